@@ -1,0 +1,338 @@
+"""What flows through Luthier, arrow by arrow.
+
+    file ─► Rows ─► Splits ─► Finding … ─► Encoded ─► Batch ─► outputs ─► Predictions ─► Scores
+                                                                       ─► Comparison ─► report
+
+Every record is frozen and speaks NumPy, so that each engine can share tasks, metrics and
+baselines. Shapes use these words: rows, tokens, labels, outputs, width. The plug-ins that turn
+one record into the next are described in `protocols.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from luthier.protocols import Task
+
+Array = NDArray[Any]
+Outputs = Array  # what a model or a baseline says of each row, before decoding: (rows, outputs)
+Measure = Callable[[Array | None], dict[str, float]]  # row weights (rows,) or None -> metrics
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows as read: columns side by side, and where each row stood.
+
+    Args:
+        columns: Column name to values, all of one length. Columns that the recipe maps carry the
+            task's role names (`text`, `label`); the others keep the file's names.
+        files: The files that were read.
+        file_of: Index into `files` for each row, (rows,).
+        lines: Line (text files) or row number (others) in that file, from 1, (rows,).
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    files: tuple[str, ...]
+    file_of: Array
+    lines: Array
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __getitem__(self, column: str) -> Sequence[Any]:
+        return self.columns[column]
+
+    def __contains__(self, column: str) -> bool:
+        return column in self.columns
+
+    def where(self, index: int) -> str:
+        """Say where a row stood, as `file:line`."""
+        return f"{self.files[int(self.file_of[index])]}:{int(self.lines[index])}"
+
+    def take(self, indices: Sequence[int] | Array) -> Rows:
+        """Keep the rows at `indices`, in that order."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        columns = {name: [values[i] for i in chosen] for name, values in self.columns.items()}
+        return Rows(columns, self.files, self.file_of[chosen], self.lines[chosen])
+
+    @staticmethod
+    def of(columns: Mapping[str, Sequence[Any]], *, name: str = "memory") -> Rows:
+        """Make rows from columns that are already in memory."""
+        n_rows = len(next(iter(columns.values()))) if columns else 0
+        return Rows(
+            {key: list(values) for key, values in columns.items()},
+            (name,),
+            np.zeros(n_rows, dtype=np.int32),
+            np.arange(1, n_rows + 1, dtype=np.int64),
+        )
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The rows to learn from, to choose by, and to judge by. No row is in two of them."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+    made: Mapping[str, str] = field(default_factory=dict)  # split -> how it came about, in words
+
+    def items(self) -> Iterator[tuple[str, Rows]]:
+        """Walk over (name, rows) in the order train, validation, test."""
+        yield from (("train", self.train), ("validation", self.validation), ("test", self.test))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the data doctor found.
+
+    Args:
+        code: A stable kebab-case name, such as `duplicate-across-splits`.
+        severity: `error` (the run stops), `warning` (shown first) or `note`.
+        message: One sentence with the numbers in it.
+        count: How many rows are concerned.
+        places: The first few as `file:line:column`.
+        fix: What to do, best a recipe override that can be pasted.
+    """
+
+    code: str
+    severity: str
+    message: str
+    count: int
+    places: tuple[str, ...] = ()
+    fix: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """What there is to predict, learned from the training rows.
+
+    Args:
+        kind: `single-label`, `multi-label` or `number`.
+        names: Label names in index order; for a number, its column's name alone.
+        thresholds: For `multi-label`, the probability from which each label is given, (labels,).
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    thresholds: tuple[float, ...] | None = None
+
+    @property
+    def n_outputs(self) -> int:
+        """How many numbers a model gives for each row."""
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Sequences of unequal length, kept flat: sequence i is `values[offsets[i]:offsets[i + 1]]`."""
+
+    values: Array  # (all tokens,)
+    offsets: Array  # (rows + 1,)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> Array:
+        return self.values[self.offsets[index] : self.offsets[index + 1]]
+
+    @property
+    def lengths(self) -> Array:
+        """Length of every sequence, (rows,)."""
+        return np.diff(self.offsets)
+
+    @staticmethod
+    def of(sequences: Sequence[Sequence[int] | Array], *, dtype: Any = np.int32) -> Ragged:
+        """Lay sequences end to end."""
+        offsets = np.zeros(len(sequences) + 1, dtype=np.int64)
+        np.cumsum([len(sequence) for sequence in sequences], out=offsets[1:])
+        values = np.empty(int(offsets[-1]), dtype=dtype)
+        for index, sequence in enumerate(sequences):
+            values[offsets[index] : offsets[index + 1]] = sequence
+        return Ragged(values, offsets)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Rows as numbers, ready to be put into batches.
+
+    Args:
+        inputs: Model argument to its values: `Ragged` for tokens, a dense (rows, width) array for
+            features.
+        targets: Label ids (rows,), label indicators (rows, labels) or numbers (rows,); None
+            where the rows have no labels.
+        full_lengths: Tokens of every row before anything was cut off, (rows,).
+    """
+
+    inputs: Mapping[str, Ragged | Array]
+    targets: Array | None
+    full_lengths: Array
+
+    def __len__(self) -> int:
+        return len(self.full_lengths)
+
+    @property
+    def lengths(self) -> Array:
+        """Tokens kept of every row, (rows,); ones for dense features."""
+        first = next(iter(self.inputs.values()))
+        return first.lengths if isinstance(first, Ragged) else np.ones(len(self), dtype=np.int64)
+
+
+Batch = dict[str, Array]  # model arguments, padded to the longest row of the batch; plus `labels`
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The loss to train with, by name, so that each engine can bring its own.
+
+    Args:
+        name: `cross-entropy`, `binary-cross-entropy`, `mean-squared-error` or `focal`.
+        class_weights: Weight of each label, (labels,), or None.
+        label_smoothing: Share of the target spread over all labels, 0 to 1.
+        focal_gamma: Exponent of the focal loss.
+    """
+
+    name: str
+    class_weights: tuple[float, ...] | None = None
+    label_smoothing: float = 0.0
+    focal_gamma: float = 2.0
+
+
+@dataclass(frozen=True)
+class StepInfo:
+    """What happened in one step of something long: training, a baseline, an evaluation.
+
+    Args:
+        phase: What is being done, in words for a progress bar ("fine-tuning").
+        step: Steps done, from 1. `n_steps`: Steps in all (0 where unknown).
+        epoch: Epochs done, as a fraction.
+        rows: Rows seen in this step.
+        loss: Mean training loss of the step, or None.
+        learning_rate: The rate that was used, or None.
+        gradient_norm: Norm before clipping, or None.
+        scores: Validation scores, where this step ended with an evaluation.
+        is_best: Whether those scores are the best so far.
+        message: Something to tell the user once.
+    """
+
+    phase: str
+    step: int
+    n_steps: int
+    epoch: float = 0.0
+    rows: int = 0
+    loss: float | None = None
+    learning_rate: float | None = None
+    gradient_norm: float | None = None
+    scores: Mapping[str, float] | None = None
+    is_best: bool = False
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Decoded answers for a split, row by row.
+
+    Args:
+        answers: Label ids (rows,), label indicators (rows, labels) or numbers (rows,).
+        probabilities: (rows, labels), or None for numbers.
+        outputs: What the model said, (rows, outputs).
+    """
+
+    answers: Array
+    probabilities: Array | None
+    outputs: Outputs
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric with its doubt: the value, the ends of its interval, and the rows behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+Scores = Mapping[str, Score]  # metric -> score
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A system against a baseline on the same rows, on one metric.
+
+    Args:
+        system: The system judged. `baseline`: what it is compared with. `metric`: by which metric.
+        difference: System minus baseline, in the metric's unit, signed so that more is better.
+        low: Lower end of the interval of the difference. `high`: upper end.
+        p_value: Of the paired test. `p_adjusted`: after Holm's correction.
+        test: The name of that test.
+        n: Rows compared. `n_needed`: rows that would tell the two apart (80 % power), or None.
+        verdict: All of it in one sentence.
+    """
+
+    system: str
+    baseline: str
+    metric: str
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    p_adjusted: float
+    test: str
+    n: int
+    n_needed: int | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a method or a baseline needs to do its work.
+
+    Args:
+        task: The task, made with its options. `target`: What there is to predict.
+        splits: The rows. `encoded`: split name to its encoded rows.
+        collate: (encoded, indices) -> batch, padded to its longest row.
+        objective: The loss. `training`: The recipe's training section.
+        evaluate: Model outputs on validation -> metrics; its key `main_metric` is the one to follow.
+        main_metric: The metric that early stopping and the best model go by.
+        make_model: `make_model(pretrained)` -> a fresh model with its head; random weights if False.
+        phase: What to call the work in progress reports.
+    """
+
+    task: Task
+    target: Target
+    splits: Splits
+    encoded: Mapping[str, Encoded]
+    collate: Callable[[Encoded, Array], Batch]
+    objective: Objective
+    training: Any
+    evaluate: Callable[[Outputs], dict[str, float]]
+    main_metric: str
+    make_model: Callable[[bool], Any]
+    phase: str = "fine-tuning"
+
+    def but(self, **changes: Any) -> Job:
+        """Copy this job with some parts changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run came to: where it lies, its scores and its verdicts.
+
+    Args:
+        folder: The run folder. `scores`: system -> metric -> score on the test rows.
+        comparisons: The fine-tuned model against each baseline. `findings`: The doctor's.
+        report: Path of the report.
+    """
+
+    folder: str
+    scores: Mapping[str, Scores]
+    comparisons: tuple[Comparison, ...]
+    findings: tuple[Finding, ...]
+    report: str

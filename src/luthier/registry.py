@@ -1,0 +1,70 @@
+"""The catalogue: from a plug-in's name to its class, loaded when it is asked for.
+
+This is the only module that turns a name into a class. A third party adds a plug-in with an entry
+point in the group `luthier.<kind>` (`luthier.tasks`, say); nothing is ever loaded from a dotted
+path in a file.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from luthier.errors import RecipeError, nearest
+
+CATALOGUE: dict[str, dict[str, str]] = {
+    "tasks": {
+        "text-classification": "luthier.tasks.text_classification:TextClassification",
+        "multi-label-classification": (
+            "luthier.tasks.multi_label_classification:MultiLabelClassification"
+        ),
+        "pair-classification": "luthier.tasks.pair_classification:PairClassification",
+        "text-regression": "luthier.tasks.text_regression:TextRegression",
+    },
+    "methods": {
+        "full": "luthier.methods.full:Full",
+        "linear-probe": "luthier.methods.linear_probe:LinearProbe",
+        "lora": "luthier.methods.lora:Lora",
+    },
+    "baselines": {
+        "majority": "luthier.baselines.majority:Majority",
+        "mean-value": "luthier.baselines.mean_value:MeanValue",
+        "tfidf-linear": "luthier.baselines.tfidf_linear:TfidfLinear",
+        "word-overlap": "luthier.baselines.word_overlap:WordOverlap",
+        "frozen-encoder": "luthier.baselines.frozen_encoder:FrozenEncoder",
+        "from-scratch": "luthier.baselines.from_scratch:FromScratch",
+    },
+}
+
+
+@cache
+def names(kind: str) -> tuple[str, ...]:
+    """List the names of one kind of plug-in, third parties' included."""
+    others = (point.name for point in entry_points(group=f"luthier.{kind}"))
+    return tuple(dict.fromkeys([*CATALOGUE[kind], *others]))
+
+
+@cache
+def find(kind: str, name: str) -> Any:
+    """Find the class of a plug-in.
+
+    Raises:
+        RecipeError: There is none of that name.
+
+    >>> find("methods", "full").name
+    'full'
+    """
+    path = CATALOGUE[kind].get(name)
+    if path is not None:
+        module, _, attribute = path.partition(":")
+        return getattr(import_module(module), attribute)
+    for point in entry_points(group=f"luthier.{kind}", name=name):
+        return point.load()
+    close = nearest(name, names(kind))
+    raise RecipeError(
+        f"There is no {kind[:-1]} called '{name}'.",
+        received=name,
+        hint=f"did you mean '{close}'?" if close else f"one of: {', '.join(names(kind))}",
+    )
