@@ -1,0 +1,94 @@
+"""A run folder writes whole files, reads them back, and never overwrites."""
+
+import json
+
+import numpy as np
+import pytest
+
+from luthier.errors import RunError
+from luthier.recipe.tree import Recipe
+from luthier.records import Finding, StepInfo
+from luthier.runs import RunFolder
+
+RECIPE = Recipe.model_validate(
+    {"model": "m", "task": "text-classification", "data": {"train": "x.csv"}}
+)
+
+
+def test_recipe_reads_back_equal(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    assert RunFolder.open(folder.path).recipe() == RECIPE
+
+
+def test_unnamed_runs_get_the_next_free_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = [RunFolder.create(None, RECIPE, name="reviews").path.as_posix() for _ in range(3)]
+    assert made == ["runs/reviews", "runs/reviews-2", "runs/reviews-3"]
+
+
+def test_a_full_folder_is_refused(tmp_path):
+    (tmp_path / "mine.txt").write_text("keep me")
+    with pytest.raises(RunError, match="nothing is ever overwritten"):
+        RunFolder.create(tmp_path, RECIPE)
+    assert (tmp_path / "mine.txt").read_text() == "keep me"
+
+
+def test_a_folder_under_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be made"):
+        RunFolder.create(tmp_path / "file" / "run", RECIPE)
+
+
+def test_opening_a_mistyped_run_names_the_nearest(tmp_path):
+    RunFolder.create(tmp_path / "reviews", RECIPE)
+    with pytest.raises(RunError) as caught:
+        RunFolder.open(tmp_path / "reviewz")
+    assert "reviews" in caught.value.hint
+
+
+def test_opening_where_there_are_no_runs_says_how_to_make_one(tmp_path):
+    with pytest.raises(RunError) as caught:
+        RunFolder.open(tmp_path / "nothing")
+    assert "luthier run" in caught.value.hint
+
+
+def test_json_is_strict_about_numbers_that_are_not_finite(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    path = folder.write_json("scores", {"a": float("nan"), "b": np.float32(0.5), "c": np.arange(2)})
+    assert json.loads(path.read_text()) == {"a": None, "b": 0.5, "c": [0, 1]}
+
+
+def test_an_unknown_document_is_a_mistake_of_ours(tmp_path):
+    with pytest.raises(ValueError, match="no document"):
+        RunFolder.create(tmp_path / "run", RECIPE).write_json("score", {})
+
+
+def test_events_leave_out_what_is_unknown_and_survive_a_torn_line(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    folder.append_event(StepInfo("fine-tuning", 1, 10, loss=0.5))
+    with (folder.path / "events.jsonl").open("a") as file:
+        file.write('{"phase": "fine-')
+    (event,) = folder.read_events()
+    assert event["loss"] == 0.5
+    assert "scores" not in event
+
+
+def test_predictions_read_back_in_order(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    folder.write_predictions({"index": i, "gold": "ä"} for i in range(3))
+    assert [line["index"] for line in folder.read_predictions()] == [0, 1, 2]
+
+
+def test_a_failed_run_says_why(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    folder.fail("The loss is not a number.", hint="training.learning_rate=1e-5")
+    with pytest.raises(RunError, match="The loss is not a number"):
+        folder.require_finished()
+    folder.finish()
+    assert folder.require_finished() is folder
+
+
+def test_records_become_plain_json(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    folder.write_json("data", {"findings": [Finding("empty-text", "warning", "m", 1, ("a:1",))]})
+    assert folder.read_json("data")["findings"][0]["places"] == ["a:1"]
