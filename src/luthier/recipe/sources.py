@@ -1,0 +1,180 @@
+"""Where recipes come from: a YAML file, the command line, or Python, all to one checked `Recipe`.
+
+Relative paths in a file are meant from the file's folder, those of an override from the current
+folder, and all leave here absolute, so that the recipe kept in a run folder can be run again from
+anywhere. Before this: `yaml_text.py`; next: `checks.py`.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from luthier.errors import RecipeError, nearest
+from luthier.recipe.checks import check, expand_names
+from luthier.recipe.problems import Problem
+from luthier.recipe.tree import Recipe
+from luthier.recipe.yaml_text import parse_word, parse_yaml
+
+SPLITS = ("train", "validation", "test")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters or more: `C:` is a drive
+_DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".txt", ".parquet", ".arrow")
+
+
+def read_recipe(
+    source: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[str] = ()
+) -> Recipe:
+    """Read a recipe, put the overrides over it, and check all of it.
+
+    Args:
+        source: A YAML file, the same content as a mapping, or a recipe.
+        overrides: `section.field=value`, the value as in YAML: `training.seed=1`, `method=lora`,
+            `baselines=[majority]`, `data.columns={text: review, label: stars}`.
+
+    Raises:
+        RecipeError: The file cannot be read, or the recipe has problems (all are shown at once).
+
+    >>> source = {"model": "m", "task": "text-classification", "data": {"train": "t.csv"}}
+    >>> read_recipe(source, ["training.learning_rate=1e-4"]).training.learning_rate
+    0.0001
+    """
+    places: dict[str, str] = {}
+    folder = Path.cwd()
+    if isinstance(source, Recipe):
+        tree = source.model_dump(mode="json")
+    elif isinstance(source, Mapping):
+        tree = _copy(source)
+    else:
+        content, places = _read_file(Path(source))
+        tree, folder = _copy(content), Path(source).parent
+    expand_names(tree)
+    _make_paths_absolute(tree, folder, under="")
+    problems = [problem for line in overrides for problem in _override(tree, line, places)]
+    return check(tree, problems=problems, places=places)
+
+
+def _copy(value: Any) -> Any:
+    """Copy nested mappings and sequences into dicts with text keys and lists."""
+    if isinstance(value, Mapping):
+        return {str(key): _copy(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_copy(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    if path.suffix.lower() in _DATA_SUFFIXES:
+        raise RecipeError(
+            "A recipe (a .yaml file) is needed; this is a data file.",
+            received=str(path),
+            hint=f"luthier init {path}",
+        )
+    if path.is_dir():
+        inside = sorted(path.glob("*.y*ml"))
+        raise RecipeError(
+            "A recipe (a .yaml file) is needed; this is a folder.",
+            received=str(path),
+            hint=str(inside[0]) if inside else "luthier init FILE writes a recipe for your data",
+        )
+    content, places = parse_yaml(_read_text(path), name=path.name)
+    if not isinstance(content, dict):
+        what = "nothing" if content is None else f"a {type(content).__name__}"
+        raise RecipeError(
+            "A recipe is a YAML mapping of sections: model, task, data …",
+            received=f"{what} in {path}",
+            hint="luthier init FILE writes a recipe for your data",
+        )
+    return content, places
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except UnicodeDecodeError as problem:
+        raise RecipeError(
+            "A recipe must be text in UTF-8.",
+            received=f"{path}, byte {problem.start}",
+            hint="save the file again with the encoding UTF-8",
+        ) from None
+    except OSError as problem:
+        raise RecipeError(
+            "The recipe cannot be read.",
+            received=f"{path}: {problem.strerror}",
+            hint="check the path and its permissions",
+        ) from None
+
+
+def _missing(path: Path) -> RecipeError:
+    known = [str(found) for found in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    close = nearest(str(path), known)
+    hint = "luthier init FILE writes a recipe for your data"
+    if close:
+        hint = f"did you mean {close}?"
+    elif known:
+        hint = f"recipes there: {', '.join(sorted(known)[:5])}"
+    return RecipeError("There is no recipe at this path.", received=str(path), hint=hint)
+
+
+def _override(tree: dict[str, Any], line: str, places: dict[str, str]) -> Iterator[Problem]:
+    """Put one `section.field=value` over the tree; yield what is wrong with it."""
+    path, equals, text = line.partition("=")
+    path = path.strip()
+    if not equals or "" in path.split("."):
+        says = "an override has the form section.field=value"
+        yield Problem(line, says, fix="such as training.learning_rate=1e-4")
+        return
+    *sections, field = path.split(".")
+    here = tree
+    for depth, section in enumerate(sections, start=1):
+        if here.get(section) is None:
+            here[section] = {}
+        here = here[section]
+        if not isinstance(here, dict):
+            held = ".".join(sections[:depth])
+            yield Problem(path, f"{held} holds a value, it is not a section", fix=f"{held}=…")
+            return
+    here[field] = _value(text.strip(), path)
+    expand_names(tree)
+    _make_paths_absolute(tree, Path.cwd(), under=path)
+    for old in [place for place in places if f"{place}.".startswith(f"{path}.")]:
+        del places[old]
+    places[path] = "command line"
+
+
+def _value(text: str, path: str) -> Any:
+    """Read an override's value: brackets and quotes are YAML, everything else is one word."""
+    if text[:1] in ("[", "{", '"', "'"):
+        return parse_yaml(text, name=f"command line, {path}")[0]
+    return parse_word(text)
+
+
+def _make_paths_absolute(tree: dict[str, Any], folder: Path, *, under: str) -> None:
+    """Make the data's files and the model's folder absolute, as far as they lie below a path."""
+    data, model = tree.get("data"), tree.get("model")
+    if isinstance(data, dict):
+        for split in SPLITS:
+            if split in data and _lies_below(f"data.{split}", under):
+                data[split] = _absolute(data[split], folder)
+    if isinstance(model, dict) and _lies_below("model.name", under):
+        name = model.get("name")
+        if isinstance(name, str) and name:
+            path_like = name.startswith((".", "~", "/", "\\"))
+            if path_like or (not _SCHEME.match(name) and (folder / name).is_dir()):
+                model["name"] = _absolute(name, folder)
+
+
+def _lies_below(path: str, above: str) -> bool:
+    return above == "" or f"{path}.".startswith(f"{above}.")
+
+
+def _absolute(source: Any, folder: Path) -> Any:
+    if isinstance(source, list):
+        return [_absolute(item, folder) for item in source]
+    if not isinstance(source, str) or not source or _SCHEME.match(source):
+        return source
+    return os.path.abspath(folder / Path(source).expanduser())
