@@ -118,12 +118,12 @@ class Method(Protocol):
         """Train, telling of every step; the generator's return value is the trained model."""
         ...
 
-    def save(self, model: Any, folder: Path) -> None:
-        """Write the trained model to `folder`."""
+    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the trained model and its tokenizer to `folder`."""
         ...
 
-    def load(self, folder: Path) -> Any:
-        """Read back what `save` wrote, ready to predict."""
+    def load(self, folder: Path) -> tuple[Any, Any]:
+        """Read back the model, ready to predict, and the tokenizer that `save` wrote."""
         ...
 
 

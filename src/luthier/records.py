@@ -116,11 +116,14 @@ class Target:
         kind: `single-label`, `multi-label` or `number`.
         names: Label names in index order; for a number, its column's name alone.
         thresholds: For `multi-label`, the probability from which each label is given, (labels,).
+        mean: For `number`, what an output of 0 stands for. `scale`: what a step of 1 stands for.
     """
 
     kind: str
     names: tuple[str, ...]
     thresholds: tuple[float, ...] | None = None
+    mean: float = 0.0
+    scale: float = 1.0
 
     @property
     def n_outputs(self) -> int:

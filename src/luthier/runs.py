@@ -71,7 +71,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: str | Path | None, recipe: Recipe, *, name: str = "run") -> RunFolder:
-        """Make a new folder; without a path the first free one of runs/NAME, runs/NAME-2 …
+        """Make a new folder; without a path the first free one of runs/NAME, runs/NAME-2 and on.
 
         Raises:
             RunError: The folder asked for exists and is not empty, or cannot be made.

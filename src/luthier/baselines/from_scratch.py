@@ -1,0 +1,46 @@
+"""`from-scratch`: the same architecture with random weights and the same training.
+
+The difference to it is what pre-training brought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import ClassVar
+
+from luthier.recipe.tree import Section
+from luthier.records import Job, Outputs, StepInfo
+from luthier.training.loop import train
+from luthier.training.predict import predict
+
+
+class FromScratchOptions(Section):
+    """There is nothing to choose: it has the training of the model it is compared with."""
+
+
+class FromScratch:
+    """The same architecture with random weights and the same training."""
+
+    name: ClassVar[str] = "from-scratch"
+    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label", "number"})
+    Options = FromScratchOptions
+
+    def __init__(self, options: FromScratchOptions):
+        self.options = options
+
+    def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
+        """Train all weights, frozen ones too: random weights are nothing to keep."""
+        phase = f"baseline {self.name}"
+        model = job.make_model(False).requires_grad_(True)
+        model = yield from train(model, job.but(phase=phase))
+        outputs = {}
+        for split in ("validation", "test"):
+            outputs[split] = yield from predict(
+                model,
+                job.encoded[split],
+                job.collate,
+                batch_size=job.training.per_device_eval_batch_size,
+                phase=f"{phase}: {split}",
+            )
+        return outputs

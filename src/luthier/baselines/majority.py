@@ -1,0 +1,45 @@
+"""`majority`: always the most frequent label; what one gets without reading the text."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from luthier.recipe.tree import Section
+from luthier.records import Job, Outputs, StepInfo
+
+
+class MajorityOptions(Section):
+    """There is nothing to choose."""
+
+
+class Majority:
+    """Always the most frequent label, with the training shares as probabilities."""
+
+    name: ClassVar[str] = "majority"
+    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label"})
+    Options = MajorityOptions
+
+    def __init__(self, options: MajorityOptions):
+        self.options = options
+
+    def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
+        """Count the labels; every row gets the same outputs."""
+        gold = job.encoded["train"].targets
+        if gold is None:
+            raise ValueError("training rows carry targets")
+        n_rows = len(gold)
+        if job.target.kind == "multi-label":
+            share = (gold.sum(axis=0) + 0.5) / (n_rows + 1)
+            outputs = np.log(share) - np.log1p(-share)  # the logit whose sigmoid is the share
+        else:
+            counts = np.bincount(gold, minlength=job.target.n_outputs)
+            outputs = np.log((counts + 0.5) / (n_rows + 0.5 * job.target.n_outputs))
+        yield StepInfo(f"baseline {self.name}", 1, 1, rows=n_rows)
+        return {
+            split: np.tile(outputs.astype(np.float32), (len(job.encoded[split]), 1))
+            for split in ("validation", "test")
+        }

@@ -1,0 +1,62 @@
+"""`word-overlap`: how many words two texts share; what one gets for pairs without understanding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from luthier.recipe.tree import Section
+from luthier.records import Array, Job, Outputs, StepInfo
+from luthier.training.linear import fit_linear
+
+WORD = re.compile(r"\w+")
+
+
+class WordOverlapOptions(Section):
+    """There is nothing to choose."""
+
+
+class WordOverlap:
+    """A linear model on the share of words that the two texts have in common."""
+
+    name: ClassVar[str] = "word-overlap"
+    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label", "number"})
+    Options = WordOverlapOptions
+
+    def __init__(self, options: WordOverlapOptions):
+        self.options = options
+
+    def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
+        """Measure the overlap of the first and the last text of every row, then fit."""
+        features = {}
+        for split, rows in job.splits.items():
+            texts = job.task.texts(rows)
+            pairs = zip(texts[0], texts[-1], strict=True)
+            features[split] = np.array([overlap(*pair) for pair in pairs]).reshape(-1, 4)
+        return (yield from fit_linear(job, features, phase=f"baseline {self.name}"))
+
+
+def overlap(first: str, second: str) -> Array:
+    """Describe two texts by what they share.
+
+    Returns:
+        Shared words as a share of all, of the first text's and of the second's, and the
+        difference of the log lengths, (4,).
+
+    >>> overlap("a red cat", "a cat").round(2).tolist()
+    [0.67, 0.67, 1.0, 0.29]
+    """
+    a, b = (set(WORD.findall(text.lower())) for text in (first, second))
+    shared = len(a & b)
+    return np.array(
+        [
+            shared / max(len(a | b), 1),
+            shared / max(len(a), 1),
+            shared / max(len(b), 1),
+            np.log1p(len(a)) - np.log1p(len(b)),
+        ]
+    )

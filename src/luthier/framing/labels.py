@@ -1,0 +1,85 @@
+"""From the label column to label ids, and what labels weigh in the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from luthier.errors import DataError, RecipeError, nearest
+from luthier.records import Array, Rows
+
+ClassWeights = Literal["balanced"] | dict[str, float] | None
+
+
+def label_name(value: Any) -> str:
+    """Name a label: integers and booleans from typed files read like those from text files.
+
+    >>> label_name(1), label_name(1.0), label_name(True), label_name(" spam ")
+    ('1', '1', 'true', 'spam')
+    """
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value)).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def sort_labels(names: Iterable[str]) -> tuple[str, ...]:
+    """Order labels: as numbers where all are numbers, else by name.
+
+    >>> sort_labels(["10", "9"]), sort_labels(["b", "a"])
+    (('9', '10'), ('a', 'b'))
+    """
+    unique = set(names)
+    try:
+        return tuple(sorted(unique, key=float))
+    except ValueError:
+        return tuple(sorted(unique))
+
+
+def ids_of(cells: Sequence[Sequence[str]], names: Sequence[str], rows: Rows) -> list[list[int]]:
+    """Turn the label names of every row into ids.
+
+    Raises:
+        DataError: A row has a label that the training rows do not have; it says where.
+    """
+    ids = {name: index for index, name in enumerate(names)}
+    for index, cell in enumerate(cells):
+        for name in cell:
+            if name not in ids:
+                close = nearest(name, names)
+                raise DataError(
+                    f"The label '{name}' at {rows.where(index)} is not among the training labels.",
+                    received=f"'{name}'; known are {', '.join(names[:10])}",
+                    hint=f"did you mean '{close}'?" if close else "mend the row, or drop it",
+                )
+    return [[ids[name] for name in cell] for cell in cells]
+
+
+def weigh(asked: ClassWeights, names: Sequence[str], balanced: Array) -> tuple[float, ...] | None:
+    """Work out one weight for each label.
+
+    Args:
+        asked: `balanced`, a weight for each label by name (1 where not named), or None.
+        names: The labels.
+        balanced: The weights that `balanced` stands for, (labels,).
+
+    Raises:
+        RecipeError: A weight is given to a label that does not exist, or is not positive.
+    """
+    if asked is None:
+        return None
+    if asked == "balanced":
+        return tuple(float(weight) for weight in balanced)
+    given: Mapping[str, float] = asked
+    for name, weight in given.items():
+        if name not in names or weight <= 0:
+            problem = "is not positive" if name in names else "is for a label that does not exist"
+            raise RecipeError(
+                f"A class weight {problem}.",
+                received=f"task.options.class_weights.{name}={weight}",
+                hint=f"labels are {', '.join(names[:10])}; weights are above 0",
+            )
+    return tuple(float(given.get(name, 1.0)) for name in names)

@@ -1,0 +1,153 @@
+"""`lora`: freeze the model and learn low-rank changes of its linear layers, through peft.
+
+W x becomes W x + (alpha / rank) B A x, with only A (rank, inputs), B (outputs, rank) and the head
+trained. Hu et al. 2021, https://arxiv.org/abs/2106.09685. Deviation: the paper adapts the
+attention's query and value only; by default all linear layers of every block are adapted.
+
+The run's `model/` is the plain checkpoint with the changes merged in, and `model/adapter/` keeps
+them apart in peft's format. With `merge: false` only the adapter is kept, a few per cent of the
+size, and reading the run back needs the base model again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from peft import LoraConfig, PeftModel, get_peft_model
+from pydantic import Field
+from torch import nn
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from luthier.errors import ModelError
+from luthier.models.anatomy import head_modules, layers
+from luthier.models.load import load_saved, load_tokenizer, save_model
+from luthier.recipe.tree import Section
+from luthier.records import Job, StepInfo
+from luthier.training.loop import train
+
+ADAPTER = "adapter_config.json"
+
+
+class LoraOptions(Section):
+    """The size and place of the low-rank changes."""
+
+    rank: int = Field(8, ge=1, description="Rank of each change.")
+    alpha: float = Field(16.0, gt=0, description="Changes are scaled by alpha / rank.")
+    dropout: float = Field(0.05, ge=0, lt=1, description="Dropout before each change.")
+    target_modules: Literal["all-linear"] | list[str] = Field(
+        "all-linear", description="Layers to change, by the end of their names."
+    )
+    merge: bool = Field(True, description="Leave one plain checkpoint; false: the adapter alone.")
+
+
+class Lora:
+    """Learn low-rank changes of the linear layers, and the head."""
+
+    name: ClassVar[str] = "lora"
+    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    Options = LoraOptions
+
+    def __init__(self, options: LoraOptions):
+        self.options = options
+
+    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+        """Wrap the model, train the wrapping and the head, and give the wrapped model."""
+        if not self.options.merge:
+            refuse_a_changed_base(model)
+        linear = [name for name, _ in linear_layers(model)]
+        targets = self.options.target_modules
+        if targets == "all-linear":
+            targets = linear
+        else:
+            refuse_unknown_targets(targets, linear)
+        config = LoraConfig(
+            r=self.options.rank,
+            lora_alpha=self.options.alpha,  # type: ignore[arg-type]
+            lora_dropout=self.options.dropout,
+            target_modules=targets,
+            modules_to_save=list(head_modules(model)),
+            fan_in_fan_out=any(isinstance(layer, Conv1D) for _, layer in linear_layers(model)),
+        )
+        wrapped = get_peft_model(model, config)
+        return (yield from train(wrapped, job))
+
+    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the merged checkpoint and, beside it, the adapter; or the adapter alone."""
+        adapter = folder / "adapter" if self.options.merge else folder
+        model.save_pretrained(adapter)
+        if self.options.merge:
+            save_model(model.merge_and_unload(), tokenizer, folder)
+        else:
+            model.config.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+
+    def load(self, folder: Path) -> tuple[Any, Any]:
+        """Read the merged checkpoint, or put the adapter onto its base again and merge."""
+        if not (folder / ADAPTER).is_file():
+            return load_saved(folder)
+        config = AutoConfig.from_pretrained(folder)
+        adapter = PeftModel.from_pretrained(pristine_base(config, folder), str(folder))
+        return adapter.merge_and_unload().eval(), load_tokenizer(str(folder))
+
+
+def linear_layers(model: Any) -> list[tuple[str, nn.Module]]:
+    """List the linear layers inside the model's blocks, by their full names."""
+    inside = {id(module) for module in layers(model).modules()}
+    return [
+        (name, module)
+        for name, module in model.named_modules()
+        if id(module) in inside and isinstance(module, (nn.Linear, Conv1D))
+    ]
+
+
+def refuse_unknown_targets(targets: list[str], linear: list[str]) -> None:
+    """Raise where a target is the end of no linear layer's name."""
+    for target in targets:
+        if not any(name == target or name.endswith(f".{target}") for name in linear):
+            ends = sorted({name.rsplit(".", 1)[-1] for name in linear})
+            raise ModelError(
+                f"No linear layer of this model is called '{target}'.",
+                received=f"method.options.target_modules={targets}",
+                hint=f"all-linear, or names among {', '.join(ends)}",
+            )
+
+
+def pristine_base(config: Any, folder: Path) -> Any:
+    """Read the base model as the hub or its folder has it, with a fresh head."""
+    from peft import PeftConfig
+
+    base = PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
+    return _read_base(base, config)
+
+
+def _read_base(base: str | None, config: Any) -> Any:
+    return AutoModelForSequenceClassification.from_pretrained(
+        base, config=config, use_safetensors=True, ignore_mismatched_sizes=True
+    )
+
+
+def refuse_a_changed_base(model: Any) -> None:
+    """Raise where the adapter alone would not be enough to rebuild the model.
+
+    Layers that the recipe re-initialises or a head of ours are in no checkpoint: without a merged
+    one they would be lost.
+    """
+    if isinstance(model, PreTrainedModel):
+        fresh = dict(_read_base(model.config.name_or_path, model.config).named_parameters())
+        head = head_modules(model)
+        changed = [
+            name
+            for name, parameter in model.named_parameters()
+            if not name.startswith(tuple(f"{module}." for module in head))
+            and (name not in fresh or not parameter.equal(fresh[name]))
+        ]
+        if not changed:
+            return
+    raise ModelError(
+        "The adapter alone would not be enough: the recipe changes the base model's structure.",
+        received="method.options.merge=false",
+        hint="method.options.merge=true",
+    )

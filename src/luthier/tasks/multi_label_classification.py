@@ -1,0 +1,145 @@
+"""`multi-label-classification`: one text, any number of labels, thresholds tuned on validation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+from scipy.special import expit
+
+from luthier.data.labels import split_labels
+from luthier.errors import DataError
+from luthier.framing.labels import ClassWeights, ids_of, label_name, sort_labels, weigh
+from luthier.framing.sequences import TEXT, Sequences, column_of
+from luthier.metrics.multilabel import measure_multi_label
+from luthier.metrics.thresholds import best_thresholds
+from luthier.protocols import Column
+from luthier.recipe.tree import Section
+from luthier.records import Array, Measure, Objective, Outputs, Predictions, Rows, Target
+
+
+class MultiLabelOptions(Section):
+    """Options of multi-label classification."""
+
+    loss: Literal["binary-cross-entropy", "focal"] = Field(
+        "binary-cross-entropy", description="The loss."
+    )
+    focal_gamma: float = Field(2.0, ge=0, description="Exponent of the focal loss.")
+    class_weights: ClassWeights = Field(
+        None, description="`balanced`, or label: weight of its positive rows."
+    )
+    threshold: float | Literal["tuned"] = Field(
+        "tuned", description="Probability from which a label is given; tuned on validation."
+    )
+    main_metric: Literal["micro_f1", "macro_f1", "samples_f1", "subset_accuracy"] = Field(
+        "micro_f1", description="The metric of the verdict and of the best model."
+    )
+
+
+class MultiLabelClassification(Sequences):
+    """One text, any number of labels; a threshold for each is tuned on validation."""
+
+    name: ClassVar[str] = "multi-label-classification"
+    Options = MultiLabelOptions
+    columns: ClassVar[tuple[Column, ...]] = (
+        TEXT,
+        Column("labels", "labels", ("labels", "tags", "topics", "emotions", "categories")),
+    )
+    problem_type: ClassVar[str] = "multi_label_classification"
+    baselines: ClassVar[tuple[str, ...]] = (
+        "majority",
+        "tfidf-linear",
+        "frozen-encoder",
+        "from-scratch",
+    )
+
+    def __init__(self, options: MultiLabelOptions):
+        self.options = options
+        self.main_metric: str = options.main_metric
+
+    def learn_target(self, rows: Rows) -> Target:
+        """Take the labels that occur, in a fixed order."""
+        names = sort_labels(name for cell in _cells(rows) for name in cell)
+        if not names:
+            raise DataError(
+                "The training rows have no labels at all.",
+                received=f"an empty column in {', '.join(rows.files)}",
+                hint="data.columns.labels=the column with the labels",
+            )
+        return Target("multi-label", names)
+
+    def gold(self, rows: Rows, target: Target) -> Array:
+        """Read label indicators, (rows, labels)."""
+        indicators = np.zeros((len(rows), target.n_outputs), dtype=np.float32)
+        for row, ids in enumerate(ids_of(_cells(rows), target.names, rows)):
+            indicators[row, ids] = 1.0
+        return indicators
+
+    def objective(self, target: Target, gold: Array, *, label_smoothing: float) -> Objective:
+        """Name the loss; a balanced weight is negative rows / positive rows of the label."""
+        positive = np.maximum(gold.sum(axis=0), 1)
+        focal = self.options.loss == "focal"
+        return Objective(
+            "binary-focal" if focal else self.options.loss,
+            class_weights=weigh(
+                self.options.class_weights, target.names, (len(gold) - positive) / positive
+            ),
+            label_smoothing=label_smoothing,
+            focal_gamma=self.options.focal_gamma,
+        )
+
+    def tune(self, outputs: Outputs, gold: Array, target: Target) -> Target:
+        """Choose for each label the threshold of best F1 on validation."""
+        if self.options.threshold == "tuned":
+            chosen = best_thresholds(expit(outputs), gold)
+            return replace(target, thresholds=tuple(float(value) for value in chosen))
+        return replace(target, thresholds=(float(self.options.threshold),) * target.n_outputs)
+
+    def decode(self, outputs: Outputs, target: Target) -> Predictions:
+        """Give every label whose probability reaches its threshold (0.5 before tuning)."""
+        probabilities = expit(outputs)
+        thresholds = target.thresholds or (0.5,) * target.n_outputs
+        return Predictions((probabilities >= np.array(thresholds)), probabilities, outputs)
+
+    def measure(self, gold: Array, predictions: Predictions, target: Target) -> Measure:
+        """Prepare the metrics of multi-label classification."""
+        if predictions.probabilities is None:
+            raise ValueError("multi-label predictions carry probabilities")
+        return measure_multi_label(gold, predictions.answers, predictions.probabilities)
+
+    def answer(
+        self, predictions: Predictions, index: int, target: Target, *, top_k: int | None = 1
+    ) -> Any:
+        """List `{"label", "score"}` of the labels given, or of the `top_k` best unless it is 1."""
+        if predictions.probabilities is None:
+            raise ValueError("multi-label predictions carry probabilities")
+        probabilities = predictions.probabilities[index]
+        best_first = np.argsort(-probabilities, kind="stable")
+        if top_k == 1:
+            best_first = best_first[predictions.answers[index][best_first].astype(bool)]
+        else:
+            best_first = best_first[:top_k]
+        return [
+            {"label": target.names[label], "score": float(probabilities[label])}
+            for label in best_first
+        ]
+
+    @staticmethod
+    def toy_rows() -> Rows:
+        """Make 96 shopping lists, labelled by the shelves that they need."""
+        shelves = {"fruit": ("apples", "pears"), "tools": ("nails", "saws"), "books": ("atlases",)}
+        texts, labels = [], []
+        for n in range(96):
+            chosen = [shelf for bit, shelf in enumerate(shelves) if n % 8 >> bit & 1]
+            things = [shelves[shelf][n // 8 % len(shelves[shelf])] for shelf in chosen]
+            texts.append(f"List {n}: {' and '.join(things) or 'nothing'} please")
+            labels.append("|".join(chosen))
+        return Rows.of({"text": texts, "labels": labels}, name="toy")
+
+
+def _cells(rows: Rows) -> list[list[str]]:
+    return [
+        [label_name(part) for part in split_labels(value)] for value in column_of(rows, "labels")
+    ]

@@ -1,0 +1,126 @@
+"""`text-regression`: one text, one number (rating, readability, similarity)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from luthier.errors import DataError, RecipeError
+from luthier.framing.sequences import TEXT, Sequences, column_of
+from luthier.metrics.regression import measure_regression
+from luthier.protocols import Column
+from luthier.recipe.tree import Section
+from luthier.records import Array, Measure, Objective, Outputs, Predictions, Rows, Target
+
+
+class TextRegressionOptions(Section):
+    """Options of text regression."""
+
+    main_metric: Literal["spearman", "pearson", "mae", "rmse", "r2"] = Field(
+        "pearson", description="The metric of the verdict and of the best model."
+    )
+
+
+class TextRegression(Sequences):
+    """One text, one number: rating, readability, price.
+
+    The model learns the number in standard deviations from the training mean, so that one
+    learning rate fits ratings and prices alike; answers are in the number's own unit.
+    """
+
+    name: ClassVar[str] = "text-regression"
+    Options = TextRegressionOptions
+    columns: ClassVar[tuple[Column, ...]] = (
+        TEXT,
+        Column("label", "number", ("label", "rating", "score", "stars", "value", "target")),
+    )
+    problem_type: ClassVar[str] = "regression"
+    baselines: ClassVar[tuple[str, ...]] = (
+        "mean-value",
+        "tfidf-linear",
+        "frozen-encoder",
+        "from-scratch",
+    )
+
+    def __init__(self, options: TextRegressionOptions):
+        self.options = options
+        self.main_metric: str = options.main_metric
+
+    def learn_target(self, rows: Rows) -> Target:
+        """Take the mean and the spread of the training numbers."""
+        numbers = _numbers(rows)
+        if len(numbers) == 0 or not numbers.std() > 0:
+            raise DataError(
+                "There is nothing to predict: the training rows all have the same number.",
+                received=f"{len(numbers)} rows of {', '.join(rows.files)}",
+                hint="data.columns.label=the column with the numbers",
+            )
+        return Target("number", ("value",), mean=float(numbers.mean()), scale=float(numbers.std()))
+
+    def gold(self, rows: Rows, target: Target) -> Array:
+        """Read the numbers, (rows,)."""
+        return _numbers(rows)
+
+    def to_targets(self, gold: Array, target: Target) -> Array:
+        """Express numbers in standard deviations from the training mean."""
+        return ((gold - target.mean) / target.scale).astype(np.float32)
+
+    def objective(self, target: Target, gold: Array, *, label_smoothing: float) -> Objective:
+        """Name the loss.
+
+        Raises:
+            RecipeError: Label smoothing is asked for, which numbers cannot have.
+        """
+        if label_smoothing:
+            raise RecipeError(
+                "Label smoothing spreads a target over labels; a number has none.",
+                received=f"training.label_smoothing_factor={label_smoothing}",
+                hint="training.label_smoothing_factor=0",
+            )
+        return Objective("mean-squared-error")
+
+    def decode(self, outputs: Outputs, target: Target) -> Predictions:
+        """Give the numbers in their own unit, (rows,)."""
+        return Predictions(outputs[:, 0] * target.scale + target.mean, None, outputs)
+
+    def measure(self, gold: Array, predictions: Predictions, target: Target) -> Measure:
+        """Prepare the metrics of regression."""
+        return measure_regression(gold, predictions.answers)
+
+    def answer(
+        self, predictions: Predictions, index: int, target: Target, *, top_k: int | None = 1
+    ) -> Any:
+        """Give `{"label", "score"}`, the score being the number."""
+        answer = {"label": target.names[0], "score": float(predictions.answers[index])}
+        return answer if top_k == 1 else [answer]
+
+    @staticmethod
+    def toy_rows() -> Rows:
+        """Make 84 dishes whose rating follows from the words of praise."""
+        praise = {"awful": 1.0, "poor": 2.0, "plain": 3.0, "good": 4.0, "superb": 5.0}
+        dishes = ("soup", "stew", "salad", "cake", "curry", "bread")
+        texts, labels = [], []
+        for n in range(84):
+            word = list(praise)[n % 5]
+            texts.append(f"The {dishes[n // 5 % 6]} number {n} was {word}.")
+            labels.append(praise[word] + (n % 3 - 1) / 10)
+        return Rows.of({"text": texts, "label": labels}, name="toy")
+
+
+def _numbers(rows: Rows) -> Array:
+    numbers = np.empty(len(rows), dtype=np.float64)
+    for index, value in enumerate(column_of(rows, "label")):
+        try:
+            numbers[index] = float(value)
+        except (TypeError, ValueError):
+            numbers[index] = math.nan
+        if not math.isfinite(numbers[index]):
+            raise DataError(
+                f"The value at {rows.where(index)} is not a number.",
+                received=repr(value),
+                hint="mend the row, or data.columns.label=the column with the numbers",
+            )
+    return numbers

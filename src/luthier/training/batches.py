@@ -1,0 +1,95 @@
+"""From encoded rows to batches of tensors: which rows stand together, and in which order.
+
+Nothing is padded beyond its batch. The order of an epoch follows from (seed, epoch) alone, so it
+is the same for any number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from luthier.records import Array, Batch, Encoded
+from luthier.seeding import stream
+
+Tensors = dict[str, torch.Tensor]
+Collate = Callable[[Encoded, Array], Batch]
+GROUP = 50  # batches that are sorted together: large enough to pad little, small enough to mix
+
+
+class BatchOrder:
+    """The batches of each epoch, as arrays of row indices.
+
+    Args:
+        lengths: Tokens of every row, (rows,).
+        batch_size: Rows in a batch; the last one of an epoch may be smaller.
+        strategy: `random`, `group_by_length` or `sequential`, as in `TrainingArguments`.
+        seed: The run's seed.
+    """
+
+    drop_last = False  # what Accelerate asks of a batch sampler when it deals batches out
+
+    def __init__(self, lengths: Array, *, batch_size: int, strategy: str, seed: int):
+        self.lengths = np.asarray(lengths)
+        self.batch_size = batch_size
+        self.strategy = strategy
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order is given next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        n_rows = len(self.lengths)
+        if self.strategy == "sequential":
+            order = np.arange(n_rows)
+        else:
+            order = stream(self.seed, "order", self.epoch).permutation(n_rows)
+        batches = self._grouped(order) if self.strategy == "group_by_length" else self._cut(order)
+        yield from (batch.tolist() for batch in batches)
+
+    def _cut(self, order: Array) -> list[Array]:
+        return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+
+    def _grouped(self, order: Array) -> list[Array]:
+        """Sort each stretch of `GROUP` batches by length, then shuffle whole batches.
+
+        Rows of like length stand together, but a batch's neighbours are again random: without the
+        last shuffle, lengths would fall like a saw's teeth through the epoch.
+        """
+        n_together = self.batch_size * GROUP
+        batches: list[Array] = []
+        for start in range(0, len(order), n_together):
+            stretch = order[start : start + n_together]
+            batches += self._cut(stretch[np.argsort(-self.lengths[stretch], kind="stable")])
+        shuffled = stream(self.seed, "batches", self.epoch).permutation(len(batches))
+        return [batches[i] for i in shuffled]
+
+
+def make_loader(
+    encoded: Encoded, collate: Collate, order: BatchOrder, *, n_workers: int = 0
+) -> DataLoader[Tensors]:
+    """Make the PyTorch `DataLoader` over the rows; every item is a batch of tensors."""
+
+    def make_batch(indices: list[int]) -> Tensors:
+        return to_tensors(collate(encoded, np.asarray(indices)))
+
+    rows = range(len(encoded))  # a row is its index; the work is done a batch at a time
+    return DataLoader(
+        rows,  # type: ignore[arg-type]
+        batch_sampler=order,  # type: ignore[arg-type]
+        collate_fn=make_batch,
+        num_workers=n_workers,
+    )
+
+
+def to_tensors(batch: Batch) -> Tensors:
+    """Give a NumPy batch to PyTorch, without a copy."""
+    return {name: torch.from_numpy(values) for name, values in batch.items()}

@@ -1,0 +1,115 @@
+"""From the recipe's training section to an optimizer and a schedule.
+
+Names are those of `TrainingArguments`; the optimizers are PyTorch's and the schedules are
+Transformers'. Weights of two and more dimensions decay; norms and biases, all of one dimension,
+do not (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101, as commonly practised).
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import SchedulerType, get_scheduler
+
+from luthier.errors import RecipeError, nearest
+from luthier.recipe.tree import Training
+
+OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
+    "adamw_torch": (torch.optim.AdamW, {}),
+    "adamw_torch_fused": (torch.optim.AdamW, {"fused": True}),
+    "adam": (torch.optim.Adam, {}),
+    "sgd": (torch.optim.SGD, {}),
+    "adafactor": (torch.optim.Adafactor, {}),
+    "rmsprop": (torch.optim.RMSprop, {}),
+    "adagrad": (torch.optim.Adagrad, {}),
+    "nadam": (torch.optim.NAdam, {}),
+    "radam": (torch.optim.RAdam, {}),
+    "adamax": (torch.optim.Adamax, {}),
+}
+# ReduceLROnPlateau is driven by scores, not by steps; Greedy and the rest of its kind likewise.
+SCHEDULES = tuple(kind.value for kind in SchedulerType if kind.value != "reduce_lr_on_plateau")
+
+
+def check_training(settings: Training) -> None:
+    """Refuse names and options that could only fail later.
+
+    Raises:
+        RecipeError: An unknown optimizer, schedule or optimizer option; all are named at once.
+    """
+    problems = []
+    for field, known in (("optim", tuple(OPTIMIZERS)), ("lr_scheduler_type", SCHEDULES)):
+        asked = getattr(settings, field)
+        if asked not in known:
+            close = nearest(asked, known)
+            advice = f"did you mean '{close}'?" if close else f"one of: {', '.join(known)}"
+            problems.append(f"training.{field}: there is no '{asked}'; {advice}")
+    if not problems:
+        optimizer, _ = OPTIMIZERS[settings.optim]
+        allowed = set(inspect.signature(optimizer).parameters) - {"params", "lr", "weight_decay"}
+        for option in sorted(set(settings.optim_args) - allowed):
+            problems.append(
+                f"training.optim_args.{option}: {settings.optim} has no such option; "
+                f"it has {', '.join(sorted(allowed))}"
+            )
+        problems += _try_out(settings)
+    if settings.bf16 and settings.fp16:
+        problems.append("training: bf16 and fp16 exclude each other; choose one")
+    if settings.eval_strategy == "steps" and settings.eval_steps is None:
+        problems.append("training.eval_steps: needed with eval_strategy=steps")
+    if problems:
+        raise RecipeError(
+            "The training section cannot be followed.",
+            received="; ".join(problems),
+            hint="mend each of them; `luthier schema` lists all fields",
+        )
+
+
+def _try_out(settings: Training) -> list[str]:
+    """Build both on one weight, so that a wrong value is told before any work."""
+    weight = nn.Parameter(torch.zeros(2, 2))
+    try:
+        make_schedule(make_optimizer([("weight", weight)], settings), settings, n_steps=10)
+    except (TypeError, ValueError) as problem:
+        return [f"training.optim_args or training.lr_scheduler_kwargs: {problem}"]
+    return []
+
+
+def make_optimizer(
+    parameters: Iterable[tuple[str, nn.Parameter]], settings: Training
+) -> torch.optim.Optimizer:
+    """Make the optimizer over the parameters that are trained, in two groups.
+
+    Args:
+        parameters: (name, parameter) pairs, as `model.named_parameters()` gives them.
+        settings: The recipe's training section.
+    """
+    trained = [parameter for _, parameter in parameters if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": settings.weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizer, fixed = OPTIMIZERS[settings.optim]
+    options: dict[str, Any] = {**fixed, **settings.optim_args}
+    known = inspect.signature(optimizer).parameters
+    if "betas" in known:
+        options.setdefault("betas", (settings.adam_beta1, settings.adam_beta2))
+        options.setdefault("eps", settings.adam_epsilon)
+    return optimizer([g for g in groups if g["params"]], lr=settings.learning_rate, **options)
+
+
+def make_schedule(optimizer: torch.optim.Optimizer, settings: Training, *, n_steps: int) -> Any:
+    """Make the learning-rate schedule over `n_steps` optimizer steps."""
+    warmup = settings.warmup_steps
+    n_warmup = math.ceil(warmup * n_steps) if warmup < 1 else int(warmup)
+    return get_scheduler(
+        settings.lr_scheduler_type,
+        optimizer,
+        num_warmup_steps=n_warmup,
+        num_training_steps=n_steps,
+        scheduler_specific_kwargs=dict(settings.lr_scheduler_kwargs),
+    )

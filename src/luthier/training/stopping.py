@@ -1,0 +1,75 @@
+"""The best weights so far, and when to give up waiting for better ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from luthier.errors import RecipeError
+from luthier.metrics.names import lower_is_better
+from luthier.recipe.tree import Training
+
+
+class Best:
+    """Follows one metric over the evaluations of a training.
+
+    Only parameters that are trained are copied, and nothing is copied at the last evaluation:
+    there the weights themselves are the copy.
+
+    Args:
+        metric: The metric to follow.
+        settings: The recipe's training section.
+    """
+
+    def __init__(self, metric: str, settings: Training):
+        self.metric = settings.metric_for_best_model or metric
+        self.keep = settings.load_best_model_at_end
+        self.patience = settings.early_stopping_patience
+        self.threshold = settings.early_stopping_threshold
+        self.sign = -1.0 if lower_is_better(self.metric) else 1.0
+        self.score = -float("inf")
+        self.n_waited = 0
+        self.weights: dict[str, torch.Tensor] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether patience has run out."""
+        return self.patience is not None and self.n_waited >= self.patience
+
+    @property
+    def verdict(self) -> str:
+        """Say why training stopped early."""
+        return f"stopped early: {self.metric} was not better for {self.n_waited} evaluations"
+
+    def see(self, scores: Mapping[str, float], model: Any, *, is_last: bool) -> bool:
+        """Take the scores of an evaluation; say whether they are the best so far."""
+        if self.metric not in scores:
+            raise RecipeError(
+                f"There is no metric called '{self.metric}' to choose the best model by.",
+                received=self.metric,
+                hint=f"training.metric_for_best_model=one of {', '.join(sorted(scores))}",
+            )
+        score = self.sign * scores[self.metric]
+        self.n_waited = 0 if score > self.score + self.threshold else self.n_waited + 1
+        if not score > self.score:
+            return False
+        self.score = score
+        if self.keep:
+            self.weights = None if is_last else _copy(model)
+        return True
+
+    def restore(self, model: Any) -> None:
+        """Put the best weights back, where they are not the present ones."""
+        if self.weights is not None:
+            model.load_state_dict(self.weights, strict=False)
+
+
+def _copy(model: Any) -> dict[str, torch.Tensor]:
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return {
+        name: values.detach().clone()
+        for name, values in model.state_dict().items()
+        if name in trained
+    }
