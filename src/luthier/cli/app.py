@@ -1,0 +1,302 @@
+"""The command `luthier`: parse, call, print. Whatever is heavy is imported inside its command.
+
+init ─► inspect ─► run ─► report, predict, evaluate, compare        list, schema
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import luthier
+from luthier.cli.failures import Doors, accept_any_console, tell_bug
+from luthier.errors import DataError, RecipeError, RunError
+
+app = typer.Typer(
+    cls=Doors,
+    name="luthier",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Fine-tune a pre-trained language model in one command, and prove what it brought.",
+    epilog="Start with:  luthier init DATA.csv   then:  luthier run recipe.yaml",
+)
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SECTION.FIELD=VALUE",
+        help="Changes to the recipe, such as training.seed=1 or method=lora.",
+        show_default=False,
+    ),
+]
+Run = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
+
+
+def main() -> None:
+    """Run the command line; what nobody foresaw ends in one line and a file, not a traceback."""
+    accept_any_console()
+    sys.excepthook = tell_bug
+    typer.main.get_command(app)(prog_name="luthier")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"luthier {luthier.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+@app.command()
+def run(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, a .yaml file.")],
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A new folder for the run; otherwise one in runs/.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Fine-tune, judge against baselines, and write a report."""
+    from luthier.recipe.sources import read_recipe
+
+    made = read_recipe(recipe, overrides or ())
+    from luthier.cli.progress import watching
+    from luthier.cli.show import show_result
+    from luthier.pipeline import run as run_recipe
+    from luthier.runs import RunFolder
+
+    with watching(quiet=quiet, metric=made.training.metric_for_best_model) as listener:
+        result = run_recipe(made, out=out, listeners=[listener])
+    metric = (RunFolder(result.folder).read_json("comparison") or {}).get("main_metric", "")
+    show_result(result, metric, confidence=made.evaluation.confidence)
+
+
+@app.command()
+def init(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Your data: .csv, .tsv, .jsonl, .parquet …")
+    ],
+    out: Annotated[Path, typer.Option(help="Where to write the recipe.")] = Path("recipe.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing recipe.")] = False,
+) -> None:
+    """Look at a data file and write a first recipe for it."""
+    if out.exists() and not force:
+        raise RecipeError(
+            "There is a recipe already, and it would be overwritten.",
+            received=str(out),
+            hint=f"luthier init {file} --out another.yaml, or --force",
+        )
+    import os.path
+
+    from luthier.data.guess import guess_task
+    from luthier.data.read import read
+    from luthier.recipe.starter import starter
+
+    rows, notes = read(str(file))
+    task, columns, reasons = guess_task(rows)
+    train = Path(os.path.relpath(file, out.parent)).as_posix()
+    text = starter(task, columns, train, reasons=reasons, name=str(out))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise RecipeError(
+            "The recipe cannot be written.",
+            received=f"{out}: {problem.strerror}",
+            hint="--out a path that you may write to",
+        ) from None
+    for note in (*notes, *reasons):
+        print(f"• {note}")
+    print(f"\nWrote {out} for {task}. Look it over, then:\n  luthier run {out}")
+
+
+@app.command()
+def inspect(
+    source: Annotated[
+        Path, typer.Argument(metavar="RECIPE_OR_FILE", help="A recipe or a data file.")
+    ],
+    overrides: Overrides = None,
+) -> None:
+    """Let the data doctor look for trouble; leaves with 1 when there are errors."""
+    from luthier.cli.show import show_findings, show_splits
+    from luthier.pipeline import inspect_recipe
+    from luthier.recipe.sources import read_recipe
+
+    content: Any = source
+    if source.suffix.lower() not in (".yaml", ".yml"):
+        content = _recipe_for(source)
+    splits, findings, notes = inspect_recipe(read_recipe(content, overrides or ()))
+    for note in notes:
+        print(f"• {note}")
+    show_splits(splits)
+    show_findings(findings)
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _recipe_for(file: Path) -> dict[str, Any]:
+    """Make the recipe that `init` would write for a data file."""
+    from luthier.data.guess import guess_task
+    from luthier.data.read import read
+    from luthier.recipe.starter import starter
+    from luthier.recipe.yaml_text import parse_yaml
+
+    task, columns, reasons = guess_task(read(str(file))[0])
+    for reason in reasons:
+        print(f"• {reason}")
+    content, _ = parse_yaml(starter(task, columns, str(file), reasons=()), name=str(file))
+    return dict(content)
+
+
+@app.command()
+def predict(
+    folder: Run,
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="TEXT", help="Texts; or pipe them in.")
+    ] = None,
+    pair: Annotated[
+        str | None, typer.Option(help="The second text, for tasks that judge two.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="A data file to predict instead.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where its predictions go: .csv, .jsonl")] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="How many labels to give for each text.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a text.")] = False,
+) -> None:
+    """Predict texts or a whole file with the model of a run."""
+    if (file is None) != (out is None):
+        raise DataError(
+            "A file is predicted into another file.",
+            received="--file without --out" if file else "--out without --file",
+            hint="--file in.csv --out predictions.csv",
+        )
+    if file is None and not texts and not sys.stdin.isatty():
+        texts = [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+    if file is None and not texts:
+        raise DataError(
+            "There is nothing to predict.", hint=f'luthier predict {folder} "a text of yours"'
+        )
+    from luthier.prediction import load
+
+    predictor = load(folder)
+    if file is not None and out is not None:
+        from luthier.cli.progress import watching
+
+        with watching() as listener:
+            n_rows = predictor.predict_file(file, out, on_progress=listener)
+        print(f"Wrote {n_rows:,} predictions to {out}")
+        return
+    pairs = None if pair is None else [pair] * len(texts or ())
+    answers = predictor(texts or [], text_pair=pairs, top_k=top_k)
+    _print_answers(texts or [], answers, as_json=as_json)
+
+
+def _print_answers(texts: list[str], answers: list[Any], *, as_json: bool) -> None:
+    for text, answer in zip(texts, answers, strict=True):
+        if as_json:
+            print(json.dumps(answer, ensure_ascii=False))
+            continue
+        labels = answer if isinstance(answer, list) else [answer]
+        said = "  ".join(_answer_words(label) for label in labels) or "(no label)"
+        shown = " ".join(text.split())
+        print(f"{said}  {shown if len(shown) <= 60 else shown[:59] + '…'}")
+
+
+def _answer_words(answer: dict[str, Any]) -> str:
+    name, score = answer.get("label"), answer.get("score")
+    number = f"{score:.3f}" if isinstance(score, float) else str(score)
+    return number if name is None else f"{name} {number}"
+
+
+@app.command()
+def evaluate(
+    folder: Run,
+    data: Annotated[Path, typer.Option(help="Rows with their true answers.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Score the model of a run on other rows."""
+    from luthier.prediction import load
+
+    n_rows, scores = load(folder).evaluate(data)
+    if as_json:
+        from luthier.runs import plain
+
+        print(json.dumps({"rows": n_rows, "scores": plain(scores)}, ensure_ascii=False, indent=1))
+        return
+    from luthier.cli.show import console, scores_table
+
+    console().print(scores_table(scores, title=f"{folder} on {n_rows:,} rows of {data}"))
+
+
+@app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(help="Two runs or more.", metavar="RUN")],
+) -> None:
+    """Set runs side by side, judged on the same test rows."""
+    if len(folders) < 2:
+        raise RunError(
+            "Runs are compared with one another; at least two are needed.",
+            received=str(folders[0]),
+            hint=f"luthier compare {folders[0]} ANOTHER_RUN",
+        )
+    from luthier.cli.show import show_comparison
+    from luthier.evaluation.compare_runs import compare as compare_runs
+
+    show_comparison(compare_runs(folders))
+
+
+@app.command(name="list")
+def list_plugins(
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help="tasks, methods or baselines.")
+    ] = None,
+) -> None:
+    """List the tasks, methods and baselines that a recipe can name."""
+    from luthier.cli.catalogue import describe
+    from luthier.errors import nearest
+    from luthier.registry import CATALOGUE
+
+    if kind is not None and kind not in CATALOGUE:
+        close = nearest(kind, CATALOGUE)
+        raise RecipeError(
+            "There is no such kind of plug-in.",
+            received=kind,
+            hint=f"did you mean {close}?" if close else f"one of: {', '.join(CATALOGUE)}",
+        )
+    for shown in [kind] if kind else CATALOGUE:
+        lines = describe(shown)
+        width = max(len(name) for name, _ in lines)
+        print(f"{shown}")
+        for name, words in lines:
+            print(f"  {name:<{width}}  {words}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a recipe, for editors."""
+    from luthier.recipe.schema import json_schema
+
+    print(json.dumps(json_schema(), ensure_ascii=False, indent=2))
+
+
+@app.command()
+def report(folder: Run) -> None:
+    """Write a run's report again and print its path."""
+    from luthier.report.render import write_report
+
+    print(write_report(folder))

@@ -1,0 +1,74 @@
+"""How the command line says that something went wrong, and with which exit code it leaves.
+
+2    the user can mend it: a recipe, a file, an option (as typer does it)
+1    the data has errors (`inspect`), or this is a bug in Luthier
+130  stopped by the user
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from types import TracebackType
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from luthier.errors import LuthierError
+
+
+class Doors(TyperGroup):
+    """The group of all commands; it turns what users can mend into a message, not a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except LuthierError as problem:
+            tell(problem)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            print("\nStopped.", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
+def tell(problem: LuthierError) -> None:
+    """Print a problem, what was received, and the fix, in colour on a terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(
+        Text("Error: ", style="bold red").append(problem.problem, style="not bold default")
+    )
+    if problem.received is not None:
+        console.print(Text("  received: ", style="dim").append(problem.received, style="not dim"))
+    if problem.hint is not None:
+        console.print(
+            Text("  fix:      ", style="bold green").append(problem.hint, "not bold default")
+        )
+
+
+def tell_bug(
+    kind: type[BaseException], problem: BaseException, trace: TracebackType | None
+) -> None:
+    """Say in short that this should not have happened; the traceback goes into a file."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="luthier-bug-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(f"command: {sys.argv}\n")
+        file.writelines(traceback.format_exception(kind, problem, trace))
+    first = (str(problem).strip().splitlines() or [""])[0]
+    print(f"This is a bug in Luthier: {kind.__name__}: {first[:200]}", file=sys.stderr)
+    print(f"  details:  {file.name}", file=sys.stderr)
+    print("  fix:      please report it, with that file", file=sys.stderr)
+
+
+def accept_any_console() -> None:
+    """Print a replacement rather than stop where a console lacks a character (cp1252, say)."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")

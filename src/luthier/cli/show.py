@@ -1,0 +1,157 @@
+"""Tables and words for people, from records and run folders.
+
+Every score is shown with its interval and its rows. Rich draws plain ASCII where the console's
+encoding has nothing better.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from luthier.records import Comparison, Finding, RunResult, Score
+
+STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
+WORDS = {"mcc": "MCC", "auc": "AUC", "mae": "MAE", "rmse": "RMSE", "r2": "R²"}
+
+
+def console() -> Console:
+    """Open the standard output for tables; wide where nobody looks, so that nothing is cut."""
+    out = Console(highlight=False, soft_wrap=False)
+    return out if out.is_terminal else Console(highlight=False, width=160)
+
+
+def table(*columns: str, title: str | None = None, numbers: Sequence[str] = ()) -> Table:
+    """Start a table; the columns named in `numbers` stand flush right."""
+    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in numbers else "left")
+    return made
+
+
+def metric_words(metric: str) -> str:
+    """Write a metric's key as people say it.
+
+    >>> metric_words("macro_f1"), metric_words("mcc")
+    ('macro F1', 'MCC')
+    """
+    return WORDS.get(metric, re.sub(r"\bf1\b", "F1", metric.replace("_", " ")))
+
+
+def with_interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
+    """Write a number with its interval.
+
+    >>> with_interval(0.8123, 0.79, 0.83)
+    '0.812 [0.790, 0.830]'
+    """
+    sign = "+" if signed else ""
+    return f"{value:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
+
+
+def p_words(p_value: float) -> str:
+    """Write a p-value as journals do."""
+    return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def show_result(result: RunResult, metric: str, *, confidence: float) -> None:
+    """Print systems and verdicts, what the doctor found, and last the report's path."""
+    out = console()
+    out.print(systems_table(result.scores, result.comparisons, metric, confidence=confidence))
+    for comparison in result.comparisons:
+        out.print(Text(f"• {comparison.verdict}"))
+    if result.findings:
+        out.print(Text(f"\nThe data: {count_findings(result.findings)}."))
+        for finding in result.findings:
+            if finding.severity != "note":
+                out.print(Text(f"• {finding.message}", style=STYLES.get(finding.severity, "")))
+    out.print()
+    print(f"Report: {result.report}")
+
+
+def systems_table(
+    scores: Mapping[str, Mapping[str, Score]],
+    comparisons: Sequence[Comparison],
+    metric: str,
+    *,
+    confidence: float,
+) -> Table:
+    """Set the systems side by side on one metric."""
+    by_baseline = {comparison.baseline: comparison for comparison in comparisons}
+    some = next(
+        (all_scores[metric] for all_scores in scores.values() if metric in all_scores), None
+    )
+    interval = f"{metric_words(metric)} [{confidence:.0%} interval]"
+    made = table(
+        "system",
+        interval,
+        "fine-tuned is better by",
+        "p",
+        title=f"On {some.n:,} test rows" if some else None,
+    )
+    for system, all_scores in scores.items():
+        score, comparison = all_scores.get(metric), by_baseline.get(system)
+        made.add_row(
+            Text(system, style="" if comparison else "bold"),
+            with_interval(score.value, score.low, score.high) if score else "–",
+            with_interval(comparison.difference, comparison.low, comparison.high, signed=True)
+            if comparison
+            else "",
+            p_words(comparison.p_adjusted) if comparison else "",
+        )
+    return made
+
+
+def scores_table(scores: Mapping[str, Score], *, title: str) -> Table:
+    """List every metric of one system."""
+    made = table("metric", "score [95% interval]", "rows", title=title, numbers=("rows",))
+    for metric, score in scores.items():
+        made.add_row(
+            metric_words(metric), with_interval(score.value, score.low, score.high), f"{score.n:,}"
+        )
+    return made
+
+
+def count_findings(findings: Iterable[Finding]) -> str:
+    """Count findings by severity, in words."""
+    listed = [finding.severity for finding in findings]
+    counts = [
+        f"{listed.count(kind)} {kind}{'s' if listed.count(kind) != 1 else ''}"
+        for kind in STYLES
+        if kind in listed
+    ]
+    return ", ".join(counts) if counts else "nothing to remark"
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """Print what the doctor found, errors first, with places and fixes."""
+    out = console()
+    if not findings:
+        out.print("The doctor found nothing to remark.")
+        return
+    order = list(STYLES)
+    for finding in sorted(findings, key=lambda finding: order.index(finding.severity)):
+        style = STYLES[finding.severity]
+        out.print(Text(f"{finding.severity:<8}", style=style).append(f"{finding.code}", "bold"))
+        out.print(Text(f"        {finding.message}"))
+        if finding.places:
+            shown = ", ".join(finding.places[:3])
+            more = finding.count - len(finding.places[:3])
+            out.print(Text(f"        at {shown}{f' and {more:,} more' if more > 0 else ''}", "dim"))
+        if finding.fix:
+            out.print(Text("        fix: ", style="green").append(finding.fix, "default"))
+    out.print(Text(f"\n{count_findings(findings).capitalize()}."))
+
+
+def show_splits(splits: Any) -> None:
+    """Print how many rows each split has and how it came about."""
+    made = table("split", "rows", "made", numbers=("rows",))
+    for name, rows in splits.items():
+        made.add_row(name, f"{len(rows):,}", Text(splits.made.get(name, "")))
+    console().print(made)
