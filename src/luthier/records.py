@@ -130,6 +130,14 @@ class Target:
         """How many numbers a model gives for each row."""
         return len(self.names)
 
+    def spell(self, answer: Any) -> str | list[str] | float:
+        """Write an answer out: a label's name, a list of names, or a number."""
+        if self.kind == "number":
+            return float(answer)
+        if self.kind == "multi-label":
+            return [name for name, given in zip(self.names, answer, strict=True) if given]
+        return self.names[int(answer)]
+
 
 @dataclass(frozen=True)
 class Ragged:
@@ -298,12 +306,12 @@ class Job:
 
     Args:
         task: The task, made with its options. `target`: What there is to predict.
-        splits: The rows. `encoded`: split name to its encoded rows.
+        splits: The rows. `encoded`: split name to its encoded rows; validation may be empty.
         collate: (encoded, indices) -> batch, padded to its longest row.
         objective: The loss. `training`: The recipe's training section.
-        evaluate: Model outputs on validation -> metrics; its key `main_metric` is the one to follow.
+        evaluate: Model outputs on validation -> metrics, `main_metric` among them.
         main_metric: The metric that early stopping and the best model go by.
-        make_model: `make_model(pretrained)` -> a fresh model with its head; random weights if False.
+        make_model: `make_model(pretrained)` -> a fresh model; random weights if False.
         phase: What to call the work in progress reports.
     """
 

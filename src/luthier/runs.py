@@ -18,8 +18,10 @@ import dataclasses
 import json
 import math
 import os
+import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +227,24 @@ class RunFolder:
     def finish(self) -> None:
         """Mark the run as complete."""
         self.write_json("status", {"state": "finished"})
+
+    @contextmanager
+    def recording(self, *, on_failure: Callable[[Path], object]) -> Iterator[None]:
+        """Leave the reason in the folder if the block inside does not end well.
+
+        Args:
+            on_failure: Called with the folder then, to write a report of what there is.
+        """
+        finished = False
+        try:
+            yield
+            finished = True
+        finally:
+            if not finished:
+                problem = sys.exc_info()[1]
+                reason = str(getattr(problem, "problem", problem) or type(problem).__name__)
+                self.fail(reason, hint=getattr(problem, "hint", None))
+                on_failure(self.path)
 
     def fail(self, reason: str, *, hint: str | None = None) -> None:
         """Leave the reason why the run ended early."""

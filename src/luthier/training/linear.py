@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from luthier.records import Array, Job, Outputs, StepInfo
+from luthier.metrics.names import lower_is_better
+from luthier.records import Array, Job, Outputs, StepInfo, Target
 
-STRENGTHS = (0.1, 1.0, 10.0)  # inverse regularisation: larger trusts the training rows more
+STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse regularisation: larger trusts the training rows more
 FAR = -30.0  # the logit of what never occurs in training
 
 
@@ -38,10 +39,11 @@ def fit_linear(
     has_validation = features["validation"].shape[0] > 0
     strengths = STRENGTHS if has_validation else (1.0,)
     for number, strength in enumerate(strengths, start=1):
-        outputs_of = _fit(job.target.kind, features["train"], targets, strength)
+        outputs_of = _fit(job.target, features["train"], targets, strength)
         score = 0.0
         if has_validation:
-            score = job.evaluate(outputs_of(features["validation"]))["goodness"]
+            sign = -1.0 if lower_is_better(job.main_metric) else 1.0
+            score = sign * job.evaluate(outputs_of(features["validation"]))[job.main_metric]
         if best is None or score > best[0]:
             best = (score, outputs_of)
         yield StepInfo(phase, number, len(strengths), rows=len(targets))
@@ -50,24 +52,25 @@ def fit_linear(
     return {split: best[1](features[split]) for split in ("validation", "test")}
 
 
-def _fit(kind: str, features: Any, targets: Array, strength: float) -> Callable[[Any], Outputs]:
+def _fit(
+    target: Target, features: Any, targets: Array, strength: float
+) -> Callable[[Any], Outputs]:
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    if kind == "number":
+    if target.kind == "number":
         ridge = Ridge(alpha=1.0 / strength, solver="auto").fit(features, targets)
         return lambda rows: ridge.predict(rows).reshape(-1, 1).astype(np.float32)
-    if kind == "multi-label":
+    if target.kind == "multi-label":
         columns = [_fit_one_label(features, column, strength) for column in targets.T]
         return lambda rows: np.stack([column(rows) for column in columns], axis=1)
     model = LogisticRegression(C=strength, max_iter=300)
     _without_convergence_warning(model, features, targets)
 
     def outputs_of(rows: Any) -> Outputs:
-        outputs = np.full((rows.shape[0], job_width), FAR, dtype=np.float32)
+        outputs = np.full((rows.shape[0], target.n_outputs), FAR, dtype=np.float32)
         outputs[:, model.classes_] = np.maximum(model.predict_log_proba(rows), FAR)
         return outputs
 
-    job_width = int(targets.max()) + 1
     return outputs_of
 
 

@@ -60,6 +60,7 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     loss = make_loss(job.objective, accelerator.device)
     best = Best(job.main_metric, settings)
     window = Window()
+    has_validation = len(job.encoded["validation"]) > 0
 
     for step, (epoch, batches) in enumerate(steps(loader, order, settings, n_steps), start=1):
         prepared.train()
@@ -68,7 +69,7 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         schedule.step()
         window.add(total)
         scores, is_best = None, False
-        if evaluation_due(step, steps_per_epoch, n_steps, settings) and "validation" in job.encoded:
+        if has_validation and evaluation_due(step, steps_per_epoch, n_steps, settings):
             scores = evaluate(prepared, job)
             is_best = best.see(scores, model, is_last=step == n_steps)
         loss_now = None

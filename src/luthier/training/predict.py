@@ -15,6 +15,7 @@ import torch
 
 from luthier.records import Encoded, Outputs, StepInfo
 from luthier.training.batches import Collate, to_tensors
+from luthier.training.follow import follow
 
 
 def predict(
@@ -44,8 +45,4 @@ def predict(
 def predict_quietly(model: Any, encoded: Encoded, collate: Collate, *, batch_size: int) -> Outputs:
     """Run the model over all rows and give the outputs, telling nothing."""
     steps = predict(model, encoded, collate, batch_size=batch_size)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return follow(steps, lambda info: None)

@@ -1,0 +1,273 @@
+"""THE MAIN PATH: from a recipe to a run folder that defends its model.
+
+    recipe ─► data checked ─► model fine-tuned ─► baselines fitted ─► all judged on the test rows
+           ─► predictions, scores, verdicts, report
+
+Nothing here asks for a name: tasks, methods and baselines are whatever the catalogue gives.
+`preparation.py` is the first half; `evaluation/judge.py` gives the verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from luthier import environment
+from luthier.errors import RecipeError, nearest
+from luthier.evaluation.analysis import analyse
+from luthier.evaluation.judge import judge
+from luthier.models.anatomy import count_parameters
+from luthier.models.rescale import rescale
+from luthier.preparation import Prepared, check_data, describe_data, make_plugin, prepare
+from luthier.protocols import Baseline, Method, Task
+from luthier.recipe.sources import read_recipe
+from luthier.recipe.tree import Plugin, Recipe
+from luthier.records import (
+    Comparison,
+    Finding,
+    Job,
+    Outputs,
+    Predictions,
+    RunResult,
+    Score,
+    Splits,
+    Target,
+)
+from luthier.report.model_card import write_model_card
+from luthier.report.render import write_report
+from luthier.runs import RunFolder
+from luthier.training.follow import Listener, Listeners, follow
+from luthier.training.optimizer import check_training
+from luthier.training.predict import predict
+
+SYSTEM = "fine-tuned"
+
+
+def run(
+    recipe: Recipe | Mapping[str, Any] | str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    out: str | Path | None = None,
+    name: str | None = None,
+    listeners: Sequence[Listener] = (),
+) -> RunResult:
+    """Follow a recipe from its files to its report.
+
+    Args:
+        recipe: A recipe, the same as a mapping, or the path of a YAML file.
+        overrides: `section.field=value`, applied to it.
+        out: The run folder to make; None: the first free one below `runs/`.
+        name: What to call the run below `runs/`; None: as the recipe's file.
+        listeners: Called with every `StepInfo`, for progress bars and the like.
+
+    Returns:
+        Where the run lies, its scores and its verdicts.
+
+    Raises:
+        LuthierError: Something that the user can fix; the run folder, if made, has the reason.
+    """
+    if name is None:
+        name = Path(recipe).stem if isinstance(recipe, (str, Path)) else "run"
+    checked = read_recipe(recipe, overrides)
+    check_training(checked.training)
+    task: Task = make_plugin("tasks", checked.task)
+    folder = RunFolder.create(out, checked, name=name)
+    with folder.recording(on_failure=write_report):
+        return _run(checked, task, folder, Listeners(folder, listeners))
+
+
+def _run(recipe: Recipe, task: Task, folder: RunFolder, listeners: Listeners) -> RunResult:
+    """Walk the main path inside a run folder."""
+    about = environment.describe()
+    listeners.say("checking the data")
+    prepared = prepare(recipe, task)
+    job = prepared.job
+    folder.write_json("data", describe_data(prepared))
+    check_metric(job)
+
+    method: Method = make_plugin("methods", recipe.method)
+    model = follow(method.fit(job.make_model(True), job), listeners)
+    about["parameters"] = dict(zip(("total", "trained"), count_parameters(model), strict=True))
+    outputs = {SYSTEM: predict_splits(model, job, listeners)}
+    target = save(model, method, prepared, folder, outputs[SYSTEM])
+    model = None  # its memory is the baselines' now
+    for baseline in make_baselines(recipe, job):
+        outputs[baseline.name] = dict(follow(baseline.fit(job), listeners))
+
+    listeners.say("judging")
+    judged = judge_all(recipe, job, outputs)
+    folder.write_predictions(lines(job, judged.predictions))
+    folder.write_json("scores", judged.scores)
+    folder.write_json("comparison", comparison(recipe, job, judged))
+    folder.write_json("analysis", analyse_system(recipe, job, outputs[SYSTEM], judged))
+    about |= listeners.spent() | {"peak_memory_mib": environment.peak_memory_mib()}
+    folder.write_json("target", target)
+    folder.write_json("environment", about)
+    folder.finish()
+    write_model_card(folder.path)
+    report = write_report(folder.path)
+    return RunResult(
+        str(folder.path),
+        judged.scores,
+        judged.comparisons,
+        tuple(prepared.findings),
+        str(report),
+    )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Every system's answers on the test rows, their scores, and the verdicts."""
+
+    predictions: dict[str, Predictions]
+    scores: dict[str, dict[str, Score]]
+    comparisons: tuple[Comparison, ...]
+
+
+def check_metric(job: Job) -> None:
+    """Refuse a metric to follow that the task does not have, before any training."""
+    asked = job.training.metric_for_best_model
+    n_rows = len(job.encoded["validation"])
+    if asked is None or n_rows == 0:
+        return
+    known = job.evaluate(np.zeros((n_rows, job.target.n_outputs), dtype=np.float32))
+    if asked not in known:
+        close = nearest(asked, known)
+        raise RecipeError(
+            f"The task {job.task.name} has no metric called '{asked}'.",
+            received=f"training.metric_for_best_model={asked}",
+            hint=f"did you mean '{close}'?" if close else f"one of: {', '.join(known)}",
+        )
+
+
+def make_baselines(recipe: Recipe, job: Job) -> list[Baseline]:
+    """Make the baselines that the recipe names, or the task's own."""
+    plugins = recipe.baselines
+    if plugins is None:
+        plugins = [Plugin(name=name) for name in job.task.baselines]
+    return [make_plugin("baselines", plugin) for plugin in plugins]
+
+
+def predict_splits(model: Any, job: Job, listeners: Listeners) -> dict[str, Outputs]:
+    """Run the trained model over validation and test."""
+    return {
+        split: follow(
+            predict(
+                model,
+                job.encoded[split],
+                job.collate,
+                batch_size=job.training.per_device_eval_batch_size,
+                phase=f"predicting {split}",
+            ),
+            listeners,
+        )
+        for split in ("validation", "test")
+    }
+
+
+def tune(job: Job, outputs: Mapping[str, Outputs]) -> Target:
+    """Choose on validation what decoding needs, where there are validation rows."""
+    if len(job.splits.validation) == 0:
+        return job.target
+    gold = job.task.gold(job.splits.validation, job.target)
+    return job.task.tune(outputs["validation"], gold, job.target)
+
+
+def save(
+    model: Any,
+    method: Method,
+    prepared: Prepared,
+    folder: RunFolder,
+    outputs: Mapping[str, Outputs],
+) -> Target:
+    """Write the model; give the target that decodes what it says once it is read back."""
+    target = tune(prepared.job, outputs)
+    if rescale(model, mean=target.mean, scale=target.scale):
+        target = replace(target, mean=0.0, scale=1.0)
+    method.save(model, prepared.tokenizer, folder.model)
+    return target
+
+
+def judge_all(recipe: Recipe, job: Job, outputs: Mapping[str, Mapping[str, Outputs]]) -> Judged:
+    """Decode every system's outputs on the test rows and judge them."""
+    predictions = {
+        system: job.task.decode(by_split["test"], tune(job, by_split))
+        for system, by_split in outputs.items()
+    }
+    scores, comparisons = judge(
+        job.task,
+        job.target,
+        job.task.gold(job.splits.test, job.target),
+        predictions,
+        n_resamples=recipe.evaluation.n_resamples,
+        confidence=recipe.evaluation.confidence,
+        seed=recipe.training.seed,
+        system=SYSTEM,
+    )
+    return Judged(predictions, scores, comparisons)
+
+
+def analyse_system(
+    recipe: Recipe, job: Job, outputs: Mapping[str, Outputs], judged: Judged
+) -> dict[str, Any]:
+    """Look closer at the fine-tuned model: calibration, slices, mistakes."""
+    return analyse(
+        job.task,
+        tune(job, outputs),
+        job.task.gold(job.splits.test, job.target),
+        job.splits.test,
+        judged.predictions[SYSTEM],
+        validation_outputs=outputs["validation"],
+        validation_gold=job.task.gold(job.splits.validation, job.target),
+        lengths=job.encoded["test"].full_lengths,
+        slice_columns=recipe.evaluation.slices,
+        n_resamples=recipe.evaluation.n_resamples,
+        confidence=recipe.evaluation.confidence,
+        seed=recipe.training.seed,
+    )
+
+
+def comparison(recipe: Recipe, job: Job, judged: Judged) -> dict[str, Any]:
+    """Say what `comparison.json` keeps."""
+    return {
+        "main_metric": job.main_metric,
+        "system": SYSTEM,
+        "confidence": recipe.evaluation.confidence,
+        "n_resamples": recipe.evaluation.n_resamples,
+        "comparisons": judged.comparisons,
+    }
+
+
+def lines(job: Job, predictions: Mapping[str, Predictions]) -> Iterator[dict[str, Any]]:
+    """Write out every test row with what each system said of it."""
+    rows, target = job.splits.test, job.target
+    gold = job.task.gold(rows, target)
+    for index in range(len(rows)):
+        yield {
+            "index": index,
+            "where": rows.where(index),
+            "columns": {name: values[index] for name, values in rows.columns.items()},
+            "gold": target.spell(gold[index]),
+            "predictions": {
+                system: {
+                    "answer": target.spell(said.answers[index]),
+                    "probabilities": None
+                    if said.probabilities is None
+                    else said.probabilities[index].astype(float).round(6),
+                }
+                for system, said in predictions.items()
+            },
+        }
+
+
+def inspect_recipe(
+    recipe: Recipe | Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()
+) -> tuple[Splits, list[Finding], list[str]]:
+    """Read, split and check the data of a recipe, and stop there."""
+    made = read_recipe(recipe, overrides)
+    checked = check_data(made, make_plugin("tasks", made.task))
+    return checked.splits, checked.findings, checked.notes

@@ -1,0 +1,277 @@
+"""From a recipe to everything that training needs: rows, findings, encoded splits, and the job.
+
+The first half of the main path; `pipeline.py` is the second. `luthier inspect` stops after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from luthier.data.fingerprint import fingerprint
+from luthier.data.inspect import cut_off, drop_leaks, inspect
+from luthier.data.read import read
+from luthier.data.split import make_splits
+from luthier.errors import DataError
+from luthier.models.load import build_model, load_tokenizer
+from luthier.protocols import Task
+from luthier.recipe.tree import Recipe
+from luthier.records import Encoded, Finding, Job, Outputs, Rows, Splits, Target
+from luthier.registry import find
+from luthier.text.tokenize import token_limit
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Rows that were read, split and looked at.
+
+    Args:
+        splits: The rows. `findings`: what the doctor found in all of them, limits not applied.
+        notes: What was detected or decided on the way, in words.
+    """
+
+    splits: Splits
+    findings: list[Finding]
+    notes: list[str]
+
+
+def make_plugin(kind: str, plugin: Any) -> Any:
+    """Make a plug-in with its options, from `{name, options}`."""
+    found = find(kind, plugin.name)
+    return found(found.Options(**plugin.options))
+
+
+def check_data(recipe: Recipe, task: Task) -> Checked:
+    """Read the rows, split them, and let the doctor look at them."""
+    data = recipe.data
+    notes: list[str] = []
+    read_rows: dict[str, Rows | None] = {"validation": None, "test": None}
+    roles = {column.role: column.role for column in task.columns}
+    for split in ("train", "validation", "test"):
+        source = getattr(data, split)
+        if source is None:
+            continue
+        rows, said = read(
+            source, columns=data.columns, encoding=data.encoding, delimiter=data.delimiter
+        )
+        require_roles(rows, list(roles))
+        read_rows[split], dropped = with_label(rows, task)
+        notes += said + dropped
+    label = task.columns[-1]
+    splits = make_splits(
+        read_rows["train"],  # type: ignore[arg-type]
+        read_rows["validation"],
+        read_rows["test"],
+        validation_size=data.split.validation,
+        test_size=data.split.test,
+        group_by=data.split.group_by,
+        stratify_by=label.role if data.split.stratify and label.kind == "label" else None,
+        n_folds=data.split.n_folds,
+        fold=data.split.fold,
+        limit={},
+        seed=recipe.training.seed,
+    )
+    texts = text_roles(task)
+    kind = {"label": "single-label", "labels": "multi-label"}.get(label.kind, "number")
+    findings = inspect(splits, text_roles=texts, label_role=label.role, kind=kind)
+    if data.drop_leaks:
+        splits, counts = drop_leaks(splits, text_roles=texts)
+        notes += [f"{n} leaked rows dropped from {split}" for split, n in counts.items() if n]
+    if data.limit:
+        splits = limited(splits, recipe, label.role if label.kind == "label" else None)
+    return Checked(splits, findings, list(dict.fromkeys(notes)))
+
+
+def text_roles(task: Task) -> tuple[str, ...]:
+    """Name the roles of the task's texts."""
+    return tuple(column.role for column in task.columns if column.kind == "text")
+
+
+def require_roles(rows: Rows, roles: Sequence[str]) -> None:
+    """Raise where a role of the task has no column."""
+    missing = [role for role in roles if role not in rows]
+    if missing:
+        raise DataError(
+            f"{', '.join(rows.files)}: no column plays the role of {' and '.join(missing)}.",
+            received=f"columns {', '.join(rows.columns)}",
+            hint=" ".join(f"data.columns.{role}=COLUMN" for role in missing),
+        )
+
+
+def with_label(rows: Rows, task: Task) -> tuple[Rows, list[str]]:
+    """Leave out rows without a label: there is nothing to learn or to judge by."""
+    column = task.columns[-1]
+    empty: tuple[Any, ...] = (None,) if column.kind == "labels" else (None, "")
+    has_label = [not (value in empty or value != value) for value in rows[column.role]]
+    n_without = has_label.count(False)
+    if not n_without:
+        return rows, []
+    first = rows.where(has_label.index(False))
+    note = f"{n_without} rows without {column.role} left out, the first at {first}"
+    return rows.take(np.flatnonzero(has_label)), [note]
+
+
+def limited(splits: Splits, recipe: Recipe, label_role: str | None) -> Splits:
+    """Draw at most so many rows of each split, after the doctor has seen them all."""
+    drawn = make_splits(
+        splits.train,
+        splits.validation,
+        splits.test,
+        validation_size=0,
+        test_size=0,
+        group_by=None,
+        stratify_by=label_role,
+        n_folds=None,
+        fold=0,
+        limit=recipe.data.limit,
+        seed=recipe.training.seed,
+    )
+    made = {
+        split: f"{splits.made.get(split, '')}; limited to {recipe.data.limit[split]} rows"
+        if split in recipe.data.limit
+        else splits.made.get(split, "")
+        for split, _ in splits.items()
+    }
+    return Splits(drawn.train, drawn.validation, drawn.test, made)
+
+
+def refuse_errors(findings: Sequence[Finding], ignored: Sequence[str]) -> None:
+    """Stop where the doctor found what makes a verdict worthless."""
+    errors = [f for f in findings if f.severity == "error" and f.code not in ignored]
+    if errors:
+        raise DataError(
+            "The data cannot be trained on as they are:\n"
+            + "\n".join(f"  - {error.message} ({', '.join(error.places)})" for error in errors),
+            received=", ".join(error.code for error in errors),
+            hint=errors[0].fix or f"data.ignore_findings=[{errors[0].code}]",
+        )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job, the tokenizer that encoded it, and all findings."""
+
+    job: Job
+    tokenizer: Any
+    findings: list[Finding]
+    notes: list[str]
+
+
+def prepare(recipe: Recipe, task: Task) -> Prepared:
+    """Check the data, encode it, and put together the job."""
+    checked = check_data(recipe, task)
+    refuse_errors(checked.findings, recipe.data.ignore_findings)
+    splits, model = checked.splits, recipe.model
+    target = task.learn_target(splits.train)
+    tokenizer = load_tokenizer(model.name, revision=model.revision, new_tokens=model.new_tokens)
+    max_tokens = token_limit(tokenizer, model.name, asked=recipe.data.max_tokens)
+    encoded: dict[str, Encoded] = {}
+    findings = list(checked.findings)
+    for split, rows in splits.items():
+        encoded[split] = task.encode(
+            rows, tokenizer=tokenizer, target=target, max_tokens=max_tokens
+        )
+        findings += cut_off(
+            encoded[split].full_lengths,
+            encoded[split].lengths,
+            rows,
+            split=split,
+            max_tokens=max_tokens,
+        )
+    job = make_job(recipe, task, target, splits, encoded, tokenizer)
+    return Prepared(job, tokenizer, findings, checked.notes)
+
+
+def make_job(
+    recipe: Recipe,
+    task: Task,
+    target: Target,
+    splits: Splits,
+    encoded: dict[str, Encoded],
+    tokenizer: Any,
+) -> Job:
+    """Put together what methods and baselines work with."""
+    gold = {split: task.gold(rows, target) for split, rows in splits.items()}
+    structure = recipe.model.model_dump(exclude={"name", "new_tokens"})
+
+    def evaluate(outputs: Outputs) -> dict[str, float]:
+        tuned = task.tune(outputs, gold["validation"], target)
+        predictions = task.decode(outputs, tuned)
+        return task.measure(gold["validation"], predictions, tuned)(None)
+
+    def make_model(pretrained: bool) -> Any:
+        return build_model(
+            recipe.model.name,
+            tokenizer=tokenizer,
+            labels=target.names,
+            problem_type=task.problem_type,
+            auto_model=task.auto_model,
+            pretrained=pretrained,
+            seed=recipe.training.seed,
+            **structure,
+        )
+
+    smoothing = recipe.training.label_smoothing_factor
+    return Job(
+        task=task,
+        target=target,
+        splits=splits,
+        encoded=encoded,
+        collate=lambda rows, indices: task.collate(rows, indices, tokenizer=tokenizer),
+        objective=task.objective(target, gold["train"], label_smoothing=smoothing),
+        training=recipe.training,
+        evaluate=evaluate,
+        main_metric=task.main_metric,
+        make_model=make_model,
+    )
+
+
+def describe_data(prepared: Prepared) -> dict[str, Any]:
+    """Say what `data.json` keeps: rows, files, fingerprints, labels, tokens and findings."""
+    splits, tokens = {}, {}
+    for split, rows in prepared.job.splits.items():
+        splits[split] = {
+            "rows": len(rows),
+            "files": sorted({rows.files[i] for i in set(rows.file_of.tolist())}),
+            "made": prepared.job.splits.made.get(split, ""),
+            "sha256": fingerprint(rows),
+            "labels": count_labels(
+                prepared.job.target, prepared.job.task.gold(rows, prepared.job.target)
+            ),
+        }
+        tokens[split] = describe_tokens(prepared.job.encoded[split])
+    return {
+        "splits": splits,
+        "reading": prepared.notes,
+        "findings": prepared.findings,
+        "tokens": tokens,
+    }
+
+
+def count_labels(target: Target, gold: Any) -> dict[str, int] | None:
+    """Count the rows of every label; None for numbers."""
+    if target.kind == "number":
+        return None
+    if target.kind == "multi-label":
+        counts = gold.sum(axis=0).astype(int)
+    else:
+        counts = np.bincount(gold, minlength=target.n_outputs)
+    return dict(zip(target.names, counts.tolist(), strict=True))
+
+
+def describe_tokens(encoded: Encoded) -> dict[str, Any]:
+    """Describe the lengths of a split's rows, and what was cut off."""
+    full, kept = encoded.full_lengths, encoded.lengths
+    if len(full) == 0:
+        return {}
+    counts, edges = np.histogram(full, bins=min(30, int(full.max())), range=(0, full.max() + 1))
+    return {
+        "mean": float(full.mean()),
+        "max": int(full.max()),
+        "cut_rows": int((kept < full).sum()),
+        "cut_tokens_share": float((full - kept).sum() / full.sum()),
+        "histogram": {"edges": edges.round(1), "counts": counts},
+    }

@@ -1,0 +1,90 @@
+"""Those who listen to a training: events on disk, TensorBoard, progress bars, clocks.
+
+Long work is a generator of `StepInfo`; `follow` walks it to its end and passes every step on.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, TypeVar
+
+from luthier.records import StepInfo
+from luthier.runs import RunFolder
+
+T = TypeVar("T")
+Listener = Callable[[StepInfo], None]
+
+
+def follow(steps: Generator[StepInfo, None, T], listener: Listener) -> T:
+    """Walk a generator of steps to its end, telling of each, and give what it returns."""
+    while True:
+        try:
+            info = next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        listener(info)
+
+
+class Listeners:
+    """Pass each step on to events.jsonl, TensorBoard where installed, and whoever else listens.
+
+    Args:
+        folder: The run.
+        others: Called with every step.
+    """
+
+    def __init__(self, folder: RunFolder, others: Iterable[Listener] = ()):
+        self.folder = folder
+        self.others = list(others)
+        self.seconds: dict[str, float] = {}
+        self._last = time.monotonic()
+        if importlib.util.find_spec("tensorboard") is not None:
+            self.others.append(TensorBoard(folder))
+
+    def __call__(self, info: StepInfo) -> None:
+        """Take one step."""
+        now = time.monotonic()
+        self.seconds[info.phase] = self.seconds.get(info.phase, 0.0) + now - self._last
+        self._last = now
+        if info.loss is not None or info.scores is not None or info.message is not None:
+            self.folder.append_event(info)
+        for listener in self.others:
+            listener(info)
+
+    def say(self, phase: str) -> None:
+        """Tell that a phase without steps begins."""
+        self(StepInfo(phase, 0, 0, message=phase))
+
+    def spent(self) -> dict[str, Any]:
+        """Say how long everything took, in all and by phase."""
+        phases = {phase: round(seconds, 2) for phase, seconds in self.seconds.items()}
+        return {"seconds": round(sum(self.seconds.values()), 2), "phases": phases}
+
+
+class TensorBoard:
+    """Write losses, rates and scores where TensorBoard looks for them: `tensorboard/` in the run.
+
+    Args:
+        folder: The run.
+    """
+
+    def __init__(self, folder: RunFolder):
+        self.path = folder.path / "tensorboard"
+        self._writer: Any = None
+
+    def __call__(self, info: StepInfo) -> None:
+        """Write the numbers of one step, if it has any."""
+        numbers = {"loss": info.loss, "learning_rate": info.learning_rate, **(info.scores or {})}
+        if info.loss is None and info.scores is None:
+            return
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(self.path))
+        for name, number in numbers.items():
+            if number is not None:
+                self._writer.add_scalar(f"{info.phase}/{name}", number, info.step)
+        if info.step == info.n_steps or info.scores is not None:
+            self._writer.flush()
