@@ -172,7 +172,12 @@ class Predictor:
         answers = self.answers(rows, top_k=top_k, on_progress=on_progress)
         try:
             with path.open("w", encoding="utf-8", newline="") as file:
-                write_answers(file, rows, answers, delimiter=writers[path.suffix.lower()])
+                delimiter = writers[path.suffix.lower()]
+                if delimiter is None:
+                    write_json_lines(file, rows, answers)
+                else:
+                    is_number = self.target.kind == "number"
+                    write_table(file, rows, answers, delimiter=delimiter, is_number=is_number)
         except OSError as problem:
             raise DataError(
                 "The file for the predictions cannot be written.",
@@ -204,24 +209,30 @@ class Predictor:
         return len(rows), scores["fine-tuned"]
 
 
-def write_answers(
-    file: TextIO, rows: Rows, answers: Iterable[Any], *, delimiter: str | None
-) -> None:
-    """Write rows with their answers: as a table, or as JSON lines where `delimiter` is None."""
-    names = list(rows.columns)
-    if delimiter is not None:
-        table = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-        table.writerow([inert(name) for name in [*names, "prediction", "score"]])
+def write_json_lines(file: TextIO, rows: Rows, answers: Iterable[Any]) -> None:
+    """Write each row as a JSON object with its answer beside the file's own columns."""
     for index, answer in enumerate(answers):
-        cells = [rows[name][index] for name in names]
-        if delimiter is None:
-            line = dict(zip(names, cells, strict=True)) | {"prediction": answer}
-            file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
-        else:
-            given = answer if isinstance(answer, list) else [answer]
-            labels = "|".join(item["label"] for item in given)
-            scores = "|".join(f"{item['score']:.6g}" for item in given)
-            table.writerow([inert(cell) for cell in [*cells, labels]] + [scores])
+        line = {name: values[index] for name, values in rows.columns.items()}
+        line["prediction"] = answer
+        file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+
+
+def write_table(
+    file: TextIO, rows: Rows, answers: Iterable[Any], *, delimiter: str, is_number: bool
+) -> None:
+    """Write rows as a table: the file's columns, then the labels given and their scores.
+
+    Several labels of one row stand in one cell, separated by `|`; a number has no score.
+    """
+    table = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    added = ["prediction"] if is_number else ["prediction", "score"]
+    table.writerow([inert(name) for name in [*rows.columns, *added]])
+    for index, answer in enumerate(answers):
+        given = answer if isinstance(answer, list) else [answer]
+        scores = "|".join(f"{item['score']:.6g}" for item in given)
+        labels = "|".join(item["label"] for item in given)
+        cells = [inert(values[index]) for values in rows.columns.values()]
+        table.writerow([*cells, scores] if is_number else [*cells, inert(labels), scores])
 
 
 def inert(cell: Any) -> Any:

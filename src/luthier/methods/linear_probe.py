@@ -49,8 +49,7 @@ class LinearProbe:
         probe.head.requires_grad_(True)
         stored = {}
         for split in ("train", "validation"):
-            if split in job.encoded:
-                stored[split] = yield from store(probe, job, split)
+            stored[split] = yield from store(probe, job, split)
         training = job.training.model_copy(update=self.options.model_dump())
         head = Head(probe.head)
         yield from train(head, job.but(encoded=stored, collate=collate, training=training))

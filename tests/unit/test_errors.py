@@ -1,0 +1,22 @@
+"""An error says what was expected, what was received, and the fix."""
+
+from luthier.errors import DataError, LuthierError, nearest
+
+
+def test_an_error_shows_problem_received_and_fix():
+    error = DataError("The file has no column called 'label'.", received="a, b", hint="x=y")
+    assert str(error).splitlines() == [
+        "The file has no column called 'label'.",
+        "  received: a, b",
+        "  fix:      x=y",
+    ]
+    assert isinstance(error, LuthierError)
+
+
+def test_parts_that_are_unknown_are_left_out():
+    assert str(DataError("Empty.")) == "Empty."
+
+
+def test_nearest_finds_typos_and_refuses_strangers():
+    assert nearest("sentimnt", ["text", "sentiment"]) == "sentiment"
+    assert nearest("zzz", ["text", "sentiment"]) is None
