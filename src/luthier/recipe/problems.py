@@ -6,6 +6,7 @@ Pydantic finds what is wrong with a field; here its findings are retold in a use
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -74,6 +75,8 @@ def problems_of(
     told: set[str] = set()
     for detail in error.errors(include_url=False):
         path, value = _path_in(given, detail["loc"], missing=detail["type"] == "missing")
+        if detail["loc"][-1:] == ("[key]",):  # the key is wrong, not what it holds
+            value = path.rpartition(".")[2]
         whole = ".".join(part for part in (prefix, path) if part)
         if whole in told:  # each member of a union complains
             continue
@@ -152,6 +155,7 @@ def _wrong_value(detail: Any, value: Any) -> tuple[str, str | None]:
     """Say what a value should be, what it is, and the nearest good one."""
     words = str(detail["msg"])
     words = words.removeprefix("Value error, ").removeprefix("Input ")
+    words = re.sub(r" or instance of (?!Model|Plugin)\w+", "", words)
     for theirs, ours in (
         ("valid dictionary or instance of Model", "name, or {name: …}"),
         ("valid dictionary or instance of Plugin", "name, or {name: …, options: {…}}"),

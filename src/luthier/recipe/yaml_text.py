@@ -88,22 +88,20 @@ def parse_yaml(text: str, *, name: str) -> tuple[Any, dict[str, str]]:
 
 
 def _syntax_error(problem: yaml.MarkedYAMLError, text: str, name: str) -> RecipeError:
-    mark = problem.problem_mark or problem.context_mark
-    if mark is None:
-        return RecipeError(f"{name} is not YAML: {problem.problem}.")
-    lines = text.lstrip("\ufeff").splitlines()
-    line = lines[mark.line].strip() if mark.line < len(lines) else "the end of the file"
-    before = lines[mark.line - 1].strip() if 0 < mark.line <= len(lines) else ""
-    hint = "one `field: value` a line, indented by spaces, with a blank after the colon"
-    if "\t" in "".join(lines[max(0, mark.line - 1) : mark.line + 1]):
+    mark, hint = problem.problem_mark, "one `field: value` a line, indented with spaces"
+    context = problem.context or ""
+    if "quoted scalar" in context:
+        mark, hint = problem.context_mark, "close the quotes"
+    elif "flow" in context:
+        mark, hint = problem.context_mark, "close the brackets, and part what is in them by commas"
+    elif "'\\t'" in (problem.problem or ""):
         hint = "indent with spaces; YAML allows no tabs"
-    elif before.count('"') % 2 or before.count("'") % 2 or line.count('"') % 2:
-        hint = "close the quotes"
-    elif before.count("[") != before.count("]") or before.count("{") != before.count("}"):
-        hint = "close the brackets in the line before"
+    if mark is None:
+        return RecipeError(f"{name} is not YAML: {problem.problem}.", hint=hint)
+    lines = text.lstrip("\ufeff").splitlines()
     return RecipeError(
         f"{name}:{mark.line + 1}:{mark.column + 1}: this is not YAML: {problem.problem}.",
-        received=line,
+        received=lines[mark.line].strip() if mark.line < len(lines) else "the end of the file",
         hint=hint,
     )
 
