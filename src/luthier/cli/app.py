@@ -81,10 +81,19 @@ def run(
     from luthier.pipeline import run as run_recipe
     from luthier.runs import RunFolder
 
-    with watching(quiet=quiet, metric=made.training.metric_for_best_model) as listener:
-        result = run_recipe(made, out=out, listeners=[listener])
-    metric = (RunFolder(result.folder).read_json("comparison") or {}).get("main_metric", "")
-    show_result(result, metric, confidence=made.evaluation.confidence)
+    with watching(quiet=quiet, metric=_metric_to_follow(made)) as listener:
+        result = run_recipe(made, out=out, name=recipe.stem, listeners=[listener])
+    verdict = RunFolder(result.folder).read_json("comparison")
+    show_result(result, verdict["main_metric"], confidence=verdict["confidence"])
+
+
+def _metric_to_follow(recipe: Any) -> str:
+    """Name the validation score that progress shows: the one that picks the best model."""
+    from luthier.registry import find
+
+    task = find("tasks", recipe.task.name)
+    followed = recipe.training.metric_for_best_model
+    return str(followed or task(task.Options(**recipe.task.options)).main_metric)
 
 
 @app.command()
@@ -134,14 +143,16 @@ def inspect(
     overrides: Overrides = None,
 ) -> None:
     """Let the data doctor look for trouble; leaves with 1 when there are errors."""
-    from luthier.cli.show import show_findings, show_splits
-    from luthier.pipeline import inspect_recipe
     from luthier.recipe.sources import read_recipe
 
     content: Any = source
     if source.suffix.lower() not in (".yaml", ".yml"):
         content = _recipe_for(source)
-    splits, findings, notes = inspect_recipe(read_recipe(content, overrides or ()))
+    recipe = read_recipe(content, overrides or ())
+    from luthier.cli.show import show_findings, show_splits
+    from luthier.pipeline import inspect_recipe
+
+    splits, findings, notes = inspect_recipe(recipe)
     for note in notes:
         print(f"• {note}")
     show_splits(splits)
@@ -195,10 +206,12 @@ def predict(
 
     predictor = load(folder)
     if file is not None and out is not None:
-        from luthier.cli.progress import watching
+        from luthier.cli.progress import counted, watching
 
         with watching() as listener:
-            n_rows = predictor.predict_file(file, out, on_progress=listener)
+            n_rows = predictor.predict_file(
+                str(file), out, top_k=top_k, on_progress=counted(listener, "predicting")
+            )
         print(f"Wrote {n_rows:,} predictions to {out}")
         return
     pairs = None if pair is None else [pair] * len(texts or ())
@@ -232,7 +245,7 @@ def evaluate(
     """Score the model of a run on other rows."""
     from luthier.prediction import load
 
-    n_rows, scores = load(folder).evaluate(data)
+    n_rows, scores = load(folder).evaluate(str(data))
     if as_json:
         from luthier.runs import plain
 

@@ -46,17 +46,38 @@ def watching(
         lines.close()
 
 
+def counted(listener: Callable[[StepInfo], None], phase: str) -> Callable[[int, int], None]:
+    """Turn a listener into one that takes rows done and rows in all."""
+    from luthier.records import StepInfo
+
+    before = 0
+
+    def count(done: int, total: int) -> None:
+        nonlocal before
+        listener(StepInfo(phase, done, total, rows=done - before))
+        before = done
+
+    return count
+
+
 class Pace:
     """How fast one phase goes, and how long it will still take, from its last half minute.
 
     Args:
         metric: The validation score to tell of; without one, the first of them.
+        started: When the phase began; None: now.
         now: The clock, in seconds.
     """
 
-    def __init__(self, metric: str | None = None, *, now: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        metric: str | None = None,
+        *,
+        started: float | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ):
         self.now, self.metric = now, metric
-        self.started = self.shown = now()
+        self.started = self.shown = now() if started is None else started
         self.rows = 0
         self.best: str = ""
         self.loss: float | None = None
@@ -68,14 +89,29 @@ class Pace:
         self.rows += info.rows
         self.loss = self.loss if info.loss is None else info.loss
         if info.scores:
-            name = self.metric if self.metric in info.scores else next(iter(info.scores))
-            value = info.scores[name]
-            self.best = f"{name} {value:.3f}{' (best)' if info.is_best else ''}"
+            name = self.metric if self.metric in info.scores else None
+            name = name or next(iter(info.scores))
+            self.best = f"{name} {info.scores[name]:.3f}{' (best)' if info.is_best else ''}"
         self.last = info
         moment = self.now()
         self._past.append((moment, info.step, self.rows))
         while len(self._past) > 2 and self._past[0][0] < moment - 30:
             self._past.popleft()
+
+    @property
+    def ended(self) -> float:
+        """When the last step was done."""
+        return self._past[-1][0]
+
+    def summary(self) -> list[str]:
+        """Say how the phase went, once it is over."""
+        took = self.ended - self.started
+        words = [f"took {clock(took)}"]
+        if self.rows and took > 0:
+            words.append(f"{self.rows / took:,.0f} rows/s")
+        if self.loss is not None:
+            words.append(f"loss {self.loss:.3f}")
+        return [*words, self.best] if self.best else words
 
     @property
     def rows_a_second(self) -> float:
@@ -145,56 +181,41 @@ class Bars:
     ):
         self.progress = progress
         self.metric, self.now = metric, now
-        self._phases: dict[str, tuple[TaskID, Pace]] = {}
-        self._open: str | None = None
+        self._task: TaskID | None = None
+        self._pace = Pace(metric, now=now)
 
     def __call__(self, info: StepInfo) -> None:
         """Show one step."""
-        if info.phase != self._open:
+        last = self._pace.last
+        if last is None or info.phase != last.phase or self._task is None:
             self.close()
-            self._open = info.phase
-        if info.phase not in self._phases:
-            task = self.progress.add_task(
-                info.phase, total=info.n_steps or None, steps="", facts=""
-            )
-            self._phases[info.phase] = task, Pace(self.metric, now=self.now)
-        pace = self._phases[info.phase][1]
-        pace.add(info)
-        if info.message:
+            self._pace = Pace(self.metric, started=self._pace.ended, now=self.now)
+            self._task = self.progress.add_task(info.phase, total=None, steps="", facts="")
+            self._pace.shown -= SECONDS_BETWEEN_BARS
+        self._pace.add(info)
+        if info.message and info.message != info.phase:
             self.progress.console.print(info.message, markup=False)
-        is_last = bool(info.n_steps) and info.step >= info.n_steps
-        if pace.now() - pace.shown >= SECONDS_BETWEEN_BARS or info.step == 1 or is_last:
-            self._draw(info.phase)
+        if self.now() - self._pace.shown >= SECONDS_BETWEEN_BARS:
+            self._pace.shown = self.now()
+            self._draw(self._task, info, self._pace.facts())
 
-    def _draw(self, phase: str) -> None:
-        task, pace = self._phases[phase]
-        info = pace.last
-        if info is None:
-            return
-        pace.shown = pace.now()
+    def _draw(self, task: TaskID, info: StepInfo, facts: list[str]) -> None:
         self.progress.update(
             task,
             completed=info.step,
             total=info.n_steps or None,
-            steps=f"{info.step}/{info.n_steps}" if info.n_steps else str(info.step),
-            facts=" · ".join(pace.facts()),
+            steps=f"{info.step}/{info.n_steps}" if info.n_steps else "",
+            facts=" · ".join(facts),
         )
 
     def close(self) -> None:
-        """Draw the phase that ends as it ended: with the time it took."""
-        if self._open is None:
+        """Draw the phase that ends as it ended: full, with the time it took."""
+        if self._task is None or self._pace.last is None:
             return
-        task, pace = self._phases[self._open]
-        self._draw(self._open)
-        took = [f"took {clock(pace.now() - pace.started)}"]
-        ended = [word for word in pace.facts() if not word.endswith(" left")]
-        self.progress.update(
-            task,
-            total=max(1, pace.last.step if pace.last else 1),
-            facts=" · ".join(took + ended),
-        )
-        self.progress.stop_task(task)
-        self._open = None
+        self._draw(self._task, self._pace.last, self._pace.summary())
+        done = max(1, self._pace.last.step)
+        self.progress.update(self._task, completed=done, total=done)
+        self._task = None
 
 
 class Lines:
@@ -207,33 +228,28 @@ class Lines:
 
     def __init__(self, *, metric: str | None = None, now: Callable[[], float] = time.monotonic):
         self.metric, self.now = metric, now
-        self._phase: str | None = None
         self._pace = Pace(metric, now=now)
 
     def __call__(self, info: StepInfo) -> None:
         """Show one step, if it is time."""
-        if info.phase != self._phase:
+        if self._pace.last is None or info.phase != self._pace.last.phase:
             self.close()
-            self._phase, self._pace = info.phase, Pace(self.metric, now=self.now)
-            print(f"{info.phase} …", file=sys.stderr, flush=True)
+            self._pace = Pace(self.metric, started=self._pace.ended, now=self.now)
+            self._print(f"{info.phase} …")
         self._pace.add(info)
-        if info.message:
-            print(info.message, file=sys.stderr, flush=True)
+        if info.message and info.message != info.phase:
+            self._print(info.message)
         if self.now() - self._pace.shown >= SECONDS_BETWEEN_LINES:
             self._pace.shown = self.now()
             steps = f"step {info.step}" + (f" of {info.n_steps}" if info.n_steps else "")
-            print(
-                f"{info.phase}: {', '.join([steps, *self._pace.facts()])}",
-                file=sys.stderr,
-                flush=True,
-            )
+            self._print(f"{info.phase}: {', '.join([steps, *self._pace.facts()])}")
 
     def close(self) -> None:
-        """Tell how the phase ended."""
-        if self._phase is None or self._pace.last is None:
-            return
-        took = clock(self.now() - self._pace.started)
-        ended = [word for word in self._pace.facts() if not word.endswith(" left")]
-        steps = f"{self._pace.last.step} steps in {took}"
-        print(f"{self._phase}: {', '.join([steps, *ended])}", file=sys.stderr, flush=True)
-        self._phase = None
+        """Tell how the phase ended, if there were steps in it."""
+        last = self._pace.last
+        if last is not None and last.step:
+            self._print(f"{last.phase}: {', '.join(self._pace.summary())}")
+        self._pace.last = None
+
+    def _print(self, words: str) -> None:
+        print(words, file=sys.stderr, flush=True)

@@ -1,0 +1,94 @@
+"""What went wrong is told in words; a bug leaves its traceback in a file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+from typer.testing import CliRunner
+
+from luthier.cli.failures import Doors, tell
+from luthier.errors import DataError
+
+BUG = """
+import sys
+from luthier.cli import app, failures
+@app.app.command()
+def fall():
+    raise ValueError("no such thing\\nsecond line")
+@app.app.command()
+def speak():
+    print("caf\\u00e9 \\u2192 \\u4f60")
+    from luthier.cli.show import console, table
+    made = table("system \\u2192", "score")
+    made.add_row("\\u4f60\\u597d", "0.5")
+    console().print(made)
+app.main()
+"""
+
+
+def test_a_bug_is_one_line_and_a_file(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", BUG, "fall"],
+        capture_output=True,
+        encoding="utf-8",
+        env={"TMPDIR": str(tmp_path), "PYTHONIOENCODING": "utf-8"},
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "This is a bug in Luthier: ValueError: no such thing\n" in done.stderr
+    assert "Traceback" not in done.stderr
+    (file,) = tmp_path.glob("luthier-bug-*.txt")
+    assert str(file) in done.stderr
+    assert "Traceback" in file.read_text(encoding="utf-8")
+    assert "second line" in file.read_text(encoding="utf-8")
+
+
+def test_a_console_without_unicode_is_no_trouble():
+    done = subprocess.run(
+        [sys.executable, "-c", BUG, "speak"],
+        capture_output=True,
+        env={"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "café ? ?" in done.stdout.decode("cp1252")
+    assert "0.5" in done.stdout.decode("cp1252")
+
+
+def test_ctrl_c_is_one_line_and_130():
+    app = typer.Typer(cls=Doors)
+
+    @app.command()
+    def wait():
+        raise KeyboardInterrupt
+
+    @app.command()
+    def other():
+        pass
+
+    result = CliRunner().invoke(app, ["wait"])
+    assert result.exit_code == 130
+    assert result.stderr.strip() == "Stopped."
+
+
+def test_an_error_is_told_without_reading_its_brackets_as_markup(capsys):
+    tell(DataError("no [bold]x[/bold]", received="[a, b]", hint="baselines=[majority]"))
+    assert capsys.readouterr().err.splitlines() == [
+        "Error: no [bold]x[/bold]",
+        "  received: [a, b]",
+        "  fix:      baselines=[majority]",
+    ]
+
+
+def test_a_broken_pipe_is_quiet():
+    done = subprocess.run(
+        f"{sys.executable} -m luthier schema | head -1",
+        shell=True,
+        capture_output=True,
+        cwd=Path.cwd(),
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr

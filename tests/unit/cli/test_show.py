@@ -1,0 +1,91 @@
+"""Tables show every score with its interval."""
+
+from __future__ import annotations
+
+import pytest
+
+from luthier.cli.show import (
+    count_findings,
+    metric_words,
+    p_words,
+    show_findings,
+    show_result,
+    show_splits,
+    with_interval,
+)
+from luthier.records import Comparison, Finding, RunResult, Score, Splits
+from luthier.registry import find
+
+SCORES = {
+    "fine-tuned": {"macro_f1": Score(0.8123, 0.79, 0.83, 2000)},
+    "majority": {"macro_f1": Score(0.2, 0.19, 0.21, 2000)},
+}
+VERDICT = Comparison(
+    "fine-tuned", "majority", "macro_f1", 0.61, 0.58, 0.63, 0.0002, 0.0004,
+    "paired bootstrap", 2000, None, "Fine-tuned is better than [majority]: 61 points.",
+)  # fmt: skip
+FINDINGS = (
+    Finding("blank-text", "error", "3 rows have no text.", 3, ("a.csv:4", "a.csv:9"), "drop them"),
+    Finding("few-rows", "note", "There are few rows.", 90),
+    Finding("leak", "warning", "5 texts stand in two splits.", 5, ("a.csv:1:text",)),
+)
+
+
+def test_the_result_ends_with_the_report(capsys):
+    result = RunResult("runs/a", SCORES, (VERDICT,), FINDINGS, "runs/a/report.html")
+    show_result(result, "macro_f1", confidence=0.95)
+    shown = capsys.readouterr().out
+    assert "macro F1 [95% interval]" in shown
+    assert "0.812 [0.790, 0.830]" in shown
+    assert "+0.610 [+0.580, +0.630]" in shown
+    assert "<0.001" in shown
+    assert "Fine-tuned is better than [majority]: 61 points." in shown
+    assert "1 error, 1 warning, 1 note" in shown
+    assert "5 texts stand in two splits." in shown
+    assert "few rows" not in shown
+    assert shown.splitlines()[-1] == "Report: runs/a/report.html"
+
+
+def test_findings_stand_with_errors_first_places_and_fixes(capsys):
+    show_findings(FINDINGS)
+    shown = capsys.readouterr().out
+    assert shown.index("blank-text") < shown.index("leak") < shown.index("few-rows")
+    assert "at a.csv:4, a.csv:9 and 1 more" in shown
+    assert "fix: drop them" in shown
+    assert shown.rstrip().endswith("1 error, 1 warning, 1 note.")
+
+
+def test_clean_data_is_said_to_be_clean(capsys):
+    show_findings(())
+    assert "nothing to remark" in capsys.readouterr().out
+
+
+def test_splits_are_shown_with_how_they_were_made(capsys):
+    rows = find("tasks", "text-classification").toy_rows()
+    show_splits(Splits(rows, rows.take([0]), rows.take([1, 2]), {"test": "20% [drawn]"}))
+    shown = capsys.readouterr().out
+    assert "20% [drawn]" in shown
+    assert str(len(rows)) in shown
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("macro_f1", "macro F1"),
+        ("mcc", "MCC"),
+        ("log_loss", "log loss"),
+        ("samples_f1", "samples F1"),
+    ],
+)
+def test_metrics_are_named_in_words(key, words):
+    assert metric_words(key) == words
+
+
+def test_numbers_are_written_with_their_doubt():
+    assert with_interval(1, 0.5, 2, signed=True) == "+1.000 [+0.500, +2.000]"
+    assert [p_words(0.0004), p_words(0.04)] == ["<0.001", "0.040"]
+
+
+def test_findings_are_counted_in_words():
+    assert count_findings(FINDINGS[:1] * 2) == "2 errors"
+    assert count_findings(()) == "nothing to remark"
