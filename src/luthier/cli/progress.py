@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from luthier.cli.show import metric_words
+
 if TYPE_CHECKING:
     from luthier.records import StepInfo
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_BARS = 0.1
+BAR_WIDTH = 16
 
 
 @contextmanager
@@ -36,7 +39,7 @@ def watching(
     if quiet:
         yield lambda info: None
     elif console.is_terminal:
-        with _bars(console) as progress:
+        with bars_on(console) as progress:
             bars = Bars(progress, metric=metric)
             yield bars
             bars.close()
@@ -91,7 +94,9 @@ class Pace:
         if info.scores:
             name = self.metric if self.metric in info.scores else None
             name = name or next(iter(info.scores))
-            self.best = f"{name} {info.scores[name]:.3f}{' (best)' if info.is_best else ''}"
+            self.best = (
+                f"{metric_words(name)} {info.scores[name]:.3f}{' (best)' if info.is_best else ''}"
+            )
         self.last = info
         moment = self.now()
         self._past.append((moment, info.step, self.rows))
@@ -152,10 +157,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _bars(console: Console) -> Progress:
+def bars_on(console: Console) -> Progress:
+    """Lay out a bar; what is said beside it is made to fit by `Bars`."""
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=16),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=BAR_WIDTH),
         TextColumn("{task.fields[steps]}"),
         TextColumn("{task.fields[facts]}", style="dim"),
         console=console,
@@ -164,10 +170,10 @@ def _bars(console: Console) -> Progress:
 
 
 class Bars:
-    """One progress bar a phase.
+    """A bar for the phase under way; a phase that is over becomes a line above it.
 
     Args:
-        progress: What draws them.
+        progress: What draws the bar.
         metric: The validation score to show.
         now: The clock, in seconds.
     """
@@ -194,28 +200,41 @@ class Bars:
             self._pace.shown -= SECONDS_BETWEEN_BARS
         self._pace.add(info)
         if info.message and info.message != info.phase:
-            self.progress.console.print(info.message, markup=False)
+            self._print(info.message)
         if self.now() - self._pace.shown >= SECONDS_BETWEEN_BARS:
             self._pace.shown = self.now()
-            self._draw(self._task, info, self._pace.facts())
+            self._draw(self._task, info)
 
-    def _draw(self, task: TaskID, info: StepInfo, facts: list[str]) -> None:
+    def _draw(self, task: TaskID, info: StepInfo) -> None:
+        """Draw one line: a long phase is cut short, and facts that do not fit are left out."""
+        steps = f"{info.step}/{info.n_steps}" if info.n_steps else ""
+        room = self.progress.console.width - BAR_WIDTH - len(steps) - 4
+        phase = info.phase if len(info.phase) <= room else f"{info.phase[: room - 1]}…"
+        facts = self._pace.facts()
+        while facts and len(" · ".join(facts)) > room - len(phase):
+            del facts[0]
         self.progress.update(
             task,
+            description=phase,
             completed=info.step,
             total=info.n_steps or None,
-            steps=f"{info.step}/{info.n_steps}" if info.n_steps else "",
+            steps=steps,
             facts=" · ".join(facts),
         )
 
     def close(self) -> None:
-        """Draw the phase that ends as it ended: full, with the time it took."""
-        if self._task is None or self._pace.last is None:
+        """Put a line with the time it took in the place of the phase that ends."""
+        last = self._pace.last
+        if self._task is None or last is None:
             return
-        self._draw(self._task, self._pace.last, self._pace.summary())
-        done = max(1, self._pace.last.step)
-        self.progress.update(self._task, completed=done, total=done)
+        self.progress.remove_task(self._task)
         self._task = None
+        if last.step:
+            words = " · ".join(self._pace.summary())
+            self._print(f"{last.phase}: {words}")
+
+    def _print(self, words: str) -> None:
+        self.progress.console.print(words, markup=False, highlight=False)
 
 
 class Lines:

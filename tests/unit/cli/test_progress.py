@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from luthier.cli.progress import Bars, Lines, Pace, _bars, clock, counted, watching
+from luthier.cli.progress import Bars, Lines, Pace, bars_on, clock, counted, watching
 from luthier.records import StepInfo
 
 
@@ -50,7 +50,7 @@ def test_pace_follows_the_speed_of_late():
 def test_pace_shows_the_metric_that_is_followed():
     pace = Pace("macro_f1", now=Clock())
     pace.add(StepInfo("p", 1, 2, scores={"accuracy": 0.9, "macro_f1": 0.5}, is_best=True))
-    assert pace.facts() == ["macro_f1 0.500 (best)"]
+    assert pace.facts() == ["macro F1 0.500 (best)"]
     pace.add(StepInfo("p", 2, 2, scores={"accuracy": 0.9}))
     assert pace.facts() == ["accuracy 0.900"]
 
@@ -103,7 +103,7 @@ def test_away_from_a_terminal_lines_are_shown(capsys):
 def test_bars_are_drawn_at_most_ten_times_a_second():
     now = Clock()
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    progress = _bars(console)
+    progress = bars_on(console)
     drawn = []
     update = progress.update
     progress.update = lambda *a, **k: (drawn.append(now()), update(*a, **k))  # type: ignore[method-assign]
@@ -113,18 +113,33 @@ def test_bars_are_drawn_at_most_ten_times_a_second():
     assert len(drawn) <= 12
 
 
-def test_each_phase_has_a_bar_that_ends_full():
+def test_a_phase_that_is_over_becomes_a_line():
     now = Clock()
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    progress = _bars(console)
+    progress = bars_on(console)
     bars = Bars(progress, now=now)
-    for phase in ("fine-tuning", "baseline majority"):
+    for phase in ("fine-tuning", "baseline [majority]"):
         for info in steps(now, n_steps=3, seconds=1, phase=phase):
             bars(info)
+    assert [task.description for task in progress.tasks] == ["baseline [majority]"]
     bars.close()
-    assert [task.description for task in progress.tasks] == ["fine-tuning", "baseline majority"]
-    assert all(task.finished for task in progress.tasks)
-    assert "took 0:03" in progress.tasks[0].fields["facts"]
+    assert progress.tasks == []
+    assert console.file.getvalue().splitlines() == [
+        "fine-tuning: took 0:03 · 8 rows/s · loss 0.333",
+        "baseline [majority]: took 0:03 · 8 rows/s · loss 0.333",
+    ]
+
+
+def test_a_narrow_terminal_keeps_the_bar():
+    console = Console(file=io.StringIO(), force_terminal=True, width=60)
+    progress = bars_on(console)
+    bars = Bars(progress, now=Clock())
+    bars(StepInfo("baseline frozen-encoder: features of validation", 1, 2, rows=4, loss=0.5))
+    assert len(progress.tasks[0].description) <= 40
+    console.print(progress.get_renderable())
+    (line,) = console.file.getvalue().splitlines()
+    assert line.count("━") + line.count("╸") + line.count("╺") == 16
+    assert "1/2" in line
 
 
 def test_a_phase_without_steps_is_told_once(capsys):
