@@ -81,6 +81,7 @@ def systems_table(
     metric: str,
     *,
     confidence: float,
+    better_by: str = "fine-tuned is better by",
 ) -> Table:
     """Set the systems side by side on one metric."""
     by_baseline = {comparison.baseline: comparison for comparison in comparisons}
@@ -91,7 +92,7 @@ def systems_table(
     made = table(
         "system",
         interval,
-        "fine-tuned is better by",
+        better_by,
         "p",
         title=f"On {some.n:,} test rows" if some else None,
     )
@@ -106,6 +107,28 @@ def systems_table(
             p_words(comparison.p_adjusted) if comparison else "",
         )
     return made
+
+
+def show_comparison(compared: Any) -> None:
+    """Print runs side by side, each compared with the first one.
+
+    Args:
+        compared: Has `main_metric`, `confidence`, `scores` (run -> metric -> score) and
+            `comparisons`, in each of which `baseline` is the run compared with.
+    """
+    out = console()
+    first = next(iter(compared.scores))
+    out.print(
+        systems_table(
+            compared.scores,
+            compared.comparisons,
+            compared.main_metric,
+            confidence=compared.confidence,
+            better_by=f"{first} is better by",
+        )
+    )
+    for comparison in compared.comparisons:
+        out.print(Text(f"• {comparison.verdict}"))
 
 
 def scores_table(scores: Mapping[str, Score], *, title: str) -> Table:

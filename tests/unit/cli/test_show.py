@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from luthier.cli.show import (
     count_findings,
     metric_words,
     p_words,
+    show_comparison,
     show_findings,
     show_result,
     show_splits,
@@ -53,6 +56,17 @@ def test_findings_stand_with_errors_first_places_and_fixes(capsys):
     assert "at a.csv:4, a.csv:9 and 1 more" in shown
     assert "fix: drop them" in shown
     assert shown.rstrip().endswith("1 error, 1 warning, 1 note.")
+
+
+def test_runs_stand_side_by_side_with_their_verdicts(capsys):
+    compared = SimpleNamespace(
+        main_metric="macro_f1", confidence=0.9, scores=SCORES, comparisons=(VERDICT,)
+    )
+    show_comparison(compared)
+    shown = capsys.readouterr().out
+    assert "macro F1 [90% interval]" in shown
+    assert "fine-tuned is better by" in shown
+    assert VERDICT.verdict in shown
 
 
 def test_clean_data_is_said_to_be_clean(capsys):
