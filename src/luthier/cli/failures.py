@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import textwrap
 import traceback
 from types import TracebackType
 from typing import Any
@@ -35,20 +36,38 @@ class Doors(TyperGroup):
 
 
 def tell(problem: LuthierError) -> None:
-    """Print a problem, what was received, and the fix, in colour on a terminal."""
+    """Print a problem, what was received, and the fix; on a terminal in colour, wrapped."""
     from rich.console import Console
     from rich.text import Text
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    width = console.width if console.is_terminal else None
     console.print(
-        Text("Error: ", style="bold red").append(problem.problem, style="not bold default")
+        Text("Error: ", "bold red").append(_wrapped(problem.problem, width), "not bold default")
     )
-    if problem.received is not None:
-        console.print(Text("  received: ", style="dim").append(problem.received, style="not dim"))
-    if problem.hint is not None:
-        console.print(
-            Text("  fix:      ", style="bold green").append(problem.hint, "not bold default")
+    for label, words, style in (
+        ("received:", problem.received, "bold"),
+        ("fix:     ", problem.hint, "bold green"),
+    ):
+        if words is not None:
+            console.print(Text(f"  {label} ", style).append(words, "not bold default"))
+
+
+def _wrapped(text: str, width: int | None) -> str:
+    """Wrap between words, lines that go on set in; whole where nobody looks."""
+    if width is None:
+        return text
+    return "\n".join(
+        textwrap.fill(
+            line,
+            max(40, width),
+            initial_indent="       " if index == 0 else "",  # where "Error: " goes
+            subsequent_indent="      ",
+            break_long_words=False,
+            break_on_hyphens=False,
         )
+        for index, line in enumerate(text.splitlines())
+    ).removeprefix("       ")
 
 
 def tell_bug(

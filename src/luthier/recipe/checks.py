@@ -74,7 +74,7 @@ def _error(problems: Sequence[Problem], places: Mapping[str, str]) -> RecipeErro
     lines = list(dict.fromkeys(problem.line(places) for problem in ordered))
     if len(lines) == 1:
         return RecipeError(lines[0])
-    return RecipeError("\n".join([f"The recipe has {len(lines)} problems:", *lines]))
+    return RecipeError(f"The recipe has {len(lines)} problems:\n  " + "\n  ".join(lines))
 
 
 def expand_names(tree: dict[str, Any]) -> None:

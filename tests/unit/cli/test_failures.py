@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from luthier.cli.failures import Doors, tell
+from luthier.cli.failures import Doors, _wrapped, tell
 from luthier.errors import DataError
 
 BUG = """
@@ -81,6 +81,17 @@ def test_an_error_is_told_without_reading_its_brackets_as_markup(capsys):
         "  received: [a, b]",
         "  fix:      baselines=[majority]",
     ]
+
+
+def test_on_a_narrow_terminal_words_stay_whole():
+    text = "The recipe has 2 problems:\n  recipe.yaml:2: task: there is no task called 'x'\n  ok"
+    assert _wrapped(text, 40).splitlines() == [
+        "The recipe has 2 problems:",
+        "  recipe.yaml:2: task: there is no task",
+        "      called 'x'",
+        "  ok",
+    ]
+    assert _wrapped(text, None) == text
 
 
 def test_a_broken_pipe_is_quiet():

@@ -30,12 +30,12 @@ def test_all_problems_are_told_together_in_the_order_of_the_file():
         check(tree, problems=[Problem("x", "is odd")], places=places)
     assert str(error.value).splitlines() == [
         "The recipe has 5 problems:",
-        "r.yaml:2: task: there is no task called 'text-clasification'; "
+        "  r.yaml:2: task: there is no task called 'text-clasification'; "
         "did you mean 'text-classification'?",
-        "r.yaml:4: data.colums: unknown field; did you mean data.columns?",
-        "r.yaml:7: training.seed: should be 0 or more, not -1",
-        "x: is odd",
-        "training.lerning_rate: unknown field; did you mean training.learning_rate?",
+        "  r.yaml:4: data.colums: unknown field; did you mean data.columns?",
+        "  r.yaml:7: training.seed: should be 0 or more, not -1",
+        "  x: is odd",
+        "  training.lerning_rate: unknown field; did you mean training.learning_rate?",
     ]
 
 
