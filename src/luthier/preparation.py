@@ -5,7 +5,7 @@ The first half of the main path; `pipeline.py` is the second. `luthier inspect` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from luthier.data.inspect import cut_off, drop_leaks, inspect
 from luthier.data.read import read
 from luthier.data.split import make_splits
 from luthier.errors import DataError
-from luthier.models.load import build_model, load_tokenizer
+from luthier.models.load import build_model, load_tokenizer, read_config
 from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
 from luthier.records import Encoded, Finding, Job, Outputs, Rows, Splits, Target
@@ -44,14 +44,20 @@ def make_plugin(kind: str, plugin: Any) -> Any:
     return found(found.Options(**plugin.options))
 
 
-def check_data(recipe: Recipe, task: Task) -> Checked:
-    """Read the rows, split them, and let the doctor look at them."""
+def check_data(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) -> Checked:
+    """Read the rows, split them, and let the doctor look at them.
+
+    Args:
+        recipe: Says where the rows are.
+        task: Says which columns they need.
+        given: Split to rows that are in memory already, such as a pandas frame.
+    """
     data = recipe.data
     notes: list[str] = []
     read_rows: dict[str, Rows | None] = {"validation": None, "test": None}
     roles = {column.role: column.role for column in task.columns}
     for split in ("train", "validation", "test"):
-        source = getattr(data, split)
+        source = (given or {}).get(split, getattr(data, split))
         if source is None:
             continue
         rows, said = read(
@@ -160,14 +166,18 @@ class Prepared:
     notes: list[str]
 
 
-def prepare(recipe: Recipe, task: Task) -> Prepared:
+def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) -> Prepared:
     """Check the data, encode it, and put together the job."""
-    checked = check_data(recipe, task)
+    checked = check_data(recipe, task, given)
     refuse_errors(checked.findings, recipe.data.ignore_findings)
     splits, model = checked.splits, recipe.model
     target = task.learn_target(splits.train)
     tokenizer = load_tokenizer(model.name, revision=model.revision, new_tokens=model.new_tokens)
-    max_tokens = token_limit(tokenizer, model.name, asked=recipe.data.max_tokens)
+    max_tokens = token_limit(
+        tokenizer,
+        read_config(model.name, revision=model.revision),
+        asked=recipe.data.max_tokens,
+    )
     encoded: dict[str, Encoded] = {}
     findings = list(checked.findings)
     for split, rows in splits.items():

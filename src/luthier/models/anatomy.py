@@ -1,0 +1,168 @@
+"""Where things are in a model, found by its structure rather than by a list of families.
+
+A classification model of Transformers is a trunk (`base_model`) and a head: everything beside it.
+The trunk's blocks are its one list of `num_hidden_layers` modules.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.utils import ModelOutput
+
+from luthier.errors import ModelError
+from luthier.models.pooling import last_token, mean_of_tokens
+
+
+def trunk(model: Any) -> Any:
+    """Give the pre-trained part of a model, without its head."""
+    return model.base_model
+
+
+def layers(model: Any) -> nn.ModuleList:
+    """Give the trunk's blocks, bottom first.
+
+    Raises:
+        ModelError: The model has no list of blocks, or shares one block among all (ALBERT).
+    """
+    n_layers = model.config.num_hidden_layers
+    for module in trunk(model).modules():
+        if isinstance(module, nn.ModuleList) and len(module) == n_layers:
+            return module
+    lists = [module for module in trunk(model).modules() if isinstance(module, nn.ModuleList)]
+    if lists:
+        return lists[0]
+    raise ModelError(
+        "This model's blocks cannot be found.",
+        received=model.config.model_type,
+        hint="leave out drop_top, reinitialise_top and freeze_bottom",
+    )
+
+
+def shares_layers(model: Any) -> bool:
+    """Say whether one block serves as several layers, as in ALBERT."""
+    return len(layers(model)) != model.config.num_hidden_layers
+
+
+def embeddings(model: Any) -> list[nn.Module]:
+    """Give what turns token ids into the first states."""
+    base = trunk(model)
+    if isinstance(getattr(base, "embeddings", None), nn.Module):
+        return [base.embeddings]
+    found = [base.get_input_embeddings(), getattr(base, "wpe", None)]
+    return [module for module in found if isinstance(module, nn.Module)]
+
+
+def head_modules(model: Any) -> tuple[str, ...]:
+    """Name the parts of the head that have weights."""
+    base = trunk(model)
+    return tuple(
+        name
+        for name, child in model.named_children()
+        if child is not base and any(True for _ in child.parameters())
+    )
+
+
+def count_parameters(model: Any) -> tuple[int, int]:
+    """Count all parameters, and those that are trained."""
+    parameters = list(model.parameters())
+    trained = sum(p.numel() for p in parameters if p.requires_grad)
+    return sum(p.numel() for p in parameters), trained
+
+
+def pooled_features(model: Any, batch: dict[str, Tensor]) -> Tensor:
+    """Average the trunk's last states over each row's tokens, (batch, width)."""
+    states = trunk(model)(**batch).last_hidden_state  # (batch, tokens, width)
+    return mean_of_tokens(states, batch["attention_mask"])
+
+
+@dataclass
+class Stored(ModelOutput):  # type: ignore[misc]
+    """What a trunk would have said, in the fields that heads look at."""
+
+    last_hidden_state: Tensor | None = None
+    pooler_output: Tensor | None = None
+    past_key_values: Any = None
+    mems: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+class StoredTrunk(nn.Module):
+    """Stands where the trunk stood, and passes stored features on."""
+
+    def forward(self, *_: Any, inputs_embeds: Tensor, **__: Any) -> Stored:
+        """Give features (batch, 1, width) out as the states of one token."""
+        return Stored(last_hidden_state=inputs_embeds, pooler_output=inputs_embeds[:, 0])
+
+
+class Head(nn.Module):
+    """A model's head alone, sharing its weights: features (batch, width) to logits."""
+
+    def __init__(self, model: Any):
+        super().__init__()
+        tail = copy.copy(model)
+        base = trunk(model)
+        tail._modules = {
+            name: StoredTrunk() if child is base else child
+            for name, child in model._modules.items()
+        }
+        self.tail = tail
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Run the rest of the model's own forward on the states of one token."""
+        return self.tail(inputs_embeds=features[:, None]).logits
+
+
+class Probe:
+    """A model cut in two: what its head sees, and the head.
+
+    Args:
+        model: A classification model.
+    """
+
+    def __init__(self, model: Any):
+        self.model = model
+        self.head = Head(model)
+
+    @torch.no_grad()
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
+        """Compute what reaches the head, (batch, width).
+
+        That is the trunk's pooled output where it has one, else the state that the head reads.
+        """
+        said = trunk(self.model)(**batch)
+        pooled = getattr(said, "pooler_output", None)
+        if pooled is not None:
+            return pooled
+        return read_by_head(self.model, said.last_hidden_state, batch["attention_mask"])
+
+
+def probe_of(model: Any) -> Probe:
+    """Cut a model in two between trunk and head.
+
+    Raises:
+        ModelError: The head weighs all tokens by weights of its own, so that there is no one
+            vector to store.
+    """
+    if getattr(model, "pooling_name", None) == "attention":
+        raise ModelError(
+            "Attention pooling is trained itself: the head's input cannot be computed once.",
+            received="model.pooling=attention",
+            hint="model.pooling=mean",
+        )
+    return Probe(model)
+
+
+def read_by_head(model: Any, states: Tensor, mask: Tensor) -> Tensor:
+    """Pick from the trunk's states (batch, tokens, width) the vector that the head reads."""
+    if hasattr(model, "pooling_name"):
+        return model.pooling(states, mask)
+    if getattr(model.config, "classifier_pooling", None) == "mean":
+        return mean_of_tokens(states, mask)
+    reads_last = hasattr(model, "score") or getattr(model.config, "summary_type", "") == "last"
+    return last_token(states, mask) if reads_last else states[:, 0]

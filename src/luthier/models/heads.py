@@ -1,0 +1,136 @@
+"""Heads that Transformers' own classes lack: other pooling, hidden layers.
+
+What is saved is a plain checkpoint of the trunk, which `AutoModel` loads, with `head.safetensors`
+and `head.json` beside it, which need Luthier.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from luthier.errors import ModelError
+from luthier.models.pooling import POOLINGS, AttentionPooling
+
+HEAD_FILE = "head.json"
+
+
+class PooledClassifier(nn.Module):
+    """A trunk, a pooling, and a head of linear layers.
+
+    Args:
+        encoder: The trunk, any `AutoModel`.
+        n_outputs: Numbers given for each row.
+        pooling: `cls`, `mean`, `max` or `attention`.
+        hidden_layers: Widths of the head's hidden layers.
+        dropout: Before each linear layer of the head.
+    """
+
+    def __init__(
+        self,
+        encoder: Any,
+        *,
+        n_outputs: int,
+        pooling: str,
+        hidden_layers: Sequence[int],
+        dropout: float,
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.config = encoder.config
+        self.settings = {
+            "n_outputs": n_outputs,
+            "pooling": pooling,
+            "hidden_layers": list(hidden_layers),
+            "dropout": dropout,
+        }
+        self.pooling_name = pooling
+        width = encoder.config.hidden_size
+        if pooling == "attention":
+            self.pooling: Any = AttentionPooling(width)
+        else:
+            self.pooling = POOLINGS[pooling]
+        parts: list[nn.Module] = []
+        for hidden in hidden_layers:
+            parts += [nn.Dropout(dropout), nn.Linear(width, hidden), nn.GELU()]
+            width = hidden
+        self.classifier = nn.Sequential(*parts, nn.Dropout(dropout), nn.Linear(width, n_outputs))
+
+    @property
+    def base_model(self) -> Any:
+        """The trunk, by the name that models of Transformers have for it."""
+        return self.encoder
+
+    def gradient_checkpointing_enable(self) -> None:
+        """Trade time for memory in the trunk."""
+        self.encoder.gradient_checkpointing_enable()
+
+    def forward(self, **batch: Tensor) -> Any:
+        """Give `.logits`, (batch, outputs)."""
+        states = self.encoder(**batch)[0]  # (batch, tokens, width)
+        mask = batch.get("attention_mask")
+        if mask is None:
+            mask = torch.ones(states.shape[:2], device=states.device, dtype=torch.long)
+        return SimpleNamespace(logits=self.classifier(self.pooling(states, mask)))
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the trunk as a plain checkpoint, and the head beside it."""
+        folder = Path(folder)
+        self.encoder.save_pretrained(folder)
+        weights = {
+            name: values.contiguous()
+            for name, values in self.state_dict().items()
+            if not name.startswith("encoder.")
+        }
+        save_file(weights, str(folder / "head.safetensors"))
+        (folder / HEAD_FILE).write_text(json.dumps(self.settings, indent=1), encoding="utf-8")
+
+
+def read_pooled(encoder: Any, folder: Path) -> PooledClassifier:
+    """Put the head that `save_pretrained` wrote onto its trunk."""
+    settings = json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))
+    model = PooledClassifier(encoder, **settings)
+    model.load_state_dict(load_file(str(folder / "head.safetensors")), strict=False)
+    return model
+
+
+def needs(model: Any) -> str | None:
+    """Say what a saved model needs beyond Transformers, or None where it needs nothing."""
+    if not isinstance(model, PooledClassifier):
+        return None
+    return (
+        f"Its head ({model.pooling_name} pooling, hidden layers "
+        f"{model.settings['hidden_layers'] or 'none'}) is not one of Transformers: "
+        "AutoModel loads the trunk, luthier.load the whole."
+    )
+
+
+def set_dropout(model: Any, share: float) -> None:
+    """Set the dropout inside a head of Transformers.
+
+    Raises:
+        ModelError: The head has none, as that of decoders.
+    """
+    base = model.base_model
+    found = [
+        module
+        for child in model.children()
+        if child is not base
+        for module in child.modules()
+        if isinstance(module, nn.Dropout)
+    ]
+    for module in found:
+        module.p = share
+    if not found:
+        raise ModelError(
+            f"The head of {model.config.model_type} has no dropout.",
+            received=f"model.head_dropout={share}",
+            hint="model.pooling=mean makes a head that has",
+        )

