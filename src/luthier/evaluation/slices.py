@@ -1,0 +1,87 @@
+"""Scores of parts of the test rows: by length, by label, by any column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from luthier.metrics.intervals import bootstrap, interval_of
+from luthier.protocols import Task
+from luthier.records import Array, Predictions, Rows, Target
+
+FEWEST = 10  # rows below which a slice says nothing
+MOST_VALUES = 20
+
+
+def score_slices(
+    task: Task,
+    target: Target,
+    gold: Array,
+    rows: Rows,
+    predictions: Predictions,
+    *,
+    lengths: Array,
+    columns: Sequence[str],
+    n_resamples: int,
+    confidence: float,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Score each part by the task's main metric; parts of under 10 rows are left out."""
+    found = []
+    for by, value, inside in parts(target, gold, rows, lengths, columns):
+        chosen = np.flatnonzero(inside)
+        if len(chosen) < FEWEST:
+            continue
+        measure = task.measure(gold[chosen], take(predictions, chosen), target)
+        score = measure(None)[task.main_metric]
+        resampled = bootstrap(measure, len(chosen), n_resamples=n_resamples, seed=seed)
+        low, high = interval_of(
+            task.main_metric,
+            score,
+            resampled[task.main_metric],
+            len(chosen),
+            confidence=confidence,
+        )
+        found.append(
+            {
+                "by": by,
+                "value": value,
+                "n": len(chosen),
+                "metric": task.main_metric,
+                "score": score,
+                "low": low,
+                "high": high,
+            }
+        )
+    return found
+
+
+def parts(
+    target: Target, gold: Array, rows: Rows, lengths: Array, columns: Sequence[str]
+) -> Iterator[tuple[str, str, Array]]:
+    """Walk over (by what, which value, whether each row is in it)."""
+    edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1]).astype(int))
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        first = low if low == edges[0] else low + 1
+        inside = (lengths >= first) & (lengths <= high)
+        yield "length", f"{first}–{high} tokens", inside
+    if target.kind != "number":
+        for label, name in enumerate(target.names):
+            yield "label", name, gold[:, label] > 0 if gold.ndim == 2 else gold == label
+    for column in columns:
+        values = [str(value) for value in rows[column]]
+        for value, _ in Counter(values).most_common(MOST_VALUES):
+            yield column, value, np.array([each == value for each in values])
+
+
+def take(predictions: Predictions, chosen: Array) -> Predictions:
+    """Keep the answers of some rows."""
+    probabilities = predictions.probabilities
+    return Predictions(
+        predictions.answers[chosen],
+        None if probabilities is None else probabilities[chosen],
+        predictions.outputs[chosen],
+    )

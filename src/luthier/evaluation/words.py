@@ -1,0 +1,67 @@
+"""A comparison in one sentence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from luthier.metrics.names import as_points, title
+from luthier.records import Comparison
+
+
+def tell(comparison: Comparison, *, is_clear: bool, confidence: float) -> Comparison:
+    """Write the verdict into a comparison.
+
+    Args:
+        comparison: All but the verdict.
+        is_clear: Whether the test, corrected, tells the two apart.
+        confidence: Level of the interval.
+    """
+    name, metric = comparison.baseline, title(comparison.metric)
+    p_value = say_p(comparison.p_adjusted)
+    low, high = (say(end, comparison.metric) for end in (comparison.low, comparison.high))
+    level = f"{confidence * 100:g} % interval {low} to {high}"
+    if math.isnan(comparison.difference):
+        verdict = f"cannot be compared with {name}: {metric} is not defined on these rows"
+    elif is_clear:
+        way = "better" if comparison.difference > 0 else "worse"
+        amount = say(abs(comparison.difference), comparison.metric)
+        unit = f" points of {metric}" if as_points(comparison.metric) else f" ({metric})"
+        verdict = f"{way} than {name} by {amount}{unit}, {level}, {p_value}"
+    else:
+        amount = say(comparison.difference, comparison.metric)
+        unit = f" points of {metric}" if as_points(comparison.metric) else f" in {metric}"
+        verdict = f"not distinguishable from {name} ({amount}{unit}, {level}, {p_value})"
+        if comparison.n_needed is not None and comparison.n_needed > comparison.n:
+            verdict += f": about {say_rows(comparison.n_needed)} rows would be needed"
+    return replace(comparison, verdict=verdict)
+
+
+def say(amount: float, metric: str) -> str:
+    """Write an amount of a metric: shares in points, others as they are.
+
+    >>> say(0.0612, "accuracy"), say(-0.0612, "mae")
+    ('6.1', '-0.061')
+    """
+    return f"{amount * 100:.1f}" if as_points(metric) else f"{amount:.3f}"
+
+
+def say_p(p_value: float) -> str:
+    """Write a p-value.
+
+    >>> say_p(0.00001), say_p(0.0213)
+    ('p < 0.001', 'p = 0.021')
+    """
+    if p_value < 0.001:
+        return "p < 0.001"
+    return f"p = {p_value:.3f}" if p_value < 0.1 else f"p = {p_value:.2f}"
+
+
+def say_rows(n_rows: int) -> str:
+    """Write an estimated number of rows with two digits that count.
+
+    >>> say_rows(9437), say_rows(62)
+    ('9,400', '62')
+    """
+    unit = 10 ** max(len(str(n_rows)) - 2, 0)
+    return f"{round(n_rows / unit) * unit:,}"

@@ -1,0 +1,65 @@
+"""Whether probabilities mean what they say: reliability, expected error, temperature.
+
+Guo et al. 2017, https://arxiv.org/abs/1706.04599: section 2 for the error, 4.2 for temperature.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from luthier.records import Array
+
+N_BINS = 15
+
+
+def reliability(confidence: Array, right: Array, *, n_bins: int = N_BINS) -> list[dict[str, Any]]:
+    """Compare confidence with accuracy in bins of equal width.
+
+    Args:
+        confidence: Probability given to each answer, (rows,).
+        right: Whether the answer was right, (rows,).
+        n_bins: How many bins from 0 to 1.
+    """
+    edges = np.linspace(0, 1, n_bins + 1)
+    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, n_bins - 1)
+    bins = []
+    for number in range(n_bins):
+        inside = place == number
+        n_inside = int(inside.sum())
+        bins.append(
+            {
+                "low": float(edges[number]),
+                "high": float(edges[number + 1]),
+                "confidence": float(confidence[inside].mean()) if n_inside else None,
+                "accuracy": float(right[inside].mean()) if n_inside else None,
+                "count": n_inside,
+            }
+        )
+    return bins
+
+
+def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
+    """Average the gap between confidence and accuracy, each bin by its rows."""
+    total = sum(item["count"] for item in bins)
+    gaps = (abs(b["confidence"] - b["accuracy"]) * b["count"] for b in bins if b["count"])
+    return float(sum(gaps) / total) if total else float("nan")
+
+
+def fit_temperature(logits: Array, gold: Array) -> float:
+    """Find the temperature T of least log loss for softmax(logits / T).
+
+    Args:
+        logits: Outputs before softmax, (rows, labels).
+        gold: Label ids, (rows,).
+    """
+    rows = np.arange(len(gold))
+
+    def log_loss(log_temperature: float) -> float:
+        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, gold].mean())
+
+    found = minimize_scalar(log_loss, bounds=(-4, 4), method="bounded")
+    return float(np.exp(found.x))

@@ -1,0 +1,110 @@
+"""All metrics of single-label classification from one pass over weighted rows.
+
+The function that `measure_classification` makes takes row weights, the multiplicities of a
+bootstrap resample, so that intervals and paired tests of all metrics share their resamples. Next:
+`intervals.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from luthier.metrics.auc import make_auc
+from luthier.records import Array, Measure
+
+TINY = 1e-12  # the smallest probability that log loss reckons with
+
+
+def measure_classification(
+    gold: Array, predicted: Array, probabilities: Array, *, n_labels: int
+) -> Measure:
+    """Prepare all metrics of single-label predictions.
+
+    Macro averages run over the labels that occur in `gold` or `predicted`, as in scikit-learn.
+    AUC is that of the second label for two labels, else the mean over one-against-the-rest curves
+    of labels in `gold`. Brier is the mean over rows of the summed squared errors (Brier 1950).
+
+    Args:
+        gold: True label ids, (rows,).
+        predicted: Predicted label ids, (rows,).
+        probabilities: Predicted, (rows, labels).
+        n_labels: How many labels there are.
+
+    Returns:
+        A function from row weights (rows,), or None for ones, to metric values.
+    """
+    cells = gold * n_labels + predicted
+    rows = np.arange(len(gold))
+    surprise = -np.log(np.clip(probabilities[rows, gold], TINY, 1.0))
+    one_hot = np.eye(n_labels)[gold]
+    squared = ((probabilities - one_hot) ** 2).sum(axis=1)
+    judged = [1] if n_labels == 2 else [k for k in range(n_labels) if (gold == k).any()]
+    curves = [make_auc(gold == label, probabilities[:, label]) for label in judged]
+
+    def measure(weights: Array | None = None) -> dict[str, float]:
+        w = np.ones(len(gold)) if weights is None else weights
+        table = np.bincount(cells, weights=w, minlength=n_labels**2).reshape(n_labels, n_labels)
+        total = w.sum()
+        return from_confusion(table) | {
+            "auc": nan_mean([curve(weights) for curve in curves]),
+            "log_loss": float(w @ surprise / total) if total else float("nan"),
+            "brier": float(w @ squared / total) if total else float("nan"),
+        }
+
+    return measure
+
+
+def from_confusion(table: Array) -> dict[str, float]:
+    """Compute what follows from the confusion table alone, (gold labels, predicted labels)."""
+    precision, recall, f1, support = per_label(table)
+    occurs = (table.sum(axis=0) + support) > 0
+    total, right = table.sum(), np.diag(table).sum()
+    accuracy = _share(right, total)
+    return {
+        "accuracy": accuracy,
+        "balanced_accuracy": nan_mean(recall[support > 0]),
+        "macro_f1": nan_mean(f1[occurs]),
+        "micro_f1": accuracy,
+        "weighted_f1": _share((f1 * support).sum(), total),
+        "macro_precision": nan_mean(precision[occurs]),
+        "macro_recall": nan_mean(recall[occurs]),
+        "mcc": _mcc(table, total, right),
+    }
+
+
+def _mcc(table: Array, total: float, right: float) -> float:
+    """Gorodkin 2004, equation 8, https://doi.org/10.1016/j.compbiolchem.2004.09.006."""
+    gold, predicted = table.sum(axis=1), table.sum(axis=0)
+    covariance = right * total - gold @ predicted
+    spread = (total**2 - predicted @ predicted) * (total**2 - gold @ gold)
+    return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
+
+
+def per_label(table: Array) -> tuple[Array, Array, Array, Array]:
+    """Compute precision, recall, F1 and support of every label, each (labels,).
+
+    A share of nothing counts as 0, as scikit-learn has it.
+    """
+    right, gold, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+    precision = right / np.where(predicted > 0, predicted, 1)
+    recall = right / np.where(gold > 0, gold, 1)
+    f1 = 2 * right / np.where(gold + predicted > 0, gold + predicted, 1)
+    return precision, recall, f1, gold
+
+
+def confusion(
+    gold: Array, predicted: Array, *, n_labels: int, weights: Array | None = None
+) -> Array:
+    """Count rows by true and predicted label, (labels, labels)."""
+    counts = np.bincount(gold * n_labels + predicted, weights=weights, minlength=n_labels**2)
+    return counts.reshape(n_labels, n_labels)
+
+
+def nan_mean(values: list[float] | Array) -> float:
+    """Average what is defined; nan where nothing is."""
+    defined = [value for value in values if not np.isnan(value)]
+    return float(np.mean(defined)) if defined else float("nan")
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")

@@ -1,0 +1,77 @@
+"""Whether a difference between two systems on the same rows is more than chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import binomtest, norm
+
+from luthier.records import Array
+
+
+def mcnemar_exact(right_a: Array, right_b: Array) -> float:
+    """Test whether two systems are right equally often, by the rows where only one is.
+
+    The exact binomial form of McNemar 1947, https://doi.org/10.1007/BF02295996.
+
+    >>> mcnemar_exact(np.ones(10), np.zeros(10))
+    0.001953125
+    """
+    only_a = int((right_a.astype(bool) & ~right_b.astype(bool)).sum())
+    only_b = int((right_b.astype(bool) & ~right_a.astype(bool)).sum())
+    if only_a + only_b == 0:
+        return 1.0
+    return float(binomtest(only_a, only_a + only_b, 0.5).pvalue)
+
+
+def paired_bootstrap_p(differences: Array) -> float:
+    """Test whether the difference of two systems is zero, from its resampled values.
+
+    Twice the smaller share of resamples on either side of zero, with one added to both counts so
+    that a finite number of resamples never claims certainty (Davison & Hinkley 1997, section 4.2).
+    """
+    defined = differences[~np.isnan(differences)]
+    if len(defined) == 0:
+        return float("nan")
+    below, above = int((defined <= 0).sum()), int((defined >= 0).sum())
+    return min(1.0, 2 * (min(below, above) + 1) / (len(defined) + 1))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct p-values for their number, step down (Holm 1979, https://jstor.org/stable/4615733).
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    adjusted = [float("nan")] * len(p_values)
+    known = [index for index, p in enumerate(p_values) if not math.isnan(p)]
+    largest = 0.0
+    for place, index in enumerate(sorted(known, key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (len(known) - place) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def rows_needed(
+    difference: float, spread: float, *, power: float = 0.8, alpha: float = 0.05
+) -> int | None:
+    """Estimate how many rows would tell a difference of this size from none.
+
+    n = ((z_{1-alpha/2} + z_{power}) * spread / difference)², by the normal approximation.
+
+    Args:
+        difference: Of the two systems.
+        spread: Standard deviation of the difference on one row.
+        power: Probability of finding a difference that is there.
+        alpha: Probability of finding one that is not.
+
+    Returns:
+        The number of rows, or None where there is no difference to find.
+    """
+    if not (math.isfinite(spread) and abs(difference) > 0):
+        return None
+    z = norm.ppf(1 - alpha / 2) + norm.ppf(power)
+    needed = (z * spread / difference) ** 2
+    return math.ceil(needed) if math.isfinite(needed) else None
