@@ -259,6 +259,9 @@ def evaluate(
 @app.command()
 def compare(
     folders: Annotated[list[Path], typer.Argument(help="Two runs or more.", metavar="RUN")],
+    metric: Annotated[
+        str | None, typer.Option(help="What to compare by; otherwise the task's main metric.")
+    ] = None,
 ) -> None:
     """Set runs side by side, judged on the same test rows."""
     if len(folders) < 2:
@@ -270,7 +273,9 @@ def compare(
     from luthier.cli.show import show_comparison
     from luthier.evaluation.compare_runs import compare as compare_runs
 
-    show_comparison(compare_runs(folders))
+    confidence = 0.95
+    compared = compare_runs(folders, metric=metric, confidence=confidence)
+    show_comparison(compared, confidence=confidence)
 
 
 @app.command(name="list")

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from luthier.evaluation.compare_runs import Comparisons
     from luthier.records import Comparison, Finding, RunResult, Score
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -109,21 +110,16 @@ def systems_table(
     return made
 
 
-def show_comparison(compared: Any) -> None:
-    """Print runs side by side, each compared with the first one.
-
-    Args:
-        compared: Has `main_metric`, `confidence`, `scores` (run -> metric -> score) and
-            `comparisons`, in each of which `baseline` is the run compared with.
-    """
+def show_comparison(compared: Comparisons, *, confidence: float) -> None:
+    """Print runs side by side, each compared with the first one."""
     out = console()
     first = next(iter(compared.scores))
     out.print(
         systems_table(
             compared.scores,
             compared.comparisons,
-            compared.main_metric,
-            confidence=compared.confidence,
+            compared.metric,
+            confidence=confidence,
             better_by=f"{first} is better by",
         )
     )

@@ -96,7 +96,7 @@ def test_on_a_narrow_terminal_words_stay_whole():
 
 def test_a_broken_pipe_is_quiet():
     done = subprocess.run(
-        f"{sys.executable} -m luthier schema | head -1",
+        f"{sys.executable} -m luthier list | head -1",
         shell=True,
         capture_output=True,
         cwd=Path.cwd(),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from luthier.cli.show import (
@@ -16,6 +14,7 @@ from luthier.cli.show import (
     show_splits,
     with_interval,
 )
+from luthier.evaluation.compare_runs import Comparisons
 from luthier.records import Comparison, Finding, RunResult, Score, Splits
 from luthier.registry import find
 
@@ -59,10 +58,7 @@ def test_findings_stand_with_errors_first_places_and_fixes(capsys):
 
 
 def test_runs_stand_side_by_side_with_their_verdicts(capsys):
-    compared = SimpleNamespace(
-        main_metric="macro_f1", confidence=0.9, scores=SCORES, comparisons=(VERDICT,)
-    )
-    show_comparison(compared)
+    show_comparison(Comparisons("macro_f1", SCORES, (VERDICT,)), confidence=0.9)
     shown = capsys.readouterr().out
     assert "macro F1 [90% interval]" in shown
     assert "fine-tuned is better by" in shown
