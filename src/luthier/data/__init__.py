@@ -1,0 +1,1 @@
+"""From files to rows to splits, and the data doctor who looks at them."""
