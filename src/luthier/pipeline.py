@@ -53,6 +53,7 @@ def run(
     *,
     out: str | Path | None = None,
     name: str | None = None,
+    data: Mapping[str, Any] | None = None,
     listeners: Sequence[Listener] = (),
 ) -> RunResult:
     """Follow a recipe from its files to its report.
@@ -62,6 +63,7 @@ def run(
         overrides: `section.field=value`, applied to it.
         out: The run folder to make; None: the first free one below `runs/`.
         name: What to call the run below `runs/`; None: as the recipe's file.
+        data: Split to rows in memory, instead of files: pandas frames, `datasets` or records.
         listeners: Called with every `StepInfo`, for progress bars and the like.
 
     Returns:
@@ -72,19 +74,20 @@ def run(
     """
     if name is None:
         name = Path(recipe).stem if isinstance(recipe, (str, Path)) else "run"
-    checked = read_recipe(recipe, overrides)
+    in_memory = [f"data.{split}=memory:{split}" for split in data or ()]
+    checked = read_recipe(recipe, [*in_memory, *overrides])
     check_training(checked.training)
     task: Task = make_plugin("tasks", checked.task)
     folder = RunFolder.create(out, checked, name=name)
     with folder.recording(on_failure=write_report):
-        return _run(checked, task, folder, Listeners(folder, listeners))
+        listening = Listeners(folder, listeners)
+        listening.say("checking the data")
+        return _run(checked, prepare(checked, task, data), folder, listening)
 
 
-def _run(recipe: Recipe, task: Task, folder: RunFolder, listeners: Listeners) -> RunResult:
-    """Walk the main path inside a run folder."""
+def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Listeners) -> RunResult:
+    """Walk the rest of the main path inside a run folder."""
     about = environment.describe()
-    listeners.say("checking the data")
-    prepared = prepare(recipe, task)
     job = prepared.job
     folder.write_json("data", describe_data(prepared))
     check_metric(job)

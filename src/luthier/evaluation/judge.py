@@ -36,7 +36,8 @@ def judge(
     """Score every system and compare one of them with each of the others.
 
     Args:
-        task: Measures. `target`: What was predicted.
+        task: What measures the answers.
+        target: What was predicted.
         gold: True answers, as `task.gold` gives them.
         predictions: System to its answers on the same rows.
         n_resamples: Bootstrap resamples.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def parts(
 ) -> Iterator[tuple[str, str, Array]]:
     """Walk over (by what, which value, whether each row is in it)."""
     edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1]).astype(int))
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         first = low if low == edges[0] else low + 1
         inside = (lengths >= first) & (lengths <= high)
         yield "length", f"{first}–{high} tokens", inside

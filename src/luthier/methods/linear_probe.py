@@ -82,6 +82,7 @@ class Trunk(nn.Module):
 
     def __init__(self, probe: Probe):
         super().__init__()
+        self.model = probe.model
         self.probe = probe
 
     def forward(self, **batch: Tensor) -> Any:

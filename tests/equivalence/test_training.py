@@ -1,0 +1,149 @@
+"""The loop: eight batches of one equal one batch of eight; the same seed gives the same model."""
+
+import numpy as np
+import pytest
+import torch
+
+from luthier.errors import TrainingError
+from luthier.training.follow import follow
+from luthier.training.loop import train
+from luthier.training.predict import predict_quietly
+from tests.toys import toy_problem
+
+
+def trained(tiny_model, *, training, options=None, task="text-classification", model=None):
+    """Train a tiny BERT; give its weights and the steps."""
+    _, prepared = toy_problem(
+        task,
+        tiny_model("bert"),
+        training={"eval_strategy": "no", "max_steps": 4, **training},
+        options=options or {},
+        model=model or {},
+    )
+    seen = []
+    made = follow(train(prepared.job.make_model(True), prepared.job), seen.append)
+    return {name: p.detach().clone() for name, p in made.named_parameters()}, seen
+
+
+def without_dropout(monkeypatch):
+    """Turn dropout off, so that how rows fall into batches cannot matter."""
+    monkeypatch.setattr(torch.nn.Dropout, "forward", lambda self, values: values)
+    monkeypatch.setattr(torch.nn.functional, "dropout", lambda values, *_, **__: values)
+
+
+@pytest.mark.parametrize("options", [{}, {"class_weights": {"rain": 5.0}}, {"loss": "focal"}])
+@pytest.mark.parametrize(("rows", "batches"), [(1, 8), (3, 2), (2, 4)])
+def test_accumulated_batches_equal_one_large_batch(tiny_model, monkeypatch, rows, batches, options):
+    without_dropout(monkeypatch)
+    shared = {"train_sampling_strategy": "sequential", "optim": "sgd", "learning_rate": 0.1}
+    large, _ = trained(
+        tiny_model,
+        training={**shared, "per_device_train_batch_size": rows * batches},
+        options=options,
+    )
+    small, _ = trained(
+        tiny_model,
+        training={
+            **shared,
+            "per_device_train_batch_size": rows,
+            "gradient_accumulation_steps": batches,
+        },
+        options=options,
+    )
+    for name, values in large.items():  # sums in another order differ in the last digits
+        assert torch.allclose(values, small[name], atol=2e-6), name
+
+
+def test_the_same_seed_gives_the_same_model(tiny_model):
+    first, _ = trained(tiny_model, training={"seed": 3})
+    torch.rand(17)  # whatever else the process draws
+    second, _ = trained(tiny_model, training={"seed": 3})
+    other, _ = trained(tiny_model, training={"seed": 4})
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_clipping_bounds_the_step(tiny_model):
+    shared = {"optim": "sgd", "learning_rate": 1.0, "warmup_steps": 0, "weight_decay": 0.0}
+    start, _ = trained(tiny_model, training={**shared, "learning_rate": 1e-12, "max_steps": 1})
+    end, _ = trained(tiny_model, training={**shared, "max_grad_norm": 1e-3, "max_steps": 1})
+    moved = sum(((end[name] - start[name]) ** 2).sum() for name in start) ** 0.5
+    assert float(moved) == pytest.approx(1e-3, rel=0.01)
+
+
+def test_frozen_parts_do_not_move(tiny_model):
+    structure = {"freeze_embeddings": True, "freeze_bottom": 1}
+    start, _ = trained(tiny_model, training={"learning_rate": 1e-12, "weight_decay": 0.0})
+    end, _ = trained(tiny_model, training={}, model=structure)
+    frozen = [name for name in start if "embeddings" in name or "layer.0." in name]
+    assert len(frozen) > 10
+    assert all(torch.allclose(start[name], end[name], atol=1e-7) for name in frozen)
+    assert not torch.allclose(start["classifier.weight"], end["classifier.weight"], atol=1e-3)
+
+
+def test_steps_are_told_with_loss_rate_and_scores(tiny_model):
+    _, seen = trained(
+        tiny_model,
+        training={"eval_strategy": "steps", "eval_steps": 2, "logging_steps": 1},
+    )
+    assert [info.step for info in seen] == [1, 2, 3, 4]
+    assert [info.scores is not None for info in seen] == [False, True, False, True]
+    assert all(np.isfinite(info.loss) and info.n_steps == 4 and info.rows == 8 for info in seen)
+    assert seen[0].learning_rate == 0.0
+    assert any(info.is_best for info in seen)
+
+
+def test_a_loss_that_is_no_number_stops_training_and_says_how(tiny_model):
+    with pytest.raises(TrainingError) as caught:
+        trained(
+            tiny_model,
+            training={
+                "optim": "sgd",
+                "learning_rate": 1e30,
+                "logging_steps": 1,
+                "max_grad_norm": 0,
+                "warmup_steps": 0,
+            },
+        )
+    assert "training.learning_rate=" in caught.value.hint
+
+
+def test_early_stopping_ends_training(tiny_model):
+    _, seen = trained(
+        tiny_model,
+        training={
+            "learning_rate": 1e-12,
+            "eval_strategy": "steps",
+            "eval_steps": 1,
+            "early_stopping_patience": 2,
+            "max_steps": 50,
+        },
+    )
+    assert len(seen) == 3
+    assert "stopped early" in seen[-1].message
+
+
+@pytest.mark.parametrize("precision", ["bf16"])
+def test_mixed_precision_trains_and_gives_back_a_plain_model(tiny_model, precision):
+    _, prepared = toy_problem(
+        "text-classification", tiny_model("bert"), training={precision: True, "max_steps": 2}
+    )
+    model = follow(train(prepared.job.make_model(True), prepared.job), lambda info: None)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_predictions_do_not_depend_on_the_batch_size(tiny_model):
+    _, prepared = toy_problem("text-classification", tiny_model("bert"))
+    job, model = prepared.job, prepared.job.make_model(True).eval()
+    one, many = (
+        predict_quietly(model, job.encoded["test"], job.collate, batch_size=size)
+        for size in (1, 64)
+    )
+    assert np.allclose(one, many, atol=1e-5)
+
+
+def test_gradient_checkpointing_gives_the_same_weights(tiny_model, monkeypatch):
+    without_dropout(monkeypatch)
+    plain, _ = trained(tiny_model, training={})
+    saving, _ = trained(tiny_model, training={"gradient_checkpointing": True})
+    assert all(torch.allclose(plain[name], saving[name], atol=1e-5) for name in plain)

@@ -1,0 +1,61 @@
+"""Toy problems with a known answer are learned; shuffled labels are not."""
+
+import numpy as np
+import pytest
+
+import luthier
+from luthier.records import Rows
+from luthier.registry import names
+from tests.toys import toy_rows, toy_tree
+
+TRAINING = {"num_train_epochs": 12, "learning_rate": 5e-3, "per_device_train_batch_size": 8}
+
+
+def run(task, tiny_model, tmp_path, rows=None, **sections):
+    """Run a recipe on toy rows and give its result."""
+    sections.setdefault("training", TRAINING)
+    tree = toy_tree(task, tiny_model("bert"), **sections)
+    return luthier.run(tree, out=tmp_path / "run", data={"train": rows or toy_rows(task)})
+
+
+@pytest.mark.parametrize("task", names("tasks"))
+def test_full_fine_tuning_learns_every_toy_task(task, tiny_model, tmp_path):
+    naive = "mean-value" if task == "text-regression" else "majority"
+    result = run(task, tiny_model, tmp_path, baselines=[naive])
+    (comparison,) = result.comparisons
+    assert comparison.difference > 0, comparison.verdict
+    assert comparison.p_adjusted < 0.05, comparison.verdict
+
+
+@pytest.mark.parametrize("method", names("methods"))
+def test_every_method_learns_the_toy_topics(method, tiny_model, tmp_path):
+    options = {"linear-probe": {"learning_rate": 2e-2, "num_train_epochs": 60}}.get(method, {})
+    result = run(
+        "text-classification",
+        tiny_model,
+        tmp_path,
+        method={"name": method, "options": options},
+        model={"pooling": "mean"},
+        baselines=["majority"],
+        training={**TRAINING, "learning_rate": 2e-2 if method == "lora" else 5e-3},
+    )
+    assert result.comparisons[0].p_adjusted < 0.05, result.comparisons[0].verdict
+
+
+def test_shuffled_labels_teach_nothing(tiny_model, tmp_path):
+    rows = toy_rows("text-classification")
+    columns = {name: list(values) * 4 for name, values in rows.columns.items()}
+    columns["text"] = [f"{text} {n % 97}" for n, text in enumerate(columns["text"])]
+    np.random.default_rng(0).shuffle(columns["label"])
+    result = run(
+        "text-classification",
+        tiny_model,
+        tmp_path,
+        rows=Rows.of(columns),
+        baselines=["majority"],
+        training={**TRAINING, "num_train_epochs": 2},
+        data={"ignore_findings": ["near-duplicates"]},
+    )
+    score = result.scores["fine-tuned"]["accuracy"]
+    assert score.low < 1 / 3 + 0.1, score
+    assert result.comparisons[0].p_adjusted > 0.01, result.comparisons[0].verdict

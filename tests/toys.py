@@ -1,0 +1,54 @@
+"""Toy problems for tests: a task's own toy rows, split, on a tiny model."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from luthier.preparation import Prepared, make_plugin, prepare
+from luthier.recipe.tree import Recipe
+from luthier.records import Rows
+from luthier.registry import find
+
+
+def toy_tree(task: str, model: Path, **sections: Any) -> dict[str, Any]:
+    """Write a recipe for a task's toy rows, which are given in memory."""
+    return {
+        "model": {"name": str(model), **sections.pop("model", {})},
+        "task": {"name": task, "options": sections.pop("options", {})},
+        "data": {
+            "train": "memory:train",
+            "split": {"validation": 0.2, "test": 0.3},
+            **sections.pop("data", {}),
+        },
+        "training": {
+            "num_train_epochs": 2,
+            "learning_rate": 1e-2,
+            "per_device_train_batch_size": 8,
+            **sections.pop("training", {}),
+        },
+        "evaluation": {"n_resamples": 100},
+        **sections,
+    }
+
+
+def toy_rows(task: str) -> Rows:
+    """Give a task's toy rows."""
+    return find("tasks", task).toy_rows()
+
+
+def toy_problem(task: str, model: Path, **sections: Any) -> tuple[Recipe, Prepared]:
+    """Prepare a task's toy rows for training on a tiny model."""
+    recipe = Recipe.model_validate(toy_tree(task, model, **sections))
+    made = make_plugin("tasks", recipe.task)
+    return recipe, prepare(recipe, made, {"train": toy_rows(task)})
+
+
+def write_csv(rows: Rows, path: Path) -> Path:
+    """Write rows as a CSV file."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(rows.columns)
+        writer.writerows(zip(*rows.columns.values(), strict=True))
+    return path
