@@ -1,0 +1,157 @@
+"""How rows are drawn: by label, in whole groups, or at random. Pure functions on indices.
+
+Every function takes the indices to draw from and gives the drawn ones in ascending order, so that
+rows keep the order of their file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from luthier.records import Array
+
+GROUP_DRAWS = 100
+
+
+def allocate(counts: Array, total: int, *, most: Array, random: np.random.Generator) -> Array:
+    """Share `total` out in proportion to `counts`, by largest remainders.
+
+    Args:
+        counts: Rows of each label, (labels,).
+        total: How many to give out in all.
+        most: The most that each label may give, (labels,); exceeded only where all are spent.
+        random: Breaks ties.
+
+    Returns:
+        How many each label gives, (labels,); they sum to `total`.
+    """
+    quotas = counts * (total / max(1, counts.sum()))
+    given = np.minimum(np.floor(quotas).astype(np.int64), most)
+    for ceiling in (most, counts):
+        while given.sum() < total and (given < ceiling).any():
+            order = np.lexsort((random.random(len(counts)), given - quotas))
+            open_ones = order[given[order] < ceiling[order]]
+            given[open_ones[: total - given.sum()]] += 1
+    return given
+
+
+def draw(
+    indices: Array,
+    n_rows: int,
+    *,
+    labels: Sequence[Hashable] | None,
+    random: np.random.Generator,
+    leave_one: bool = True,
+) -> Array:
+    """Draw `n_rows` of `indices`, keeping the shares of the labels.
+
+    Args:
+        indices: What to draw from.
+        n_rows: How many to draw.
+        labels: The label of every row of the file, or None to draw at random.
+        random: Where randomness comes from.
+        leave_one: Leave at least one row of each label undrawn (drawing a test set must not take
+            a label's only row from training); False: draw at least one of each, where that fits.
+    """
+    if labels is None:
+        return np.sort(random.permutation(indices)[:n_rows])
+    members = _by_value(indices, labels)
+    counts = np.array([len(rows) for rows in members], dtype=np.int64)
+    if leave_one:
+        given = allocate(counts, n_rows, most=counts - 1, random=random)
+    elif n_rows >= len(counts):
+        given = 1 + allocate(counts - 1, n_rows - len(counts), most=counts - 1, random=random)
+    else:
+        given = allocate(counts, n_rows, most=np.minimum(counts, 1), random=random)
+    drawn = [random.permutation(rows)[:n] for rows, n in zip(members, given, strict=True)]
+    return np.sort(np.concatenate(drawn))
+
+
+def draw_groups(
+    indices: Array,
+    n_rows: int,
+    *,
+    groups: Array,
+    labels: Sequence[Hashable] | None,
+    random: np.random.Generator,
+) -> Array:
+    """Draw whole groups with about `n_rows` rows in all: the best of many random draws.
+
+    Best is nearest in size and, with labels, in their shares, leaving rows of each. At least one group is drawn and one
+    is left.
+
+    Args:
+        indices: What to draw from.
+        n_rows: How many rows are wanted.
+        groups: Group number of every row of the file.
+        labels: Label of every row of the file, or None.
+        random: Where randomness comes from.
+    """
+    _, of_row = np.unique(groups[indices], return_inverse=True)
+    sizes = np.bincount(of_row)
+    label_ids = np.zeros(len(indices), dtype=np.int64)
+    if labels is not None:
+        label_ids = _numbered([labels[int(index)] for index in indices])
+    counts = np.bincount(label_ids)
+    shares = counts / len(indices)
+    best, best_cost = np.zeros(len(sizes), dtype=bool), np.inf
+    for _ in range(GROUP_DRAWS):
+        order = random.permutation(len(sizes))
+        reached = np.cumsum(sizes[order])[:-1]
+        n_groups = 1 + int(np.argmin(abs(reached - n_rows)))
+        chosen = np.zeros(len(sizes), dtype=bool)
+        chosen[order[:n_groups]] = True
+        drawn = np.bincount(label_ids[chosen[of_row]], minlength=len(shares))
+        cost = abs(drawn.sum() - n_rows) / n_rows + abs(drawn / drawn.sum() - shares).sum()
+        cost += (drawn == counts).sum() * (labels is not None)  # labels that nothing is left of
+        if cost < best_cost:
+            best, best_cost = chosen, cost
+    return np.sort(indices[best[of_row]])
+
+
+def deal(
+    n_rows: int,
+    n_folds: int,
+    *,
+    labels: Sequence[Hashable] | None,
+    groups: Array | None,
+    random: np.random.Generator,
+) -> Array:
+    """Deal rows to folds like cards, label by label, or whole groups, the largest first.
+
+    Returns:
+        The fold of each row, (rows,).
+    """
+    folds = np.empty(n_rows, dtype=np.int64)
+    if groups is not None:
+        sizes = np.bincount(groups)
+        fold_of_group = np.empty(len(sizes), dtype=np.int64)
+        filled = np.zeros(n_folds, dtype=np.int64)
+        for group in np.lexsort((random.random(len(sizes)), -sizes)):
+            fold_of_group[group] = np.argmin(filled)
+            filled[fold_of_group[group]] += sizes[group]
+        return fold_of_group[groups]
+    everything = np.arange(n_rows)
+    members = [everything] if labels is None else _by_value(everything, labels)
+    dealt = np.concatenate([random.permutation(rows) for rows in members])
+    folds[dealt] = everything % n_folds
+    return folds
+
+
+def number_groups(values: Sequence[Hashable | None]) -> Array:
+    """Number the groups from 0; a row without a group (None) is one of its own."""
+    return _numbered([("row", i) if v is None else ("", v) for i, v in enumerate(values)])
+
+
+def _numbered(values: Sequence[Hashable]) -> Array:
+    ids: dict[Hashable, int] = {}
+    return np.array([ids.setdefault(value, len(ids)) for value in values], dtype=np.int64)
+
+
+def _by_value(indices: Array, labels: Sequence[Hashable]) -> list[Array]:
+    members: dict[Hashable, list[int]] = {}
+    for index in indices:
+        members.setdefault(labels[int(index)], []).append(int(index))
+    return [np.array(rows, dtype=np.int64) for rows in members.values()]
