@@ -79,8 +79,8 @@ def draw_groups(
 ) -> Array:
     """Draw whole groups with about `n_rows` rows in all: the best of many random draws.
 
-    Best is nearest in size and, with labels, in their shares, leaving rows of each. At least one group is drawn and one
-    is left.
+    Best is nearest in size and, with labels, in their shares, leaving rows of each. At least one
+    group is drawn and one is left.
 
     Args:
         indices: What to draw from.
