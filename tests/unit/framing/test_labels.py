@@ -10,7 +10,14 @@ from luthier.records import Rows
 
 @pytest.mark.parametrize(
     ("cell", "name"),
-    [(1, "1"), (1.0, "1"), ("1", "1"), (True, "true"), (np.bool_(False), "false"), (" a b ", "a b")],
+    [
+        (1, "1"),
+        (1.0, "1"),
+        ("1", "1"),
+        (True, "true"),
+        (np.bool_(False), "false"),
+        (" a b ", "a b"),
+    ],
 )
 def test_a_label_has_one_name_whatever_file_it_came_from(cell, name):
     assert label_name(cell) == name

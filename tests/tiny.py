@@ -1,0 +1,125 @@
+"""Tiny models of every family, built from configs in memory and written as plain folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
+from tokenizers.trainers import WordPieceTrainer
+from transformers import CONFIG_MAPPING, AutoModelForSequenceClassification, PreTrainedTokenizerFast
+from transformers.utils import logging
+
+from luthier.registry import find, names
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PAD, UNK, CLS, SEP, MASK = range(5)
+WIDTH, MOST_TOKENS = 32, 64
+FAMILIES = (
+    "bert",
+    "roberta",
+    "distilbert",
+    "albert",
+    "electra",
+    "deberta-v2",
+    "mpnet",
+    "xlnet",
+    "modernbert",
+    "xlm-roberta",
+    "gpt2",
+    "llama",
+)
+DECODERS = ("gpt2", "llama")
+COMMON = {
+    "hidden_size": WIDTH,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 2 * WIDTH,
+    "max_position_embeddings": MOST_TOKENS + 2,
+    "pad_token_id": PAD,
+    "bos_token_id": CLS,
+    "eos_token_id": SEP,
+}
+OWN = {
+    "distilbert": {"dim": WIDTH, "n_layers": 2, "n_heads": 2, "hidden_dim": 2 * WIDTH},
+    "albert": {"embedding_size": 16},
+    "electra": {"embedding_size": 16},
+    "xlnet": {"d_model": WIDTH, "n_layer": 2, "n_head": 2, "d_inner": 2 * WIDTH},
+    "gpt2": {"n_embd": WIDTH, "n_layer": 2, "n_head": 2, "n_positions": MOST_TOKENS + 2},
+    "llama": {"num_key_value_heads": 2},
+    "modernbert": {"cls_token_id": CLS, "sep_token_id": SEP, "local_attention": 16},
+}
+
+
+def write_tiny_model(family: str, folder: Path) -> Path:
+    """Write a model of two layers with random weights, and a tokenizer that knows the toy rows."""
+    tokenizer = make_tokenizer(family)
+    settings = {**COMMON, **OWN.get(family, {})}
+    if family in ("distilbert", "xlnet", "gpt2"):
+        for name in ("hidden_size", "num_hidden_layers", "num_attention_heads"):
+            settings.pop(name)
+    if family == "xlnet":
+        settings.pop("max_position_embeddings")
+    if family in DECODERS:
+        settings.pop("pad_token_id")
+    config = CONFIG_MAPPING[family](vocab_size=len(tokenizer), **settings)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = AutoModelForSequenceClassification.from_config(config)
+    was_shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    if was_shown:
+        logging.enable_progress_bar()
+    return folder
+
+
+def make_tokenizer(family: str) -> PreTrainedTokenizerFast:
+    """Train a word-piece tokenizer on all toy rows, with the special tokens of the family."""
+    pieces = Tokenizer(WordPiece(unk_token=SPECIAL[UNK]))
+    pieces.normalizer = BertNormalizer()
+    pieces.pre_tokenizer = BertPreTokenizer()
+    trainer = WordPieceTrainer(vocab_size=600, special_tokens=list(SPECIAL), show_progress=False)
+    pieces.train_from_iterator(toy_texts(), trainer)
+    is_decoder = family in DECODERS
+    if not is_decoder:
+        ends = [(SPECIAL[CLS], CLS), (SPECIAL[SEP], SEP)]
+        single, pair = "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1"
+        if family == "xlnet":
+            single, pair = "$A [SEP] [CLS]:2", "$A [SEP] $B:1 [SEP]:1 [CLS]:2"
+        pieces.post_processor = TemplateProcessing(single=single, pair=pair, special_tokens=ends)
+    has_types = family in ("bert", "albert", "electra", "deberta-v2", "xlnet")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=pieces,
+        model_max_length=MOST_TOKENS,
+        padding_side="left" if family == "xlnet" else "right",
+        model_input_names=["input_ids", "attention_mask", *["token_type_ids"] * has_types],
+        unk_token=SPECIAL[UNK],
+        bos_token=SPECIAL[CLS],
+        eos_token=SPECIAL[SEP],
+        **(
+            {}
+            if is_decoder
+            else dict(
+                zip(
+                    ("pad_token", "cls_token", "sep_token", "mask_token"),
+                    (SPECIAL[PAD], SPECIAL[CLS], SPECIAL[SEP], SPECIAL[MASK]),
+                    strict=True,
+                )
+            )
+        ),
+    )
+
+
+def toy_texts() -> list[str]:
+    """Collect the texts of every task's toy rows."""
+    texts = []
+    for name in names("tasks"):
+        rows = find("tasks", name).toy_rows()
+        texts += [text for role in ("text", "text_pair") if role in rows for text in rows[role]]
+    return texts

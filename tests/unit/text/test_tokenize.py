@@ -1,0 +1,88 @@
+"""Texts become flat ids; what is cut off is counted; batches are as wide as they must be."""
+
+import numpy as np
+import pytest
+
+from luthier.errors import DataError, ModelError
+from luthier.models.load import load_tokenizer, read_config
+from luthier.text.batches import pad
+from luthier.text.tokenize import token_limit, tokenize
+from tests.tiny import FAMILIES
+
+TEXTS = ["Rain over the hills, they say.", "", "Snow " * 20, "The soup was superb."]
+
+
+@pytest.fixture
+def tokenizer(tiny_model):
+    return load_tokenizer(str(tiny_model("bert")))
+
+
+def test_ids_are_those_of_the_tokenizer(tokenizer):
+    inputs, lengths = tokenize(tokenizer, TEXTS, max_tokens=64)
+    expected = tokenizer(TEXTS)["input_ids"]
+    assert [inputs["input_ids"][i].tolist() for i in range(4)] == expected
+    assert lengths.tolist() == [len(ids) for ids in expected]
+
+
+def test_cut_rows_keep_their_special_tokens_and_tell_their_length(tokenizer):
+    inputs, lengths = tokenize(tokenizer, TEXTS, max_tokens=6)
+    assert (
+        inputs["input_ids"][2].tolist()
+        == tokenizer(TEXTS[2], truncation=True, max_length=6)["input_ids"]
+    )
+    assert inputs["input_ids"].lengths.max() == 6
+    assert lengths[2] == 22
+
+
+def test_pairs_carry_token_types(tokenizer):
+    inputs, _ = tokenize(tokenizer, ["Rain"], ["Snow"], max_tokens=16)
+    assert inputs["token_type_ids"][0].tolist() == [0, 0, 0, 1, 1]
+
+
+def test_what_is_no_text_is_refused(tokenizer):
+    with pytest.raises(DataError, match="Text 2 is not a string"):
+        tokenize(tokenizer, ["a", None], max_tokens=8)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_padding_is_the_tokenizers_own(family, tiny_model):
+    tokenizer = load_tokenizer(str(tiny_model(family)))
+    texts = [text for text in TEXTS if text]
+    inputs, _ = tokenize(tokenizer, texts, max_tokens=64)
+    batch = pad(inputs, np.arange(len(texts)), tokenizer=tokenizer)
+    expected = tokenizer(texts, padding=True, return_tensors="np")
+    for name in batch:
+        assert np.array_equal(batch[name], expected[name]), name
+
+
+def test_a_batch_is_as_wide_as_its_longest_row(tokenizer):
+    inputs, lengths = tokenize(tokenizer, TEXTS, max_tokens=64)
+    batch = pad(inputs, np.array([3, 1]), tokenizer=tokenizer)
+    assert batch["input_ids"].shape == (2, lengths[3])
+    assert batch["attention_mask"].sum(axis=1).tolist() == [lengths[3], lengths[1]]
+
+
+def test_dense_values_are_taken(tokenizer):
+    values = np.arange(6.0).reshape(3, 2)
+    assert pad({"features": values}, np.array([2]), tokenizer=tokenizer)["features"].tolist() == [
+        [4.0, 5.0]
+    ]
+
+
+@pytest.mark.parametrize(("family", "limit"), [("bert", 64), ("roberta", 64), ("xlnet", 64)])
+def test_the_limit_is_the_models(family, limit, tiny_model):
+    folder = str(tiny_model(family))
+    tokenizer, config = load_tokenizer(folder), read_config(folder)
+    assert token_limit(tokenizer, config) == limit
+    assert token_limit(tokenizer, config, asked=16) == 16
+    with pytest.raises(ModelError) as caught:
+        token_limit(tokenizer, config, asked=9999)
+    assert caught.value.hint == f"data.max_tokens={limit}"
+
+
+def test_roberta_cannot_use_the_positions_below_its_padding_token(tiny_model):
+    folder = str(tiny_model("roberta"))
+    tokenizer, config = load_tokenizer(folder), read_config(folder)
+    tokenizer.model_max_length = 10**30
+    config.pad_token_id = 1
+    assert token_limit(tokenizer, config) == config.max_position_embeddings - 2
