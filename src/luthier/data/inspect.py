@@ -1,0 +1,151 @@
+"""The data doctor: looks at the splits before anything is trained, and says what it finds.
+
+A check is one function from charts (`chart.py`) to findings; they stand by kind in `texts.py`,
+`damage.py`, `answers.py` and `duplicates.py`. To add one, write it and put it into its file's
+`CHECKS`, or below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from luthier.data import answers, damage, duplicates, texts
+from luthier.data.chart import Chart, charts_of, finding, key_of
+from luthier.errors import DataError
+from luthier.records import Array, Finding, Rows, Splits
+
+SEVERITIES = ("error", "warning", "note")
+FEW = 100
+
+
+def inspect(
+    splits: Splits, *, text_roles: tuple[str, ...], label_role: str | None, kind: str
+) -> list[Finding]:
+    """Look for everything in the rows that makes training fail or its scores wrong.
+
+    Args:
+        splits: What to look at.
+        text_roles: Columns that hold texts; rows are compared by all of them together.
+        label_role: Column that holds what is learned, or None.
+        kind: What is learned: `single-label`, `multi-label` or `number`.
+
+    Returns:
+        Errors first, then warnings, then notes.
+
+    Raises:
+        DataError: A column is not there.
+    """
+    needed = [*text_roles, *([label_role] if label_role else [])]
+    charts = charts_of(splits.items(), text_roles, needed)
+    found: list[Finding] = []
+    if label_role:
+        found += answers.check_missing(charts, label_role, kind)
+        if kind == "number":
+            found += answers.check_numbers(charts, label_role)
+        else:
+            found += answers.check_labels(charts, label_role, kind)
+            found += answers.check_types(charts, label_role)
+    found += duplicates.check_duplicates(charts)
+    if label_role:
+        found += duplicates.check_conflicts(charts, label_role, kind)
+    for check in (*texts.CHECKS, *damage.CHECKS, check_sizes):
+        found += check(charts)
+    return sorted(found, key=lambda each: SEVERITIES.index(each.severity))
+
+
+def check_sizes(charts: Sequence[Chart]) -> list[Finding]:
+    """Find a test set so small that every interval will be wide."""
+    return [
+        each
+        for chart in charts
+        if chart.split == "test" and len(chart.rows) < FEW
+        for each in finding(
+            "tiny-split",
+            "note",
+            "The test set has {n}: its scores will have wide intervals.",
+            [(chart, index, chart.text_roles[0]) for index in range(len(chart.rows))],
+            f"data.split.test={FEW}, or data.split.n_folds=5 to judge on all rows in turn",
+        )
+    ]
+
+
+def drop_leaks(splits: Splits, *, text_roles: tuple[str, ...]) -> tuple[Splits, dict[str, int]]:
+    """Drop rows whose texts are also in a split that judges them.
+
+    Training and validation rows go when the test set has their text, training rows when validation
+    has it; case, spaces and punctuation do not count.
+
+    Returns:
+        The splits, and how many rows each of `train` and `validation` lost.
+
+    Raises:
+        DataError: No training row is left.
+    """
+    keys = {chart.split: chart.keys for chart in charts_of(splits.items(), text_roles, text_roles)}
+    in_test = {key for key in keys.get("test", ()) if key}
+    in_either = in_test | {key for key in keys.get("validation", ()) if key}
+    validation, lost_validation = _without(splits.validation, keys.get("validation", []), in_test)
+    train, lost_train = _without(splits.train, keys.get("train", []), in_either)
+    if lost_train and len(train) == 0:
+        raise DataError(
+            "Every training row is also in the validation or test set.",
+            received=f"{lost_train} training rows",
+            hint="data.drop_leaks=false, or name other files",
+        )
+    counts = {"train": lost_train, "validation": lost_validation}
+    made = dict(splits.made)
+    for split, lost in counts.items():
+        if lost:
+            made[split] = f"{made.get(split, split)}, without {lost} leaked rows"
+    return replace(splits, train=train, validation=validation, made=made), counts
+
+
+def _without(rows: Rows, keys: Sequence[str], leaked: set[str]) -> tuple[Rows, int]:
+    kept = [index for index, key in enumerate(keys) if key not in leaked]
+    return (rows, 0) if len(kept) == len(rows) else (rows.take(kept), len(rows) - len(kept))
+
+
+def cut_off(
+    full_lengths: Array,
+    kept_lengths: Array,
+    rows: Rows | None = None,
+    *,
+    split: str,
+    max_tokens: int,
+) -> list[Finding]:
+    """Say how much of the texts the model will not see.
+
+    Args:
+        full_lengths: Tokens of every row before cutting, (rows,).
+        kept_lengths: Tokens of every row that are kept, (rows,).
+        rows: The rows, to say where the cut ones stand.
+        split: What to call them.
+        max_tokens: Where they were cut.
+    """
+    full, kept = np.asarray(full_lengths), np.asarray(kept_lengths)
+    cut = np.flatnonzero(kept < full)
+    if len(cut) == 0:
+        return []
+    share_rows = len(cut) / len(full)
+    share_tokens = float((full - kept).sum() / full.sum())
+    longest = int(full.max())
+    places = () if rows is None else tuple(f"{rows.where(int(i))}:text" for i in cut[:5])
+    fix = f"data.max_tokens={-(-longest // 8) * 8} keeps all, if the model can read as many"
+    return [
+        Finding(
+            "text-cut-off",
+            "warning" if share_tokens >= 0.05 else "note",
+            f"{len(cut)} of {len(full)} {split} texts ({share_rows:.1%}) are longer than "
+            f"{max_tokens} tokens; {share_tokens:.1%} of all tokens are not seen "
+            f"(the longest has {longest}).",
+            len(cut),
+            places,
+            fix,
+        )
+    ]
+
+
+__all__ = ["cut_off", "drop_leaks", "inspect", "key_of"]

@@ -1,0 +1,173 @@
+"""Pairs of texts that are nearly the same, found without comparing all pairs.
+
+MinHash over runs of four characters, cut into bands, gives pairs worth a look (A. Broder, "On the
+resemblance and containment of documents", 1997, https://doi.org/10.1109/SEQUEN.1997.666900;
+bands as in Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", 3.4,
+http://www.mmds.org). A pair is kept when the true edit distance of its texts is at most 15 % of
+the longer one: unlike the Jaccard index of the runs, which a few scattered typing errors halve,
+that number means the same for short and long texts. Two cheap bounds spare most of that work.
+
+Written in NumPy rather than with datasketch because the doctor looks at every run's data: for
+38,000 tweets on one core, datasketch took about 10 s for hashes and bands before any pair was
+verified, and this takes 6 s in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from luthier.records import Array
+from luthier.seeding import stream
+
+WIDTH = 4  # characters in a run
+BANDS, BAND_HASHES = 40, 3  # a pair that shares 45 % of its runs is seen with probability 0.98
+SHORTEST = 24  # characters; in shorter texts one other word is no near-duplicate
+LONGEST = 2000  # characters compared; what follows is not looked at
+MOST_DIFFERENT = 0.15  # edit distance over the longer length
+LEAST_AGREEMENT = 0.3  # share of equal hashes below which no pair is verified
+CROWD = 100  # neighbours looked at in a band where a great many texts meet
+BUCKETS = 32
+CHUNK = 200_000
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+def similar_pairs(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Find pairs (i, j), i < j, of texts that are nearly the same.
+
+    Args:
+        texts: Normalised and all different; those under 24 characters are left out.
+
+    >>> similar_pairs(["the film was a delight to watch", "a bore", "the film was delight to watch"])
+    [(0, 2)]
+    """
+    long_enough = np.array(
+        [index for index, text in enumerate(texts) if len(text) >= SHORTEST], dtype=np.int64
+    )
+    if len(long_enough) < 2:
+        return []
+    cut = [texts[index][:LONGEST] for index in long_enough]
+    hashes = minhash(cut, random=stream(0, "near-duplicates"))
+    pairs = _meeting(hashes)
+    pairs = pairs[_may_be_near(pairs, cut)]
+    pairs = pairs[_agreement(hashes, pairs) >= LEAST_AGREEMENT]
+    return [
+        (int(long_enough[one]), int(long_enough[other]))
+        for one, other in pairs.tolist()
+        if _is_near(cut[one], cut[other])
+    ]
+
+
+def minhash(texts: Sequence[str], *, random: np.random.Generator) -> Array:
+    """Compute the MinHash signatures of texts of `WIDTH` characters or more, (hashes, texts)."""
+    n_hashes = BANDS * BAND_HASHES
+    multipliers = random.integers(0, 2**63, n_hashes, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    signatures = np.empty((n_hashes, len(texts)), dtype=np.uint32)
+    for first in range(0, len(texts), 512):  # blocks that fit the processor's cache
+        runs, offsets = _hash_runs(texts[first : first + 512])
+        for index, multiplier in enumerate(multipliers):
+            hashed = (runs * multiplier >> np.uint64(32)).astype(np.uint32)
+            signatures[index, first : first + 512] = np.minimum.reduceat(hashed, offsets)
+    return signatures
+
+
+def _hash_runs(texts: Sequence[str]) -> tuple[Array, Array]:
+    """Hash every run of characters; give the hashes end to end, and where each text's start."""
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    codes = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), dtype=np.uint32)
+    counts = lengths - WIDTH + 1
+    offsets = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    at = np.repeat(starts - offsets, counts) + np.arange(counts.sum())
+    hashed = np.zeros(len(at), dtype=np.uint64)
+    for step in range(WIDTH):
+        hashed = (hashed ^ codes[at + step]) * _MIX
+        hashed ^= hashed >> np.uint64(29)
+    return hashed, offsets
+
+
+def _meeting(signatures: Array) -> Array:
+    """Give the pairs that agree in a whole band, (pairs, 2)."""
+    n_texts = signatures.shape[1]
+    found = []
+    for first in range(0, len(signatures), BAND_HASHES):
+        key = np.zeros(n_texts, dtype=np.uint64)
+        for row in signatures[first : first + BAND_HASHES]:
+            key = (key ^ row) * _MIX
+            key ^= key >> np.uint64(31)
+        order = np.argsort(key, kind="stable")
+        ordered = key[order]
+        for step in range(1, min(CROWD, n_texts)):
+            same = np.flatnonzero(ordered[step:] == ordered[:-step])
+            if len(same) == 0:
+                break
+            found.append(order[same] * n_texts + order[same + step])  # stable: the lower is first
+    codes = np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
+    return np.stack([codes // n_texts, codes % n_texts], axis=1)
+
+
+def _may_be_near(pairs: Array, texts: Sequence[str]) -> Array:
+    """Bound the edit distance from below by the characters that the other text has not."""
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    codes = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), dtype=np.uint32) % BUCKETS
+    cells = np.repeat(np.arange(len(texts)) * BUCKETS, lengths) + codes
+    counts = np.bincount(cells, minlength=len(texts) * BUCKETS)
+    counts = counts.reshape(-1, BUCKETS).astype(np.int16)
+    possible = np.zeros(len(pairs), dtype=bool)
+    for first in range(0, len(pairs), CHUNK):
+        one, other = pairs[first : first + CHUNK].T
+        surplus = counts[one] - counts[other]
+        bound = np.maximum(np.maximum(surplus, 0).sum(axis=1), np.maximum(-surplus, 0).sum(axis=1))
+        longer = np.maximum(lengths[one], lengths[other])
+        possible[first : first + CHUNK] = bound <= MOST_DIFFERENT * longer
+    return possible
+
+
+def _agreement(signatures: Array, pairs: Array) -> Array:
+    """Estimate the Jaccard index of each pair: the share of hashes that are equal."""
+    by_text = np.ascontiguousarray(signatures.T)
+    agreement = np.zeros(len(pairs))
+    for first in range(0, len(pairs), CHUNK):
+        one, other = pairs[first : first + CHUNK].T
+        agreement[first : first + CHUNK] = (by_text[one] == by_text[other]).mean(axis=1)
+    return agreement
+
+
+def _is_near(one: str, other: str) -> bool:
+    """Say whether two texts differ little, and not in their numbers alone."""
+    if edit_distance(one, other) > MOST_DIFFERENT * max(len(one), len(other)):
+        return False
+    return _without_digits(one) != _without_digits(other)
+
+
+def _without_digits(text: str) -> str:
+    return "".join(sign for sign in text if not sign.isdigit())
+
+
+def edit_distance(one: str, other: str) -> int:
+    """Count the characters to insert, delete or replace to turn one text into the other.
+
+    A column of the table is two integers' bits (G. Myers, "A fast bit-vector algorithm for
+    approximate string matching", 1999, https://doi.org/10.1145/316542.316550).
+
+    >>> edit_distance("kitten", "sitting"), edit_distance("", "ab")
+    (3, 2)
+    """
+    if not one:
+        return len(other)
+    where: dict[str, int] = {}
+    for index, sign in enumerate(one):
+        where[sign] = where.get(sign, 0) | 1 << index
+    full, last = (1 << len(one)) - 1, 1 << (len(one) - 1)
+    rising, falling, distance = full, 0, len(one)
+    for sign in other:
+        equal = where.get(sign, 0)
+        vertical = equal | falling
+        horizontal = (((equal & rising) + rising) ^ rising) | equal
+        up = falling | ~(horizontal | rising) & full
+        down = rising & horizontal
+        distance += bool(up & last) - bool(down & last)
+        up, down = (up << 1 | 1) & full, down << 1 & full
+        rising, falling = down | ~(vertical | up) & full, up & vertical
+    return distance
