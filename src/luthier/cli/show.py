@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -71,7 +72,7 @@ def show_result(result: RunResult, metric: str, *, confidence: float) -> None:
         out.print(Text(f"\nThe data: {count_findings(result.findings)}."))
         for finding in result.findings:
             if finding.severity != "note":
-                out.print(Text(f"• {finding.message}", style=STYLES.get(finding.severity, "")))
+                out.print(Text(f"• {finding.message}", style=STYLES[finding.severity]))
     out.print()
     print(f"Report: {result.report}")
 
@@ -158,14 +159,30 @@ def show_findings(findings: Sequence[Finding]) -> None:
     for finding in sorted(findings, key=lambda finding: order.index(finding.severity)):
         style = STYLES[finding.severity]
         out.print(Text(f"{finding.severity:<8}", style=style).append(f"{finding.code}", "bold"))
-        out.print(Text(f"        {finding.message}"))
+        lines = [Text(finding.message)]
         if finding.places:
-            shown = ", ".join(finding.places[:3])
-            more = finding.count - len(finding.places[:3])
-            out.print(Text(f"        at {shown}{f' and {more:,} more' if more > 0 else ''}", "dim"))
+            lines.append(Text(places_words(finding.places[:3], finding.count), style="dim"))
         if finding.fix:
-            out.print(Text("        fix: ", style="green").append(finding.fix, "default"))
+            lines.append(Text("fix: ", style="green").append(finding.fix, "default"))
+        for line in lines:
+            out.print(Padding(line, (0, 0, 0, 8), expand=False))
     out.print(Text(f"\n{count_findings(findings).capitalize()}."))
+
+
+def places_words(places: Sequence[str], count: int) -> str:
+    """Name the first places, each file once and without its folder, and how many more there are.
+
+    >>> places_words(("data/a.csv:4:text", "data/a.csv:9:text"), 3)
+    'at a.csv:4:text, :9:text and 1 more'
+    """
+    words, before = [], ""
+    for place in places:
+        file, *rest = place.rsplit(":", 2)
+        name = re.split(r"[/\\]", file)[-1]
+        words.append(":".join(["" if file == before and rest else name, *rest]))
+        before = file
+    more = count - len(words)
+    return f"at {', '.join(words)}{f' and {more:,} more' if more > 0 else ''}"
 
 
 def show_splits(splits: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 import luthier
 from luthier.cli.app import app
+from luthier.recipe.sources import read_recipe
 
 WRONG = """\
 model: m
@@ -109,6 +111,64 @@ def test_init_overwrites_nothing(tmp_path):
     assert result.exit_code == 2
     assert "--force" in result.stderr
     assert recipe.read_text(encoding="utf-8") == "mine"
+
+
+def write_reviews(folder, *, n_rows: int = 120, column: str = "review: text"):
+    path = folder / "my reviews.csv"
+    kinds = (("good", "pos"), ("bad", "neg"), ("middling", "no"))
+    lines = [f"id,{column},stars"]
+    for number in range(n_rows):
+        word, label = kinds[number % 3]
+        lines.append(f"{number},a {word} thing that I bought in shop {number},{label}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_init_writes_a_recipe_that_inspect_reads(tmp_path):
+    path, recipe = write_reviews(tmp_path), tmp_path / "recipes" / "mine.yaml"
+    result = call("init", str(path), "--out", str(recipe))
+    assert result.exit_code == 0, result.output
+    assert f"luthier run {recipe}" in result.stdout
+    made = read_recipe(recipe)
+    assert made.data.columns == {"text": "review: text", "label": "stars"}
+    assert made.data.train == str(path)
+    result = call("inspect", str(recipe), "data.split.test=30")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"test +30 ", result.stdout)
+
+
+def test_inspect_takes_a_data_file(tmp_path):
+    result = call("inspect", str(write_reviews(tmp_path)))
+    assert result.exit_code == 0, result.output
+    assert "stars: 3 different values" in result.stdout
+    assert "train" in result.stdout
+
+
+def test_inspect_leaves_with_1_when_the_data_has_errors(tmp_path):
+    path, recipe = write_reviews(tmp_path), tmp_path / "recipe.yaml"
+    call("init", str(path), "--out", str(recipe))
+    path.write_text(re.sub(",(neg|no)\n", ",pos\n", path.read_text()), encoding="utf-8")
+    result = call("inspect", str(recipe))
+    assert result.exit_code == 1
+    assert "single-class" in result.stdout
+    assert "1 error" in result.stdout
+
+
+def test_a_column_that_is_not_there_is_told_with_those_that_are(tmp_path):
+    path = write_reviews(tmp_path)
+    for command in ("inspect", "run"):
+        recipe = tmp_path / "recipe.yaml"
+        call("init", str(path), "--out", str(recipe), "--force")
+        result = call(
+            command, str(recipe), "data.columns.text=reviw", *no_folder(command, tmp_path)
+        )
+        assert result.exit_code == 2
+        assert "no column called 'reviw'" in result.stderr
+        assert "id, review: text, stars" in result.stderr
+
+
+def no_folder(command: str, folder) -> list[str]:
+    return ["--out", str(folder / "run"), "--quiet"] if command == "run" else []
 
 
 def test_compare_needs_two_runs():

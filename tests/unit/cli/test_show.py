@@ -27,7 +27,14 @@ VERDICT = Comparison(
     "paired bootstrap", 2000, None, "Fine-tuned is better than [majority]: 61 points.",
 )  # fmt: skip
 FINDINGS = (
-    Finding("blank-text", "error", "3 rows have no text.", 3, ("a.csv:4", "a.csv:9"), "drop them"),
+    Finding(
+        "blank-text",
+        "error",
+        "3 rows have no text.",
+        3,
+        ("in/a.csv:4:text", "in/a.csv:9:text"),
+        "drop them",
+    ),
     Finding("few-rows", "note", "There are few rows.", 90),
     Finding("leak", "warning", "5 texts stand in two splits.", 5, ("a.csv:1:text",)),
 )
@@ -52,7 +59,7 @@ def test_findings_stand_with_errors_first_places_and_fixes(capsys):
     show_findings(FINDINGS)
     shown = capsys.readouterr().out
     assert shown.index("blank-text") < shown.index("leak") < shown.index("few-rows")
-    assert "at a.csv:4, a.csv:9 and 1 more" in shown
+    assert "        at a.csv:4:text, :9:text and 1 more" in shown
     assert "fix: drop them" in shown
     assert shown.rstrip().endswith("1 error, 1 warning, 1 note.")
 
