@@ -22,10 +22,8 @@ Member = tuple[int, int]  # chart, row
 
 def check_duplicates(charts: Sequence[Chart]) -> list[Finding]:
     """Find copies and near-copies, within splits and across them."""
-    by_text, by_key = (
-        _group(charts, lambda c, i: c.texts[i]),
-        _group(charts, lambda c, i: c.keys[i]),
-    )
+    by_text = _group(charts, lambda chart, index: chart.texts[index])
+    by_key = _group(charts, lambda chart, index: chart.keys[index])
     copies, leaked = _repeated(by_text)
     near, near_leaked = _repeated(by_key)
     similar, similar_leaked = _similar(charts, by_key)
@@ -37,14 +35,14 @@ def check_duplicates(charts: Sequence[Chart]) -> list[Finding]:
         *finding(
             "duplicate-across-splits",
             "warning",
-            "{n} whose text also stands in an earlier split ({splits}): the scores are too good.",
+            "{n} with a text that also stands in an earlier split ({splits}): scores flatter.",
             _places(charts, leaked),
             "data.drop_leaks=true",
         ),
         *finding(
             "duplicate-rows",
             "warning",
-            "{n} repeat the text of an earlier row of their split ({splits}).",
+            "{n} with the text of an earlier row of the same split ({splits}).",
             _places(charts, copies),
             f"drop the copies, or keep them together: {group}",
         ),
@@ -58,7 +56,7 @@ def check_duplicates(charts: Sequence[Chart]) -> list[Finding]:
         *finding(
             "near-duplicates",
             "note",
-            "{n} almost the same as an earlier row of their split ({splits}).",
+            "{n} almost the same as an earlier row of the same split ({splits}).",
             _places(charts, near),
             "keep one of each, or name what groups them: data.split.group_by=COLUMN",
         ),
@@ -76,7 +74,7 @@ def check_conflicts(charts: Sequence[Chart], label_role: str, kind: str) -> list
     return finding(
         "conflicting-labels",
         "note" if kind == "number" else "warning",
-        f"{{n}} have the text of another row but another {label_role} ({{splits}}).",
+        f"{{n}} with the text of another row but another {label_role} ({{splits}}).",
         [(charts[c], i, label_role) for c, i in sorted(conflicting)],
         "decide on one label for each text, or drop these rows",
     )

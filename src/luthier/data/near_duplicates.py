@@ -39,7 +39,7 @@ def similar_pairs(texts: Sequence[str]) -> list[tuple[int, int]]:
     Args:
         texts: Normalised and all different; those under 24 characters are left out.
 
-    >>> similar_pairs(["the film was a delight to watch", "a bore", "the film was delight to watch"])
+    >>> similar_pairs(["a film that is a joy to see", "a bore", "a film that is joy to see"])
     [(0, 2)]
     """
     long_enough = np.array(

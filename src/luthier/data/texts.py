@@ -50,7 +50,7 @@ def check_constant(charts: Sequence[Chart]) -> list[Finding]:
                 found += finding(
                     "constant-text",
                     "warning",
-                    f"{{n}} of {chart.split} have the same {role}: nothing can be learned from it.",
+                    f"{{n}} of {chart.split} with one and the same {role}: nothing to learn from.",
                     [(chart, index, role) for index in range(len(chart.rows))],
                     f"data.columns.{role}=the column with the texts",
                 )
