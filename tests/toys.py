@@ -12,10 +12,10 @@ from luthier.records import Rows
 from luthier.registry import find
 
 
-def toy_tree(task: str, model: Path, **sections: Any) -> dict[str, Any]:
+def toy_tree(task: str, folder: Path, **sections: Any) -> dict[str, Any]:
     """Write a recipe for a task's toy rows, which are given in memory."""
     return {
-        "model": {"name": str(model), **sections.pop("model", {})},
+        "model": {"name": str(folder), **sections.pop("model", {})},
         "task": {"name": task, "options": sections.pop("options", {})},
         "data": {
             "train": "memory:train",
@@ -38,9 +38,9 @@ def toy_rows(task: str) -> Rows:
     return find("tasks", task).toy_rows()
 
 
-def toy_problem(task: str, model: Path, **sections: Any) -> tuple[Recipe, Prepared]:
+def toy_problem(task: str, folder: Path, **sections: Any) -> tuple[Recipe, Prepared]:
     """Prepare a task's toy rows for training on a tiny model."""
-    recipe = Recipe.model_validate(toy_tree(task, model, **sections))
+    recipe = Recipe.model_validate(toy_tree(task, folder, **sections))
     made = make_plugin("tasks", recipe.task)
     return recipe, prepare(recipe, made, {"train": toy_rows(task)})
 

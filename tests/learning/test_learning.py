@@ -8,7 +8,7 @@ from luthier.records import Rows
 from luthier.registry import names
 from tests.toys import toy_rows, toy_tree
 
-TRAINING = {"num_train_epochs": 12, "learning_rate": 5e-3, "per_device_train_batch_size": 8}
+TRAINING = {"num_train_epochs": 25, "learning_rate": 5e-3, "per_device_train_batch_size": 8}
 
 
 def run(task, tiny_model, tmp_path, rows=None, **sections):
@@ -29,7 +29,7 @@ def test_full_fine_tuning_learns_every_toy_task(task, tiny_model, tmp_path):
 
 @pytest.mark.parametrize("method", names("methods"))
 def test_every_method_learns_the_toy_topics(method, tiny_model, tmp_path):
-    options = {"linear-probe": {"learning_rate": 2e-2, "num_train_epochs": 60}}.get(method, {})
+    options = {"linear-probe": {"learning_rate": 5e-2, "num_train_epochs": 100}}.get(method, {})
     result = run(
         "text-classification",
         tiny_model,

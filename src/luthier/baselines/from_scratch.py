@@ -10,8 +10,6 @@ from typing import ClassVar
 
 from luthier.recipe.tree import Section
 from luthier.records import Job, Outputs, StepInfo
-from luthier.training.loop import train
-from luthier.training.predict import predict
 
 
 class FromScratchOptions(Section):
@@ -31,6 +29,9 @@ class FromScratch:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Train all weights, frozen ones too: random weights are nothing to keep."""
+        from luthier.training.loop import train
+        from luthier.training.predict import predict
+
         phase = f"baseline {self.name}"
         model = job.make_model(False).requires_grad_(True)
         model = yield from train(model, job.but(phase=phase))

@@ -6,17 +6,12 @@ Token states are averaged over each row. What fine-tuning adds is the difference
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from torch import Tensor, nn
 
-from luthier.models.anatomy import pooled_features
 from luthier.recipe.tree import Section
-from luthier.records import Array, Job, Outputs, StepInfo
-from luthier.training.linear import fit_linear
-from luthier.training.predict import predict
+from luthier.records import Job, Outputs, StepInfo
 
 
 class FrozenEncoderOptions(Section):
@@ -36,32 +31,18 @@ class FrozenEncoder:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Compute the features of all rows once, then fit."""
-        phase = f"baseline {self.name}"
-        encoder = MeanOfTokens(job.make_model(True))
-        features: dict[str, Array] = {}
-        for split, encoded in job.encoded.items():
-            features[split] = yield from predict(
-                encoder,
-                encoded,
-                job.collate,
-                batch_size=job.training.per_device_eval_batch_size,
-                phase=f"{phase}: features of {split}",
-            )
-        mean, spread = features["train"].mean(axis=0), features["train"].std(axis=0) + 1e-6
-        scaled = {
-            split: (values.reshape(-1, len(mean)) - mean) / spread / np.sqrt(len(mean))
-            for split, values in features.items()
+        from luthier.models.anatomy import pooled_features
+        from luthier.training.features import Features, describe, scaled, store
+        from luthier.training.linear import fit_linear
+
+        model = job.make_model(True)
+        encoder = Features(model, lambda batch: pooled_features(model, batch))
+        phase, stored = f"baseline {self.name}", {}
+        for split in job.encoded:
+            stored[split] = yield from store(encoder, job, split, phase=f"{phase}: {split}")
+        mean, spread = describe(stored["train"])
+        features = {
+            split: scaled(rows, mean, spread).inputs["features"] / np.sqrt(len(mean))
+            for split, rows in stored.items()
         }
-        return (yield from fit_linear(job, scaled, phase=phase))
-
-
-class MeanOfTokens(nn.Module):
-    """A model that gives the mean of its last token states, (batch, width)."""
-
-    def __init__(self, model: Any):
-        super().__init__()
-        self.model = model
-
-    def forward(self, **batch: Tensor) -> Any:
-        """Compute the features of a batch."""
-        return SimpleNamespace(logits=pooled_features(self.model, batch))
+        return (yield from fit_linear(job, features, phase=phase))

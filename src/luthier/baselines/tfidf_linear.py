@@ -12,7 +12,6 @@ from pydantic import Field
 
 from luthier.recipe.tree import Section
 from luthier.records import Job, Outputs, StepInfo
-from luthier.training.linear import fit_linear
 
 
 class TfidfLinearOptions(Section):
@@ -35,8 +34,10 @@ class TfidfLinear:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Weigh the words of the training rows, then fit."""
+        from luthier.training.linear import fit_linear
+
         phase = f"baseline {self.name}"
-        yield StepInfo(phase, 0, 0, message=None)
+        yield StepInfo(phase, 0, 0)
         return (yield from fit_linear(job, self.features(job), phase=phase))
 
     def features(self, job: Job) -> dict[str, Any]:

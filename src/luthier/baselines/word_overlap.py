@@ -10,7 +10,6 @@ import numpy as np
 
 from luthier.recipe.tree import Section
 from luthier.records import Array, Job, Outputs, StepInfo
-from luthier.training.linear import fit_linear
 
 WORD = re.compile(r"\w+")
 
@@ -32,6 +31,8 @@ class WordOverlap:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Measure the overlap of the first and the last text of every row, then fit."""
+        from luthier.training.linear import fit_linear
+
         features = {}
         for split, rows in job.splits.items():
             texts = job.task.texts(rows)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any, ClassVar
 
-from luthier.models.load import load_saved, save_model
 from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
-from luthier.training.loop import train
 
 
 class FullOptions(Section):
@@ -21,12 +20,24 @@ class Full:
     name: ClassVar[str] = "full"
     units: ClassVar[frozenset[str]] = frozenset({"sequence"})
     Options = FullOptions
-    save = staticmethod(save_model)
-    load = staticmethod(load_saved)
 
     def __init__(self, options: FullOptions):
         self.options = options
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Train the model in place."""
+        from luthier.training.loop import train
+
         return (yield from train(model, job))
+
+    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the model as a checkpoint of Transformers."""
+        from luthier.models.load import save_model
+
+        save_model(model, tokenizer, folder)
+
+    def load(self, folder: Path) -> tuple[Any, Any]:
+        """Read the checkpoint back."""
+        from luthier.models.load import load_saved
+
+        return load_saved(folder)

@@ -15,18 +15,11 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from peft import LoraConfig, PeftModel, get_peft_model
 from pydantic import Field
-from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
-from transformers.pytorch_utils import Conv1D
 
 from luthier.errors import ModelError
-from luthier.models.anatomy import head_modules, layers
-from luthier.models.load import load_saved, load_tokenizer, save_model
 from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
-from luthier.training.loop import train
 
 ADAPTER = "adapter_config.json"
 
@@ -55,9 +48,14 @@ class Lora:
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Wrap the model, train the wrapping and the head, and give the wrapped model."""
+        from peft import LoraConfig, get_peft_model
+
+        from luthier.models.anatomy import head_modules, is_transposed, linear_layers
+        from luthier.training.loop import train
+
         if not self.options.merge:
             refuse_a_changed_base(model)
-        linear = [name for name, _ in linear_layers(model)]
+        linear = linear_layers(model)
         targets = self.options.target_modules
         if targets == "all-linear":
             targets = linear
@@ -69,13 +67,15 @@ class Lora:
             lora_dropout=self.options.dropout,
             target_modules=targets,
             modules_to_save=list(head_modules(model)),
-            fan_in_fan_out=any(isinstance(layer, Conv1D) for _, layer in linear_layers(model)),
+            fan_in_fan_out=is_transposed(model),
         )
         wrapped = get_peft_model(model, config)
         return (yield from train(wrapped, job))
 
     def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
         """Write the merged checkpoint and, beside it, the adapter; or the adapter alone."""
+        from luthier.models.load import save_model
+
         adapter = folder / "adapter" if self.options.merge else folder
         model.save_pretrained(adapter)
         if self.options.merge:
@@ -86,21 +86,16 @@ class Lora:
 
     def load(self, folder: Path) -> tuple[Any, Any]:
         """Read the merged checkpoint, or put the adapter onto its base again and merge."""
+        from peft import PeftModel
+        from transformers import AutoConfig
+
+        from luthier.models.load import load_saved, load_tokenizer
+
         if not (folder / ADAPTER).is_file():
             return load_saved(folder)
         config = AutoConfig.from_pretrained(folder)
         adapter = PeftModel.from_pretrained(pristine_base(config, folder), str(folder))
         return adapter.merge_and_unload().eval(), load_tokenizer(str(folder))
-
-
-def linear_layers(model: Any) -> list[tuple[str, nn.Module]]:
-    """List the linear layers inside the model's blocks, by their full names."""
-    inside = {id(module) for module in layers(model).modules()}
-    return [
-        (name, module)
-        for name, module in model.named_modules()
-        if id(module) in inside and isinstance(module, (nn.Linear, Conv1D))
-    ]
 
 
 def refuse_unknown_targets(targets: list[str], linear: list[str]) -> None:
@@ -124,6 +119,8 @@ def pristine_base(config: Any, folder: Path) -> Any:
 
 
 def _read_base(base: str | None, config: Any) -> Any:
+    from transformers import AutoModelForSequenceClassification
+
     return AutoModelForSequenceClassification.from_pretrained(
         base, config=config, use_safetensors=True, ignore_mismatched_sizes=True
     )
@@ -135,7 +132,10 @@ def refuse_a_changed_base(model: Any) -> None:
     Layers that the recipe re-initialises or a head of ours are in no checkpoint: without a merged
     one they would be lost.
     """
-    if isinstance(model, PreTrainedModel):
+    from luthier.models.anatomy import head_modules
+    from luthier.models.heads import needs
+
+    if needs(model) is None:
         fresh = dict(_read_base(model.config.name_or_path, model.config).named_parameters())
         head = head_modules(model)
         changed = [

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 from transformers.utils import ModelOutput
 
 from luthier.errors import ModelError
@@ -65,6 +66,21 @@ def head_modules(model: Any) -> tuple[str, ...]:
         for name, child in model.named_children()
         if child is not base and any(True for _ in child.parameters())
     )
+
+
+def linear_layers(model: Any) -> list[str]:
+    """Name the linear layers inside the trunk's blocks."""
+    inside = {id(module) for module in layers(model).modules()}
+    return [
+        name
+        for name, module in model.named_modules()
+        if id(module) in inside and isinstance(module, (nn.Linear, Conv1D))
+    ]
+
+
+def is_transposed(model: Any) -> bool:
+    """Say whether linear layers keep their weights as (inputs, outputs), as in GPT-2."""
+    return any(isinstance(module, Conv1D) for module in layers(model).modules())
 
 
 def count_parameters(model: Any) -> tuple[int, int]:
@@ -137,7 +153,7 @@ class Probe:
         """
         said = trunk(self.model)(**batch)
         pooled = getattr(said, "pooler_output", None)
-        if pooled is not None:
+        if pooled is not None and not hasattr(self.model, "pooling_name"):
             return pooled
         return read_by_head(self.model, said.last_hidden_state, batch["attention_mask"])
 
@@ -156,6 +172,11 @@ def probe_of(model: Any) -> Probe:
             hint="model.pooling=mean",
         )
     return Probe(model)
+
+
+def first_linear(head: nn.Module) -> nn.Linear:
+    """Give the first linear layer of a head."""
+    return next(part for part in head.modules() if isinstance(part, nn.Linear))
 
 
 def read_by_head(model: Any, states: Tensor, mask: Tensor) -> Tensor:

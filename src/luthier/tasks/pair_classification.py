@@ -29,13 +29,17 @@ class PairClassification(SingleLabel):
 
     @staticmethod
     def toy_rows() -> Rows:
-        """Make 80 pairs that speak of the same animal or of two."""
-        animals = ("cat", "dog", "horse", "crow", "trout", "bee", "fox", "hare")
+        """Make 90 questions with replies that agree, disagree or evade."""
+        animals = ("cat", "dog", "horse", "crow", "trout", "bee", "fox", "hare", "owl")
+        replies = {
+            "agrees": ("Yes, it is.", "Of course it is.", "True, you can see that."),
+            "disagrees": ("No, it never was.", "That is false.", "Nobody would say so, no."),
+            "evades": ("Who knows?", "Ask me another time.", "Is that your question?"),
+        }
         columns: dict[str, list[str]] = {"text": [], "text_pair": [], "label": []}
-        for n in range(80):
-            first = animals[n % 8]
-            second = first if n // 8 % 2 == 0 else animals[(n + 1 + n // 16) % 8]
-            columns["text"].append(f"Number {n} saw a {first}.")
-            columns["text_pair"].append(f"There was a {second} outside.")
-            columns["label"].append("same" if first == second else "different")
+        for n in range(90):
+            label = list(replies)[n % 3]
+            columns["text"].append(f"Is the {animals[n % 9]} number {n} awake?")
+            columns["text_pair"].append(replies[label][n // 3 % 3])
+            columns["label"].append(label)
         return Rows.of(columns, name="toy")

@@ -48,7 +48,9 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         job.encoded["train"], job.collate, order, n_workers=settings.dataloader_num_workers
     )
     if settings.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
+        # Transformers 5.2x renames it; the old name is to go in version 6.
+        enable = getattr(model, "activation_checkpointing_enable", None)
+        (enable or model.gradient_checkpointing_enable)()
     optimizer = make_optimizer(model.named_parameters(), settings)
     prepared, optimizer, loader = accelerator.prepare(model, optimizer, loader)
     n_batches = len(loader)

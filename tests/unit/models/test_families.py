@@ -61,8 +61,9 @@ class TestEveryFamily:
         alone = torch.cat([logits_of(model, tokenizer, [text]) for text in TEXTS])
         assert torch.allclose(together, alone, atol=1e-5)
 
-    def test_trunk_and_head_make_the_model(self, family, tiny_model):
-        model, tokenizer = build(tiny_model(family))
+    @pytest.mark.parametrize("pooling", ["default", "cls", "mean", "max"])
+    def test_trunk_and_head_make_the_model(self, family, pooling, tiny_model):
+        model, tokenizer = build(tiny_model(family), pooling=pooling)
         probe = probe_of(model)
         with torch.no_grad():
             rebuilt = probe.head(probe.features(batch_of(tokenizer)))

@@ -1,0 +1,88 @@
+"""Features that a frozen model gives its rows, computed once and learned from many times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from luthier.records import Array, Batch, Encoded, Job, StepInfo
+from luthier.training.predict import predict
+
+
+class Features(nn.Module):
+    """A model whose outputs are features (batch, width), so that `predict` computes them.
+
+    Args:
+        model: The frozen model.
+        compute: From a batch to its features.
+    """
+
+    def __init__(self, model: nn.Module, compute: Callable[[dict[str, Tensor]], Tensor]):
+        super().__init__()
+        self.model = model
+        self.compute = compute
+
+    def forward(self, **batch: Tensor) -> Any:
+        """Give the features of a batch, under the name that outputs have."""
+        return SimpleNamespace(logits=self.compute(batch))
+
+
+class OnFeatures(nn.Module):
+    """A head that is trained on stored features.
+
+    Args:
+        head: From features (batch, width) to outputs (batch, outputs).
+    """
+
+    def __init__(self, head: nn.Module):
+        super().__init__()
+        self.head = head
+
+    def forward(self, features: Tensor) -> Any:
+        """Give the outputs of a batch of features."""
+        return SimpleNamespace(logits=self.head(features))
+
+
+def store(
+    model: Features, job: Job, split: str, *, phase: str
+) -> Generator[StepInfo, None, Encoded]:
+    """Compute the features of a split, (rows, width)."""
+    rows = job.encoded[split]
+    batch_size = job.training.per_device_eval_batch_size
+    features = yield from predict(model, rows, job.collate, batch_size=batch_size, phase=phase)
+    return Encoded({"features": features}, rows.targets, rows.full_lengths)
+
+
+def collate_features(encoded: Encoded, indices: Array) -> Batch:
+    """Take stored features; there is nothing to pad."""
+    batch: Batch = {"features": np.asarray(encoded.inputs["features"])[indices]}
+    if encoded.targets is not None:
+        batch["labels"] = encoded.targets[indices]
+    return batch
+
+
+def describe(stored: Encoded, *, centre: bool = True) -> tuple[Array, Array]:
+    """Measure the mean (zero unless `centre`) and the spread of every feature, (width,) each."""
+    features = np.asarray(stored.inputs["features"])
+    mean = features.mean(axis=0) if centre else np.zeros(features.shape[1], dtype=features.dtype)
+    return mean, features.std(axis=0) + 1e-6
+
+
+def scaled(stored: Encoded, mean: Array, spread: Array) -> Encoded:
+    """Bring every feature to one scale, so that one learning rate fits all."""
+    features = np.asarray(stored.inputs["features"]).reshape(-1, len(mean))
+    return replace(stored, inputs={"features": (features - mean) / spread})
+
+
+@torch.no_grad()
+def absorb(first: nn.Linear, mean: Array, spread: Array) -> None:
+    """Move the scaling into a head's first layer: W (x - mean) / spread + b is linear too."""
+    first.weight.div_(torch.from_numpy(spread).to(first.weight))
+    if first.bias is not None:
+        first.bias.sub_(first.weight @ torch.from_numpy(mean).to(first.weight))

@@ -1,0 +1,201 @@
+"""Laws of reading and splitting, on rows that hypothesis makes."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from luthier.data.fingerprint import fingerprint
+from luthier.data.inspect import drop_leaks, inspect
+from luthier.data.labels import split_labels
+from luthier.data.near_duplicates import edit_distance
+from luthier.data.read import read
+from luthier.data.split import make_splits
+from luthier.errors import DataError
+from luthier.records import Rows, Splits
+
+FEW = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+LABELS = st.sampled_from(["a", "b", "c", "", None])
+CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=12)
+
+
+@st.composite
+def labelled_rows(draw) -> Rows:
+    labels = draw(st.lists(LABELS, min_size=6, max_size=60))
+    groups = draw(st.lists(st.integers(0, 9), min_size=len(labels), max_size=len(labels)))
+    texts = [f"text {index}" for index in range(len(labels))]
+    return Rows.of({"text": texts, "label": labels, "group": groups})
+
+
+@st.composite
+def ways_to_split(draw) -> dict:
+    n_folds = draw(st.sampled_from([None, None, 2, 3]))
+    return {
+        "validation_size": draw(st.sampled_from([0, 1, 2, 0.1, 0.3])),
+        "test_size": draw(st.sampled_from([0, 1, 2, 0.2, 0.4])),
+        "group_by": draw(st.sampled_from([None, "group"])),
+        "stratify_by": draw(st.sampled_from([None, "label"])),
+        "n_folds": n_folds,
+        "fold": draw(st.integers(0, (n_folds or 1) - 1)),
+        "limit": {},
+        "seed": draw(st.integers(0, 5)),
+    }
+
+
+def split_or_refuse(rows: Rows, way: dict) -> Splits | None:
+    try:
+        return make_splits(rows, None, None, **way)
+    except DataError as error:
+        assert error.hint
+        return None
+
+
+@FEW
+@given(labelled_rows(), ways_to_split())
+def test_splits_are_a_partition_and_the_same_every_time(rows, way):
+    splits = split_or_refuse(rows, way)
+    if splits is None:
+        return
+    lines = [line for _, part in splits.items() for line in part.lines.tolist()]
+    assert sorted(lines) == list(range(1, len(rows) + 1))
+    again = make_splits(rows, None, None, **way)
+    for (_, part), (_, other) in zip(splits.items(), again.items(), strict=True):
+        assert fingerprint(part) == fingerprint(other)
+
+
+@FEW
+@given(labelled_rows(), ways_to_split())
+def test_groups_never_cross_and_sizes_are_exact_without_them(rows, way):
+    splits = split_or_refuse(rows, way)
+    if splits is None:
+        return
+    parts = [part for _, part in splits.items()]
+    if way["group_by"]:
+        groups = [group for part in parts for group in set(part["group"])]
+        assert len(groups) == len(set(groups))
+    elif way["n_folds"] is None:
+        for part, size in zip(parts[1:], (way["validation_size"], way["test_size"]), strict=True):
+            wanted = size if size >= 1 or size == 0 else max(1, round(size * len(rows)))
+            assert len(part) == wanted
+
+
+@FEW
+@given(labelled_rows(), st.integers(1, 20), st.integers(0, 5))
+def test_a_limit_is_kept_exactly(rows, most, seed):
+    way = {"validation_size": 0, "test_size": 0, "group_by": None, "stratify_by": "label"}
+    way |= {"n_folds": None, "fold": 0, "limit": {"train": most}, "seed": seed}
+    splits = make_splits(rows, None, None, **way)
+    assert len(splits.train) == min(most, len(rows))
+    assert len(set(splits.train.lines.tolist())) == len(splits.train)
+
+
+@FEW
+@given(
+    st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
+)
+def test_what_was_written_is_read(tmp_path, cells, delimiter, ends, encoding):
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=ends, quoting=csv.QUOTE_ALL)
+    writer.writerows([("text", "label"), *cells])
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.getvalue().encode(encoding))
+    rows, _ = read(path, delimiter=delimiter)
+    expected = [cell for cell in cells if any(cell) or len(cell) > 1]
+    assert list(zip(rows["text"], rows["label"], strict=True)) == expected
+
+
+@FEW
+@given(
+    st.binary(max_size=200),
+    st.sampled_from([".csv", ".tsv", ".json", ".jsonl", ".parquet", ".arrow", ".feather"]),
+)
+def test_any_bytes_are_read_or_refused_in_words(tmp_path, content, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(content)
+    try:
+        rows, _ = read(path)
+    except DataError as error:
+        assert error.problem
+        assert error.received
+        return
+    assert len(rows) > 0
+
+
+@FEW
+@given(st.text('[]{},:"ab1 \n\\u', max_size=40), st.sampled_from([".json", ".jsonl", ".csv"]))
+def test_any_text_is_read_or_refused_in_words(tmp_path, content, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.write_text(content)
+    try:
+        read(path)
+    except DataError as error:
+        assert error.hint
+
+
+@FEW
+@given(st.lists(st.sampled_from(["one", "Two!", "two", "", ":)", "3"]), min_size=3, max_size=24))
+def test_no_leak_is_left_after_dropping(texts):
+    third = len(texts) // 3
+    parts = [texts[:third], texts[third : 2 * third], texts[2 * third :]]
+    train, validation, test = (Rows.of({"text": part}) for part in parts)
+    try:
+        splits, counts = drop_leaks(Splits(train, validation, test), text_roles=("text",))
+    except DataError:
+        return
+    assert counts["train"] == len(train) - len(splits.train)
+    assert drop_leaks(splits, text_roles=("text",))[1] == {"train": 0, "validation": 0}
+    codes = [f.code for f in inspect(splits, text_roles=("text",), label_role=None, kind="number")]
+    assert "duplicate-across-splits" not in codes
+
+
+def plain_distance(one: str, other: str) -> int:
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, start=1):
+        above, row[0] = row[0], i
+        for j, b in enumerate(other, start=1):
+            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (a != b))
+    return row[-1]
+
+
+@FEW
+@given(st.text("abc ", max_size=90), st.text("abc ", max_size=90))
+def test_edit_distance_is_that_of_the_table(one, other):
+    assert edit_distance(one, other) == plain_distance(one, other)
+
+
+@FEW
+@given(st.lists(st.text("abc ", min_size=1, max_size=3), max_size=4), st.sampled_from("|;,"))
+def test_labels_joined_are_labels_split(labels, separator):
+    wanted = list(dict.fromkeys(label.strip() for label in labels if label.strip()))
+    assert split_labels(separator.join(labels)) == wanted
+    assert split_labels(labels) == wanted
+
+
+@pytest.mark.parametrize("kind", ["single-label", "multi-label", "number"])
+@FEW
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.none(), st.text(max_size=9), st.integers(), st.floats()),
+            st.one_of(st.none(), st.text(max_size=3), st.floats(), st.booleans(), st.integers()),
+        ),
+        max_size=12,
+    )
+)
+def test_the_doctor_survives_any_cells(kind, cells):
+    columns = {"text": [text for text, _ in cells], "label": [label for _, label in cells]}
+    rows = Rows.of(columns)
+    splits = Splits(rows, rows.take([]), rows.take(range(len(rows) // 2)))
+    for finding in inspect(splits, text_roles=("text",), label_role="label", kind=kind):
+        assert finding.count > 0
+        assert finding.places
+        assert finding.message.endswith(".")

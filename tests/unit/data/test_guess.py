@@ -1,0 +1,97 @@
+"""What a file is for is guessed from names and values, and explained."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from luthier.data.guess import guess_columns, guess_task
+from luthier.errors import DataError
+from luthier.protocols import Column
+from luthier.records import Rows
+
+N = 60
+TEXTS = [f"Number {n} was a rather {'good' if n % 2 else 'bad'} evening out" for n in range(N)]
+OTHERS = [f"They went home at {n} o'clock after all" for n in range(N)]
+LABELS = ["pos" if n % 2 else "neg" for n in range(N)]
+NUMBERS = [str(round(random.Random(n).gauss(3, 1), 2)) for n in range(N)]
+SETS = [("joy|fear", "joy", "", "fear|anger")[n % 4] for n in range(N)]
+IDS = [str(n) for n in range(N)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "task", "roles"),
+    [
+        (
+            {"id": IDS, "review": TEXTS, "stars": [str(n % 5) for n in range(N)]},
+            "text-classification",
+            {"text": "review", "label": "stars"},
+        ),
+        (
+            {"b": LABELS, "a": TEXTS, "confidence": NUMBERS},
+            "text-classification",
+            {"text": "a", "label": "b"},
+        ),
+        (
+            {"id": IDS, "Text": TEXTS, "rating": NUMBERS},
+            "text-regression",
+            {"text": "Text", "label": "rating"},
+        ),
+        (
+            {"text": TEXTS, "emotions": SETS},
+            "multi-label-classification",
+            {"text": "text", "labels": "emotions"},
+        ),
+        (
+            {"text": TEXTS, "x": [["a", "b"], []] * (N // 2)},
+            "multi-label-classification",
+            {"text": "text", "labels": "x"},
+        ),
+        (
+            {"hypothesis": OTHERS, "premise": TEXTS, "label": LABELS},
+            "pair-classification",
+            {"text": "premise", "text_pair": "hypothesis", "label": "label"},
+        ),
+        (
+            {"one": TEXTS, "two": OTHERS, "same": LABELS},
+            "pair-classification",
+            {"text": "one", "text_pair": "two", "label": "same"},
+        ),
+        (
+            {"title": OTHERS, "body": TEXTS, "label": LABELS},
+            "text-classification",
+            {"text": "body", "label": "label"},
+        ),
+    ],
+)
+def test_tasks_are_guessed_with_reasons(columns, task, roles):
+    guessed, found, reasons = guess_task(Rows.of(columns))
+    assert (guessed, found) == (task, roles)
+    assert len(reasons) == len(roles)
+
+
+def test_rows_sorted_by_label_are_seen_as_a_whole():
+    labels = ["a"] * 5000 + ["b"] * 5000
+    texts = [f"this is the text with number {n}" for n in range(10_000)]
+    assert guess_task(Rows.of({"text": texts, "y": labels}))[0] == "text-classification"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"a": IDS, "b": NUMBERS}, {"text": TEXTS}, {"text": TEXTS, "id": IDS}, {"a": [None]}],
+)
+def test_files_that_suggest_nothing_are_refused(columns):
+    with pytest.raises(DataError) as caught:
+        guess_task(Rows.of(columns))
+    assert "data.columns.text=" in caught.value.hint
+
+
+def test_columns_of_a_task_are_guessed_and_the_others_left_out():
+    columns = [
+        Column("text", "text", ("text", "review")),
+        Column("text_pair", "text", ("reply",)),
+        Column("label", "number", ("score",)),
+    ]
+    rows = Rows.of({"reply": OTHERS, "review": TEXTS, "label": LABELS})
+    assert guess_columns(rows, columns) == {"text": "review", "text_pair": "reply"}
