@@ -95,7 +95,7 @@ def _refuse_binary(content: bytes, name: str) -> None:
 
 def _decode_as(content: bytes, encoding: str, name: str) -> Decoded:
     try:
-        text = codecs.decode(content, encoding)
+        text = content.decode(encoding)
     except UnicodeError as problem:
         start = getattr(problem, "start", 0)
         line = content.count(b"\n", 0, start) + 1
@@ -104,10 +104,8 @@ def _decode_as(content: bytes, encoding: str, name: str) -> Decoded:
             received=f"bytes {content[start : start + 4].hex(' ')} in line {line}",
             hint="leave data.encoding out to have it detected, or data.encoding=utf-8",
         ) from problem
-    except (LookupError, ValueError, TypeError, AssertionError) as problem:
+    except (LookupError, ValueError) as problem:
         raise _unknown(encoding) from problem
-    if not isinstance(text, str):
-        raise _unknown(encoding)
     return Decoded(text.removeprefix("\ufeff"), encoding)
 
 

@@ -31,11 +31,14 @@ def read_hub(source: str) -> Table:
 
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
-    from httpx import HTTPError
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # Its parents are those of whichever HTTP library the hub's client stands on.
+    unreachable = (*HfHubHTTPError.__bases__, DatasetsError)
 
     try:
         dataset = load_dataset(name, config, split=split)
-    except (DatasetsError, HTTPError, OSError, ValueError, RuntimeError, KeyError) as problem:
+    except (*unreachable, OSError, ValueError, RuntimeError, KeyError) as problem:
         first = (str(problem).splitlines() or [""])[0]
         raise DataError(
             f"The data set '{name}' cannot be had from the hub.",

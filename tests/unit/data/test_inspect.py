@@ -13,36 +13,11 @@ from luthier.data.split import make_splits
 from luthier.errors import DataError
 from luthier.records import Finding, Rows, Splits
 
-WORDS = tuple(
-    [
-        "apple",
-        "river",
-        "stone",
-        "green",
-        "quiet",
-        "window",
-        "morning",
-        "paper",
-        "travel",
-        "summer",
-        "garden",
-        "music",
-        "letter",
-        "bridge",
-        "winter",
-        "coffee",
-        "silver",
-        "ocean",
-        "teacher",
-        "orange",
-        "candle",
-        "forest",
-        "market",
-        "yellow",
-        "engine",
-        "circle",
-    ]
+VOCABULARY = (
+    "apple river stone green quiet window morning paper travel summer garden music letter bridge "
+    "winter coffee silver ocean teacher orange candle forest market yellow engine circle"
 )
+WORDS = VOCABULARY.split()
 LABELS = ("positive", "negative")
 
 
