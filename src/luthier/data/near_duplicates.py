@@ -29,8 +29,8 @@ LONGEST = 2000  # characters compared; what follows is not looked at
 MOST_DIFFERENT = 0.15  # edit distance over the longer length
 LEAST_AGREEMENT = 0.3  # share of equal hashes below which no pair is verified
 CROWD = 100  # neighbours looked at in a band where a great many texts meet
-MOST_MEETINGS = 400_000  # pairs taken from one band
-MOST_VERIFIED = 100_000  # pairs whose edit distance is computed, the likeliest first
+MOST_MEETINGS = 200_000  # pairs taken from one band
+MOST_CHARACTERS = 5_000_000  # read to compute edit distances, of the likeliest pairs first
 BUCKETS = 32
 CHUNK = 200_000
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -55,8 +55,11 @@ def similar_pairs(texts: Sequence[str]) -> list[tuple[int, int]]:
     pairs = _meeting(hashes)
     pairs = pairs[_may_be_near(pairs, cut)]
     agreement = _agreement(hashes, pairs)
-    likeliest = np.argsort(-agreement, kind="stable")[:MOST_VERIFIED]
-    pairs = pairs[np.sort(likeliest[agreement[likeliest] >= LEAST_AGREEMENT])]
+    pairs = pairs[agreement >= LEAST_AGREEMENT]
+    likeliest = np.argsort(-agreement[agreement >= LEAST_AGREEMENT], kind="stable")
+    lengths = np.array([len(text) for text in cut], dtype=np.int64)
+    n_read = np.cumsum(lengths[pairs[likeliest, 1]])
+    pairs = pairs[np.sort(likeliest[n_read <= MOST_CHARACTERS])]
     return [
         (int(long_enough[one]), int(long_enough[other]))
         for one, other in pairs.tolist()
