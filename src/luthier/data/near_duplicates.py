@@ -9,7 +9,7 @@ that number means the same for short and long texts. Two cheap bounds spare most
 where texts come from one mould by the thousand, the likeliest pairs alone are verified.
 
 Written in NumPy rather than with datasketch because the doctor looks at every run's data: on one
-core, datasketch would take about 10 s for the hashes and bands of 38,000 tweets (measured on 6,000),
+core, datasketch would take about 10 s for hashes and bands of 38,000 tweets (measured on 6,000),
 before any pair is verified; the whole doctor takes 6 s on them this way.
 """
 
