@@ -1,0 +1,145 @@
+"""What a run folder says, read once; whatever the run did not come to is empty.
+
+The first step of `render.py` and `model_card.py`. The folder may be that of a failed run, of one
+that is still running, or damaged: a document that cannot be read is named, not fatal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from luthier.runs import DOCUMENTS, RunFolder, to_yaml
+
+Mapped = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A run, as far as it came.
+
+    Args:
+        name: The folder's name.
+        status: `state`, and for a failed run `reason` and `hint`.
+        recipe: As a mapping; empty where this version cannot read it. `recipe_text`: as YAML.
+        data: Of data.json. `scores`: of scores.json. `comparison`: of comparison.json.
+        analysis: Of analysis.json. `environment`: of environment.json. `target`: of target.json.
+        curves: Phase to the events that carry a loss or scores.
+        unreadable: Documents that are there but damaged.
+    """
+
+    name: str
+    status: Mapped
+    recipe: Mapped
+    recipe_text: str
+    data: Mapped
+    scores: dict[str, dict[str, Mapped]]
+    comparison: Mapped
+    analysis: Mapped
+    environment: Mapped
+    target: Mapped
+    curves: dict[str, list[Mapped]]
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def metric(self) -> str:
+        """The metric of the verdict."""
+        known = next(iter(self.scores.values()), {})
+        return str(self.comparison.get("main_metric") or next(iter(known), "accuracy"))
+
+    @property
+    def system(self) -> str:
+        """The system that is judged."""
+        return str(self.comparison.get("system") or next(iter(self.scores), "fine-tuned"))
+
+    @property
+    def kind(self) -> str:
+        """What is predicted: `single-label`, `multi-label`, `number`, or nothing known."""
+        return str(self.target.get("kind") or self.analysis.get("kind") or "")
+
+    @property
+    def confidence(self) -> float:
+        """Level of the intervals."""
+        return float(self.comparison.get("confidence") or 0.95)
+
+    @property
+    def main_score(self) -> Mapped:
+        """The judged system's score by the metric of the verdict, or nothing."""
+        return self.scores.get(self.system, {}).get(self.metric) or {}
+
+    @property
+    def splits(self) -> dict[str, Mapped]:
+        """What is known of each split."""
+        return self.data.get("splits") or {}
+
+    @property
+    def findings(self) -> list[Mapped]:
+        """What the data doctor found."""
+        return self.data.get("findings") or []
+
+    @property
+    def comparisons(self) -> list[Mapped]:
+        """The verdicts."""
+        return self.comparison.get("comparisons") or []
+
+    def asked(self, section: str, field: str) -> Any:
+        """Look up a field of the recipe; None where it is not known."""
+        return (self.recipe.get(section) or {}).get(field)
+
+
+def read_facts(path: Path) -> Facts:
+    """Read a run folder.
+
+    Raises:
+        RunError: There is no run at that path.
+    """
+    run = RunFolder.open(path)
+    unreadable: list[str] = []
+    documents = {name: _document(run, name, unreadable) for name in DOCUMENTS}
+    recipe, text = _recipe(run, unreadable)
+    status = documents.pop("status") or {"state": "unknown"}
+    return Facts(
+        name=run.path.resolve().name,
+        status=status,
+        recipe=recipe,
+        recipe_text=text,
+        curves=_curves(run, unreadable),
+        unreadable=tuple(unreadable),
+        **documents,
+    )
+
+
+def _document(run: RunFolder, name: str, unreadable: list[str]) -> Mapped:
+    try:
+        found = run.read_json(name)
+    except ValueError:  # not JSON, or not UTF-8
+        found = unreadable.append(name)
+    if found is not None and not isinstance(found, dict):
+        found = unreadable.append(name)
+    return found or {}
+
+
+def _recipe(run: RunFolder, unreadable: list[str]) -> tuple[Mapped, str]:
+    try:
+        recipe = run.recipe()
+    except (ValidationError, yaml.YAMLError, ValueError):
+        unreadable.append("recipe")
+        return {}, ""
+    return recipe.model_dump(mode="json"), to_yaml(recipe)
+
+
+def _curves(run: RunFolder, unreadable: list[str]) -> dict[str, list[Mapped]]:
+    curves: dict[str, list[Mapped]] = defaultdict(list)
+    try:
+        for event in run.read_events():
+            if event.get("loss") is not None or event.get("scores"):
+                curves[str(event.get("phase", "training"))].append(event)
+    except ValueError:
+        unreadable.append("events")
+    return dict(curves)

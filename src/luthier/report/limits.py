@@ -1,0 +1,114 @@
+"""What a run does not know: its doubts, from what it did and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from luthier.metrics.names import as_points
+from luthier.report.facts import Facts
+from luthier.report.words import base_name, listed, number, plural, title
+
+FEW = 20  # test rows of a label below which its score says little
+Limit = tuple[str, str]  # what is limited, and how
+
+
+def limits(facts: Facts) -> list[Limit]:
+    """Say what the scores do not prove, the weightiest first."""
+    if not facts.scores:
+        return []
+    return [*_findings(facts), *_rows(facts), *_training(facts), *_judging(facts)]
+
+
+def _findings(facts: Facts) -> Iterator[Limit]:
+    for finding in facts.findings:
+        if finding.get("severity") in ("error", "warning"):
+            yield "Data", str(finding.get("message", ""))
+
+
+def _rows(facts: Facts) -> Iterator[Limit]:
+    score, metric = facts.main_score, facts.metric
+    n, low, high = (score.get(key) for key in ("n", "low", "high"))
+    if n is not None and low is not None and high is not None:
+        unit = f"{(high - low) * 50:.1f} points" if as_points(metric) else number((high - low) / 2)
+        yield (
+            "Size",
+            f"{plural(n, 'test row')} leave {title(metric)} uncertain by about ±{unit}; smaller "
+            "differences cannot be seen.",
+        )
+    train = {base_name(file) for file in facts.splits.get("train", {}).get("files") or ()}
+    test = {base_name(file) for file in facts.splits.get("test", {}).get("files") or ()}
+    if test and test <= train:
+        yield (
+            "Reach",
+            f"The test rows come from the same source as the training rows ({listed(sorted(test))}"
+            "). Nothing was tested on texts from elsewhere or of later times.",
+        )
+    else:
+        yield (
+            "Reach",
+            "Nothing was tested beyond this one test set: the scores hold for texts like its own.",
+        )
+    rare = [
+        str(row["label"])
+        for row in facts.analysis.get("per_label") or ()
+        if row.get("support") is not None and row["support"] < FEW
+    ]
+    if rare:
+        has = "has" if len(rare) == 1 else "have"
+        yield (
+            "Rare labels",
+            f"{plural(len(rare), 'label')} {has} fewer than {FEW} test rows, and scores of "
+            f"their own that say little: {listed(rare)}.",
+        )
+
+
+def _training(facts: Facts) -> Iterator[Limit]:
+    seed = facts.asked("training", "seed")
+    said = "One training run" if seed is None else f"One training run, with seed {seed}"
+    yield (
+        "Seed",
+        f"{said}: another seed gives another model. The intervals speak of other test rows, "
+        "not of other seeds.",
+    )
+    if facts.splits.get("validation", {}).get("rows") == 0:
+        yield (
+            "Validation",
+            "There were no validation rows: the last weights were kept, and nothing was tuned.",
+        )
+    if any(item.get("baseline") == "from-scratch" for item in facts.comparisons):
+        yield (
+            "Baselines",
+            "from-scratch had the training settings of the fine-tuned model; with settings of its "
+            "own it might do better.",
+        )
+    yield (
+        "Pre-training",
+        "Whether the pre-trained model had seen these test texts before is not known.",
+    )
+
+
+def _judging(facts: Facts) -> Iterator[Limit]:
+    n_compared = len(facts.comparisons)
+    if n_compared == 0:
+        yield (
+            "Baselines",
+            "No baseline was fitted: whether something simpler would do as well is not known.",
+        )
+    if n_compared > 1:
+        yield (
+            "Comparisons",
+            f"p-values are corrected for {n_compared} comparisons (Holm); intervals, slices and "
+            "scores of single labels are not.",
+        )
+    calibration = facts.analysis.get("calibration")
+    if calibration:
+        n_fitted = plural(calibration.get("fitted_on") or 0, "validation row")
+        yield (
+            "Calibration",
+            f"The temperature was fitted on {n_fitted}, which also chose the best weights.",
+        )
+    if facts.target.get("thresholds"):
+        yield (
+            "Thresholds",
+            "Each label's threshold was tuned on the validation rows that chose the best weights.",
+        )
