@@ -22,7 +22,14 @@ from luthier.evaluation.analysis import analyse
 from luthier.evaluation.judge import judge
 from luthier.models.anatomy import count_parameters
 from luthier.models.rescale import rescale
-from luthier.preparation import Prepared, check_data, describe_data, make_plugin, prepare
+from luthier.preparation import (
+    Prepared,
+    check_data,
+    column_name,
+    describe_data,
+    make_plugin,
+    prepare,
+)
 from luthier.protocols import Baseline, Method, Task
 from luthier.recipe.sources import read_recipe
 from luthier.recipe.tree import Plugin, Recipe
@@ -227,7 +234,10 @@ def analyse_system(
         validation_outputs=outputs["validation"],
         validation_gold=job.task.gold(job.splits.validation, job.target),
         lengths=job.encoded["test"].full_lengths,
-        slice_columns=recipe.evaluation.slices,
+        slice_columns=[
+            column_name(column, recipe.data.columns) or column
+            for column in recipe.evaluation.slices
+        ],
         n_resamples=recipe.evaluation.n_resamples,
         confidence=recipe.evaluation.confidence,
         seed=recipe.training.seed,

@@ -143,7 +143,7 @@ class Predictor:
         data = self.recipe.data
         roles = set(text_roles(self.task))
         columns = {role: name for role, name in data.columns.items() if role in roles}
-        rows, _ = read(source, columns=columns, delimiter=data.delimiter)
+        rows, _ = read(source, columns=columns, encoding=data.encoding, delimiter=data.delimiter)
         require_roles(rows, sorted(roles))
         return rows
 
@@ -193,7 +193,9 @@ class Predictor:
             The number of rows scored, and metric to score with its interval.
         """
         data = self.recipe.data
-        rows, _ = read(source, columns=data.columns, delimiter=data.delimiter)
+        rows, _ = read(
+            source, columns=data.columns, encoding=data.encoding, delimiter=data.delimiter
+        )
         require_roles(rows, [column.role for column in self.task.columns])
         rows, _ = with_label(rows, self.task)
         gold = self.task.gold(rows, self.target)

@@ -6,13 +6,14 @@ The first half of the main path; `pipeline.py` is the second. `luthier inspect` 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from luthier.data.fingerprint import fingerprint
 from luthier.data.inspect import cut_off, drop_leaks, inspect
+from luthier.data.labels import is_missing
 from luthier.data.read import read
 from luthier.data.split import make_splits
 from luthier.errors import DataError
@@ -73,8 +74,8 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = Non
         read_rows["test"],
         validation_size=data.split.validation,
         test_size=data.split.test,
-        group_by=data.split.group_by,
-        stratify_by=label.role if data.split.stratify and label.kind == "label" else None,
+        group_by=column_name(data.split.group_by, data.columns),
+        stratify_by=stratified_by(recipe, task),
         n_folds=data.split.n_folds,
         fold=data.split.fold,
         limit={},
@@ -86,8 +87,9 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = Non
     if data.drop_leaks:
         splits, counts = drop_leaks(splits, text_roles=texts)
         notes += [f"{n} leaked rows dropped from {split}" for split, n in counts.items() if n]
+        findings = [dropped_already(finding) for finding in findings]
     if data.limit:
-        splits = limited(splits, recipe, label.role if label.kind == "label" else None)
+        splits = limited(splits, recipe, task)
     return Checked(splits, findings, list(dict.fromkeys(notes)))
 
 
@@ -110,17 +112,37 @@ def require_roles(rows: Rows, roles: Sequence[str]) -> None:
 def with_label(rows: Rows, task: Task) -> tuple[Rows, list[str]]:
     """Leave out rows without a label: there is nothing to learn or to judge by."""
     column = task.columns[-1]
-    empty: tuple[Any, ...] = (None,) if column.kind == "labels" else (None, "")
-    has_label = [not (value in empty or value != value) for value in rows[column.role]]
-    n_without = has_label.count(False)
+    missing = [is_missing(value) for value in rows[column.role]]
+    if column.kind == "labels":  # an empty cell is an answer there: no label fits
+        missing = [value is None for value in rows[column.role]]
+    n_without = missing.count(True)
     if not n_without:
         return rows, []
-    first = rows.where(has_label.index(False))
+    first = rows.where(missing.index(True))
     note = f"{n_without} rows without {column.role} left out, the first at {first}"
-    return rows.take(np.flatnonzero(has_label)), [note]
+    return rows.take(np.flatnonzero(~np.array(missing))), [note]
 
 
-def limited(splits: Splits, recipe: Recipe, label_role: str | None) -> Splits:
+def stratified_by(recipe: Recipe, task: Task) -> str | None:
+    """Name the column whose values keep their shares in every split; numbers have none."""
+    label = task.columns[-1]
+    return label.role if recipe.data.split.stratify and label.kind != "number" else None
+
+
+def column_name(asked: str | None, columns: Mapping[str, str]) -> str | None:
+    """Name a column as the rows do: by its role, where the recipe gives it one."""
+    return {name: role for role, name in columns.items()}.get(asked or "", asked)
+
+
+def dropped_already(finding: Finding) -> Finding:
+    """Soften what `data.drop_leaks` has mended."""
+    if finding.code != "duplicate-across-splits":
+        return finding
+    message = f"{finding.message} They were dropped: data.drop_leaks is set."
+    return replace(finding, severity="note", message=message, fix=None)
+
+
+def limited(splits: Splits, recipe: Recipe, task: Task) -> Splits:
     """Draw at most so many rows of each split, after the doctor has seen them all."""
     drawn = make_splits(
         splits.train,
@@ -129,10 +151,10 @@ def limited(splits: Splits, recipe: Recipe, label_role: str | None) -> Splits:
         validation_size=0,
         test_size=0,
         group_by=None,
-        stratify_by=label_role,
+        stratify_by=stratified_by(recipe, task),
         n_folds=None,
         fold=0,
-        limit=recipe.data.limit,
+        limit={str(split): n for split, n in recipe.data.limit.items()},
         seed=recipe.training.seed,
     )
     made = {
@@ -141,7 +163,7 @@ def limited(splits: Splits, recipe: Recipe, label_role: str | None) -> Splits:
         else splits.made.get(split, "")
         for split, _ in splits.items()
     }
-    return Splits(drawn.train, drawn.validation, drawn.test, made)
+    return replace(drawn, made=made)
 
 
 def refuse_errors(findings: Sequence[Finding], ignored: Sequence[str]) -> None:

@@ -42,7 +42,7 @@ class TfidfLinear:
 
     def features(self, job: Job) -> dict[str, Any]:
         """Give a sparse matrix (rows, words) for every split."""
-        from scipy.sparse import hstack
+        from scipy.sparse import csr_matrix, hstack
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         texts = {split: job.task.texts(rows) for split, rows in job.splits.items()}
@@ -55,8 +55,9 @@ class TfidfLinear:
         )
         vectorizer.fit(text for role in texts["train"] for text in role)
         features = {}
+        nothing = csr_matrix((0, len(vectorizer.vocabulary_)))
         for split, roles in texts.items():
-            parts = [vectorizer.transform(role) for role in roles]
+            parts = [vectorizer.transform(role) if role else nothing for role in roles]
             if len(parts) == 2:
                 parts.append(parts[0].multiply(parts[1]))
             features[split] = hstack(parts, format="csr") if len(parts) > 1 else parts[0]

@@ -48,7 +48,7 @@ def analyse(
     check_slices(slice_columns, rows)
     is_number = target.kind == "number"
     single = target.kind == "single-label"
-    sampling = {"n_resamples": n_resamples, "confidence": confidence, "seed": seed}
+    sampling: dict[str, Any] = {"n_resamples": n_resamples, "confidence": confidence, "seed": seed}
     return {
         "kind": target.kind,
         "labels": [] if is_number else list(target.names),

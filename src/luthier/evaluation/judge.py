@@ -7,6 +7,7 @@ is that of paired rows. Next: `words.py`, which says it in a sentence.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -59,54 +60,50 @@ def judge(
             received="0 rows",
             hint="data.split.test=0.2",
         )
-    values: dict[str, dict[str, float]] = {}
-    resampled: dict[str, dict[str, Array]] = {}
+    measured = {}
     for name, said in predictions.items():
         measure = task.measure(gold, said, target)
-        values[name] = measure(None)
-        resampled[name] = bootstrap(measure, n_rows, n_resamples=n_resamples, seed=seed)
-    scores = {
-        name: {
-            key: Score(
-                value,
-                *interval_of(key, value, resampled[name][key], n_rows, confidence=confidence),
-                n_rows,
-            )
-            for key, value in measured.items()
-        }
-        for name, measured in values.items()
-    }
+        drawn = bootstrap(measure, n_rows, n_resamples=n_resamples, seed=seed)
+        measured[name] = Measured(measure(None), drawn)
+    scores = {name: score(one, n_rows, confidence=confidence) for name, one in measured.items()}
     chosen = metric or task.main_metric
     others = [name for name in predictions if name != system]
-    p_values, tests = [], []
-    for name in others:
-        p_value, test = _test(
+    tests = [
+        _test(
             chosen,
             gold,
             predictions[system],
             predictions[name],
-            resampled[system][chosen] - resampled[name][chosen],
+            measured[system].resampled[chosen] - measured[name].resampled[chosen],
         )
-        p_values.append(p_value)
-        tests.append(test)
-    comparisons = [
-        _compare(
-            chosen,
-            system,
-            name,
-            values,
-            resampled,
-            p_value=p_value,
-            p_adjusted=p_adjusted,
-            test=test,
-            n_rows=n_rows,
-            confidence=confidence,
-        )
-        for name, p_value, p_adjusted, test in zip(
-            others, p_values, holm(p_values), tests, strict=True
-        )
+        for name in others
     ]
-    return scores, tuple(comparisons)
+    corrected = holm([p_value for p_value, _ in tests])
+    comparisons = tuple(
+        _compare(chosen, system, name, measured, test, p_adjusted, n_rows, confidence)
+        for name, test, p_adjusted in zip(others, tests, corrected, strict=True)
+    )
+    return scores, comparisons
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A system's metrics: their values, and what they are on every resample, (resamples,)."""
+
+    values: dict[str, float]
+    resampled: dict[str, Array]
+
+
+def score(measured: Measured, n_rows: int, *, confidence: float) -> dict[str, Score]:
+    """Give every metric its interval and its number of rows."""
+    return {
+        name: Score(
+            value,
+            *interval_of(name, value, measured.resampled[name], n_rows, confidence=confidence),
+            n_rows,
+        )
+        for name, value in measured.values.items()
+    }
 
 
 def _test(
@@ -123,18 +120,17 @@ def _compare(
     metric: str,
     system: str,
     baseline: str,
-    values: Mapping[str, Mapping[str, float]],
-    resampled: Mapping[str, Mapping[str, Array]],
-    *,
-    p_value: float,
+    measured: Mapping[str, Measured],
+    test: tuple[float, str],
     p_adjusted: float,
-    test: str,
     n_rows: int,
     confidence: float,
 ) -> Comparison:
+    """Put a comparison together; differences are signed so that more is better."""
     sign = -1.0 if lower_is_better(metric) else 1.0
-    difference = sign * (values[system][metric] - values[baseline][metric])
-    differences = sign * (resampled[system][metric] - resampled[baseline][metric])
+    first, second = measured[system], measured[baseline]
+    difference = sign * (first.values[metric] - second.values[metric])
+    differences = sign * (first.resampled[metric] - second.resampled[metric])
     low, high = interval(differences, confidence=confidence)
     is_clear = p_adjusted < ALPHA
     needed = None
@@ -147,9 +143,9 @@ def _compare(
         difference=difference,
         low=low,
         high=high,
-        p_value=p_value,
+        p_value=test[0],
         p_adjusted=p_adjusted,
-        test=test,
+        test=test[1],
         n=n_rows,
         n_needed=needed,
         verdict="",

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
-
-import numpy as np
+from typing import Literal
 
 from luthier.errors import DataError, RecipeError, nearest
 from luthier.records import Array, Rows
 
 ClassWeights = Literal["balanced"] | dict[str, float] | None
-
-
-def label_name(value: Any) -> str:
-    """Name a label: integers and booleans from typed files read like those from text files.
-
-    >>> label_name(1), label_name(1.0), label_name(True), label_name(" spam ")
-    ('1', '1', 'true', 'spam')
-    """
-    if isinstance(value, (bool, np.bool_)):
-        return str(bool(value)).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
 
 
 def sort_labels(names: Iterable[str]) -> tuple[str, ...]:

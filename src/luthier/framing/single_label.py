@@ -8,8 +8,9 @@ import numpy as np
 from pydantic import Field
 from scipy.special import softmax
 
+from luthier.data.labels import label_name
 from luthier.errors import DataError
-from luthier.framing.labels import ClassWeights, ids_of, label_name, sort_labels, weigh
+from luthier.framing.labels import ClassWeights, ids_of, sort_labels, weigh
 from luthier.framing.sequences import Sequences, column_of
 from luthier.metrics.classification import measure_classification
 from luthier.recipe.tree import Section

@@ -118,7 +118,7 @@ def pristine_base(config: Any, folder: Path) -> Any:
     return _read_base(base, config)
 
 
-def _read_base(base: str | None, config: Any) -> Any:
+def _read_base(base: Any, config: Any) -> Any:
     from transformers import AutoModelForSequenceClassification
 
     return AutoModelForSequenceClassification.from_pretrained(

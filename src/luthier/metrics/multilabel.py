@@ -28,7 +28,7 @@ def measure_multi_label(gold: Array, predicted: Array, probabilities: Array) -> 
     exact = (is_gold == is_predicted).all(axis=1)
     wrong = (is_gold != is_predicted).mean(axis=1)
     of_row = 2 * right.sum(axis=1) / np.maximum(either.sum(axis=1), 1)
-    clipped = np.clip(probabilities, TINY, 1 - TINY)
+    clipped = np.clip(probabilities.astype(float), TINY, 1 - TINY)
     surprise = -np.where(is_gold, np.log(clipped), np.log1p(-clipped)).mean(axis=1)
     squared = ((probabilities - is_gold) ** 2).mean(axis=1)
     curves = [make_auc(is_gold[:, k], probabilities[:, k]) for k in range(gold.shape[1])]

@@ -97,7 +97,7 @@ def pooled_features(model: Any, batch: dict[str, Tensor]) -> Tensor:
 
 
 @dataclass
-class Stored(ModelOutput):  # type: ignore[misc]
+class Stored(ModelOutput):
     """What a trunk would have said, in the fields that heads look at."""
 
     last_hidden_state: Tensor | None = None

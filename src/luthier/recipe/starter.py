@@ -21,7 +21,7 @@ model: {model}
 {reasons}task: {task}
 
 data:
-  # The rows to learn from: .csv, .tsv, .jsonl, .json, .txt, .parquet, or a list of files.
+  # The rows to learn from: .csv, .tsv, .jsonl, .json, .parquet, .arrow, or a list of files.
   train: {train}
   # Rows to choose the best model by, and rows for the final verdict, which the model never
   # sees before. Without files of their own, they are set aside from the training rows.

@@ -79,7 +79,7 @@ class Data(Section):
     )
     encoding: str | None = Field(None, description="Text encoding; null: detected and said.")
     delimiter: str | None = Field(None, description="Column delimiter; null: detected and said.")
-    split: Split = Field(default_factory=Split, description="How missing splits are made.")
+    split: Split = Field(default=Split(), description="How missing splits are made.")
     limit: dict[Literal["train", "validation", "test"], int] = Field(
         default_factory=dict, description="Use at most so many rows of a split, drawn by the seed."
     )
@@ -178,8 +178,8 @@ class Recipe(Section):
         default_factory=lambda: Plugin(name="full"), description="How to learn it."
     )
     engine: Literal["torch"] = Field("torch", description="What computes.")
-    training: Training = Field(default_factory=Training, description="How to train.")
+    training: Training = Field(default=Training(), description="How to train.")
     baselines: list[Annotated[Plugin, BeforeValidator(_named)]] | None = Field(
         None, description="What to beat; null: the task's own choice; []: nothing."
     )
-    evaluation: Evaluation = Field(default_factory=Evaluation, description="How to judge.")
+    evaluation: Evaluation = Field(default=Evaluation(), description="How to judge.")

@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import Field
 from scipy.special import expit
 
-from luthier.data.labels import split_labels
+from luthier.data.labels import label_name, split_labels
 from luthier.errors import DataError
-from luthier.framing.labels import ClassWeights, ids_of, label_name, sort_labels, weigh
+from luthier.framing.labels import ClassWeights, ids_of, sort_labels, weigh
 from luthier.framing.sequences import TEXT, Sequences, column_of
 from luthier.metrics.multilabel import measure_multi_label
 from luthier.metrics.thresholds import best_thresholds

@@ -84,7 +84,7 @@ def make_loader(
     rows = range(len(encoded))  # a row is its index; the work is done a batch at a time
     return DataLoader(
         rows,  # type: ignore[arg-type]
-        batch_sampler=order,  # type: ignore[arg-type]
+        batch_sampler=order,
         collate_fn=make_batch,
         num_workers=n_workers,
     )

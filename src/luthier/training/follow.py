@@ -23,7 +23,7 @@ def follow(steps: Generator[StepInfo, None, T], listener: Listener) -> T:
         try:
             info = next(steps)
         except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+            return end.value
         listener(info)
 
 

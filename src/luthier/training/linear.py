@@ -49,7 +49,11 @@ def fit_linear(
         yield StepInfo(phase, number, len(strengths), rows=len(targets))
     if best is None:
         raise ValueError("no strength was tried")
-    return {split: best[1](features[split]) for split in ("validation", "test")}
+    nothing = np.empty((0, job.target.n_outputs), dtype=np.float32)
+    return {
+        split: best[1](features[split]) if features[split].shape[0] else nothing
+        for split in ("validation", "test")
+    }
 
 
 def _fit(

@@ -48,16 +48,10 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         job.encoded["train"], job.collate, order, n_workers=settings.dataloader_num_workers
     )
     if settings.gradient_checkpointing:
-        # Transformers 5.2x renames it; the old name is to go in version 6.
-        enable = getattr(model, "activation_checkpointing_enable", None)
-        (enable or model.gradient_checkpointing_enable)()
+        save_memory(model)
     optimizer = make_optimizer(model.named_parameters(), settings)
     prepared, optimizer, loader = accelerator.prepare(model, optimizer, loader)
-    n_batches = len(loader)
-    steps_per_epoch = math.ceil(n_batches / settings.gradient_accumulation_steps)
-    n_steps = settings.max_steps
-    if n_steps <= 0:
-        n_steps = math.ceil(steps_per_epoch * settings.num_train_epochs)
+    n_steps, steps_per_epoch = count_steps(len(loader), settings)
     schedule = make_schedule(optimizer, settings, n_steps=n_steps)
     loss = make_loss(job.objective, accelerator.device)
     best = Best(job.main_metric, settings)
@@ -98,6 +92,21 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     return model.eval()
 
 
+def count_steps(n_batches: int, settings: Training) -> tuple[int, int]:
+    """Count the optimizer steps of the training and of one epoch."""
+    steps_per_epoch = math.ceil(n_batches / settings.gradient_accumulation_steps)
+    if settings.max_steps > 0:
+        return settings.max_steps, steps_per_epoch
+    return math.ceil(steps_per_epoch * settings.num_train_epochs), steps_per_epoch
+
+
+def save_memory(model: Any) -> None:
+    """Have the model compute its activations again going back, rather than keep them."""
+    # Transformers 5.2x renames it; the old name is to go in version 6.
+    enable = getattr(model, "activation_checkpointing_enable", None)
+    (enable or model.gradient_checkpointing_enable)()
+
+
 def update(
     model: Any,
     batches: list[Tensors],
@@ -133,12 +142,12 @@ def steps(
     loader: Any, order: BatchOrder, settings: Training, n_steps: int
 ) -> Iterator[tuple[float, list[Tensors]]]:
     """Walk over the batches of each optimizer step, with the epochs done after it."""
-    n_accumulated = settings.gradient_accumulation_steps
-    steps_per_epoch = math.ceil(len(loader) / n_accumulated)
+    _, steps_per_epoch = count_steps(len(loader), settings)
     done = 0
     for epoch in count():
         order.set_epoch(epoch)
-        for number, batches in enumerate(windows(loader, n_accumulated), start=1):
+        accumulated = windows(loader, settings.gradient_accumulation_steps)
+        for number, batches in enumerate(accumulated, start=1):
             yield epoch + number / steps_per_epoch, batches
             done += 1
             if done == n_steps:

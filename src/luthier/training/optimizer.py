@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from transformers import SchedulerType, get_scheduler
 from luthier.errors import RecipeError, nearest
 from luthier.recipe.tree import Training
 
-OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
+OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], dict[str, Any]]] = {
     "adamw_torch": (torch.optim.AdamW, {}),
     "adamw_torch_fused": (torch.optim.AdamW, {"fused": True}),
     "adam": (torch.optim.Adam, {}),

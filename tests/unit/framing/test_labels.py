@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from luthier.data.labels import label_name
 from luthier.errors import DataError, RecipeError
-from luthier.framing.labels import ids_of, label_name, sort_labels, weigh
+from luthier.framing.labels import ids_of, sort_labels, weigh
 from luthier.records import Rows
 
 
