@@ -6,7 +6,6 @@ that is still running, or damaged: a document that cannot be read is named, not 
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,47 +1,65 @@
+// Sorts and filters tables that are whole without it; adds copy buttons. Nothing is loaded.
 "use strict";
-// The page is whole without this: it only sorts and filters the table of mistakes and copies the recipe.
-const table = document.getElementById("mistakes-table");
-if (table) {
-  const body = table.tBodies[0], rows = [...body.rows];
-  const search = document.getElementById("search"), gold = document.getElementById("gold"), said = document.getElementById("said");
-  const shown = document.getElementById("shown");
-  const fill = (select, column) => {
-    for (const value of [...new Set(rows.map((row) => row.cells[column].textContent.trim()))].sort()) {
-      const option = document.createElement("option");
-      option.textContent = value;
-      option.value = value;
-      select.append(option);
-    }
-  };
-  fill(gold, 1);
-  fill(said, 2);
-  const filter = () => {
-    const words = search.value.toLowerCase();
-    let n = 0;
-    for (const row of rows) {
-      const fits = row.cells[0].textContent.toLowerCase().includes(words)
-        && (!gold.value || row.cells[1].textContent.trim() === gold.value)
-        && (!said.value || row.cells[2].textContent.trim() === said.value);
-      row.hidden = !fits;
-      n += fits;
-    }
-    shown.textContent = `${n} of ${rows.length} shown`;
-  };
-  for (const control of [search, gold, said]) control.addEventListener("input", filter);
-  [...table.tHead.rows[0].cells].forEach((head, column) => {
-    let up = false;
-    head.addEventListener("click", () => {
-      up = !up;
-      const key = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
-      rows.sort((a, b) => (up ? 1 : -1) * key(a).localeCompare(key(b), undefined, { numeric: true }));
-      body.append(...rows);
+for (const table of document.querySelectorAll("table[data-sortable]")) {
+  const heads = [...table.tHead.rows[0].cells];
+  heads.forEach((head, column) => {
+    if (head.dataset.fixed !== undefined) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const down = head.ariaSort !== "descending";
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.ariaSort = down ? "descending" : "ascending";
+      const value = (row) => {
+        const cell = row.cells[column];
+        const words = cell.dataset.value ?? cell.textContent.trim();
+        const number = Number.parseFloat(words.replaceAll(",", ""));
+        return head.classList.contains("n") ? (Number.isNaN(number) ? -Infinity : number) : words;
+      };
+      const order = (a, b) => (typeof a === "number" ? a - b : a.localeCompare(b));
+      const rows = [...table.tBodies[0].rows];
+      rows.sort((a, b) => order(value(a), value(b)) * (down ? -1 : 1));
+      table.tBodies[0].append(...rows);
     });
   });
-  document.querySelector("#mistakes .tools").hidden = false;
-  filter();
 }
-const copy = document.getElementById("copy");
-if (copy && navigator.clipboard) {
-  copy.hidden = false;
-  copy.addEventListener("click", () => navigator.clipboard.writeText(document.getElementById("recipe").textContent));
+for (const form of document.querySelectorAll("form.filters")) {
+  const rows = [...document.getElementById(form.dataset.for).tBodies[0].rows];
+  const asked = (name) => form.elements[name]?.value ?? "";
+  const filter = () => {
+    const words = asked("text").toLowerCase();
+    const fits = (row) =>
+      row.cells[0].textContent.toLowerCase().includes(words) &&
+      (!asked("gold") || JSON.parse(row.dataset.gold).includes(asked("gold"))) &&
+      (!asked("answer") || JSON.parse(row.dataset.answer).includes(asked("answer"))) &&
+      Number(row.dataset.sure) >= Number(asked("least"));
+    rows.forEach((row) => (row.hidden = !fits(row)));
+    const n = rows.filter((row) => !row.hidden).length;
+    form.querySelector("output").textContent = n === rows.length ? "" : n + " of " + rows.length;
+  };
+  form.hidden = false;
+  form.addEventListener("input", filter);
+  form.addEventListener("submit", (event) => event.preventDefault());
 }
+for (const block of document.querySelectorAll(".copyable")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    const code = block.querySelector("code");
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(code);
+      button.textContent = "Selected";
+    }
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  });
+  block.append(button);
+}
+addEventListener("beforeprint", () => {
+  document.querySelectorAll("details").forEach((each) => (each.open = true));
+});

@@ -1,0 +1,209 @@
+"""What the verdict, the comparison and the learning curves of the page show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from luthier.metrics.names import as_points, lower_is_better
+from luthier.report import figures
+from luthier.report.facts import Facts
+from luthier.report.figures import Scale, Series
+from luthier.report.words import amount, interval, listed, plural, title
+
+MARKS = {"better": "▲", "worse": "▼", "unclear": "≈"}
+MOST_COLUMNS = 5
+FIRST_METRICS = (
+    "accuracy",
+    "micro_f1",
+    "macro_f1",
+    "subset_accuracy",
+    "mcc",
+    "pearson",
+    "spearman",
+    "mae",
+    "rmse",
+    "r2",
+    "auc",
+    "log_loss",
+)
+
+
+def verdict(facts: Facts) -> dict[str, Any]:
+    """Give the headline, and each comparison with the colour of its outcome."""
+    said = [one for one in map(_sentence, facts.comparisons) if one["lead"]]
+    score = facts.main_score
+    return {
+        "headline": _headline(facts, said),
+        "sentences": said,
+        "score": score,
+        "metric": title(facts.metric),
+        "value": amount(score.get("value"), facts.metric),
+        "interval": interval(score.get("low"), score.get("high"), facts.metric),
+    }
+
+
+def _sentence(comparison: dict[str, Any]) -> dict[str, str]:
+    """Part a verdict into what is read first and the numbers behind it."""
+    words = str(comparison.get("verdict") or "")
+    first = words.split(" ", 1)[0]
+    kind = first if first in ("better", "worse") else "unclear"
+    lead, parted, rest = words.partition(" (" if words.startswith("not ") else ", ")
+    if parted == " (":
+        rest = rest.replace(")", "", 1)
+    return {
+        "kind": kind,
+        "mark": MARKS[kind],
+        "baseline": str(comparison.get("baseline", "")),
+        "lead": lead[:1].upper() + lead[1:],
+        "rest": f"{rest} · {comparison['test']}" if comparison.get("test") else rest,
+    }
+
+
+def _headline(facts: Facts, said: list[dict[str, str]]) -> dict[str, str]:
+    if not facts.scores:
+        return {"kind": "unclear", "text": "There is no verdict: nothing was judged."}
+    if not said:
+        return {"kind": "unclear", "text": "Nothing to compare with: no baseline was fitted."}
+    beaten = {kind: [s["baseline"] for s in said if s["kind"] == kind] for kind in MARKS}
+    if len(beaten["better"]) == len(said) > 1:
+        text = f"Fine-tuning beats all {len(said)} baselines."
+        return {"kind": "better", "text": text}
+    parts = [
+        f"{words} {listed(beaten[kind])}"
+        for kind, words in (
+            ("better", "better than"),
+            ("worse", "worse than"),
+            ("unclear", "not distinguishable from"),
+        )
+        if beaten[kind]
+    ]
+    kind = "worse" if beaten["worse"] else "unclear" if beaten["unclear"] else "better"
+    return {"kind": kind, "text": f"The {facts.system} model is {listed(parts)}."}
+
+
+def comparison(facts: Facts) -> dict[str, Any] | None:
+    """Lay out every system's scores, the best of each metric marked, and draw the main one."""
+    if not facts.scores:
+        return None
+    metrics = _metrics(facts)
+    best = {metric: _best(facts, metric) for metric in metrics}
+    rows = [
+        {
+            "name": name,
+            "is_main": name == facts.system,
+            "cells": {
+                metric: {
+                    "value": amount(score.get("value"), metric),
+                    "interval": interval(score.get("low"), score.get("high"), metric),
+                    "best": score.get("value") is not None and score["value"] == best[metric],
+                }
+                for metric in metrics
+                for score in [scores.get(metric) or {}]
+            },
+        }
+        for name, scores in facts.scores.items()
+    ]
+    return {
+        "rows": rows,
+        "first": metrics[:MOST_COLUMNS],
+        "others": metrics[MOST_COLUMNS:],
+        "lower": {metric for metric in metrics if lower_is_better(metric)},
+        "forest": _forest(facts),
+        "metric": title(facts.metric),
+    }
+
+
+def _metrics(facts: Facts) -> list[str]:
+    """Order the metrics: the verdict's first, then the common ones, then the others."""
+    known = list(dict.fromkeys(metric for scores in facts.scores.values() for metric in scores))
+    first = [metric for metric in (facts.metric, *FIRST_METRICS) if metric in known]
+    return list(dict.fromkeys([*first, *known]))
+
+
+def _best(facts: Facts, metric: str) -> float | None:
+    found = ((scores.get(metric) or {}).get("value") for scores in facts.scores.values())
+    values = [value for value in found if value is not None]
+    if len(values) < 2:
+        return None
+    return min(values) if lower_is_better(metric) else max(values)
+
+
+def _forest(facts: Facts) -> dict[str, Any] | None:
+    metric = facts.metric
+    systems = {name: scores.get(metric) or {} for name, scores in facts.scores.items()}
+    ends = _known(score.get(key) for score in systems.values() for key in ("value", "low", "high"))
+    if not ends:
+        return None
+    scale = scale_of(ends, metric)
+    reference = facts.main_score.get("value")
+    return {
+        "rows": [
+            {
+                "name": name,
+                "is_main": name == facts.system,
+                "bar": figures.interval_bar(score, scale, reference=reference),
+                "value": amount(score.get("value"), metric),
+                "interval": interval(score.get("low"), score.get("high"), metric),
+            }
+            for name, score in systems.items()
+        ],
+        "axis": figures.axis(scale, percent=as_points(metric)),
+    }
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def scale_of(ends: Iterable[float], metric: str) -> Scale:
+    """Choose a scale for scores: shares stay between 0 and 1."""
+    return Scale.of(ends, least=0, most=1) if as_points(metric) else Scale.of(ends)
+
+
+def curves(facts: Facts) -> list[dict[str, Any]]:
+    """Draw loss and validation score of every phase that trained."""
+    followed = facts.asked("training", "metric_for_best_model") or facts.metric
+    drawn = []
+    for phase, events in facts.curves.items():
+        losses = [(e["step"], e["loss"]) for e in events if e.get("loss") is not None]
+        scored = _scored(events, followed)
+        logged = _scored(events, "log_loss") if facts.kind == "single-label" else []
+        series = [
+            Series("of one step", losses, "faint"),
+            Series("smoothed", figures.smooth(losses)),
+        ]
+        if logged:
+            points = [(step, value) for step, value, _ in logged]
+            series.append(Series("on validation", points, "second"))
+        best = [(step, value) for step, value, is_best in scored if is_best]
+        values = [(step, value) for step, value, _ in scored]
+        percent = as_points(followed)
+        drawn.append(
+            {
+                "phase": phase,
+                "loss": figures.chart(series, label=f"Training loss of {phase}"),
+                "has_validation_loss": bool(logged),
+                "score": figures.chart(
+                    [Series(title(followed), values, "dotted")],
+                    label=f"{title(followed)} on validation of {phase}",
+                    percent=percent,
+                    marked=best[-1] if best else None,
+                ),
+                "metric": title(followed),
+                "best": f"{amount(best[-1][1], followed)} at step {best[-1][0]:,}"
+                if best
+                else None,
+                "evaluations": plural(len(values), "evaluation"),
+            }
+        )
+    return drawn
+
+
+def _scored(events: list[dict[str, Any]], metric: str) -> list[tuple[int, float, bool]]:
+    """List (step, value, is best) of a metric on validation."""
+    return [
+        (event["step"], event["scores"][metric], bool(event.get("is_best")))
+        for event in events
+        if event.get("scores") and event["scores"].get(metric) is not None
+    ]
