@@ -20,6 +20,7 @@ from pydantic import Field
 from luthier.errors import ModelError
 from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
+from luthier.seeding import seed_of
 
 ADAPTER = "adapter_config.json"
 
@@ -48,6 +49,7 @@ class Lora:
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Wrap the model, train the wrapping and the head, and give the wrapped model."""
+        import torch
         from peft import LoraConfig, get_peft_model
 
         from luthier.models.anatomy import head_modules, is_transposed, linear_layers
@@ -69,7 +71,9 @@ class Lora:
             modules_to_save=list(head_modules(model)),
             fan_in_fan_out=is_transposed(model),
         )
-        wrapped = get_peft_model(model, config)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_of(job.training.seed, self.name))  # A begins at random
+            wrapped = get_peft_model(model, config)
         return (yield from train(wrapped, job))
 
     def save(self, model: Any, tokenizer: Any, folder: Path) -> None:

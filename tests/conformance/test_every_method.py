@@ -1,0 +1,173 @@
+"""What every method in the catalogue promises: steps told, a loss that falls, a model kept."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from luthier.preparation import make_plugin
+from luthier.recipe.tree import Plugin
+from luthier.records import StepInfo
+from luthier.registry import find, names
+from luthier.training.follow import follow
+from luthier.training.predict import predict_quietly
+from tests.toys import toy_problem
+
+TRAINING = {
+    "num_train_epochs": 8,
+    "learning_rate": 1e-2,
+    "logging_steps": 1,
+    "load_best_model_at_end": False,
+    "use_cpu": True,
+}
+FAMILIES = ("bert", "gpt2")  # an encoder, and a decoder, whose linear layers lie transposed
+OPTIONS = {"linear-probe": {"learning_rate": 2e-2}}  # the others follow the training section
+
+
+def make(name):
+    """Make a method with options that learn quickly."""
+    return make_plugin("methods", Plugin(name=name, options=OPTIONS.get(name, {})))
+
+
+def fit(name, prepared, *, model=None):
+    """Let a method learn; give its steps and the model."""
+    steps = []
+    job = prepared.job
+    model = follow(make(name).fit(model or job.make_model(True), job), steps.append)
+    return steps, model
+
+
+def outputs_of(model, job, split="test"):
+    """Give a model's outputs on a split."""
+    return predict_quietly(model, job.encoded[split], job.collate, batch_size=16)
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def prepared(request, tiny_model):
+    """Toy rows of three topics, prepared for a tiny model."""
+    return toy_problem("text-classification", tiny_model(request.param), training=TRAINING)[1]
+
+
+@pytest.fixture(scope="module", params=names("methods"))
+def fitted(request, prepared):
+    """Every method, after it learned: (name, steps, model)."""
+    return request.param, *fit(request.param, prepared)
+
+
+def test_steps_rise_to_their_number_in_every_phase(fitted):
+    _, steps, _ = fitted
+    assert all(isinstance(step, StepInfo) for step in steps)
+    for phase in {step.phase for step in steps}:
+        own = [step for step in steps if step.phase == phase]
+        assert [step.step for step in own] == list(range(1, len(own) + 1))
+        assert {step.n_steps for step in own} == {len(own)}
+
+
+def test_training_is_told_with_loss_rate_rows_and_epochs(fitted, prepared):
+    training = [step for step in fitted[1] if step.phase == prepared.job.phase]
+    assert training
+    assert all(math.isfinite(step.loss) and step.learning_rate >= 0 for step in training)
+    epochs = [step.epoch for step in training]
+    assert epochs == sorted(epochs)
+    n_epochs = round(epochs[-1])
+    assert n_epochs >= 1
+    assert sum(step.rows for step in training) == n_epochs * len(prepared.job.encoded["train"])
+
+
+def test_the_loss_falls(fitted, prepared):
+    losses = [step.loss for step in fitted[1] if step.phase == prepared.job.phase]
+    quarter = len(losses) // 4
+    assert np.mean(losses[-quarter:]) < np.mean(losses[:quarter])
+
+
+def test_validation_is_scored_on_the_way(fitted, prepared):
+    scores = [step.scores for step in fitted[1] if step.scores]
+    assert scores
+    assert all(prepared.job.main_metric in found for found in scores)
+
+
+def test_the_model_gives_an_output_for_each_label(fitted, prepared):
+    job, model = prepared.job, fitted[2]
+    outputs = outputs_of(model, job)
+    assert outputs.shape == (len(job.encoded["test"]), job.target.n_outputs)
+    assert np.isfinite(outputs).all()
+    assert not model.training
+
+
+def test_what_is_saved_is_read_back_equal(fitted, prepared, tmp_path):
+    name, _, model = fitted
+    job, method = prepared.job, make(name)
+    before = outputs_of(model, job)
+    method.save(copy.deepcopy(model), prepared.tokenizer, tmp_path)
+    read, tokenizer = make(name).load(tmp_path)
+    assert np.allclose(outputs_of(read, job), before, atol=1e-5)
+    assert tokenizer.get_vocab() == prepared.tokenizer.get_vocab()
+    texts = list(job.splits.test["text"])
+    assert tokenizer(texts)["input_ids"] == prepared.tokenizer(texts)["input_ids"]
+
+
+def test_what_is_saved_runs_no_code_when_read(fitted, prepared, tmp_path):
+    name, _, model = fitted
+    make(name).save(copy.deepcopy(model), prepared.tokenizer, tmp_path)
+    endings = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
+    assert endings <= {".safetensors", ".json", ".txt", ".md", ".jinja"}
+    assert ".safetensors" in endings
+
+
+@pytest.mark.parametrize("name", names("methods"))
+def test_the_same_seed_gives_the_same_model(name, prepared):
+    few = prepared.job.training.model_copy(update={"max_steps": 3})
+    short = copy.copy(prepared)
+    object.__setattr__(short, "job", prepared.job.but(training=few))
+    first, second = (outputs_of(fit(name, short)[1], prepared.job) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", names("methods"))
+def test_a_method_needs_no_validation_rows(name, prepared, tiny_model):
+    sections = {
+        "training": {**TRAINING, "max_steps": 2},
+        "data": {"split": {"validation": 0, "test": 0.3}},
+    }
+    bare = toy_problem("text-classification", tiny_model("bert"), **sections)[1]
+    steps, model = fit(name, bare)
+    assert all(step.scores is None for step in steps)
+    assert len(outputs_of(model, bare.job)) == len(bare.job.encoded["test"])
+
+
+@pytest.mark.parametrize("name", names("methods"))
+@pytest.mark.parametrize("task", names("tasks"))
+def test_a_method_learns_any_task_of_its_units(name, task, tiny_model):
+    if find("tasks", task).unit not in find("methods", name).units:
+        pytest.skip("the method does not say that it learns such a task")
+    few = {**TRAINING, "max_steps": 2}
+    _, prepared = toy_problem(task, tiny_model("bert"), training=few)
+    before = outputs_of(prepared.job.make_model(True), prepared.job)
+    _, model = fit(name, prepared)
+    after = outputs_of(model, prepared.job)
+    assert after.shape == before.shape
+    assert np.isfinite(after).all()
+    assert not np.allclose(after, before)
+
+
+@pytest.mark.parametrize("name", names("methods"))
+def test_frozen_weights_are_left_as_they_were(name, tiny_model):
+    sections = {
+        "training": {**TRAINING, "max_steps": 2},
+        "model": {"freeze_embeddings": True, "freeze_bottom": 1},
+    }
+    _, prepared = toy_problem("text-classification", tiny_model("bert"), **sections)
+    model = prepared.job.make_model(True)
+    words = model.get_input_embeddings().weight
+    before = words.detach().clone()
+    _, trained = fit(name, prepared, model=model)
+    assert torch.equal(trained.get_input_embeddings().weight, before)
+
+
+@pytest.mark.parametrize("name", names("methods"))
+def test_unknown_options_are_refused(name):
+    with pytest.raises(ValidationError, match="surely_no_option"):
+        find("methods", name).Options(surely_no_option=1)
