@@ -21,6 +21,7 @@ def confusion(facts: Facts) -> dict[str, Any] | None:
     table, labels = facts.analysis.get("confusion"), facts.analysis.get("labels") or []
     if not table or len(table) != len(labels):
         return None
+    table = [[n or 0 for n in row] for row in table]
     chosen = list(range(len(labels)))
     if len(labels) > MOST_LABELS:
         worst = sorted(chosen, key=lambda label: -_confusions(table, label))
@@ -48,7 +49,7 @@ def _cell(table: list[list[float]], row: int, column: int) -> dict[str, Any]:
         "n": f"{table[row][column]:g}" if table[row][column] else "",
         "kind": "right" if row == column else "wrong",
         "strength": round(0.08 + 0.84 * part, 2) if part else 0,
-        "is_strong": part > 0.5,
+        "is_strong": part > 0.78,
         "share": share(part),
     }
 
@@ -142,7 +143,7 @@ def mistakes(facts: Facts) -> dict[str, Any] | None:
     if not found:
         return None
     is_number = facts.kind == "number"
-    table = facts.analysis.get("confusion")
+    table = [[n or 0 for n in row] for row in facts.analysis.get("confusion") or []]
     rows = [
         row
         | {

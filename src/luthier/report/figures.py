@@ -188,7 +188,8 @@ def smooth(points: Sequence[Point], weight: float = 0.8) -> list[Point]:
 def reliability(bins: Sequence[dict[str, Any]], *, label: str) -> Markup:
     """Draw accuracy over confidence, against the diagonal of perfect calibration."""
     height, unit = 240, Scale(0, 1)
-    most = max((one["count"] for one in bins), default=1) or 1
+    known = [one for one in bins if None not in one.values() and one["count"]]
+    most = max((one["count"] for one in known), default=1)
     parts = [
         part
         for tick in (0, 0.25, 0.5, 0.75, 1)
@@ -198,7 +199,6 @@ def reliability(bins: Sequence[dict[str, Any]], *, label: str) -> Markup:
             text(f"{tick * 100:g}%", height + 20, tick_text(tick, True)),
         )
     ]
-    known = [one for one in bins if one["count"] and one["accuracy"] is not None]
     for one in known:
         said = (
             f"{plural(one['count'], 'row')}: confidence {share(one['confidence'])}, "

@@ -8,6 +8,7 @@ from luthier.metrics.names import as_points
 from luthier.report.facts import Facts
 from luthier.report.words import base_name, listed, number, plural, title
 
+LEAKS = "duplicate-across-splits"
 FEW = 20  # test rows of a label below which its score says little
 Limit = tuple[str, str]  # what is limited, and how
 
@@ -21,7 +22,8 @@ def limits(facts: Facts) -> list[Limit]:
 
 def _findings(facts: Facts) -> Iterator[Limit]:
     for finding in facts.findings:
-        if finding.get("severity") in ("error", "warning"):
+        is_dealt_with = finding.get("code") == LEAKS and facts.asked("data", "drop_leaks")
+        if finding.get("severity") in ("error", "warning") and not is_dealt_with:
             yield "Data", str(finding.get("message", ""))
 
 

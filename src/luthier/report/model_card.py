@@ -1,80 +1,126 @@
-"""The model card: what someone who only has `model/` needs to know, as the Hugging Face hub reads it.
+"""The model card: what someone who has only `model/` needs to know.
 
-https://huggingface.co/docs/hub/model-cards
+Its front matter is what the hub indexes: https://huggingface.co/docs/hub/model-cards
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from luthier.report import words
-from luthier.report.facts import Facts, doubts, read_facts
+from luthier.metrics.names import title
+from luthier.report.facts import Facts, read_facts
+from luthier.report.limits import limits
+from luthier.report.render import pages
+from luthier.report.words import base_name
 from luthier.runs import RunFolder
 
-SYSTEM = "fine-tuned"
+TASK = "text-classification"  # what the hub calls it, for numbers too
 
 
 def write_model_card(folder: Path) -> Path | None:
-    """Write `model/README.md`; None where the run came to no model."""
-    run = RunFolder(folder)
+    """Write `model/README.md` from a run folder.
+
+    Args:
+        folder: The run folder.
+
+    Returns:
+        Path of the card; None where the run came to no model.
+
+    Raises:
+        RunError: There is no run in that folder.
+    """
+    run = RunFolder.open(folder)
     if not run.model.is_dir():
         return None
-    facts = read_facts(Path(folder))
-    page = Environment(
-        loader=PackageLoader("luthier.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page.globals.update({name: getattr(words, name) for name in words.__all__})
+    facts = read_facts(run.path)
     front = yaml.safe_dump(front_matter(facts), sort_keys=False, allow_unicode=True)
-    body = page.get_template("model_card.md").render(
+    card = pages(autoescape=False)
+    card.filters["code"] = code
+    card.filters["prose"] = prose
+    body = card.get_template("model_card.md").render(
         facts=facts,
-        doubts=doubts(facts),
-        files=sorted(
-            {Path(file).name for split in facts.data["splits"].values() for file in split["files"]}
+        limits=limits(facts),
+        files=data_files(facts),
+        base=base_model(facts) or base_name(str(facts.asked("model", "name") or "")),
+        is_whole=not any(
+            (run.model / name).exists() for name in ("head.json", "adapter_config.json")
         ),
-        is_plain=not (run.model / "head.json").exists()
-        and not (run.model / "adapter_config.json").exists(),
     )
     path = run.model / "README.md"
-    path.write_text(f"---\n{front}---\n{body}", encoding="utf-8")
+    path.write_text(f"---\n{front}---\n\n{body}", encoding="utf-8")
     return path
 
 
 def front_matter(facts: Facts) -> dict[str, Any]:
-    """Say what the hub indexes: base model, task, and the results."""
-    base = facts.recipe["model"]["name"]
+    """Say what the hub indexes: base model, task, and the scores on the test rows."""
     front: dict[str, Any] = {
         "library_name": "transformers",
-        "pipeline_tag": "text-classification",
-        "tags": ["luthier", facts.recipe["task"]["name"]],
+        "pipeline_tag": TASK,
+        "tags": ["luthier", *filter(None, [facts.asked("task", "name")])],
     }
-    if ":" not in base and not Path(base).is_absolute():
+    if base := base_model(facts):
         front["base_model"] = base
-    scores = facts.scores.get(SYSTEM, {})
-    results = [
-        {"type": name, "value": score["value"]}
-        for name, score in scores.items()
-        if score["value"] is not None
-    ]
-    if results:
+    scores = {
+        name: score["value"]
+        for name, score in (facts.scores.get(facts.system) or {}).items()
+        if score and score.get("value") is not None
+    }
+    if scores:
         front["metrics"] = [facts.metric]
-        front["model-index"] = [
-            {
-                "name": facts.name,
-                "results": [
-                    {
-                        "task": {"type": "text-classification"},
-                        "dataset": {"name": "own data", "type": "own", "split": "test"},
-                        "metrics": results,
-                    }
-                ],
-            }
-        ]
+        front["model-index"] = [{"name": facts.name, "results": [result(facts, scores)]}]
     return front
+
+
+def result(facts: Facts, scores: dict[str, float]) -> dict[str, Any]:
+    """Lay the scores out as the hub's leaderboards read them."""
+    return {
+        "task": {"type": TASK},
+        "dataset": {
+            "name": ", ".join(data_files(facts)) or "own data",
+            "type": "own",
+            "split": "test",
+        },
+        "metrics": [
+            {"type": name, "name": title(name), "value": value} for name, value in scores.items()
+        ],
+    }
+
+
+def base_model(facts: Facts) -> str | None:
+    """Name the base model as the hub does; None for a folder or a packaged model."""
+    name = facts.asked("model", "name")
+    if not name or ":" in name or PurePath(name).is_absolute() or name.count("/") > 1:
+        return None
+    return None if name.startswith((".", "~")) else str(name)
+
+
+def data_files(facts: Facts) -> list[str]:
+    """Name the files that rows came from, without the folders of whoever trained."""
+    files = [file for split in facts.splits.values() for file in (split or {}).get("files") or ()]
+    return list(dict.fromkeys(map(base_name, files)))
+
+
+def prose(words: object) -> str:
+    """Put words on one line, where nothing of them is read as markup.
+
+    >>> prose("a [link]").count(chr(92))
+    2
+    """
+    line = " ".join(str(words).split())
+    return "".join(f"\\{mark}" if mark in "\\`*_[]<>#|!{}~$&" else mark for mark in line)
+
+
+def code(words: object) -> str:
+    """Write words as inline code, fenced by more backticks than they hold.
+
+    >>> code("a`b")
+    '``a`b``'
+    """
+    line = " ".join(str(words).split())
+    runs = [len(run) for run in "".join(mark if mark == "`" else " " for mark in line).split()]
+    fence = "`" * (max(runs, default=0) + 1)
+    air = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{air}{line}{air}{fence}"

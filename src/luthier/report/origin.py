@@ -15,12 +15,7 @@ def data(facts: Facts) -> dict[str, Any] | None:
     """Lay out findings, splits, label counts and lengths."""
     if not facts.data:
         return None
-    findings = sorted(
-        facts.findings,
-        key=lambda one: (SEVERITIES + ("",)).index(
-            one.get("severity") if one.get("severity") in SEVERITIES else ""
-        ),
-    )
+    findings = sorted(facts.findings, key=_rank)
     return {
         "findings": findings,
         "splits": facts.splits,
@@ -31,9 +26,16 @@ def data(facts: Facts) -> dict[str, Any] | None:
     }
 
 
+def _rank(finding: dict[str, Any]) -> int:
+    severity = finding.get("severity")
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+
+
 def _label_counts(facts: Facts) -> dict[str, Any] | None:
     counted = {
-        split: found["labels"] for split, found in facts.splits.items() if found.get("labels")
+        split: {name: n or 0 for name, n in found["labels"].items()}
+        for split, found in facts.splits.items()
+        if found.get("labels")
     }
     if not counted:
         return None
@@ -55,9 +57,12 @@ def _label_counts(facts: Facts) -> dict[str, Any] | None:
 def _lengths(facts: Facts) -> Any:
     tokens = facts.data.get("tokens") or {}
     drawn = (tokens.get("train") or {}).get("histogram")
-    if not drawn or len(drawn.get("edges") or ()) != len(drawn.get("counts") or ()) + 1:
+    if not drawn:
         return None
-    return figures.histogram(drawn["edges"], drawn["counts"], label="Tokens of training rows")
+    edges, counts = drawn.get("edges") or [], drawn.get("counts") or []
+    if len(edges) != len(counts) + 1 or None in (*edges, *counts):
+        return None
+    return figures.histogram(edges, counts, label="Tokens of training rows")
 
 
 def reproduction(facts: Facts) -> dict[str, Any] | None:
@@ -65,7 +70,9 @@ def reproduction(facts: Facts) -> dict[str, Any] | None:
     about = facts.environment
     if not facts.recipe_text and not about:
         return None
-    phases = {name: spent for name, spent in (about.get("phases") or {}).items() if spent >= 0.05}
+    phases = {
+        name: spent for name, spent in (about.get("phases") or {}).items() if (spent or 0) >= 0.05
+    }
     longest = max(phases.values(), default=1) or 1
     return {
         "about": about,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,9 +14,9 @@ from luthier.report.words import amount, interval, listed, plural, title
 
 MARKS = {"better": "▲", "worse": "▼", "unclear": "≈"}
 MOST_COLUMNS = 5
+MOST_POINTS = 400  # of a curve; more cannot be told apart on the page
 FIRST_METRICS = (
     "accuracy",
-    "micro_f1",
     "macro_f1",
     "subset_accuracy",
     "mcc",
@@ -26,6 +27,7 @@ FIRST_METRICS = (
     "r2",
     "auc",
     "log_loss",
+    "samples_f1",
 )
 
 
@@ -45,7 +47,7 @@ def verdict(facts: Facts) -> dict[str, Any]:
 
 def _sentence(comparison: dict[str, Any]) -> dict[str, str]:
     """Part a verdict into what is read first and the numbers behind it."""
-    words = str(comparison.get("verdict") or "")
+    words = re.sub(r"(?<![\w.-])-(?=\d)", "−", str(comparison.get("verdict") or ""))
     first = words.split(" ", 1)[0]
     kind = first if first in ("better", "worse") else "unclear"
     lead, parted, rest = words.partition(" (" if words.startswith("not ") else ", ")
@@ -60,17 +62,17 @@ def _sentence(comparison: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _headline(facts: Facts, said: list[dict[str, str]]) -> dict[str, str]:
+def _headline(facts: Facts, said: list[dict[str, str]]) -> list[tuple[str, str]]:
+    """Say it in one sentence, as (kind, words) in turn."""
     if not facts.scores:
-        return {"kind": "unclear", "text": "There is no verdict: nothing was judged."}
+        return _plain("There is no verdict: nothing was judged.")
     if not said:
-        return {"kind": "unclear", "text": "Nothing to compare with: no baseline was fitted."}
+        return _plain("Nothing to compare with: no baseline was fitted.")
     beaten = {kind: [s["baseline"] for s in said if s["kind"] == kind] for kind in MARKS}
     if len(beaten["better"]) == len(said) > 1:
-        text = f"Fine-tuning beats all {len(said)} baselines."
-        return {"kind": "better", "text": text}
+        return [("better", f"Fine-tuning beats all {len(said)} baselines.")]
     parts = [
-        f"{words} {listed(beaten[kind])}"
+        (kind, f"{words} {listed(beaten[kind])}")
         for kind, words in (
             ("better", "better than"),
             ("worse", "worse than"),
@@ -78,8 +80,12 @@ def _headline(facts: Facts, said: list[dict[str, str]]) -> dict[str, str]:
         )
         if beaten[kind]
     ]
-    kind = "worse" if beaten["worse"] else "unclear" if beaten["unclear"] else "better"
-    return {"kind": kind, "text": f"The {facts.system} model is {listed(parts)}."}
+    joined = [one for part in parts for one in (("", ", "), part)][1:]
+    return [("", f"The {facts.system} model is "), *joined, ("", ".")]
+
+
+def _plain(words: str) -> list[tuple[str, str]]:
+    return [("unclear", words)]
 
 
 def comparison(facts: Facts) -> dict[str, Any] | None:
@@ -166,7 +172,7 @@ def curves(facts: Facts) -> list[dict[str, Any]]:
     followed = facts.asked("training", "metric_for_best_model") or facts.metric
     drawn = []
     for phase, events in facts.curves.items():
-        losses = [(e["step"], e["loss"]) for e in events if e.get("loss") is not None]
+        losses = thinned([(e.get("step") or 0, e.get("loss")) for e in events])
         scored = _scored(events, followed)
         logged = _scored(events, "log_loss") if facts.kind == "single-label" else []
         series = [
@@ -178,6 +184,7 @@ def curves(facts: Facts) -> list[dict[str, Any]]:
             series.append(Series("on validation", points, "second"))
         best = [(step, value) for step, value, is_best in scored if is_best]
         values = [(step, value) for step, value, _ in scored]
+        step, top = best[-1] if best else (0, None)
         percent = as_points(followed)
         drawn.append(
             {
@@ -191,19 +198,25 @@ def curves(facts: Facts) -> list[dict[str, Any]]:
                     marked=best[-1] if best else None,
                 ),
                 "metric": title(followed),
-                "best": f"{amount(best[-1][1], followed)} at step {best[-1][0]:,}"
-                if best
-                else None,
+                "best": f"{amount(top, followed)} at step {step:,}" if best else None,
                 "evaluations": plural(len(values), "evaluation"),
             }
         )
     return drawn
 
 
+def thinned(points: list[tuple[int, float | None]]) -> list[tuple[float, float]]:
+    """Average neighbours until few enough points are left to draw; unknown values are left out."""
+    known = [(step, value) for step, value in points if value is not None]
+    every = max(1, -(-len(known) // MOST_POINTS))
+    groups = [known[first : first + every] for first in range(0, len(known), every)]
+    return [(group[-1][0], sum(value for _, value in group) / len(group)) for group in groups]
+
+
 def _scored(events: list[dict[str, Any]], metric: str) -> list[tuple[int, float, bool]]:
     """List (step, value, is best) of a metric on validation."""
     return [
-        (event["step"], event["scores"][metric], bool(event.get("is_best")))
+        (event.get("step") or 0, event["scores"][metric], bool(event.get("is_best")))
         for event in events
         if event.get("scores") and event["scores"].get(metric) is not None
     ]

@@ -9,7 +9,7 @@ from luthier.recipe.tree import Recipe
 from luthier.records import Finding, StepInfo
 from luthier.runs import RunFolder
 
-HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}\'`</style>'
+HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}'`</style>"
 LABELS = ("bad", "fine", "good")
 METRICS = ("accuracy", "macro_f1", "log_loss")
 SYSTEMS = ("fine-tuned", "majority", "tfidf-linear")
