@@ -18,7 +18,7 @@ import numpy as np
 
 from luthier import environment
 from luthier.errors import RecipeError, nearest
-from luthier.evaluation.analysis import analyse
+from luthier.evaluation.analysis import analyse, check_slices
 from luthier.evaluation.judge import judge
 from luthier.models.anatomy import count_parameters
 from luthier.models.rescale import rescale
@@ -98,6 +98,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     job = prepared.job
     folder.write_json("data", describe_data(prepared))
     check_metric(job)
+    check_slices(slice_columns(recipe), job.splits.test)
 
     method: Method = make_plugin("methods", recipe.method)
     model = follow(method.fit(job.make_model(True), job), listeners)
@@ -152,6 +153,12 @@ def check_metric(job: Job) -> None:
             received=f"training.metric_for_best_model={asked}",
             hint=f"did you mean '{close}'?" if close else f"one of: {', '.join(known)}",
         )
+
+
+def slice_columns(recipe: Recipe) -> list[str]:
+    """Name the columns to slice by as the rows do."""
+    columns = recipe.data.columns
+    return [column_name(asked, columns) or asked for asked in recipe.evaluation.slices]
 
 
 def make_baselines(recipe: Recipe, job: Job) -> list[Baseline]:
@@ -234,10 +241,7 @@ def analyse_system(
         validation_outputs=outputs["validation"],
         validation_gold=job.task.gold(job.splits.validation, job.target),
         lengths=job.encoded["test"].full_lengths,
-        slice_columns=[
-            column_name(column, recipe.data.columns) or column
-            for column in recipe.evaluation.slices
-        ],
+        slice_columns=slice_columns(recipe),
         n_resamples=recipe.evaluation.n_resamples,
         confidence=recipe.evaluation.confidence,
         seed=recipe.training.seed,

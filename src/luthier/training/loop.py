@@ -71,7 +71,7 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         loss_now = None
         if step % settings.logging_steps == 0 or step == n_steps or scores is not None:
             loss_now = window.mean()
-            refuse_what_is_not_finite(loss_now, step, rate)
+            refuse_what_is_not_finite(loss_now, step, settings.learning_rate)
         yield StepInfo(
             job.phase,
             step,
