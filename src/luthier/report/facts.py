@@ -118,10 +118,11 @@ def _document(run: RunFolder, name: str, unreadable: list[str]) -> Mapped:
     try:
         found = run.read_json(name)
     except ValueError:  # not JSON, or not UTF-8
-        found = unreadable.append(name)
-    if found is not None and not isinstance(found, dict):
-        found = unreadable.append(name)
-    return found or {}
+        found = name
+    if found is None or isinstance(found, dict):
+        return found or {}
+    unreadable.append(name)
+    return {}
 
 
 def _recipe(run: RunFolder, unreadable: list[str]) -> tuple[Mapped, str]:
