@@ -18,7 +18,6 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
-	$(BIN)/pydoclint src
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format src tests benchmarks
