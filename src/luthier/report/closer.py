@@ -12,7 +12,8 @@ from luthier.report.facts import Facts
 from luthier.report.verdict import scale_of
 from luthier.report.words import amount, answer, interval, number, share
 
-MOST_LABELS = 25
+MOST_LABELS = 25  # drawn whole; of more, the most confused
+MOST_DRAWN = 20
 MOST_PAIRS = 15
 
 
@@ -25,7 +26,7 @@ def confusion(facts: Facts) -> dict[str, Any] | None:
     chosen = list(range(len(labels)))
     if len(labels) > MOST_LABELS:
         worst = sorted(chosen, key=lambda label: -_confusions(table, label))
-        chosen = sorted(worst[:MOST_LABELS])
+        chosen = sorted(worst[:MOST_DRAWN])
     return {
         "labels": [labels[label] for label in chosen],
         "rows": [
@@ -56,7 +57,7 @@ def _cell(table: list[list[float]], row: int, column: int) -> dict[str, Any]:
 
 def _pairs(table: list[list[float]], labels: list[str]) -> list[dict[str, Any]]:
     """List the pairs of labels that are confused most."""
-    pairs = [
+    pairs: list[dict[str, Any]] = [
         {"gold": labels[row], "answer": labels[column], "n": n_rows, "of": sum(counts)}
         for row, counts in enumerate(table)
         for column, n_rows in enumerate(counts)

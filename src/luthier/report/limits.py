@@ -34,8 +34,7 @@ def _rows(facts: Facts) -> Iterator[Limit]:
         unit = f"{(high - low) * 50:.1f} points" if as_points(metric) else number((high - low) / 2)
         yield (
             "Size",
-            f"{plural(n, 'test row')} leave {title(metric)} uncertain by about ±{unit}; smaller "
-            "differences cannot be seen.",
+            f"{plural(n, 'test row')} leave {title(metric)} uncertain by about ±{unit}.",
         )
     train = {base_name(file) for file in facts.splits.get("train", {}).get("files") or ()}
     test = {base_name(file) for file in facts.splits.get("test", {}).get("files") or ()}
