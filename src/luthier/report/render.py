@@ -10,6 +10,7 @@ reason first and then whatever there is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,9 @@ def sections(facts: Facts) -> list[Section]:
     return [section for section in known if section.shown]
 
 
+@cache
 def pages(*, autoescape: bool) -> Environment:
-    """Open the templates, which may call the functions of `words`."""
+    """Open the templates, which may call the functions of `words`; they are compiled once."""
     templates = Environment(
         loader=PackageLoader("luthier.report"),
         autoescape=autoescape,

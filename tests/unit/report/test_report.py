@@ -24,7 +24,7 @@ SECTIONS = [
     "data",
     "reproduce",
 ]
-VOID = {"meta", "br", "input", "img", "link"}
+VOID = {"meta", "br", "wbr", "input", "img", "link"}
 
 
 class Page(HTMLParser):
@@ -163,6 +163,30 @@ def test_hostile_texts_labels_and_columns_are_inert(tmp_path):
     assert count("img") == 0
     assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
     assert HOSTILE in "".join(page.texts)
+
+
+NAMES = {
+    "scores.json": ("majority", "macro_f1"),
+    "data.json": ("train", "bad", "warning", "ab" * 32),
+    "comparison.json": ("better than majority", "accuracy", "McNemar's exact test"),
+    "analysis.json": ("bad", "length", "1–9 tokens", "/home/ada/reviews.csv:2"),
+    "environment.json": ("torch", "2.13.0", "fine-tuning", "luthier run", "2026-11-23"),
+    "events.jsonl": ("fine-tuning", "accuracy"),
+    "status.json": ("finished",),
+}
+
+
+@pytest.mark.parametrize(("file", "name"), [(f, name) for f in NAMES for name in NAMES[f]])
+def test_hostile_names_anywhere_are_inert(tmp_path, file, name):
+    path = fake_run(tmp_path / "run") / file
+    text = path.read_text(encoding="utf-8")
+    assert name in text
+    path.write_text(text.replace(name, json.dumps(HOSTILE)[1:-1]), encoding="utf-8")
+    page, _ = page_of(path.parent)
+    tags = [tag for tag, _ in page.elements]
+    assert page.open == []
+    assert (tags.count("script"), tags.count("style"), tags.count("img")) == (2, 1, 0)
+    assert not [a for _, attrs in page.elements for a in attrs if a.startswith("on")]
 
 
 def test_nothing_is_loaded_from_outside(tmp_path):
