@@ -239,3 +239,19 @@ def test_texts_in_any_script_are_kept(tmp_path):
 def test_writing_twice_gives_the_same_bytes(tmp_path):
     folder = fake_run(tmp_path / "run", labels=LABELS)
     assert write_report(folder).read_bytes() == write_report(folder).read_bytes()
+
+
+def test_several_labels_a_row_are_listed_and_each_can_be_filtered_by(tmp_path):
+    folder = fake_run(tmp_path / "run")
+    path = folder / "analysis.json"
+    analysis = json.loads(path.read_text()) | {"kind": "multi-label", "confusion": None}
+    analysis["mistakes"][0] |= {"gold": ["good", "long"], "answer": []}
+    path.write_text(json.dumps(analysis | {"calibration": None}))
+    (folder / "target.json").write_text(
+        json.dumps({"kind": "multi-label", "names": LABELS, "thresholds": [0.5, 0.4, 0.6]})
+    )
+    page, html = page_of(folder)
+    assert {"confusion", "calibration"}.isdisjoint(sections(page))
+    assert "<option>long</option>" in html
+    assert "no label" in html
+    assert "threshold was tuned on the validation rows" in html
