@@ -1,0 +1,54 @@
+"""What is light to import stays light: told by the modules loaded, not by a clock."""
+
+import pytest
+
+import luthier
+from luthier.registry import CATALOGUE
+from tests.architecture.source import PACKAGE, loaded_by
+
+ENGINES = {"torch", "transformers", "datasets", "accelerate", "peft", "sklearn", "tensorflow"}
+NUMBERS = {"numpy", "scipy", "pandas", "pyarrow", "matplotlib"}
+
+
+def modules_in(folder):
+    """Name all modules of a unit."""
+    return [f"luthier.{folder}.{path.stem}" for path in sorted((PACKAGE / folder).glob("*.py"))]
+
+
+@pytest.mark.parametrize(
+    ("statement", "unwanted"),
+    [
+        ("import luthier", ENGINES | NUMBERS | {"pydantic", "typer", "rich", "yaml"}),
+        ("import luthier.cli.app", ENGINES | NUMBERS | {"pydantic"}),
+        ("from luthier import Recipe; import luthier.recipe.sources", ENGINES | NUMBERS),
+        ("import luthier.runs", ENGINES | {"scipy", "pandas", "pyarrow", "matplotlib"}),
+        ("import luthier.records, luthier.protocols", ENGINES),
+    ],
+)
+def test_an_import_stays_light(statement, unwanted):
+    assert loaded_by(statement) & unwanted == set()
+
+
+@pytest.mark.parametrize("unit", ["tasks", "metrics", "framing", "data", "text", "evaluation"])
+def test_a_unit_that_speaks_numpy_loads_no_engine(unit):
+    assert loaded_by(f"import {', '.join(modules_in(unit))}") & (ENGINES - {"sklearn"}) == set()
+
+
+@pytest.mark.parametrize("kind", ["methods", "baselines"])
+def test_finding_a_plug_in_loads_no_engine(kind):
+    finds = "; ".join(f"find({kind!r}, {name!r})" for name in CATALOGUE[kind])
+    assert (
+        loaded_by(f"from luthier.registry import find; {finds}") & (ENGINES - {"sklearn"}) == set()
+    )
+
+
+def test_public_names_are_these_and_no_others():
+    assert sorted(luthier.__all__) == sorted(luthier._HOMES)
+    assert luthier.__all__ == ["Predictor", "Recipe", "RunResult", "compare", "load", "run"]
+    for name in luthier.__all__:
+        assert getattr(luthier, name).__name__ == name
+
+
+def test_a_name_that_is_not_public_is_refused_in_words():
+    with pytest.raises(AttributeError, match="has no attribute 'train'"):
+        luthier.train  # noqa: B018
