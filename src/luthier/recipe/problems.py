@@ -129,6 +129,7 @@ def _unknown(path: str, model: type[BaseModel], *, prefix: str) -> Problem:
 def fields_of(model: type[BaseModel]) -> tuple[str, ...]:
     """List the dotted paths of all fields, outer ones first.
 
+    >>> from luthier.recipe.tree import Recipe
     >>> fields_of(Recipe)[:2]
     ('model', 'task')
     """

@@ -114,7 +114,10 @@ def _binary_focal(objective: Objective, weights: Tensor | None) -> Total:
 
 
 def _soften(labels: Tensor, objective: Objective) -> Tensor:
-    """Pull indicators towards one half: label smoothing for yes-or-no questions."""
+    """Pull indicators towards one half: label smoothing for yes-or-no questions.
+
+    Szegedy et al. 2016, section 7, https://arxiv.org/abs/1512.00567, has it for one label of many.
+    """
     return labels.float() * (1 - objective.label_smoothing) + objective.label_smoothing / 2
 
 
