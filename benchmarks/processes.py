@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+FOLDER = Path("build/benchmarks")
+
 
 def run_arm(arm: str, seed: int, options: argparse.Namespace, *, score: bool) -> dict[str, Any]:
     """Run one arm once; its last line of output is its result."""
@@ -36,8 +38,7 @@ def run_arm(arm: str, seed: int, options: argparse.Namespace, *, score: bool) ->
 
 def write(name: str, content: dict[str, Any]) -> None:
     """Keep a measurement in build/benchmarks/."""
-    folder = Path("build/benchmarks")
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.json"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"{name}.json"
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {path}")

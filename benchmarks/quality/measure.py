@@ -8,12 +8,16 @@ from __future__ import annotations
 import statistics
 import sys
 from pathlib import Path
+from typing import Any
+
+from scipy.stats import t
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from arms import arguments
 from processes import run_arm, write
 
 ARMS = ("luthier", "trainer-grouped")
+MARGIN = 0.5  # points, set before measuring
 
 
 def main() -> None:
@@ -22,15 +26,43 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
     results = [run_arm(arm, seed, options, score=True) for seed in options.seeds for arm in ARMS]
-    means = {
-        arm: statistics.mean(one["accuracy"] for one in results if one["arm"] == arm)
-        for arm in ARMS
+    summary = summarise(results)
+    for arm, scores in summary["accuracy"].items():
+        print(f"{arm:16} {'  '.join(f'{one:.2f}' for one in scores)}  mean {mean(scores):.2f}")
+    interval = " to ".join(f"{end:+.2f}" for end in summary["interval"] or ()) or "unknown"
+    print(
+        f"difference {summary['difference']:+.2f} points over {len(options.seeds)} seeds, "
+        f"95 % interval {interval} (margin {MARGIN})"
+    )
+    write(f"quality-{options.rows or 'all'}", {"results": results, **summary})
+
+
+def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Pair the arms by seed: accuracies in per cent, their mean difference and its interval.
+
+    The interval is Student's over seeds; with one seed there is none.
+    """
+    accuracy = {
+        arm: [100 * one["accuracy"] for one in results if one["arm"] == arm] for arm in ARMS
     }
-    difference = 100 * (means["luthier"] - means["trainer-grouped"])
-    for arm, mean in means.items():
-        print(f"{arm:16} mean accuracy {100 * mean:.2f} over {len(options.seeds)} seeds")
-    print(f"difference {difference:+.2f} points (within 0.5 was asked for)")
-    write(f"quality-{options.rows or 'all'}", {"results": results, "difference": difference})
+    differences = [a - b for a, b in zip(*accuracy.values(), strict=True)]
+    n_seeds, difference = len(differences), mean(differences)
+    interval = None
+    if n_seeds > 1:
+        error = statistics.stdev(differences) / n_seeds**0.5
+        reach = float(t.ppf(0.975, n_seeds - 1)) * error
+        interval = [difference - reach, difference + reach]
+    return {
+        "accuracy": accuracy,
+        "difference": difference,
+        "interval": interval,
+        "margin": MARGIN,
+    }
+
+
+def mean(values: list[float]) -> float:
+    """Average numbers."""
+    return statistics.mean(values)
 
 
 if __name__ == "__main__":

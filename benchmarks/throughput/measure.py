@@ -11,7 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from arms import ARMS, arguments
-from processes import run_arm, write
+from figure import draw
+from processes import FOLDER, run_arm, write
 
 
 def main() -> None:
@@ -37,6 +38,7 @@ def main() -> None:
             f"peak memory ×{ratio['peak_mib']:.2f}"
         )
     write("throughput", {"rounds": rounds, "median_ratios": ratios})
+    draw(rounds, FOLDER / "throughput.svg")
 
 
 if __name__ == "__main__":
