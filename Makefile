@@ -1,47 +1,53 @@
-# The two commands of the README: `make quickstart` and `make test`. All else is for working on it.
+# The two commands of the README are `make quickstart` and `make test`. The rest is for working on it.
 
 PYTHON ?= python3.11
-VENV := .venv
+VENV ?= .venv
+JOBS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
-JOBS ?= 2
+SOURCES := src tests benchmarks
 
 .PHONY: quickstart test check format bench-quality bench-speed clean
 
-quickstart: $(VENV)/.demo
+quickstart: $(VENV)/.installed-demo
 	$(BIN)/luthier run recipes/quickstart.yaml
 
-test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
+# One thread a process: the tiny models of the tests are too small to share.
+test: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-check: $(VENV)/.dev
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/pydoclint --quiet src
+	$(BIN)/python -m pytest tests/docs
 
-format: $(VENV)/.dev
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
 
-bench-quality: $(VENV)/.dev
+bench-quality: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/quality/measure.py $(ARGS)
 
-bench-speed: $(VENV)/.dev
+bench-speed: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/throughput/measure.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info
+	rm -rf .venv build dist src/*.egg-info
 
-# A stamp for each set of packages: nothing is installed again while these files stay as they are.
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
-
-$(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "installing Luthier into $(VENV) (PyTorch is large; this takes a minute or two)"
-	$(PIP) -e '.[demo]'
+# A stamp for each set of packages: nothing is installed again while these two files stay as they are.
+$(VENV)/.installed-demo: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing Luthier into $(VENV) (PyTorch is large: this takes a minute or two)"
+	@$(PIP) -e '.[demo]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing Luthier and its tools into $(VENV) (this takes a minute or two)"
-	$(PIP) -e '.[dev]'
-	@touch $@ $(VENV)/.demo
+	@$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.installed-demo
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here; with another one: \
+	make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
