@@ -57,6 +57,7 @@ def write_model_card(folder: Path) -> Path | None:
 def front_matter(facts: Facts) -> dict[str, Any]:
     """Say what the hub indexes: base model, task, and the scores on the test rows."""
     front: dict[str, Any] = {
+        "license": "unknown",  # of the data and the base model: whoever shares the model knows
         "library_name": "transformers",
         "pipeline_tag": TASK,
         "tags": ["luthier", *filter(None, [facts.asked("task", "name")])],

@@ -95,3 +95,8 @@ def test_thresholds_stand_in_the_order_of_the_labels(tmp_path):
     (folder / "target.json").write_text(json.dumps(target))
     _, body = card_of(folder)
     assert "0.500, 0.250, –" in body
+
+
+def test_the_license_is_left_to_whoever_shares_the_model(tmp_path):
+    front, _ = card_of(fake_run(tmp_path / "run"))
+    assert front["license"] == "unknown"
