@@ -14,7 +14,7 @@ from luthier.metrics.names import title
 from luthier.report.facts import Facts, read_facts
 from luthier.report.limits import limits
 from luthier.report.render import pages
-from luthier.report.words import base_name
+from luthier.report.words import base_name, writable
 from luthier.runs import RunFolder
 
 TASK = "text-classification"  # what the hub calls it, for numbers too
@@ -50,7 +50,7 @@ def write_model_card(folder: Path) -> Path | None:
         ),
     )
     path = run.model / "README.md"
-    path.write_text(f"---\n{front}---\n\n{body}", encoding="utf-8")
+    path.write_text(writable(f"---\n{front}---\n\n{body}"), encoding="utf-8")
     return path
 
 

@@ -66,7 +66,7 @@ def write_report(folder: Path) -> Path:
         )
     )
     run = RunFolder(folder)
-    return run.write_text(run.report.name, html)
+    return run.write_text(run.report.name, words.writable(html))
 
 
 def sections(facts: Facts) -> list[Section]:

@@ -149,3 +149,12 @@ def base_name(path: str) -> str:
     ('reviews.csv', 'corpus.csv')
     """
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or path
+
+
+def writable(text: str) -> str:
+    """Put a question mark for each half of a surrogate pair: JSON can hold one, UTF-8 cannot.
+
+    >>> writable("a" + chr(0xD800))
+    'a?'
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")

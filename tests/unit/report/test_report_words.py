@@ -3,6 +3,9 @@
 import pytest
 
 from luthier.report import words
+from luthier.report.model_card import write_model_card
+from luthier.report.render import write_report
+from tests.unit.report.fake_run import fake_run
 
 
 @pytest.mark.parametrize(
@@ -61,3 +64,12 @@ def test_a_moment_that_is_none_is_shown_as_it_is():
     assert words.moment("2026-11-23T18:37:13+00:00") == "23 November 2026, 18:37 UTC"
     assert words.moment("yesterday") == "yesterday"
     assert words.moment(None) == "–"
+
+
+def test_half_a_surrogate_pair_does_not_stop_a_report_or_a_card(tmp_path):
+    folder = fake_run(tmp_path / "run")
+    for name in ("analysis.json", "target.json"):
+        path = folder / name
+        path.write_text(path.read_text().replace('"bad"', '"b\\ud800d"'))
+    assert "b?d" in write_report(folder).read_text(encoding="utf-8")
+    assert "b?d" in write_model_card(folder).read_text(encoding="utf-8")
