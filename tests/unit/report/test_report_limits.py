@@ -6,6 +6,7 @@ import pytest
 
 from luthier.report.facts import read_facts
 from luthier.report.limits import limits
+from luthier.report.render import write_report
 from tests.unit.report.fake_run import fake_run
 
 
@@ -38,6 +39,15 @@ def test_leaks_that_were_dropped_are_no_doubt_any_more(facts):
     data = {**facts.recipe["data"], "drop_leaks": True}
     dropped = dataclasses.replace(facts, recipe={**facts.recipe, "data": data})
     assert said(dropped, "Data") == []
+
+
+def test_a_fix_that_the_run_made_is_told_as_done(tmp_path):
+    folder = fake_run(tmp_path / "run")
+    assert "Fix: <code>data.drop_leaks=true" in write_report(folder).read_text(encoding="utf-8")
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("drop_leaks: false", "drop_leaks: true"))
+    html = write_report(folder).read_text(encoding="utf-8")
+    assert "Done by this run: <code>data.drop_leaks=true" in html
 
 
 def test_no_baseline_is_a_doubt(facts):
