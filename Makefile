@@ -20,7 +20,6 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
-	$(BIN)/pydoclint --quiet src
 	$(BIN)/python -m pytest tests/docs
 
 format: $(VENV)/.installed-dev
