@@ -40,14 +40,14 @@ class Listeners:
         self.others = list(others)
         self.seconds: dict[str, float] = {}
         self._last = time.monotonic()
+        self._announced: str | None = None  # a phase that tells only of its beginning
         if importlib.util.find_spec("tensorboard") is not None:
             self.others.append(TensorBoard(folder))
 
     def __call__(self, info: StepInfo) -> None:
         """Take one step."""
-        now = time.monotonic()
-        self.seconds[info.phase] = self.seconds.get(info.phase, 0.0) + now - self._last
-        self._last = now
+        self._clock(self._announced or info.phase)
+        self._announced = info.phase if info.n_steps == 0 else None
         if info.loss is not None or info.scores is not None or info.message is not None:
             self.folder.append_event(info)
         for listener in self.others:
@@ -57,8 +57,16 @@ class Listeners:
         """Tell that a phase without steps begins."""
         self(StepInfo(phase, 0, 0, message=phase))
 
+    def _clock(self, phase: str) -> None:
+        """Put the time since the last step down to a phase."""
+        now = time.monotonic()
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self._last
+        self._last = now
+
     def spent(self) -> dict[str, Any]:
         """Say how long everything took, in all and by phase."""
+        if self._announced is not None:
+            self._clock(self._announced)
         phases = {phase: round(seconds, 2) for phase, seconds in self.seconds.items()}
         return {"seconds": round(sum(self.seconds.values()), 2), "phases": phases}
 
