@@ -42,7 +42,7 @@ def tokenize(
     names = ["input_ids"]
     if "token_type_ids" in tokenizer.model_input_names:
         names.append("token_type_ids")
-    pieces: dict[str, list[list[int]]] = {name: [] for name in names}
+    pieces: dict[str, list[Ragged]] = {name: [] for name in names}
     full_lengths = np.empty(len(texts), dtype=np.int64)
     for start in range(0, len(texts), CHUNK):
         rows = slice(start, start + CHUNK)
@@ -58,23 +58,42 @@ def tokenize(
             max_tokens=max_tokens,
         )
         for name in names:
-            pieces[name] += chunk[name]
-    return {name: Ragged.of(sequences) for name, sequences in pieces.items()}, full_lengths
+            pieces[name].append(Ragged.of(chunk[name]))
+    return {name: _join(parts) for name, parts in pieces.items()}, full_lengths
+
+
+def _join(parts: Sequence[Ragged]) -> Ragged:
+    """Lay ragged parts end to end."""
+    if not parts:
+        return Ragged.of([])
+    lengths = np.concatenate([part.lengths for part in parts])
+    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
+    return Ragged(np.concatenate([part.values for part in parts]), offsets)
 
 
 def _encode(
     tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, **options: Any
 ) -> dict[str, list[list[int]]]:
     both = [list(texts)] if pairs is None else [list(texts), list(pairs)]
-    return dict(
-        tokenizer(
-            *both,
-            return_attention_mask=False,
-            return_token_type_ids="token_type_ids" in tokenizer.model_input_names,
-            verbose=False,
-            **options,
-        )
+    encoded = tokenizer(
+        *both,
+        return_attention_mask=False,
+        return_token_type_ids="token_type_ids" in tokenizer.model_input_names,
+        verbose=False,
+        **options,
     )
+    instead = {"input_ids": [token_of_nothing(tokenizer)]}
+    return {name: [row or instead.get(name, [0]) for row in rows] for name, rows in encoded.items()}
+
+
+def token_of_nothing(tokenizer: Any) -> int:
+    """Choose what stands for an empty text where a tokenizer adds no tokens of its own (GPT-2).
+
+    No model can read a row of no tokens. The token that texts begin with comes first, since heads
+    of decoders look for the last token that is no padding.
+    """
+    known = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    return next((token for token in known if token is not None), 0)
 
 
 def _cut(

@@ -61,6 +61,14 @@ class TestEveryFamily:
         alone = torch.cat([logits_of(model, tokenizer, [text]) for text in TEXTS])
         assert torch.allclose(together, alone, atol=1e-5)
 
+    @pytest.mark.parametrize("pooling", ["default", "cls", "mean", "max", "attention"])
+    def test_an_empty_text_is_answered_alone_and_among_others(self, family, pooling, tiny_model):
+        model, tokenizer = build(tiny_model(family), pooling=pooling)
+        alone = logits_of(model, tokenizer, [""])
+        assert alone.abs().max() < 100  # neither infinite nor the mask's filling
+        together = logits_of(model, tokenizer, ["", *TEXTS])
+        assert torch.allclose(together[:1], alone, atol=1e-5)
+
     @pytest.mark.parametrize("pooling", ["default", "cls", "mean", "max"])
     def test_trunk_and_head_make_the_model(self, family, pooling, tiny_model):
         model, tokenizer = build(tiny_model(family), pooling=pooling)

@@ -86,3 +86,17 @@ def test_roberta_cannot_use_the_positions_below_its_padding_token(tiny_model):
     tokenizer.model_max_length = 10**30
     config.pad_token_id = 1
     assert token_limit(tokenizer, config) == config.max_position_embeddings - 2
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_row_is_without_tokens(family, tiny_model):
+    tokenizer = load_tokenizer(str(tiny_model(family)))
+    inputs, lengths = tokenize(tokenizer, ["", "Snow", " "], max_tokens=64)
+    assert all(values.lengths.min() > 0 for values in inputs.values())
+    assert np.array_equal(inputs["input_ids"].lengths, lengths)
+
+
+def test_a_decoder_reads_its_first_token_for_an_empty_text(tiny_model):
+    tokenizer = load_tokenizer(str(tiny_model("llama")))
+    inputs, _ = tokenize(tokenizer, [""], max_tokens=64)
+    assert inputs["input_ids"][0].tolist() == [tokenizer.bos_token_id]
