@@ -1,11 +1,18 @@
 """Fixtures that all tests share."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.tiny import write_tiny_model
+
+# Where nobody looks, the same examples every time; at a desk, new ones, which find new faults.
+settings.register_profile("repeatable", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

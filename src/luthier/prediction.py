@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
+
 from luthier.data.read import read
 from luthier.errors import DataError
 from luthier.evaluation.judge import judge
 from luthier.preparation import make_plugin, require_roles, text_roles, with_label
-from luthier.records import Predictions, Rows, Score, Target
+from luthier.records import Outputs, Predictions, Rows, Score, Target
 from luthier.runs import RunFolder
 from luthier.text.tokenize import token_limit
 from luthier.training.predict import predict_quietly
@@ -102,6 +104,14 @@ class Predictor:
 
     def predict(self, rows: Rows) -> Predictions:
         """Answer rows; labels, where they have any, are not looked at."""
+        starts = range(0, max(len(rows), 1), CHUNK)
+        outputs = [
+            self.outputs(rows.take(range(start, min(start + CHUNK, len(rows))))) for start in starts
+        ]
+        return self.task.decode(np.concatenate(outputs), self.target)
+
+    def outputs(self, rows: Rows) -> Outputs:
+        """Run the model over rows that are tokenized together, (rows, outputs)."""
         unlabelled = Rows(
             {role: rows[role] for role in text_roles(self.task)},
             rows.files,
@@ -120,7 +130,7 @@ class Predictor:
             lambda batch, indices: self.task.collate(batch, indices, tokenizer=self.tokenizer),
             batch_size=self.recipe.training.per_device_eval_batch_size,
         )
-        return self.task.decode(outputs.reshape(-1, self.target.n_outputs), self.target)
+        return outputs.reshape(-1, self.target.n_outputs)
 
     def answers(
         self,

@@ -47,14 +47,14 @@ def parse_delimited(
     text, stated = _read_separator_line(text)
     asked = delimiter if delimiter is not None else stated
     if not text.strip():
-        raise DataError(
-            f"{name} is empty.", received="no lines", hint="a header line, then one row a line"
-        )
+        raise _empty(name)
     used = _check_delimiter(asked) if asked is not None else detect_delimiter(text, expected)
     notes = [] if used == expected or delimiter is not None else [f"delimiter {spell(used)}"]
     records, loose = _parse(text, used, name)
     if loose is not None:
         notes.append(f"line {loose} has a quote inside a quoted cell that is not doubled")
+    if not records:  # quotes alone are text, but no cells
+        raise _empty(name)
     header = _check_header(records, name)
     rows = _check_widths(records[1:], header, used, name)
     if not rows:
@@ -190,6 +190,12 @@ def _records(text: str, delimiter: str, *, strict: bool) -> list[Record]:
     finally:
         csv.field_size_limit(limit)
     return records
+
+
+def _empty(name: str) -> DataError:
+    return DataError(
+        f"{name} is empty.", received="no lines", hint="a header line, then one row a line"
+    )
 
 
 def _check_header(records: list[Record], name: str) -> list[str]:
