@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
-
 from luthier.data.read import read
 from luthier.errors import DataError
 from luthier.evaluation.judge import judge
@@ -104,11 +102,7 @@ class Predictor:
 
     def predict(self, rows: Rows) -> Predictions:
         """Answer rows; labels, where they have any, are not looked at."""
-        starts = range(0, max(len(rows), 1), CHUNK)
-        outputs = [
-            self.outputs(rows.take(range(start, min(start + CHUNK, len(rows))))) for start in starts
-        ]
-        return self.task.decode(np.concatenate(outputs), self.target)
+        return self.task.decode(self.outputs(rows), self.target)
 
     def outputs(self, rows: Rows) -> Outputs:
         """Run the model over rows that are tokenized together, (rows, outputs)."""
