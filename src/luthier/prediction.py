@@ -16,7 +16,7 @@ from luthier.data.read import read
 from luthier.errors import DataError
 from luthier.evaluation.judge import judge
 from luthier.preparation import make_plugin, require_roles, text_roles, with_label
-from luthier.records import Outputs, Predictions, Rows, Score, Target
+from luthier.records import Outputs, Predictions, Rows, Score
 from luthier.runs import RunFolder
 from luthier.text.tokenize import token_limit
 from luthier.training.predict import predict_quietly
@@ -44,9 +44,7 @@ class Predictor:
     def __init__(self, folder: RunFolder):
         self.recipe = folder.recipe()
         self.task = make_plugin("tasks", self.recipe.task)
-        kept = folder.read_json("target")
-        kept |= {name: tuple(kept[name]) for name in ("names", "thresholds") if kept[name]}
-        self.target = Target(**kept)
+        self.target = folder.target()
         self.model, self.tokenizer = make_plugin("methods", self.recipe.method).load(folder.model)
         self.max_tokens = token_limit(
             self.tokenizer, self.model.config, asked=self.recipe.data.max_tokens

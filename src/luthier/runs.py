@@ -29,6 +29,7 @@ import yaml
 
 from luthier.errors import RunError, nearest
 from luthier.recipe.tree import Recipe
+from luthier.records import Target
 
 DOCUMENTS = (
     "target",
@@ -189,6 +190,12 @@ class RunFolder:
         """Read one of `DOCUMENTS`, or None where the run has not written it."""
         path = self.path / f"{document}.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def target(self) -> Target:
+        """Read back what the run predicts."""
+        kept = self.read_json("target")
+        kept |= {name: tuple(kept[name]) for name in ("names", "thresholds") if kept[name]}
+        return Target(**kept)
 
     def append_event(self, event: Any) -> None:
         """Add one step to the events, with the seconds since the run began."""

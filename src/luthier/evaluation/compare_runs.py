@@ -102,9 +102,7 @@ class Judged:
     @staticmethod
     def read(run: RunFolder) -> Judged:
         """Read a run's predictions."""
-        kept = run.read_json("target")
-        kept |= {name: tuple(kept[name]) for name in ("names", "thresholds") if kept[name]}
-        return Judged(run.path, Target(**kept), list(run.read_predictions()))
+        return Judged(run.path, run.target(), list(run.read_predictions()))
 
     def array(self, answers: Sequence[Any]) -> Array:
         """Turn spelt answers back into ids, indicators or numbers."""
