@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from luthier import environment
 from luthier.errors import RecipeError, nearest
 from luthier.evaluation.analysis import analyse, check_slices
@@ -142,10 +140,10 @@ class Judged:
 def check_metric(job: Job) -> None:
     """Refuse a metric to follow that the task does not have, before any training."""
     asked = job.training.metric_for_best_model
-    n_rows = len(job.encoded["validation"])
-    if asked is None or n_rows == 0:
+    rows = job.splits.validation
+    if asked is None or len(rows) == 0:
         return
-    known = job.evaluate(np.zeros((n_rows, job.target.n_outputs), dtype=np.float32))
+    known = job.evaluate(job.task.silence(rows, job.target))
     if asked not in known:
         close = nearest(asked, known)
         raise RecipeError(
@@ -172,16 +170,7 @@ def make_baselines(recipe: Recipe, job: Job) -> list[Baseline]:
 def predict_splits(model: Any, job: Job, listeners: Listeners) -> dict[str, Outputs]:
     """Run the trained model over validation and test."""
     return {
-        split: follow(
-            predict(
-                model,
-                job.encoded[split],
-                job.collate,
-                batch_size=job.training.per_device_eval_batch_size,
-                phase=f"predicting {split}",
-            ),
-            listeners,
-        )
+        split: follow(predict(model, job, split, phase=f"predicting {split}"), listeners)
         for split in ("validation", "test")
     }
 
@@ -268,10 +257,10 @@ def lines(job: Job, predictions: Mapping[str, Predictions]) -> Iterator[dict[str
             "index": index,
             "where": rows.where(index),
             "columns": {name: values[index] for name, values in rows.columns.items()},
-            "gold": target.spell(gold[index]),
+            "gold": job.task.spell(gold, index, rows, target),
             "predictions": {
                 system: {
-                    "answer": target.spell(said.answers[index]),
+                    "answer": job.task.spell(said.answers, index, rows, target),
                     "probabilities": None
                     if said.probabilities is None
                     else said.probabilities[index].astype(float).round(6),

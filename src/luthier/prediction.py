@@ -9,17 +9,20 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, TextIO
 
 from luthier.data.read import read
 from luthier.errors import DataError
 from luthier.evaluation.judge import judge
-from luthier.preparation import make_plugin, require_roles, text_roles, with_label
+from luthier.preparation import make_plugin, read_labelled, require_roles, window_stride
 from luthier.records import Outputs, Predictions, Rows, Score
 from luthier.runs import RunFolder
 from luthier.text.tokenize import token_limit
-from luthier.training.predict import predict_quietly
+from luthier.training.follow import follow
+from luthier.training.predict import read_rows
 
 CHUNK = 1024  # rows answered together: what is held in memory does not grow with the file
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet run a cell
@@ -50,103 +53,76 @@ class Predictor:
             self.tokenizer, self.model.config, asked=self.recipe.data.max_tokens
         )
 
-    def __call__(
-        self,
-        texts: str | Mapping[str, str] | Sequence[str | Mapping[str, str]],
-        text_pair: str | Sequence[str] | None = None,
-        *,
-        top_k: int | None = 1,
-    ) -> Any:
+    def __call__(self, *texts: Any, **options: Any) -> Any:
         """Answer texts, in the shape of `transformers.pipeline`.
 
         Args:
-            texts: A text, a list of them, or `{"text": …, "text_pair": …}` mappings.
-            text_pair: The second text of each, for tasks that judge pairs.
-            top_k: How many labels to give; None: all, with their scores.
+            texts: A text, a mapping of the task's columns (`{"question": …, "context": …}`), or a
+                list of either. More arguments are lists for the task's further columns.
+            options: A column by its name (`question="…"`), or what the task's answers can be asked
+                for: `top_k`, `aggregation_strategy` …
 
         Returns:
             One answer for one text, a list of answers for a list.
 
         Raises:
-            DataError: A second text is missing, or given where the task has none.
+            DataError: A text is missing, or given where the task has none.
         """
-        single = isinstance(texts, (str, Mapping))
-        rows = self.rows_of(
-            [texts] if single else texts,  # type: ignore[list-item, arg-type]
-            [text_pair] if isinstance(text_pair, str) else text_pair,
-        )
-        answers = list(self.answers(rows, top_k=top_k))
+        named = {role: options.pop(role) for role in self.task.input_roles if role in options}
+        single, rows = rows_of(texts, named, self.task)
+        answers = list(self.answers(rows, **options))
         return answers[0] if single else answers
 
-    def rows_of(
-        self, texts: Sequence[str | Mapping[str, str]], pairs: Sequence[str] | None
-    ) -> Rows:
-        """Make rows of texts given in Python."""
-        roles = text_roles(self.task)
-        cells: list[Mapping[str, str]] = []
-        for index, text in enumerate(texts):
-            cell = dict(text) if isinstance(text, Mapping) else {roles[0]: text}
-            if pairs is not None and index < len(pairs):
-                cell["text_pair"] = pairs[index]
-            if set(cell) != set(roles):
-                raise DataError(
-                    f"The task {self.task.name} reads {' and '.join(roles)}.",
-                    received=f"{', '.join(cell)} in text {index + 1}",
-                    hint="; ".join(f"give {role}" for role in roles if role not in cell)
-                    or "leave the others out",
-                )
-            cells.append(cell)
-        return Rows.of({role: [cell[role] for cell in cells] for role in roles}, name="texts")
-
     def predict(self, rows: Rows) -> Predictions:
-        """Answer rows; labels, where they have any, are not looked at."""
+        """Answer rows; true answers, where they have any, are not looked at."""
         return self.task.decode(self.outputs(rows), self.target)
 
-    def outputs(self, rows: Rows) -> Outputs:
-        """Run the model over rows that are tokenized together, (rows, outputs)."""
-        unlabelled = Rows(
-            {role: rows[role] for role in text_roles(self.task)},
-            rows.files,
-            rows.file_of,
-            rows.lines,
-        )
+    def outputs(self, rows: Rows, readings: Sequence[str] | None = None) -> Outputs:
+        """Run the model over rows that are tokenized together."""
         encoded = self.task.encode(
-            unlabelled,
+            rows,
             tokenizer=self.tokenizer,
             target=self.target,
             max_tokens=self.max_tokens,
+            stride=window_stride(self.recipe, self.task, self.max_tokens),
         )
-        outputs = predict_quietly(
+        steps = read_rows(
             self.model,
             encoded,
-            lambda batch, indices: self.task.collate(batch, indices, tokenizer=self.tokenizer),
+            rows,
+            collate=partial(self.task.collate, tokenizer=self.tokenizer),
+            gather=partial(self.task.gather, tokenizer=self.tokenizer),
+            readings=self.task.readings if readings is None else readings,
             batch_size=self.recipe.training.per_device_eval_batch_size,
         )
-        return outputs.reshape(-1, self.target.n_outputs)
+        return follow(steps, lambda info: None)
 
     def answers(
         self,
         rows: Rows,
         *,
-        top_k: int | None = 1,
         on_progress: Callable[[int, int], None] | None = None,
+        **options: Any,
     ) -> Iterator[Any]:
         """Answer rows in their order, a chunk at a time."""
+        refuse_unknown_options(options, self.task)
         for start in range(0, len(rows), CHUNK):
             chunk = rows.take(range(start, min(start + CHUNK, len(rows))))
-            predictions = self.predict(chunk)
+            adapted, _ = self.task.adapt(without_answers(chunk, self.task))
+            require_roles(adapted, self.task.input_roles)
+            predictions = self.task.decode(self.outputs(adapted, self.task.answering), self.target)
             for index in range(len(chunk)):
-                yield self.task.answer(predictions, index, self.target, top_k=top_k)
+                yield self.task.answer(predictions, index, adapted, self.target, **options)
             if on_progress is not None:
                 on_progress(start + len(chunk), len(rows))
 
     def read(self, source: Any) -> Rows:
-        """Read a file with the recipe's columns; the label's may be absent."""
+        """Read a file with the recipe's columns; the answers' may be absent."""
         data = self.recipe.data
-        roles = set(text_roles(self.task))
-        columns = {role: name for role, name in data.columns.items() if role in roles}
+        answer = self.task.answer_role
+        columns = {role: name for role, name in data.columns.items() if role != answer}
         rows, _ = read(source, columns=columns, encoding=data.encoding, delimiter=data.delimiter)
-        require_roles(rows, sorted(roles))
+        require_roles(self.task.adapt(without_answers(rows, self.task))[0], self.task.input_roles)
         return rows
 
     def predict_file(
@@ -154,8 +130,8 @@ class Predictor:
         source: Any,
         out: str | Path,
         *,
-        top_k: int | None = 1,
         on_progress: Callable[[int, int], None] | None = None,
+        **options: Any,
     ) -> int:
         """Answer a file, row by row and in order, into a `.csv`, `.tsv` or `.jsonl` file.
 
@@ -171,15 +147,15 @@ class Predictor:
                 received=str(out),
                 hint=f"--out {path.with_suffix('.csv')}",
             )
-        answers = self.answers(rows, top_k=top_k, on_progress=on_progress)
+        answers = self.answers(rows, on_progress=on_progress, **options)
         try:
             with path.open("w", encoding="utf-8", newline="") as file:
                 delimiter = writers[path.suffix.lower()]
                 if delimiter is None:
                     write_json_lines(file, rows, answers)
                 else:
-                    is_number = self.target.kind == "number"
-                    write_table(file, rows, answers, delimiter=delimiter, is_number=is_number)
+                    cells = (self.task.cells(answer) for answer in answers)
+                    write_table(file, rows, cells, delimiter=delimiter)
         except OSError as problem:
             raise DataError(
                 "The file for the predictions cannot be written.",
@@ -194,12 +170,7 @@ class Predictor:
         Returns:
             The number of rows scored, and metric to score with its interval.
         """
-        data = self.recipe.data
-        rows, _ = read(
-            source, columns=data.columns, encoding=data.encoding, delimiter=data.delimiter
-        )
-        require_roles(rows, [column.role for column in self.task.columns])
-        rows, _ = with_label(rows, self.task)
+        rows, _, _ = read_labelled(source, self.recipe, self.task)
         gold = self.task.gold(rows, self.target)
         scores, _ = judge(
             self.task,
@@ -222,21 +193,96 @@ def write_json_lines(file: TextIO, rows: Rows, answers: Iterable[Any]) -> None:
 
 
 def write_table(
-    file: TextIO, rows: Rows, answers: Iterable[Any], *, delimiter: str, is_number: bool
+    file: TextIO, rows: Rows, answers: Iterable[Mapping[str, Any]], *, delimiter: str
 ) -> None:
-    """Write rows as a table: the file's columns, then the labels given and their scores.
-
-    Several labels of one row stand in one cell, separated by `|`; a number has no score.
-    """
+    """Write rows as a table: the file's columns, then what the task lays out of its answers."""
     table = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-    added = ["prediction"] if is_number else ["prediction", "score"]
-    table.writerow([inert(name) for name in [*rows.columns, *added]])
     for index, answer in enumerate(answers):
-        given = answer if isinstance(answer, list) else [answer]
-        scores = "|".join(f"{item['score']:.6g}" for item in given)
-        labels = "|".join(item["label"] for item in given)
-        cells = [inert(values[index]) for values in rows.columns.values()]
-        table.writerow([*cells, scores] if is_number else [*cells, inert(labels), scores])
+        if index == 0:
+            table.writerow([inert(name) for name in [*rows.columns, *answer]])
+        given = [values[index] for values in rows.columns.values()]
+        table.writerow([inert(cell) for cell in [*map(flat, given), *map(flat, answer.values())]])
+
+
+def flat(cell: Any) -> Any:
+    """Write lists and mappings as JSON, which a cell of a table can hold."""
+    is_nested = isinstance(cell, (list, tuple, dict))
+    return json.dumps(cell, ensure_ascii=False, default=str) if is_nested else cell
+
+
+def rows_of(given: Sequence[Any], named: Mapping[str, Any], task: Any) -> tuple[bool, Rows]:
+    """Make rows of what was given in Python; say whether it was a single one.
+
+    Raises:
+        DataError: What was given does not fit the task's columns.
+    """
+    columns = {**dict(zip(task.input_roles, given, strict=False)), **named}
+    if len(given) > len(task.input_roles):
+        raise wrong_texts(task, f"{len(given)} arguments")
+    first: Any = next(iter(columns.values()), None)
+    if len(columns) == 1 and not isinstance(first, str):
+        single = isinstance(first, Mapping)
+        listed = [first] if single else list(first or ())
+        if listed and any(isinstance(one, Mapping) for one in listed):
+            if not all(isinstance(one, Mapping) and set(one) == set(listed[0]) for one in listed):
+                raise wrong_texts(task, "texts of different columns")
+            columns = {role: [one[role] for one in listed] for role in listed[0]}
+            return single, checked_rows(columns, task)
+    single = all(isinstance(value, str) for value in columns.values())
+    if single:
+        columns = {role: [value] for role, value in columns.items()}
+    lengths = {len(value) for value in columns.values() if not isinstance(value, str)}
+    if len(lengths) > 1:
+        raise wrong_texts(task, "columns of different lengths")
+    n_rows = next(iter(lengths), 1)
+    made = {
+        role: [value] * n_rows if isinstance(value, str) else list(value)
+        for role, value in columns.items()
+    }
+    return single, checked_rows(made, task)
+
+
+def checked_rows(columns: Mapping[str, Sequence[Any]], task: Any) -> Rows:
+    """Make rows if the task can read them."""
+    if not columns or set(columns) - set(task.input_roles) - set(task.also_reads):
+        raise wrong_texts(task, ", ".join(columns) or "nothing")
+    rows = Rows.of(columns, name="texts")
+    adapted, _ = task.adapt(rows)
+    missing = [role for role in task.input_roles if role not in adapted]
+    if missing:
+        raise wrong_texts(task, ", ".join(columns))
+    return rows
+
+
+def wrong_texts(task: Any, received: str) -> DataError:
+    """Say what the task reads."""
+    roles = " and ".join(task.input_roles)
+    example = ", ".join(f'"{role}": "…"' for role in task.input_roles)
+    return DataError(
+        f"The task {task.name} reads {roles}.", received=received, hint=f"give {{{example}}}"
+    )
+
+
+def without_answers(rows: Rows, task: Any) -> Rows:
+    """Leave out the true answers, so that nothing can look at them."""
+    kept = {name: values for name, values in rows.columns.items() if name != task.answer_role}
+    return Rows(kept, rows.files, rows.file_of, rows.lines)
+
+
+def refuse_unknown_options(options: Mapping[str, Any], task: Any) -> None:
+    """Raise where an option is not one that the task's answers have."""
+    known = [
+        name
+        for name, parameter in signature(task.answer).parameters.items()
+        if parameter.kind is Parameter.KEYWORD_ONLY
+    ]
+    for name in options:
+        if name not in known:
+            raise DataError(
+                f"Answers of {task.name} know no option '{name}'.",
+                received=f"{name}={options[name]}",
+                hint=f"one of: {', '.join(known)}" if known else "leave it out",
+            )
 
 
 def inert(cell: Any) -> Any:

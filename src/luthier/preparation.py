@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,19 +56,15 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = Non
     """
     data = recipe.data
     notes: list[str] = []
+    mended: list[Finding] = []
     read_rows: dict[str, Rows | None] = {"validation": None, "test": None}
-    roles = {column.role: column.role for column in task.columns}
     for split in ("train", "validation", "test"):
         source = (given or {}).get(split, getattr(data, split))
         if source is None:
             continue
-        rows, said = read(
-            source, columns=data.columns, encoding=data.encoding, delimiter=data.delimiter
-        )
-        require_roles(rows, list(roles))
-        read_rows[split], dropped = with_label(rows, task)
-        notes += said + dropped
-    label = task.columns[-1]
+        read_rows[split], said, found = read_labelled(source, recipe, task)
+        notes += said
+        mended += found
     splits = make_splits(
         read_rows["train"],  # type: ignore[arg-type]
         read_rows["validation"],
@@ -82,8 +79,9 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = Non
         seed=recipe.training.seed,
     )
     texts = text_roles(task)
-    kind = {"label": "single-label", "labels": "multi-label"}.get(label.kind, "number")
-    findings = inspect(splits, text_roles=texts, label_role=label.role, kind=kind)
+    is_label = task.kind in ("single-label", "multi-label", "number")
+    label = task.answer_role if is_label else None
+    findings = [*mended, *inspect(splits, text_roles=texts, label_role=label, kind=task.kind)]
     if data.drop_leaks:
         splits, counts = drop_leaks(splits, text_roles=texts)
         notes += [f"{n} leaked rows dropped from {split}" for split, n in counts.items() if n]
@@ -93,8 +91,39 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = Non
     return Checked(splits, findings, list(dict.fromkeys(notes)))
 
 
+def read_rows(
+    source: Any, recipe: Recipe, task: Task, roles: Sequence[str]
+) -> tuple[Rows, list[str], list[Finding]]:
+    """Read rows in the shape that the task works with.
+
+    Args:
+        source: Where they are, or rows in memory.
+        recipe: Says which column plays which role.
+        task: Adapts them.
+        roles: What must be there in the end.
+
+    Returns:
+        The rows, notes on what was detected, and findings on what was mended.
+    """
+    data = recipe.data
+    rows, notes = read(
+        source, columns=data.columns, encoding=data.encoding, delimiter=data.delimiter
+    )
+    rows, found = task.adapt(rows)
+    require_roles(rows, roles)
+    return rows, notes, found
+
+
+def read_labelled(source: Any, recipe: Recipe, task: Task) -> tuple[Rows, list[str], list[Finding]]:
+    """Read rows with their answers; those without one are left out, with a note."""
+    roles = [column.role for column in task.columns]
+    rows, notes, found = read_rows(source, recipe, task, roles)
+    rows, dropped = with_answer(rows, task)
+    return rows, notes + dropped, found
+
+
 def text_roles(task: Task) -> tuple[str, ...]:
-    """Name the roles of the task's texts."""
+    """Name the roles of the task's texts, by which rows are compared."""
     return tuple(column.role for column in task.columns if column.kind == "text")
 
 
@@ -109,24 +138,27 @@ def require_roles(rows: Rows, roles: Sequence[str]) -> None:
         )
 
 
-def with_label(rows: Rows, task: Task) -> tuple[Rows, list[str]]:
-    """Leave out rows without a label: there is nothing to learn or to judge by."""
-    column = task.columns[-1]
-    missing = [is_missing(value) for value in rows[column.role]]
-    if column.kind == "labels":  # an empty cell is an answer there: no label fits
-        missing = [value is None for value in rows[column.role]]
+def with_answer(rows: Rows, task: Task) -> tuple[Rows, list[str]]:
+    """Leave out rows without an answer: there is nothing to learn or to judge by."""
+    role = task.answer_role
+    if role is None:
+        return rows, []
+    if task.kind in ("multi-label", "answer", "tags"):  # nothing is an answer there too
+        missing = [value is None for value in rows[role]]
+    else:
+        missing = [is_missing(value) for value in rows[role]]
     n_without = missing.count(True)
     if not n_without:
         return rows, []
     first = rows.where(missing.index(True))
-    note = f"{n_without} rows without {column.role} left out, the first at {first}"
+    note = f"{n_without} rows without {role} left out, the first at {first}"
     return rows.take(np.flatnonzero(~np.array(missing))), [note]
 
 
 def stratified_by(recipe: Recipe, task: Task) -> str | None:
-    """Name the column whose values keep their shares in every split; numbers have none."""
-    label = task.columns[-1]
-    return label.role if recipe.data.split.stratify and label.kind != "number" else None
+    """Name the column whose values keep their shares in every split; only labels have them."""
+    is_label = task.kind in ("single-label", "multi-label")
+    return task.answer_role if recipe.data.split.stratify and is_label else None
 
 
 def column_name(asked: str | None, columns: Mapping[str, str]) -> str | None:
@@ -204,17 +236,30 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
     findings = list(checked.findings)
     for split, rows in splits.items():
         encoded[split] = task.encode(
-            rows, tokenizer=tokenizer, target=target, max_tokens=max_tokens
+            rows,
+            tokenizer=tokenizer,
+            target=target,
+            max_tokens=max_tokens,
+            stride=window_stride(recipe, task, max_tokens),
+            training=split == "train",
         )
         findings += cut_off(
             encoded[split].full_lengths,
-            encoded[split].lengths,
+            encoded[split].kept,
             rows,
             split=split,
             max_tokens=max_tokens,
         )
     job = make_job(recipe, task, target, splits, encoded, tokenizer)
     return Prepared(job, tokenizer, findings, checked.notes)
+
+
+def window_stride(recipe: Recipe, task: Task, max_tokens: int) -> int | None:
+    """Say how many tokens windows share; None where long texts are cut off."""
+    asked = recipe.data.long_texts
+    if asked == "cut" or (asked is None and not task.windows):
+        return None
+    return max_tokens // 4 if recipe.data.stride is None else recipe.data.stride
 
 
 def make_job(
@@ -230,9 +275,7 @@ def make_job(
     structure = recipe.model.model_dump(exclude={"name", "new_tokens"})
 
     def evaluate(outputs: Outputs) -> dict[str, float]:
-        tuned = task.tune(outputs, gold["validation"], target)
-        predictions = task.decode(outputs, tuned)
-        return task.measure(gold["validation"], predictions, tuned)(None)
+        return task.watch(outputs, gold["validation"], target)
 
     def make_model(pretrained: bool) -> Any:
         return build_model(
@@ -243,6 +286,8 @@ def make_job(
             auto_model=task.auto_model,
             pretrained=pretrained,
             seed=recipe.training.seed,
+            generation=task.generation(),
+            crf=task.crf,
             **structure,
         )
 
@@ -252,11 +297,12 @@ def make_job(
         target=target,
         splits=splits,
         encoded=encoded,
-        collate=lambda rows, indices: task.collate(rows, indices, tokenizer=tokenizer),
+        collate=partial(task.collate, tokenizer=tokenizer),
         objective=task.objective(target, gold["train"], label_smoothing=smoothing),
         training=recipe.training,
+        gather=partial(task.gather, tokenizer=tokenizer),
         evaluate=evaluate,
-        main_metric=task.main_metric,
+        main_metric=task.watched_metric,
         make_model=make_model,
     )
 
@@ -284,19 +330,21 @@ def describe_data(prepared: Prepared) -> dict[str, Any]:
 
 
 def count_labels(target: Target, gold: Any) -> dict[str, int] | None:
-    """Count the rows of every label; None for numbers."""
-    if target.kind == "number":
-        return None
+    """Count the rows (for tags, the words) of every label; None where there are none."""
     if target.kind == "multi-label":
         counts = gold.sum(axis=0).astype(int)
-    else:
+    elif target.kind == "single-label":
         counts = np.bincount(gold, minlength=target.n_outputs)
+    elif target.kind == "tags":
+        counts = np.bincount(gold.values[gold.values >= 0], minlength=target.n_outputs)
+    else:
+        return None
     return dict(zip(target.names, counts.tolist(), strict=True))
 
 
 def describe_tokens(encoded: Encoded) -> dict[str, Any]:
     """Describe the lengths of a split's rows, and what was cut off."""
-    full, kept = encoded.full_lengths, encoded.lengths
+    full, kept = encoded.full_lengths, encoded.kept
     if len(full) == 0:
         return {}
     counts, edges = np.histogram(full, bins=min(30, int(full.max())), range=(0, full.max() + 1))
@@ -305,5 +353,9 @@ def describe_tokens(encoded: Encoded) -> dict[str, Any]:
         "max": int(full.max()),
         "cut_rows": int((kept < full).sum()),
         "cut_tokens_share": float((full - kept).sum() / full.sum()),
+        "items": len(encoded),
+        "windowed_rows": 0
+        if encoded.row_of is None or encoded.kept_lengths is None
+        else int((np.bincount(encoded.row_of, minlength=len(full)) > 1).sum()),
         "histogram": {"edges": edges.round(1), "counts": counts},
     }

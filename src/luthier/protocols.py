@@ -16,6 +16,7 @@ from luthier.records import (
     Array,
     Batch,
     Encoded,
+    Finding,
     Job,
     Measure,
     Objective,
@@ -26,13 +27,21 @@ from luthier.records import (
     Target,
 )
 
+INPUTS = frozenset({"text", "choices"})  # kinds of column that a model reads
+UNITS = frozenset({"sequence", "token", "span", "generation", "language", "choice"})
+KINDS = frozenset(
+    {"single-label", "multi-label", "number", "tags", "answer", "text", "language", "choice"}
+)
+
 
 @dataclass(frozen=True)
 class Column:
     """A role that a column of the user's file plays in a task.
 
     Args:
-        role: The task's name for it. `kind`: `text`, `label`, `labels` or `number`.
+        role: The task's name for it.
+        kind: What a model reads: `text` or `choices`. What it is to answer: `label`, `labels`,
+            `number`, `tags`, `answers` or `reference`.
         guesses: Column names that usually play this role, for `luthier init`.
     """
 
@@ -40,32 +49,72 @@ class Column:
     kind: str
     guesses: tuple[str, ...] = ()
 
+    @property
+    def is_input(self) -> bool:
+        """Whether a model reads it."""
+        return self.kind in INPUTS
+
 
 class Task(Protocol):
-    """What is learned: columns, encoding, loss, decoding and metrics.
+    """What is learned: columns, encoding, loss, reading, decoding and metrics.
 
-    A task knows no engine: `encode` and `collate` give NumPy arrays, `decode` takes them, and the
-    objective is a name.
+    A task knows no engine: `encode` and `collate` give NumPy arrays, `gather` and `decode` take
+    them, and what an engine must bring is named: the objective, and the readings of
+    `training/readings.py`.
     """
 
     name: ClassVar[str]
-    unit: ClassVar[str]  # what is judged: "sequence" here; methods say which units they can learn
+    unit: ClassVar[str]  # what is judged: "sequence", say; methods say which units they can learn
+    kind: ClassVar[str]  # of its target; baselines say which kinds they fit
     Options: ClassVar[type]
     columns: ClassVar[tuple[Column, ...]]
     auto_model: ClassVar[str]  # the Auto class of Transformers that loads the trained model
-    problem_type: ClassVar[str]  # as in a Transformers config
+    problem_type: ClassVar[str | None]  # as in a Transformers config
     baselines: ClassVar[tuple[str, ...]]  # those compared with when the recipe names none
-    main_metric: str
+    windows: ClassVar[bool]  # whether long rows are read in windows unless the recipe says no
+    also_reads: ClassVar[tuple[str, ...]]  # columns that `adapt` can make the inputs from
+    crf: bool  # whether a CRF shall weigh which label follows which
+    readings: tuple[str, ...]  # what is taken from the trained model
+    watched: str  # what is taken from it during training, to score validation
+    main_metric: str  # of the verdict
+
+    @property
+    def answering(self) -> tuple[str, ...]:
+        """Name what is taken from the model to answer new rows."""
+        ...
+
+    @property
+    def watched_metric(self) -> str:
+        """Name the metric that early stopping and the best model go by."""
+        ...
+
+    @property
+    def input_roles(self) -> tuple[str, ...]:
+        """Name the columns that a model reads."""
+        ...
+
+    @property
+    def answer_role(self) -> str | None:
+        """Name the column that holds the true answers; None where the text itself is learned."""
+        ...
+
+    def adapt(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+        """Bring columns into the one shape that the task works with; tell what was mended.
+
+        Raises:
+            DataError: A cell cannot be understood; it says where.
+        """
+        ...
 
     def learn_target(self, rows: Rows) -> Target:
         """Learn from the training rows what there is to predict."""
         ...
 
-    def gold(self, rows: Rows, target: Target) -> Array:
-        """Read the true answers, in the shape of `Predictions.answers`.
+    def gold(self, rows: Rows, target: Target) -> Any:
+        """Read the true answers, row by row, as `measure` compares them.
 
         Raises:
-            DataError: A label is unknown or is not of the task's kind.
+            DataError: An answer is unknown or is not of the task's kind.
         """
         ...
 
@@ -73,19 +122,70 @@ class Task(Protocol):
         """Give the texts of each text role, for baselines that read words."""
         ...
 
-    def encode(self, rows: Rows, *, tokenizer: Any, target: Target, max_tokens: int) -> Encoded:
-        """Turn rows into numbers; targets are left out where rows have no labels."""
+    def encode(
+        self,
+        rows: Rows,
+        *,
+        tokenizer: Any,
+        target: Target,
+        max_tokens: int,
+        stride: int | None = None,
+        training: bool = False,
+    ) -> Encoded:
+        """Turn rows into numbers; targets are left out where rows have no answers.
+
+        Args:
+            rows: After `adapt`.
+            tokenizer: A tokenizer of Transformers.
+            target: What is predicted.
+            max_tokens: Tokens that an item may have.
+            stride: Tokens that two windows of a long row share; None: long rows are cut off.
+            training: Whether to learn from them (packed blocks, say) or to judge by them.
+        """
         ...
 
-    def collate(self, encoded: Encoded, indices: Array, *, tokenizer: Any) -> Batch:
-        """Make one batch, padded to its longest row."""
+    def collate(
+        self,
+        encoded: Encoded,
+        indices: Array,
+        *,
+        tokenizer: Any,
+        reading: str | None = None,
+        epoch: int | None = None,
+    ) -> Batch:
+        """Make one batch, padded to its longest item.
+
+        Args:
+            encoded: What `encode` gave.
+            indices: Which items.
+            tokenizer: Says with what to pad.
+            reading: What will be read from the model; None: the batch is for the loss.
+            epoch: Of the training, for what is drawn anew in each.
+        """
         ...
 
-    def objective(self, target: Target, gold: Array, *, label_smoothing: float) -> Objective:
+    def objective(self, target: Target, gold: Any, *, label_smoothing: float) -> Objective:
         """Name the loss, given the training rows' gold answers."""
         ...
 
-    def tune(self, outputs: Outputs, gold: Array, target: Target) -> Target:
+    def generation(self) -> Mapping[str, Any] | None:
+        """Give the settings of `model.generate`, or None for tasks that generate nothing."""
+        ...
+
+    def gather(
+        self, read: Mapping[str, Any], encoded: Encoded, rows: Rows, *, tokenizer: Any
+    ) -> Outputs:
+        """Put what was read of every item together, row by row.
+
+        Args:
+            read: Reading to an array or a `Ragged`, one entry for each item.
+            encoded: Whose items they are.
+            rows: Whose rows they are.
+            tokenizer: Turns generated ids into text.
+        """
+        ...
+
+    def tune(self, outputs: Outputs, gold: Any, target: Target) -> Target:
         """Choose on validation what decoding needs (thresholds); most tasks give `target` back."""
         ...
 
@@ -93,12 +193,36 @@ class Task(Protocol):
         """Turn a model's outputs into answers."""
         ...
 
-    def measure(self, gold: Array, predictions: Predictions, target: Target) -> Measure:
+    def measure(self, gold: Any, predictions: Predictions, target: Target) -> Measure:
         """Prepare all metrics; the function returned takes row weights, for the bootstrap."""
         ...
 
-    def answer(self, predictions: Predictions, index: int, target: Target, *, top_k: int) -> Any:
+    def watch(self, outputs: Outputs, gold: Any, target: Target) -> dict[str, float]:
+        """Score validation rows during training, from what the reading `watched` gave."""
+        ...
+
+    def silence(self, rows: Rows, target: Target) -> Outputs:
+        """Give the outputs of a system that knows nothing, in the shape that `decode` reads."""
+        ...
+
+    def spell(self, answers: Any, index: int, rows: Rows, target: Target) -> Any:
+        """Write one answer (or true answer) out, so that JSON can hold it."""
+        ...
+
+    def answer(
+        self, predictions: Predictions, index: int, rows: Rows, target: Target, **options: Any
+    ) -> Any:
         """Give one row's answer in the shape of `transformers.pipeline`."""
+        ...
+
+    def cells(self, answer: Any) -> dict[str, Any]:
+        """Lay such an answer out as columns of a table, `prediction` first."""
+        ...
+
+    def explore(
+        self, gold: Any, predictions: Predictions, rows: Rows, target: Target
+    ) -> dict[str, Any]:
+        """Look closer at answers on the test rows, for `analysis.json` and the report."""
         ...
 
     @staticmethod

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from luthier.protocols import Task
 
 Array = NDArray[Any]
-Outputs = Array  # what a model or a baseline says of each row, before decoding: (rows, outputs)
+Outputs = Any  # what a system says of each row, before decoding: an array or a record of arrays
 Measure = Callable[[Array | None], dict[str, float]]  # row weights (rows,) or None -> metrics
 
 
@@ -113,9 +113,11 @@ class Target:
     """What there is to predict, learned from the training rows.
 
     Args:
-        kind: `single-label`, `multi-label` or `number`.
-        names: Label names in index order; for a number, its column's name alone.
+        kind: `single-label`, `multi-label`, `number`, `tags`, `answer`, `text`, `language` or
+            `choice`.
+        names: Label names in index order; for a number, its column's name alone; for text, none.
         thresholds: For `multi-label`, the probability from which each label is given, (labels,).
+            For `answer`, how much better than the best answer none must be to be given, (1,).
         mean: For `number`, what an output of 0 stands for. `scale`: what a step of 1 stands for.
     """
 
@@ -143,7 +145,7 @@ class Target:
 class Ragged:
     """Sequences of unequal length, kept flat: sequence i is `values[offsets[i]:offsets[i + 1]]`."""
 
-    values: Array  # (all tokens,)
+    values: Array  # (all tokens,), or (all tokens, width)
     offsets: Array  # (rows + 1,)
 
     def __len__(self) -> int:
@@ -157,41 +159,77 @@ class Ragged:
         """Length of every sequence, (rows,)."""
         return np.diff(self.offsets)
 
+    def take(self, indices: Sequence[int] | Array) -> Ragged:
+        """Keep the sequences at `indices`, in that order."""
+        width = self.values.shape[1:]
+        return Ragged.of([self[int(i)] for i in indices], dtype=self.values.dtype, width=width)
+
     @staticmethod
-    def of(sequences: Sequence[Sequence[int] | Array], *, dtype: Any = np.int32) -> Ragged:
-        """Lay sequences end to end."""
+    def of(
+        sequences: Sequence[Sequence[Any] | Array],
+        *,
+        dtype: Any = np.int32,
+        width: tuple[int, ...] = (),
+    ) -> Ragged:
+        """Lay sequences end to end; `width` is the shape of what stands at each place."""
         offsets = np.zeros(len(sequences) + 1, dtype=np.int64)
         np.cumsum([len(sequence) for sequence in sequences], out=offsets[1:])
-        values = np.empty(int(offsets[-1]), dtype=dtype)
+        values = np.empty((int(offsets[-1]), *width), dtype=dtype)
         for index, sequence in enumerate(sequences):
-            values[offsets[index] : offsets[index + 1]] = sequence
+            if len(sequence):
+                values[offsets[index] : offsets[index + 1]] = sequence
         return Ragged(values, offsets)
+
+
+def take(values: Any, chosen: Array) -> Any:
+    """Keep some rows of whatever is aligned with rows: an array, or a record that can `take`."""
+    return values.take(chosen) if hasattr(values, "offsets") else values[chosen]
 
 
 @dataclass(frozen=True)
 class Encoded:
     """Rows as numbers, ready to be put into batches.
 
+    What is put into batches are items. Most tasks make one item of every row; a long row can give
+    several (windows), and `row_of` says whose they are.
+
     Args:
-        inputs: Model argument to its values: `Ragged` for tokens, a dense (rows, width) array for
+        inputs: Model argument to its values: `Ragged` for tokens, a dense (items, width) array for
             features.
-        targets: Label ids (rows,), label indicators (rows, labels) or numbers (rows,); None
-            where the rows have no labels.
+        targets: What the loss compares with, item by item: label ids (items,), label indicators
+            (items, labels), numbers (items,) or `Ragged` token labels; None where the rows have no
+            answers.
         full_lengths: Tokens of every row before anything was cut off, (rows,).
+        row_of: The row of every item, (items,); None: item i is row i.
+        kept_lengths: Tokens of every row that the model sees, (rows,); None: as the items have.
+        marks: What the task needs to put items together again, item by item; models do not see it.
     """
 
     inputs: Mapping[str, Ragged | Array]
-    targets: Array | None
+    targets: Array | Ragged | None
     full_lengths: Array
+    row_of: Array | None = None
+    kept_lengths: Array | None = None
+    marks: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.full_lengths)
+        return len(next(iter(self.inputs.values())))
 
     @property
     def lengths(self) -> Array:
-        """Tokens kept of every row, (rows,); ones for dense features."""
+        """Tokens of every item, (items,); ones for dense features."""
         first = next(iter(self.inputs.values()))
         return first.lengths if isinstance(first, Ragged) else np.ones(len(self), dtype=np.int64)
+
+    @property
+    def kept(self) -> Array:
+        """Tokens of every row that the model sees, (rows,)."""
+        return self.lengths if self.kept_lengths is None else self.kept_lengths
+
+    @property
+    def rows(self) -> Array:
+        """The row of every item, (items,)."""
+        return np.arange(len(self)) if self.row_of is None else self.row_of
 
 
 Batch = dict[str, Array]  # model arguments, padded to the longest row of the batch; plus `labels`
@@ -202,7 +240,8 @@ class Objective:
     """The loss to train with, by name, so that each engine can bring its own.
 
     Args:
-        name: `cross-entropy`, `binary-cross-entropy`, `mean-squared-error` or `focal`.
+        name: `cross-entropy`, `binary-cross-entropy`, `mean-squared-error`, `focal`,
+            `token-cross-entropy`, `sequence-to-sequence`, `span` or `crf`.
         class_weights: Weight of each label, (labels,), or None.
         label_smoothing: Share of the target spread over all labels, 0 to 1.
         focal_gamma: Exponent of the focal loss.
@@ -249,13 +288,14 @@ class Predictions:
     """Decoded answers for a split, row by row.
 
     Args:
-        answers: Label ids (rows,), label indicators (rows, labels) or numbers (rows,).
-        probabilities: (rows, labels), or None for numbers.
-        outputs: What the model said, (rows, outputs).
+        answers: Label ids (rows,), label indicators (rows, labels), numbers (rows,), `Ragged` tag
+            ids, answers (rows, 2) as characters, or texts (rows,).
+        probabilities: (rows, labels), or None where there are no labels to share among.
+        outputs: What the model said, row by row.
     """
 
-    answers: Array
-    probabilities: Array | None
+    answers: Any
+    probabilities: Any
     outputs: Outputs
 
 
@@ -307,9 +347,11 @@ class Job:
     Args:
         task: The task, made with its options. `target`: What there is to predict.
         splits: The rows. `encoded`: split name to its encoded rows; validation may be empty.
-        collate: (encoded, indices) -> batch, padded to its longest row.
+        collate: (encoded, indices) -> batch, padded to its longest item; `reading` says what for
+            (None: for the loss), `epoch` which draw of what is random.
         objective: The loss. `training`: The recipe's training section.
-        evaluate: Model outputs on validation -> metrics, `main_metric` among them.
+        gather: (reading -> what was read of every item, encoded, rows) -> outputs of every row.
+        evaluate: Outputs of the validation rows, as watched -> metrics, `main_metric` among them.
         main_metric: The metric that early stopping and the best model go by.
         make_model: `make_model(pretrained)` -> a fresh model; random weights if False.
         phase: What to call the work in progress reports.
@@ -319,9 +361,10 @@ class Job:
     target: Target
     splits: Splits
     encoded: Mapping[str, Encoded]
-    collate: Callable[[Encoded, Array], Batch]
+    collate: Callable[..., Batch]
     objective: Objective
     training: Any
+    gather: Callable[[Mapping[str, Any], Encoded, Rows], Outputs]
     evaluate: Callable[[Outputs], dict[str, float]]
     main_metric: str
     make_model: Callable[[bool], Any]

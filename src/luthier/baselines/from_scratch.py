@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import ClassVar
 
+from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import Job, Outputs, StepInfo
 
@@ -20,8 +21,8 @@ class FromScratch:
     """The same architecture with random weights and the same training."""
 
     name: ClassVar[str] = "from-scratch"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label", "number"})
+    units: ClassVar[frozenset[str]] = UNITS
+    kinds: ClassVar[frozenset[str]] = KINDS
     Options = FromScratchOptions
 
     def __init__(self, options: FromScratchOptions):
@@ -37,11 +38,5 @@ class FromScratch:
         model = yield from train(model, job.but(phase=phase))
         outputs = {}
         for split in ("validation", "test"):
-            outputs[split] = yield from predict(
-                model,
-                job.encoded[split],
-                job.collate,
-                batch_size=job.training.per_device_eval_batch_size,
-                phase=f"{phase}: {split}",
-            )
+            outputs[split] = yield from predict(model, job, split, phase=f"{phase}: {split}")
         return outputs

@@ -41,8 +41,8 @@ class FrozenEncoder:
         for split in job.encoded:
             stored[split] = yield from store(encoder, job, split, phase=f"{phase}: {split}")
         mean, spread = describe(stored["train"])
-        features = {
-            split: scaled(rows, mean, spread).inputs["features"] / np.sqrt(len(mean))
-            for split, rows in stored.items()
-        }
+        features = {}
+        for split, rows in job.splits.items():
+            of_items = scaled(stored[split], mean, spread).inputs["features"] / np.sqrt(len(mean))
+            features[split] = job.gather({"logits": of_items}, stored[split], rows)
         return (yield from fit_linear(job, features, phase=phase))

@@ -28,9 +28,7 @@ class Majority:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Count the labels; every row gets the same outputs."""
-        gold = job.encoded["train"].targets
-        if gold is None:
-            raise ValueError("training rows carry targets")
+        gold = job.task.gold(job.splits.train, job.target)
         n_rows = len(gold)
         if job.target.kind == "multi-label":
             share = (gold.sum(axis=0) + 0.5) / (n_rows + 1)
@@ -40,6 +38,7 @@ class Majority:
             outputs = np.log((counts + 0.5) / (n_rows + 0.5 * job.target.n_outputs))
         yield StepInfo(f"baseline {self.name}", 1, 1, rows=n_rows)
         return {
-            split: np.tile(outputs.astype(np.float32), (len(job.encoded[split]), 1))
-            for split in ("validation", "test")
+            split: np.tile(outputs.astype(np.float32), (len(rows), 1))
+            for split, rows in job.splits.items()
+            if split != "train"
         }

@@ -28,8 +28,9 @@ class MeanValue:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Give an output of 0 to every row: outputs are deviations from the mean."""
-        yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.encoded["train"]))
+        yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.splits.train))
         return {
-            split: np.zeros((len(job.encoded[split]), 1), dtype=np.float32)
-            for split in ("validation", "test")
+            split: np.zeros((len(rows), 1), dtype=np.float32)
+            for split, rows in job.splits.items()
+            if split != "train"
         }

@@ -28,12 +28,12 @@ LONGEST_TEXT = 500
 def analyse(
     task: Task,
     target: Target,
-    gold: Array,
+    gold: Any,
     rows: Rows,
     predictions: Predictions,
     *,
     validation_outputs: Outputs,
-    validation_gold: Array,
+    validation_gold: Any,
     lengths: Array,
     slice_columns: Sequence[str],
     n_resamples: int,
@@ -43,6 +43,7 @@ def analyse(
     """Look at a system's answers on the test rows."""
     is_number = target.kind == "number"
     single = target.kind == "single-label"
+    labelled = single or target.kind == "multi-label"
     sampling: dict[str, Any] = {"n_resamples": n_resamples, "confidence": confidence, "seed": seed}
     return {
         "kind": target.kind,
@@ -50,7 +51,7 @@ def analyse(
         "confusion": confusion(gold, predictions.answers, n_labels=target.n_outputs)
         if single
         else None,
-        "per_label": [] if is_number else by_label(target, gold, predictions, **sampling),
+        "per_label": [] if not labelled else by_label(target, gold, predictions, **sampling),
         "calibration": calibrate(gold, predictions.outputs, validation_gold, validation_outputs)
         if single and len(validation_gold)
         else None,
@@ -64,8 +65,11 @@ def analyse(
             columns=slice_columns,
             **sampling,
         ),
-        "mistakes": mistakes(task, target, gold, rows, predictions),
+        "mistakes": mistakes(task, target, gold, rows, predictions)
+        if labelled or is_number
+        else [],
         "scatter": scatter(gold, predictions.answers) if is_number else None,
+        **task.explore(gold, predictions, rows, target),
     }
 
 

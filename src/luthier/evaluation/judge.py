@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ ALPHA = 0.05  # the error of the verdict, after Holm's correction
 def judge(
     task: Task,
     target: Target,
-    gold: Array,
+    gold: Any,
     predictions: Mapping[str, Predictions],
     *,
     n_resamples: int,
@@ -107,7 +108,7 @@ def score(measured: Measured, n_rows: int, *, confidence: float) -> dict[str, Sc
 
 
 def _test(
-    metric: str, gold: Array, first: Predictions, second: Predictions, differences: Array
+    metric: str, gold: Any, first: Predictions, second: Predictions, differences: Array
 ) -> tuple[float, str]:
     """Choose the paired test that fits the metric: exact where rows are right or wrong."""
     if metric == "accuracy":

@@ -11,7 +11,7 @@ import numpy as np
 
 from luthier.metrics.intervals import bootstrap, interval_of
 from luthier.protocols import Task
-from luthier.records import Array, Predictions, Rows, Target
+from luthier.records import Array, Predictions, Rows, Target, take
 
 FEWEST = 10  # rows below which a slice says nothing
 MOST_VALUES = 20
@@ -20,7 +20,7 @@ MOST_VALUES = 20
 def score_slices(
     task: Task,
     target: Target,
-    gold: Array,
+    gold: Any,
     rows: Rows,
     predictions: Predictions,
     *,
@@ -36,7 +36,7 @@ def score_slices(
         chosen = np.flatnonzero(inside)
         if len(chosen) < FEWEST:
             continue
-        measure = task.measure(gold[chosen], take(predictions, chosen), target)
+        measure = task.measure(take(gold, chosen), take_answers(predictions, chosen), target)
         score = measure(None)[task.main_metric]
         resampled = bootstrap(measure, len(chosen), n_resamples=n_resamples, seed=seed)
         low, high = interval_of(
@@ -61,7 +61,7 @@ def score_slices(
 
 
 def parts(
-    target: Target, gold: Array, rows: Rows, lengths: Array, columns: Sequence[str]
+    target: Target, gold: Any, rows: Rows, lengths: Array, columns: Sequence[str]
 ) -> Iterator[tuple[str, str, Array]]:
     """Walk over (by what, which value, whether each row is in it)."""
     edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1]).astype(int))
@@ -69,7 +69,7 @@ def parts(
         first = low if low == edges[0] else low + 1
         inside = (lengths >= first) & (lengths <= high)
         yield "length", f"{first}–{high} tokens", inside
-    if target.kind != "number":
+    if target.kind in ("single-label", "multi-label"):
         for label, name in enumerate(target.names):
             yield "label", name, gold[:, label] > 0 if gold.ndim == 2 else gold == label
     for column in columns:
@@ -78,11 +78,11 @@ def parts(
             yield column, value, np.array([each == value for each in values])
 
 
-def take(predictions: Predictions, chosen: Array) -> Predictions:
+def take_answers(predictions: Predictions, chosen: Array) -> Predictions:
     """Keep the answers of some rows."""
     probabilities = predictions.probabilities
     return Predictions(
-        predictions.answers[chosen],
-        None if probabilities is None else probabilities[chosen],
-        predictions.outputs[chosen],
+        take(predictions.answers, chosen),
+        None if probabilities is None else take(probabilities, chosen),
+        take(predictions.outputs, chosen),
     )

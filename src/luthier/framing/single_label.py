@@ -10,14 +10,14 @@ from scipy.special import softmax
 
 from luthier.data.labels import label_name
 from luthier.errors import DataError
+from luthier.framing.answering import column_of
 from luthier.framing.labels import ClassWeights, ids_of, sort_labels, weigh
-from luthier.framing.sequences import Sequences, column_of
+from luthier.framing.sequences import SequenceOptions, Sequences
 from luthier.metrics.classification import measure_classification
-from luthier.recipe.tree import Section
 from luthier.records import Array, Measure, Objective, Outputs, Predictions, Rows, Target
 
 
-class SingleLabelOptions(Section):
+class SingleLabelOptions(SequenceOptions):
     """Options of tasks with one label for each row."""
 
     loss: Literal["cross-entropy", "focal"] = Field("cross-entropy", description="The loss.")
@@ -34,7 +34,8 @@ class SingleLabel(Sequences):
     """The half of a task that looks at one label for each row."""
 
     Options = SingleLabelOptions
-    problem_type: ClassVar[str] = "single_label_classification"
+    kind: ClassVar[str] = "single-label"
+    problem_type: ClassVar[str | None] = "single_label_classification"
 
     def __init__(self, options: SingleLabelOptions):
         self.options = options
@@ -80,7 +81,13 @@ class SingleLabel(Sequences):
         )
 
     def answer(
-        self, predictions: Predictions, index: int, target: Target, *, top_k: int | None = 1
+        self,
+        predictions: Predictions,
+        index: int,
+        rows: Rows,
+        target: Target,
+        *,
+        top_k: int | None = 1,
     ) -> Any:
         """Give `{"label", "score"}`, or a list of them, best first, unless `top_k` is 1."""
         if predictions.probabilities is None:

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, ClassVar
 
+from luthier.protocols import UNITS
 from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
 
@@ -18,7 +19,7 @@ class Full:
     """Train every weight that the recipe does not freeze."""
 
     name: ClassVar[str] = "full"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    units: ClassVar[frozenset[str]] = UNITS
     Options = FullOptions
 
     def __init__(self, options: FullOptions):

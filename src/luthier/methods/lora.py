@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from luthier.errors import ModelError
+from luthier.protocols import UNITS
 from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
 from luthier.seeding import seed_of
@@ -41,7 +42,7 @@ class Lora:
     """Learn low-rank changes of the linear layers, and the head."""
 
     name: ClassVar[str] = "lora"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    units: ClassVar[frozenset[str]] = UNITS
     Options = LoraOptions
 
     def __init__(self, options: LoraOptions):
@@ -85,6 +86,7 @@ class Lora:
         if self.options.merge:
             save_model(model.merge_and_unload(), tokenizer, folder)
         else:
+            model.config.architectures = [type(model.get_base_model()).__name__]
             model.config.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
 
@@ -123,9 +125,9 @@ def pristine_base(config: Any, folder: Path) -> Any:
 
 
 def _read_base(base: Any, config: Any) -> Any:
-    from transformers import AutoModelForSequenceClassification
+    from luthier.models.load import class_of
 
-    return AutoModelForSequenceClassification.from_pretrained(
+    return class_of(config).from_pretrained(
         base, config=config, use_safetensors=True, ignore_mismatched_sizes=True
     )
 

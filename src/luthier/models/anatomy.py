@@ -59,8 +59,10 @@ def embeddings(model: Any) -> list[nn.Module]:
 
 
 def head_modules(model: Any) -> tuple[str, ...]:
-    """Name the parts of the head that have weights."""
+    """Name the parts of the head that have weights; language heads are pre-trained, so none."""
     base = trunk(model)
+    if hasattr(model, "get_output_embeddings") and model.get_output_embeddings() is not None:
+        return ()
     return tuple(
         name
         for name, child in model.named_children()
@@ -69,8 +71,13 @@ def head_modules(model: Any) -> tuple[str, ...]:
 
 
 def linear_layers(model: Any) -> list[str]:
-    """Name the linear layers inside the trunk's blocks."""
-    inside = {id(module) for module in layers(model).modules()}
+    """Name the linear layers inside the trunk's blocks, a decoder's included."""
+    blocks = [layers(model)]
+    if getattr(model.config, "is_encoder_decoder", False):
+        n_layers = {model.config.num_hidden_layers, getattr(model.config, "decoder_layers", None)}
+        lists = [part for part in trunk(model).modules() if isinstance(part, nn.ModuleList)]
+        blocks = [part for part in lists if len(part) in n_layers]
+    inside = {id(module) for block in blocks for module in block.modules()}
     return [
         name
         for name, module in model.named_modules()

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from luthier.errors import ModelError
+from luthier.models.crf import CrfTagger
 from luthier.models.pooling import POOLINGS, AttentionPooling
 
 HEAD_FILE = "head.json"
@@ -82,39 +83,56 @@ class PooledClassifier(nn.Module):
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the trunk as a plain checkpoint, and the head beside it."""
-        folder = Path(folder)
         self.encoder.save_pretrained(folder)
-        weights = {
-            name: values.contiguous()
-            for name, values in self.state_dict().items()
-            if not name.startswith("encoder.")
-        }
-        save_file(weights, str(folder / "head.safetensors"))
-        (folder / HEAD_FILE).write_text(json.dumps(self.settings, indent=1), encoding="utf-8")
+        write_head(self, Path(folder), inner="encoder.")
 
 
-def read_pooled(encoder: Any, folder: Path) -> PooledClassifier:
-    """Put the head that `save_pretrained` wrote onto its trunk.
+def write_head(model: nn.Module, folder: Path, *, inner: str) -> None:
+    """Write the weights outside `inner`, and the settings to make them again."""
+    weights = {
+        name: values.contiguous()
+        for name, values in model.state_dict().items()
+        if not name.startswith(inner)
+    }
+    save_file(weights, str(folder / "head.safetensors"))
+    settings: Any = model.settings
+    (folder / HEAD_FILE).write_text(json.dumps(settings, indent=1), encoding="utf-8")
+
+
+def read_head(folder: Path) -> dict[str, Any] | None:
+    """Read the settings of a head of ours; None where the checkpoint is plain."""
+    path = folder / HEAD_FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def put_head(inner: Any, folder: Path, settings: dict[str, Any]) -> Any:
+    """Put the head that `write_head` wrote onto the model it was on.
 
     Raises:
         ModelError: Its weights are not those that its settings ask for.
     """
-    settings = json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))
-    model = PooledClassifier(encoder, **settings)
+    is_pooled = "pooling" in settings
+    model = PooledClassifier(inner, **settings) if is_pooled else CrfTagger(inner)
     weights = load_file(str(folder / "head.safetensors"))
-    asked = {name for name in model.state_dict() if not name.startswith("encoder.")}
+    prefix = "encoder." if is_pooled else "tagger."
+    asked = {name for name in model.state_dict() if not name.startswith(prefix)}
     if weights.keys() != asked:
         raise ModelError(
             "The saved head's weights are not those that head.json tells of.",
             received=f"{folder}: differing in {', '.join(sorted(weights.keys() ^ asked))}",
             hint="copy the run's model folder whole, or run the recipe again",
         )
-    model.load_state_dict(weights, strict=False)  # the trunk has its weights already
+    model.load_state_dict(weights, strict=False)  # the rest has its weights already
     return model
 
 
 def needs(model: Any) -> str | None:
     """Say what a saved model needs beyond Transformers, or None where it needs nothing."""
+    if isinstance(model, CrfTagger):
+        return (
+            "Its CRF is not one of Transformers: AutoModelForTokenClassification loads the rest, "
+            "luthier.load the whole."
+        )
     if not isinstance(model, PooledClassifier):
         return None
     return (

@@ -5,7 +5,7 @@ Weights are read from safetensors only and no code is run from a checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from transformers.utils import logging
 
 from luthier.errors import ModelError
 from luthier.models.anatomy import embeddings, layers, shares_layers
-from luthier.models.heads import HEAD_FILE, PooledClassifier, read_pooled, set_dropout
+from luthier.models.crf import CrfTagger
+from luthier.models.families import no_such_head, refuse_family
+from luthier.models.heads import PooledClassifier, put_head, read_head, set_dropout
 from luthier.models.sources import locate
 from luthier.seeding import seed_of
 
@@ -72,7 +74,7 @@ def build_model(
     *,
     tokenizer: Any,
     labels: Sequence[str],
-    problem_type: str,
+    problem_type: str | None,
     auto_model: str = SEQUENCE_CLASSIFIER,
     pretrained: bool = True,
     seed: int = 0,
@@ -84,6 +86,8 @@ def build_model(
     reinitialise_top: int = 0,
     freeze_embeddings: bool = False,
     freeze_bottom: int = 0,
+    generation: Mapping[str, Any] | None = None,
+    crf: bool = False,
 ) -> Any:
     """Build a model with a fresh head, its structure changed as asked.
 
@@ -103,13 +107,15 @@ def build_model(
         reinitialise_top: Layers at the top with fresh weights.
         freeze_embeddings: Whether the embeddings stay as they are.
         freeze_bottom: Layers at the bottom that stay as they are.
+        generation: Settings of `model.generate`, which are saved with the model.
+        crf: Whether a CRF shall weigh which label follows which.
 
     Raises:
         ModelError: The model cannot be read, or cannot be changed so.
     """
     config = read_config(name, revision=revision)
     is_pooled = pooling != "default" or len(head_hidden_layers) > 0
-    refuse_what_cannot_be_read(config, is_pooled=is_pooled)
+    refuse_what_cannot_be_read(config, is_pooled=is_pooled, auto_model=auto_model)
     describe_outputs(config, labels, problem_type, tokenizer)
     cut_layers(config, drop_top=drop_top, at_least=max(reinitialise_top, freeze_bottom))
     if head_dropout is not None:
@@ -133,29 +139,45 @@ def build_model(
                 hidden_layers=head_hidden_layers,
                 dropout=0.1 if head_dropout is None else head_dropout,
             )
+    if crf:
+        model = CrfTagger(model)
+    if generation:
+        set_generation(model, generation, tokenizer)
     if head_dropout is not None:
         set_dropout(model, head_dropout)
     _freeze(model, bottom=freeze_bottom, with_embeddings=freeze_embeddings)
     return model
 
 
-def refuse_what_cannot_be_read(config: Any, *, is_pooled: bool) -> None:
-    """Raise where a model reads no text, or has two trunks and one is to be pooled."""
+def refuse_what_cannot_be_read(config: Any, *, is_pooled: bool, auto_model: str) -> None:
+    """Raise where a model reads no text, or its structure does not fit what is asked of it."""
     if not hasattr(config, "pad_token_id"):  # as those of images and sound
-        raise no_such_head(config)
-    if is_pooled and getattr(config, "is_encoder_decoder", False):
+        raise no_such_head(config, auto_model)
+    if not is_pooled:
+        refuse_family(config, auto_model)
+    elif getattr(config, "is_encoder_decoder", False):
         raise ModelError(
             f"{config.model_type} is an encoder and a decoder, and takes only its own head.",
             received="model.pooling or model.head_hidden_layers",
             hint="model.pooling=default and no hidden layers",
         )
+    elif auto_model != SEQUENCE_CLASSIFIER:
+        raise ModelError(
+            "Pooling and hidden layers are for tasks that judge whole texts.",
+            received="model.pooling or model.head_hidden_layers",
+            hint="model.pooling=default and no hidden layers",
+        )
 
 
-def describe_outputs(config: Any, labels: Sequence[str], problem_type: str, tokenizer: Any) -> None:
+def describe_outputs(
+    config: Any, labels: Sequence[str], problem_type: str | None, tokenizer: Any
+) -> None:
     """Write the outputs' names, and the padding token, into a configuration."""
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: index for index, label in enumerate(labels)}
-    config.problem_type = problem_type
+    if labels:
+        config.id2label = dict(enumerate(labels))
+        config.label2id = {label: index for index, label in enumerate(labels)}
+    if problem_type is not None:
+        config.problem_type = problem_type
     if config.pad_token_id is None:
         config.pad_token_id = tokenizer.pad_token_id
 
@@ -188,7 +210,15 @@ def _make(auto: Any, config: Any) -> Any:
     try:
         return auto.from_config(config, dtype=torch.float32)
     except ValueError as problem:
-        raise no_such_head(config) from problem
+        raise no_such_head(config, auto.__name__) from problem
+
+
+def set_generation(model: Any, settings: Mapping[str, Any], tokenizer: Any) -> None:
+    """Give a model the settings of generation, so that plain `model.generate` has them too."""
+    wanted = {"max_length": None, "pad_token_id": model.config.pad_token_id, **settings}
+    model.generation_config.update(**wanted)
+    if model.generation_config.eos_token_id is None:
+        model.generation_config.eos_token_id = tokenizer.eos_token_id
 
 
 def _read(auto: Any, name: str, config: Any, revision: str | None) -> Any:
@@ -206,7 +236,7 @@ def _read(auto: Any, name: str, config: Any, revision: str | None) -> Any:
             )
         except ValueError as problem:
             if "Unrecognized configuration class" in str(problem):
-                raise no_such_head(config) from problem
+                raise no_such_head(config, auto.__name__) from problem
             raise
     prefix = f"{model.base_model_prefix}." if auto is not AutoModel else ""
     lost = sorted(
@@ -219,15 +249,6 @@ def _read(auto: Any, name: str, config: Any, revision: str | None) -> Any:
             hint="another checkpoint, or the right config.json beside the weights",
         )
     return model
-
-
-def no_such_head(config: Any) -> ModelError:
-    """Say that a family cannot do the task."""
-    return ModelError(
-        f"Models of the family '{config.model_type}' have no classification head in Transformers.",
-        received=f"model type {config.model_type}",
-        hint="a BERT, RoBERTa, DeBERTa, ModernBERT, GPT-2 or Llama-like model, say",
-    )
 
 
 def _reinitialise(model: Any, fresh: Any, n_layers: int) -> None:
@@ -264,15 +285,36 @@ def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
 
 
 def load_saved(folder: Path) -> tuple[Any, Any]:
-    """Read back the model, ready to predict, and the tokenizer that `save_model` wrote."""
-    is_pooled = (folder / HEAD_FILE).is_file()
-    auto = AutoModel if is_pooled else getattr(transformers, SEQUENCE_CLASSIFIER)
+    """Read back the model, ready to predict, and the tokenizer that `save_model` wrote.
+
+    Its class is the one that its configuration names, and must be one of Transformers.
+    """
+    settings = read_head(folder)
     with quietly(), telling_what_failed(str(folder)):
+        config = AutoConfig.from_pretrained(folder)
+        auto = AutoModel if settings and "pooling" in settings else class_of(config)
         model = auto.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
-        if is_pooled:
-            model = read_pooled(model, folder)
+        if settings:
+            model = put_head(model, folder, settings)
         tokenizer = AutoTokenizer.from_pretrained(folder)
     return model.eval(), tokenizer
+
+
+def class_of(config: Any) -> Any:
+    """Give the class of Transformers that a saved configuration names.
+
+    Raises:
+        ModelError: It names none.
+    """
+    name = (config.architectures or [""])[0]
+    found = getattr(transformers, name, None)
+    if not (isinstance(found, type) and issubclass(found, transformers.PreTrainedModel)):
+        raise ModelError(
+            "The saved configuration names no model of Transformers.",
+            received=f"architectures: {config.architectures}",
+            hint="copy the run's model folder whole, or run the recipe again",
+        )
+    return found
 
 
 @contextmanager

@@ -18,12 +18,6 @@ from luthier.recipe.problems import Problem, problems_of
 from luthier.recipe.tree import Recipe
 from luthier.registry import find, names
 
-KIND_OF_PROBLEM = {
-    "single_label_classification": "single-label",
-    "multi_label_classification": "multi-label",
-    "regression": "number",
-}
-
 
 class Chosen(NamedTuple):
     """The plug-ins a recipe names, as far as they are known."""
@@ -148,11 +142,10 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
             f"'{method.name}' cannot learn {task.name}, which judges each {task.unit}",
             fix=f"one of: {', '.join(able)}",
         )
-    kind = KIND_OF_PROBLEM.get(task.problem_type)
     for index, baseline in enumerate(baselines):
         if baseline is None:
             continue
-        if task.unit not in baseline.units or (kind and kind not in baseline.kinds):
+        if task.unit not in baseline.units or task.kind not in baseline.kinds:
             yield Problem(
                 f"baselines.{index}",
                 f"'{baseline.name}' does not fit {task.name}",

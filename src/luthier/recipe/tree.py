@@ -86,6 +86,14 @@ class Data(Section):
     max_tokens: int | None = Field(
         None, ge=4, description="Tokens kept of each row; null: the model's limit, at most 512."
     )
+    long_texts: Literal["cut", "windows"] | None = Field(
+        None,
+        description="What happens to texts of more tokens: cut off, or read in windows that "
+        "overlap; null: windows for entities and answers, else cut.",
+    )
+    stride: int | None = Field(
+        None, ge=0, description="Tokens that neighbouring windows share; null: a quarter."
+    )
     drop_leaks: bool = Field(
         False, description="Drop training and validation rows whose text is also in the test set."
     )

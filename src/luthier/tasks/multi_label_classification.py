@@ -11,16 +11,16 @@ from scipy.special import expit
 
 from luthier.data.labels import label_name, split_labels
 from luthier.errors import DataError
+from luthier.framing.answering import column_of
 from luthier.framing.labels import ClassWeights, ids_of, sort_labels, weigh
-from luthier.framing.sequences import TEXT, Sequences, column_of
+from luthier.framing.sequences import TEXT, SequenceOptions, Sequences
 from luthier.metrics.multilabel import measure_multi_label
 from luthier.metrics.thresholds import best_thresholds
 from luthier.protocols import Column
-from luthier.recipe.tree import Section
 from luthier.records import Array, Measure, Objective, Outputs, Predictions, Rows, Target
 
 
-class MultiLabelOptions(Section):
+class MultiLabelOptions(SequenceOptions):
     """Options of multi-label classification."""
 
     loss: Literal["binary-cross-entropy", "focal"] = Field(
@@ -47,7 +47,8 @@ class MultiLabelClassification(Sequences):
         TEXT,
         Column("labels", "labels", ("labels", "tags", "topics", "emotions", "categories")),
     )
-    problem_type: ClassVar[str] = "multi_label_classification"
+    kind: ClassVar[str] = "multi-label"
+    problem_type: ClassVar[str | None] = "multi_label_classification"
     baselines: ClassVar[tuple[str, ...]] = (
         "majority",
         "tfidf-linear",
@@ -110,7 +111,13 @@ class MultiLabelClassification(Sequences):
         return measure_multi_label(gold, predictions.answers, predictions.probabilities)
 
     def answer(
-        self, predictions: Predictions, index: int, target: Target, *, top_k: int | None = 1
+        self,
+        predictions: Predictions,
+        index: int,
+        rows: Rows,
+        target: Target,
+        *,
+        top_k: int | None = 1,
     ) -> Any:
         """List `{"label", "score"}` of the labels given, or of the `top_k` best unless it is 1."""
         if predictions.probabilities is None:

@@ -8,15 +8,15 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from luthier.errors import DataError, RecipeError
-from luthier.framing.sequences import TEXT, Sequences, column_of
+from luthier.errors import DataError
+from luthier.framing.answering import column_of, refuse_label_smoothing
+from luthier.framing.sequences import TEXT, SequenceOptions, Sequences
 from luthier.metrics.regression import measure_regression
 from luthier.protocols import Column
-from luthier.recipe.tree import Section
 from luthier.records import Array, Measure, Objective, Outputs, Predictions, Rows, Target
 
 
-class TextRegressionOptions(Section):
+class TextRegressionOptions(SequenceOptions):
     """Options of text regression."""
 
     main_metric: Literal["spearman", "pearson", "mae", "rmse", "r2"] = Field(
@@ -37,7 +37,8 @@ class TextRegression(Sequences):
         TEXT,
         Column("label", "number", ("label", "rating", "score", "stars", "value", "target")),
     )
-    problem_type: ClassVar[str] = "regression"
+    kind: ClassVar[str] = "number"
+    problem_type: ClassVar[str | None] = "regression"
     baselines: ClassVar[tuple[str, ...]] = (
         "mean-value",
         "tfidf-linear",
@@ -74,12 +75,7 @@ class TextRegression(Sequences):
         Raises:
             RecipeError: Label smoothing is asked for, which numbers cannot have.
         """
-        if label_smoothing:
-            raise RecipeError(
-                "Label smoothing spreads a target over labels; a number has none.",
-                received=f"training.label_smoothing_factor={label_smoothing}",
-                hint="training.label_smoothing_factor=0",
-            )
+        refuse_label_smoothing(label_smoothing, "a number")
         return Objective("mean-squared-error")
 
     def decode(self, outputs: Outputs, target: Target) -> Predictions:
@@ -91,11 +87,22 @@ class TextRegression(Sequences):
         return measure_regression(gold, predictions.answers)
 
     def answer(
-        self, predictions: Predictions, index: int, target: Target, *, top_k: int | None = 1
+        self,
+        predictions: Predictions,
+        index: int,
+        rows: Rows,
+        target: Target,
+        *,
+        top_k: int | None = 1,
     ) -> Any:
         """Give `{"label", "score"}`, the score being the number."""
         answer = {"label": target.names[0], "score": float(predictions.answers[index])}
         return answer if top_k == 1 else [answer]
+
+    def cells(self, answer: Any) -> dict[str, Any]:
+        """Lay the number out; it has no score."""
+        given = answer[0] if isinstance(answer, list) else answer
+        return {"prediction": f"{given['score']:.6g}"}
 
     @staticmethod
     def toy_rows() -> Rows:

@@ -9,13 +9,16 @@ import numpy as np
 
 from luthier.records import Array, Batch, Ragged
 
+IGNORED = -100  # the label of tokens that do not count, as in Transformers
+
 
 def pad(inputs: Mapping[str, Ragged | Array], indices: Array, *, tokenizer: Any) -> Batch:
     """Take rows and pad them to the longest of them, on the tokenizer's side.
 
     Args:
-        inputs: Model argument to sequences (rows, tokens), or to dense values, which are taken.
-        indices: Which rows, (batch,).
+        inputs: Model argument to sequences (items, tokens), or to dense values, which are taken.
+            `labels` are padded with -100.
+        indices: Which items, (batch,).
         tokenizer: Says with what to pad, and on which side.
 
     Returns:
@@ -24,6 +27,7 @@ def pad(inputs: Mapping[str, Ragged | Array], indices: Array, *, tokenizer: Any)
     fill = {
         "input_ids": tokenizer.pad_token_id,
         "token_type_ids": getattr(tokenizer, "pad_token_type_id", 0),
+        "labels": IGNORED,
     }
     batch: Batch = {}
     for name, values in inputs.items():
@@ -42,5 +46,6 @@ def pad(inputs: Mapping[str, Ragged | Array], indices: Array, *, tokenizer: Any)
         padded = np.full((len(indices), width), fill.get(name, 0), dtype=np.int64)
         padded[is_token] = values.values[(values.offsets[indices][:, None] + place)[is_token]]
         batch[name] = padded
-        batch.setdefault("attention_mask", is_token.astype(np.int64))
+        if name != "labels":
+            batch.setdefault("attention_mask", is_token.astype(np.int64))
     return batch

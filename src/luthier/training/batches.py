@@ -16,7 +16,6 @@ from luthier.records import Array, Batch, Encoded
 from luthier.seeding import stream
 
 Tensors = dict[str, torch.Tensor]
-Collate = Callable[[Encoded, Array], Batch]
 GROUP = 50  # batches that are sorted together: large enough to pad little, small enough to mix
 
 
@@ -74,12 +73,12 @@ class BatchOrder:
 
 
 def make_loader(
-    encoded: Encoded, collate: Collate, order: BatchOrder, *, n_workers: int = 0
+    encoded: Encoded, collate: Callable[..., Batch], order: BatchOrder, *, n_workers: int = 0
 ) -> DataLoader[Tensors]:
-    """Make the PyTorch `DataLoader` over the rows; every item is a batch of tensors."""
+    """Make the PyTorch `DataLoader` over the items; each of its own is a batch of tensors."""
 
     def make_batch(indices: list[int]) -> Tensors:
-        return to_tensors(collate(encoded, np.asarray(indices)))
+        return to_tensors(collate(encoded, np.asarray(indices), epoch=order.epoch))
 
     rows = range(len(encoded))  # a row is its index; the work is done a batch at a time
     return DataLoader(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from luthier.records import Array, Batch, Encoded, Job, StepInfo
-from luthier.training.predict import predict
+from luthier.training.predict import read_items
 
 
 class Features(nn.Module):
@@ -52,18 +52,18 @@ class OnFeatures(nn.Module):
 def store(
     model: Features, job: Job, split: str, *, phase: str
 ) -> Generator[StepInfo, None, Encoded]:
-    """Compute the features of a split, (rows, width)."""
+    """Compute the features of a split, (items, width)."""
     rows = job.encoded[split]
     batch_size = job.training.per_device_eval_batch_size
-    features = yield from predict(model, rows, job.collate, batch_size=batch_size, phase=phase)
-    return Encoded({"features": features}, rows.targets, rows.full_lengths)
+    features = yield from read_items(model, rows, job.collate, batch_size=batch_size, phase=phase)
+    return replace(rows, inputs={"features": features})
 
 
-def collate_features(encoded: Encoded, indices: Array) -> Batch:
+def collate_features(encoded: Encoded, indices: Array, **_: Any) -> Batch:
     """Take stored features; there is nothing to pad."""
     batch: Batch = {"features": np.asarray(encoded.inputs["features"])[indices]}
     if encoded.targets is not None:
-        batch["labels"] = encoded.targets[indices]
+        batch["labels"] = np.asarray(encoded.targets)[indices]
     return batch
 
 

@@ -25,16 +25,15 @@ def fit_linear(
     """Fit linear models of several strengths and keep the best on validation.
 
     Args:
-        job: Its encoded training rows carry the targets; its `evaluate` scores validation.
+        job: Its training rows carry the answers; its `evaluate` scores validation.
         features: Split name to a dense or sparse matrix (rows, width).
         phase: What to call this in progress reports.
 
     Returns:
         Split name to outputs (rows, outputs), for `validation` and `test`.
     """
-    targets = job.encoded["train"].targets
-    if targets is None:
-        raise ValueError("training rows carry targets")
+    task: Any = job.task
+    targets = task.to_targets(task.gold(job.splits.train, job.target), job.target)
     best: tuple[float, Callable[[Any], Outputs]] | None = None
     has_validation = features["validation"].shape[0] > 0
     strengths = STRENGTHS if has_validation else (1.0,)

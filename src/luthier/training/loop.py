@@ -23,7 +23,7 @@ from luthier.recipe.tree import Training
 from luthier.records import Job, StepInfo
 from luthier.seeding import seed_of
 from luthier.training.batches import BatchOrder, Tensors, make_loader
-from luthier.training.objectives import Loss, make_loss
+from luthier.training.objectives import Loss, make_loss, run_model
 from luthier.training.optimizer import make_optimizer, make_schedule
 from luthier.training.predict import predict_quietly
 from luthier.training.stopping import Best
@@ -126,8 +126,7 @@ def update(
         weight = accelerator.reduce(weight, "mean")
     total = torch.zeros((), device=accelerator.device)
     for batch in batches:
-        inputs = {name: values for name, values in batch.items() if name != "labels"}
-        share = loss.total(model(**inputs).logits, batch["labels"]) / weight
+        share = loss.total(run_model(model, batch, decoder=loss.decoder), batch["labels"]) / weight
         accelerator.backward(share)
         total += share.detach()
     norm = None
@@ -171,9 +170,7 @@ def evaluation_due(step: int, steps_per_epoch: int, n_steps: int, settings: Trai
 
 def evaluate(model: Any, job: Job) -> dict[str, float]:
     """Score the validation rows."""
-    batch_size = job.training.per_device_eval_batch_size
-    outputs = predict_quietly(model, job.encoded["validation"], job.collate, batch_size=batch_size)
-    return job.evaluate(outputs)
+    return job.evaluate(predict_quietly(model, job, "validation", readings=[job.task.watched]))
 
 
 def make_accelerator(settings: Training) -> Accelerator:

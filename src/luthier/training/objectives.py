@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,8 +17,9 @@ from torch.nn import functional
 
 from luthier.records import Objective
 
-Total = Callable[[Tensor, Tensor], Tensor]  # outputs, labels -> summed loss
+Total = Callable[[Any, Tensor], Tensor]  # what the model said, labels -> summed loss
 Weight = Callable[[Tensor], Tensor]  # labels -> weight of that sum
+IGNORED = -100  # the label of tokens that do not count
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,25 @@ class Loss:
     """A loss as a sum and the weight of that sum.
 
     Args:
-        total: From outputs (batch, outputs) and labels ((batch,) ids or numbers, or
-            (batch, outputs) indicators) to the summed loss.
+        total: From what the model said and the labels ((batch,) ids or numbers, (batch, outputs)
+            indicators, (batch, tokens) ids, (batch, 2) borders) to the summed loss.
         weight: From the labels alone to what the sum is to be divided by.
+        decoder: Whether the model is an encoder-decoder that learns to say the labels.
     """
 
     total: Total
     weight: Weight
+    decoder: bool = False
+
+
+def run_model(model: Any, batch: dict[str, Tensor], *, decoder: bool = False) -> Any:
+    """Run a model on a batch without its labels; a decoder is given them, shifted by one."""
+    inputs = {name: values for name, values in batch.items() if name != "labels"}
+    if decoder:
+        inner = getattr(model, "module", model)  # inside a wrapper for several processes
+        labels = batch["labels"]
+        inputs["decoder_input_ids"] = inner.prepare_decoder_input_ids_from_labels(labels=labels)
+    return model(**inputs)
 
 
 def make_loss(objective: Objective, device: torch.device) -> Loss:
@@ -44,9 +58,18 @@ def make_loss(objective: Objective, device: torch.device) -> Loss:
         "binary-cross-entropy": (_binary_cross_entropy, _count),
         "binary-focal": (_binary_focal, _count),
         "mean-squared-error": (_squared_error, _count),
+        "token-cross-entropy": (
+            _token_cross_entropy,
+            lambda labels: _weight_of_tokens(labels, tensor),
+        ),
+        "sequence-to-sequence": (_token_cross_entropy, _count_tokens),
+        "span": (_span, _count_rows),
+        "crf": (_crf, _count_rows),
     }
     make_total, weight = totals[objective.name]
-    return Loss(make_total(objective, tensor), weight)
+    return Loss(
+        make_total(objective, tensor), weight, decoder=objective.name == "sequence-to-sequence"
+    )
 
 
 def _weight_of_rows(labels: Tensor, weights: Tensor | None) -> Tensor:
@@ -57,10 +80,68 @@ def _count(labels: Tensor) -> Tensor:
     return torch.tensor(float(labels.numel()), device=labels.device)
 
 
-def _cross_entropy(objective: Objective, weights: Tensor | None) -> Total:
-    def total(outputs: Tensor, labels: Tensor) -> Tensor:
+def _count_rows(labels: Tensor) -> Tensor:
+    return torch.tensor(float(len(labels)), device=labels.device)
+
+
+def _count_tokens(labels: Tensor) -> Tensor:
+    return (labels != IGNORED).sum().float().clamp(min=1)
+
+
+def _weight_of_tokens(labels: Tensor, weights: Tensor | None) -> Tensor:
+    return _count_tokens(labels) if weights is None else weights[labels[labels != IGNORED]].sum()
+
+
+def _token_cross_entropy(objective: Objective, weights: Tensor | None) -> Total:
+    """Sum over the tokens that have a label; logits (batch, tokens, labels)."""
+
+    def total(said: Any, labels: Tensor) -> Tensor:
+        counts = labels != IGNORED  # only these reach the softmax: vocabularies are long
         return functional.cross_entropy(
-            outputs.float(),
+            said.logits[counts].float(),
+            labels[counts],
+            weight=weights,
+            label_smoothing=objective.label_smoothing,
+            reduction="sum",
+        )
+
+    return total
+
+
+def _span(objective: Objective, weights: Tensor | None) -> Total:
+    """Average the cross-entropies of the first and the last token, as Devlin et al. 2018 (4.2)."""
+
+    def total(said: Any, labels: Tensor) -> Tensor:
+        both = [
+            functional.cross_entropy(
+                logits.float(),
+                border,
+                label_smoothing=objective.label_smoothing,
+                reduction="sum",
+            )
+            for logits, border in (
+                (said.start_logits, labels[:, 0]),
+                (said.end_logits, labels[:, 1]),
+            )
+        ]
+        return (both[0] + both[1]) / 2
+
+    return total
+
+
+def _crf(objective: Objective, weights: Tensor | None) -> Total:
+    """Sum the negative log likelihoods that a CRF head gives whole label sequences."""
+
+    def total(said: Any, labels: Tensor) -> Tensor:
+        return said.crf.negative_log_likelihood(said.logits.float(), labels)
+
+    return total
+
+
+def _cross_entropy(objective: Objective, weights: Tensor | None) -> Total:
+    def total(said: Any, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(
+            said.logits.float(),
             labels,
             weight=weights,
             label_smoothing=objective.label_smoothing,
@@ -76,9 +157,9 @@ def _focal(objective: Objective, weights: Tensor | None) -> Total:
     Lin et al. 2017, section 3, https://arxiv.org/abs/1708.02002. For γ = 0 it is cross-entropy.
     """
 
-    def total(outputs: Tensor, labels: Tensor) -> Tensor:
-        log_p = functional.log_softmax(outputs.float(), dim=-1)  # (batch, labels)
-        n_labels = outputs.shape[-1]
+    def total(said: Any, labels: Tensor) -> Tensor:
+        log_p = functional.log_softmax(said.logits.float(), dim=-1)  # (batch, labels)
+        n_labels = log_p.shape[-1]
         target = functional.one_hot(labels, n_labels).to(log_p)
         target = target * (1 - objective.label_smoothing) + objective.label_smoothing / n_labels
         per_label = -target * (1 - log_p.exp()) ** objective.focal_gamma * log_p
@@ -88,9 +169,9 @@ def _focal(objective: Objective, weights: Tensor | None) -> Total:
 
 
 def _binary_cross_entropy(objective: Objective, weights: Tensor | None) -> Total:
-    def total(outputs: Tensor, labels: Tensor) -> Tensor:
+    def total(said: Any, labels: Tensor) -> Tensor:
         return functional.binary_cross_entropy_with_logits(
-            outputs.float(), _soften(labels, objective), pos_weight=weights, reduction="sum"
+            said.logits.float(), _soften(labels, objective), pos_weight=weights, reduction="sum"
         )
 
     return total
@@ -99,10 +180,10 @@ def _binary_cross_entropy(objective: Objective, weights: Tensor | None) -> Total
 def _binary_focal(objective: Objective, weights: Tensor | None) -> Total:
     """Focal loss of each label by itself, as in the paper's detector."""
 
-    def total(outputs: Tensor, labels: Tensor) -> Tensor:
+    def total(said: Any, labels: Tensor) -> Tensor:
         target = _soften(labels, objective)
-        positive = functional.logsigmoid(outputs.float())
-        negative = functional.logsigmoid(-outputs.float())
+        positive = functional.logsigmoid(said.logits.float())
+        negative = functional.logsigmoid(-said.logits.float())
         gamma = objective.focal_gamma
         gain = target * negative.exp() ** gamma * positive
         if weights is not None:
@@ -122,7 +203,7 @@ def _soften(labels: Tensor, objective: Objective) -> Tensor:
 
 
 def _squared_error(objective: Objective, weights: Tensor | None) -> Total:
-    def total(outputs: Tensor, labels: Tensor) -> Tensor:
-        return ((outputs.float().squeeze(-1) - labels.float()) ** 2).sum()
+    def total(said: Any, labels: Tensor) -> Tensor:
+        return ((said.logits.float().squeeze(-1) - labels.float()) ** 2).sum()
 
     return total

@@ -1,48 +1,118 @@
 """From a model and encoded rows to its outputs, in the rows' order.
 
-Rows are taken longest first, so that a batch holds rows of like length and the largest batch comes
-first: memory that would not suffice is found out at once. Only the outputs are kept, so memory
-does not grow with the number of batches.
+Items are taken longest first, so that a batch holds items of like length and the largest batch
+comes first: memory that would not suffice is found out at once. Only what is read is kept, so
+memory does not grow with the number of batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from luthier.records import Encoded, Outputs, StepInfo
-from luthier.training.batches import Collate, to_tensors
+from luthier.records import Array, Batch, Encoded, Job, Outputs, Ragged, Rows, StepInfo
+from luthier.training.batches import to_tensors
 from luthier.training.follow import follow
+from luthier.training.readings import PER_TOKEN, READINGS
 
 
-def predict(
-    model: Any, encoded: Encoded, collate: Collate, *, batch_size: int, phase: str = "predicting"
-) -> Generator[StepInfo, None, Outputs]:
-    """Run the model over all rows, telling of every batch; returns (rows, outputs) float32."""
+def read_items(
+    model: Any,
+    encoded: Encoded,
+    collate: Callable[..., Batch],
+    *,
+    batch_size: int,
+    reading: str = "logits",
+    phase: str = "predicting",
+) -> Generator[StepInfo, None, Array | Ragged]:
+    """Run the model over all items, telling of every batch.
+
+    Returns:
+        What was read of each: (items, outputs) float32, or a `Ragged` where lengths differ.
+    """
     order = np.argsort(-encoded.lengths, kind="stable")
     starts = range(0, len(order), batch_size)
     device = next(model.parameters()).device
+    read = READINGS[reading]
     was_training = model.training
     model.eval()
-    outputs: Outputs | None = None
+    found: Any = [None] * len(order)
     for number, start in enumerate(starts, start=1):
-        rows = order[start : start + batch_size]
-        batch = to_tensors(collate(encoded, rows))
-        batch.pop("labels", None)
+        items = order[start : start + batch_size]
+        batch = to_tensors(collate(encoded, items, reading=reading))
         with torch.inference_mode():
-            logits = model(**{name: values.to(device) for name, values in batch.items()}).logits
-        if outputs is None:
-            outputs = np.empty((len(order), logits.shape[-1]), dtype=np.float32)
-        outputs[rows] = logits.float().cpu().numpy()
-        yield StepInfo(phase, number, len(starts), rows=len(rows))
+            said = read(model, {name: values.to(device) for name, values in batch.items()})
+        if number == 1 and reading not in PER_TOKEN:
+            found = np.empty((len(order), *said[0].shape), dtype=said[0].dtype)
+        for item, one in zip(items, said, strict=True):
+            found[item] = one
+        yield StepInfo(phase, number, len(starts), rows=len(items))
     model.train(was_training)
-    return np.empty((0, 0), dtype=np.float32) if outputs is None else outputs
+    if reading not in PER_TOKEN:
+        return found if len(order) else np.empty((0, 0), dtype=np.float32)
+    if not len(order):
+        return Ragged.of([])
+    return Ragged.of(found, dtype=found[0].dtype, width=found[0].shape[1:])
 
 
-def predict_quietly(model: Any, encoded: Encoded, collate: Collate, *, batch_size: int) -> Outputs:
-    """Run the model over all rows and give the outputs, telling nothing."""
-    steps = predict(model, encoded, collate, batch_size=batch_size)
+def read_rows(
+    model: Any,
+    encoded: Encoded,
+    rows: Rows,
+    *,
+    collate: Callable[..., Batch],
+    gather: Callable[..., Outputs],
+    readings: Sequence[str],
+    batch_size: int,
+    phase: str = "predicting",
+) -> Generator[StepInfo, None, Outputs]:
+    """Take all readings of the items, and put them together row by row.
+
+    Args:
+        model: The model.
+        encoded: The rows as items.
+        rows: The rows themselves.
+        collate: (encoded, items, reading) -> batch.
+        gather: (reading -> what was read, encoded, rows) -> outputs.
+        readings: What to take.
+        batch_size: Items in a batch.
+        phase: What to call this in progress reports.
+    """
+    read: dict[str, Any] = {}
+    for reading in readings:
+        named = phase if len(readings) == 1 else f"{phase} ({reading})"
+        read[reading] = yield from read_items(
+            model, encoded, collate, batch_size=batch_size, reading=reading, phase=named
+        )
+    if hasattr(model, "transitions"):  # of a CRF, which decoding needs
+        read["transitions"] = model.transitions.detach().float().cpu().numpy()
+    return gather(read, encoded, rows)
+
+
+def predict(
+    model: Any, job: Job, split: str, *, phase: str, readings: Sequence[str] | None = None
+) -> Generator[StepInfo, None, Outputs]:
+    """Give a model's outputs for the rows of a split, by the task's readings or those given."""
+    return (
+        yield from read_rows(
+            model,
+            job.encoded[split],
+            dict(job.splits.items())[split],
+            collate=job.collate,
+            gather=job.gather,
+            readings=job.task.readings if readings is None else readings,
+            batch_size=job.training.per_device_eval_batch_size,
+            phase=phase,
+        )
+    )
+
+
+def predict_quietly(
+    model: Any, job: Job, split: str, *, readings: Sequence[str] | None = None
+) -> Outputs:
+    """Give a model's outputs for the rows of a split, telling nothing."""
+    steps = predict(model, job, split, phase="predicting", readings=readings)
     return follow(steps, lambda info: None)

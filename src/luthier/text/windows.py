@@ -1,0 +1,189 @@
+"""From long texts to windows of tokens that overlap, and from windows back to rows.
+
+    text ─► tokens ─► windows of at most `max_tokens`, each sharing `stride` tokens with the last
+
+Every token keeps the characters it stands for and its place in the row's text, so that what a
+model says of tokens can be put together again. Next: `batches.py`, which pads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from luthier.errors import ModelError
+from luthier.records import Array, Ragged
+from luthier.text.tokenize import CHUNK, refuse_what_is_no_text, token_of_nothing
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Texts as windows of tokens.
+
+    Args:
+        inputs: Model argument to the tokens of every window.
+        row_of: The row of every window, (windows,).
+        spans: Characters of the last text that each token stands for, (tokens, 2) a window;
+            (0, 0) for tokens that stand for none.
+        places: Where each token stands among all tokens of its row's last text, from 0; -1 for
+            special tokens and those of another text.
+        full_lengths: Tokens of every row, special ones included, (rows,).
+        kept_lengths: Those of them that are in some window, (rows,).
+    """
+
+    inputs: dict[str, Ragged]
+    row_of: Array
+    spans: Ragged
+    places: Ragged
+    full_lengths: Array
+    kept_lengths: Array
+
+    def owned(self) -> Array:
+        """Say which tokens count, (all tokens,): each place in one window, where it sees most.
+
+        What a token sees is the smaller of the numbers of tokens to both its sides (Devlin et al.
+        2018, https://github.com/google-research/bert, call it the maximal context).
+        """
+        places, offsets = self.places.values, self.places.offsets
+        is_text = places >= 0
+        window = np.repeat(np.arange(len(self.places)), self.places.lengths)
+        inside = np.arange(len(places)) - offsets[:-1][window]
+        sees = np.minimum(inside, self.places.lengths[window] - 1 - inside)
+        order = np.lexsort((-sees, places, self.row_of[window]))
+        order = order[is_text[order]]
+        key = np.stack([self.row_of[window][order], places[order]])
+        is_first = np.ones(len(order), dtype=bool)
+        is_first[1:] = (key[:, 1:] != key[:, :-1]).any(axis=0)
+        owned = np.zeros(len(places), dtype=bool)
+        owned[order[is_first]] = True
+        return owned
+
+
+def tokenize_windows(
+    tokenizer: Any,
+    texts: Sequence[str],
+    pairs: Sequence[str] | None = None,
+    *,
+    max_tokens: int,
+    stride: int | None,
+) -> Windows:
+    """Tokenize texts; those that are too long in windows. Of pairs, the second text is cut.
+
+    Args:
+        tokenizer: A fast tokenizer of Transformers.
+        texts: The first or only text of each row.
+        pairs: The second text of each row.
+        max_tokens: Tokens of a window, special ones included.
+        stride: Tokens that neighbouring windows share; None: one window, the rest is cut off.
+
+    Raises:
+        DataError: A text is not a string.
+        ModelError: The tokenizer does not say which characters a token stands for.
+    """
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelError(
+            "This task needs a tokenizer that tells which characters a token stands for.",
+            received=f"{type(tokenizer).__name__}, which is not a fast tokenizer",
+            hint="a model with a tokenizer.json",
+        )
+    for role in (texts, pairs or ()):
+        refuse_what_is_no_text(role)
+    if pairs is not None:
+        texts = [_shorten(tokenizer, text, max_tokens // 2) for text in texts]
+    n_special = tokenizer.num_special_tokens_to_add(pair=pairs is not None)
+    room = max_tokens - n_special - (max_tokens // 2 if pairs is not None else 0)
+    shared = 0 if stride is None else max(0, min(stride, room // 2))
+    parts: list[Any] = []
+    row_of: list[int] = []
+    full = np.empty(len(texts), dtype=np.int64)
+    for start in range(0, len(texts), CHUNK):
+        rows = slice(start, start + CHUNK)
+        second = None if pairs is None else pairs[rows]
+        cut = _encode(
+            tokenizer,
+            texts[rows],
+            second,
+            truncation=True if pairs is None else "only_second",
+            max_length=max_tokens,
+            stride=shared,
+            return_overflowing_tokens=stride is not None,
+        )
+        for row, (n_tokens, windows) in enumerate(cut, start=start):
+            full[row] = n_tokens
+            parts += windows
+            row_of += [row] * len(windows)
+    return _lay_out(tokenizer, parts, np.array(row_of, dtype=np.int64), full, shared)
+
+
+def _shorten(tokenizer: Any, text: str, most: int) -> str:
+    """Cut a first text that would leave no room for the second."""
+    if len(text) <= most:
+        return text
+    spans = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    ends = [end for _, end in spans["offset_mapping"]]
+    return text if len(ends) <= most else text[: ends[most - 1]]
+
+
+def _encode(
+    tokenizer: Any,
+    texts: Sequence[str],
+    pairs: Sequence[str] | None,
+    *,
+    max_length: int,
+    **cutting: Any,
+) -> list[tuple[int, list[Any]]]:
+    """Give each row its number of tokens and its windows; only long rows are encoded twice."""
+    columns = [list(texts)] if pairs is None else [list(texts), list(pairs)]
+    whole = tokenizer(*columns, return_offsets_mapping=True, verbose=False).encodings
+    windows = [[encoding] for encoding in whole]
+    long = [row for row, encoding in enumerate(whole) if len(encoding.ids) > max_length]
+    if long:
+        again = tokenizer(
+            *([column[row] for row in long] for column in columns),
+            max_length=max_length,
+            return_offsets_mapping=True,
+            verbose=False,
+            **cutting,
+        )
+        owners = again.get("overflow_to_sample_mapping", range(len(long)))
+        for row in long:
+            windows[row] = []
+        for owner, encoding in zip(owners, again.encodings, strict=True):
+            windows[long[owner]].append(encoding)
+    return [(len(one.ids), parts) for one, parts in zip(whole, windows, strict=True)]
+
+
+def _lay_out(tokenizer: Any, parts: list[Any], row_of: Array, full: Array, shared: int) -> Windows:
+    """Turn encodings into flat arrays; neighbours of a row have `shared` tokens in common."""
+    spans, places, ids, kinds = [], [], [], []
+    kept = np.zeros(len(full), dtype=np.int64)
+    row, start, n_inside = -1, 0, 0
+    for window, encoding in enumerate(parts):
+        sequence = np.array([-1 if one is None else one for one in encoding.sequence_ids])
+        last = sequence.max(initial=-1)
+        is_text = (sequence == last) & (sequence >= 0)
+        if row_of[window] != row:
+            row, start = int(row_of[window]), 0
+        else:  # all windows of a row but its last are equally full
+            start += n_inside - shared
+        n_inside = int(is_text.sum())
+        place = np.full(len(sequence), -1, dtype=np.int64)
+        place[is_text] = np.arange(start, start + n_inside)
+        span = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+        span[~is_text] = 0
+        places.append(place)
+        spans.append(span)
+        ids.append(encoding.ids or [token_of_nothing(tokenizer)])
+        kinds.append(encoding.type_ids or [0])
+        if not encoding.ids:
+            places[-1], spans[-1] = np.array([-1]), np.zeros((1, 2), dtype=np.int64)
+        kept[row] = start + n_inside + len(sequence) - n_inside
+    inputs = {"input_ids": Ragged.of(ids)}
+    if "token_type_ids" in tokenizer.model_input_names:
+        inputs["token_type_ids"] = Ragged.of(kinds)
+    return Windows(
+        inputs, row_of, Ragged.of(spans, width=(2,)), Ragged.of(places), np.maximum(full, 1), kept
+    )
