@@ -7,12 +7,13 @@ import string
 from pathlib import Path
 
 import torch
+import transformers
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
-from transformers import CONFIG_MAPPING, AutoModelForSequenceClassification, PreTrainedTokenizerFast
+from transformers import CONFIG_MAPPING, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from luthier.registry import find, names
@@ -33,8 +34,21 @@ FAMILIES = (
     "xlm-roberta",
     "gpt2",
     "llama",
+    "qwen2",
+    "t5",
+    "bart",
+    "marian",
+    "mbart",
 )
-DECODERS = ("gpt2", "llama")
+DECODERS = ("gpt2", "llama", "qwen2")
+WRITERS = ("t5", "bart", "marian", "mbart")  # an encoder and a decoder
+AUTO = {
+    "gpt2": "CausalLM",
+    "llama": "CausalLM",
+    "qwen2": "CausalLM",
+    "xlnet": "SequenceClassification",
+}
+AUTO |= dict.fromkeys(WRITERS, "Seq2SeqLM")
 COMMON = {
     "hidden_size": WIDTH,
     "num_hidden_layers": 2,
@@ -45,6 +59,15 @@ COMMON = {
     "bos_token_id": CLS,
     "eos_token_id": SEP,
 }
+SEQ2SEQ = {
+    "d_model": WIDTH,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 2 * WIDTH,
+    "decoder_ffn_dim": 2 * WIDTH,
+}
 OWN = {
     "distilbert": {"dim": WIDTH, "n_layers": 2, "n_heads": 2, "hidden_dim": 2 * WIDTH},
     "albert": {"embedding_size": 16},
@@ -52,6 +75,11 @@ OWN = {
     "xlnet": {"d_model": WIDTH, "n_layer": 2, "n_head": 2, "d_inner": 2 * WIDTH},
     "gpt2": {"n_embd": WIDTH, "n_layer": 2, "n_head": 2, "n_positions": MOST_TOKENS + 2},
     "llama": {"num_key_value_heads": 2},
+    "qwen2": {"num_key_value_heads": 2},
+    "t5": {"d_model": WIDTH, "d_kv": 16, "d_ff": 2 * WIDTH, "num_layers": 2, "num_heads": 2},
+    "bart": SEQ2SEQ,
+    "marian": SEQ2SEQ,
+    "mbart": SEQ2SEQ,
     "modernbert": {"cls_token_id": CLS, "sep_token_id": SEP, "local_attention": 16},
 }
 
@@ -60,17 +88,20 @@ def write_tiny_model(family: str, folder: Path) -> Path:
     """Write a model of two layers with random weights, and a tokenizer that knows the toy rows."""
     tokenizer = make_tokenizer(family)
     settings = {**COMMON, **OWN.get(family, {})}
-    if family in ("distilbert", "xlnet", "gpt2"):
+    if family in ("distilbert", "xlnet", "gpt2", *WRITERS):
         for name in ("hidden_size", "num_hidden_layers", "num_attention_heads"):
             settings.pop(name)
-    if family == "xlnet":
+    if family in ("xlnet", "t5"):
         settings.pop("max_position_embeddings")
+    if family in WRITERS:
+        settings.pop("intermediate_size")
+        settings |= {"decoder_start_token_id": SEP, "forced_eos_token_id": None}
     if family in DECODERS:
         settings.pop("pad_token_id")
     config = CONFIG_MAPPING[family](vocab_size=len(tokenizer), **settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = AutoModelForSequenceClassification.from_config(config)
+        model = auto_model(family).from_config(config)
     was_shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     model.save_pretrained(folder)
@@ -78,6 +109,11 @@ def write_tiny_model(family: str, folder: Path) -> Path:
     if was_shown:
         logging.enable_progress_bar()
     return folder
+
+
+def auto_model(family: str):
+    """Give the Auto class whose head a checkpoint of the family usually has."""
+    return getattr(transformers, f"AutoModelFor{AUTO.get(family, 'MaskedLM')}")
 
 
 def make_tokenizer(family: str) -> PreTrainedTokenizerFast:
@@ -131,5 +167,7 @@ def toy_texts() -> list[str]:
     texts = []
     for name in names("tasks"):
         rows = find("tasks", name).toy_rows()
-        texts += [text for role in ("text", "text_pair") if role in rows for text in rows[role]]
+        for role in ("text", "text_pair", "question", "context", "target", "tokens", "choices"):
+            if role in rows:
+                texts += [cell if isinstance(cell, str) else " ".join(cell) for cell in rows[role]]
     return texts

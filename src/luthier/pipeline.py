@@ -19,6 +19,7 @@ from luthier.errors import RecipeError, nearest
 from luthier.evaluation.analysis import analyse, check_slices
 from luthier.evaluation.judge import judge
 from luthier.models.anatomy import count_parameters
+from luthier.models.load import quietly
 from luthier.models.rescale import rescale
 from luthier.preparation import (
     Prepared,
@@ -87,7 +88,8 @@ def run(
     with folder.recording(on_failure=write_report):
         listening = Listeners(folder, listeners)
         listening.say("checking the data")
-        return _run(checked, prepare(checked, task, data), folder, listening)
+        with quietly():
+            return _run(checked, prepare(checked, task, data), folder, listening)
 
 
 def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Listeners) -> RunResult:
@@ -143,7 +145,7 @@ def check_metric(job: Job) -> None:
     rows = job.splits.validation
     if asked is None or len(rows) == 0:
         return
-    known = job.evaluate(job.task.silence(rows, job.target))
+    known = job.evaluate(job.task.silence(rows, job.target, watched=True))
     if asked not in known:
         close = nearest(asked, known)
         raise RecipeError(
@@ -168,16 +170,16 @@ def make_baselines(recipe: Recipe, job: Job) -> list[Baseline]:
 
 
 def predict_splits(model: Any, job: Job, listeners: Listeners) -> dict[str, Outputs]:
-    """Run the trained model over validation and test."""
+    """Run the trained model over the rows that are judged."""
     return {
         split: follow(predict(model, job, split, phase=f"predicting {split}"), listeners)
-        for split in ("validation", "test")
+        for split in job.judged
     }
 
 
 def tune(job: Job, outputs: Mapping[str, Outputs]) -> Target:
     """Choose on validation what decoding needs, where there are validation rows."""
-    if len(job.splits.validation) == 0:
+    if "validation" not in outputs or len(job.splits.validation) == 0:
         return job.target
     gold = job.task.gold(job.splits.validation, job.target)
     return job.task.tune(outputs["validation"], gold, job.target)
@@ -227,7 +229,7 @@ def analyse_system(
         job.task.gold(job.splits.test, job.target),
         job.splits.test,
         judged.predictions[SYSTEM],
-        validation_outputs=outputs["validation"],
+        validation_outputs=outputs.get("validation"),
         validation_gold=job.task.gold(job.splits.validation, job.target),
         lengths=job.encoded["test"].full_lengths,
         slice_columns=slice_columns(recipe),

@@ -71,7 +71,15 @@ class Predictor:
         named = {role: options.pop(role) for role in self.task.input_roles if role in options}
         single, rows = rows_of(texts, named, self.task)
         answers = list(self.answers(rows, **options))
-        return answers[0] if single else answers
+        if not single:
+            return answers
+        is_bare = self.task.listed_alone and isinstance(texts[:1], tuple) and not named
+        is_bare = is_bare and isinstance(texts[0], str) and not isinstance(answers[0], list)
+        return [answers[0]] if is_bare else answers[0]
+
+    def asked(self, *, top_k: int) -> dict[str, Any]:
+        """Give those options that this task's answers can be asked for."""
+        return {"top_k": top_k} if "top_k" in known_options(self.task) else {}
 
     def predict(self, rows: Rows) -> Predictions:
         """Answer rows; true answers, where they have any, are not looked at."""
@@ -92,7 +100,7 @@ class Predictor:
             rows,
             collate=partial(self.task.collate, tokenizer=self.tokenizer),
             gather=partial(self.task.gather, tokenizer=self.tokenizer),
-            readings=self.task.readings if readings is None else readings,
+            readings=self.task.readings(self.target) if readings is None else readings,
             batch_size=self.recipe.training.per_device_eval_batch_size,
         )
         return follow(steps, lambda info: None)
@@ -110,7 +118,9 @@ class Predictor:
             chunk = rows.take(range(start, min(start + CHUNK, len(rows))))
             adapted, _ = self.task.adapt(without_answers(chunk, self.task))
             require_roles(adapted, self.task.input_roles)
-            predictions = self.task.decode(self.outputs(adapted, self.task.answering), self.target)
+            predictions = self.task.decode(
+                self.outputs(adapted, self.task.answering(self.target)), self.target
+            )
             for index in range(len(chunk)):
                 yield self.task.answer(predictions, index, adapted, self.target, **options)
             if on_progress is not None:
@@ -269,13 +279,18 @@ def without_answers(rows: Rows, task: Any) -> Rows:
     return Rows(kept, rows.files, rows.file_of, rows.lines)
 
 
-def refuse_unknown_options(options: Mapping[str, Any], task: Any) -> None:
-    """Raise where an option is not one that the task's answers have."""
-    known = [
+def known_options(task: Any) -> list[str]:
+    """Name what a task's answers can be asked for."""
+    return [
         name
         for name, parameter in signature(task.answer).parameters.items()
         if parameter.kind is Parameter.KEYWORD_ONLY
     ]
+
+
+def refuse_unknown_options(options: Mapping[str, Any], task: Any) -> None:
+    """Raise where an option is not one that the task's answers have."""
+    known = known_options(task)
     for name in options:
         if name not in known:
             raise DataError(

@@ -250,7 +250,7 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
             split=split,
             max_tokens=max_tokens,
         )
-    job = make_job(recipe, task, target, splits, encoded, tokenizer)
+    job = make_job(recipe, task, target, splits, encoded, tokenizer, max_tokens=max_tokens)
     return Prepared(job, tokenizer, findings, checked.notes)
 
 
@@ -269,6 +269,8 @@ def make_job(
     splits: Splits,
     encoded: dict[str, Encoded],
     tokenizer: Any,
+    *,
+    max_tokens: int,
 ) -> Job:
     """Put together what methods and baselines work with."""
     gold = {split: task.gold(rows, target) for split, rows in splits.items()}
@@ -286,7 +288,7 @@ def make_job(
             auto_model=task.auto_model,
             pretrained=pretrained,
             seed=recipe.training.seed,
-            generation=task.generation(),
+            generation=task.generation(tokenizer, max_tokens=max_tokens),
             crf=task.crf,
             **structure,
         )

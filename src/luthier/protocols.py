@@ -74,12 +74,16 @@ class Task(Protocol):
     windows: ClassVar[bool]  # whether long rows are read in windows unless the recipe says no
     also_reads: ClassVar[tuple[str, ...]]  # columns that `adapt` can make the inputs from
     crf: bool  # whether a CRF shall weigh which label follows which
-    readings: tuple[str, ...]  # what is taken from the trained model
+    tuned: ClassVar[bool]  # whether outputs on validation are needed to decode or to calibrate
+    listed_alone: ClassVar[bool]  # whether the answer to one bare text stands in a list
     watched: str  # what is taken from it during training, to score validation
     main_metric: str  # of the verdict
 
-    @property
-    def answering(self) -> tuple[str, ...]:
+    def readings(self, target: Target) -> tuple[str, ...]:
+        """Name what is taken from the trained model for the verdict."""
+        ...
+
+    def answering(self, target: Target) -> tuple[str, ...]:
         """Name what is taken from the model to answer new rows."""
         ...
 
@@ -168,7 +172,7 @@ class Task(Protocol):
         """Name the loss, given the training rows' gold answers."""
         ...
 
-    def generation(self) -> Mapping[str, Any] | None:
+    def generation(self, tokenizer: Any, *, max_tokens: int) -> Mapping[str, Any] | None:
         """Give the settings of `model.generate`, or None for tasks that generate nothing."""
         ...
 
@@ -201,8 +205,8 @@ class Task(Protocol):
         """Score validation rows during training, from what the reading `watched` gave."""
         ...
 
-    def silence(self, rows: Rows, target: Target) -> Outputs:
-        """Give the outputs of a system that knows nothing, in the shape that `decode` reads."""
+    def silence(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
+        """Give the outputs of a system that knows nothing, as `decode` (or `watch`) reads them."""
         ...
 
     def spell(self, answers: Any, index: int, rows: Rows, target: Target) -> Any:
@@ -260,7 +264,7 @@ class Baseline(Protocol):
     Options: ClassVar[type]
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
-        """Learn from the training rows; return outputs for `validation` and `test`.
+        """Learn from the training rows; return outputs for each of `job.judged`.
 
         Outputs have the shape that the task's `decode` reads.
         """

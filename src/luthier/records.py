@@ -119,6 +119,7 @@ class Target:
         thresholds: For `multi-label`, the probability from which each label is given, (labels,).
             For `answer`, how much better than the best answer none must be to be given, (1,).
         mean: For `number`, what an output of 0 stands for. `scale`: what a step of 1 stands for.
+        references: For `language`, whether there are texts that the model should have written.
     """
 
     kind: str
@@ -126,6 +127,7 @@ class Target:
     thresholds: tuple[float, ...] | None = None
     mean: float = 0.0
     scale: float = 1.0
+    references: bool = False
 
     @property
     def n_outputs(self) -> int:
@@ -369,6 +371,11 @@ class Job:
     main_metric: str
     make_model: Callable[[bool], Any]
     phase: str = "fine-tuning"
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The splits whose outputs are wanted: validation too, where something is tuned on it."""
+        return ("validation", "test") if self.task.tuned else ("test",)
 
     def but(self, **changes: Any) -> Job:
         """Copy this job with some parts changed."""

@@ -42,7 +42,7 @@ def fit(name, prepared, *, model=None):
 
 def outputs_of(model, job, split="test"):
     """Give a model's outputs on a split."""
-    return predict_quietly(model, job.encoded[split], job.collate, batch_size=16)
+    return predict_quietly(model, job, split)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

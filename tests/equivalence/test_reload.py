@@ -8,6 +8,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import luthier
+from luthier.records import Rows
 from luthier.runs import RunFolder
 from tests.toys import toy_rows, toy_tree
 
@@ -50,7 +51,9 @@ def test_a_loaded_run_answers_as_it_did(finished, task, sections):
     predictor = luthier.load(folder.path)
     columns, said = kept_outputs(folder)
     texts = [{role: row[role] for role in ("text", "text_pair") if role in row} for row in columns]
-    predictions = predictor.predict(predictor.rows_of(texts, None))
+    predictions = predictor.predict(
+        Rows.of({role: [text[role] for text in texts] for role in texts[0]})
+    )
     for index, kept in enumerate(said):
         answer = predictor.target.spell(predictions.answers[index])
         if kept["probabilities"] is None:

@@ -135,7 +135,11 @@ def test_predictions_do_not_depend_on_the_batch_size(tiny_model):
     _, prepared = toy_problem("text-classification", tiny_model("bert"))
     job, model = prepared.job, prepared.job.make_model(True).eval()
     one, many = (
-        predict_quietly(model, job.encoded["test"], job.collate, batch_size=size)
+        predict_quietly(
+            model,
+            job.but(training=job.training.model_copy(update={"per_device_eval_batch_size": size})),
+            "test",
+        )
         for size in (1, 64)
     )
     assert np.allclose(one, many, atol=1e-5)

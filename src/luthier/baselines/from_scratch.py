@@ -37,6 +37,6 @@ class FromScratch:
         model = job.make_model(False).requires_grad_(True)
         model = yield from train(model, job.but(phase=phase))
         outputs = {}
-        for split in ("validation", "test"):
+        for split in job.judged:
             outputs[split] = yield from predict(model, job, split, phase=f"{phase}: {split}")
         return outputs

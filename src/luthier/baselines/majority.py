@@ -19,8 +19,8 @@ class Majority:
     """Always the most frequent label, with the training shares as probabilities."""
 
     name: ClassVar[str] = "majority"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label"})
+    units: ClassVar[frozenset[str]] = frozenset({"sequence", "choice"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label", "choice"})
     Options = MajorityOptions
 
     def __init__(self, options: MajorityOptions):
@@ -40,5 +40,5 @@ class Majority:
         return {
             split: np.tile(outputs.astype(np.float32), (len(rows), 1))
             for split, rows in job.splits.items()
-            if split != "train"
+            if split in job.judged
         }

@@ -32,5 +32,5 @@ class MeanValue:
         return {
             split: np.zeros((len(rows), 1), dtype=np.float32)
             for split, rows in job.splits.items()
-            if split != "train"
+            if split in job.judged
         }

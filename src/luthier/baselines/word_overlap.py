@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from luthier.recipe.tree import Section
-from luthier.records import Array, Job, Outputs, StepInfo
+from luthier.records import Array, Job, Outputs, Rows, StepInfo
 
 WORD = re.compile(r"\w+")
 
@@ -22,8 +22,8 @@ class WordOverlap:
     """A linear model on the share of words that the two texts have in common."""
 
     name: ClassVar[str] = "word-overlap"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label", "number"})
+    units: ClassVar[frozenset[str]] = frozenset({"sequence", "choice"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label", "number", "choice"})
     Options = WordOverlapOptions
 
     def __init__(self, options: WordOverlapOptions):
@@ -33,12 +33,27 @@ class WordOverlap:
         """Measure the overlap of the first and the last text of every row, then fit."""
         from luthier.training.linear import fit_linear
 
+        if job.target.kind == "choice":
+            yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.splits.train))
+            return {
+                split: of_choices(rows, job)
+                for split, rows in job.splits.items()
+                if split in job.judged
+            }
         features = {}
         for split, rows in job.splits.items():
             texts = job.task.texts(rows)
             pairs = zip(texts[0], texts[-1], strict=True)
             features[split] = np.array([overlap(*pair) for pair in pairs]).reshape(-1, 4)
         return (yield from fit_linear(job, features, phase=f"baseline {self.name}"))
+
+
+def of_choices(rows: Rows, job: Job) -> Array:
+    """Score every choice by its share of words that the text has too, (rows, choices)."""
+    said = job.task.silence(rows, job.target)
+    for row, (text, choices) in enumerate(zip(rows["text"], rows["choices"], strict=True)):
+        said[row, : len(choices)] = [overlap(str(text), choice)[2] for choice in choices]
+    return said
 
 
 def overlap(first: str, second: str) -> Array:

@@ -210,12 +210,15 @@ def predict(
 
         with watching() as listener:
             n_rows = predictor.predict_file(
-                str(file), out, top_k=top_k, on_progress=counted(listener, "predicting")
+                str(file),
+                out,
+                on_progress=counted(listener, "predicting"),
+                **predictor.asked(top_k=top_k),
             )
         print(f"Wrote {n_rows:,} predictions to {out}")
         return
-    pairs = None if pair is None else [pair] * len(texts or ())
-    answers = predictor(texts or [], text_pair=pairs, top_k=top_k)
+    columns = [texts or []] if pair is None else [texts or [], [pair] * len(texts or ())]
+    answers = predictor(*columns, **predictor.asked(top_k=top_k))
     _print_answers(texts or [], answers, as_json=as_json)
 
 

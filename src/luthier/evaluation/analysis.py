@@ -32,7 +32,7 @@ def analyse(
     rows: Rows,
     predictions: Predictions,
     *,
-    validation_outputs: Outputs,
+    validation_outputs: Outputs | None,
     validation_gold: Any,
     lengths: Array,
     slice_columns: Sequence[str],

@@ -21,16 +21,20 @@ class Answering:
     columns: ClassVar[tuple[Column, ...]]
     problem_type: ClassVar[str | None] = None
     windows: ClassVar[bool] = False
+    tuned: ClassVar[bool] = False
     also_reads: ClassVar[tuple[str, ...]] = ()
     crf: bool = False
-    readings: tuple[str, ...] = ("logits",)
+    listed_alone: ClassVar[bool] = False
     watched: str = "logits"
     main_metric: str
 
-    @property
-    def answering(self) -> tuple[str, ...]:
+    def readings(self, target: Target) -> tuple[str, ...]:
+        """Take in the end what is watched during training."""
+        return (self.watched,)
+
+    def answering(self, target: Target) -> tuple[str, ...]:
         """Take the same readings for new rows as for the verdict."""
-        return self.readings
+        return self.readings(target)
 
     @property
     def watched_metric(self) -> str:
@@ -53,7 +57,7 @@ class Answering:
         """Prepare the metrics; each task has its own."""
         raise TypeError(f"{type(self).__name__} does not say how to measure")
 
-    def generation(self) -> Mapping[str, Any] | None:
+    def generation(self, tokenizer: Any, *, max_tokens: int) -> Mapping[str, Any] | None:
         """Generate nothing."""
         return None
 
@@ -61,7 +65,7 @@ class Answering:
         self, read: Mapping[str, Any], encoded: Encoded, rows: Rows, *, tokenizer: Any
     ) -> Outputs:
         """Give what was read of every row: items are rows here."""
-        return read[self.readings[0]]
+        return read[self.watched]
 
     def tune(self, outputs: Outputs, gold: Any, target: Target) -> Target:
         """Choose nothing: most tasks decode without any choice."""

@@ -43,6 +43,8 @@ class Sequences(Answering):
 
     unit: ClassVar[str] = "sequence"
     auto_model: ClassVar[str] = "AutoModelForSequenceClassification"
+    listed_alone: ClassVar[bool] = True
+    tuned: ClassVar[bool] = True
     options: Any
 
     def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
@@ -107,7 +109,7 @@ class Sequences(Answering):
         counts = np.diff(np.append(starts, len(said)))
         return np.add.reduceat(said, starts, axis=0) / counts[:, None].astype(said.dtype)
 
-    def silence(self, rows: Rows, target: Target) -> Outputs:
+    def silence(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
         """Give every output the value 0, (rows, outputs)."""
         return np.zeros((len(rows), target.n_outputs), dtype=np.float32)
 

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-LOWER = frozenset({"log_loss", "brier", "hamming_loss", "mae", "rmse", "ece"})
-NATURAL = frozenset({"mcc", "log_loss", "brier", "mae", "rmse", "r2", "pearson", "spearman"})
+LOWER = frozenset(
+    {
+        "log_loss",
+        "brier",
+        "hamming_loss",
+        "mae",
+        "rmse",
+        "ece",
+        "perplexity",
+        "cross_entropy",
+        "ter",
+    }
+)
+HUNDREDS = frozenset({"chrf", "bleu", "ter"})  # in sacreBLEU's unit, 0 to 100
+NATURAL = HUNDREDS | {
+    *("mcc", "log_loss", "brier", "mae", "rmse", "r2", "pearson", "spearman"),
+    *("perplexity", "cross_entropy"),
+}
 TITLES = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -25,6 +41,24 @@ TITLES = {
     "rmse": "root mean squared error",
     "r2": "R²",
     "ece": "calibration error",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "partial_f1": "partial F1",
+    "type_f1": "F1 by type",
+    "token_accuracy": "token accuracy",
+    "exact_match": "exact match",
+    "has_answer_f1": "F1 where there is an answer",
+    "has_answer_exact_match": "exact match where there is an answer",
+    "no_answer_accuracy": "accuracy where there is none",
+    "chrf": "chrF",
+    "bleu": "BLEU",
+    "ter": "TER",
+    "rouge1": "ROUGE-1",
+    "rouge2": "ROUGE-2",
+    "rougeL": "ROUGE-L",
+    "perplexity": "perplexity",
+    "cross_entropy": "cross-entropy",
 }
 
 

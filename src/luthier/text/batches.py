@@ -12,7 +12,13 @@ from luthier.records import Array, Batch, Ragged
 IGNORED = -100  # the label of tokens that do not count, as in Transformers
 
 
-def pad(inputs: Mapping[str, Ragged | Array], indices: Array, *, tokenizer: Any) -> Batch:
+def pad(
+    inputs: Mapping[str, Ragged | Array],
+    indices: Array,
+    *,
+    tokenizer: Any,
+    side: str | None = None,
+) -> Batch:
     """Take rows and pad them to the longest of them, on the tokenizer's side.
 
     Args:
@@ -20,6 +26,7 @@ def pad(inputs: Mapping[str, Ragged | Array], indices: Array, *, tokenizer: Any)
             `labels` are padded with -100.
         indices: Which items, (batch,).
         tokenizer: Says with what to pad, and on which side.
+        side: On which side instead, `left` or `right`.
 
     Returns:
         The inputs as (batch, tokens) int64, and `attention_mask`: 1 where there is a token.
@@ -37,7 +44,7 @@ def pad(inputs: Mapping[str, Ragged | Array], indices: Array, *, tokenizer: Any)
         lengths = values.offsets[indices + 1] - values.offsets[indices]  # (batch,)
         width = int(lengths.max(initial=0))
         place = np.arange(width)  # (tokens,)
-        if tokenizer.padding_side == "left":
+        if (side or tokenizer.padding_side) == "left":
             place = place - (width - lengths)[:, None]
             is_token = place >= 0  # (batch, tokens)
         else:

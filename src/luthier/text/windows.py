@@ -30,6 +30,8 @@ class Windows:
             (0, 0) for tokens that stand for none.
         places: Where each token stands among all tokens of its row's last text, from 0; -1 for
             special tokens and those of another text.
+        words: Number of the word that each token is part of, as the tokenizer cuts words; -1 for
+            special tokens.
         full_lengths: Tokens of every row, special ones included, (rows,).
         kept_lengths: Those of them that are in some window, (rows,).
     """
@@ -38,6 +40,7 @@ class Windows:
     row_of: Array
     spans: Ragged
     places: Ragged
+    words: Ragged
     full_lengths: Array
     kept_lengths: Array
 
@@ -115,7 +118,19 @@ def tokenize_windows(
             full[row] = n_tokens
             parts += windows
             row_of += [row] * len(windows)
-    return _lay_out(tokenizer, parts, np.array(row_of, dtype=np.int64), full, shared)
+    made = _lay_out(tokenizer, parts, np.array(row_of, dtype=np.int64), full, shared)
+    _trim(made.spans, made.row_of, texts if pairs is None else pairs)
+    return made
+
+
+def _trim(spans: Ragged, row_of: Array, texts: Sequence[str]) -> None:
+    """Leave blanks out of the characters of tokens: some tokenizers count those before a word."""
+    for window, row in enumerate(row_of):
+        text, span = texts[row], spans[window]
+        for token, (first, past) in enumerate(span.tolist()):
+            while first < past and text[first].isspace():
+                first += 1
+                span[token, 0] = first
 
 
 def _shorten(tokenizer: Any, text: str, most: int) -> str:
@@ -158,7 +173,7 @@ def _encode(
 
 def _lay_out(tokenizer: Any, parts: list[Any], row_of: Array, full: Array, shared: int) -> Windows:
     """Turn encodings into flat arrays; neighbours of a row have `shared` tokens in common."""
-    spans, places, ids, kinds = [], [], [], []
+    spans, places, words, ids, kinds = [], [], [], [], []
     kept = np.zeros(len(full), dtype=np.int64)
     row, start, n_inside = -1, 0, 0
     for window, encoding in enumerate(parts):
@@ -178,6 +193,8 @@ def _lay_out(tokenizer: Any, parts: list[Any], row_of: Array, full: Array, share
         spans.append(span)
         ids.append(encoding.ids or [token_of_nothing(tokenizer)])
         kinds.append(encoding.type_ids or [0])
+        word_ids = [-1 if word is None else word for word in encoding.word_ids]
+        words.append(word_ids or [-1])
         if not encoding.ids:
             places[-1], spans[-1] = np.array([-1]), np.zeros((1, 2), dtype=np.int64)
         kept[row] = start + n_inside + len(sequence) - n_inside
@@ -185,5 +202,11 @@ def _lay_out(tokenizer: Any, parts: list[Any], row_of: Array, full: Array, share
     if "token_type_ids" in tokenizer.model_input_names:
         inputs["token_type_ids"] = Ragged.of(kinds)
     return Windows(
-        inputs, row_of, Ragged.of(spans, width=(2,)), Ragged.of(places), np.maximum(full, 1), kept
+        inputs,
+        row_of,
+        Ragged.of(spans, width=(2,)),
+        Ragged.of(places),
+        Ragged.of(words),
+        np.maximum(full, 1),
+        kept,
     )

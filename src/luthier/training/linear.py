@@ -51,7 +51,7 @@ def fit_linear(
     nothing = np.empty((0, job.target.n_outputs), dtype=np.float32)
     return {
         split: best[1](features[split]) if features[split].shape[0] else nothing
-        for split in ("validation", "test")
+        for split in job.judged
     }
 
 

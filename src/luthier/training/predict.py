@@ -103,7 +103,7 @@ def predict(
             dict(job.splits.items())[split],
             collate=job.collate,
             gather=job.gather,
-            readings=job.task.readings if readings is None else readings,
+            readings=job.task.readings(job.target) if readings is None else readings,
             batch_size=job.training.per_device_eval_batch_size,
             phase=phase,
         )

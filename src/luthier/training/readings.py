@@ -7,6 +7,7 @@
                                         many of them the model would have given
     decoder-log-likelihood              the same of an encoder-decoder
     generate         (tokens,)          ids that the model goes on with
+    fill-mask        (holes × 100, 2)   the best ids for each hole, and their probabilities
 
 Next: `predict.py`, which puts batches together.
 """
@@ -24,7 +25,10 @@ from luthier.training.batches import Tensors
 from luthier.training.objectives import IGNORED, run_model
 
 Read = Callable[[Any, Tensors], list[Array]]  # model, batch -> one array for each item
-PER_TOKEN = frozenset({"token-logits", "span-logits", "generate"})  # of unequal lengths
+MOST_GUESSES = 100  # for each hole
+PER_TOKEN = frozenset(
+    {"token-logits", "span-logits", "generate", "fill-mask"}
+)  # of unequal lengths
 
 
 def _logits(model: Any, batch: Tensors) -> list[Array]:
@@ -75,6 +79,17 @@ def _generate(model: Any, batch: Tensors) -> list[Array]:
     return list(ids[:, n_given:].cpu().numpy())
 
 
+def _fill_mask(model: Any, batch: Tensors) -> list[Array]:
+    """Look at the tokens that have a label alone: those are the holes."""
+    found = []
+    for said, wanted in zip(run_model(model, batch).logits, batch["labels"], strict=True):
+        probabilities = said[wanted != IGNORED].float().softmax(dim=-1)  # (holes, vocabulary)
+        best = probabilities.topk(min(MOST_GUESSES, probabilities.shape[-1]), dim=-1)
+        pairs = torch.stack([best.indices.double(), best.values.double()], dim=-1)
+        found.append(pairs.reshape(-1, 2).cpu().numpy())
+    return found
+
+
 READINGS: dict[str, Read] = {
     "logits": _logits,
     "token-logits": _token_logits,
@@ -82,4 +97,5 @@ READINGS: dict[str, Read] = {
     "log-likelihood": _log_likelihood,
     "decoder-log-likelihood": _decoder_log_likelihood,
     "generate": _generate,
+    "fill-mask": _fill_mask,
 }

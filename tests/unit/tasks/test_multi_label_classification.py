@@ -7,6 +7,7 @@ from luthier.errors import DataError
 from luthier.records import Rows, Target
 from luthier.tasks.multi_label_classification import MultiLabelClassification
 
+ROWS = Rows.of({"text": ["one text"]})
 TASK = MultiLabelClassification(MultiLabelClassification.Options())
 TARGET = Target("multi-label", ("a", "b"))
 
@@ -48,5 +49,5 @@ def test_balanced_weights_are_negatives_over_positives():
 
 def test_answers_list_the_labels_given():
     predictions = TASK.decode(np.array([[2.0, -2.0]]), TARGET)
-    assert [answer["label"] for answer in TASK.answer(predictions, 0, TARGET)] == ["a"]
-    assert len(TASK.answer(predictions, 0, TARGET, top_k=None)) == 2
+    assert [answer["label"] for answer in TASK.answer(predictions, 0, ROWS, TARGET)] == ["a"]
+    assert len(TASK.answer(predictions, 0, ROWS, TARGET, top_k=None)) == 2

@@ -7,6 +7,7 @@ from luthier.errors import DataError
 from luthier.records import Rows, Target
 from luthier.tasks.text_classification import TextClassification
 
+ROWS = Rows.of({"text": ["one text"]})
 TASK = TextClassification(TextClassification.Options())
 TARGET = Target("single-label", ("no", "yes"))
 
@@ -56,7 +57,10 @@ def test_loss_and_smoothing_reach_the_objective():
 
 def test_answers_have_the_shape_of_a_pipeline():
     predictions = TASK.decode(np.array([[0.0, np.log(3.0)]]), TARGET)
-    assert TASK.answer(predictions, 0, TARGET) == {"label": "yes", "score": pytest.approx(0.75)}
-    everything = TASK.answer(predictions, 0, TARGET, top_k=None)
+    assert TASK.answer(predictions, 0, ROWS, TARGET) == {
+        "label": "yes",
+        "score": pytest.approx(0.75),
+    }
+    everything = TASK.answer(predictions, 0, ROWS, TARGET, top_k=None)
     assert [answer["label"] for answer in everything] == ["yes", "no"]
-    assert len(TASK.answer(predictions, 0, TARGET, top_k=2)) == 2
+    assert len(TASK.answer(predictions, 0, ROWS, TARGET, top_k=2)) == 2

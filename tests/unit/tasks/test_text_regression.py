@@ -7,6 +7,7 @@ from luthier.errors import DataError, RecipeError
 from luthier.records import Rows
 from luthier.tasks.text_regression import TextRegression
 
+ROWS = Rows.of({"text": ["one text"]})
 TASK = TextRegression(TextRegression.Options())
 
 
@@ -44,4 +45,4 @@ def test_label_smoothing_is_refused():
 def test_answers_have_the_shape_of_a_pipeline():
     target = TASK.learn_target(rows(1, 3))
     predictions = TASK.decode(np.array([[0.0]]), target)
-    assert TASK.answer(predictions, 0, target) == {"label": "value", "score": 2.0}
+    assert TASK.answer(predictions, 0, ROWS, target) == {"label": "value", "score": 2.0}

@@ -38,7 +38,7 @@ def test_grouping_by_length_pads_less():
 def test_a_batch_is_padded_to_its_own_longest_row():
     encoded = Encoded({"input_ids": Ragged.of([[1], [2, 3], [4, 5, 6]])}, None, np.arange(1, 4))
 
-    def collate(rows, indices):
+    def collate(rows, indices, **_):
         longest = max(len(rows.inputs["input_ids"][i]) for i in indices)
         return {"input_ids": np.zeros((len(indices), longest), dtype=np.int64)}
 

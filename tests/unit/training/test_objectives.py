@@ -1,5 +1,7 @@
 """Losses are sums with their weights, and agree with PyTorch's own where it has them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +22,7 @@ def outputs_and_ids(n_rows=7, n_labels=3):
 
 def mean(objective, outputs, labels):
     loss = make_loss(objective, CPU)
-    return loss.total(outputs, labels) / loss.weight(labels)
+    return loss.total(SimpleNamespace(logits=outputs), labels) / loss.weight(labels)
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
@@ -75,7 +77,9 @@ def test_binary_focal_loss_without_focus_is_binary_cross_entropy(weights):
 def test_binary_smoothing_pulls_towards_one_half():
     outputs = torch.zeros(1, 1)
     sure = make_loss(Objective("binary-cross-entropy", label_smoothing=1.0), CPU)
-    assert float(sure.total(outputs, torch.ones(1, 1))) == pytest.approx(np.log(2))
+    assert float(sure.total(SimpleNamespace(logits=outputs), torch.ones(1, 1))) == pytest.approx(
+        np.log(2)
+    )
 
 
 def test_squared_error_is_pytorchs():

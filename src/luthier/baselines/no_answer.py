@@ -1,0 +1,37 @@
+"""`no-answer`: always answers that there is none; what one gets without reading."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import ClassVar
+
+from luthier.recipe.tree import Section
+from luthier.records import Job, Outputs, StepInfo
+
+CERTAIN = 1e9
+
+
+class NoAnswerOptions(Section):
+    """There is nothing to choose."""
+
+
+class NoAnswer:
+    """Say of every question that it has no answer."""
+
+    name: ClassVar[str] = "no-answer"
+    units: ClassVar[frozenset[str]] = frozenset({"span"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"answer"})
+    Options = NoAnswerOptions
+
+    def __init__(self, options: NoAnswerOptions):
+        self.options = options
+
+    def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
+        """Prefer none to anything."""
+        yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.splits.train))
+        outputs = {}
+        for split, rows in job.splits.items():
+            if split in job.judged:
+                outputs[split] = job.task.silence(rows, job.target)
+                outputs[split][:, 0, 2] = CERTAIN
+        return outputs

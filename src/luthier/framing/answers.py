@@ -1,0 +1,170 @@
+"""Questions with their contexts and answers, in the shapes in which people keep them.
+
+    answers  [{"text": …, "answer_start": …}, …]     SQuAD's own
+    answers  {"text": […], "answer_start": […]}      as data sets of the hub have it
+    answers  "a text", ["a text", …]                 with or without a column `answer_start`
+
+Answers that do not stand where they should are looked for near by, and named.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from luthier.data.labels import is_missing
+from luthier.errors import DataError
+from luthier.records import Array, Finding, Rows
+
+PLACES = 5  # places that a finding names
+
+
+@dataclass(frozen=True)
+class Question:
+    """A context, and the true answers to a question about it.
+
+    Args:
+        context: The text. `answers`: each as text. `spans`: each as (first, past) characters.
+    """
+
+    context: str
+    answers: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
+
+    def text_at(self, first: Any, past: Any) -> str:
+        """Give the words between two characters; nothing where there is no answer."""
+        return "" if first < 0 else self.context[int(first) : int(past)]
+
+
+def questions_of(rows: Rows) -> Array:
+    """Give contexts and answers of adapted rows, (rows,)."""
+    made = np.empty(len(rows), dtype=object)
+    cells = rows["answers"] if "answers" in rows else [[]] * len(rows)
+    for index, (context, answers) in enumerate(zip(rows["context"], cells, strict=True)):
+        made[index] = Question(
+            str(context),
+            tuple(one["text"] for one in answers),
+            tuple((one["answer_start"], one["answer_start"] + len(one["text"])) for one in answers),
+        )
+    return made
+
+
+def canonical(rows: Rows) -> tuple[Rows, list[Finding]]:
+    """Bring answers into SQuAD's shape, each where it stands in its context.
+
+    Raises:
+        DataError: A cell holds no answers.
+    """
+    if "answers" not in rows or "context" not in rows:
+        return rows, []
+    starts = rows["answer_start"] if "answer_start" in rows else [None] * len(rows)
+    impossible = rows["is_impossible"] if "is_impossible" in rows else [False] * len(rows)
+    moved, lost, answers = [], [], []
+    for index, (cell, start) in enumerate(zip(rows["answers"], starts, strict=True)):
+        context = str(rows["context"][index])
+        given = [] if _is_true(impossible[index]) else _read(cell, start, rows.where(index))
+        found = []
+        for text, at in given:
+            place = _locate(context, text, at)
+            if place is None:
+                lost.append(index)
+                continue
+            if at is not None and place != at:
+                moved.append(index)
+            found.append({"text": context[place : place + len(text)], "answer_start": place})
+        answers.append(None if given and not found else found)
+    kept = np.flatnonzero([one is not None for one in answers])
+    columns = {**rows.columns, "answers": answers}
+    columns.pop("answer_start", None)
+    adapted = Rows(columns, rows.files, rows.file_of, rows.lines)
+    if len(kept) < len(rows):
+        adapted = adapted.take(kept)
+    return adapted, _findings(rows, moved, lost)
+
+
+def _findings(rows: Rows, moved: Sequence[int], lost: Sequence[int]) -> list[Finding]:
+    found = []
+    for code, indices, message in (
+        (
+            "answer-moved",
+            moved,
+            "{n} answers do not stand at their answer_start; they were found elsewhere in their "
+            "contexts and moved there.",
+        ),
+        (
+            "answer-not-in-context",
+            lost,
+            "{n} answers are not in their contexts at all; a row left without any is left out.",
+        ),
+    ):
+        if indices:
+            places = tuple(f"{rows.where(index)}:answers" for index in indices[:PLACES])
+            fix = "mend answer_start, or the text of the answer"
+            told = message.format(n=len(indices))
+            found.append(Finding(code, "warning", told, len(indices), places, fix))
+    return found
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).strip().lower() in ("true", "1", "1.0", "yes")
+
+
+def _read(cell: Any, start: Any, where: str) -> list[tuple[str, int | None]]:
+    """Read the answers of one cell, with where they start as far as it is told."""
+    if isinstance(cell, str) and cell[:1] in "[{" and cell.strip():
+        with suppress(json.JSONDecodeError):
+            cell = json.loads(cell)
+    if is_missing(cell):
+        return []
+    if isinstance(cell, str):
+        return [(cell, _number(start, where))]
+    if isinstance(cell, Mapping):
+        texts = cell.get("text", ())
+        if isinstance(texts, str):
+            texts = [texts]
+        at = cell.get("answer_start", cell.get("start"))
+        if not isinstance(at, (list, tuple, np.ndarray)):
+            at = [at] * len(texts)
+        return [(str(text), _number(one, where)) for text, one in zip(texts, at, strict=False)]
+    if isinstance(cell, (list, tuple, np.ndarray)):
+        return [answer for part in cell for answer in _read(part, None, where)]
+    raise DataError(
+        f"The answers at {where} cannot be understood.",
+        received=repr(cell)[:80],
+        hint='[{"text": "…", "answer_start": 17}], or [] where there is none',
+    )
+
+
+def _number(value: Any, where: str) -> int | None:
+    if is_missing(value):
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise DataError(
+            f"The answer_start at {where} is no number.",
+            received=repr(value)[:60],
+            hint="the number of the answer's first character in the context, from 0",
+        ) from None
+
+
+def _locate(context: str, text: str, start: int | None) -> int | None:
+    """Find an answer: where it should be, else the nearest place where it is."""
+    if not text:
+        return None
+    if start is not None and context[max(start, 0) : max(start, 0) + len(text)] == text:
+        return max(start, 0)
+    places = []
+    at = context.find(text)
+    while at >= 0:
+        places.append(at)
+        at = context.find(text, at + 1)
+    if not places:
+        at = context.lower().find(text.lower())
+        return at if at >= 0 and len(context.lower()) == len(context) else None
+    return min(places, key=lambda place: abs(place - (start or 0)))

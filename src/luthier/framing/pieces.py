@@ -1,0 +1,148 @@
+"""Words and the tokens that they are made of: labels going in, what was said coming out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from luthier.records import Array, Encoded, Ragged
+from luthier.text.batches import IGNORED
+from luthier.text.windows import Windows
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What a system says of every token, row by row; baselines have one token a word.
+
+    Args:
+        said: What each label is worth, (tokens, labels) a row.
+        word_of: The word that each token is part of, from 0, (tokens,) a row.
+        spans: The characters of each token, (tokens, 2) a row; None for baselines.
+        n_words: Words of every row, (rows,).
+        transitions: Of a CRF, (labels + 1, labels).
+    """
+
+    said: Ragged
+    word_of: Ragged
+    spans: Ragged | None
+    n_words: Array
+    transitions: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.n_words)
+
+    @property
+    def offsets(self) -> Array:
+        """Where the tokens of each row begin."""
+        return self.said.offsets
+
+    def take(self, chosen: Sequence[int] | Array) -> Pieces:
+        """Keep some rows."""
+        return Pieces(
+            self.said.take(chosen),
+            self.word_of.take(chosen),
+            None if self.spans is None else self.spans.take(chosen),
+            self.n_words[chosen],
+            self.transitions,
+        )
+
+    def of_words(self) -> tuple[Ragged, Array]:
+        """Give what was said of each word's first token, and whether it was seen at all.
+
+        Returns:
+            (words, labels) a row, zeros where a word was not seen; and (all words,).
+        """
+        ends = np.concatenate([[0], np.cumsum(self.n_words)])
+        row = np.repeat(np.arange(len(self)), self.said.lengths)
+        word = ends[row] + self.word_of.values  # among all words of all rows
+        seen, first = np.unique(word, return_index=True)
+        said = np.zeros((int(ends[-1]), self.said.values.shape[-1]), dtype=np.float32)
+        is_seen = np.zeros(int(ends[-1]), dtype=bool)
+        said[seen] = self.said.values[first]
+        is_seen[seen] = True
+        return Ragged(said, ends), is_seen
+
+    @staticmethod
+    def of_each_word(said: Array, n_words: Array) -> Pieces:
+        """Make pieces of what was said of all words of all rows, (all words, labels)."""
+        offsets = np.concatenate([[0], np.cumsum(n_words)])
+        places = np.arange(len(said)) - np.repeat(offsets[:-1], n_words)
+        return Pieces(Ragged(said, offsets), Ragged(places, offsets), None, n_words)
+
+
+def label_pieces(
+    made: Windows, words: Sequence[Sequence[tuple[int, int]]], gold: Ragged | None
+) -> tuple[Ragged, Ragged | None]:
+    """Find the word of every token, and give each word's label to its first token.
+
+    Where windows overlap, a word is learned in the one that sees most around it.
+
+    Args:
+        made: The windows.
+        words: Characters of the words of every row.
+        gold: Label ids of the words of every row, or None.
+
+    Returns:
+        The word of every token, -1 for none, (tokens,) a window; and labels likewise, -100 for
+        tokens that do not count.
+    """
+    word_of = np.full(len(made.places.values), -1, dtype=np.int64)
+    borders: dict[int, tuple[Array, Array]] = {}
+    for window, row in enumerate(made.row_of.tolist()):
+        if row not in borders:
+            borders = {row: (_column(words[row], 0), _column(words[row], 1))}
+        starts, ends = borders[row]
+        if not len(starts):
+            continue
+        here = slice(made.places.offsets[window], made.places.offsets[window + 1])
+        span = made.spans.values[here]
+        found = np.searchsorted(starts, span[:, 0], side="right") - 1
+        inside = (made.places.values[here] >= 0) & (found >= 0) & (span[:, 1] > span[:, 0])
+        inside &= span[:, 0] < ends[found]
+        word_of[here] = np.where(inside, found, -1)
+    word_of_tokens = Ragged(word_of, made.places.offsets)
+    if gold is None:
+        return word_of_tokens, None
+    labels = np.full(len(word_of), IGNORED, dtype=np.int64)
+    counted = np.flatnonzero(made.owned() & (word_of >= 0))
+    row = np.repeat(made.row_of, made.places.lengths)[counted]
+    key = gold.offsets[row] + word_of[counted]
+    order = np.lexsort((made.places.values[counted], key))
+    _, first = np.unique(key[order], return_index=True)
+    chosen = counted[order[first]]
+    labels[chosen] = gold.values[key[order[first]]]
+    return word_of_tokens, Ragged(labels, made.places.offsets)
+
+
+def _column(spans: Sequence[tuple[int, int]], side: int) -> Array:
+    return np.array([span[side] for span in spans], dtype=np.int64)
+
+
+def gather_pieces(
+    said: Ragged, encoded: Encoded, n_words: Array, *, transitions: Array | None
+) -> Pieces:
+    """Put the windows of every row together: each token by the window that sees most around it.
+
+    Args:
+        said: (tokens, labels) a window.
+        encoded: Its marks say which tokens count, and of which words they are.
+        n_words: Words of every row, (rows,).
+        transitions: Of a CRF.
+    """
+    words: Ragged = encoded.marks["words"]
+    kept = np.flatnonzero(encoded.marks["owned"] & (words.values >= 0))
+    row = np.repeat(encoded.rows, words.lengths)[kept]
+    order = np.argsort(row, kind="stable")  # windows of a row follow one another already
+    kept, row = kept[order], row[order]
+    counts = np.bincount(row, minlength=len(n_words))
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    values = said.values.reshape(len(words.values), -1)
+    return Pieces(
+        Ragged(values[kept], offsets),
+        Ragged(words.values[kept], offsets),
+        Ragged(encoded.marks["spans"].values[kept], offsets),
+        n_words,
+        transitions,
+    )

@@ -1,0 +1,110 @@
+"""Metrics of extractive answers, by SQuAD's rules.
+
+Rajpurkar et al. 2016, section 6.1, https://arxiv.org/abs/1606.05250: texts are compared without
+case, punctuation and articles, with the true answer that fits best. Questions without an answer
+as in Rajpurkar et al. 2018: right is to answer nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from luthier.records import Array, Measure
+
+ARTICLES = re.compile(r"\b(a|an|the)\b")
+PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+def normalise_answer(text: str) -> str:
+    """Leave out case, punctuation, articles and further blanks.
+
+    >>> normalise_answer("The  Eiffel Tower!")
+    'eiffel tower'
+    """
+    return " ".join(ARTICLES.sub(" ", text.lower().translate(PUNCTUATION)).split())
+
+
+def exact_match(answer: str, golds: Sequence[str]) -> float:
+    """Say whether an answer is one of the true ones; none is right where there are none."""
+    said = normalise_answer(answer)
+    return float(any(said == normalise_answer(gold) for gold in _wanted(golds)))
+
+
+def token_f1(answer: str, golds: Sequence[str]) -> float:
+    """Measure the overlap in words with the true answer that overlaps most."""
+    said = normalise_answer(answer).split()
+    return max(_overlap(said, normalise_answer(gold).split()) for gold in _wanted(golds))
+
+
+def _wanted(golds: Sequence[str]) -> list[str]:
+    """Give the true answers that have words left; where there are none, no answer is wanted."""
+    return [gold for gold in golds if normalise_answer(gold)] or [""]
+
+
+def _overlap(said: list[str], wanted: list[str]) -> float:
+    if not said or not wanted:
+        return float(said == wanted)
+    n_shared = sum((Counter(said) & Counter(wanted)).values())
+    return 2 * n_shared / (len(said) + len(wanted))
+
+
+def measure_answers(golds: Sequence[Sequence[str]], answers: Sequence[str]) -> Measure:
+    """Prepare exact match and F1, as shares; of questions with and without answer too.
+
+    Args:
+        golds: True answers of every question; none where it has none.
+        answers: The answer given to each; "" for none.
+    """
+    f1 = np.array([token_f1(a, g) for a, g in zip(answers, golds, strict=True)])
+    exact = np.array([exact_match(a, g) for a, g in zip(answers, golds, strict=True)])
+    has_answer = np.array([any(map(normalise_answer, one)) for one in golds], dtype=bool)
+
+    def mean(values: Array, weights: Array | None, among: Array | None = None) -> float:
+        used = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=float)
+        if among is not None:
+            used = used * among
+        return float((values * used).sum() / used.sum()) if used.sum() > 0 else float("nan")
+
+    def measure(weights: Array | None) -> dict[str, float]:
+        found = {"f1": mean(f1, weights), "exact_match": mean(exact, weights)}
+        if has_answer.any() and not has_answer.all():
+            found["has_answer_f1"] = mean(f1, weights, has_answer)
+            found["has_answer_exact_match"] = mean(exact, weights, has_answer)
+            found["no_answer_accuracy"] = mean(exact, weights, ~has_answer)
+        return found
+
+    return measure
+
+
+def best_null_threshold(
+    score_differences: Array, score_if_answered: Array, score_if_null: Array
+) -> float:
+    """Choose how much better none must be than the best answer to be given.
+
+    Args:
+        score_differences: None's score less that of the best answer, (rows,).
+        score_if_answered: What each row scores with its best answer, (rows,).
+        score_if_null: What it scores with none, (rows,).
+
+    Returns:
+        The threshold of the best mean score: none is given where the difference is above it.
+    """
+    if len(score_differences) == 0:
+        return 0.0
+    order = np.argsort(score_differences, kind="stable")
+    ordered = np.asarray(score_differences, dtype=float)[order]
+    answered = np.concatenate([[0.0], np.cumsum(np.asarray(score_if_answered)[order])])
+    null = np.concatenate([np.cumsum(np.asarray(score_if_null)[order][::-1])[::-1], [0.0]])
+    total = answered + null  # the first k are answered
+    is_border = np.concatenate([[True], np.diff(ordered) > 0, [True]])
+    best = int(np.flatnonzero(is_border)[np.argmax(total[is_border])])
+    if best == 0:
+        return float(ordered[0] - 1.0)
+    if best == len(ordered):
+        return float(ordered[-1] + 1.0)
+    return float((ordered[best - 1] + ordered[best]) / 2)

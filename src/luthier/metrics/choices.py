@@ -1,0 +1,26 @@
+"""Metrics of choosing one of several, where the place of a choice means nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from luthier.records import Array, Measure
+
+
+def measure_choices(gold: Array, probabilities: Array) -> Measure:
+    """Prepare accuracy and log loss.
+
+    Args:
+        gold: The right choice of each row, (rows,).
+        probabilities: Of every choice, (rows, choices).
+    """
+    is_right = (probabilities.argmax(axis=1) == gold).astype(float)
+    surprise = -np.log(np.maximum(probabilities[np.arange(len(gold)), gold], 1e-12))
+
+    def measure(weights: Array | None) -> dict[str, float]:
+        return {
+            "accuracy": float(np.average(is_right, weights=weights)),
+            "log_loss": float(np.average(surprise, weights=weights)),
+        }
+
+    return measure

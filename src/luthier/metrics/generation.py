@@ -1,0 +1,121 @@
+"""Metrics of texts that were written, against references, by the packages that define them.
+
+Translations: chrF (Popović 2015), BLEU (Papineni et al. 2002) and TER (Snover et al. 2006), as
+sacreBLEU (Post 2018, https://arxiv.org/abs/1804.08771) computes them, in its unit, 0 to 100.
+Summaries: ROUGE (Lin 2004), as the package rouge-score computes it, as shares.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from luthier.records import Array, Measure
+
+TRANSLATION = ("chrf", "bleu", "ter")
+ROUGE = ("rouge1", "rouge2", "rougeL")
+WORD = re.compile(r"\w+")
+
+
+def _metric(name: str) -> Any:
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+    from sacrebleu.metrics.ter import TER
+
+    made: dict[str, Any] = {"chrf": CHRF, "bleu": partial(BLEU, force=True), "ter": TER}
+    return made[name]()
+
+
+def measure_translations(
+    references: Sequence[str], answers: Sequence[str], *, metrics: Sequence[str] = TRANSLATION
+) -> Measure:
+    """Prepare chrF, BLEU and TER of a corpus: counts of every row are summed up with its weight.
+
+    Args:
+        references: True translations, (rows,).
+        answers: Those to judge.
+        metrics: Which of them.
+    """
+    prepared = {}
+    for name in metrics:
+        scorer = _metric(name)
+        prepared[name] = scorer, _statistics(scorer, references, answers)
+
+    def measure(weights: Array | None) -> dict[str, float]:
+        found = {}
+        for name, (scorer, counts) in prepared.items():
+            sums = counts.sum(axis=0) if weights is None else weights @ counts
+            found[name] = float(scorer._compute_score_from_stats(sums.tolist()).score)
+        return found
+
+    return measure
+
+
+def _statistics(scorer: Any, references: Sequence[str], answers: Sequence[str]) -> Array:
+    """Count what a metric counts, (rows, counts)."""
+    counts = scorer._extract_corpus_statistics(list(answers), [list(references)])
+    return np.array(counts, dtype=np.float64)
+
+
+def signatures(metrics: Sequence[str] = TRANSLATION) -> dict[str, str]:
+    """Give sacreBLEU's signatures, which say exactly what was computed."""
+    found = {}
+    for name in metrics:
+        scorer = _metric(name)
+        scorer.corpus_score(["a b c d"], [["a b c d"]])  # a signature counts the references
+        found[name] = str(scorer.get_signature())
+    return found
+
+
+def sentence_chrf(references: Sequence[str], answers: Sequence[str]) -> Array:
+    """Score every row by itself, (rows,), 0 to 100."""
+    scorer = _metric("chrf")
+    counts = _statistics(scorer, references, answers).tolist()
+    return np.array([float(scorer._compute_score_from_stats(one).score) for one in counts])
+
+
+class AnyScript:
+    """Cuts texts into words of any script, as rouge-score asks for it."""
+
+    def tokenize(self, text: str) -> list[str]:
+        """Give the words, in lower case."""
+        return WORD.findall(text.lower())
+
+
+def rouge(references: Sequence[str], answers: Sequence[str], names: Sequence[str] = ROUGE) -> Array:
+    """Measure the F1 of every row, (rows, metrics).
+
+    rouge-score's own way of cutting words drops all letters but a to z; it is used only where all
+    references are ASCII, so that scores can be compared with published ones.
+    """
+    from rouge_score.rouge_scorer import RougeScorer
+
+    is_plain = all(text.isascii() for text in references)
+    scorer = RougeScorer(list(names), tokenizer=None if is_plain else AnyScript())
+    rows = [scorer.score(a, b) for a, b in zip(references, answers, strict=True)]
+    return np.array([[row[name].fmeasure for name in names] for row in rows]).reshape(
+        -1, len(names)
+    )
+
+
+def measure_summaries(references: Sequence[str], answers: Sequence[str]) -> Measure:
+    """Prepare ROUGE-1, ROUGE-2 and ROUGE-L, each the mean F1 over rows, as shares."""
+    return _means(dict(zip(ROUGE, rouge(references, answers).T, strict=True)))
+
+
+def measure_written(references: Sequence[str], answers: Sequence[str]) -> Measure:
+    """Prepare exact match (blanks at the ends do not count) and ROUGE-L of written answers."""
+    same = np.array([a.strip() == b.strip() for a, b in zip(references, answers, strict=True)])
+    alike = rouge(references, answers, ["rougeL"])[:, 0]
+    return _means({"exact_match": same.astype(float), "rougeL": alike})
+
+
+def _means(columns: dict[str, Array]) -> Measure:
+    def measure(weights: Array | None) -> dict[str, float]:
+        return {name: float(np.average(row, weights=weights)) for name, row in columns.items()}
+
+    return measure

@@ -1,0 +1,36 @@
+"""Metrics of language models: how likely they find the true tokens."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from luthier.records import Array, Measure
+
+LARGEST = 700.0  # nats a token, beyond which a perplexity is no longer a number
+
+
+def measure_language(statistics: Array) -> Measure:
+    """Prepare perplexity, cross-entropy (nats a token) and token accuracy.
+
+    Perplexity is exp(-log likelihood / tokens) over all rows together, not a mean over rows.
+
+    Args:
+        statistics: (rows, 3): summed log likelihood, tokens, and tokens that the model would have
+            given itself.
+    """
+    counted = np.asarray(statistics, dtype=np.float64)
+
+    def measure(weights: Array | None) -> dict[str, float]:
+        likelihood, tokens, right = counted.sum(axis=0) if weights is None else weights @ counted
+        if tokens == 0:
+            return dict.fromkeys(("perplexity", "cross_entropy", "token_accuracy"), math.nan)
+        surprise = -likelihood / tokens
+        return {
+            "perplexity": math.exp(min(surprise, LARGEST)),
+            "cross_entropy": float(surprise),
+            "token_accuracy": float(right / tokens),
+        }
+
+    return measure

@@ -1,0 +1,284 @@
+"""`causal-lm`: texts to continue, or instructions and conversations to answer.
+
+Plain texts are packed into full blocks in which no text sees another one. Of conversations only
+the last answer is learned; where rows have one, the model also writes its own, which is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from luthier.framing.answering import texts_of
+from luthier.framing.chat import canonical, spell_prompt
+from luthier.framing.generation import as_array, set_side_by_side, written_texts
+from luthier.framing.language import Language, sum_items
+from luthier.metrics.generation import measure_written
+from luthier.metrics.language import measure_language
+from luthier.protocols import Column
+from luthier.recipe.tree import Section
+from luthier.records import (
+    Array,
+    Batch,
+    Encoded,
+    Finding,
+    Measure,
+    Outputs,
+    Predictions,
+    Ragged,
+    Rows,
+    Target,
+)
+from luthier.text.batches import pad
+from luthier.text.packing import IGNORED, cut, pack, shift
+from luthier.text.tokenize import token_of_nothing
+
+STATISTICS = [("log_likelihood", "f8"), ("tokens", "f8"), ("right", "f8"), ("text", object)]
+
+
+class CausalLmOptions(Section):
+    """How texts are packed, and how the model writes; names as in `generate`."""
+
+    packing: bool = Field(True, description="Fill training blocks with several texts.")
+    generate: bool = Field(True, description="Let the model write answers where rows have them.")
+    max_new_tokens: int = Field(64, ge=1, description="The most tokens that are written.")
+    num_beams: int = Field(1, ge=1, description="Beams of the search; 1: greedy.")
+    main_metric: Literal["perplexity", "token_accuracy", "exact_match", "rougeL"] = Field(
+        "perplexity", description="The metric of the verdict."
+    )
+
+
+class CausalLm(Language):
+    """Texts to continue, or instructions to answer."""
+
+    name: ClassVar[str] = "causal-lm"
+    Options = CausalLmOptions
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("text", "text", ("text", "content", "sentence", "body", "document")),
+    )
+    also_reads: ClassVar[tuple[str, ...]] = ("messages", "conversations", "prompt", "instruction")
+    auto_model: ClassVar[str] = "AutoModelForCausalLM"
+    baselines: ClassVar[tuple[str, ...]] = ("before-tuning", "unigram")
+
+    def __init__(self, options: CausalLmOptions):
+        self.options = options
+        self.main_metric: str = options.main_metric
+
+    def adapt(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+        """Bring conversations and instructions into `text`, `messages` and `target`."""
+        return canonical(rows), []
+
+    def learn_target(self, rows: Rows) -> Target:
+        """See whether rows have answers that the model should have written."""
+        return Target(self.kind, (), references="target" in rows and self.options.generate)
+
+    def readings(self, target: Target) -> tuple[str, ...]:
+        """Find out how likely the true tokens are, and have the model write where it can."""
+        return (self.watched, "generate") if target.references else (self.watched,)
+
+    def answering(self, target: Target) -> tuple[str, ...]:
+        """Have the model go on with new texts."""
+        return ("generate",)
+
+    def encode(
+        self,
+        rows: Rows,
+        *,
+        tokenizer: Any,
+        target: Target,
+        max_tokens: int,
+        stride: int | None = None,
+        training: bool = False,
+    ) -> Encoded:
+        """Tokenize prompts and what is to be learned; pack training rows into blocks."""
+        prompts, wholes = self._tokenize(rows, tokenizer)
+        full = np.array([max(len(whole), 1) for whole in wholes], dtype=np.int64)
+        segments: list[tuple[list[int], list[int]]] = []
+        row_of: list[int] = []
+        for row, (prompt, whole) in enumerate(zip(prompts, wholes, strict=True)):
+            labels = shift(whole, n_given=len(prompt))
+            for ids, wanted in _parts(whole, labels, max_tokens, windows=stride is not None):
+                segments.append((ids, wanted))
+                row_of.append(row)
+        kept = full if stride is not None else np.minimum(full, max_tokens)
+        if training and self.options.packing:
+            packed = pack(segments, max_tokens=max_tokens)
+            inputs = {"input_ids": packed.input_ids, "position_ids": packed.position_ids}
+            return Encoded(inputs, packed.labels, full, kept_lengths=kept)
+        return Encoded(
+            {"input_ids": Ragged.of([ids for ids, _ in segments])},
+            Ragged.of([wanted for _, wanted in segments]),
+            full,
+            row_of=np.array(row_of, dtype=np.int64),
+            kept_lengths=kept,
+            marks={"prompts": self._prompts(prompts, wholes, target, tokenizer, max_tokens)},
+        )
+
+    def _tokenize(self, rows: Rows, tokenizer: Any) -> tuple[list[list[int]], list[list[int]]]:
+        """Give every row's given tokens, and those with what is learned after them."""
+        if "target" not in rows:
+            ends = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
+            texts = texts_of(rows, "text")
+            ids = tokenizer(texts, verbose=False)["input_ids"] if texts else []
+            whole = [one if one[-1:] == ends else [*one, *ends] for one in ids]
+            return [[] for _ in whole], [one or [token_of_nothing(tokenizer)] for one in whole]
+        spelled = [
+            spell_prompt(messages, answer, tokenizer)
+            for messages, answer in zip(rows["messages"], rows["target"], strict=True)
+        ]
+        return [one for one, _ in spelled], [both for _, both in spelled]
+
+    def _prompts(
+        self,
+        prompts: list[list[int]],
+        wholes: list[list[int]],
+        target: Target,
+        tokenizer: Any,
+        max_tokens: int,
+    ) -> Ragged:
+        """Give what the model goes on with: prompts, or texts without the end put to them."""
+        most = max(1, max_tokens - self._n_new(max_tokens))
+        ends = [tokenizer.eos_token_id]
+        begun = [
+            prompt or (whole[:-1] if whole[-1:] == ends else whole)
+            for prompt, whole in zip(prompts, wholes, strict=True)
+        ]
+        return Ragged.of([one[-most:] or [token_of_nothing(tokenizer)] for one in begun])
+
+    def _n_new(self, max_tokens: int) -> int:
+        """Say how many tokens are written at most: half of what the model can read is given."""
+        return min(self.options.max_new_tokens, max_tokens // 2)
+
+    def collate(
+        self,
+        encoded: Encoded,
+        indices: Array,
+        *,
+        tokenizer: Any,
+        reading: str | None = None,
+        epoch: int | None = None,
+    ) -> Batch:
+        """Pad blocks, without a mask where positions tell texts apart; or prompts, on the left."""
+        if reading == "generate":
+            prompts = {"input_ids": encoded.marks["prompts"]}
+            return pad(prompts, encoded.rows[indices], tokenizer=tokenizer, side="left")
+        both = {**encoded.inputs, "labels": encoded.targets}
+        batch = pad(both, indices, tokenizer=tokenizer, side="right")  # type: ignore[arg-type]
+        if "position_ids" in batch:
+            del batch["attention_mask"]
+        return batch
+
+    def generation(self, tokenizer: Any, *, max_tokens: int) -> Mapping[str, Any]:
+        """Write the likeliest tokens, at most so many."""
+        return {
+            "max_new_tokens": self._n_new(max_tokens),
+            "num_beams": self.options.num_beams,
+            "do_sample": False,
+        }
+
+    def gather(
+        self, read: Mapping[str, Any], encoded: Encoded, rows: Rows, *, tokenizer: Any
+    ) -> Outputs:
+        """Sum up each row's statistics beside what the model wrote, (rows,) of named fields."""
+        summed = np.zeros((len(rows), 3))
+        if self.watched in read:
+            summed = sum_items(read[self.watched], encoded, len(rows))
+        made = self.of_statistics(summed)
+        if "generate" in read and len(rows):
+            firsts = np.flatnonzero(np.diff(encoded.rows, prepend=-1))
+            made["text"] = written_texts(read["generate"].take(firsts), tokenizer)
+        return made
+
+    def of_statistics(self, summed: Array) -> Outputs:
+        """Give outputs made of each row's statistics, with nothing written."""
+        made = np.zeros(len(summed), dtype=STATISTICS)
+        made["text"] = ""
+        for column, (field, _) in enumerate(STATISTICS[:3]):
+            made[field] = summed[:, column]
+        return made
+
+    def decode(self, outputs: Outputs, target: Target) -> Predictions:
+        """Answer with what the model wrote, or with each row's perplexity."""
+        numbers = statistics_of(outputs)
+        if target.references or not outputs["tokens"].any():
+            return Predictions(outputs["text"], None, outputs)
+        return Predictions(super().decode(numbers, target).answers, None, outputs)
+
+    def gold(self, rows: Rows, target: Target) -> Array:
+        """Give the answers that rows have, else their texts, (rows,)."""
+        return as_array(texts_of(rows, "target" if "target" in rows else "text"))
+
+    def measure(self, gold: Any, predictions: Predictions, target: Target) -> Measure:
+        """Prepare perplexity and token accuracy; of written answers, exact match and ROUGE too."""
+        likely = measure_language(statistics_of(predictions.outputs))
+        if not target.references:
+            return likely
+        alike = measure_written(list(gold), list(predictions.outputs["text"]))
+        return lambda weights: likely(weights) | alike(weights)
+
+    def watch(self, outputs: Outputs, gold: Any, target: Target) -> dict[str, float]:
+        """Measure how likely the true tokens are."""
+        return measure_language(statistics_of(outputs))(None)
+
+    def silence(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
+        """Find every text equally unlikely, and write nothing."""
+        return self.of_statistics(np.tile([-1.0, 1.0, 0.0], (len(rows), 1)))
+
+    def answer(
+        self, predictions: Predictions, index: int, rows: Rows, target: Target
+    ) -> list[dict[str, Any]]:
+        """Give `[{"generated_text": …}]`: the text with what was written after it.
+
+        Of a conversation, it is the conversation with one more message.
+        """
+        written = str(predictions.outputs["text"][index])
+        if "messages" in rows:
+            said = [*rows["messages"][index], {"role": "assistant", "content": written}]
+            return [{"generated_text": said}]
+        return [{"generated_text": str(rows["text"][index]) + written}]
+
+    def cells(self, answer: Any) -> dict[str, Any]:
+        """Lay out what was written."""
+        text = answer[0]["generated_text"]
+        return {"prediction": text if isinstance(text, str) else text[-1]["content"]}
+
+    def explore(
+        self, gold: Any, predictions: Predictions, rows: Rows, target: Target
+    ) -> dict[str, Any]:
+        """Set written answers beside the true ones, the least alike first."""
+        if not target.references:
+            return {}
+        written = predictions.outputs["text"]
+        shown = set_side_by_side(texts_of(rows, "text"), gold, written, rows)
+        return {"generations": {"rows": shown, "n": len(rows)}}
+
+    @staticmethod
+    def toy_rows() -> Rows:
+        """Make 80 lines that count on."""
+        digits = ["one", "two", "three", "four", "five", "six", "seven"]
+        texts = [" ".join(digits[(n + k) % 7] for k in range(5 + n % 4)) for n in range(80)]
+        return Rows.of({"text": texts}, name="toy")
+
+
+def statistics_of(outputs: Any) -> Array:
+    """Give the three numbers of every row, (rows, 3)."""
+    return np.stack([outputs[field] for field, _ in STATISTICS[:3]], axis=1)
+
+
+def _parts(
+    whole: list[int], labels: list[int], max_tokens: int, *, windows: bool
+) -> list[tuple[list[int], list[int]]]:
+    """Cut a row that is too long into windows, or off."""
+    if len(whole) <= max_tokens:
+        return [(whole, labels)]
+    if not windows:
+        return [(whole[:max_tokens], [*labels[: max_tokens - 1], IGNORED])]
+    parts = cut(whole, max_tokens=max_tokens)
+    starts = range(0, len(whole) - 1, max_tokens - 1)
+    return [
+        (part, [*labels[start : start + len(part) - 1], IGNORED])
+        for start, part in zip(starts, parts, strict=True)
+    ]

@@ -1,0 +1,57 @@
+"""`summarization`: a long text, a short one that says the same."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from luthier.framing.generation import Generation, GenerationOptions
+from luthier.metrics.generation import measure_summaries
+from luthier.protocols import Column
+from luthier.records import Measure, Predictions, Rows, Target
+
+
+class SummarizationOptions(GenerationOptions):
+    """Options of summarization."""
+
+    no_repeat_ngram_size: int = Field(3, ge=0, description="No run of so many tokens twice.")
+    main_metric: Literal["rougeL", "rouge1", "rouge2"] = Field(
+        "rougeL", description="The metric of the verdict."
+    )
+
+
+class Summarization(Generation):
+    """A long text, a short one that says the same."""
+
+    name: ClassVar[str] = "summarization"
+    Options = SummarizationOptions
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("text", "text", ("text", "document", "article", "dialogue", "body", "content")),
+        Column("target", "reference", ("summary", "highlights", "abstract", "target", "tldr")),
+    )
+    baselines: ClassVar[tuple[str, ...]] = ("lead", "before-tuning")
+    answer_key: ClassVar[str] = "summary_text"
+
+    def __init__(self, options: SummarizationOptions):
+        self.options = options
+        self.main_metric: str = options.main_metric
+
+    def measure(self, gold: object, predictions: Predictions, target: Target) -> Measure:
+        """Prepare ROUGE-1, ROUGE-2 and ROUGE-L."""
+        return measure_summaries(list(gold), list(predictions.answers))  # type: ignore[call-overload]
+
+    @staticmethod
+    def toy_rows() -> Rows:
+        """Make 72 reports whose summary is the one thing that happened."""
+        places = ("harbour", "market", "station", "bridge", "school", "park")
+        events = ("a fire", "a feast", "a flood", "a strike")
+        texts, targets = [], []
+        for n in range(72):
+            place, event = places[n % 6], events[n // 6 % 4]
+            texts.append(
+                f"It was day {n}. The people went to work. There was {event} at the {place}. "
+                "Then all went home."
+            )
+            targets.append(f"{event} at the {place}")
+        return Rows.of({"text": texts, "target": targets}, name="toy")

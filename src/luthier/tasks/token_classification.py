@@ -1,0 +1,323 @@
+"""`token-classification`: a tag for every word (names of people and places, parts of speech).
+
+Every word is answered by its first token; long texts are read in windows, and each word by the
+window that sees most around it. Entities are scored strictly: borders and type must be right
+(Tjong Kim Sang & De Meulder 2003). Every gold tag counts, also those that the model never saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+from scipy.special import log_softmax
+
+from luthier.errors import DataError, nearest
+from luthier.framing.answering import Answering, column_of, refuse_label_smoothing, texts_of
+from luthier.framing.entities import STRATEGIES, aggregate, errors_in_context
+from luthier.framing.labels import ClassWeights, weigh
+from luthier.framing.pieces import Pieces, gather_pieces, label_pieces
+from luthier.framing.tagging import canonical
+from luthier.metrics.spans import measure_spans, measure_tags, per_type
+from luthier.protocols import Column
+from luthier.recipe.tree import Section
+from luthier.records import (
+    Array,
+    Batch,
+    Encoded,
+    Finding,
+    Measure,
+    Objective,
+    Outputs,
+    Predictions,
+    Ragged,
+    Rows,
+    Target,
+)
+from luthier.text.batches import pad
+from luthier.text.tags import may_follow, spans_of_tags
+from luthier.text.viterbi import best_tags, worth_of
+from luthier.text.windows import tokenize_windows
+
+OUTSIDE = "O"
+
+
+class TokenClassificationOptions(Section):
+    """How tags are read, learned and chosen."""
+
+    scheme: Literal["IOB1", "IOB2", "BILOU", "IOBES", "IO", "plain"] | None = Field(
+        None, description="Tag scheme of the file; plain: tags that are no spans; null: detected."
+    )
+    constrained: bool = Field(
+        False, description="Never give a tag that may not follow the one before."
+    )
+    crf: bool = Field(False, description="Learn which tag follows which (needs Luthier to read).")
+    class_weights: ClassWeights = Field(
+        None, description="`balanced`, or tag: weight; null: all weigh the same."
+    )
+    main_metric: Literal["f1", "macro_f1", "partial_f1", "token_accuracy"] | None = Field(
+        None, description="Of the verdict; null: f1 of entities, token_accuracy of plain tags."
+    )
+
+
+class TokenClassification(Answering):
+    """A tag for every word: names, parts of speech."""
+
+    name: ClassVar[str] = "token-classification"
+    unit: ClassVar[str] = "token"
+    kind: ClassVar[str] = "tags"
+    Options = TokenClassificationOptions
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("text", "text", ("text", "tokens", "words", "sentence")),
+        Column("tags", "tags", ("tags", "ner_tags", "labels", "pos_tags", "spans", "entities")),
+    )
+    also_reads: ClassVar[tuple[str, ...]] = ("tokens",)
+    auto_model: ClassVar[str] = "AutoModelForTokenClassification"
+    windows: ClassVar[bool] = True
+    watched: str = "token-logits"
+    baselines: ClassVar[tuple[str, ...]] = ("most-frequent-tag", "gazetteer", "crf")
+
+    def __init__(self, options: TokenClassificationOptions):
+        self.options = options
+        self.crf: bool = options.crf
+        plain = options.scheme == "plain"
+        self.main_metric: str = options.main_metric or ("token_accuracy" if plain else "f1")
+
+    def adapt(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+        """Bring words and tags, or texts and spans, into one shape; tags become IOB2."""
+        return canonical(rows, scheme=self.options.scheme)
+
+    def learn_target(self, rows: Rows) -> Target:
+        """Take the tags that occur; of an entity's type both its tags, and O first."""
+        seen = {tag for cell in column_of(rows, "tags") for tag in cell}
+        if len(seen - {OUTSIDE}) == 0:
+            raise DataError(
+                "There is nothing to find: no word of the training rows has a tag.",
+                received=f"{len(rows)} rows of {', '.join(rows.files)}",
+                hint="data.columns.tags=the column with the tags",
+            )
+        if not self._has_entities(seen):
+            return Target(self.kind, tuple(sorted(seen)))
+        types = sorted({tag[2:] for tag in seen if tag != OUTSIDE})
+        return Target(self.kind, (OUTSIDE, *(f"{part}-{name}" for name in types for part in "BI")))
+
+    def _has_entities(self, names: Any) -> bool:
+        is_span = all(tag == OUTSIDE or tag[:2] in ("B-", "I-") for tag in names)
+        return is_span and self.options.scheme != "plain"
+
+    def gold(self, rows: Rows, target: Target) -> Ragged:
+        """Read tag ids, (words,) a row."""
+        ids = {name: index for index, name in enumerate(target.names)}
+        found = []
+        for index, tags in enumerate(column_of(rows, "tags")):
+            for tag in tags:
+                if tag not in ids:
+                    close = nearest(tag, target.names)
+                    raise DataError(
+                        f"The tag '{tag}' at {rows.where(index)} is not among the training tags.",
+                        received=f"'{tag}'; known are {', '.join(target.names[:10])}",
+                        hint=f"did you mean '{close}'?" if close else "mend the row, or drop it",
+                    )
+            found.append([ids[tag] for tag in tags])
+        return Ragged.of(found)
+
+    def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
+        """Give the texts."""
+        return (texts_of(rows, "text"),)
+
+    def encode(
+        self,
+        rows: Rows,
+        *,
+        tokenizer: Any,
+        target: Target,
+        max_tokens: int,
+        stride: int | None = None,
+        training: bool = False,
+    ) -> Encoded:
+        """Tokenize the texts in windows; the first token of every word gets the word's label."""
+        made = tokenize_windows(
+            tokenizer, texts_of(rows, "text"), max_tokens=max_tokens, stride=stride
+        )
+        gold = self.gold(rows, target) if "tags" in rows else None
+        words, labels = label_pieces(made, rows["words"], gold)
+        return Encoded(
+            made.inputs,
+            labels,
+            made.full_lengths,
+            row_of=made.row_of,
+            kept_lengths=made.kept_lengths,
+            marks={"words": words, "spans": made.spans, "owned": made.owned()},
+        )
+
+    def collate(
+        self,
+        encoded: Encoded,
+        indices: Array,
+        *,
+        tokenizer: Any,
+        reading: str | None = None,
+        epoch: int | None = None,
+    ) -> Batch:
+        """Pad the windows, and their labels."""
+        both = dict(encoded.inputs)
+        if encoded.targets is not None and reading is None:
+            both["labels"] = encoded.targets
+        return pad(both, indices, tokenizer=tokenizer)
+
+    def objective(self, target: Target, gold: Ragged, *, label_smoothing: float) -> Objective:
+        """Learn the tag of every word, or with a CRF the tags of the whole text."""
+        if self.options.crf:
+            refuse_label_smoothing(label_smoothing, "a CRF")
+            return Objective("crf")
+        counts = np.bincount(gold.values, minlength=target.n_outputs)
+        balanced = len(gold.values) / (target.n_outputs * np.maximum(counts, 1))
+        return Objective(
+            "token-cross-entropy",
+            class_weights=weigh(self.options.class_weights, target.names, balanced),
+            label_smoothing=label_smoothing,
+        )
+
+    def gather(
+        self, read: Mapping[str, Any], encoded: Encoded, rows: Rows, *, tokenizer: Any
+    ) -> Outputs:
+        """Give what was said of every token of every row, each by the window that sees most."""
+        n_words = np.array([len(words) for words in rows["words"]], dtype=np.int64)
+        return gather_pieces(
+            read["token-logits"], encoded, n_words, transitions=read.get("transitions")
+        )
+
+    def decode(self, outputs: Pieces, target: Target) -> Predictions:
+        """Choose a tag for every word, (words,) a row; -1 for words that the model never saw."""
+        said, is_seen = outputs.of_words()
+        steps = outputs.transitions
+        if self.options.constrained and self._has_entities(target.names):
+            worth = worth_of(may_follow(target.names))
+            steps = worth if steps is None else steps + worth
+        if steps is None:
+            tags = said.values.argmax(axis=-1) if len(said.values) else np.zeros(0, np.int64)
+        else:
+            worth_of_words = said.values
+            if outputs.transitions is None:
+                worth_of_words = log_softmax(worth_of_words.astype(np.float64), axis=-1)
+            tags = best_tags(Ragged(worth_of_words, said.offsets), steps).values
+        tags = np.where(is_seen, tags, -1)
+        return Predictions(Ragged(tags, said.offsets), None, outputs)
+
+    def measure(self, gold: Ragged, predictions: Predictions, target: Target) -> Measure:
+        """Prepare the scores of entities, and of plain tags."""
+        answers = predictions.answers
+        of_tags = measure_tags(_lists(gold), _lists(answers))
+        if not self._has_entities(target.names):
+            return of_tags
+        of_spans = measure_spans(self._spans(gold, target), self._spans(answers, target))
+
+        def measure(weights: Array | None) -> dict[str, float]:
+            accuracy = {"token_accuracy": of_tags(weights)["token_accuracy"]}
+            return of_spans(weights) | accuracy
+
+        return measure
+
+    def _spans(self, tags: Ragged, target: Target) -> list[list[tuple[int, int, str]]]:
+        """Read entities from tag ids, row by row."""
+        names = [*target.names, OUTSIDE]  # -1 is the last one
+        return [
+            spans_of_tags([names[tag] for tag in tags[row]], "IOB2") for row in range(len(tags))
+        ]
+
+    def silence(self, rows: Rows, target: Target, *, watched: bool = False) -> Pieces:
+        """Prefer no tag to another."""
+        n_words = np.array([len(words) for words in rows["words"]], dtype=np.int64)
+        nothing = np.zeros((int(n_words.sum()), target.n_outputs), dtype=np.float32)
+        return Pieces.of_each_word(nothing, n_words)
+
+    def spell(self, answers: Any, index: int, rows: Rows, target: Target) -> Any:
+        """Name the tag of every word."""
+        names = [*target.names, OUTSIDE]
+        return [names[tag] for tag in answers[index]]
+
+    def answer(
+        self,
+        predictions: Predictions,
+        index: int,
+        rows: Rows,
+        target: Target,
+        *,
+        aggregation_strategy: str = "words",
+    ) -> list[dict[str, Any]]:
+        """List what was found, with its characters and its score.
+
+        Args:
+            predictions: Of all rows.
+            index: Which row.
+            rows: The rows.
+            target: What is predicted.
+            aggregation_strategy: `none` (every token), or `simple`, `first`, `average` and `max`
+                as in `transformers.pipeline`; `words`: the entities that the scores are about.
+        """
+        if aggregation_strategy not in STRATEGIES:
+            raise DataError(
+                "There is no such way to put tokens together.",
+                received=f"aggregation_strategy={aggregation_strategy}",
+                hint=f"one of: {', '.join(STRATEGIES)}",
+            )
+        return aggregate(
+            predictions,
+            index,
+            rows,
+            target,
+            strategy=aggregation_strategy,
+            has_entities=self._has_entities(target.names),
+        )
+
+    def cells(self, answer: Any) -> dict[str, Any]:
+        """Lay the entities out as JSON in one cell."""
+        return {"prediction": answer}
+
+    def explore(
+        self, gold: Ragged, predictions: Predictions, rows: Rows, target: Target
+    ) -> dict[str, Any]:
+        """Score every type; show entities in context, errors by kind."""
+        if not self._has_entities(target.names):
+            return {}
+        truth, said = self._spans(gold, target), self._spans(predictions.answers, target)
+        return {
+            "per_type": [
+                {"label": name, "precision": p, "recall": r, "f1": f, "support": int(n)}
+                for name, (p, r, f, n) in per_type(truth, said).items()
+            ],
+            "entities": errors_in_context(truth, said, rows),
+        }
+
+    @staticmethod
+    def toy_rows() -> Rows:
+        """Make 84 sentences in which people go to places."""
+        people = ("Ada", "Bela Kun", "Cem", "Dana", "Emil Roth", "Fina")
+        places = ("Rome", "New Delhi", "Oslo", "Lima")
+        tokens, tags = [], []
+        for n in range(84):
+            one, where = people[n % 6].split(), places[n // 6 % 4].split()
+            words = ["On", "day", str(n), *one, "went", "to", *where, "."]
+            marks = ["O", "O", "O", "B-PER", *["I-PER"] * (len(one) - 1), "O", "O"]
+            marks += ["B-LOC", *["I-LOC"] * (len(where) - 1), "O"]
+            if n % 3 == 0:
+                words, marks = (
+                    [*where, "greets", *one, "!"],
+                    [
+                        "B-LOC",
+                        *["I-LOC"] * (len(where) - 1),
+                        "O",
+                        "B-PER",
+                        *["I-PER"] * (len(one) - 1),
+                        "O",
+                    ],
+                )
+            tokens.append(words)
+            tags.append(marks)
+        return Rows.of({"tokens": tokens, "tags": tags}, name="toy")
+
+
+def _lists(tags: Ragged) -> list[list[int]]:
+    return [tags[row].tolist() for row in range(len(tags))]
