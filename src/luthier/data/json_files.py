@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from luthier.data.delimited import Table
+from luthier.data.squad import is_squad, table_of_squad
 from luthier.errors import DataError
 
 SHAPES = '[{"text": "…", "label": "…"}, …], or one such object a line'
@@ -185,6 +186,8 @@ def columns_of(records: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
 def _table_of_members(members: dict[str, Any], name: str) -> Table:
     arrays = {key: value for key, value in members.items() if _is_items(value)}
     nested = [key for key in arrays if arrays[key] and isinstance(arrays[key][0][1], dict)]
+    if is_squad([value for _, value in arrays.get("data", [])]):
+        return table_of_squad([value for _, value in arrays["data"]], name=name)
     if "data" in nested or len(nested) == 1:
         return _table_of(arrays["data" if "data" in nested else nested[0]], name)
     columns = {key: [value for _, value in items] for key, items in arrays.items()}

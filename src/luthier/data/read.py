@@ -14,11 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from luthier.data.bitext import parse_tmx, parse_xliff
+from luthier.data.brat import table_of_brat
+from luthier.data.conll import parse_conll
 from luthier.data.delimited import DELIMITERS, Table, parse_delimited, spell
 from luthier.data.encoding import decode
 from luthier.data.frames import read_arrow, read_parquet, table_in_memory
 from luthier.data.hub import read_hub
 from luthier.data.json_files import parse_json, parse_json_lines
+from luthier.data.plain_text import parse_plain_text, set_side_by_side
 from luthier.data.sources import File, find_files
 from luthier.errors import DataError, nearest
 from luthier.records import Rows
@@ -108,6 +112,11 @@ def _read_file(file: File, *, encoding: str | None, delimiter: str | None) -> Ta
             received=problem.strerror or str(problem),
             hint=f"make it readable: chmod u+r {file.path}",
         ) from problem
+    if file.kind in ("tmx", "xliff"):  # XML says its own encoding
+        parse = parse_tmx if file.kind == "tmx" else parse_xliff
+        return parse(content, name=name)
+    if file.kind == "parallel":
+        return _read_parallel(file, encoding=encoding)
     decoded = decode(content, name=name, encoding=encoding)
     notes = list(decoded.notes)
     if encoding is None and decoded.encoding not in PLAIN:
@@ -116,10 +125,40 @@ def _read_file(file: File, *, encoding: str | None, delimiter: str | None) -> Ta
         table = parse_json(decoded.text, name=name)
     elif file.kind == "jsonl":
         table = parse_json_lines(decoded.text, name=name)
+    elif file.kind == "conll":
+        table = parse_conll(decoded.text, name=name)
+    elif file.kind == "text":
+        table = parse_plain_text(decoded.text, name=name)
+    elif file.kind == "brat":
+        table = _read_brat(file, decoded.text, encoding=encoding)
     else:
         expected = "\t" if file.kind == "tsv" else ","
         table = parse_delimited(decoded.text, name=name, delimiter=delimiter, expected=expected)
     return Table(table.columns, table.lines, (*notes, *table.notes))
+
+
+def _read_parallel(file: File, *, encoding: str | None) -> Table:
+    """Read files whose lines belong together."""
+    texts = {
+        column: decode(path.read_bytes(), name=path.name, encoding=encoding).text
+        for column, path in file.parts
+    }
+    return set_side_by_side(texts, name=short(file.name))
+
+
+def _read_brat(file: File, marks: str, *, encoding: str | None) -> Table:
+    """Read a document with its marks."""
+    path = file.path.with_suffix(".txt")
+    if not path.is_file():
+        raise DataError(
+            f"{file.path.name} marks a text that is not there.",
+            received=f"no {path.name} beside it",
+            hint=f"put {path.name} into {path.parent}",
+        )
+    text = decode(path.read_bytes(), name=path.name, encoding=encoding).text
+    table, n_parted = table_of_brat(text, marks, name=file.path.name)
+    notes = (f"{n_parted} spans in several parts became one each",) if n_parted else ()
+    return Table(table.columns, table.lines, notes)
 
 
 def rename(

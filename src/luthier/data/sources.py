@@ -26,10 +26,21 @@ KINDS = {
     ".pq": "parquet",
     ".arrow": "arrow",
     ".feather": "arrow",
+    ".conll": "conll",
+    ".iob": "conll",
+    ".iob2": "conll",
+    ".bio": "conll",
+    ".txt": "text",
+    ".md": "text",
+    ".ann": "brat",
+    ".tmx": "tmx",
+    ".xlf": "xliff",
+    ".xliff": "xliff",
+    ".sdlxliff": "xliff",
 }
-READABLE = ".csv, .tsv, .json, .jsonl, .parquet, .arrow, .feather"
+READABLE = ".csv, .tsv, .json, .jsonl, .parquet, .arrow, .feather, .conll, .txt, .ann, .tmx, .xliff"
+PARALLEL = re.compile(r"(?P<stem>.*)\{(?P<parts>[^{},]+(?:,[^{},]+)+)\}(?P<rest>[^{}]*)")
 INSTEAD = {
-    ".txt": "plain text has no columns; make it a .csv with a header line, such as text,label",
     ".xlsx": "in Excel: save as CSV UTF-8",
     ".xls": "in Excel: save as CSV UTF-8",
     ".gz": "unpack it first: gunzip FILE",
@@ -41,11 +52,15 @@ INSTEAD = {
 
 @dataclass(frozen=True)
 class File:
-    """A file to read: where it is, its kind, and what to call it in messages."""
+    """A file to read: where it is, its kind, and what to call it in messages.
+
+    Of files that lie side by side, `parts` has the column and the path of each.
+    """
 
     path: Path
     kind: str
     name: str
+    parts: tuple[tuple[str, Path], ...] = ()
 
 
 def find_files(source: str | Path) -> list[File]:
@@ -64,6 +79,8 @@ def find_files(source: str | Path) -> list[File]:
             received=text,
             hint="download it, then give its path; or hub:NAME for a data set of the hub",
         )
+    if side_by_side := PARALLEL.fullmatch(text):
+        return [_parallel(text, **side_by_side.groupdict())]
     path = Path(text)
     try:
         path = path.expanduser()
@@ -81,6 +98,21 @@ def find_files(source: str | Path) -> list[File]:
     if exists:
         raise DataError(f"{text} is not a regular file.", received="a device or a pipe", hint=None)
     raise _not_found(path, text)
+
+
+def _parallel(text: str, *, stem: str, parts: str, rest: str) -> File:
+    """Find files side by side: `train.{en,de}` is train.en and train.de."""
+    found = []
+    for part in (part.strip() for part in parts.split(",")):
+        path = Path(f"{stem}{part}{rest}").expanduser()
+        if not path.is_file():
+            raise DataError(
+                f"There is no file {path}.",
+                received=text,
+                hint=f"{stem}{{en,de}}{rest} means two files, line by line the same texts",
+            )
+        found.append((part, path))
+    return File(found[0][1], "parallel", text, tuple(found))
 
 
 def kind_of(path: Path) -> str:
@@ -125,6 +157,8 @@ def _in_folder(folder: Path) -> list[File]:
         received = problem.strerror or str(problem)
         raise DataError(f"{folder} cannot be listed.", received=received, hint=None) from problem
     paths = [path for path in inside if path.is_file() and path.suffix.lower() in KINDS]
+    if any(path.suffix.lower() == ".ann" for path in paths):
+        paths = [path for path in paths if path.suffix.lower() != ".txt"]  # brat's own texts
     kinds = Counter(KINDS[path.suffix.lower()] for path in paths)
     if not paths:
         raise DataError(
