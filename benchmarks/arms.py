@@ -21,6 +21,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -97,9 +98,10 @@ def luthier_arm(
                 rows.take([]), tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS
             ),
         },
-        collate=lambda batch, indices: task.collate(batch, indices, tokenizer=tokenizer),
+        collate=partial(task.collate, tokenizer=tokenizer),
         objective=task.objective(target, encoded.targets, label_smoothing=0.0),
         training=training,
+        gather=partial(task.gather, tokenizer=tokenizer),
         evaluate=lambda outputs: {},
         main_metric="accuracy",
         make_model=lambda pretrained: model,
