@@ -1,0 +1,130 @@
+"""Does a small encoder-decoder, trained from nothing, translate better than its baselines?
+
+python benchmarks/translation/measure.py --data FOLDER --epochs 12 --out RUN
+
+Makes a tokenizer and a T5 of random weights from the training texts, follows a recipe, and compares
+the run's BLEU, chrF and TER with what the command `sacrebleu` says of the written files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from processes import write
+
+from luthier.pipeline import run
+from luthier.runs import RunFolder
+
+WORDS = 4000  # entries of the vocabulary, of both languages together
+SPECIAL = ("<pad>", "</s>", "<unk>")
+
+
+def main() -> None:
+    """Make the model, train it, and let another judge say the same."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--epochs", type=float, default=12)
+    parser.add_argument("--rows", type=int, help="Training pairs; all when left out.")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        model = make_model(options.data, Path(folder) / "model")
+        done = run(recipe_of(model, options), out=options.out)
+    lines = list(RunFolder.open(done.folder).read_predictions())
+    ours = {name: score.value for name, score in done.scores["fine-tuned"].items()}
+    theirs = by_command(
+        [line["gold"] for line in lines],
+        [line["predictions"]["fine-tuned"]["answer"] for line in lines],
+    )
+    for name, value in ours.items():
+        print(f"{name}: luthier {value:.4f}, the command sacrebleu {theirs[name]:.4f}")
+    for comparison in done.comparisons:
+        print(comparison.verdict)
+    scores = {
+        system: {name: score.value for name, score in of_system.items()}
+        for system, of_system in done.scores.items()
+    }
+    write("translation", {"scores": scores, "sacrebleu": theirs})
+
+
+def make_model(data: Path, folder: Path) -> Path:
+    """Write a T5 of random weights, with a tokenizer made from the training texts."""
+    pieces = Tokenizer(models.BPE(unk_token="<unk>"))
+    pieces.normalizer = normalizers.NFC()
+    pieces.pre_tokenizer = pre_tokenizers.Metaspace()
+    pieces.decoder = decoders.Metaspace()
+    trainer = trainers.BpeTrainer(vocab_size=WORDS, special_tokens=list(SPECIAL))
+    pieces.train([str(data / "train.en"), str(data / "train.de")], trainer)
+    pieces.post_processor = TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=pieces,
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        model_max_length=256,
+    )
+    torch.manual_seed(0)
+    config = T5Config(
+        vocab_size=len(tokenizer),
+        d_model=192,
+        d_kv=48,
+        d_ff=768,
+        num_layers=2,
+        num_heads=4,
+        decoder_start_token_id=0,
+    )
+    T5ForConditionalGeneration(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def recipe_of(model: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Write the recipe."""
+    files = {
+        split: str(options.data / f"{split}.{{en,de}}") for split in ("train", "validation", "test")
+    }
+    return {
+        "model": str(model),
+        "task": {"name": "translation", "options": {"max_target_tokens": 48}},
+        "data": {
+            **files,
+            "columns": {"text": "en", "target": "de"},
+            "limit": {"train": options.rows} if options.rows else {},
+        },
+        "training": {
+            "learning_rate": 2e-3,
+            "num_train_epochs": options.epochs,
+            "per_device_train_batch_size": 64,
+            "label_smoothing_factor": 0.1,
+            "warmup_steps": 0.05,
+            "use_cpu": True,
+        },
+    }
+
+
+def by_command(references: list[str], answers: list[str]) -> dict[str, float]:
+    """Score written files by the command `sacrebleu`."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in ("references", "answers")]
+        for path, texts in zip(paths, (references, answers), strict=True):
+            path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+        command = [sys.executable, "-m", "sacrebleu", str(paths[0]), "-i", str(paths[1])]
+        command += ["-m", "bleu", "chrf", "ter", "--width", "4", "--force"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return {one["name"].lower().removesuffix("2"): one["score"] for one in json.loads(said)}
+
+
+if __name__ == "__main__":
+    main()
