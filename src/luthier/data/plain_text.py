@@ -1,15 +1,76 @@
-"""From plain text to rows: one row a line that is not blank; lines of two files side by side."""
+"""From the text of a `.txt` or `.md` file to a column `text`: one row a line that is not blank.
+
+`open_text` and `lines_of` are how the readers of text files begin.
+"""
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+from pathlib import Path
+
 from luthier.data.delimited import Table
+from luthier.data.encoding import decode
 from luthier.errors import DataError
+
+PLAIN = ("utf-8", "utf-8-sig", "ascii")
+_DECLARATION = re.compile(rb"""<\?xml[^<>]{1,80}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
+
+
+def open_text(path: Path, *, name: str, encoding: str | None = None) -> tuple[str, tuple[str, ...]]:
+    """Read a text file, and say what was detected.
+
+    Args:
+        path: Where it is.
+        name: What to call it in messages.
+        encoding: Use this one; None: what an XML declaration says, or else find out.
+
+    Returns:
+        The text, and notes such as "encoding cp1252".
+
+    Raises:
+        DataError: It cannot be opened, or is no text.
+    """
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as problem:
+        raise DataError(
+            f"{name} cannot be opened.",
+            received=getattr(problem, "strerror", None) or str(problem),
+            hint=f"make it readable: chmod u+r {path}",
+        ) from problem
+    stated = encoding if encoding is not None else _declared(content)
+    decoded = decode(content, name=name, encoding=stated)
+    if stated is None and decoded.encoding not in PLAIN:
+        return decoded.text, (f"encoding {decoded.encoding}", *decoded.notes)
+    return decoded.text, decoded.notes
+
+
+def _declared(content: bytes) -> str | None:
+    """Read the encoding that an XML declaration states, where it is true."""
+    found = _DECLARATION.match(content)
+    stated = found[1].decode("ascii") if found else "utf-16"
+    if not stated.lower().startswith(("utf", "unicode")):  # those are detected more safely
+        with suppress(LookupError, ValueError):
+            content.decode(stated)
+            return stated
+    return None
 
 
 def lines_of(text: str) -> list[str]:
-    """Cut text into lines, whatever ends them; the last line end ends no further line."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return lines[:-1] if lines and lines[-1] == "" else lines
+    r"""Cut a text where an editor would; a line end at the very end begins no further line.
+
+    LF, CR LF, and CR where there is no LF end lines. The other signs at which `str.splitlines`
+    cuts stand inside sentences.
+
+    >>> lines_of("one\r\ntwo\n")
+    ['one', 'two']
+    """
+    text = text.replace("\r\n", "\n")
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
+    lines = text.split("\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 def parse_plain_text(text: str, *, name: str) -> Table:

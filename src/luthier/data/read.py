@@ -1,6 +1,6 @@
 """From a source (a file, a folder, a frame …) to `Rows` whose columns carry the task's roles.
 
-    source ─► files (sources.py) ─► text (encoding.py) ─► columns (delimited.py, json_files.py)
+    source ─► files (sources.py) ─► text (encoding.py) ─► columns (a file for each format)
                                  └► columns (frames.py, hub.py)              ─► Rows, notes
 
 Whatever was detected rather than told is said in the notes. Next: `split.py`.
@@ -8,7 +8,7 @@ Whatever was detected rather than told is said in the notes. Next: `split.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,17 @@ from luthier.data.encoding import decode
 from luthier.data.frames import read_arrow, read_parquet, table_in_memory
 from luthier.data.hub import read_hub
 from luthier.data.json_files import parse_json, parse_json_lines
-from luthier.data.plain_text import parse_plain_text, set_side_by_side
+from luthier.data.plain_text import open_text, parse_plain_text, set_side_by_side
 from luthier.data.sources import File, find_files
 from luthier.errors import DataError, nearest
 from luthier.records import Rows
 
-PLAIN = ("utf-8", "utf-8-sig", "ascii")
+PARSERS: Mapping[str, Callable[..., Table]] = {
+    "json": parse_json,
+    "jsonl": parse_json_lines,
+    "conll": parse_conll,
+    "text": parse_plain_text,
+}
 
 
 def read(
@@ -104,36 +109,19 @@ def _read_file(file: File, *, encoding: str | None, delimiter: str | None) -> Ta
         return read_parquet(file.path, name=name)
     if file.kind == "arrow":
         return read_arrow(file.path, name=name)
-    try:
-        content = file.path.read_bytes()
-    except OSError as problem:
-        raise DataError(
-            f"{name} cannot be opened.",
-            received=problem.strerror or str(problem),
-            hint=f"make it readable: chmod u+r {file.path}",
-        ) from problem
     if file.kind in ("tmx", "xliff"):  # XML says its own encoding
         parse = parse_tmx if file.kind == "tmx" else parse_xliff
-        return parse(content, name=name)
+        return parse(file.path.read_bytes(), name=name)
     if file.kind == "parallel":
         return _read_parallel(file, encoding=encoding)
-    decoded = decode(content, name=name, encoding=encoding)
-    notes = list(decoded.notes)
-    if encoding is None and decoded.encoding not in PLAIN:
-        notes.insert(0, f"encoding {decoded.encoding}")
-    if file.kind == "json":
-        table = parse_json(decoded.text, name=name)
-    elif file.kind == "jsonl":
-        table = parse_json_lines(decoded.text, name=name)
-    elif file.kind == "conll":
-        table = parse_conll(decoded.text, name=name)
-    elif file.kind == "text":
-        table = parse_plain_text(decoded.text, name=name)
+    text, notes = open_text(file.path, name=name, encoding=encoding)
+    if file.kind in PARSERS:
+        table = PARSERS[file.kind](text, name=name)
     elif file.kind == "brat":
-        table = _read_brat(file, decoded.text, encoding=encoding)
+        table = _read_brat(file, text, encoding=encoding)
     else:
         expected = "\t" if file.kind == "tsv" else ","
-        table = parse_delimited(decoded.text, name=name, delimiter=delimiter, expected=expected)
+        table = parse_delimited(text, name=name, delimiter=delimiter, expected=expected)
     return Table(table.columns, table.lines, (*notes, *table.notes))
 
 

@@ -30,6 +30,7 @@ KINDS = {
     ".iob": "conll",
     ".iob2": "conll",
     ".bio": "conll",
+    ".tags": "conll",
     ".txt": "text",
     ".md": "text",
     ".ann": "brat",
@@ -40,6 +41,7 @@ KINDS = {
 }
 READABLE = ".csv, .tsv, .json, .jsonl, .parquet, .arrow, .feather, .conll, .txt, .ann, .tmx, .xliff"
 PARALLEL = re.compile(r"(?P<stem>.*)\{(?P<parts>[^{},]+(?:,[^{},]+)+)\}(?P<rest>[^{}]*)")
+BESIDE = (".md", ".txt")  # what lies beside data to describe it (or, for brat, belongs to it)
 INSTEAD = {
     ".xlsx": "in Excel: save as CSV UTF-8",
     ".xls": "in Excel: save as CSV UTF-8",
@@ -157,8 +159,8 @@ def _in_folder(folder: Path) -> list[File]:
         received = problem.strerror or str(problem)
         raise DataError(f"{folder} cannot be listed.", received=received, hint=None) from problem
     paths = [path for path in inside if path.is_file() and path.suffix.lower() in KINDS]
-    if any(path.suffix.lower() == ".ann" for path in paths):
-        paths = [path for path in paths if path.suffix.lower() != ".txt"]  # brat's own texts
+    for ending in BESIDE:
+        paths = [path for path in paths if path.suffix.lower() != ending] or paths
     kinds = Counter(KINDS[path.suffix.lower()] for path in paths)
     if not paths:
         raise DataError(
@@ -231,7 +233,7 @@ def _readable(files: dict[str, Path]) -> dict[str, Path]:
     return {
         name: path
         for name, path in files.items()
-        if path.suffix.lower() in KINDS and path.is_file()
+        if path.suffix.lower() in KINDS and ".dist-info/" not in name and path.is_file()
     }
 
 

@@ -379,11 +379,11 @@ def test_a_file_that_is_not_there_names_the_nearest(tmp_path):
 @pytest.mark.parametrize(
     ("name", "word"),
     [
-        ("a.txt", "header line"),
         ("a.xlsx", "CSV"),
         ("a.pkl", "code"),
         ("a", "ending"),
-        ("a.md", "md"),
+        ("a.docx", "docx"),
+        ("a.txt.gz", "gunzip"),
     ],
 )
 def test_files_of_other_kinds_are_refused(tmp_path, name, word):
