@@ -83,27 +83,3 @@ def parse_plain_text(text: str, *, name: str) -> Table:
     if not kept:
         raise DataError(f"{name} is empty.", received="no lines", hint="one text on every line")
     return Table({"text": [line for _, line in kept]}, [number for number, _ in kept])
-
-
-def set_side_by_side(texts: dict[str, str], *, name: str) -> Table:
-    """Give the lines of several files as columns; line i of one belongs to line i of the others.
-
-    Args:
-        texts: Column to the text of its file.
-        name: What to call them in messages.
-
-    Raises:
-        DataError: They have not as many lines.
-    """
-    columns = {column: lines_of(text) for column, text in texts.items()}
-    counts = {column: len(lines) for column, lines in columns.items()}
-    if len(set(counts.values())) > 1:
-        raise DataError(
-            f"{name}: the files have not as many lines as one another.",
-            received=", ".join(f"{column} {count:,}" for column, count in counts.items()),
-            hint="line i of one file must be the same text as line i of the other",
-        )
-    n_rows = next(iter(counts.values()))
-    if n_rows == 0:
-        raise DataError(f"{name} is empty.", received="no lines", hint="one text on every line")
-    return Table(columns, list(range(1, n_rows + 1)))

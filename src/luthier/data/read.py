@@ -22,7 +22,8 @@ from luthier.data.encoding import decode
 from luthier.data.frames import read_arrow, read_parquet, table_in_memory
 from luthier.data.hub import read_hub
 from luthier.data.json_files import parse_json, parse_json_lines
-from luthier.data.plain_text import open_text, parse_plain_text, set_side_by_side
+from luthier.data.line_pairs import read_line_pairs
+from luthier.data.plain_text import open_text, parse_plain_text
 from luthier.data.sources import File, find_files
 from luthier.errors import DataError, nearest
 from luthier.records import Rows
@@ -113,7 +114,7 @@ def _read_file(file: File, *, encoding: str | None, delimiter: str | None) -> Ta
         parse = parse_tmx if file.kind == "tmx" else parse_xliff
         return parse(file.path.read_bytes(), name=name)
     if file.kind == "parallel":
-        return _read_parallel(file, encoding=encoding)
+        return read_line_pairs(dict(file.parts), name=name, encoding=encoding)
     text, notes = open_text(file.path, name=name, encoding=encoding)
     if file.kind in PARSERS:
         table = PARSERS[file.kind](text, name=name)
@@ -123,15 +124,6 @@ def _read_file(file: File, *, encoding: str | None, delimiter: str | None) -> Ta
         expected = "\t" if file.kind == "tsv" else ","
         table = parse_delimited(text, name=name, delimiter=delimiter, expected=expected)
     return Table(table.columns, table.lines, (*notes, *table.notes))
-
-
-def _read_parallel(file: File, *, encoding: str | None) -> Table:
-    """Read files whose lines belong together."""
-    texts = {
-        column: decode(path.read_bytes(), name=path.name, encoding=encoding).text
-        for column, path in file.parts
-    }
-    return set_side_by_side(texts, name=short(file.name))
 
 
 def _read_brat(file: File, marks: str, *, encoding: str | None) -> Table:

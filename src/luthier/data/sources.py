@@ -1,7 +1,8 @@
 """From what a recipe says (`train: …`) to the files that are meant.
 
-A source is a file, a folder of files of one kind, or `package:NAME/FILE`, a file that came with an
-installed package (which is looked up, never imported). `hub:NAME` is read by `hub.py`.
+A source is a file, a folder of files of one kind, `train.{en,de}` (files side by side), or
+`package:NAME/FILE`, a file that came with an installed package (which is looked up, never
+imported). `hub:NAME` is read by `hub.py`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from luthier.data.line_pairs import SHAPE, check_files, expand
 from luthier.errors import DataError, nearest
 
 KINDS = {
@@ -40,7 +42,6 @@ KINDS = {
     ".sdlxliff": "xliff",
 }
 READABLE = ".csv, .tsv, .json, .jsonl, .parquet, .arrow, .feather, .conll, .txt, .ann, .tmx, .xliff"
-PARALLEL = re.compile(r"(?P<stem>.*)\{(?P<parts>[^{},]+(?:,[^{},]+)+)\}(?P<rest>[^{}]*)")
 BESIDE = (".md", ".txt")  # what lies beside data to describe it (or, for brat, belongs to it)
 INSTEAD = {
     ".xlsx": "in Excel: save as CSV UTF-8",
@@ -81,8 +82,6 @@ def find_files(source: str | Path) -> list[File]:
             received=text,
             hint="download it, then give its path; or hub:NAME for a data set of the hub",
         )
-    if side_by_side := PARALLEL.fullmatch(text):
-        return [_parallel(text, **side_by_side.groupdict())]
     path = Path(text)
     try:
         path = path.expanduser()
@@ -91,30 +90,18 @@ def find_files(source: str | Path) -> list[File]:
         if path.is_file():
             return [File(path, kind_of(path), text)]
         exists = path.exists()
+        if not exists and (parts := expand(text)):
+            check_files(text, parts)
+            return [File(path, "parallel", text, tuple(parts.items()))]
     except (OSError, RuntimeError, ValueError) as problem:
         raise DataError(
             f"'{text[:80]}' is no path that can be opened.",
             received=str(problem)[:120],
-            hint="a file, a folder, package:NAME/FILE or hub:NAME",
+            hint="a file, a folder, train.{en,de}, package:NAME/FILE or hub:NAME",
         ) from problem
     if exists:
         raise DataError(f"{text} is not a regular file.", received="a device or a pipe", hint=None)
     raise _not_found(path, text)
-
-
-def _parallel(text: str, *, stem: str, parts: str, rest: str) -> File:
-    """Find files side by side: `train.{en,de}` is train.en and train.de."""
-    found = []
-    for part in (part.strip() for part in parts.split(",")):
-        path = Path(f"{stem}{part}{rest}").expanduser()
-        if not path.is_file():
-            raise DataError(
-                f"There is no file {path}.",
-                received=text,
-                hint=f"{stem}{{en,de}}{rest} means two files, line by line the same texts",
-            )
-        found.append((part, path))
-    return File(found[0][1], "parallel", text, tuple(found))
 
 
 def kind_of(path: Path) -> str:
@@ -149,6 +136,8 @@ def _not_found(path: Path, text: str) -> DataError:
             hint = f"did you mean {folder / close}?"
     if "*" in text or "?" in text:
         hint = "patterns are not read; give the folder, or a list of files"
+    if "{" in text:
+        hint = SHAPE
     return DataError(f"There is no file {text}.", received=text, hint=hint)
 
 
