@@ -57,9 +57,9 @@ def read_line_pairs(files: Mapping[str, Path], *, name: str, encoding: str | Non
     """
     columns, notes = {}, []
     for column, path in files.items():
-        text, said = open_text(path, name=path.name, encoding=encoding)
-        columns[column] = lines_of(text)
-        notes += [f"{column}: {note}" for note in said]
+        decoded = open_text(path, name=path.name, encoding=encoding)
+        columns[column] = lines_of(decoded.text)
+        notes += [f"{column}: {note}" for note in decoded.notes]
     counts = {path.name: len(columns[column]) for column, path in files.items()}
     if len(set(counts.values())) > 1:
         raise DataError(

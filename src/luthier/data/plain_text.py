@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from luthier.data.delimited import Table
-from luthier.data.encoding import decode
+from luthier.data.encoding import Decoded, decode
 from luthier.errors import DataError
 
 PLAIN = ("utf-8", "utf-8-sig", "ascii")
 _DECLARATION = re.compile(rb"""<\?xml[^<>]{1,80}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
 
 
-def open_text(path: Path, *, name: str, encoding: str | None = None) -> tuple[str, tuple[str, ...]]:
+def open_text(path: Path, *, name: str, encoding: str | None = None) -> Decoded:
     """Read a text file, and say what was detected.
 
     Args:
@@ -26,7 +27,7 @@ def open_text(path: Path, *, name: str, encoding: str | None = None) -> tuple[st
         encoding: Use this one; None: what an XML declaration says, or else find out.
 
     Returns:
-        The text, and notes such as "encoding cp1252".
+        The text, its encoding, and notes such as "encoding cp1252".
 
     Raises:
         DataError: It cannot be opened, or is no text.
@@ -42,8 +43,8 @@ def open_text(path: Path, *, name: str, encoding: str | None = None) -> tuple[st
     stated = encoding if encoding is not None else _declared(content)
     decoded = decode(content, name=name, encoding=stated)
     if stated is None and decoded.encoding not in PLAIN:
-        return decoded.text, (f"encoding {decoded.encoding}", *decoded.notes)
-    return decoded.text, decoded.notes
+        return replace(decoded, notes=(f"encoding {decoded.encoding}", *decoded.notes))
+    return decoded
 
 
 def _declared(content: bytes) -> str | None:

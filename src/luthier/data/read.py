@@ -8,6 +8,7 @@ Whatever was detected rather than told is said in the notes. Next: `split.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from luthier.data.bitext import parse_tmx, parse_xliff
-from luthier.data.brat import table_of_brat
+from luthier.data.brat import read_brat
 from luthier.data.conll import parse_conll
 from luthier.data.delimited import DELIMITERS, Table, parse_delimited, spell
-from luthier.data.encoding import decode
 from luthier.data.frames import read_arrow, read_parquet, table_in_memory
 from luthier.data.hub import read_hub
 from luthier.data.json_files import parse_json, parse_json_lines
@@ -28,6 +28,8 @@ from luthier.data.sources import File, find_files
 from luthier.errors import DataError, nearest
 from luthier.records import Rows
 
+FEW = 3  # files whose notes are listed one by one
+_COUNT = re.compile(r"^\d+ ")
 PARSERS: Mapping[str, Callable[..., Table]] = {
     "json": parse_json,
     "jsonl": parse_json_lines,
@@ -71,7 +73,7 @@ def read(
             source.lines,
         ), []
     named = _tables(source, encoding=encoding, delimiter=delimiter)
-    notes = [f"{short(name)}: {', '.join(table.notes)}" for name, table in named if table.notes]
+    notes = _gather_notes(named)
     renamed = [
         (name, Table(rename(table.columns, roles, name=name), table.lines)) for name, table in named
     ]
@@ -81,6 +83,27 @@ def read(
 def short(name: str) -> str:
     """Name a file without its folders."""
     return name if name.startswith("hub:") else name.replace("\\", "/").rpartition("/")[2]
+
+
+def _gather_notes(named: list[tuple[str, Table]]) -> list[str]:
+    """Say once what is said of many files alike, with the sums of what was counted."""
+    alike: dict[tuple[str, ...], list[tuple[str, Table]]] = {}
+    for name, table in named:
+        if table.notes:
+            key = tuple(_COUNT.sub("", note) for note in table.notes)
+            alike.setdefault(key, []).append((name, table))
+    gathered = []
+    for told, group in alike.items():
+        if len(group) <= FEW:
+            gathered += [f"{short(name)}: {', '.join(table.notes)}" for name, table in group]
+            continue
+        columns = zip(*(table.notes for _, table in group), strict=True)
+        counts = [sum(int(n) for note in notes for n in _COUNT.findall(note)) for notes in columns]
+        sums = [
+            f"{count} {note}" if count else note for count, note in zip(counts, told, strict=True)
+        ]
+        gathered.append(f"{short(group[0][0])} and {len(group) - 1} more: {', '.join(sums)}")
+    return gathered
 
 
 def _tables(source: Any, *, encoding: str | None, delimiter: str | None) -> list[tuple[str, Table]]:
@@ -115,30 +138,15 @@ def _read_file(file: File, *, encoding: str | None, delimiter: str | None) -> Ta
         return parse(file.path.read_bytes(), name=name)
     if file.kind == "parallel":
         return read_line_pairs(dict(file.parts), name=name, encoding=encoding)
-    text, notes = open_text(file.path, name=name, encoding=encoding)
+    if file.kind == "brat":
+        return read_brat(file.path, name=name, encoding=encoding)
+    decoded = open_text(file.path, name=name, encoding=encoding)
     if file.kind in PARSERS:
-        table = PARSERS[file.kind](text, name=name)
-    elif file.kind == "brat":
-        table = _read_brat(file, text, encoding=encoding)
+        table = PARSERS[file.kind](decoded.text, name=name)
     else:
         expected = "\t" if file.kind == "tsv" else ","
-        table = parse_delimited(text, name=name, delimiter=delimiter, expected=expected)
-    return Table(table.columns, table.lines, (*notes, *table.notes))
-
-
-def _read_brat(file: File, marks: str, *, encoding: str | None) -> Table:
-    """Read a document with its marks."""
-    path = file.path.with_suffix(".txt")
-    if not path.is_file():
-        raise DataError(
-            f"{file.path.name} marks a text that is not there.",
-            received=f"no {path.name} beside it",
-            hint=f"put {path.name} into {path.parent}",
-        )
-    text = decode(path.read_bytes(), name=path.name, encoding=encoding).text
-    table, n_parted = table_of_brat(text, marks, name=file.path.name)
-    notes = (f"{n_parted} spans in several parts became one each",) if n_parted else ()
-    return Table(table.columns, table.lines, notes)
+        table = parse_delimited(decoded.text, name=name, delimiter=delimiter, expected=expected)
+    return Table(table.columns, table.lines, (*decoded.notes, *table.notes))
 
 
 def rename(
