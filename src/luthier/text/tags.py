@@ -4,13 +4,15 @@ IOB1    B- only where an entity follows another of its type     Ramshaw & Marcus
 IOB2    B- begins every entity                                  Tjong Kim Sang & Veenstra 1999
 BILOU   also L- for the last word, U- for the only one          Ratinov & Roth 2009
 IOBES   the same with E- and S-
-IO      types alone, behind I- or nothing
+IO      I- before every type
 plain   tags that are no spans, such as parts of speech
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,14 +20,9 @@ from luthier.records import Array
 
 Span = tuple[int, int, str]  # first word, one past the last, type
 OUTSIDE = "O"
-PREFIXES = {
-    "IOB1": "IB",
-    "IOB2": "IB",
-    "IO": "I",
-    "BILOU": "BILU",
-    "IOBES": "IBES",
-}
-ENDS = {"BILOU": ("L", "U"), "IOBES": ("E", "S")}
+PREFIXES = {"IOB1": "IB", "IOB2": "IB", "IO": "I", "BILOU": "BILU", "IOBES": "IBES"}
+ENDS = {"BILOU": ("L", "U"), "IOBES": ("E", "S")}  # the last word of several, and the only one
+WITHIN = {"IOB1": "B", "IOB2": "I", "IO": "", "BILOU": "IL", "IOBES": "IE"}  # follow their type
 
 
 def split_tag(tag: str) -> tuple[str, str]:
@@ -41,34 +38,31 @@ def split_tag(tag: str) -> tuple[str, str]:
 
 
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> str:
-    """Find out the scheme from the tags that occur and how they follow one another."""
+    """Find out the scheme from the tags that occur and how entities begin.
+
+    >>> detect_scheme([["I-PER", "O", "I-LOC", "B-LOC"]]), detect_scheme([["NOUN", "VERB"]])
+    ('IOB1', 'plain')
+    """
     prefixes: set[str] = set()
-    n_after_outside = {"B": 0, "I": 0}  # how entities begin
-    is_span = True
+    n_first: Counter[str] = Counter()  # prefixes of words whose type the word before has not
     for tags in sentences:
-        before, kind_before = OUTSIDE, ""
-        for tag in tags:
-            prefix, kind = split_tag(tag)
-            if tag != OUTSIDE:
-                is_span = is_span and len(prefix) == 1 and prefix in "BILOUES" and kind != ""
-                prefixes.add(prefix)
-                begins = before == OUTSIDE or kind != kind_before
-                if begins and prefix in n_after_outside:
-                    n_after_outside[prefix] += 1
-            before, kind_before = prefix, kind
-    if not is_span or not prefixes:
-        return "IOB2" if not prefixes and is_span else "plain"
+        for (_, kind_before), (prefix, kind) in pairwise(map(split_tag, [OUTSIDE, *tags])):
+            if prefix == OUTSIDE and not kind:
+                continue
+            if prefix not in set("BILUES") or not kind:
+                return "plain"
+            prefixes.add(prefix)
+            n_first[prefix] += kind != kind_before
     if prefixes & {"L", "U"}:
         return "BILOU"
     if prefixes & {"E", "S"}:
         return "IOBES"
-    if "B" not in prefixes:
+    if prefixes == {"I"}:
         return "IO"
-    return "IOB1" if n_after_outside["I"] > n_after_outside["B"] else "IOB2"
+    return "IOB1" if n_first["I"] > n_first["B"] else "IOB2"
 
 
-def begins(prefix: str, kind: str, before: str, kind_before: str, scheme: str) -> bool:
-    """Say whether an entity begins with a tag, given the tag before it."""
+def _begins(prefix: str, kind: str, before: str, kind_before: str, scheme: str) -> bool:
     if prefix in ("B", "U", "S"):
         return True
     if before == OUTSIDE or kind != kind_before:
@@ -86,7 +80,7 @@ def spans_of_tags(tags: Sequence[str], scheme: str = "IOB2") -> list[Span]:
     start, before, kind_before = 0, OUTSIDE, ""
     for place, tag in enumerate([*tags, OUTSIDE]):
         prefix, kind = split_tag(tag)
-        new = tag != OUTSIDE and begins(prefix, kind, before, kind_before, scheme)
+        new = tag != OUTSIDE and _begins(prefix, kind, before, kind_before, scheme)
         if before != OUTSIDE and (tag == OUTSIDE or new):
             spans.append((start, place, kind_before))
         if new:
@@ -129,31 +123,25 @@ def convert(tags: Sequence[str], from_scheme: str, to_scheme: str = "IOB2") -> l
 def stray_tags(tags: Sequence[str], scheme: str) -> list[int]:
     """Find the places of tags that may not stand there.
 
-    >>> stray_tags(["O", "I-PER", "I-LOC"], "IOB2")
-    [1, 2]
+    They are those that go on with an entity where there is none, those that leave one open that
+    does not go on, and those that the scheme does not have.
+
+    >>> stray_tags(["O", "I-PER", "I-LOC"], "IOB2"), stray_tags(["B-PER", "O"], "BILOU")
+    ([1, 2], [0])
     """
+    if scheme == "plain":
+        return []
+    parts = [split_tag(tag) for tag in (OUTSIDE, *tags, OUTSIDE)]
     stray = []
-    before, kind_before = OUTSIDE, ""
-    for place, tag in enumerate([*tags, OUTSIDE]):
-        prefix, kind = split_tag(tag)
-        is_open = before in ("B", "I") and kind == kind_before
-        if scheme == "IOB2":
-            wrong = prefix == "I" and not is_open
-        elif scheme == "IOB1":
-            wrong = prefix == "B" and not is_open
-        elif scheme in ENDS:
-            end, _ = ENDS[scheme]
-            wrong = (prefix in ("I", end)) != is_open and (
-                prefix in ("I", end) or before in ("B", "I")
-            )
-        else:
-            wrong = False
-        if wrong and place < len(tags):
+    for place, (before, here, after) in enumerate(zip(parts, parts[1:], parts[2:], strict=False)):
+        (prefix, kind), within = here, WITHIN[scheme]
+        goes_on = before[0] in ("B", "I") and before[1] == kind
+        is_followed = after[0] in set(within) and after[1] == kind
+        is_known = prefix == OUTSIDE or prefix in PREFIXES[scheme]
+        is_left_open = scheme in ENDS and prefix in ("B", "I") and not is_followed
+        if not is_known or (prefix in within and not goes_on) or is_left_open:
             stray.append(place)
-        elif wrong:  # an entity that the sentence ends without closing
-            stray.append(place - 1)
-        before, kind_before = prefix, kind
-    return sorted(set(stray))
+    return stray
 
 
 def may_follow(names: Sequence[str]) -> Array:
