@@ -11,12 +11,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from operator import itemgetter
 
 import regex
 
-ALONE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-INSIDE = rf"[[\p{{L}}\p{{N}}\p{{M}}_]--[{ALONE}]]"
-WORD = regex.compile(rf"{INSIDE}(?:{INSIDE}|[\u200c\u200d](?={INSIDE}))*|\X", regex.V1)
+ALONE = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+INSIDE = rf"[[\p{{L}}\p{{N}}\p{{M}}_]--[{ALONE}]]"  # what a grapheme inside a word begins with
+WORD = regex.compile(rf"(?:(?={INSIDE})\X)+|\X", regex.V1)
 Border = tuple[int, int]
 
 
@@ -26,8 +27,11 @@ def split_words(text: str) -> list[Border]:
     >>> [("It's 5°C")[a:b] for a, b in split_words("It's 5°C")]
     ['It', "'", 's', '5', '°', 'C']
     """
-    found = (match.span() for match in WORD.finditer(text))
-    return [(a, b) for a, b in found if not text[a:b].isspace()]
+    return _without_blanks(text, (match.span() for match in WORD.finditer(text)))
+
+
+def _without_blanks(text: str, pieces: Iterable[Border]) -> list[Border]:
+    return [(first, past) for first, past in pieces if not text[first:past].isspace()]
 
 
 def words_around(text: str, spans: Iterable[Border]) -> list[Border]:
@@ -36,15 +40,15 @@ def words_around(text: str, spans: Iterable[Border]) -> list[Border]:
     words: list[Border] = []
     for first, past in split_words(text):
         inside = borders[bisect_right(borders, first) : bisect_left(borders, past)]
-        ends = [first, *inside, past]
-        words += pairwise(ends)
+        words += _without_blanks(text, pairwise((first, *inside, past)))
     return words
 
 
 def word_range(words: Sequence[Border], start: int, end: int) -> tuple[int, int]:
-    """Give the first word and one past the last that lie between two characters."""
-    first = bisect_left(words, (start, -1))
-    past = first
-    while past < len(words) and words[past][1] <= end:
-        past += 1
-    return first, past
+    """Give the first word and one past the last of those that lie between two characters.
+
+    >>> word_range([(0, 3), (4, 7), (8, 9)], 4, 9)
+    (1, 3)
+    """
+    first = bisect_left(words, start, key=itemgetter(0))
+    return first, max(first, bisect_right(words, end, key=itemgetter(1)))
