@@ -24,7 +24,7 @@ def open_text(path: Path, *, name: str, encoding: str | None = None) -> Decoded:
     Args:
         path: Where it is.
         name: What to call it in messages.
-        encoding: Use this one; None: what an XML declaration says, or else find out.
+        encoding: Use this one; None: find out, also from an XML declaration.
 
     Returns:
         The text, its encoding, and notes such as "encoding cp1252".
@@ -48,14 +48,24 @@ def open_text(path: Path, *, name: str, encoding: str | None = None) -> Decoded:
 
 
 def _declared(content: bytes) -> str | None:
-    """Read the encoding that an XML declaration states, where it is true."""
+    """Read the encoding that an XML declaration states, unless the bytes say otherwise."""
     found = _DECLARATION.match(content)
-    stated = found[1].decode("ascii") if found else "utf-16"
-    if not stated.lower().startswith(("utf", "unicode")):  # those are detected more safely
-        with suppress(LookupError, ValueError):
-            content.decode(stated)
-            return stated
+    if found is None:
+        return None
+    stated = found[1].decode("ascii")
+    if stated.lower().startswith(("utf", "unicode")):
+        return None  # these are detected
+    with suppress(LookupError, ValueError):
+        content.decode(stated)
+        return stated if content.isascii() or not _is_utf_8(content) else None
     return None
+
+
+def _is_utf_8(content: bytes) -> bool:
+    with suppress(UnicodeDecodeError):
+        content.decode("utf-8")
+        return True
+    return False
 
 
 def lines_of(text: str) -> list[str]:

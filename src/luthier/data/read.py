@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from luthier.data.bitext import parse_tmx, parse_xliff
 from luthier.data.brat import read_brat
 from luthier.data.conll import parse_conll
 from luthier.data.delimited import DELIMITERS, Table, parse_delimited, spell
@@ -25,6 +24,8 @@ from luthier.data.json_files import parse_json, parse_json_lines
 from luthier.data.line_pairs import read_line_pairs
 from luthier.data.plain_text import open_text, parse_plain_text
 from luthier.data.sources import File, find_files
+from luthier.data.tmx import parse_tmx
+from luthier.data.xliff import parse_xliff
 from luthier.errors import DataError, nearest
 from luthier.records import Rows
 
@@ -35,6 +36,8 @@ PARSERS: Mapping[str, Callable[..., Table]] = {
     "jsonl": parse_json_lines,
     "conll": parse_conll,
     "text": parse_plain_text,
+    "tmx": parse_tmx,
+    "xliff": parse_xliff,
 }
 
 
@@ -133,9 +136,6 @@ def _read_file(file: File, *, encoding: str | None, delimiter: str | None) -> Ta
         return read_parquet(file.path, name=name)
     if file.kind == "arrow":
         return read_arrow(file.path, name=name)
-    if file.kind in ("tmx", "xliff"):  # XML says its own encoding
-        parse = parse_tmx if file.kind == "tmx" else parse_xliff
-        return parse(file.path.read_bytes(), name=name)
     if file.kind == "parallel":
         return read_line_pairs(dict(file.parts), name=name, encoding=encoding)
     if file.kind == "brat":

@@ -41,7 +41,7 @@ KINDS = {
     ".xliff": "xliff",
     ".sdlxliff": "xliff",
 }
-READABLE = ".csv, .tsv, .json, .jsonl, .parquet, .arrow, .feather, .conll, .txt, .ann, .tmx, .xliff"
+READABLE = ".csv, .tsv, .json, .jsonl, .parquet, .arrow, .feather, .conll, .txt, .ann, .tmx, .xlf"
 BESIDE = (".md", ".txt")  # what lies beside data to describe it (or, for brat, belongs to it)
 INSTEAD = {
     ".xlsx": "in Excel: save as CSV UTF-8",
