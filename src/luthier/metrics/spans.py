@@ -2,12 +2,14 @@
 
 Strict is CoNLL's (Tjong Kim Sang & De Meulder 2003): an entity is right if its borders and its type
 are. Partial and by type are SemEval 2013's (task 9, section 5) as the package nervaluate counts
-them: an answer that overlaps a true entity counts half of it, or whole where its type is right.
+them: by border, an answer that overlaps a true entity counts half; by type, whole where its type is
+right. Only weighted sums over rows are left to do for a resample. Next: `intervals.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -15,125 +17,69 @@ from luthier.records import Array, Measure
 
 Span = tuple[int, int, str]  # first word, one past the last, type
 Spans = Sequence[Sequence[Span]]
+Table = Callable[[Array | None], Array]  # row weights -> (right, found, true; kinds)
+Error = tuple[str, Span | None, Span | None]
 
 
 def measure_spans(gold: Spans, answers: Spans) -> Measure:
     """Prepare strict precision, recall and F1 (micro and macro), partial F1 and F1 by type.
 
+    The macro average runs over the types that occur in `gold` or `answers`; a share of nothing
+    counts as 0, as in seqeval.
+
     Args:
         gold: True entities of every row.
         answers: Those found.
     """
-    kinds = sorted({kind for rows in (gold, answers) for row in rows for _, _, kind in row})
-    place = {kind: index for index, kind in enumerate(kinds)}
-    counts = np.zeros((len(gold), 3, len(kinds)))  # right, found, true
-    soft = np.zeros((len(gold), 4))  # partly right, of right type, found, true
-    for row, (true, found) in enumerate(zip(gold, answers, strict=True)):
-        for span in found:
-            counts[row, 1, place[span[2]]] += 1
-        for span in true:
-            counts[row, 2, place[span[2]]] += 1
-        for span in set(true) & set(found):
-            counts[row, 0, place[span[2]]] += 1
-        soft[row] = (*_soft(true, found), len(found), len(true))
-    flat = counts.reshape(len(gold), -1)
+    _, table_of = _tabulate_types(gold, answers)
+    pairs = list(zip(gold, answers, strict=True))
+    partly = np.array([_partly_right(true, found) for true, found in pairs])
+    typed = np.array([_of_right_type(true, found) for true, found in pairs], dtype=float)
 
-    def measure(weights: Array | None) -> dict[str, float]:
-        sums = (flat.sum(axis=0) if weights is None else weights @ flat).reshape(3, -1)
-        right, found, true = sums.sum(axis=1) if len(kinds) else (0.0, 0.0, 0.0)
-        partly, typed, n_found, n_true = soft.sum(axis=0) if weights is None else weights @ soft
-        occurs = (sums[1] + sums[2]) > 0
-        each = 2 * sums[0] / np.where(occurs, sums[1] + sums[2], 1)
+    def measure(weights: Array | None = None) -> dict[str, float]:
+        w = np.ones(len(gold)) if weights is None else weights
+        table = table_of(w)
+        right, found, true = table.sum(axis=1)
         return {
-            "f1": _f1(right, found, true),
+            "f1": _share(2 * right, found + true),
             "precision": _share(right, found),
             "recall": _share(right, true),
-            "macro_f1": float(each[occurs].mean()) if occurs.any() else 0.0,
-            "partial_f1": _f1(partly, n_found, n_true),
-            "type_f1": _f1(typed, n_found, n_true),
+            "macro_f1": _macro_f1(table),
+            "partial_f1": _share(2 * (w @ partly), found + true),
+            "type_f1": _share(2 * (w @ typed), found + true),
         }
 
     return measure
-
-
-def _share(part: float, whole: float) -> float:
-    return float(part / whole) if whole > 0 else 0.0
-
-
-def _f1(right: float, found: float, true: float) -> float:
-    return _share(2 * right, found + true)
-
-
-def _soft(true: Sequence[Span], found: Sequence[Span]) -> tuple[float, float]:
-    """Count what is partly right (1 for the same borders, a half for an overlap) and of its type.
-
-    Each answer is paired with one true entity: the same one, else the same borders, else the first
-    that it overlaps; a true entity counts once.
-    """
-    partly = typed = 0.0
-    taken: set[int] = set()
-    for span in found:
-        match = _partner(span, true, taken)
-        if match is None:
-            continue
-        taken.add(match)
-        other = true[match]
-        partly += 1.0 if span[:2] == other[:2] else 0.5
-        typed += float(span[2] == other[2])
-    return partly, typed
-
-
-def _partner(span: Span, true: Sequence[Span], taken: set[int]) -> int | None:
-    free = [index for index in range(len(true)) if index not in taken]
-    overlapping = [i for i in free if span[0] < true[i][1] and true[i][0] < span[1]]
-    if not overlapping:
-        return None
-    return max(
-        overlapping,
-        key=lambda i: (true[i] == span, true[i][:2] == span[:2], -i),
-    )
 
 
 def per_type(
     gold: Spans, answers: Spans, weights: Array | None = None
 ) -> dict[str, tuple[float, float, float, float]]:
     """Score every type strictly: type to (precision, recall, F1, true entities)."""
-    kinds = sorted({kind for rows in (gold, answers) for row in rows for _, _, kind in row})
-    sums = {kind: np.zeros(3) for kind in kinds}
-    for row, (true, found) in enumerate(zip(gold, answers, strict=True)):
-        weight = 1.0 if weights is None else weights[row]
-        for at, spans in enumerate((set(true) & set(found), found, true)):
-            for span in spans:
-                sums[span[2]][at] += weight
+    kinds, table_of = _tabulate_types(gold, answers)
     return {
-        kind: (_share(r, f), _share(r, t), _f1(r, f, t), float(t))
-        for kind, (r, f, t) in sums.items()
+        kind: (_share(r, f), _share(r, t), _share(2 * r, f + t), float(t))
+        for kind, (r, f, t) in zip(kinds, table_of(weights).T, strict=True)
     }
 
 
-def errors_of(
-    gold: Sequence[Span], answers: Sequence[Span]
-) -> list[tuple[str, Span | None, Span | None]]:
+def errors_of(gold: Sequence[Span], answers: Sequence[Span]) -> list[Error]:
     """Pair true entities with those found and name what is wrong with each pair.
 
     Returns:
         (kind, true or None, found or None) in the order of the words: `missed`, `spurious`, `type`
         (borders right), `boundary` (type right, borders overlap) or `both`.
     """
-    errors: list[tuple[str, Span | None, Span | None]] = []
     right = set(gold) & set(answers)
     true = [span for span in gold if span not in right]
-    taken: set[int] = set()
-    for span in (span for span in answers if span not in right):
-        match = _partner(span, true, taken)
-        if match is None:
-            errors.append(("spurious", None, span))
-            continue
-        taken.add(match)
-        other = true[match]
+    found = [span for span in answers if span not in right]
+    errors: list[Error] = []
+    for span, other in _pair(found, true, lambda a, b: (a[:2] == b[:2], a[2] == b[2])):
         kind = "type" if other[:2] == span[:2] else "boundary" if other[2] == span[2] else "both"
         errors.append((kind, other, span))
-    errors += [("missed", span, None) for at, span in enumerate(true) if at not in taken]
+    paired = {span for _, *both in errors for span in both}
+    errors += [("spurious", None, span) for span in found if span not in paired]
+    errors += [("missed", span, None) for span in true if span not in paired]
     return sorted(errors, key=lambda error: (error[1] or error[2] or (0, 0, ""))[:2])
 
 
@@ -144,26 +90,84 @@ def measure_tags(gold: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
         gold: True tag ids of the words of every row.
         answers: Those given.
     """
-    n_tags = 1 + max((tag for rows in (gold, answers) for row in rows for tag in row), default=0)
-    counts = np.zeros((len(gold), 3, n_tags))
-    words = np.zeros((len(gold), 2))
-    for row, (true, given) in enumerate(zip(gold, answers, strict=True)):
-        wanted, said = np.asarray(true, dtype=np.int64), np.asarray(given, dtype=np.int64)
-        is_right = wanted == said
-        counts[row, 0] = np.bincount(wanted[is_right], minlength=n_tags)
-        counts[row, 1] = np.bincount(said[said >= 0], minlength=n_tags)
-        counts[row, 2] = np.bincount(wanted, minlength=n_tags)
-        words[row] = is_right.sum(), len(wanted)
-    flat = counts.reshape(len(gold), -1)
+    row_of = np.repeat(np.arange(len(gold)), [len(row) for row in gold])
+    wanted = np.fromiter(chain.from_iterable(gold), dtype=np.int64)
+    said = np.fromiter(chain.from_iterable(answers), dtype=np.int64)
+    n_tags = 1 + int(max(wanted.max(initial=-1), said.max(initial=-1)))
+    chosen = (wanted == said, said >= 0, wanted >= 0)
+    table_of = _tabulate(
+        [row_of[one] for one in chosen],
+        [tags[one] for one, tags in zip(chosen, (wanted, said, wanted), strict=True)],
+        n_tags,
+    )
 
-    def measure(weights: Array | None) -> dict[str, float]:
-        right, n_words = words.sum(axis=0) if weights is None else weights @ words
-        sums = (flat.sum(axis=0) if weights is None else weights @ flat).reshape(3, -1)
-        occurs = (sums[1] + sums[2]) > 0
-        each = 2 * sums[0] / np.where(occurs, sums[1] + sums[2], 1)
-        return {
-            "token_accuracy": _share(right, n_words),
-            "macro_f1": float(each[occurs].mean()) if occurs.any() else 0.0,
-        }
+    def measure(weights: Array | None = None) -> dict[str, float]:
+        table = table_of(weights)
+        right, _, true = table.sum(axis=1)
+        return {"token_accuracy": _share(right, true), "macro_f1": _macro_f1(table)}
 
     return measure
+
+
+def _tabulate_types(gold: Spans, answers: Spans) -> tuple[list[str], Table]:
+    """Count right, found and true entities of every type."""
+    kinds = sorted({kind for rows in (gold, answers) for row in rows for _, _, kind in row})
+    place = {kind: index for index, kind in enumerate(kinds)}
+    right = [set(true) & set(found) for true, found in zip(gold, answers, strict=True)]
+    row_of, kind_of = [], []
+    for rows in (right, answers, gold):
+        cells = [(row, place[kind]) for row, spans in enumerate(rows) for _, _, kind in spans]
+        row_of.append(np.array([row for row, _ in cells], dtype=np.int64))
+        kind_of.append(np.array([kind for _, kind in cells], dtype=np.int64))
+    return kinds, _tabulate(row_of, kind_of, len(kinds))
+
+
+def _tabulate(row_of: Sequence[Array], kind_of: Sequence[Array], n_kinds: int) -> Table:
+    """Prepare the sums of row weights over what is right, what was found and what is true."""
+    rows = np.concatenate(row_of)
+    cells = np.concatenate([which * n_kinds + kinds for which, kinds in enumerate(kind_of)])
+
+    def table_of(weights: Array | None) -> Array:
+        used = None if weights is None else weights[rows]
+        return np.bincount(cells, used, minlength=3 * n_kinds).reshape(3, n_kinds)
+
+    return table_of
+
+
+def _macro_f1(table: Array) -> float:
+    right, found, true = table[:, table[1] + table[2] > 0]
+    return float(np.mean(2 * right / (found + true))) if len(right) else 0.0
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole > 0 else 0.0
+
+
+def _partly_right(true: Sequence[Span], found: Sequence[Span]) -> float:
+    """Count what has the same borders as a true entity, and half of what overlaps one."""
+    pairs = _pair(found, true, lambda a, b: (a[:2] == b[:2],))
+    return sum(1.0 if a[:2] == b[:2] else 0.5 for a, b in pairs)
+
+
+def _of_right_type(true: Sequence[Span], found: Sequence[Span]) -> int:
+    """Count what overlaps a true entity of its type."""
+    pairs = _pair(found, true, lambda a, b: (a[2] == b[2], -_distance(a, b) * (a[2] == b[2])))
+    return sum(a[2] == b[2] for a, b in pairs)
+
+
+def _distance(one: Span, other: Span) -> int:
+    return abs(one[0] - other[0]) + abs(one[1] - other[1])
+
+
+def _pair(
+    found: Sequence[Span], true: Sequence[Span], fit: Callable[[Span, Span], tuple[int, ...]]
+) -> list[tuple[Span, Span]]:
+    """Give each answer in turn the free true entity that fits best (the first of equals)."""
+    free, pairs = list(true), []
+    for span in found:
+        overlapping = [other for other in free if span[0] < other[1] and other[0] < span[1]]
+        if overlapping:
+            fits = [fit(span, other) for other in overlapping]
+            pairs.append((span, overlapping[fits.index(max(fits))]))
+            free.remove(pairs[-1][1])
+    return pairs
