@@ -42,13 +42,6 @@ FAMILIES = (
 )
 DECODERS = ("gpt2", "llama", "qwen2")
 WRITERS = ("t5", "bart", "marian", "mbart")  # an encoder and a decoder
-AUTO = {
-    "gpt2": "CausalLM",
-    "llama": "CausalLM",
-    "qwen2": "CausalLM",
-    "xlnet": "SequenceClassification",
-}
-AUTO |= dict.fromkeys(WRITERS, "Seq2SeqLM")
 COMMON = {
     "hidden_size": WIDTH,
     "num_hidden_layers": 2,
@@ -113,7 +106,8 @@ def write_tiny_model(family: str, folder: Path) -> Path:
 
 def auto_model(family: str):
     """Give the Auto class whose head a checkpoint of the family usually has."""
-    return getattr(transformers, f"AutoModelFor{AUTO.get(family, 'MaskedLM')}")
+    head = "Seq2SeqLM" if family in WRITERS else "SequenceClassification"
+    return getattr(transformers, f"AutoModelFor{head}")
 
 
 def make_tokenizer(family: str) -> PreTrainedTokenizerFast:

@@ -18,7 +18,7 @@ from luthier.data.labels import is_missing
 from luthier.data.read import read
 from luthier.data.split import make_splits
 from luthier.errors import DataError
-from luthier.models.load import build_model, load_tokenizer, read_config
+from luthier.models.load import build_model, load_tokenizer, read_config, refuse_unfit
 from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
 from luthier.records import Encoded, Finding, Job, Outputs, Rows, Splits, Target
@@ -227,11 +227,10 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
     splits, model = checked.splits, recipe.model
     target = task.learn_target(splits.train)
     tokenizer = load_tokenizer(model.name, revision=model.revision, new_tokens=model.new_tokens)
-    max_tokens = token_limit(
-        tokenizer,
-        read_config(model.name, revision=model.revision),
-        asked=recipe.data.max_tokens,
-    )
+    config = read_config(model.name, revision=model.revision)
+    is_pooled = model.pooling != "default" or len(model.head_hidden_layers) > 0
+    refuse_unfit(config, is_pooled=is_pooled, auto_model=task.auto_model)
+    max_tokens = token_limit(tokenizer, config, asked=recipe.data.max_tokens)
     encoded: dict[str, Encoded] = {}
     findings = list(checked.findings)
     for split, rows in splits.items():

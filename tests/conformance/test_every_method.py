@@ -14,7 +14,7 @@ from luthier.records import StepInfo
 from luthier.registry import find, names
 from luthier.training.follow import follow
 from luthier.training.predict import predict_quietly
-from tests.toys import toy_problem
+from tests.toys import FAMILY, toy_problem
 
 TRAINING = {
     "num_train_epochs": 8,
@@ -144,13 +144,15 @@ def test_a_method_learns_any_task_of_its_units(name, task, tiny_model):
     if find("tasks", task).unit not in find("methods", name).units:
         pytest.skip("the method does not say that it learns such a task")
     few = {**TRAINING, "max_steps": 2}
-    _, prepared = toy_problem(task, tiny_model("bert"), training=few)
-    before = outputs_of(prepared.job.make_model(True), prepared.job)
-    _, model = fit(name, prepared)
-    after = outputs_of(model, prepared.job)
-    assert after.shape == before.shape
-    assert np.isfinite(after).all()
-    assert not np.allclose(after, before)
+    _, prepared = toy_problem(task, tiny_model(FAMILY.get(task, "bert")), training=few)
+    job = prepared.job
+    watched = [job.task.watched]
+    before = predict_quietly(job.make_model(True), job, "validation", readings=watched)
+    steps, model = fit(name, prepared)
+    after = predict_quietly(model, job, "validation", readings=watched)
+    assert all(math.isfinite(step.loss) for step in steps if step.phase == job.phase)
+    assert job.evaluate(after) != job.evaluate(before) or task == "multi-label-classification"
+    assert len(after) == len(job.splits.validation)
 
 
 @pytest.mark.parametrize("name", names("methods"))

@@ -1,5 +1,6 @@
 """What every task in the catalogue promises: from toy rows to answers, in NumPy all the way."""
 
+import json
 import math
 
 import numpy as np
@@ -7,15 +8,19 @@ import pytest
 from pydantic import ValidationError
 
 from luthier.errors import DataError
-from luthier.metrics.names import TITLES, lower_is_better
-from luthier.protocols import Column
-from luthier.records import Objective, Ragged, Rows
+from luthier.evaluation.slices import take_answers
+from luthier.metrics.names import HUNDREDS, TITLES, lower_is_better
+from luthier.protocols import KINDS, UNITS, Column
+from luthier.records import Objective, Ragged, Rows, take
 from luthier.registry import find, names
 from luthier.text.tokenize import tokenize
+from luthier.training.objectives import make_loss
+from luthier.training.readings import READINGS
+from tests.outputs import adapted, random_outputs, right_outputs
 from tests.tiny import make_tokenizer
 
 MAX_TOKENS = 16
-SHAPES = {"single-label": "ids", "multi-label": "indicators", "number": "numbers"}
+ANSWERS = ("label", "labels", "number", "tags", "answers", "reference")
 
 
 @pytest.fixture(scope="module", params=names("tasks"))
@@ -32,28 +37,31 @@ def tokenizer():
 
 
 @pytest.fixture
-def encoded(task, tokenizer):
-    """The task's toy rows as numbers."""
-    rows = task.toy_rows()
-    target = task.learn_target(rows)
+def rows(task):
+    """The task's toy rows, as it works with them."""
+    return adapted(task)
+
+
+@pytest.fixture
+def target(task, rows):
+    """What there is to predict."""
+    return task.learn_target(rows)
+
+
+@pytest.fixture
+def encoded(task, rows, target, tokenizer):
+    """The task's toy rows as numbers, to be judged by."""
     return task.encode(rows, tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS)
 
 
-def random_outputs(task, *, seed=0, rows=None):
-    """Draw what a model might say of each toy row."""
-    rows = rows or task.toy_rows()
-    n_outputs = task.learn_target(rows).n_outputs
-    drawn = np.random.default_rng(seed).normal(size=(len(rows), n_outputs))
-    return drawn.astype(np.float32)
-
-
 def test_it_says_what_it_is(task):
-    assert task.unit
+    assert task.unit in UNITS
+    assert task.kind in KINDS
     assert task.__doc__.strip()
     assert task.auto_model.startswith("AutoModel")
     assert all(isinstance(column, Column) for column in task.columns)
     assert [column.kind for column in task.columns].count("text") >= 1
-    assert task.columns[-1].kind in ("label", "labels", "number")
+    assert all(column.is_input or column.kind in ANSWERS for column in task.columns)
     assert len({column.role for column in task.columns}) == len(task.columns)
 
 
@@ -65,43 +73,40 @@ def test_unknown_options_are_refused(task):
 def test_toy_rows_are_a_few_dozen_and_the_same_every_time(task):
     rows, again = task.toy_rows(), task.toy_rows()
     assert 60 <= len(rows) <= 200
-    assert set(rows.columns) == {column.role for column in task.columns}
     assert {name: list(values) for name, values in rows.columns.items()} == {
         name: list(values) for name, values in again.columns.items()
     }
 
 
-def test_the_target_does_not_depend_on_the_order_of_rows(task):
-    rows = task.toy_rows()
-    target = task.learn_target(rows)
+def test_adapted_rows_have_every_role_and_are_adapted_once(task, rows):
+    assert {column.role for column in task.columns} <= set(rows.columns)
+    again, found = task.adapt(rows)
+    assert found == []
+    assert dict(again.columns) == dict(rows.columns)
+
+
+def test_the_target_does_not_depend_on_the_order_of_rows(task, rows, target):
     shuffled = task.learn_target(rows.take(np.random.default_rng(1).permutation(len(rows))))
-    assert target.kind in SHAPES
+    assert target.kind == task.kind
     assert shuffled.names == target.names
     assert (shuffled.mean, shuffled.scale) == pytest.approx((target.mean, target.scale))
 
 
-def test_gold_has_the_shape_of_answers(task):
-    rows = task.toy_rows()
-    target = task.learn_target(rows)
+def test_gold_is_one_for_each_row_and_follows_it(task, rows, target):
     gold = task.gold(rows, target)
-    predictions = task.decode(random_outputs(task), target)
-    assert gold.shape == predictions.answers.shape
-    assert len(gold) == len(rows)
-    if target.kind != "number":
-        assert (gold == gold.astype(int)).all()
-
-
-def test_gold_follows_its_rows(task):
-    rows = task.toy_rows()
-    target = task.learn_target(rows)
     order = np.random.default_rng(2).permutation(len(rows))
-    assert np.array_equal(task.gold(rows.take(order), target), task.gold(rows, target)[order])
+    moved = task.gold(rows.take(order), target)
+    assert len(gold) == len(moved) == len(rows)
+    for new, old in enumerate(order):
+        assert np.array_equal(moved[new], gold[int(old)])
 
 
-def test_an_answer_of_no_kind_is_refused_with_its_place(task):
-    rows = task.toy_rows()
-    role, target = task.columns[-1].role, task.learn_target(rows)
-    strange = ["never seen"] if target.kind == "multi-label" else "never seen"
+def test_an_answer_of_no_kind_is_refused_with_its_place(task, rows, target):
+    if task.kind not in ("single-label", "multi-label", "number", "tags", "choice"):
+        pytest.skip("any text is an answer")
+    role = task.answer_role
+    strange = ["never seen"] * len(rows["tags"][-1]) if task.kind == "tags" else "never seen"
+    strange = ["never seen"] if task.kind == "multi-label" else strange
     columns = {**rows.columns, role: [*rows[role][:-1], strange]}
     with pytest.raises(DataError) as caught:
         task.gold(Rows.of(columns, name="reviews.csv"), target)
@@ -110,157 +115,189 @@ def test_an_answer_of_no_kind_is_refused_with_its_place(task):
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("position", [0, -1])
-def test_a_missing_column_is_named(task, position):
-    rows, role = task.toy_rows(), task.columns[position].role
-    target = task.learn_target(rows)
+def test_a_missing_text_is_named(task, rows):
+    role = next(column.role for column in task.columns if column.kind == "text")
     columns = {name: values for name, values in rows.columns.items() if name != role}
     with pytest.raises(DataError, match=role):
-        (task.texts if position == 0 else lambda some: task.gold(some, target))(Rows.of(columns))
+        task.texts(Rows.of(columns))
 
 
-def test_texts_are_strings_one_for_each_role_and_row(task):
-    rows = task.toy_rows()
+def test_texts_are_strings_one_for_each_role_and_row(task, rows):
     texts = task.texts(rows)
     assert len(texts) == sum(column.kind == "text" for column in task.columns)
     assert all(len(column) == len(rows) for column in texts)
     assert all(isinstance(text, str) for column in texts for text in column)
 
 
-def test_encoding_gives_whole_numbers_within_the_limit(task, tokenizer, encoded):
-    rows = task.toy_rows()
-    assert len(encoded) == len(rows) == len(encoded.targets)
+def test_items_are_within_the_limit_and_belong_to_rows(task, rows, encoded):
+    assert len(encoded.full_lengths) == len(encoded.kept) == len(rows)
+    assert set(encoded.rows.tolist()) == set(range(len(rows)))
+    assert len(encoded.rows) == len(encoded) == len(encoded.targets)
     assert encoded.lengths.max() <= MAX_TOKENS
-    assert (encoded.full_lengths >= encoded.lengths).all()
-    for values in encoded.inputs.values():
-        assert isinstance(values, Ragged)
-        assert values.values.dtype.kind == "i"
-        assert np.array_equal(values.lengths, encoded.lengths)
-    _, full = tokenize(tokenizer, *task.texts(rows), max_tokens=512)
-    assert np.array_equal(encoded.full_lengths, full)
+    assert (encoded.full_lengths >= encoded.kept).all()
 
 
-def test_each_row_is_encoded_for_itself(task, tokenizer, encoded):
-    rows = task.toy_rows()
+@pytest.mark.parametrize("stride", [None, 0, 4])
+def test_windows_let_the_model_see_every_token(task, rows, target, tokenizer, stride):
+    made = task.encode(
+        rows, tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS, stride=stride
+    )
+    if stride is None or task.unit in ("generation", "choice"):
+        assert (made.full_lengths >= made.kept).all()
+    else:
+        assert np.array_equal(made.full_lengths, made.kept)
+    assert made.lengths.max() <= MAX_TOKENS
+
+
+def test_each_row_is_encoded_for_itself(task, rows, target, tokenizer, encoded):
     chosen = np.random.default_rng(3).permutation(len(rows))[:10]
-    target = task.learn_target(rows)
     few = task.encode(rows.take(chosen), tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS)
-    assert np.array_equal(few.targets, encoded.targets[chosen])
-    for name, values in few.inputs.items():
-        for new, old in enumerate(chosen):
-            assert np.array_equal(values[new], encoded.inputs[name][old])
+    for new, old in enumerate(chosen):
+        ours, theirs = np.flatnonzero(few.rows == new), np.flatnonzero(encoded.rows == old)
+        assert len(ours) == len(theirs)
+        for name, values in few.inputs.items():
+            if isinstance(values, Ragged):
+                for a, b in zip(ours, theirs, strict=True):
+                    assert np.array_equal(values[a], encoded.inputs[name][b])
 
 
-def test_rows_without_answers_are_encoded_without_targets(task, tokenizer):
-    rows = task.toy_rows()
-    target = task.learn_target(rows)
-    roles = [column.role for column in task.columns[:-1]]
-    bare = Rows.of({role: rows[role] for role in roles})
-    encoded = task.encode(bare, tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS)
-    assert encoded.targets is None
-    assert "labels" not in task.collate(encoded, np.array([0, 1]), tokenizer=tokenizer)
+def test_rows_without_answers_are_encoded_without_targets(task, rows, target, tokenizer):
+    if task.answer_role is None:
+        pytest.skip("the text is the answer")
+    kept = {name: cells for name, cells in rows.columns.items() if name != task.answer_role}
+    bare = task.encode(Rows.of(kept), tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS)
+    assert bare.targets is None
+    for reading in task.readings(target):
+        batch = task.collate(bare, np.array([0, 1]), tokenizer=tokenizer, reading=reading)
+        assert "labels" not in batch
 
 
-def test_no_rows_are_encoded_as_none(task, tokenizer):
-    rows = task.toy_rows()
-    target = task.learn_target(rows)
-    nothing = task.encode(rows.take([]), tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS)
+@pytest.mark.parametrize("training", [False, True])
+def test_no_rows_are_encoded_as_none(task, rows, target, tokenizer, training):
+    nothing = task.encode(
+        rows.take([]),
+        tokenizer=tokenizer,
+        target=target,
+        max_tokens=MAX_TOKENS,
+        stride=4,
+        training=training,
+    )
     assert len(nothing) == 0
     assert len(nothing.lengths) == 0
+    assert len(nothing.kept) == 0
 
 
-def test_a_batch_is_padded_to_its_longest_row(task, tokenizer, encoded):
-    rows = np.array([5, 0, 7])
-    batch = task.collate(encoded, rows, tokenizer=tokenizer)
-    longest = encoded.lengths[rows].max()
-    assert np.array_equal(batch.pop("labels"), encoded.targets[rows])
-    for values in batch.values():
-        assert values.shape == (len(rows), longest)
-        assert values.dtype == np.int64
-    assert np.array_equal(batch["attention_mask"].sum(axis=1), encoded.lengths[rows])
-    for place, row in enumerate(rows):
-        real = batch["attention_mask"][place] == 1
-        assert np.array_equal(batch["input_ids"][place][real], encoded.inputs["input_ids"][row])
+@pytest.mark.parametrize("training", [False, True])
+def test_a_batch_is_padded_to_its_longest_item(task, rows, target, tokenizer, training):
+    made = task.encode(
+        rows, tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS, training=training
+    )
+    items = np.array([5, 0, 7])
+    batch = task.collate(made, items, tokenizer=tokenizer, epoch=1 if training else None)
+    assert {len(values) for values in batch.values()} == {len(items)}
+    assert all(values.dtype.kind in "if" for values in batch.values())
+    ids = batch["input_ids"]
+    assert all(batch[name].shape == ids.shape for name in batch if name != "labels")
+    if task.unit != "choice":
+        assert ids.shape[1] == made.lengths[items].max()
+    if "attention_mask" in batch and task.unit != "choice":
+        assert np.array_equal(batch["attention_mask"].sum(axis=1), made.lengths[items])
 
 
-def test_the_objective_is_one_that_engines_know(task):
-    from luthier.training.objectives import make_loss
+def test_what_is_random_follows_from_epoch_and_item(task, rows, target, tokenizer):
+    made = task.encode(
+        rows, tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS, training=True
+    )
+    some = np.arange(6)
+    first, again = (task.collate(made, some, tokenizer=tokenizer, epoch=3) for _ in range(2))
+    for name, values in first.items():
+        assert np.array_equal(values, again[name])
 
-    rows = task.toy_rows()
-    target = task.learn_target(rows)
-    gold = task.gold(rows, target)
-    objective = task.objective(target, gold, label_smoothing=0.0)
+
+def test_objective_and_readings_are_what_engines_know(task, rows, target):
+    objective = task.objective(target, task.gold(rows, target), label_smoothing=0.0)
     assert isinstance(objective, Objective)
     assert make_loss(objective, "cpu")
+    asked = {task.watched, *task.readings(target), *task.answering(target)}
+    assert asked <= set(READINGS)
 
 
-def test_decoding_judges_each_row_for_itself(task):
-    target = task.learn_target(task.toy_rows())
-    outputs = random_outputs(task)
-    whole, some = task.decode(outputs, target), task.decode(outputs[3:8], target)
-    assert np.allclose(whole.answers[3:8], some.answers)
+def test_decoding_judges_each_row_for_itself(task, rows, target):
+    outputs, some = random_outputs(task, rows), np.arange(3, 8)
+    whole, few = task.decode(outputs, target), task.decode(take(outputs, some), target)
+    for new, old in enumerate(some):
+        assert np.array_equal(few.answers[new], whole.answers[old])
     if whole.probabilities is not None:
-        assert whole.probabilities.shape == outputs.shape
         assert ((whole.probabilities >= 0) & (whole.probabilities <= 1)).all()
-        assert np.allclose(whole.probabilities[3:8], some.probabilities, atol=1e-6)
+        assert np.allclose(whole.probabilities[3:8], few.probabilities, atol=1e-6)
 
 
-def test_tuning_keeps_names_and_kind(task):
-    rows = task.toy_rows()
-    target = task.learn_target(rows)
-    tuned = task.tune(random_outputs(task), task.gold(rows, target), target)
+def test_tuning_keeps_names_and_kind(task, rows, target):
+    tuned = task.tune(random_outputs(task, rows), task.gold(rows, target), target)
     assert (tuned.kind, tuned.names) == (target.kind, target.names)
 
 
-def test_metrics_are_known_finite_and_include_the_main_one(task):
-    rows = task.toy_rows()
-    target = task.learn_target(rows)
-    gold, predictions = task.gold(rows, target), task.decode(random_outputs(task), target)
-    scores = task.measure(gold, predictions, target)(None)
+def test_metrics_are_known_finite_and_include_the_main_one(task, rows, target):
+    gold = task.gold(rows, target)
+    scores = task.measure(gold, task.decode(random_outputs(task, rows), target), target)(None)
     assert task.main_metric in scores
     assert set(scores) <= set(TITLES)
     assert all(math.isfinite(value) for value in scores.values()), scores
 
 
-def test_weighing_rows_is_repeating_them(task):
-    rows = task.toy_rows()
-    target = task.learn_target(rows)
-    gold, outputs = task.gold(rows, target), random_outputs(task)
+def test_silence_can_be_watched_and_judged(task, rows, target):
+    gold = task.gold(rows, target)
+    watched = task.watch(task.silence(rows, target, watched=True), gold, target)
+    assert task.watched_metric in watched
+    silent = task.decode(task.silence(rows, target), target)
+    assert task.main_metric in task.measure(gold, silent, target)(None)
+
+
+def test_weighing_rows_is_repeating_them(task, rows, target):
+    gold, outputs = task.gold(rows, target), random_outputs(task, rows)
     counts = np.random.default_rng(4).integers(0, 3, size=len(rows))
     counts[: target.n_outputs * 4] = 1  # so that every label is there
     repeated = np.repeat(np.arange(len(rows)), counts)
-    weighed = task.measure(gold, task.decode(outputs, target), target)(counts)
-    again = task.measure(gold[repeated], task.decode(outputs[repeated], target), target)(None)
-    assert weighed == pytest.approx(again, rel=1e-6, abs=1e-9)
+    predictions = task.decode(outputs, target)
+    weighed = task.measure(gold, predictions, target)(counts)
+    taken = task.measure(take(gold, repeated), take_answers(predictions, repeated), target)
+    assert weighed == pytest.approx(taken(None), rel=1e-6, abs=1e-9)
 
 
-def test_answering_rightly_scores_best(task):
-    rows = task.toy_rows()
-    target = task.learn_target(rows)
-    gold = task.gold(rows, target)
-    if target.kind == "single-label":
-        outputs = 20 * (np.eye(target.n_outputs)[gold] - 0.5)
-    elif target.kind == "multi-label":
-        outputs = 20 * (gold.astype(float) - 0.5)
-    else:
-        outputs = ((gold - target.mean) / target.scale)[:, None]
-    right = task.measure(gold, task.decode(outputs, target), target)(None)
-    wrong = task.measure(gold, task.decode(random_outputs(task), target), target)(None)
-    main = task.main_metric
+def test_answering_rightly_scores_best(task, rows, target):
+    gold, main = task.gold(rows, target), task.main_metric
+    right = task.measure(gold, task.decode(right_outputs(task, rows), target), target)(None)
+    wrong = task.measure(gold, task.decode(random_outputs(task, rows), target), target)(None)
     sign = -1 if lower_is_better(main) else 1
     assert sign * right[main] > sign * wrong[main]
-    assert right[main] == pytest.approx(0.0 if lower_is_better(main) else 1.0)
+    best = 1.0 if main == "perplexity" else 0.0 if lower_is_better(main) else 1.0
+    assert right[main] == pytest.approx(100.0 if main in HUNDREDS else best)
 
 
-def test_an_answer_has_the_shape_of_a_pipeline(task):
-    target = task.learn_target(task.toy_rows())
-    predictions = task.decode(random_outputs(task), target)
-    one = task.answer(predictions, 0, target, top_k=1)
-    several = task.answer(predictions, 0, target, top_k=2)
-    everything = task.answer(predictions, 0, target, top_k=None)
+def test_answers_can_be_written_as_json(task, rows, target):
+    gold, predictions = task.gold(rows, target), task.decode(random_outputs(task, rows), target)
+    for told in (gold, predictions.answers):
+        assert json.dumps(task.spell(told, 0, rows, target))
+    assert json.dumps(task.explore(gold, predictions, rows, target), ensure_ascii=False)
+
+
+def test_a_label_is_answered_in_the_shape_of_a_pipeline(task, rows, target):
+    if task.unit not in ("sequence", "choice"):
+        pytest.skip("its answers have a shape of their own, tested beside the task")
+    predictions = task.decode(random_outputs(task, rows), target)
+    one, several, everything = (
+        task.answer(predictions, 0, rows, target, top_k=top_k) for top_k in (1, 2, None)
+    )
     assert isinstance(several, list)
     assert len(everything) == target.n_outputs
     for answer in [*several, *everything, *(one if isinstance(one, list) else [one])]:
         assert set(answer) == {"label", "score"}
-        assert answer["label"] in target.names
         assert type(answer["score"]) is float
+    assert next(iter(task.cells(one))) == "prediction"
+
+
+def test_whole_texts_are_tokenized_as_they_are(task, rows, tokenizer, encoded):
+    if task.unit != "sequence":
+        pytest.skip("not a task that judges whole texts")
+    _, full = tokenize(tokenizer, *task.texts(rows), max_tokens=512)
+    assert np.array_equal(encoded.full_lengths, full)

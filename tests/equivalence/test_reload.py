@@ -91,7 +91,7 @@ def test_numbers_of_a_head_without_bias_are_scaled_by_the_run(finished):
     assert folder.read_json("target")["scale"] != 1.0
     predictor = luthier.load(folder.path)
     columns, said = kept_outputs(folder)
-    assert predictor(columns[0]["text"])["score"] == pytest.approx(said[0]["answer"], abs=1e-4)
+    assert predictor(columns[0]["text"])[0]["score"] == pytest.approx(said[0]["answer"], abs=1e-4)
 
 
 def test_an_adapter_alone_is_small(finished):

@@ -6,22 +6,34 @@ import pytest
 import luthier
 from luthier.records import Rows
 from luthier.registry import names
-from tests.toys import toy_rows, toy_tree
+from tests.toys import FAMILY, toy_rows, toy_tree
 
 TRAINING = {"num_train_epochs": 25, "learning_rate": 5e-3, "per_device_train_batch_size": 8}
+
+NAIVE = {
+    "text-regression": "mean-value",
+    "token-classification": "most-frequent-tag",
+    "question-answering": "lexical-overlap",
+    "translation": "copy-source",
+    "summarization": "lead",
+    "causal-lm": "unigram",
+    "masked-lm": "unigram",
+}
+SLOWER = {"multiple-choice": {"learning_rate": 1e-3, "num_train_epochs": 40}}
 
 
 def run(task, tiny_model, tmp_path, rows=None, **sections):
     """Run a recipe on toy rows and give its result."""
     sections.setdefault("training", TRAINING)
-    tree = toy_tree(task, tiny_model("bert"), **sections)
+    tree = toy_tree(task, tiny_model(FAMILY.get(task, "bert")), **sections)
     return luthier.run(tree, out=tmp_path / "run", data={"train": rows or toy_rows(task)})
 
 
 @pytest.mark.parametrize("task", names("tasks"))
 def test_full_fine_tuning_learns_every_toy_task(task, tiny_model, tmp_path):
-    naive = "mean-value" if task == "text-regression" else "majority"
-    result = run(task, tiny_model, tmp_path, baselines=[naive])
+    naive = NAIVE.get(task, "majority")
+    training = {**TRAINING, **SLOWER.get(task, {})}
+    result = run(task, tiny_model, tmp_path, baselines=[naive], training=training)
     (comparison,) = result.comparisons
     assert comparison.difference > 0, comparison.verdict
     assert comparison.p_adjusted < 0.05, comparison.verdict

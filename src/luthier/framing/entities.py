@@ -110,7 +110,7 @@ def _of_words(
     ids = predictions.answers[index]
     tags = [OUTSIDE if tag < 0 else target.names[tag] for tag in ids]
     if has_entities:
-        spans = spans_of_tags(tags, "IOB2")
+        spans = spans_of_tags(tags, strict=True)
     else:
         spans = [(place, place + 1, tag) for place, tag in enumerate(tags)]
     return [

@@ -115,7 +115,7 @@ def build_model(
     """
     config = read_config(name, revision=revision)
     is_pooled = pooling != "default" or len(head_hidden_layers) > 0
-    refuse_what_cannot_be_read(config, is_pooled=is_pooled, auto_model=auto_model)
+    refuse_unfit(config, is_pooled=is_pooled, auto_model=auto_model)
     describe_outputs(config, labels, problem_type, tokenizer)
     cut_layers(config, drop_top=drop_top, at_least=max(reinitialise_top, freeze_bottom))
     if head_dropout is not None:
@@ -129,6 +129,8 @@ def build_model(
         model = _read(auto, name, config, revision) if pretrained else _make(auto, config)
         if len(tokenizer) > model.get_input_embeddings().num_embeddings:
             model.resize_token_embeddings(len(tokenizer))
+        if model.config.pad_token_id is None:  # a token that the checkpoint did not know
+            model.config.pad_token_id = tokenizer.pad_token_id
         if reinitialise_top:
             _reinitialise(model, _make(auto, config), reinitialise_top)
         if is_pooled:
@@ -149,7 +151,7 @@ def build_model(
     return model
 
 
-def refuse_what_cannot_be_read(config: Any, *, is_pooled: bool, auto_model: str) -> None:
+def refuse_unfit(config: Any, *, is_pooled: bool, auto_model: str) -> None:
     """Raise where a model reads no text, or its structure does not fit what is asked of it."""
     if not hasattr(config, "pad_token_id"):  # as those of images and sound
         raise no_such_head(config, auto_model)
@@ -178,7 +180,8 @@ def describe_outputs(
         config.label2id = {label: index for index, label in enumerate(labels)}
     if problem_type is not None:
         config.problem_type = problem_type
-    if config.pad_token_id is None:
+    n_known = getattr(config, "vocab_size", 0)
+    if config.pad_token_id is None and (tokenizer.pad_token_id or 0) < n_known:
         config.pad_token_id = tokenizer.pad_token_id
 
 
@@ -242,13 +245,35 @@ def _read(auto: Any, name: str, config: Any, revision: str | None) -> Any:
     lost = sorted(
         key for key in loading["missing_keys"] if key.startswith(prefix) and "pooler" not in key
     )
-    if lost:
+    if lost and not (prefix and _take_trunk(model, name, config, revision)):
         raise ModelError(
             f"The checkpoint lacks {len(lost)} weights of the model that it says it is.",
             received=f"{name} without {lost[0]}",
             hint="another checkpoint, or the right config.json beside the weights",
         )
     return model
+
+
+def _take_trunk(model: Any, name: str, config: Any, revision: str | None) -> bool:
+    """Read the trunk by itself, where a class with a head calls it by another name (Llama's).
+
+    Returns:
+        Whether all its weights were found so.
+    """
+    trunk, loading = AutoModel.from_pretrained(
+        locate(name),
+        config=config,
+        revision=revision,
+        use_safetensors=True,
+        output_loading_info=True,
+        dtype=torch.float32,
+    )
+    if any("pooler" not in key for key in loading["missing_keys"]):
+        return False
+    if trunk.state_dict().keys() != model.base_model.state_dict().keys():
+        return False
+    model.base_model.load_state_dict(trunk.state_dict())
+    return True
 
 
 def _reinitialise(model: Any, fresh: Any, n_layers: int) -> None:

@@ -168,6 +168,7 @@ def _wrong_value(detail: Any, value: Any) -> tuple[str, str | None]:
         ("valid number", "number"),
         ("valid integer", "whole number"),
         ("valid boolean", "truth value"),
+        ("greater than or equal to 100", "100 or more"),
         ("greater than or equal to 0", "0 or more"),
         ("greater than or equal to 1", "1 or more"),
         ("greater than or equal to", "at least"),

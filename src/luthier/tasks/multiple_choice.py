@@ -222,20 +222,17 @@ class MultipleChoice(Answering):
 
     @staticmethod
     def toy_rows() -> Rows:
-        """Make 80 beginnings with four endings, of which one goes with the beginning."""
-        ends = {
-            "cook": "the soup",
-            "clerk": "a letter",
-            "smith": "the iron",
-            "nurse": "the patient",
-        }
+        """Make 80 beginnings with four endings, of which one can be eaten."""
+        food = ("the soup", "some bread", "a cake", "the stew")
+        things = ("the iron", "a letter", "a chair", "the hammer", "some glass", "the lamp")
         texts, choices, labels = [], [], []
         for n in range(80):
-            who = list(ends)[n % 4]
-            order = [list(ends.values())[(n * 7 + k * (1 + n % 3 % 2 * 2)) % 4] for k in range(4)]
-            texts.append(f"On day {n} the {who} looks after")
-            choices.append(order)
-            labels.append(order.index(ends[who]))
+            label = n * 7 // 2 % 4
+            offered = [things[(n + k * (1 + n % 2)) % 6] for k in range(3)]
+            offered.insert(label, food[n // 3 % 4])
+            texts.append(f"On day {n} the {('cook', 'clerk', 'smith')[n % 3]} is hungry and eats")
+            choices.append(offered)
+            labels.append(label)
         return Rows.of({"text": texts, "choices": choices, "label": labels}, name="toy")
 
 

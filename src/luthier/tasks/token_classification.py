@@ -224,7 +224,8 @@ class TokenClassification(Answering):
         """Read entities from tag ids, row by row."""
         names = [*target.names, OUTSIDE]  # -1 is the last one
         return [
-            spans_of_tags([names[tag] for tag in tags[row]], "IOB2") for row in range(len(tags))
+            spans_of_tags([names[tag] for tag in tags[row]], strict=True)
+            for row in range(len(tags))
         ]
 
     def silence(self, rows: Rows, target: Target, *, watched: bool = False) -> Pieces:
@@ -293,29 +294,19 @@ class TokenClassification(Answering):
 
     @staticmethod
     def toy_rows() -> Rows:
-        """Make 84 sentences in which people go to places."""
-        people = ("Ada", "Bela Kun", "Cem", "Dana", "Emil Roth", "Fina")
-        places = ("Rome", "New Delhi", "Oslo", "Lima")
+        """Make 84 sentences in which people go to places that are called as people are."""
+        names = ("Paris", "Sydney", "Florence", "Austin", "New Orleans", "San Jose", "Chelsea")
         tokens, tags = [], []
         for n in range(84):
-            one, where = people[n % 6].split(), places[n // 6 % 4].split()
-            words = ["On", "day", str(n), *one, "went", "to", *where, "."]
-            marks = ["O", "O", "O", "B-PER", *["I-PER"] * (len(one) - 1), "O", "O"]
-            marks += ["B-LOC", *["I-LOC"] * (len(where) - 1), "O"]
-            if n % 3 == 0:
-                words, marks = (
-                    [*where, "greets", *one, "!"],
-                    [
-                        "B-LOC",
-                        *["I-LOC"] * (len(where) - 1),
-                        "O",
-                        "B-PER",
-                        *["I-PER"] * (len(one) - 1),
-                        "O",
-                    ],
-                )
-            tokens.append(words)
-            tags.append(marks)
+            who, where = names[n % 7].split(), names[(n + 1 + n // 7 % 6) % 7].split()
+            person = ["B-PER", *["I-PER"] * (len(who) - 1)]
+            place = ["B-LOC", *["I-LOC"] * (len(where) - 1)]
+            if n % 3:
+                tokens.append(["On", "day", str(n), *who, "went", "to", *where, "."])
+                tags.append(["O", "O", "O", *person, "O", "O", *place, "O"])
+            else:
+                tokens.append(["In", *where, "lives", *who, "!"])
+                tags.append(["O", *place, "O", *person, "O"])
         return Rows.of({"tokens": tokens, "tags": tags}, name="toy")
 
 

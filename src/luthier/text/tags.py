@@ -70,8 +70,11 @@ def _begins(prefix: str, kind: str, before: str, kind_before: str, scheme: str) 
     return scheme in ENDS and before in ENDS[scheme]
 
 
-def spans_of_tags(tags: Sequence[str], scheme: str = "IOB2") -> list[Span]:
-    """Read the spans; a tag that may not stand where it does begins one, as conlleval has it.
+def spans_of_tags(tags: Sequence[str], scheme: str = "IOB2", *, strict: bool = False) -> list[Span]:
+    """Read the spans.
+
+    A tag that may not stand where it does (an I- after O, say) begins a span, as conlleval has it;
+    a strict reading of IOB2 passes it over, as seqeval's strict mode does.
 
     >>> spans_of_tags(["B-PER", "I-PER", "O", "B-LOC"])
     [(0, 2, 'PER'), (3, 4, 'LOC')]
@@ -83,6 +86,8 @@ def spans_of_tags(tags: Sequence[str], scheme: str = "IOB2") -> list[Span]:
         new = tag != OUTSIDE and _begins(prefix, kind, before, kind_before, scheme)
         if before != OUTSIDE and (tag == OUTSIDE or new):
             spans.append((start, place, kind_before))
+        if new and strict and prefix == "I":
+            prefix, kind, new = OUTSIDE, "", False
         if new:
             start = place
         before, kind_before = prefix, kind

@@ -1,0 +1,66 @@
+"""What systems might say of a task's toy rows: anything, and what is right."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from luthier.framing.generation import as_array
+from luthier.framing.pieces import Pieces
+from luthier.records import Ragged
+
+
+def adapted(task):
+    """Give a task's toy rows in the shape that it works with."""
+    return task.adapt(task.toy_rows())[0]
+
+
+def random_outputs(task, rows=None, *, seed=0):
+    """Draw what a model might say of each row."""
+    rows = adapted(task) if rows is None else rows
+    target = task.learn_target(rows)
+    random = np.random.default_rng(seed)
+    if target.kind == "tags":
+        n_words = np.array([len(words) for words in rows["words"]])
+        drawn = random.normal(size=(n_words.sum(), target.n_outputs)).astype(np.float32)
+        return Pieces.of_each_word(drawn, n_words)
+    if target.kind == "answer":
+        said = task.silence(rows, target)
+        for row, context in enumerate(rows["context"]):
+            first, past = np.sort(random.choice(len(context), size=2, replace=False))
+            said[row, 1] = first, past, random.normal()
+        said[:, 0, 2] = random.normal(size=len(rows))
+        return said
+    if target.kind == "text":
+        return as_array(random.permutation(list(task.gold(rows, target))).tolist())
+    if target.kind == "language":
+        tokens = random.integers(1, 9, size=len(rows))
+        drawn = np.stack([-tokens * random.random(len(rows)), tokens, tokens // 2], axis=1)
+        return task.of_statistics(drawn.astype(float))
+    return random.normal(size=(len(rows), target.n_outputs)).astype(np.float32)
+
+
+def right_outputs(task, rows=None):
+    """Give what a model says that knows everything."""
+    rows = adapted(task) if rows is None else rows
+    target = task.learn_target(rows)
+    gold = task.gold(rows, target)
+    if target.kind in ("single-label", "choice"):
+        return 20 * (np.eye(target.n_outputs)[gold] - 0.5)
+    if target.kind == "multi-label":
+        return 20 * (gold.astype(float) - 0.5)
+    if target.kind == "number":
+        return ((gold - target.mean) / target.scale)[:, None]
+    if target.kind == "tags":
+        assert isinstance(gold, Ragged)
+        return Pieces.of_each_word(20 * np.eye(target.n_outputs)[gold.values], gold.lengths)
+    if target.kind == "answer":
+        said = task.silence(rows, target)
+        for row, one in enumerate(gold):
+            if one.spans:
+                said[row, 1] = *one.spans[0], 9.0
+            else:
+                said[row, 0, 2] = 99.0
+        return said
+    if target.kind == "text":
+        return gold
+    return task.of_statistics(np.tile([0.0, 3.0, 3.0], (len(rows), 1)))
