@@ -62,23 +62,23 @@ def measure_answers(golds: Sequence[Sequence[str]], answers: Sequence[str]) -> M
     """
     f1 = np.array([token_f1(a, g) for a, g in zip(answers, golds, strict=True)])
     exact = np.array([exact_match(a, g) for a, g in zip(answers, golds, strict=True)])
-    has_answer = np.array([any(map(normalise_answer, one)) for one in golds], dtype=bool)
+    has_answer = np.array([any(one) for one in golds], dtype=bool)
 
-    def mean(values: Array, weights: Array | None, among: Array | None = None) -> float:
-        used = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=float)
-        if among is not None:
-            used = used * among
-        return float((values * used).sum() / used.sum()) if used.sum() > 0 else float("nan")
-
-    def measure(weights: Array | None) -> dict[str, float]:
-        found = {"f1": mean(f1, weights), "exact_match": mean(exact, weights)}
+    def measure(weights: Array | None = None) -> dict[str, float]:
+        w = np.ones(len(golds)) if weights is None else weights
+        found = {"f1": _mean(f1, w), "exact_match": _mean(exact, w)}
         if has_answer.any() and not has_answer.all():
-            found["has_answer_f1"] = mean(f1, weights, has_answer)
-            found["has_answer_exact_match"] = mean(exact, weights, has_answer)
-            found["no_answer_accuracy"] = mean(exact, weights, ~has_answer)
+            found["has_answer_f1"] = _mean(f1, w * has_answer)
+            found["has_answer_exact_match"] = _mean(exact, w * has_answer)
+            found["no_answer_accuracy"] = _mean(exact, w * ~has_answer)
         return found
 
     return measure
+
+
+def _mean(values: Array, weights: Array) -> float:
+    total = weights.sum()
+    return float(weights @ values / total) if total else float("nan")
 
 
 def best_null_threshold(
@@ -97,7 +97,7 @@ def best_null_threshold(
     if len(score_differences) == 0:
         return 0.0
     order = np.argsort(score_differences, kind="stable")
-    ordered = np.asarray(score_differences, dtype=float)[order]
+    ordered = np.asarray(score_differences)[order]
     answered = np.concatenate([[0.0], np.cumsum(np.asarray(score_if_answered)[order])])
     null = np.concatenate([np.cumsum(np.asarray(score_if_null)[order][::-1])[::-1], [0.0]])
     total = answered + null  # the first k are answered
@@ -107,4 +107,6 @@ def best_null_threshold(
         return float(ordered[0] - 1.0)
     if best == len(ordered):
         return float(ordered[-1] + 1.0)
-    return float((ordered[best - 1] + ordered[best]) / 2)
+    below, above = ordered[best - 1], ordered[best]
+    middle = below / 2 + above / 2
+    return float(middle if middle < above else below)  # neighbouring floats have no middle
