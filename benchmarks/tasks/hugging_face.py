@@ -55,6 +55,13 @@ def arguments(asked: dict[str, Any], seed: int) -> TrainingArguments:
     )
 
 
+def predict_in_order(trainer: Trainer, dataset: Dataset) -> Any:
+    """Train, then answer in the rows' order: grouped by length, a Trainer also shuffles answers."""
+    trainer.train()
+    trainer.args.train_sampling_strategy = "sequential"
+    return trainer.predict(dataset)
+
+
 def read_conll(path: Path) -> list[tuple[list[str], list[str]]]:
     """Read words and tags, sentence by sentence."""
     found = []
@@ -98,8 +105,7 @@ def entities(files: dict[str, Path], asked: dict[str, Any], seed: int) -> list[l
         train_dataset=encode(rows["train"]),
         data_collator=DataCollatorForTokenClassification(tokenizer),
     )
-    trainer.train()
-    said = trainer.predict(encode(rows["test"]))
+    said = predict_in_order(trainer, encode(rows["test"]))
     found = []
     for logits, labels, (words, _) in zip(
         said.predictions, said.label_ids, rows["test"], strict=True
@@ -154,10 +160,9 @@ def answers(files: dict[str, Path], asked: dict[str, Any], seed: int) -> list[st
         train_dataset=dataset,
         data_collator=DataCollatorWithPadding(tokenizer),
     )
-    trainer.train()
     encoded = encode(test)
     inputs = {name: encoded[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
-    said = trainer.predict(Dataset.from_dict(inputs)).predictions
+    said = predict_in_order(trainer, Dataset.from_dict(inputs)).predictions
     return _choose(encoded, said[0], said[1], test)
 
 

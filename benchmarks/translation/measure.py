@@ -2,7 +2,7 @@
 
 python benchmarks/translation/measure.py --data FOLDER --epochs 12 --out RUN
 
-Makes a tokenizer and a T5 of random weights from the training texts, follows a recipe, and compares
+Makes a tokenizer and a Marian of random weights from the training texts, follows a recipe, and compares
 the run's BLEU, chrF and TER with what the command `sacrebleu` says of the written files.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers.processors import TemplateProcessing
-from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+from transformers import MarianConfig, MarianMTModel, PreTrainedTokenizerFast
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from processes import write
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def make_model(data: Path, folder: Path) -> Path:
-    """Write a T5 of random weights, with a tokenizer made from the training texts."""
+    """Write a Marian of random weights, with a tokenizer made from the training texts."""
     pieces = Tokenizer(models.BPE(unk_token="<unk>"))
     pieces.normalizer = normalizers.NFC()
     pieces.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -76,16 +76,24 @@ def make_model(data: Path, folder: Path) -> Path:
         model_max_length=256,
     )
     torch.manual_seed(0)
-    config = T5Config(
+    config = MarianConfig(
         vocab_size=len(tokenizer),
         d_model=192,
-        d_kv=48,
-        d_ff=768,
-        num_layers=2,
-        num_heads=4,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=768,
+        decoder_ffn_dim=768,
+        activation_function="relu",
+        max_position_embeddings=256,
+        scale_embedding=True,
+        pad_token_id=0,
+        eos_token_id=1,
         decoder_start_token_id=0,
+        forced_eos_token_id=1,
     )
-    T5ForConditionalGeneration(config).save_pretrained(folder)
+    MarianMTModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -104,11 +112,11 @@ def recipe_of(model: Path, options: argparse.Namespace) -> dict[str, Any]:
             "limit": {"train": options.rows} if options.rows else {},
         },
         "training": {
-            "learning_rate": 2e-3,
+            "learning_rate": 1e-3,
             "num_train_epochs": options.epochs,
             "per_device_train_batch_size": 64,
             "label_smoothing_factor": 0.1,
-            "warmup_steps": 0.05,
+            "warmup_steps": 0.1,
             "use_cpu": True,
         },
     }

@@ -7,7 +7,7 @@ options. Tests in `tests/conformance/` run each contract over the whole catalogu
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -221,6 +221,16 @@ class Task(Protocol):
 
     def cells(self, answer: Any) -> dict[str, Any]:
         """Lay such an answer out as columns of a table, `prediction` first."""
+        ...
+
+    def by_label(
+        self, gold: Any, predictions: Predictions, target: Target
+    ) -> tuple[Sequence[str], Callable[[Array | None], Array]] | None:
+        """Prepare the scores of every label, or None where there are no labels.
+
+        Returns:
+            Names, and from row weights to precision, recall, F1 and support, (4, names).
+        """
         ...
 
     def explore(

@@ -84,11 +84,10 @@ def said_of(predictor, lines):
     columns = {name: [line["columns"][name] for line in lines] for name in lines[0]["columns"]}
     rows = Rows.of(columns)
     predictions = predictor.predict(rows)
-    said = [
+    return [
         predictor.task.spell(predictions.answers, row, rows, predictor.target)
         for row in range(len(rows))
     ]
-    return said
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,8 @@ from scipy.special import softmax
 from luthier.errors import RecipeError, nearest
 from luthier.evaluation.slices import score_slices
 from luthier.metrics.calibration import expected_calibration_error, fit_temperature, reliability
-from luthier.metrics.classification import confusion, per_label
+from luthier.metrics.classification import confusion
 from luthier.metrics.intervals import interval, resamples
-from luthier.metrics.multilabel import per_label_multi
 from luthier.protocols import Task
 from luthier.records import Array, Outputs, Predictions, Rows, Target
 
@@ -51,7 +50,7 @@ def analyse(
         "confusion": confusion(gold, predictions.answers, n_labels=target.n_outputs)
         if single
         else None,
-        "per_label": [] if not labelled else by_label(target, gold, predictions, **sampling),
+        "per_label": by_label(task, target, gold, predictions, **sampling),
         "calibration": calibrate(gold, predictions.outputs, validation_gold, validation_outputs)
         if single and len(validation_gold)
         else None,
@@ -86,8 +85,9 @@ def check_slices(columns: Sequence[str], rows: Rows) -> None:
 
 
 def by_label(
+    task: Task,
     target: Target,
-    gold: Array,
+    gold: Any,
     predictions: Predictions,
     *,
     n_resamples: int,
@@ -95,18 +95,15 @@ def by_label(
     seed: int,
 ) -> list[dict[str, Any]]:
     """Score every label by itself, with the bootstrap interval of its F1."""
-    n_labels, answers = target.n_outputs, predictions.answers
-
-    def measure(weights: Array | None) -> Array:
-        if target.kind == "multi-label":
-            return per_label_multi(gold, answers, weights)
-        return np.stack(per_label(confusion(gold, answers, n_labels=n_labels, weights=weights)))
-
+    prepared = task.by_label(gold, predictions, target)
+    if prepared is None:
+        return []
+    names, score = prepared
     drawn = resamples(len(gold), n_resamples=n_resamples, seed=seed)
-    resampled = np.stack([measure(weights)[2] for weights in drawn])
-    precision, recall, f1, support = measure(None)
+    resampled = np.stack([score(weights)[2] for weights in drawn])
+    precision, recall, f1, support = score(None)
     found = []
-    for label, name in enumerate(target.names):
+    for label, name in enumerate(names):
         low, high = interval(resampled[:, label], confidence=confidence)
         found.append(
             {

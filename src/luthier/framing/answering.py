@@ -6,12 +6,12 @@ judged in the end. Tasks of one unit add what they share in a file of their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from luthier.errors import DataError, RecipeError
 from luthier.protocols import Column
-from luthier.records import Encoded, Finding, Measure, Outputs, Predictions, Rows, Target
+from luthier.records import Array, Encoded, Finding, Measure, Outputs, Predictions, Rows, Target
 
 
 class Answering:
@@ -83,6 +83,12 @@ class Answering:
     def cells(self, answer: Any) -> dict[str, Any]:
         """Lay an answer out as columns of a table."""
         return {"prediction": answer}
+
+    def by_label(
+        self, gold: Any, predictions: Predictions, target: Target
+    ) -> tuple[Sequence[str], Callable[[Array | None], Array]] | None:
+        """Score no label by itself."""
+        return None
 
     def explore(
         self, gold: Any, predictions: Predictions, rows: Rows, target: Target

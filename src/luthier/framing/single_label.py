@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from luthier.errors import DataError
 from luthier.framing.answering import column_of
 from luthier.framing.labels import ClassWeights, ids_of, sort_labels, weigh
 from luthier.framing.sequences import SequenceOptions, Sequences
-from luthier.metrics.classification import measure_classification
+from luthier.metrics.classification import confusion, measure_classification, per_label
 from luthier.records import Array, Measure, Objective, Outputs, Predictions, Rows, Target
 
 
@@ -79,6 +80,18 @@ class SingleLabel(Sequences):
         return measure_classification(
             gold, predictions.answers, predictions.probabilities, n_labels=target.n_outputs
         )
+
+    def by_label(
+        self, gold: Array, predictions: Predictions, target: Target
+    ) -> tuple[Sequence[str], Callable[[Array | None], Array]]:
+        """Prepare precision, recall, F1 and support of every label."""
+        answers, n_labels = predictions.answers, target.n_outputs
+
+        def score(weights: Array | None) -> Array:
+            table = confusion(gold, answers, n_labels=n_labels, weights=weights)
+            return np.stack(per_label(table))
+
+        return target.names, score
 
     def answer(
         self,

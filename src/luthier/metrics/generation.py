@@ -7,18 +7,20 @@ Summaries: ROUGE (Lin 2004), as the package rouge-score computes it, as shares.
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
+import regex
 
 from luthier.records import Array, Measure
 
 TRANSLATION = ("chrf", "bleu", "ter")
 ROUGE = ("rouge1", "rouge2", "rougeL")
-WORD = re.compile(r"\w+")
+ALONE = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+WORD = regex.compile(rf"[\w--[{ALONE}]]+|(?=\w)\X", regex.V1)
 
 
 def _metric(name: str) -> Any:
@@ -40,17 +42,18 @@ def measure_translations(
         answers: Those to judge.
         metrics: Which of them.
     """
-    prepared = {}
-    for name in metrics:
-        scorer = _metric(name)
-        prepared[name] = scorer, _statistics(scorer, references, answers)
+    scorers = {name: _metric(name) for name in metrics}
+    counts = {name: _statistics(scorers[name], references, answers) for name in metrics}
 
-    def measure(weights: Array | None) -> dict[str, float]:
-        found = {}
-        for name, (scorer, counts) in prepared.items():
-            sums = counts.sum(axis=0) if weights is None else weights @ counts
-            found[name] = float(scorer._compute_score_from_stats(sums.tolist()).score)
-        return found
+    def measure(weights: Array | None = None) -> dict[str, float]:
+        w = np.ones(len(references)) if weights is None else weights
+        if not w.any():
+            return dict.fromkeys(metrics, float("nan"))
+        sums = {name: (w @ counts[name]).tolist() for name in metrics}
+        return {
+            name: _bleu(scorer, sums[name]) if name == "bleu" else _score(scorer, sums[name])
+            for name, scorer in scorers.items()
+        }
 
     return measure
 
@@ -59,6 +62,17 @@ def _statistics(scorer: Any, references: Sequence[str], answers: Sequence[str]) 
     """Count what a metric counts, (rows, counts)."""
     counts = scorer._extract_corpus_statistics(list(answers), [list(references)])
     return np.array(counts, dtype=np.float64)
+
+
+def _score(scorer: Any, sums: list[float]) -> float:
+    return float(scorer._compute_score_from_stats(sums).score)
+
+
+def _bleu(scorer: Any, sums: list[float]) -> float:
+    """Score with weights that are fractions too: sacreBLEU would round the lengths down."""
+    said, true, *shared = sums
+    penalty = math.exp(min(0.0, 1 - true / said)) if said else 0.0
+    return penalty * _score(scorer, [1, 1, *shared])
 
 
 def signatures(metrics: Sequence[str] = TRANSLATION) -> dict[str, str]:
@@ -75,11 +89,14 @@ def sentence_chrf(references: Sequence[str], answers: Sequence[str]) -> Array:
     """Score every row by itself, (rows,), 0 to 100."""
     scorer = _metric("chrf")
     counts = _statistics(scorer, references, answers).tolist()
-    return np.array([float(scorer._compute_score_from_stats(one).score) for one in counts])
+    return np.array([_score(scorer, one) for one in counts])
 
 
 class AnyScript:
-    """Cuts texts into words of any script, as rouge-score asks for it."""
+    """Cuts texts into words of any script, as rouge-score asks for it.
+
+    Scripts that write no spaces are cut into their signs, or a sentence would be a word.
+    """
 
     def tokenize(self, text: str) -> list[str]:
         """Give the words, in lower case."""
@@ -90,7 +107,8 @@ def rouge(references: Sequence[str], answers: Sequence[str], names: Sequence[str
     """Measure the F1 of every row, (rows, metrics).
 
     rouge-score's own way of cutting words drops all letters but a to z; it is used only where all
-    references are ASCII, so that scores can be compared with published ones.
+    references are ASCII, so that scores can be compared with published ones. Answers do not matter
+    here: all systems must be measured alike.
     """
     from rouge_score.rouge_scorer import RougeScorer
 
@@ -115,7 +133,12 @@ def measure_written(references: Sequence[str], answers: Sequence[str]) -> Measur
 
 
 def _means(columns: dict[str, Array]) -> Measure:
-    def measure(weights: Array | None) -> dict[str, float]:
-        return {name: float(np.average(row, weights=weights)) for name, row in columns.items()}
+    def measure(weights: Array | None = None) -> dict[str, float]:
+        w = np.ones_like(next(iter(columns.values()))) if weights is None else weights
+        total = w.sum()
+        return {
+            name: float(w @ values / total) if total else float("nan")
+            for name, values in columns.items()
+        }
 
     return measure

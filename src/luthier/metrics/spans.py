@@ -52,15 +52,20 @@ def measure_spans(gold: Spans, answers: Spans) -> Measure:
     return measure
 
 
-def per_type(
-    gold: Spans, answers: Spans, weights: Array | None = None
-) -> dict[str, tuple[float, float, float, float]]:
-    """Score every type strictly: type to (precision, recall, F1, true entities)."""
+def per_type(gold: Spans, answers: Spans) -> tuple[list[str], Table]:
+    """Prepare the strict scores of every type.
+
+    Returns:
+        The types; and from row weights to precision, recall, F1 and true entities, (4, types).
+    """
     kinds, table_of = _tabulate_types(gold, answers)
-    return {
-        kind: (_share(r, f), _share(r, t), _share(2 * r, f + t), float(t))
-        for kind, (r, f, t) in zip(kinds, table_of(weights).T, strict=True)
-    }
+
+    def score(weights: Array | None = None) -> Array:
+        right, found, true = table_of(weights)
+        rows = [(right, found), (right, true), (2 * right, found + true)]
+        return np.stack([*(part / np.where(of > 0, of, 1) for part, of in rows), true])
+
+    return kinds, score
 
 
 def errors_of(gold: Sequence[Span], answers: Sequence[Span]) -> list[Error]:

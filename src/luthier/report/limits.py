@@ -58,8 +58,9 @@ def _rows(facts: Facts) -> Iterator[Limit]:
         has = "has" if len(rare) == 1 else "have"
         yield (
             "Rare labels",
-            f"{plural(len(rare), 'label')} {has} fewer than {FEW} test rows, and scores of "
-            f"their own that say little: {listed(rare)}.",
+            f"{plural(len(rare), 'label')} {has} fewer than {FEW} "
+            f"{'true entities in the test rows' if facts.kind == 'tags' else 'test rows'}, and "
+            f"scores of their own that say little: {listed(rare)}.",
         )
 
 
@@ -111,5 +112,7 @@ def _judging(facts: Facts) -> Iterator[Limit]:
     if facts.target.get("thresholds"):
         yield (
             "Thresholds",
-            "Each label's threshold was tuned on the validation rows that chose the best weights.",
+            "Each label's threshold was tuned on the validation rows that chose the best weights."
+            if facts.kind == "multi-label"
+            else "From when none is answered was tuned on the validation rows.",
         )

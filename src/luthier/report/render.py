@@ -16,7 +16,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from luthier.report import closer, origin, verdict, words
+from luthier.report import closer, examples, origin, verdict, words
 from luthier.report.facts import Facts, read_facts
 from luthier.report.limits import limits
 from luthier.runs import RunFolder
@@ -79,7 +79,14 @@ def sections(facts: Facts) -> list[Section]:
         Section("confusion", "Confusion", closer.confusion(facts)),
         Section("numbers", "True and predicted", closer.numbers(facts)),
         Section("calibration", "Calibration", closer.calibration(facts)),
-        Section("labels", "Label by label", closer.labels(facts)),
+        Section(
+            "labels",
+            "Type by type" if facts.kind == "tags" else "Label by label",
+            closer.labels(facts),
+        ),
+        Section("entities", "Entities in context", examples.entities(facts)),
+        Section("answers", "Answers in their texts", examples.answers(facts)),
+        Section("generations", "Written texts", examples.generations(facts)),
         Section("slices", "Parts of the test set", closer.slices(facts)),
         Section("mistakes", farthest, closer.mistakes(facts)),
         Section("data", "Data", origin.data(facts)),

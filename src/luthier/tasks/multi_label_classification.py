@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -14,7 +15,7 @@ from luthier.errors import DataError
 from luthier.framing.answering import column_of
 from luthier.framing.labels import ClassWeights, ids_of, sort_labels, weigh
 from luthier.framing.sequences import TEXT, SequenceOptions, Sequences
-from luthier.metrics.multilabel import measure_multi_label
+from luthier.metrics.multilabel import measure_multi_label, per_label_multi
 from luthier.metrics.thresholds import best_thresholds
 from luthier.protocols import Column
 from luthier.records import Array, Measure, Objective, Outputs, Predictions, Rows, Target
@@ -109,6 +110,13 @@ class MultiLabelClassification(Sequences):
         if predictions.probabilities is None:
             raise ValueError("multi-label predictions carry probabilities")
         return measure_multi_label(gold, predictions.answers, predictions.probabilities)
+
+    def by_label(
+        self, gold: Array, predictions: Predictions, target: Target
+    ) -> tuple[Sequence[str], Callable[[Array | None], Array]]:
+        """Prepare precision, recall, F1 and support of every label."""
+        answers = predictions.answers
+        return target.names, lambda weights: np.asarray(per_label_multi(gold, answers, weights))
 
     def answer(
         self,

@@ -7,7 +7,7 @@ window that sees most around it. Entities are scored strictly: borders and type 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -277,20 +277,22 @@ class TokenClassification(Answering):
         """Lay the entities out as JSON in one cell."""
         return {"prediction": answer}
 
+    def by_label(
+        self, gold: Ragged, predictions: Predictions, target: Target
+    ) -> tuple[Sequence[str], Callable[[Array | None], Array]] | None:
+        """Prepare precision, recall, F1 and support of every type of entity."""
+        if not self._has_entities(target.names):
+            return None
+        return per_type(self._spans(gold, target), self._spans(predictions.answers, target))
+
     def explore(
         self, gold: Ragged, predictions: Predictions, rows: Rows, target: Target
     ) -> dict[str, Any]:
-        """Score every type; show entities in context, errors by kind."""
+        """Show entities in context, errors by kind."""
         if not self._has_entities(target.names):
             return {}
         truth, said = self._spans(gold, target), self._spans(predictions.answers, target)
-        return {
-            "per_type": [
-                {"label": name, "precision": p, "recall": r, "f1": f, "support": int(n)}
-                for name, (p, r, f, n) in per_type(truth, said).items()
-            ],
-            "entities": errors_in_context(truth, said, rows),
-        }
+        return {"entities": errors_in_context(truth, said, rows)}
 
     @staticmethod
     def toy_rows() -> Rows:
