@@ -10,21 +10,11 @@ from sacrebleu.metrics import BLEU, CHRF, TER
 from luthier.metrics.generation import measure_summaries, measure_translations, sentence_chrf
 
 WORDS = {
-    "latin": ["the", "a", "Cat", "sat", "on", "mat", ",", ".", "today", "it's", "3.5", "over", "hills", "(green)", "naïve"],
-    "mixed": [
-        "北京",
-        "大学",
-        "は",
-        "コーヒー",
-        "مدينة",
-        "👍🏽",
-        "हिन्दी",
-        "the",
-        "。",
-        "Größe",
-        "",
-        "-",
-    ],
+    name: [*words.split(), ""]
+    for name, words in {
+        "latin": "the a Cat sat on mat , . today it's 3.5 over hills (green) naïve",
+        "mixed": "北京 大学 は コーヒー مدينة 👍🏽 हिन्दी the 。 Größe -",
+    }.items()
 }
 METRICS = {"chrf": CHRF, "bleu": BLEU, "ter": TER}
 

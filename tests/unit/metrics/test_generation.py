@@ -65,7 +65,7 @@ def test_empty_answers_are_scored():
 
 
 def test_references_and_answers_go_together():
-    with pytest.raises(ValueError, match="size|shape|dimension"):
+    with pytest.raises(ValueError, match=r"size|shape|dimension"):
         measure_translations(TRUE, SAID[:2])(None)
     with pytest.raises(ValueError, match="shorter"):
         measure_summaries(TRUE, SAID[:2])
