@@ -22,7 +22,7 @@ def measure_language(statistics: Array) -> Measure:
     """
     counted = np.asarray(statistics, dtype=np.float64)
 
-    def measure(weights: Array | None) -> dict[str, float]:
+    def measure(weights: Array | None = None) -> dict[str, float]:
         likelihood, tokens, right = counted.sum(axis=0) if weights is None else weights @ counted
         if tokens == 0:
             return dict.fromkeys(("perplexity", "cross_entropy", "token_accuracy"), math.nan)
