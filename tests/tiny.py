@@ -42,6 +42,7 @@ FAMILIES = (
 )
 DECODERS = ("gpt2", "llama", "qwen2")
 WRITERS = ("t5", "bart", "marian", "mbart")  # an encoder and a decoder
+JUDGES = tuple(family for family in FAMILIES if family not in WRITERS)  # of whole texts
 COMMON = {
     "hidden_size": WIDTH,
     "num_hidden_layers": 2,

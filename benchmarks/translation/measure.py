@@ -2,8 +2,8 @@
 
 python benchmarks/translation/measure.py --data FOLDER --epochs 12 --out RUN
 
-Makes a tokenizer and a Marian of random weights from the training texts, follows a recipe, and compares
-the run's BLEU, chrF and TER with what the command `sacrebleu` says of the written files.
+Makes a tokenizer and a Marian of random weights from the training texts, follows a recipe, and sets
+the run's BLEU, chrF and TER beside what the command `sacrebleu` says of the written files.
 """
 
 from __future__ import annotations

@@ -77,9 +77,10 @@ class Predictor:
         is_bare = is_bare and isinstance(texts[0], str) and not isinstance(answers[0], list)
         return [answers[0]] if is_bare else answers[0]
 
-    def asked(self, *, top_k: int) -> dict[str, Any]:
-        """Give those options that this task's answers can be asked for."""
-        return {"top_k": top_k} if "top_k" in known_options(self.task) else {}
+    def asked(self, **options: Any) -> dict[str, Any]:
+        """Give those options that were set and that this task's answers can be asked for."""
+        known = known_options(self.task)
+        return {name: one for name, one in options.items() if one is not None and name in known}
 
     def predict(self, rows: Rows) -> Predictions:
         """Answer rows; true answers, where they have any, are not looked at."""

@@ -15,11 +15,9 @@ from luthier.errors import ModelError
 from luthier.records import Ragged
 from luthier.registry import find, names
 from luthier.runs import RunFolder
-from tests.tiny import FAMILIES
+from tests.tiny import DECODERS, FAMILIES, WRITERS
 from tests.toys import toy_rows, toy_tree
 
-WRITERS = ("t5", "bart", "marian", "mbart")
-DECODERS = ("gpt2", "llama", "qwen2")
 ENCODERS = tuple(name for name in FAMILIES if name not in (*WRITERS, *DECODERS))
 UNITS = {  # who can learn what
     "sequence": (*ENCODERS, *DECODERS, "t5", "bart", "mbart"),

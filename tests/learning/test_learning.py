@@ -49,7 +49,7 @@ def test_every_method_learns_the_toy_topics(method, tiny_model, tmp_path):
         method={"name": method, "options": options},
         model={"pooling": "mean"},
         baselines=["majority"],
-        training={**TRAINING, "learning_rate": 2e-2 if method == "lora" else 5e-3},
+        training={**TRAINING, "learning_rate": 1e-2 if method == "lora" else 5e-3},
     )
     assert result.comparisons[0].p_adjusted < 0.05, result.comparisons[0].verdict
 

@@ -30,7 +30,7 @@ def predictors(tiny_model, tmp_path_factory):
 
 def test_answers_have_the_shape_of_a_pipeline(predictors):
     classify = predictors["text-classification"]
-    one = classify("Snow over town")
+    (one,) = classify("Snow over town")
     assert set(one) == {"label", "score"}
     assert classify(["Snow over town", "Rain"])[0] == pytest.approx(one)
     everything = classify("Snow over town", top_k=None)
@@ -41,7 +41,7 @@ def test_answers_have_the_shape_of_a_pipeline(predictors):
 
 def test_pairs_are_given_side_by_side_or_as_mappings(predictors):
     judge = predictors["pair-classification"]
-    one = judge("Is the cat awake?", "Yes, it is.")
+    (one,) = judge("Is the cat awake?", "Yes, it is.")
     assert judge({"text": "Is the cat awake?", "text_pair": "Yes, it is."}) == pytest.approx(one)
     assert judge(["Is the cat awake?"], ["Yes, it is."]) == [pytest.approx(one)]
     with pytest.raises(DataError, match="reads text and text_pair"):
@@ -58,7 +58,7 @@ def test_order_and_company_change_no_answer(predictors):
     texts = list(toy_rows("text-classification")["text"])
     together = classify(texts)
     assert together[::-1] == [pytest.approx(one) for one in classify(texts[::-1])]
-    assert together[7] == pytest.approx(classify(texts[7]))
+    assert together[7] == pytest.approx(classify(texts[7])[0])
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])

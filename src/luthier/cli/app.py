@@ -186,7 +186,12 @@ def predict(
     ] = None,
     file: Annotated[Path | None, typer.Option(help="A data file to predict instead.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where its predictions go: .csv, .jsonl")] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="How many labels to give for each text.")] = 1,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="How many answers to give for each text.")
+    ] = None,
+    aggregation_strategy: Annotated[
+        str | None, typer.Option(help="How tokens become entities: words, none, simple, first …")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a text.")] = False,
 ) -> None:
     """Predict texts or a whole file with the model of a run."""
@@ -205,6 +210,7 @@ def predict(
     from luthier.prediction import load
 
     predictor = load(folder)
+    options = predictor.asked(top_k=top_k, aggregation_strategy=aggregation_strategy)
     if file is not None and out is not None:
         from luthier.cli.progress import counted, watching
 
@@ -213,12 +219,12 @@ def predict(
                 str(file),
                 out,
                 on_progress=counted(listener, "predicting"),
-                **predictor.asked(top_k=top_k),
+                **options,
             )
         print(f"Wrote {n_rows:,} predictions to {out}")
         return
     columns = [texts or []] if pair is None else [texts or [], [pair] * len(texts or ())]
-    answers = predictor(*columns, **predictor.asked(top_k=top_k))
+    answers = predictor(*columns, **options)
     _print_answers(texts or [], answers, as_json=as_json)
 
 
@@ -228,15 +234,24 @@ def _print_answers(texts: list[str], answers: list[Any], *, as_json: bool) -> No
             print(json.dumps(answer, ensure_ascii=False))
             continue
         labels = answer if isinstance(answer, list) else [answer]
-        said = "  ".join(_answer_words(label) for label in labels) or "(no label)"
+        said = "  ".join(_answer_words(label) for label in labels) or "(nothing)"
         shown = " ".join(text.split())
         print(f"{said}  {shown if len(shown) <= 60 else shown[:59] + '…'}")
 
 
-def _answer_words(answer: dict[str, Any]) -> str:
-    name, score = answer.get("label"), answer.get("score")
-    number = f"{score:.3f}" if isinstance(score, float) else str(score)
-    return number if name is None else f"{name} {number}"
+def _answer_words(answer: Any) -> str:
+    """Say an answer of any task in a few words: what was given, and how surely."""
+    if isinstance(answer, list):
+        return "  ".join(map(_answer_words, answer))
+    score = f"{answer['score']:.3f}" if isinstance(answer.get("score"), float) else ""
+    if "entity_group" in answer or "entity" in answer:
+        kind = answer.get("entity_group", answer.get("entity"))
+        return f"{answer['word']} [{kind} {score}]"
+    texts = ("label", "answer", "token_str", "translation_text", "summary_text", "generated_text")
+    told = next((answer[name] for name in texts if name in answer), "")
+    if isinstance(told, list):  # a conversation, of which the last message is new
+        told = told[-1]["content"]
+    return f"{told or '(none)'} {score}".rstrip()
 
 
 @app.command()

