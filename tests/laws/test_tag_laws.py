@@ -189,15 +189,17 @@ def slow_f1(gold, answers):
     return 2 * right / sum(len(a) + len(b) for a, b in pairs)
 
 
-def test_strict_scores_are_seqevals_and_those_of_plain_counting():
+@pytest.mark.parametrize("is_valid", [True, False])
+def test_strict_scores_are_seqevals_and_those_of_plain_counting(is_valid):
     generator = np.random.default_rng(0)
-    gold = [random_tags(generator, is_valid=True) for _ in range(5000)]
+    gold = [random_tags(generator, is_valid=is_valid) for _ in range(5000)]
     answers = [
-        [*tags] if generator.random() < 0.3 else random_tags(generator, is_valid=True)
+        [*tags] if generator.random() < 0.3 else random_tags(generator, is_valid=is_valid)
         for tags in gold
     ]
     answers = [(b + ["O"] * len(a))[: len(a)] for a, b in zip(gold, answers, strict=True)]
-    ours = measure_spans(list(map(spans_of_tags, gold)), list(map(spans_of_tags, answers)))(None)
+    both = [[spans_of_tags(tags, strict=True) for tags in rows] for rows in (gold, answers)]
+    ours = measure_spans(*both)(None)
     strict = {"mode": "strict", "scheme": IOB2}
     assert ours["f1"] == pytest.approx(f1_score(gold, answers, **strict))
     assert ours["precision"] == pytest.approx(precision_score(gold, answers, **strict))
