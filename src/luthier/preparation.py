@@ -354,9 +354,21 @@ def describe_tokens(encoded: Encoded) -> dict[str, Any]:
         "max": int(full.max()),
         "cut_rows": int((kept < full).sum()),
         "cut_tokens_share": float((full - kept).sum() / full.sum()),
-        "items": len(encoded),
-        "windowed_rows": 0
-        if encoded.row_of is None or encoded.kept_lengths is None
-        else int((np.bincount(encoded.row_of, minlength=len(full)) > 1).sum()),
+        **describe_windows(encoded),
         "histogram": {"edges": edges.round(1), "counts": counts},
+    }
+
+
+def describe_windows(encoded: Encoded) -> dict[str, Any]:
+    """Count the rows that were read in several windows, and what that cost in tokens."""
+    if encoded.row_of is None or encoded.kept_lengths is None or "turns" in encoded.marks:
+        return {}  # turns: copies of one window, of which each hides other tokens
+    n_windows = np.bincount(encoded.row_of, minlength=len(encoded.full_lengths))
+    if not (n_windows > 1).any():
+        return {}
+    n_read = float(encoded.lengths.sum())
+    return {
+        "windowed_rows": int((n_windows > 1).sum()),
+        "windows": int(n_windows[n_windows > 1].sum()),
+        "extra_tokens_share": n_read / float(encoded.kept_lengths.sum()) - 1,
     }

@@ -112,7 +112,8 @@ def _judging(facts: Facts) -> Iterator[Limit]:
     if facts.target.get("thresholds"):
         yield (
             "Thresholds",
-            "Each label's threshold was tuned on the validation rows that chose the best weights."
-            if facts.kind == "multi-label"
-            else "From when none is answered was tuned on the validation rows.",
+            "The threshold above which no answer is given was tuned on the validation rows."
+            if facts.kind == "answer"
+            else "Each label's threshold was tuned on the validation rows that chose the best "
+            "weights.",
         )

@@ -13,7 +13,7 @@ import numpy as np
 from luthier.errors import DataError, ModelError
 from luthier.records import Array, Ragged
 
-CHUNK = 4096  # rows given to the tokenizer together: enough to use its threads, little to hold
+CHUNK = 512  # rows given to the tokenizer together: enough to use its threads, little to hold
 LARGEST_UNASKED = 512  # tokens: attention's cost grows with the square
 ENDLESS = 1_000_000  # tokenizers without a limit state one of this size and more
 
