@@ -23,6 +23,7 @@ from luthier.recipe.tree import Training
 from luthier.records import Job, StepInfo
 from luthier.seeding import seed_of
 from luthier.training.batches import BatchOrder, Tensors, make_loader
+from luthier.training.blocks import refuse_leaking_blocks
 from luthier.training.objectives import Loss, make_loss, run_model
 from luthier.training.optimizer import make_optimizer, make_schedule
 from luthier.training.predict import predict_quietly
@@ -49,6 +50,8 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     )
     if settings.gradient_checkpointing:
         save_memory(model)
+    if "position_ids" in job.encoded["train"].inputs:
+        refuse_leaking_blocks(model)
     optimizer = make_optimizer(model.named_parameters(), settings)
     prepared, optimizer, loader = accelerator.prepare(model, optimizer, loader)
     n_steps, steps_per_epoch = count_steps(len(loader), settings)

@@ -39,8 +39,13 @@ class Loss:
 
 
 def run_model(model: Any, batch: dict[str, Tensor], *, decoder: bool = False) -> Any:
-    """Run a model on a batch without its labels; a decoder is given them, shifted by one."""
-    inputs = {name: values for name, values in batch.items() if name != "labels"}
+    """Run a model on a batch without its labels; a decoder is given them, shifted by one.
+
+    Transformers keeps texts of one block apart by their positions, but only where no cache is kept.
+    """
+    inputs: dict[str, Any] = {name: one for name, one in batch.items() if name != "labels"}
+    if "position_ids" in inputs:
+        inputs["use_cache"] = False
     if decoder:
         inner = getattr(model, "module", model)  # inside a wrapper for several processes
         labels = batch["labels"]
