@@ -263,9 +263,7 @@ def lines(job: Job, predictions: Mapping[str, Predictions]) -> Iterator[dict[str
             "predictions": {
                 system: {
                     "answer": job.task.spell(said.answers, index, rows, target),
-                    "probabilities": None
-                    if said.probabilities is None
-                    else said.probabilities[index].astype(float).round(6),
+                    **job.task.keep(said, index),
                 }
                 for system, said in predictions.items()
             },

@@ -213,6 +213,14 @@ class Task(Protocol):
         """Write one answer (or true answer) out, so that JSON can hold it."""
         ...
 
+    def keep(self, predictions: Predictions, index: int) -> dict[str, Any]:
+        """Give what a run keeps of one row's answer besides the answer, for `recall`."""
+        ...
+
+    def recall(self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target) -> Predictions:
+        """Read answers back as a run kept them: `answer` as spelled, and what `keep` gave."""
+        ...
+
     def answer(
         self, predictions: Predictions, index: int, rows: Rows, target: Target, **options: Any
     ) -> Any:

@@ -13,6 +13,7 @@ from luthier.metrics.names import HUNDREDS, TITLES, lower_is_better
 from luthier.protocols import KINDS, UNITS, Column
 from luthier.records import Objective, Ragged, Rows, take
 from luthier.registry import find, names
+from luthier.runs import plain
 from luthier.text.tokenize import tokenize
 from luthier.training.objectives import make_loss
 from luthier.training.readings import READINGS
@@ -279,6 +280,24 @@ def test_answers_can_be_written_as_json(task, rows, target):
     for told in (gold, predictions.answers):
         assert json.dumps(task.spell(told, 0, rows, target))
     assert json.dumps(task.explore(gold, predictions, rows, target), ensure_ascii=False)
+
+
+def test_answers_are_read_back_as_a_run_keeps_them(task, rows, target):
+    if task.kind == "language":
+        predictions = task.decode(random_outputs(task, rows), target)
+    else:
+        predictions = task.decode(right_outputs(task, rows), target)
+    kept = [
+        {
+            "answer": task.spell(predictions.answers, row, rows, target),
+            **task.keep(predictions, row),
+        }
+        for row in range(len(rows))
+    ]
+    gold = task.gold(rows, target)
+    again = task.recall(json.loads(json.dumps(plain(kept))), rows, target)
+    before, after = (task.measure(gold, one, target)(None) for one in (predictions, again))
+    assert after == pytest.approx(before, abs=1e-4)
 
 
 def test_a_label_is_answered_in_the_shape_of_a_pipeline(task, rows, target):

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from luthier.errors import RunError
 from luthier.evaluation.judge import judge
-from luthier.records import Array, Comparison, Predictions, Score, Target
+from luthier.records import Comparison, Rows, Score, Target
 from luthier.registry import find
 from luthier.runs import RunFolder
 
@@ -68,12 +66,16 @@ def compare(
         refuse_other_rows(read[0], other)
     names = names_of(runs)
     target = read[0].target
-    gold = read[0].array([line["gold"] for line in read[0].lines])
+    rows = read[0].rows()
+    said = {
+        name: task.recall([line["predictions"][SYSTEM] for line in one.lines], rows, target)
+        for name, one in zip(names, read, strict=True)
+    }
     scores, comparisons = judge(
         task,
         target,
-        gold,
-        {name: one.predictions() for name, one in zip(names, read, strict=True)},
+        task.gold(rows, target),
+        said,
         n_resamples=n_resamples,
         confidence=confidence,
         seed=seed,
@@ -104,26 +106,10 @@ class Judged:
         """Read a run's predictions."""
         return Judged(run.path, run.target(), list(run.read_predictions()))
 
-    def array(self, answers: Sequence[Any]) -> Array:
-        """Turn spelt answers back into ids, indicators or numbers."""
-        if self.target.kind == "number":
-            return np.array(answers, dtype=float)
-        ids = {name: index for index, name in enumerate(self.target.names)}
-        if self.target.kind == "single-label":
-            return np.array([ids[answer] for answer in answers], dtype=np.int64)
-        rows = np.zeros((len(answers), len(ids)))
-        for row, names in enumerate(answers):
-            rows[row, [ids[name] for name in names]] = 1
-        return rows
-
-    def predictions(self) -> Predictions:
-        """Read what the fine-tuned model said."""
-        said = [line["predictions"][SYSTEM] for line in self.lines]
-        answers = self.array([one["answer"] for one in said])
-        if said[0]["probabilities"] is None:
-            return Predictions(answers, None, answers[:, None])
-        probabilities = np.array([one["probabilities"] for one in said], dtype=float)
-        return Predictions(answers, probabilities, np.log(np.maximum(probabilities, 1e-12)))
+    def rows(self) -> Rows:
+        """Give the test rows back."""
+        names = self.lines[0]["columns"] if self.lines else {}
+        return Rows.of({name: [line["columns"][name] for line in self.lines] for name in names})
 
 
 def refuse_other_rows(first: Judged, other: Judged) -> None:

@@ -80,6 +80,16 @@ class Answering:
         """Write one answer out."""
         return target.spell(answers[index])
 
+    def keep(self, predictions: Predictions, index: int) -> dict[str, Any]:
+        """Keep the probabilities, where there are any."""
+        if predictions.probabilities is None:
+            return {"probabilities": None}
+        return {"probabilities": predictions.probabilities[index].astype(float).round(6)}
+
+    def recall(self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target) -> Predictions:
+        """Read answers back; each task has its own way."""
+        raise TypeError(f"{type(self).__name__} does not say how to read answers back")
+
     def cells(self, answer: Any) -> dict[str, Any]:
         """Lay an answer out as columns of a table."""
         return {"prediction": answer}

@@ -157,6 +157,12 @@ class Generation(Answering):
         """Give a text."""
         return str(answers[index])
 
+    def recall(
+        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: TargetSpace
+    ) -> Predictions:
+        """Read texts back."""
+        return self.decode(as_array([one["answer"] for one in said]), target)
+
     def answer(
         self, predictions: Predictions, index: int, rows: Rows, target: TargetSpace
     ) -> dict[str, Any]:

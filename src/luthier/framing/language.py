@@ -73,6 +73,20 @@ class Language(Answering):
         """Prepare perplexity, cross-entropy and token accuracy."""
         return measure_language(predictions.outputs)
 
+    def keep(self, predictions: Predictions, index: int) -> dict[str, Any]:
+        """Keep each row's statistics: a perplexity of all rows needs them."""
+        numbers = self.statistics_of(predictions.outputs)[index]
+        return {"statistics": [float(number) for number in numbers]}
+
+    def statistics_of(self, outputs: Outputs) -> Array:
+        """Give the three numbers of every row, (rows, 3)."""
+        return outputs
+
+    def recall(self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target) -> Predictions:
+        """Read statistics back."""
+        summed = np.array([one["statistics"] for one in said], dtype=float).reshape(-1, 3)
+        return self.decode(self.of_statistics(summed), target)
+
     def silence(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
         """Find every text equally unlikely."""
         return np.tile([-1.0, 1.0, 0.0], (len(rows), 1))

@@ -14,7 +14,7 @@ from pydantic import Field
 from luthier.framing.answering import Answering, texts_of
 from luthier.protocols import Column
 from luthier.recipe.tree import Section
-from luthier.records import Array, Batch, Encoded, Outputs, Rows, Target
+from luthier.records import Array, Batch, Encoded, Outputs, Predictions, Rows, Target
 from luthier.text.batches import pad
 from luthier.text.tokenize import tokenize
 from luthier.text.windows import tokenize_windows
@@ -108,6 +108,16 @@ class Sequences(Answering):
             return np.maximum.reduceat(said, starts, axis=0)
         counts = np.diff(np.append(starts, len(said)))
         return np.add.reduceat(said, starts, axis=0) / counts[:, None].astype(said.dtype)
+
+    def recall(self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target) -> Predictions:
+        """Read labels or numbers back, with the probabilities where there are any."""
+        answers = self.gold(
+            Rows.of({str(self.answer_role): [one["answer"] for one in said]}), target
+        )
+        if said[0]["probabilities"] is None:
+            return Predictions(answers, None, answers[:, None])
+        probabilities = np.array([one["probabilities"] for one in said], dtype=float)
+        return Predictions(answers, probabilities, np.log(np.maximum(probabilities, 1e-12)))
 
     def silence(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
         """Give every output the value 0, (rows, outputs)."""

@@ -6,7 +6,7 @@ the last answer is learned; where rows have one, the model also writes its own, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -210,6 +210,17 @@ class CausalLm(Language):
         if target.references or not outputs["tokens"].any():
             return Predictions(outputs["text"], None, outputs)
         return Predictions(super().decode(numbers, target).answers, None, outputs)
+
+    def statistics_of(self, outputs: Outputs) -> Array:
+        """Give the three numbers of every row, (rows, 3)."""
+        return statistics_of(outputs)
+
+    def recall(self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target) -> Predictions:
+        """Read statistics back, and what was written."""
+        outputs = super().recall(said, rows, target).outputs
+        if target.references:
+            outputs["text"] = [one["answer"] for one in said]
+        return self.decode(outputs, target)
 
     def gold(self, rows: Rows, target: Target) -> Array:
         """Give the answers that rows have, else their texts, (rows,)."""

@@ -197,6 +197,11 @@ class MultipleChoice(Answering):
         choices = rows["choices"][index]
         return str(choices[min(int(answers[index]), len(choices) - 1)])
 
+    def recall(self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target) -> Predictions:
+        """Read the probabilities of the choices back."""
+        probabilities = np.array([one["probabilities"] for one in said], dtype=float)
+        return self.decode(np.log(np.maximum(probabilities, 1e-12)), target)
+
     def answer(
         self,
         predictions: Predictions,
