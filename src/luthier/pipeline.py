@@ -242,7 +242,8 @@ def analyse_system(
 def comparison(recipe: Recipe, job: Job, judged: Judged) -> dict[str, Any]:
     """Say what `comparison.json` keeps."""
     return {
-        "main_metric": job.main_metric,
+        "main_metric": job.task.main_metric,
+        "watched_metric": job.training.metric_for_best_model or job.main_metric,
         "system": SYSTEM,
         "confidence": recipe.evaluation.confidence,
         "n_resamples": recipe.evaluation.n_resamples,

@@ -93,7 +93,7 @@ def _metric_to_follow(recipe: Any) -> str:
 
     task = find("tasks", recipe.task.name)
     followed = recipe.training.metric_for_best_model
-    return str(followed or task(task.Options(**recipe.task.options)).main_metric)
+    return str(followed or task(task.Options(**recipe.task.options)).watched_metric)
 
 
 @app.command()

@@ -177,16 +177,15 @@ class Generation(Answering):
         self, gold: Any, predictions: Predictions, rows: Rows, target: TargetSpace
     ) -> dict[str, Any]:
         """Set texts beside their sources and references, the least alike first."""
-        shown = set_side_by_side(texts_of(rows, "text"), gold, predictions.answers, rows)
-        return {"generations": {"rows": shown, "n": len(rows)}}
+        sources = texts_of(rows, "text")
+        return {"generations": set_side_by_side(sources, gold, predictions.answers, rows)}
 
 
-def set_side_by_side(
-    sources: Sequence[str], gold: Any, answers: Any, rows: Rows
-) -> list[dict[str, Any]]:
+def set_side_by_side(sources: Sequence[str], gold: Any, answers: Any, rows: Rows) -> dict[str, Any]:
     """List sources, references and answers by the chrF of each answer, the lowest first."""
     alike = sentence_chrf(list(gold), list(answers))
-    return [
+    counts, edges = np.histogram(alike, bins=20, range=(0, 100))
+    shown = [
         {
             "where": rows.where(int(index)),
             "source": sources[index][:LONGEST_SHOWN],
@@ -196,6 +195,8 @@ def set_side_by_side(
         }
         for index in np.argsort(alike, kind="stable")[:MOST_SHOWN]
     ]
+    histogram = {"edges": edges.tolist(), "counts": counts.tolist()}
+    return {"rows": shown, "n": len(rows), "histogram": histogram}
 
 
 def written_texts(ids: Ragged, tokenizer: Any) -> Array:

@@ -133,7 +133,7 @@ def generations(facts: Facts) -> dict[str, Any] | None:
     return {
         "n": found.get("n") or 0,
         "signatures": found.get("signatures") or {},
-        "spread": _spread([float(row.get("chrf") or 0) for row in rows]),
+        "spread": _spread(found.get("histogram") or {}),
         "rows": [
             {
                 "where": row.get("where"),
@@ -148,6 +148,9 @@ def generations(facts: Facts) -> dict[str, Any] | None:
     }
 
 
-def _spread(values: Sequence[float]) -> Any:
-    edges, counts = figures.spread(values)
-    return figures.histogram(edges, counts, label="Texts shown by their chrF", height=220)
+def _spread(histogram: dict[str, Any]) -> Any:
+    """Draw how many texts have which chrF."""
+    edges, counts = histogram.get("edges") or [], histogram.get("counts") or []
+    if len(edges) != len(counts) + 1:
+        return ""
+    return figures.histogram(edges, counts, label="All texts by their chrF", height=220)

@@ -53,6 +53,11 @@ class Facts:
         return str(self.comparison.get("main_metric") or next(iter(known), "accuracy"))
 
     @property
+    def watched(self) -> str:
+        """The metric of validation that chose the best weights."""
+        return str(self.comparison.get("watched_metric") or self.metric)
+
+    @property
     def system(self) -> str:
         """The system that is judged."""
         return str(self.comparison.get("system") or next(iter(self.scores), "fine-tuned"))

@@ -169,7 +169,7 @@ def scale_of(ends: Iterable[float], metric: str) -> Scale:
 
 def curves(facts: Facts) -> list[dict[str, Any]]:
     """Draw loss and validation score of every phase that trained."""
-    followed = facts.asked("training", "metric_for_best_model") or facts.metric
+    followed = facts.watched
     drawn = []
     for phase, events in facts.curves.items():
         losses = thinned([(e.get("step") or 0, e.get("loss")) for e in events])

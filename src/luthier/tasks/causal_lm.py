@@ -267,8 +267,8 @@ class CausalLm(Language):
         if not target.references:
             return {}
         written = predictions.outputs["text"]
-        shown = set_side_by_side(texts_of(rows, "text"), gold, written, rows)
-        return {"generations": {"rows": shown, "n": len(rows)}}
+        sources = texts_of(rows, "text")
+        return {"generations": set_side_by_side(sources, gold, written, rows)}
 
     @staticmethod
     def toy_rows() -> Rows:
