@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from luthier.environment import give_back_memory
 from luthier.records import Array, Batch, Encoded, Job, Outputs, Ragged, Rows, StepInfo
 from luthier.training.batches import to_tensors
 from luthier.training.follow import follow
 from luthier.training.readings import PER_TOKEN, READINGS
+
+TRIMMED = 8  # batches after which freed memory is given back
 
 
 def read_items(
@@ -49,6 +52,8 @@ def read_items(
             found = np.empty((len(order), *said[0].shape), dtype=said[0].dtype)
         for item, one in zip(items, said, strict=True):
             found[item] = one
+        if number % TRIMMED == 0:
+            give_back_memory()
         yield StepInfo(phase, number, len(starts), rows=len(items))
     model.train(was_training)
     if reading not in PER_TOKEN:
