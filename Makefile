@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 SOURCES := src tests benchmarks
 
-.PHONY: quickstart test check format bench-quality bench-speed clean
+.PHONY: quickstart test check format bench-quality bench-speed bench-tasks bench-translation \
+	bench-memory clean
 
 quickstart: $(VENV)/.installed-demo
 	$(BIN)/luthier run recipes/quickstart.yaml
@@ -31,6 +32,15 @@ bench-quality: $(VENV)/.installed-dev
 
 bench-speed: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/throughput/measure.py $(ARGS)
+
+bench-tasks: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/tasks/measure.py $(ARGS)
+
+bench-translation: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/translation/measure.py $(ARGS)
+
+bench-memory: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/memory/measure.py $(ARGS)
 
 clean:
 	rm -rf .venv build dist src/*.egg-info
