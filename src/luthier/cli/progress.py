@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from luthier.cli.show import metric_words
+from luthier.metrics.names import title
 
 if TYPE_CHECKING:
     from luthier.records import StepInfo
@@ -94,9 +94,7 @@ class Pace:
         if info.scores:
             name = self.metric if self.metric in info.scores else None
             name = name or next(iter(info.scores))
-            self.best = (
-                f"{metric_words(name)} {info.scores[name]:.3f}{' (best)' if info.is_best else ''}"
-            )
+            self.best = f"{title(name)} {info.scores[name]:.3f}{' (best)' if info.is_best else ''}"
         self.last = info
         moment = self.now()
         self._past.append((moment, info.step, self.rows))

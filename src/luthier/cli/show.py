@@ -16,12 +16,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from luthier.metrics.names import title as title_of
+
 if TYPE_CHECKING:
     from luthier.evaluation.compare_runs import Comparisons
     from luthier.records import Comparison, Finding, RunResult, Score
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
-WORDS = {"mcc": "MCC", "auc": "AUC", "mae": "MAE", "rmse": "RMSE", "r2": "R²"}
 
 
 def console() -> Console:
@@ -36,15 +37,6 @@ def table(*columns: str, title: str | None = None, numbers: Sequence[str] = ()) 
     for column in columns:
         made.add_column(column, justify="right" if column in numbers else "left")
     return made
-
-
-def metric_words(metric: str) -> str:
-    """Write a metric's key as people say it.
-
-    >>> metric_words("macro_f1"), metric_words("mcc")
-    ('macro F1', 'MCC')
-    """
-    return WORDS.get(metric, re.sub(r"\bf1\b", "F1", metric.replace("_", " ")))
 
 
 def with_interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
@@ -90,7 +82,7 @@ def systems_table(
     some = next(
         (all_scores[metric] for all_scores in scores.values() if metric in all_scores), None
     )
-    interval = f"{metric_words(metric)} [{confidence:.0%} interval]"
+    interval = f"{title_of(metric)} [{confidence:.0%} interval]"
     made = table(
         "system",
         interval,
@@ -133,7 +125,7 @@ def scores_table(scores: Mapping[str, Score], *, title: str) -> Table:
     made = table("metric", "score [95% interval]", "rows", title=title, numbers=("rows",))
     for metric, score in scores.items():
         made.add_row(
-            metric_words(metric), with_interval(score.value, score.low, score.high), f"{score.n:,}"
+            title_of(metric), with_interval(score.value, score.low, score.high), f"{score.n:,}"
         )
     return made
 

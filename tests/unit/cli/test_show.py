@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from luthier.cli.show import (
     count_findings,
-    metric_words,
     p_words,
     show_comparison,
     show_findings,
@@ -83,19 +80,6 @@ def test_splits_are_shown_with_how_they_were_made(capsys):
     shown = capsys.readouterr().out
     assert "20% [drawn]" in shown
     assert str(len(rows)) in shown
-
-
-@pytest.mark.parametrize(
-    ("key", "words"),
-    [
-        ("macro_f1", "macro F1"),
-        ("mcc", "MCC"),
-        ("log_loss", "log loss"),
-        ("samples_f1", "samples F1"),
-    ],
-)
-def test_metrics_are_named_in_words(key, words):
-    assert metric_words(key) == words
 
 
 def test_numbers_are_written_with_their_doubt():
