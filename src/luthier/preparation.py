@@ -17,7 +17,7 @@ from luthier.data.inspect import cut_off, drop_leaks, inspect
 from luthier.data.labels import is_missing
 from luthier.data.read import read
 from luthier.data.split import make_splits
-from luthier.errors import DataError
+from luthier.errors import DataError, RecipeError
 from luthier.models.load import build_model, load_tokenizer, read_config, refuse_unfit
 from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
@@ -254,8 +254,18 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
 
 
 def window_stride(recipe: Recipe, task: Task, max_tokens: int) -> int | None:
-    """Say how many tokens windows share; None where long texts are cut off."""
+    """Say how many tokens windows share; None where long texts are cut off.
+
+    Raises:
+        RecipeError: Windows are asked for, and the task could not put them together again.
+    """
     asked = recipe.data.long_texts
+    if asked == "windows" and task.windows is None:
+        raise RecipeError(
+            f"{task.name} reads whole texts, not windows of them.",
+            received="data.long_texts=windows",
+            hint="data.long_texts=cut, and a model that reads more tokens",
+        )
     if asked == "cut" or (asked is None and not task.windows):
         return None
     return max_tokens // 4 if recipe.data.stride is None else recipe.data.stride

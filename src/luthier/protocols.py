@@ -71,7 +71,7 @@ class Task(Protocol):
     auto_model: ClassVar[str]  # the Auto class of Transformers that loads the trained model
     problem_type: ClassVar[str | None]  # as in a Transformers config
     baselines: ClassVar[tuple[str, ...]]  # those compared with when the recipe names none
-    windows: ClassVar[bool]  # whether long rows are read in windows unless the recipe says no
+    windows: ClassVar[bool | None]  # whether long rows are read in windows unasked; None: never
     also_reads: ClassVar[tuple[str, ...]]  # columns that `adapt` can make the inputs from
     crf: bool  # whether a CRF shall weigh which label follows which
     tuned: ClassVar[bool]  # whether outputs on validation are needed to decode or to calibrate

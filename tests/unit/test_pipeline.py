@@ -9,7 +9,7 @@ import pytest
 import luthier
 from luthier.errors import DataError, LuthierError, RecipeError
 from luthier.runs import RunFolder
-from tests.toys import toy_rows, toy_tree, write_csv
+from tests.toys import FAMILY, toy_rows, toy_tree, write_csv
 
 PROMISED = (
     "recipe.yaml",
@@ -167,3 +167,23 @@ def test_a_failed_run_leaves_its_reason_and_a_report(run, tmp_path):
     assert "label" in (tmp_path / "run" / "report.html").read_text()
     with pytest.raises(LuthierError, match="did not finish"):
         luthier.load(tmp_path / "run")
+
+
+@pytest.mark.parametrize("task", ["translation", "multiple-choice"])
+def test_windows_are_refused_where_they_could_not_be_put_together(task, tiny_model, tmp_path):
+    tree = toy_tree(task, tiny_model(FAMILY.get(task, "bert")), data={"long_texts": "windows"})
+    with pytest.raises(RecipeError, match="not windows"):
+        luthier.run(tree, out=tmp_path / "run", data={"train": toy_rows(task)})
+
+
+def test_the_verdict_follows_what_is_judged_and_the_curves_what_is_watched(tiny_model, tmp_path):
+    tree = toy_tree(
+        "translation",
+        tiny_model("t5"),
+        baselines=["copy-source"],
+        training={"max_steps": 2, "use_cpu": True},
+    )
+    done = luthier.run(tree, out=tmp_path / "run", data={"train": toy_rows("translation")})
+    told = RunFolder.open(done.folder).read_json("comparison")
+    assert (told["main_metric"], told["watched_metric"]) == ("chrf", "perplexity")
+    assert done.comparisons[0].metric == "chrf"

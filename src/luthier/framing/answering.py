@@ -20,7 +20,7 @@ class Answering:
     name: ClassVar[str]
     columns: ClassVar[tuple[Column, ...]]
     problem_type: ClassVar[str | None] = None
-    windows: ClassVar[bool] = False
+    windows: ClassVar[bool | None] = False
     tuned: ClassVar[bool] = False
     also_reads: ClassVar[tuple[str, ...]] = ()
     crf: bool = False

@@ -43,6 +43,7 @@ class Generation(Answering):
     unit: ClassVar[str] = "generation"
     kind: ClassVar[str] = "text"
     auto_model: ClassVar[str] = "AutoModelForSeq2SeqLM"
+    windows: ClassVar[bool | None] = None
     listed_alone: ClassVar[bool] = True
     answer_key: ClassVar[str]
     watched: str = "decoder-log-likelihood"

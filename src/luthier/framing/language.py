@@ -26,7 +26,7 @@ class Language(Answering):
 
     unit: ClassVar[str] = "language"
     kind: ClassVar[str] = "language"
-    windows: ClassVar[bool] = True
+    windows: ClassVar[bool | None] = True
     watched: str = "log-likelihood"
     main_metric: str = "perplexity"
 

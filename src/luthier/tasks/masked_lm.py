@@ -93,7 +93,9 @@ class MaskedLm(Language):
                 kept_lengths=made.kept_lengths,
                 marks={"groups": groups},
             )
-        copies, turns = self._copies(groups)
+        is_hole = made.inputs["input_ids"].values == tokenizer.mask_token_id
+        asks = np.add.reduceat(is_hole, made.places.offsets[:-1]) > 0 if len(is_hole) else is_hole
+        copies, turns = self._copies(groups, asks)
         return Encoded(
             {name: values.take(copies) for name, values in made.inputs.items()},
             made.inputs["input_ids"].take(copies),
@@ -103,12 +105,15 @@ class MaskedLm(Language):
             marks={"groups": groups.take(copies), "turns": turns},
         )
 
-    def _copies(self, groups: Ragged) -> tuple[Array, Array]:
-        """Say which window each copy is of, and which of its turns it is: (copies,) each."""
+    def _copies(self, groups: Ragged, asks: Array) -> tuple[Array, Array]:
+        """Say which window each copy is of, and which of its turns it is: (copies,) each.
+
+        One copy is enough of a window that asks what fills its holes.
+        """
         copies, turns = [], []
         for window in range(len(groups)):
             n_groups = int(groups[window].max(initial=-1)) + 1
-            n_turns = max(1, min(n_groups, self._n_turns(n_groups)))
+            n_turns = 1 if asks[window] else max(1, min(n_groups, self._n_turns(n_groups)))
             copies += [window] * n_turns
             turns += [(turn, n_turns) for turn in range(n_turns)]
         return np.array(copies, dtype=np.int64), np.array(turns, dtype=np.int64).reshape(-1, 2)

@@ -53,6 +53,7 @@ class MultipleChoice(Answering):
     also_reads: ClassVar[tuple[str, ...]] = ("ending0", "ending1", "question", "sent2")
     auto_model: ClassVar[str] = "AutoModelForMultipleChoice"
     baselines: ClassVar[tuple[str, ...]] = ("majority", "word-overlap", "from-scratch")
+    windows: ClassVar[bool | None] = None
     main_metric: str = "accuracy"
 
     def __init__(self, options: MultipleChoiceOptions):

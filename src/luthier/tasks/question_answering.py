@@ -68,7 +68,7 @@ class QuestionAnswering(Answering):
         Column("answers", "answers", ("answers", "answer", "answer_text")),
     )
     auto_model: ClassVar[str] = "AutoModelForQuestionAnswering"
-    windows: ClassVar[bool] = True
+    windows: ClassVar[bool | None] = True
     tuned: ClassVar[bool] = True
     watched: str = "span-logits"
     baselines: ClassVar[tuple[str, ...]] = ("no-answer", "first-sentence", "lexical-overlap")

@@ -75,7 +75,7 @@ class TokenClassification(Answering):
     )
     also_reads: ClassVar[tuple[str, ...]] = ("tokens",)
     auto_model: ClassVar[str] = "AutoModelForTokenClassification"
-    windows: ClassVar[bool] = True
+    windows: ClassVar[bool | None] = True
     watched: str = "token-logits"
     baselines: ClassVar[tuple[str, ...]] = ("most-frequent-tag", "gazetteer", "crf")
 
