@@ -118,7 +118,9 @@ def tokenize_windows(
             full[row] = n_tokens
             parts += windows
             row_of += [row] * len(windows)
-    made = _lay_out(tokenizer, parts, np.array(row_of, dtype=np.int64), full, shared)
+    rows_of_parts = np.array(row_of, dtype=np.int64)
+    last = 0 if pairs is None else 1
+    made = _lay_out(tokenizer, parts, rows_of_parts, full, shared=shared, last=last)
     _trim(made.spans, made.row_of, texts if pairs is None else pairs)
     return made
 
@@ -171,15 +173,20 @@ def _encode(
     return [(len(one.ids), parts) for one, parts in zip(whole, windows, strict=True)]
 
 
-def _lay_out(tokenizer: Any, parts: list[Any], row_of: Array, full: Array, shared: int) -> Windows:
-    """Turn encodings into flat arrays; neighbours of a row have `shared` tokens in common."""
+def _lay_out(
+    tokenizer: Any, parts: list[Any], row_of: Array, full: Array, *, shared: int, last: int
+) -> Windows:
+    """Turn encodings into flat arrays.
+
+    Neighbouring windows of a row have `shared` tokens in common; `last` is the number of the text
+    whose places count, from 0.
+    """
     spans, places, words, ids, kinds = [], [], [], [], []
     kept = np.zeros(len(full), dtype=np.int64)
     row, start, n_inside = -1, 0, 0
     for window, encoding in enumerate(parts):
         sequence = np.array([-1 if one is None else one for one in encoding.sequence_ids])
-        last = sequence.max(initial=-1)
-        is_text = (sequence == last) & (sequence >= 0)
+        is_text = sequence == last
         if row_of[window] != row:
             row, start = int(row_of[window]), 0
         else:  # all windows of a row but its last are equally full
@@ -208,5 +215,5 @@ def _lay_out(tokenizer: Any, parts: list[Any], row_of: Array, full: Array, share
         Ragged.of(places),
         Ragged.of(words),
         np.maximum(full, 1),
-        kept,
+        np.maximum(kept, 1),
     )
