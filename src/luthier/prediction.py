@@ -73,9 +73,9 @@ class Predictor:
         answers = list(self.answers(rows, **options))
         if not single:
             return answers
-        is_bare = self.task.listed_alone and isinstance(texts[:1], tuple) and not named
-        is_bare = is_bare and isinstance(texts[0], str) and not isinstance(answers[0], list)
-        return [answers[0]] if is_bare else answers[0]
+        is_bare_text = bool(texts) and isinstance(texts[0], str)
+        is_listed = is_bare_text and self.task.listed_alone and not isinstance(answers[0], list)
+        return answers if is_listed else answers[0]
 
     def asked(self, **options: Any) -> dict[str, Any]:
         """Give those options that were set and that this task's answers can be asked for."""
@@ -276,7 +276,8 @@ def wrong_texts(task: Any, received: str) -> DataError:
 
 def without_answers(rows: Rows, task: Any) -> Rows:
     """Leave out the true answers, so that nothing can look at them."""
-    kept = {name: values for name, values in rows.columns.items() if name != task.answer_role}
+    told = task.answer_columns
+    kept = {name: values for name, values in rows.columns.items() if name not in told}
     return Rows(kept, rows.files, rows.file_of, rows.lines)
 
 

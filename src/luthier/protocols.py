@@ -102,6 +102,11 @@ class Task(Protocol):
         """Name the column that holds the true answers; None where the text itself is learned."""
         ...
 
+    @property
+    def answer_columns(self) -> tuple[str, ...]:
+        """Name all columns that true answers may be read from; predicting does not look there."""
+        ...
+
     def adapt(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Bring columns into the one shape that the task works with; tell what was mended.
 

@@ -93,6 +93,26 @@ def test_it_runs_reloads_answers_and_compares(task, sections, rows, tiny_model, 
     assert compared.scores["a"][main].value == pytest.approx(kept, rel=1e-3, abs=1e-4)
 
 
+def test_predicting_does_not_look_at_the_spans_of_a_file(tiny_model, tmp_path):
+    tree = toy_tree("token-classification", tiny_model("bert"), training=SHORT, baselines=[])
+    tree["data"]["ignore_findings"] = ["duplicate-across-splits"]
+    folder = luthier.run(tree, out=tmp_path / "run", data={"train": SPANS}).folder
+    predictor = luthier.load(folder)
+    cut = [[{"start": 1, "end": 2, "label": "PER"}]] * len(SPANS["text"])
+    for name, spans in (("with", {"spans": cut}), ("without", {})):
+        rows = [
+            {"text": text, **{key: cells[row] for key, cells in spans.items()}}
+            for row, text in enumerate(SPANS["text"])
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        predictor.predict_file(tmp_path / f"{name}.jsonl", tmp_path / f"{name}.out.jsonl")
+    said = [
+        [json.loads(line)["prediction"] for line in path.read_text().splitlines()]
+        for path in (tmp_path / "with.out.jsonl", tmp_path / "without.out.jsonl")
+    ]
+    assert said[0] == said[1]
+
+
 def test_words_that_were_cut_off_count_as_wrong(tiny_model, tmp_path):
     scores = {}
     for how in ("cut", "windows"):

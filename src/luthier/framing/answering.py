@@ -116,6 +116,11 @@ class Answering:
         """Name the column that holds the true answers; None where the text itself is learned."""
         return next((column.role for column in self.columns if not column.is_input), None)
 
+    @property
+    def answer_columns(self) -> tuple[str, ...]:
+        """Name the column of true answers alone."""
+        return () if self.answer_role is None else (self.answer_role,)
+
 
 def column_of(rows: Rows, role: str) -> Any:
     """Give the column that plays a role.

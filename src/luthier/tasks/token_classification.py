@@ -19,7 +19,7 @@ from luthier.framing.answering import Answering, column_of, refuse_label_smoothi
 from luthier.framing.entities import STRATEGIES, aggregate, errors_in_context
 from luthier.framing.labels import ClassWeights, weigh
 from luthier.framing.pieces import Pieces, gather_pieces, label_pieces
-from luthier.framing.tagging import canonical
+from luthier.framing.tagging import SPANS, canonical
 from luthier.metrics.spans import measure_spans, measure_tags, per_type
 from luthier.protocols import Column
 from luthier.recipe.tree import Section
@@ -88,6 +88,11 @@ class TokenClassification(Answering):
     def adapt(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Bring words and tags, or texts and spans, into one shape; tags become IOB2."""
         return canonical(rows, scheme=self.options.scheme)
+
+    @property
+    def answer_columns(self) -> tuple[str, ...]:
+        """Name the tags, and the spans that they can be made of."""
+        return ("tags", *SPANS)
 
     def learn_target(self, rows: Rows) -> Target:
         """Take the tags that occur; of an entity's type both its tags, and O first."""
