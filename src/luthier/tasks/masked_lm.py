@@ -8,7 +8,9 @@ https://arxiv.org/abs/1910.14659, who mask one token at a time; option `pseudo_p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -24,6 +26,7 @@ from luthier.seeding import stream
 from luthier.text.batches import IGNORED, pad
 from luthier.text.windows import tokenize_windows
 
+HOLE = re.compile(r"\[MASK\]|<mask>")
 MASKED, RANDOM = 0.8, 0.1  # of the chosen tokens: masked, replaced by any; the rest are kept
 
 
@@ -211,7 +214,8 @@ class MaskedLm(Language):
                 hint="put the tokenizer's mask, such as [MASK] or <mask>, where a word is missing",
             )
         listed = [
-            [guess | {"sequence": fill(text, guess)} for guess in hole[:top_k]] for hole in holes
+            [guess | {"sequence": fill(text, guess, hole)} for guess in guesses[:top_k]]
+            for hole, guesses in enumerate(holes)
         ]
         return listed[0] if len(listed) == 1 else listed
 
@@ -278,9 +282,15 @@ def fillings(guesses: Array, n_holes: int, tokenizer: Any) -> list[list[dict[str
     ]
 
 
-def fill(text: str, guess: Mapping[str, Any]) -> str:
-    """Put a guess into the first hole of a text."""
-    for mask in ("[MASK]", "<mask>"):
-        if mask in text:
-            return text.replace(mask, str(guess["token_str"]), 1)
-    return text
+def fill(text: str, guess: Mapping[str, Any], hole: int) -> str:
+    """Put a guess into one of a text's holes.
+
+    >>> fill("a [MASK] and a [MASK]", {"token_str": "cat"}, 1)
+    'a [MASK] and a cat'
+    """
+    parts = HOLE.split(text)
+    marks = HOLE.findall(text)
+    if hole >= len(marks):
+        return text
+    marks[hole] = str(guess["token_str"])
+    return "".join(one for pair in zip_longest(parts, marks, fillvalue="") for one in pair)
