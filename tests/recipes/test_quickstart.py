@@ -25,5 +25,5 @@ def test_the_quickstart_runs_from_the_package_to_the_report(tmp_path):
     assert codes["duplicate-rows"] + codes["duplicate-across-splits"] > 800
     assert codes["encoding-damage"] > 1000
     assert "What this report does not know" in folder.report.read_text(encoding="utf-8")
-    answer = luthier.load(folder.path)("Thank you, what a lovely flight!")
+    (answer,) = luthier.load(folder.path)("Thank you, what a lovely flight!")
     assert answer["label"] in ("negative", "neutral", "positive")
