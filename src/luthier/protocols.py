@@ -69,6 +69,7 @@ class Task(Protocol):
     Options: ClassVar[type]
     columns: ClassVar[tuple[Column, ...]]
     auto_model: ClassVar[str]  # the Auto class of Transformers that loads the trained model
+    hub_task: ClassVar[str]  # what the hub calls it, in a model card
     problem_type: ClassVar[str | None]  # as in a Transformers config
     baselines: ClassVar[tuple[str, ...]]  # those compared with when the recipe names none
     windows: ClassVar[bool | None]  # whether long rows are read in windows unasked; None: never

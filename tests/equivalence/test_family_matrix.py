@@ -72,6 +72,10 @@ def test_a_family_learns_a_task_and_plain_transformers_read_it(task, family, tin
     kept = [line["predictions"]["fine-tuned"]["answer"] for line in lines]
     is_number = isinstance(kept[0], float)
     assert kept == (pytest.approx(ours, rel=1e-3) if is_number else ours)
+    card = (folder.model / "README.md").read_text(encoding="utf-8")
+    assert f"pipeline_tag: {predictor.task.hub_task}" in card
+    hub_task = predictor.task.hub_task
+    assert f'pipeline("{hub_task}"' in card or f"{predictor.task.auto_model}.from" in card
     assert json.dumps(predictor(TEXTS.get(task, "the cat sees a dog")))
 
 

@@ -42,6 +42,7 @@ class Sequences(Answering):
     """
 
     unit: ClassVar[str] = "sequence"
+    hub_task: ClassVar[str] = "text-classification"
     auto_model: ClassVar[str] = "AutoModelForSequenceClassification"
     listed_alone: ClassVar[bool] = True
     tuned: ClassVar[bool] = True

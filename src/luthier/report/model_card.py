@@ -11,13 +11,20 @@ from typing import Any
 import yaml
 
 from luthier.metrics.names import title
+from luthier.registry import find, names
 from luthier.report.facts import Facts, read_facts
 from luthier.report.limits import limits
 from luthier.report.render import pages
 from luthier.report.words import base_name, writable
 from luthier.runs import RunFolder
 
-TASK = "text-classification"  # what the hub calls it, for numbers too
+UNKNOWN = "text-classification"  # the hub's task where the run's is not known here
+PIPELINES = {  # of Transformers 5, and what to call one
+    "text-classification": "classify",
+    "token-classification": "find",
+    "fill-mask": "fill",
+    "text-generation": "write",
+}
 
 
 def write_model_card(folder: Path) -> Path | None:
@@ -45,6 +52,9 @@ def write_model_card(folder: Path) -> Path | None:
         limits=limits(facts),
         files=data_files(facts),
         base=base_model(facts) or base_name(str(facts.asked("model", "name") or "")),
+        hub_task=hub_task(facts),
+        verb=PIPELINES.get(hub_task(facts)),
+        auto_model=getattr(task_of(facts), "auto_model", "AutoModel"),
         is_whole=not any(
             (run.model / name).exists() for name in ("head.json", "adapter_config.json")
         ),
@@ -59,7 +69,7 @@ def front_matter(facts: Facts) -> dict[str, Any]:
     front: dict[str, Any] = {
         "license": "unknown",  # of the data and the base model: whoever shares the model knows
         "library_name": "transformers",
-        "pipeline_tag": TASK,
+        "pipeline_tag": hub_task(facts),
         "tags": ["luthier", *filter(None, [facts.asked("task", "name")])],
     }
     if base := base_model(facts):
@@ -78,7 +88,7 @@ def front_matter(facts: Facts) -> dict[str, Any]:
 def result(facts: Facts, scores: dict[str, float]) -> dict[str, Any]:
     """Lay the scores out as the hub's leaderboards read them."""
     return {
-        "task": {"type": TASK},
+        "task": {"type": hub_task(facts)},
         "dataset": {
             "name": ", ".join(data_files(facts)) or "own data",
             "type": "own",
@@ -88,6 +98,17 @@ def result(facts: Facts, scores: dict[str, float]) -> dict[str, Any]:
             {"type": name, "name": title(name), "value": value} for name, value in scores.items()
         ],
     }
+
+
+def task_of(facts: Facts) -> Any:
+    """Find the task's class; None where there is none of that name (another one's plug-in)."""
+    name = facts.asked("task", "name")
+    return find("tasks", name) if name in names("tasks") else None
+
+
+def hub_task(facts: Facts) -> str:
+    """Name the task as the hub does."""
+    return str(getattr(task_of(facts), "hub_task", UNKNOWN))
 
 
 def base_model(facts: Facts) -> str | None:

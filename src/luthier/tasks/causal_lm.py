@@ -55,6 +55,7 @@ class CausalLm(Language):
     """Texts to continue, or instructions to answer."""
 
     name: ClassVar[str] = "causal-lm"
+    hub_task: ClassVar[str] = "text-generation"
     Options = CausalLmOptions
     columns: ClassVar[tuple[Column, ...]] = (
         Column("text", "text", ("text", "content", "sentence", "body", "document")),

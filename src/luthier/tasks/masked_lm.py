@@ -45,6 +45,7 @@ class MaskedLm(Language):
     """A text with holes to fill."""
 
     name: ClassVar[str] = "masked-lm"
+    hub_task: ClassVar[str] = "fill-mask"
     Options = MaskedLmOptions
     columns: ClassVar[tuple[Column, ...]] = (
         Column("text", "text", ("text", "sentence", "content", "body", "document")),

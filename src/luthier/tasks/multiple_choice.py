@@ -42,6 +42,7 @@ class MultipleChoice(Answering):
     """A text, and endings or answers of which one is right."""
 
     name: ClassVar[str] = "multiple-choice"
+    hub_task: ClassVar[str] = "multiple-choice"
     unit: ClassVar[str] = "choice"
     kind: ClassVar[str] = "choice"
     Options = MultipleChoiceOptions

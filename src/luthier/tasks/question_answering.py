@@ -59,6 +59,7 @@ class QuestionAnswering(Answering):
     """A question, and the words of a text that answer it."""
 
     name: ClassVar[str] = "question-answering"
+    hub_task: ClassVar[str] = "question-answering"
     unit: ClassVar[str] = "span"
     kind: ClassVar[str] = "answer"
     Options = QuestionAnsweringOptions

@@ -25,6 +25,7 @@ class Summarization(Generation):
     """A long text, a short one that says the same."""
 
     name: ClassVar[str] = "summarization"
+    hub_task: ClassVar[str] = "summarization"
     Options = SummarizationOptions
     columns: ClassVar[tuple[Column, ...]] = (
         Column("text", "text", ("text", "document", "article", "dialogue", "body", "content")),

@@ -66,6 +66,7 @@ class TokenClassification(Answering):
     """A tag for every word: names, parts of speech."""
 
     name: ClassVar[str] = "token-classification"
+    hub_task: ClassVar[str] = "token-classification"
     unit: ClassVar[str] = "token"
     kind: ClassVar[str] = "tags"
     Options = TokenClassificationOptions

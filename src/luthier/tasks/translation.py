@@ -32,6 +32,7 @@ class Translation(Generation):
     """A text in one language, the same in another."""
 
     name: ClassVar[str] = "translation"
+    hub_task: ClassVar[str] = "translation"
     Options = TranslationOptions
     columns: ClassVar[tuple[Column, ...]] = (
         Column("text", "text", ("source", "src", "en", "text", "sentence", "original")),
