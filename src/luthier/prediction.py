@@ -128,11 +128,16 @@ class Predictor:
                 on_progress(start + len(chunk), len(rows))
 
     def read(self, source: Any) -> Rows:
-        """Read a file with the recipe's columns; the answers' may be absent."""
+        """Read a file with the recipe's columns, or the task's own; answers may be absent."""
         data = self.recipe.data
         answer = self.task.answer_role
-        columns = {role: name for role, name in data.columns.items() if role != answer}
-        rows, _ = read(source, columns=columns, encoding=data.encoding, delimiter=data.delimiter)
+        rows, _ = read(source, encoding=data.encoding, delimiter=data.delimiter)
+        columns = {
+            role: name
+            for role, name in data.columns.items()
+            if role != answer and (name in rows or role not in rows)
+        }
+        rows, _ = read(rows, columns=columns)
         require_roles(self.task.adapt(without_answers(rows, self.task))[0], self.task.input_roles)
         return rows
 

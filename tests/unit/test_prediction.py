@@ -1,5 +1,6 @@
 """A loaded run answers texts, files and labelled rows."""
 
+import copy
 import csv
 import json
 
@@ -131,3 +132,18 @@ def test_an_unknown_label_in_new_rows_is_named(predictors, tmp_path):
         predictors["text-classification"].evaluate(tmp_path / "more.csv")
     assert "more.csv:2" in caught.value.problem
     assert "snow" in caught.value.hint
+
+
+def test_a_file_may_call_its_texts_as_the_task_does(predictors, tmp_path):
+    classify = predictors["text-classification"]
+    columns = {**classify.recipe.data.columns, "text": "review"}
+    data = classify.recipe.data.model_copy(update={"columns": columns})
+    renamed = copy.copy(classify)
+    renamed.recipe = classify.recipe.model_copy(update={"data": data})
+    (tmp_path / "plain.txt").write_text("Snow over town\nRain\n", encoding="utf-8")
+    assert list(renamed.read(tmp_path / "plain.txt")["text"]) == ["Snow over town", "Rain"]
+    (tmp_path / "own.csv").write_text("review\nSnow over town\n", encoding="utf-8")
+    assert list(renamed.read(tmp_path / "own.csv")["text"]) == ["Snow over town"]
+    (tmp_path / "other.csv").write_text("body\nSnow\n", encoding="utf-8")
+    with pytest.raises(DataError, match="review"):
+        renamed.read(tmp_path / "other.csv")
