@@ -34,7 +34,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "answers": {
         "task": "question-answering",
         "files": {split: f"{split}.json" for split in ("train", "validation", "test")},
-        "training": {"learning_rate": 1e-4, "num_train_epochs": 3},
+        "training": {"learning_rate": 1e-4, "num_train_epochs": 2},
         "max_tokens": 384,
         "stride": 128,
     },

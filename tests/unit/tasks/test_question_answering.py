@@ -1,0 +1,116 @@
+"""When none is answered, and what is said of answers."""
+
+import numpy as np
+import pytest
+
+from luthier.framing.spans import best_spans
+from luthier.preparation import make_plugin
+from luthier.recipe.tree import Plugin
+from luthier.records import Encoded, Ragged, Rows
+
+TASK = make_plugin("tasks", Plugin(name="question-answering"))
+CONTEXT = "Ada baked a cake"
+ROWS = Rows.of(
+    {
+        "question": ["Who?"] * 3,
+        "context": [CONTEXT] * 3,
+        "answers": [
+            [{"text": "Ada", "answer_start": 0}],
+            [],
+            [{"text": "cake", "answer_start": 12}],
+        ],
+    }
+)
+TARGET = TASK.learn_target(ROWS)
+
+
+def outputs(nulls, scores, span=(0, 3)):
+    said = TASK.silence(ROWS, TARGET)
+    said[:, 0, 2], said[:, 1, :2], said[:, 1, 2] = nulls, span, scores
+    return said
+
+
+def test_data_without_impossible_questions_is_always_answered():
+    rows = ROWS.take([0, 2])
+    target = TASK.learn_target(rows)
+    assert target.names == ("answer",)
+    said = outputs([99.0] * 3, [0.0] * 3)[:2]
+    assert TASK.decode(said, target).answers.tolist() == [[0, 3], [0, 3]]
+
+
+def test_the_threshold_of_none_is_chosen_on_validation():
+    said = outputs([1.0, 3.0, 2.0], [0.0, 0.0, 0.0])
+    tuned = TASK.tune(said, TASK.gold(ROWS, TARGET), TARGET)
+    (threshold,) = tuned.thresholds
+    assert 1.0 <= threshold < 3.0
+    answers = TASK.decode(said, tuned).answers.tolist()
+    assert answers[0] == [0, 3]
+    assert answers[1] == [-1, -1]
+
+
+def test_a_threshold_can_be_set():
+    fixed = make_plugin("tasks", Plugin(name="question-answering", options={"null_threshold": 5.0}))
+    tuned = fixed.tune(outputs([1.0] * 3, [0.0] * 3), fixed.gold(ROWS, TARGET), TARGET)
+    assert tuned.thresholds == (5.0,)
+
+
+def test_answers_are_scored_against_all_true_ones():
+    both = Rows.of(
+        {
+            "question": ["Who?"],
+            "context": [CONTEXT],
+            "answers": [
+                [{"text": "a cake", "answer_start": 10}, {"text": "Ada", "answer_start": 0}]
+            ],
+        }
+    )
+    target = TASK.learn_target(both)
+    said = outputs([0.0] * 3, [1.0] * 3)[:1]
+    scores = TASK.measure(TASK.gold(both, target), TASK.decode(said, target), target)(None)
+    assert scores == {"f1": 1.0, "exact_match": 1.0}
+
+
+def test_none_is_answered_by_nothing_with_its_own_share():
+    said = outputs([9.0] * 3, [0.0] * 3)
+    predictions = TASK.decode(said, TARGET)
+    answer = TASK.answer(predictions, 0, ROWS, TARGET)
+    assert (answer["answer"], answer["start"], answer["end"]) == ("", 0, 0)
+    assert answer["score"] > 0.99
+    assert [one["answer"] for one in TASK.answer(predictions, 0, ROWS, TARGET, top_k=2)] == [
+        "",
+        "Ada",
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_best_spans_are_those_of_a_search_through_all(seed):
+    random = np.random.default_rng(seed)
+    n_tokens, longest = 9, 3
+    spans = np.array([(0, 0), *((n, n + 1) for n in range(n_tokens - 1))])
+    places = np.arange(-1, n_tokens - 1)
+    logits = random.normal(size=(2, n_tokens, 2))
+    encoded = Encoded(
+        {"input_ids": Ragged.of([[0] * n_tokens] * 2)},
+        None,
+        np.array([n_tokens]),
+        row_of=np.array([0, 0]),
+        marks={
+            "spans": Ragged.of([spans, spans + 100], width=(2,)),
+            "places": Ragged.of([places, places]),
+            "nulls": np.array([0, 0]),
+        },
+    )
+    said = Ragged.of(list(logits), dtype=float, width=(2,))
+    found = best_spans(said, encoded, 1, n_best=9, max_tokens=longest)[0]
+    every = sorted(
+        (
+            (logits[w, a, 0] + logits[w, b, 1], a - 1 + 100 * w, b + 100 * w)
+            for w in range(2)
+            for a in range(1, n_tokens)
+            for b in range(a, min(a + longest, n_tokens))
+        ),
+        reverse=True,
+    )
+    assert found[0, 2] == pytest.approx(logits[:, 0].sum(axis=1).min())
+    for (score, first, past), (a, b, s) in zip(every, found[1:], strict=False):
+        assert (a, b, s) == pytest.approx((first, past, score))

@@ -1,0 +1,77 @@
+"""Languages, pairs, and what generation is told."""
+
+import pytest
+
+from luthier.errors import DataError
+from luthier.models.load import build_model, load_tokenizer, save_model
+from luthier.preparation import make_plugin
+from luthier.recipe.tree import Plugin
+from luthier.records import Rows
+from tests.tiny import make_tokenizer
+
+PAIRS = [{"en": "the cat", "de": "die Katze"}, {"en": "a dog", "de": "ein Hund"}]
+
+
+def make(**options):
+    return make_plugin("tasks", Plugin(name="translation", options=options))
+
+
+def test_pairs_in_mappings_are_taken_apart_in_their_order():
+    rows, _ = make().adapt(Rows.of({"translation": PAIRS}))
+    assert (rows["text"], rows["target"]) == (["the cat", "a dog"], ["die Katze", "ein Hund"])
+
+
+def test_languages_say_which_way():
+    task = make(source_language="de", target_language="en")
+    rows, _ = task.adapt(Rows.of({"translation": PAIRS}))
+    assert rows["text"] == ["die Katze", "ein Hund"]
+
+
+@pytest.mark.parametrize("pair", [{"en": "alone"}, "text", {"en": "a", "fr": "b"}])
+def test_what_is_no_pair_is_refused_with_its_place(pair):
+    with pytest.raises(DataError, match=r"t\.jsonl:2"):
+        make().adapt(Rows.of({"translation": [PAIRS[0], pair]}, name="t.jsonl"))
+
+
+def test_a_language_that_the_tokenizer_does_not_know_is_refused():
+    tokenizer = make_tokenizer("mbart")
+    tokenizer.src_lang = tokenizer.tgt_lang = "[CLS]"
+    with pytest.raises(DataError, match="does not know"):
+        make(source_language="xx_XX").prepare_tokenizer(tokenizer)
+
+
+def test_the_target_language_begins_what_is_written():
+    tokenizer = make_tokenizer("mbart")
+    tokenizer.src_lang = tokenizer.tgt_lang = "[CLS]"
+    task = make(source_language="[CLS]", target_language="[SEP]")
+    assert task.prepare_tokenizer(tokenizer).tgt_lang == "[SEP]"
+    told = task.generation(tokenizer, max_tokens=99)
+    assert told["forced_bos_token_id"] == tokenizer.sep_token_id
+    assert "forced_bos_token_id" not in task.generation(make_tokenizer("t5"), max_tokens=99)
+
+
+def test_a_prefix_stands_before_every_text():
+    task = make(source_prefix="rain ")
+    tokenizer = make_tokenizer("t5")
+    rows = Rows.of({"text": ["the cat"]})
+    target = task.learn_target(rows)
+    made = task.encode(rows, tokenizer=tokenizer, target=target, max_tokens=32)
+    assert tokenizer.decode(made.inputs["input_ids"][0], skip_special_tokens=True) == "rain the cat"
+
+
+def test_the_settings_of_generation_are_saved_with_the_model(tiny_model, tmp_path):
+    from transformers import GenerationConfig
+
+    task, folder = make(num_beams=3, max_target_tokens=999), str(tiny_model("bart"))
+    tokenizer = load_tokenizer(folder)
+    model = build_model(
+        folder,
+        tokenizer=tokenizer,
+        labels=(),
+        problem_type=None,
+        auto_model=task.auto_model,
+        generation=task.generation(tokenizer, max_tokens=60),
+    )
+    save_model(model, tokenizer, tmp_path)
+    told = GenerationConfig.from_pretrained(tmp_path)
+    assert (told.num_beams, told.max_new_tokens) == (3, 60)
