@@ -6,8 +6,9 @@ import ctypes
 import os
 import platform
 import shlex
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -44,10 +45,35 @@ def describe() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "gpu": _gpu(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": describe_packages(),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def describe_packages() -> dict[str, str | None]:
+    """Give the versions of what computes."""
+    return {name: _version(name) for name in PACKAGES}
+
+
+def this_process() -> dict[str, Any]:
+    """Say which process this is, so that others can tell whether it is still there."""
+    return {
+        "process": os.getpid(),
+        "host": socket.gethostname(),
+        "born": psutil.Process().create_time(),
+    }
+
+
+def is_dead(process: Mapping[str, Any]) -> bool:
+    """Say whether a process of this machine, as `this_process` named it, is no more."""
+    if process.get("host") != socket.gethostname():
+        return False
+    try:
+        born = psutil.Process(int(process["process"])).create_time()
+    except (psutil.NoSuchProcess, KeyError, ValueError, TypeError):
+        return True
+    return abs(born - float(process.get("born", born))) > 1  # else the number was given anew
 
 
 def peak_memory_mib() -> float:
@@ -100,6 +126,7 @@ def _gpu() -> str | None:
     return str(torch.cuda.get_device_name())
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from luthier import environment
-from luthier.errors import RecipeError, nearest
+from luthier.errors import RecipeError, RunError, nearest
 from luthier.evaluation.analysis import analyse, check_slices
 from luthier.evaluation.judge import judge
+from luthier.interruption import listening
 from luthier.models.anatomy import count_parameters
 from luthier.models.load import quietly
 from luthier.models.rescale import rescale
@@ -46,6 +47,7 @@ from luthier.records import (
 from luthier.report.model_card import write_model_card
 from luthier.report.render import write_report
 from luthier.runs import RunFolder
+from luthier.runs.claim import claim
 from luthier.training.follow import Listener, Listeners, follow
 from luthier.training.optimizer import check_training
 from luthier.training.predict import predict
@@ -59,16 +61,20 @@ def run(
     *,
     out: str | Path | None = None,
     name: str | None = None,
+    fresh: bool = False,
     data: Mapping[str, Any] | None = None,
     listeners: Sequence[Listener] = (),
 ) -> RunResult:
     """Follow a recipe from its files to its report.
 
+    Where an unfinished run of the same recipe and data is there, it is gone on with.
+
     Args:
         recipe: A recipe, the same as a mapping, or the path of a YAML file.
         overrides: `section.field=value`, applied to it.
-        out: The run folder to make; None: the first free one below `runs/`.
+        out: The run folder to make; None: one below `runs/`.
         name: What to call the run below `runs/`; None: as the recipe's file.
+        fresh: Begin anew, whatever unfinished runs are there.
         data: Split to rows in memory, instead of files: pandas frames, `datasets` or records.
         listeners: Called with every `StepInfo`, for progress bars and the like.
 
@@ -77,6 +83,7 @@ def run(
 
     Raises:
         LuthierError: Something that the user can fix; the run folder, if made, has the reason.
+        Interrupted: By Ctrl-C; `Terminated` by SIGTERM. The same call goes on.
     """
     if name is None:
         name = Path(recipe).stem if isinstance(recipe, (str, Path)) else "run"
@@ -84,19 +91,21 @@ def run(
     checked = read_recipe(recipe, [*in_memory, *overrides])
     check_training(checked.training)
     task: Task = make_plugin("tasks", checked.task)
-    folder = RunFolder.create(out, checked, name=name)
-    with folder.recording(on_failure=write_report):
-        listening = Listeners(folder, listeners)
-        listening.say("checking the data")
+    folder = claim(checked, out=out, name=name, fresh=fresh)
+    with listening(), folder.recording(on_failure=write_report):
+        everyone = Listeners(folder, listeners)
+        everyone.say("checking the data")
         with quietly():
-            return _run(checked, prepare(checked, task, data), folder, listening)
+            return _run(checked, prepare(checked, task, data), folder, everyone)
 
 
 def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Listeners) -> RunResult:
     """Walk the rest of the main path inside a run folder."""
     about = environment.describe()
-    job = prepared.job
-    folder.write_json("data", describe_data(prepared))
+    job = prepared.job.but(run=folder)
+    described = describe_data(prepared)
+    refuse_other_data(folder, described)
+    folder.write_json("data", described)
     check_metric(job)
     check_slices(slice_columns(recipe), job.splits.test)
 
@@ -118,7 +127,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     about |= listeners.spent() | {"peak_memory_mib": environment.peak_memory_mib()}
     folder.write_json("target", target)
     folder.write_json("environment", about)
-    folder.finish()
+    folder.finish(keep_checkpoints=recipe.training.save_total_limit is not None)
     write_model_card(folder.path)
     report = write_report(folder.path)
     return RunResult(
@@ -137,6 +146,26 @@ class Judged:
     predictions: dict[str, Predictions]
     scores: dict[str, dict[str, Score]]
     comparisons: tuple[Comparison, ...]
+
+
+def refuse_other_data(folder: RunFolder, described: Mapping[str, Any]) -> None:
+    """Raise rather than go on with rows that are not those of the beginning.
+
+    Raises:
+        RunError: Something was trained on others.
+    """
+    before = (folder.read_json("data") or {}).get("splits", {})
+    changed = [
+        f"{split} ({before[split]['rows']} rows before, {now['rows']} now)"
+        for split, now in described["splits"].items()
+        if split in before and before[split]["sha256"] != now["sha256"]
+    ]
+    if changed and folder.has_work:
+        raise RunError(
+            f"The rows are not those that {folder.path} was begun with, and it is not finished.",
+            received=f"changed: {', '.join(changed)}",
+            hint="--fresh begins another run, or bring the rows back to go on",
+        )
 
 
 def check_metric(job: Job) -> None:

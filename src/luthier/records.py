@@ -15,12 +15,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from luthier.ragged import Array, Ragged, take
 
 if TYPE_CHECKING:
     from luthier.protocols import Task
 
-Array = NDArray[Any]
+__all__ = ["Array", "Ragged", "take"]  # beside what stands below
+
 Outputs = Any  # what a system says of each row, before decoding: an array or a record of arrays
 Measure = Callable[[Array | None], dict[str, float]]  # row weights (rows,) or None -> metrics
 
@@ -144,51 +146,6 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Ragged:
-    """Sequences of unequal length, kept flat: sequence i is `values[offsets[i]:offsets[i + 1]]`."""
-
-    values: Array  # (all tokens,), or (all tokens, width)
-    offsets: Array  # (rows + 1,)
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __getitem__(self, index: int) -> Array:
-        return self.values[self.offsets[index] : self.offsets[index + 1]]
-
-    @property
-    def lengths(self) -> Array:
-        """Length of every sequence, (rows,)."""
-        return np.diff(self.offsets)
-
-    def take(self, indices: Sequence[int] | Array) -> Ragged:
-        """Keep the sequences at `indices`, in that order."""
-        width = self.values.shape[1:]
-        return Ragged.of([self[int(i)] for i in indices], dtype=self.values.dtype, width=width)
-
-    @staticmethod
-    def of(
-        sequences: Sequence[Sequence[Any] | Array],
-        *,
-        dtype: Any = np.int32,
-        width: tuple[int, ...] = (),
-    ) -> Ragged:
-        """Lay sequences end to end; `width` is the shape of what stands at each place."""
-        offsets = np.zeros(len(sequences) + 1, dtype=np.int64)
-        np.cumsum([len(sequence) for sequence in sequences], out=offsets[1:])
-        values = np.empty((int(offsets[-1]), *width), dtype=dtype)
-        for index, sequence in enumerate(sequences):
-            if len(sequence):
-                values[offsets[index] : offsets[index + 1]] = sequence
-        return Ragged(values, offsets)
-
-
-def take(values: Any, chosen: Array) -> Any:
-    """Keep some rows of whatever is aligned with rows: an array, or a record that can `take`."""
-    return values.take(chosen) if hasattr(values, "offsets") else values[chosen]
-
-
-@dataclass(frozen=True)
 class Encoded:
     """Rows as numbers, ready to be put into batches.
 
@@ -269,6 +226,7 @@ class StepInfo:
         gradient_norm: Norm before clipping, or None.
         scores: Validation scores, where this step ended with an evaluation.
         is_best: Whether those scores are the best so far.
+        spike: The loss of this step, where it sprang up.
         message: Something to tell the user once.
     """
 
@@ -282,6 +240,7 @@ class StepInfo:
     gradient_norm: float | None = None
     scores: Mapping[str, float] | None = None
     is_best: bool = False
+    spike: float | None = None
     message: str | None = None
 
 
@@ -356,7 +315,8 @@ class Job:
         evaluate: Outputs of the validation rows, as watched -> metrics, `main_metric` among them.
         main_metric: The metric that early stopping and the best model go by.
         make_model: `make_model(pretrained)` -> a fresh model; random weights if False.
-        phase: What to call the work in progress reports.
+        run: The folder that keeps what goes on after an interruption; None: nothing is kept.
+        phase: What to call the work in progress reports, and its checkpoints.
     """
 
     task: Task
@@ -370,6 +330,7 @@ class Job:
     evaluate: Callable[[Outputs], dict[str, float]]
     main_metric: str
     make_model: Callable[[bool], Any]
+    run: Any = None
     phase: str = "fine-tuning"
 
     @property

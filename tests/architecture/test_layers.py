@@ -9,8 +9,8 @@ from tests.architecture.source import FILES, ROOT, Import, imports, imports_of, 
 
 # Bottom to top. A unit imports only units of rows above it in this list, and its own files.
 LAYERS = (
-    {"errors"},
-    {"records", "registry", "seeding", "environment"},
+    {"errors", "ragged"},
+    {"records", "registry", "seeding", "environment", "interruption"},
     {"protocols", "recipe"},
     {"runs"},
     {"data", "text", "models", "metrics"},

@@ -70,9 +70,12 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="A new folder for the run; otherwise one in runs/.")
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew; otherwise an unfinished run goes on.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Fine-tune, judge against baselines, and write a report."""
+    """Fine-tune, judge against baselines, and write a report; or go on where that was stopped."""
     from luthier.recipe.sources import read_recipe
 
     made = read_recipe(recipe, overrides or ())
@@ -82,7 +85,7 @@ def run(
     from luthier.runs import RunFolder
 
     with watching(quiet=quiet, metric=_metric_to_follow(made)) as listener:
-        result = run_recipe(made, out=out, name=recipe.stem, listeners=[listener])
+        result = run_recipe(made, out=out, name=recipe.stem, fresh=fresh, listeners=[listener])
     verdict = RunFolder(result.folder).read_json("comparison")
     show_result(result, verdict["main_metric"], confidence=verdict["confidence"])
 

@@ -2,7 +2,7 @@
 
 2    the user can mend it: a recipe, a file, an option (as typer does it)
 1    the data has errors (`inspect`), or this is a bug in Luthier
-130  stopped by the user
+130  stopped by Ctrl-C; 143: asked to end (SIGTERM)
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from luthier.errors import LuthierError
+from luthier.interruption import Terminated
 
 
 class Doors(TyperGroup):
@@ -30,9 +31,9 @@ class Doors(TyperGroup):
         except LuthierError as problem:
             tell(problem)
             raise typer.Exit(2) from None
-        except KeyboardInterrupt:
-            print("\nStopped.", file=sys.stderr)
-            raise typer.Exit(130) from None
+        except (KeyboardInterrupt, Terminated) as stop:
+            print(f"\n{getattr(stop, 'problem', 'Stopped.')}", file=sys.stderr)
+            raise typer.Exit(getattr(stop, "code", 130)) from None
 
 
 def tell(problem: LuthierError) -> None:

@@ -157,11 +157,29 @@ class Training(Section):
     early_stopping_threshold: float = Field(
         0.0, ge=0, description="How much better a score must be to count."
     )
+    save_strategy: Literal["auto", "steps", "epoch", "no"] = Field(
+        "auto",
+        description="When to save what going on needs; auto: every minute or so, for 4 % of the "
+        "time at most.",
+    )
+    save_steps: int = Field(500, ge=1, description="Steps between saves of save_strategy=steps.")
+    save_total_limit: int | None = Field(
+        None,
+        ge=1,
+        description="Newest checkpoints to keep, the best beside them, also after the run; null: "
+        "two, until the run is finished.",
+    )
+    save_in_background: bool = Field(
+        False, description="Write checkpoints beside the training, from a copy in memory."
+    )
     logging_steps: int = Field(10, ge=1, description="Steps between lines in events.jsonl.")
     bf16: bool = Field(False, description="Train in bfloat16 mixed precision.")
     fp16: bool = Field(False, description="Train in float16 mixed precision (GPU).")
     gradient_checkpointing: bool = Field(
         False, description="Trade time for memory: compute activations again going back."
+    )
+    auto_batch_size: bool = Field(
+        False, description="Cut batches that do not fit into memory; the gradient is the same."
     )
     dataloader_num_workers: int = Field(0, ge=0, description="Processes that make batches.")
     use_cpu: bool = Field(False, description="Stay on the CPU even where there is a GPU.")

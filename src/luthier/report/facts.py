@@ -30,6 +30,7 @@ class Facts:
         data: Of data.json. `scores`: of scores.json. `comparison`: of comparison.json.
         analysis: Of analysis.json. `environment`: of environment.json. `target`: of target.json.
         curves: Phase to the events that carry a loss or scores.
+        attempts: Each time that the run was begun or gone on with.
         unreadable: Documents that are there but damaged.
     """
 
@@ -44,6 +45,7 @@ class Facts:
     environment: Mapped
     target: Mapped
     curves: dict[str, list[Mapped]]
+    attempts: list[Mapped]
     unreadable: tuple[str, ...] = ()
 
     @property
@@ -108,12 +110,14 @@ def read_facts(path: Path) -> Facts:
     documents = {name: _document(run, name, unreadable) for name in DOCUMENTS}
     recipe, text = _recipe(run, unreadable)
     status = documents.pop("status") or {"state": "unknown"}
+    attempts = documents.pop("attempts").get("attempts") or []
     return Facts(
         name=run.path.resolve().name,
         status=status,
         recipe=recipe,
         recipe_text=text,
         curves=_curves(run, unreadable),
+        attempts=attempts,
         unreadable=tuple(unreadable),
         **documents,
     )
@@ -143,7 +147,7 @@ def _curves(run: RunFolder, unreadable: list[str]) -> dict[str, list[Mapped]]:
     curves: dict[str, list[Mapped]] = defaultdict(list)
     try:
         for event in run.read_events():
-            if event.get("loss") is not None or event.get("scores"):
+            if any(event.get(name) is not None for name in ("loss", "scores", "spike")):
                 curves[str(event.get("phase", "training"))].append(event)
     except ValueError:
         unreadable.append("events")

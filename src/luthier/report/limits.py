@@ -72,6 +72,7 @@ def _training(facts: Facts) -> Iterator[Limit]:
         f"{said}: another seed gives another model. The intervals speak of other test rows, "
         "not of other seeds.",
     )
+    yield from _story(facts)
     if facts.splits.get("validation", {}).get("rows") == 0:
         yield (
             "Validation",
@@ -87,6 +88,35 @@ def _training(facts: Facts) -> Iterator[Limit]:
         "Pre-training",
         "Whether the pre-trained model had seen these test texts before is not known.",
     )
+
+
+def _story(facts: Facts) -> Iterator[Limit]:
+    """Tell of interruptions, and of what was not as at the beginning when the run went on."""
+    before = facts.attempts[:-1]
+    if before:
+        ends = [str(attempt.get("reason") or "it was killed") for attempt in before]
+        times = f"{len(before)} times" if len(before) > 1 else "once"
+        resumed = [one for attempt in facts.attempts for one in attempt.get("resumed") or ()]
+        went_on = listed([f"step {one.get('step')} of {one.get('phase')}" for one in resumed])
+        yield (
+            "Interruptions",
+            f"The run was interrupted {times} ({'; '.join(ends)}) and went on"
+            + (f" after {went_on}" if resumed else " from the beginning")
+            + ". Such a training comes to the same weights as one that was not interrupted.",
+        )
+        notes = [note for one in resumed for note in one.get("notes") or ()]
+        changes = [str(change) for attempt in facts.attempts for change in attempt["changes"]]
+        for words in (*notes, *(f"{change}, changed on the way" for change in changes)):
+            yield "Interruptions", f"{words}."
+    for phase, events in facts.curves.items():
+        spikes = [event for event in events if event.get("spike") is not None]
+        if spikes:
+            steps = listed([str(event.get("step")) for event in spikes])
+            yield (
+                "Loss",
+                f"In {phase} the loss sprang to more than twice the highest of the fifty steps "
+                f"before, at step {steps}: rows to look at, or a learning rate near its limit.",
+            )
 
 
 def _judging(facts: Facts) -> Iterator[Limit]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from luthier.interruption import leave_alone
 from luthier.records import Array, Batch, Encoded
 from luthier.seeding import stream
 
@@ -37,6 +38,7 @@ class BatchOrder:
         self.strategy = strategy
         self.seed = seed
         self.epoch = 0
+        self.skipped = 0  # batches left out of the next epoch, which were learned from before
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order is given next."""
@@ -52,7 +54,8 @@ class BatchOrder:
         else:
             order = stream(self.seed, "order", self.epoch).permutation(n_rows)
         batches = self._grouped(order) if self.strategy == "group_by_length" else self._cut(order)
-        yield from (batch.tolist() for batch in batches)
+        start, self.skipped = self.skipped, 0
+        yield from (batch.tolist() for batch in batches[start:])
 
     def _cut(self, order: Array) -> list[Array]:
         return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
@@ -86,7 +89,13 @@ def make_loader(
         batch_sampler=order,
         collate_fn=make_batch,
         num_workers=n_workers,
+        worker_init_fn=_begin_worker if n_workers else None,
+        generator=torch.Generator(),  # or each epoch would take a number from the model's dropout
     )
+
+
+def _begin_worker(number: int) -> None:
+    leave_alone()
 
 
 def to_tensors(batch: Batch) -> Tensors:

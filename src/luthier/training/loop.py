@@ -1,16 +1,16 @@
 """THE loop: from a model and a job to a trained model, one `StepInfo` at a time.
 
-It is a generator. It trains, evaluates, keeps the best weights and stops early; logging, progress
-bars and web pages only listen. Devices, mixed precision and several processes are Accelerate's.
-Read `update` first: one optimizer step. Then `train`: which steps there are.
+It is a generator. It trains, evaluates, keeps the best weights, stops early and saves what going on
+needs; logging, progress bars and web pages only listen. Devices, mixed precision and several
+processes are Accelerate's. Read `Update` first: one optimizer step. Then `train`. Which batches a
+step has: `course.py`. What is saved: `checkpoint.py`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import count, islice
+from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,157 +18,166 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
-from luthier.errors import TrainingError
+from luthier.interruption import asked, end, patience
 from luthier.recipe.tree import Training
 from luthier.records import Job, StepInfo
 from luthier.seeding import seed_of
 from luthier.training.batches import BatchOrder, Tensors, make_loader
 from luthier.training.blocks import refuse_leaking_blocks
-from luthier.training.objectives import Loss, make_loss, run_model
-from luthier.training.optimizer import make_optimizer, make_schedule
+from luthier.training.checkpoint import Keeper
+from luthier.training.course import Course
+from luthier.training.divergence import refuse_step
+from luthier.training.memory import MicroBatches
+from luthier.training.objectives import make_loss, run_model
+from luthier.training.optimizer import make_optimizer, make_schedule, set_rate
 from luthier.training.predict import predict_quietly
+from luthier.training.state import State
 from luthier.training.stopping import Best
+from luthier.training.window import Window
 
 
 def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     """Train all parameters that require gradients; the return value is the trained model.
 
+    With a run folder (`job.run`) its state is saved there, and a training that was interrupted goes
+    on from what was saved.
+
     Raises:
-        TrainingError: The loss is not a finite number.
+        TrainingError: The loss, a gradient or a weight is not a finite number.
     """
     settings: Training = job.training
     torch.manual_seed(seed_of(settings.seed, "training"))
     accelerator = make_accelerator(settings)
-    order = BatchOrder(
-        job.encoded["train"].lengths,
-        batch_size=settings.per_device_train_batch_size,
-        strategy=settings.train_sampling_strategy,
-        seed=settings.seed,
+    make_ready(model, job)
+    order = make_order(job)
+    n_workers = settings.dataloader_num_workers
+    prepared, optimizer, loader = accelerator.prepare(
+        model,
+        make_optimizer(model.named_parameters(), settings),
+        make_loader(job.encoded["train"], job.collate, order, n_workers=n_workers),
     )
-    loader = make_loader(
-        job.encoded["train"], job.collate, order, n_workers=settings.dataloader_num_workers
-    )
-    if settings.gradient_checkpointing:
-        save_memory(model)
-    if "position_ids" in job.encoded["train"].inputs:
-        refuse_leaking_blocks(model)
-    optimizer = make_optimizer(model.named_parameters(), settings)
-    prepared, optimizer, loader = accelerator.prepare(model, optimizer, loader)
-    n_steps, steps_per_epoch = count_steps(len(loader), settings)
-    schedule = make_schedule(optimizer, settings, n_steps=n_steps)
-    loss = make_loss(job.objective, accelerator.device)
-    best = Best(job.main_metric, settings)
-    window = Window()
+    course = Course(loader, order, settings, n_processes=accelerator.num_processes)
+    schedule = make_schedule(optimizer, settings, n_steps=course.n_steps)
+    best, window, pieces = Best(job.main_metric, settings), Window(), MicroBatches(settings)
+    model = accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
+    state = State(model, optimizer, schedule, accelerator.scaler, best, window, pieces)
+    keeper = Keeper(job, state, course)
+    if (told := keeper.resume()) is not None:
+        set_rate(schedule)
+        yield told
+    update = Update(prepared, optimizer, accelerator, job, pieces)
     has_validation = len(job.encoded["validation"]) > 0
 
-    for step, (epoch, batches) in enumerate(steps(loader, order, settings, n_steps), start=1):
-        prepared.train()
-        rate = optimizer.param_groups[0]["lr"]
-        total, norm = update(prepared, batches, loss, optimizer, accelerator, settings)
-        schedule.step()
-        window.add(total)
-        scores, is_best = None, False
-        if has_validation and evaluation_due(step, steps_per_epoch, n_steps, settings):
-            scores = evaluate(prepared, job)
-            is_best = best.see(scores, model, is_last=step == n_steps)
-        loss_now = None
-        if step % settings.logging_steps == 0 or step == n_steps or scores is not None:
-            loss_now = window.mean()
-            refuse_what_is_not_finite(loss_now, step, settings.learning_rate)
-        yield StepInfo(
-            job.phase,
-            step,
-            n_steps,
-            epoch=epoch,
-            rows=sum(len(batch["labels"]) for batch in batches),
-            loss=loss_now,
-            learning_rate=rate,
-            gradient_norm=None if loss_now is None or norm is None else float(norm),
-            scores=scores,
-            is_best=is_best,
-            message=best.verdict if best.is_over else None,
-        )
-        if best.is_over:
-            break
-    model = accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
+    with patience():
+        for step, batches in course.after(keeper.saved):
+            if best.is_over:
+                break
+            rate = optimizer.param_groups[0]["lr"]
+            loss, norm = update.gradient(batches)
+            refuse_step(loss, norm, job, step, partial(course.items, step), update.summed)
+            update.take()
+            schedule.step()
+            is_spike = window.add(loss)
+            is_last = step == course.n_steps
+            scores, is_best = None, False
+            if has_validation and course.is_evaluated(step):
+                scores = evaluate(prepared, job)
+                is_best = best.see(scores, model, is_last=is_last)
+            is_told = step % settings.logging_steps == 0 or is_last or scores is not None
+            yield StepInfo(
+                job.phase,
+                step,
+                course.n_steps,
+                epoch=step / course.steps_per_epoch,
+                rows=sum(len(batch["labels"]) for batch in batches),
+                loss=window.mean() if is_told else None,
+                learning_rate=rate,
+                gradient_norm=norm if is_told else None,
+                scores=scores,
+                is_best=is_best,
+                spike=loss if is_spike else None,
+                message=best.verdict if best.is_over else None,
+            )
+            keeper.see(step, is_best=is_best, is_last=is_last or best.is_over)
+            if asked():
+                keeper.save(step)
+                end(keeper.story(step))
     best.restore(model)
     return model.eval()
 
 
-def count_steps(n_batches: int, settings: Training) -> tuple[int, int]:
-    """Count the optimizer steps of the training and of one epoch."""
-    steps_per_epoch = math.ceil(n_batches / settings.gradient_accumulation_steps)
-    if settings.max_steps > 0:
-        return settings.max_steps, steps_per_epoch
-    return math.ceil(steps_per_epoch * settings.num_train_epochs), steps_per_epoch
+class Update:
+    """One optimizer step, in two halves: the gradient, and the step along it.
 
-
-def save_memory(model: Any) -> None:
-    """Have the model compute its activations again going back, rather than keep them."""
-    # Transformers 5.2x renames it; the old name is to go in version 6.
-    enable = getattr(model, "activation_checkpointing_enable", None)
-    (enable or model.gradient_checkpointing_enable)()
-
-
-def update(
-    model: Any,
-    batches: list[Tensors],
-    loss: Loss,
-    optimizer: Any,
-    accelerator: Accelerator,
-    settings: Training,
-) -> tuple[Tensor, Tensor | None]:
-    """Take one optimizer step over accumulated batches; give the mean loss and gradient norm.
-
-    The loss of each batch is divided by the weight of all of them, over all processes: eight
-    batches of one row give the gradient of one batch of eight. Dividing by the number of batches
-    would not, as soon as their sizes or class weights differ.
+    Args:
+        model: As Accelerate prepared it. `optimizer`: Likewise.
+        accelerator: Of device, precision and processes.
+        job: Says the loss.
+        pieces: Cuts batches that do not fit into memory.
     """
-    weight = torch.stack([loss.weight(batch["labels"]) for batch in batches]).sum()
-    if accelerator.num_processes > 1:  # gradients are averaged over processes, so is the weight
-        weight = accelerator.reduce(weight, "mean")
-    total = torch.zeros((), device=accelerator.device)
-    for batch in batches:
-        share = loss.total(run_model(model, batch, decoder=loss.decoder), batch["labels"]) / weight
-        accelerator.backward(share)
-        total += share.detach()
-    norm = None
-    if settings.max_grad_norm > 0:
-        norm = accelerator.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
-    optimizer.step()
-    optimizer.zero_grad()
-    return total, norm
+
+    def __init__(
+        self, model: Any, optimizer: Any, accelerator: Accelerator, job: Job, pieces: MicroBatches
+    ):
+        self.model, self.optimizer, self.accelerator = model, optimizer, accelerator
+        self.loss = make_loss(job.objective, accelerator.device)
+        self.most = job.training.max_grad_norm or math.inf
+        self.pieces = pieces
+
+    def gradient(self, batches: list[Tensors]) -> tuple[float, float]:
+        """Compute the gradient over accumulated batches; give the mean loss and its norm.
+
+        The loss of each batch is divided by the weight of all of them, over all processes: eight
+        batches of one row give the gradient of one batch of eight. Dividing by the number of
+        batches would not, as soon as their sizes or class weights differ.
+        """
+        weight = torch.stack([self.loss.weight(batch["labels"]) for batch in batches]).sum()
+        if self.accelerator.num_processes > 1:  # as gradients are, the weight is averaged
+            weight = self.accelerator.reduce(weight, "mean")
+
+        def work(pieces: list[Tensors]) -> Tensor:
+            self.optimizer.zero_grad()
+            total = torch.zeros((), device=self.accelerator.device)
+            for piece in pieces:
+                share = self.summed(piece) / weight
+                self.accelerator.backward(share)
+                total += share.detach()
+            return total
+
+        self.model.train()
+        total = self.pieces.compute(work, batches)
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.most)
+        return float(total), float(norm)
+
+    def summed(self, batch: Tensors) -> Tensor:
+        """Compute the summed loss of a batch."""
+        said = run_model(self.model, batch, decoder=self.loss.decoder)
+        return self.loss.total(said, batch["labels"])
+
+    def take(self) -> None:
+        """Step along the gradient."""
+        self.optimizer.step()
+        self.optimizer.zero_grad()
 
 
-def steps(
-    loader: Any, order: BatchOrder, settings: Training, n_steps: int
-) -> Iterator[tuple[float, list[Tensors]]]:
-    """Walk over the batches of each optimizer step, with the epochs done after it."""
-    _, steps_per_epoch = count_steps(len(loader), settings)
-    done = 0
-    for epoch in count():
-        order.set_epoch(epoch)
-        accumulated = windows(loader, settings.gradient_accumulation_steps)
-        for number, batches in enumerate(accumulated, start=1):
-            yield epoch + number / steps_per_epoch, batches
-            done += 1
-            if done == n_steps:
-                return
+def make_order(job: Job) -> BatchOrder:
+    """Make the order of the training rows."""
+    return BatchOrder(
+        job.encoded["train"].lengths,
+        batch_size=job.training.per_device_train_batch_size,
+        strategy=job.training.train_sampling_strategy,
+        seed=job.training.seed,
+    )
 
 
-def windows(loader: Iterable[Tensors], size: int) -> Iterator[list[Tensors]]:
-    """Cut a stream of batches into lists of `size`; the last may be shorter."""
-    stream = iter(loader)
-    while batches := list(islice(stream, size)):
-        yield batches
-
-
-def evaluation_due(step: int, steps_per_epoch: int, n_steps: int, settings: Training) -> bool:
-    """Say whether the validation rows are to be scored after this step."""
-    if settings.eval_strategy == "no":
-        return False
-    every = settings.eval_steps if settings.eval_strategy == "steps" else steps_per_epoch
-    return step == n_steps or step % (every or steps_per_epoch) == 0
+def make_ready(model: Any, job: Job) -> None:
+    """Have the model compute activations again where memory is short; try it out on blocks."""
+    if job.training.gradient_checkpointing:
+        # Transformers 5.2x renames it; the old name is to go in version 6.
+        enable = getattr(model, "activation_checkpointing_enable", None)
+        (enable or model.gradient_checkpointing_enable)()
+    if "position_ids" in job.encoded["train"].inputs:
+        refuse_leaking_blocks(model)
 
 
 def evaluate(model: Any, job: Job) -> dict[str, float]:
@@ -181,30 +190,3 @@ def make_accelerator(settings: Training) -> Accelerator:
     AcceleratorState._reset_state()
     precision = "bf16" if settings.bf16 else "fp16" if settings.fp16 else "no"
     return Accelerator(cpu=settings.use_cpu, mixed_precision=precision)
-
-
-def refuse_what_is_not_finite(loss: float, step: int, learning_rate: float) -> None:
-    """Stop rather than train on with a loss that means nothing."""
-    if not math.isfinite(loss):
-        raise TrainingError(
-            "The training loss is no longer a finite number.",
-            received=f"loss {loss} at step {step}, learning rate {learning_rate:.2g}",
-            hint=f"training.learning_rate={learning_rate / 10:.1e}",
-        )
-
-
-@dataclass
-class Window:
-    """The losses since the last report, kept on the device: reading one makes a GPU wait."""
-
-    losses: list[Tensor] = field(default_factory=list)
-
-    def add(self, loss: Tensor) -> None:
-        """Take the loss of one step."""
-        self.losses.append(loss)
-
-    def mean(self) -> float:
-        """Give their mean, and begin anew."""
-        mean = float(torch.stack(self.losses).mean())
-        self.losses.clear()
-        return mean

@@ -113,3 +113,12 @@ def make_schedule(optimizer: torch.optim.Optimizer, settings: Training, *, n_ste
         num_training_steps=n_steps,
         scheduler_specific_kwargs=dict(settings.lr_scheduler_kwargs),
     )
+
+
+def set_rate(schedule: Any) -> None:
+    """Set the rate of the step to come, where the schedule has become longer since it was saved."""
+    if isinstance(schedule, torch.optim.lr_scheduler.LambdaLR):
+        for group, base, factor in zip(
+            schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
+        ):
+            group["lr"] = base * factor(schedule.last_epoch)

@@ -1,0 +1,345 @@
+"""A run folder: where a run's results are written, and read again by everything that comes after.
+
+    recipe.yaml        the resolved recipe          target.json       what is predicted
+    data.json          rows, findings, tokens       events.jsonl      every step, as it happened
+    model/             a Hugging Face checkpoint    adapter/          where a method leaves one
+    predictions.jsonl  every system, row by row     scores.json       {system: {metric: {value …}}}
+    comparison.json    verdicts                     analysis.json     calibration, slices, mistakes
+    environment.json   what it ran on               report.html       all of it, for people
+    status.json        running, finished, failed or interrupted, and why
+    attempts.json      each time that the run was begun or gone on with
+    checkpoints/       what a training needs to go on, by phase (`store.py`)
+
+This is the only module that knows those names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from luthier.errors import RunError, nearest
+from luthier.recipe.tree import Recipe
+from luthier.records import Target
+from luthier.runs.documents import plain, telling_of_disk, to_yaml, write_whole
+from luthier.runs.lock import LOCK, OWNER, Lock
+from luthier.runs.store import Store
+
+DOCUMENTS = (
+    "target",
+    "data",
+    "scores",
+    "comparison",
+    "analysis",
+    "environment",
+    "status",
+    "attempts",
+)
+EVENTS = "events.jsonl"
+
+
+class RunFolder:
+    """One run on disk.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.lock = Lock(self.path)
+        self._started = time.monotonic()
+
+    @classmethod
+    def create(cls, path: str | Path | None, recipe: Recipe, *, name: str = "run") -> RunFolder:
+        """Make a new folder and own it; without a path the first free one of runs/NAME, NAME-2.
+
+        Raises:
+            RunError: The folder asked for exists and is not empty, or cannot be made, or is just
+                being written by another process.
+        """
+        folder = cls._first_free(name) if path is None else cls.owned(path)
+        if folder.entries():
+            folder.lock.release()
+            raise RunError(
+                "The folder for the run is not empty, and nothing is ever overwritten.",
+                received=str(folder.path),
+                hint=f"--out {folder.path}-2",
+            )
+        folder.begin(recipe)
+        return folder
+
+    @classmethod
+    def owned(cls, path: str | Path) -> RunFolder:
+        """Own a folder, made where there is none.
+
+        Raises:
+            RunError: It cannot be made, or another process writes there.
+        """
+        folder = cls(path)
+        with making(folder.path):
+            if folder.path.is_file():
+                raise FileExistsError(0, "a file of that name is there")
+            folder.path.mkdir(parents=True, exist_ok=True)
+            folder.lock.take()
+        return folder
+
+    @classmethod
+    def _first_free(cls, name: str) -> RunFolder:
+        for number in range(1, 10_000):
+            path = numbered(name, number)
+            with making(path):
+                try:
+                    path.mkdir(parents=True)
+                except FileExistsError:
+                    continue
+            return cls.owned(path)
+        raise RunError("There are 9,999 runs of this name.", received=name, hint="--out FOLDER")
+
+    def entries(self) -> list[str]:
+        """List what lies in the folder, besides its lock."""
+        return [item.name for item in self.path.iterdir() if item.name not in (LOCK, OWNER)]
+
+    def begin(self, recipe: Recipe, *, changes: Iterable[str] = ()) -> None:
+        """Begin the run, or go on with it.
+
+        Args:
+            recipe: The recipe, which is written down.
+            changes: What is not as in the recipe that the run was begun with.
+        """
+        self.write_text("recipe.yaml", to_yaml(recipe))
+        self.write_json("status", {"state": "running", "started": time.time()})
+        started = time.strftime("%Y-%m-%d %H:%M:%S")
+        self._attempts([*self.attempts(), {"started": started, "changes": list(changes)}])
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """Open an existing run.
+
+        Raises:
+            RunError: There is no run at that path.
+        """
+        folder = cls(path)
+        if (folder.path / "recipe.yaml").is_file():
+            return folder
+        siblings = folder.path.parent.glob("*/recipe.yaml") if folder.path.parent.is_dir() else ()
+        known = sorted(str(recipe.parent) for recipe in siblings)
+        close = nearest(str(path), known)
+        hint = f"did you mean {close}?" if close else None
+        if hint is None:
+            hint = f"runs here: {', '.join(known[:5])}" if known else "luthier run RECIPE makes one"
+        raise RunError("There is no run in this folder.", received=str(path), hint=hint)
+
+    @property
+    def model(self) -> Path:
+        """Where the trained model lies."""
+        return self.path / "model"
+
+    @property
+    def report(self) -> Path:
+        """The report for people."""
+        return self.path / "report.html"
+
+    def recipe(self) -> Recipe:
+        """Read the resolved recipe back."""
+        text = (self.path / "recipe.yaml").read_text(encoding="utf-8")
+        return Recipe.model_validate(yaml.safe_load(text))
+
+    def state(self) -> dict[str, Any]:
+        """Say how far the run came: `state`, and where it failed `reason` and `hint`."""
+        return self.read_json("status") or {"state": "unknown"}
+
+    def require_finished(self) -> RunFolder:
+        """Give this folder back if the run ended well.
+
+        Raises:
+            RunError: It failed, was interrupted or is still running.
+        """
+        status = self.state()
+        if status["state"] != "finished":
+            reason = status.get("reason")
+            raise RunError(
+                f"This run did not finish: {reason}" if reason else "This run did not finish.",
+                received=f"{self.path} ({status['state']})",
+                hint="the same `luthier run` again goes on with it",
+            )
+        return self
+
+    def attempts(self) -> list[dict[str, Any]]:
+        """List each time that the run was begun or gone on with, and how that ended."""
+        return list((self.read_json("attempts") or {}).get("attempts", []))
+
+    def note(self, **facts: Any) -> None:
+        """Add to what is known of the attempt under way."""
+        *before, last = self.attempts() or [{}]
+        self._attempts([*before, {**last, **facts}])
+
+    def note_resumed(self, phase: str, step: int, words: list[str]) -> None:
+        """Add from which step of a training this attempt goes on, and what there was to say."""
+        before = self.attempts()[-1].get("resumed", [])
+        self.note(resumed=[*before, {"phase": phase, "step": step, "notes": words}])
+
+    def _attempts(self, attempts: list[dict[str, Any]]) -> None:
+        self.write_json("attempts", {"attempts": attempts})
+
+    def checkpoints(self, phase: str, *, keep: int = 2) -> Store:
+        """Open the checkpoints of one training of this run."""
+        return Store(self.path / "checkpoints" / re.sub(r"\W+", "-", phase), keep=keep)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something was trained that would be lost."""
+        return self.model.exists() or any(self.path.glob("checkpoints/*/checkpoint-*"))
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write a file whole or not at all."""
+        return write_whole(self.path / name, [text])
+
+    def write_json(self, document: str, content: Any) -> Path:
+        """Write one of `DOCUMENTS`."""
+        if document not in DOCUMENTS:
+            raise ValueError(f"no document of a run is called '{document}'")
+        text = json.dumps(plain(content), ensure_ascii=False, indent=1)
+        return self.write_text(f"{document}.json", text + "\n")
+
+    def read_json(self, document: str) -> Any:
+        """Read one of `DOCUMENTS`, or None where the run has not written it."""
+        path = self.path / f"{document}.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def target(self) -> Target:
+        """Read back what the run predicts."""
+        kept = self.read_json("target")
+        kept |= {name: tuple(kept[name]) for name in ("names", "thresholds") if kept[name]}
+        return Target(**kept)
+
+    def append_event(self, event: Any) -> None:
+        """Add one step to the events, with the seconds since the run began."""
+        content = {key: value for key, value in plain(event).items() if value is not None}
+        content["time"] = round(time.monotonic() - self._started, 3)
+        with (self.path / EVENTS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(content, ensure_ascii=False) + "\n")
+
+    def events_so_far(self) -> bytes:
+        """Give the events as they stand, for a checkpoint to keep."""
+        path = self.path / EVENTS
+        return path.read_bytes() if path.is_file() else b""
+
+    def keep_events(self, events: bytes, folder: Path) -> None:
+        """Write events into the folder of a checkpoint."""
+        (folder / EVENTS).write_bytes(events)
+
+    def restore_events(self, folder: Path) -> None:
+        """Forget the events since a checkpoint: those steps are done again."""
+        self.write_text(EVENTS, (folder / EVENTS).read_text(encoding="utf-8"))
+        *_, last = [{"time": 0.0}, *self.read_events()]
+        self._started = time.monotonic() - last["time"]
+
+    def read_events(self) -> Iterator[dict[str, Any]]:
+        """Walk over the events; an incomplete last line is passed over."""
+        return self._read_lines(EVENTS)
+
+    def write_predictions(self, lines: Iterable[Mapping[str, Any]]) -> Path:
+        """Write the test rows with what every system said of them."""
+        return write_whole(
+            self.path / "predictions.jsonl",
+            (json.dumps(plain(line), ensure_ascii=False) + "\n" for line in lines),
+        )
+
+    def read_predictions(self) -> Iterator[dict[str, Any]]:
+        """Walk over the test rows as `write_predictions` got them."""
+        return self._read_lines("predictions.jsonl")
+
+    def _read_lines(self, name: str) -> Iterator[dict[str, Any]]:
+        path = self.path / name
+        if not path.is_file():
+            return
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                if line.endswith("\n"):
+                    yield json.loads(line)
+
+    def finish(self, *, keep_checkpoints: bool = False) -> None:
+        """Mark the run as complete; nothing needs to go on any more."""
+        self._end("finished")
+        if not keep_checkpoints:
+            shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+
+    @contextmanager
+    def recording(self, *, on_failure: Callable[[Path], object]) -> Iterator[None]:
+        """Leave the reason in the folder if the block inside does not end well; then let go of it.
+
+        Args:
+            on_failure: Called with the folder then, to write a report of what there is.
+
+        Raises:
+            RunError: The disk is full.
+        """
+        finished = False
+        try:
+            with telling_of_disk(self.path):
+                yield
+            finished = True
+        finally:
+            if not finished:
+                problem = sys.exc_info()[1]
+                with suppress(OSError):  # on a full disk the reason cannot be left either
+                    self._leave(problem)
+                    on_failure(self.path)
+            with suppress(OSError):
+                self.lock.release()
+
+    def _leave(self, problem: BaseException | None) -> None:
+        reason = str(getattr(problem, "problem", problem) or type(problem).__name__)
+        if isinstance(problem, Exception):
+            self.fail(reason, hint=getattr(problem, "hint", None))
+        else:  # KeyboardInterrupt, SystemExit
+            self._end("interrupted", reason=reason)
+
+    def fail(self, reason: str, *, hint: str | None = None) -> None:
+        """Leave the reason why the run ended early."""
+        self._end("failed", reason=reason, hint=hint)
+
+    def _end(self, state: str, **why: Any) -> None:
+        self.write_json("status", {"state": state, **why})
+        ended = time.strftime("%Y-%m-%d %H:%M:%S")
+        self.note(ended=ended, state=state, **{name: one for name, one in why.items() if one})
+
+
+def numbered(name: str, number: int) -> Path:
+    """Give the folder of the n-th run of a name.
+
+    Raises:
+        RunError: The name would lead out of `runs/`.
+    """
+    if not name or name != Path(name).name or "\\" in name or name in (".", "..") or "\0" in name:
+        raise RunError(
+            "The name of a run is a folder's name, not a path.", received=repr(name), hint="--out"
+        )
+    return Path("runs") / (name if number == 1 else f"{name}-{number}")
+
+
+@contextmanager
+def making(path: Path) -> Iterator[None]:
+    """Tell where a folder cannot be made.
+
+    Raises:
+        RunError: It cannot.
+    """
+    try:
+        yield
+    except OSError as problem:
+        raise RunError(
+            "The folder for the run cannot be made.",
+            received=f"{path}: {problem.strerror}",
+            hint="--out a folder that you may write to",
+        ) from problem

@@ -1,0 +1,74 @@
+"""One owner for each run folder.
+
+The lock is the operating system's: it falls with the process that holds it, however that ends, so
+there are no stale ones to break. Beside it stands who the owner is, for those who come second.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from luthier.environment import is_dead, this_process
+from luthier.errors import RunError
+
+LOCK, OWNER = ".lock", ".owner.json"
+SECONDS_FOR_ORPHANS = 15.0  # PyTorch's workers notice within 5 s that their process is gone
+
+
+class Lock:
+    """The right to write into a run folder.
+
+    Args:
+        folder: The run folder.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._lock = FileLock(folder / LOCK)
+
+    def take(self) -> None:
+        """Become the owner.
+
+        Raises:
+            RunError: Another process is.
+        """
+        deadline = time.monotonic() + SECONDS_FOR_ORPHANS
+        while True:
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                owner = self._owner()
+                if owner and is_dead(owner) and time.monotonic() < deadline:
+                    time.sleep(0.1)  # workers of a killed process still have its lock
+                    continue
+                raise RunError(
+                    "Another process is writing this run.",
+                    received=f"{self.folder}, held by {_spelled(owner)}",
+                    hint="wait until it ends or stop it, or --fresh begins another run",
+                ) from None
+            break
+        about = {**this_process(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+        (self.folder / OWNER).write_text(json.dumps(about), encoding="utf-8")
+
+    def release(self) -> None:
+        """Let others write."""
+        (self.folder / OWNER).unlink(missing_ok=True)
+        self._lock.release()
+
+    def _owner(self) -> dict[str, Any]:
+        try:
+            found = json.loads((self.folder / OWNER).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def _spelled(owner: dict[str, Any]) -> str:
+    if not owner:
+        return "a process that has not said who it is"
+    return f"process {owner.get('process')} on {owner.get('host')} since {owner.get('since')}"

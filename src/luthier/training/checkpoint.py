@@ -1,0 +1,187 @@
+"""When a training is saved, and how it goes on: the loop's only door to the disk.
+
+A save takes nothing from the training: no random number, no rounding. So a training that goes on
+from a checkpoint ends with the very weights of one that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from luthier.environment import describe_packages
+from luthier.errors import RunError
+from luthier.recipe.tree import Training
+from luthier.records import Job, StepInfo
+from luthier.runs.store import Checkpoint, Store
+from luthier.training.course import Course
+from luthier.training.divergence import refuse_weights
+from luthier.training.state import Captured, State
+
+SECONDS = 60.0  # between two saves of save_strategy=auto, at least
+SHARE = 25  # times as long as saving takes: at most 4 % of the time goes into it
+MOMENTS = {"sgd": 0, "adafactor": 0, "adagrad": 1, "rmsprop": 1}  # of a weight's size; others: 2
+
+
+class Keeper:
+    """Saves the state of one training, and restores it.
+
+    Args:
+        job: Whose training; without a run folder nothing is saved.
+        state: What changes from step to step.
+        course: Its steps.
+    """
+
+    def __init__(self, job: Job, state: State, course: Course):
+        settings: Training = job.training
+        self.job, self.state, self.course, self.settings = job, state, course, settings
+        self.saved = 0  # the step of the newest checkpoint
+        self.best_step: int | None = None
+        self._cost, self._since = 0.0, time.monotonic()
+        self._writer = ThreadPoolExecutor(1) if settings.save_in_background else None
+        self._writing: Future[Path] | None = None
+        self.store: Store | None = None
+        if job.run is not None and settings.save_strategy != "no":
+            self.store = job.run.checkpoints(job.phase, keep=settings.save_total_limit or 2)
+            self._model = state.fixed()
+
+    def resume(self) -> StepInfo | None:
+        """Restore the newest whole checkpoint, and tell of it; None where nothing was saved.
+
+        Raises:
+            RunError: It is of another model, or the disk has no room for what is to be saved.
+        """
+        if self.store is None:
+            return None
+        self.store.clear_away()
+        found, problems = self.store.newest()
+        words = [f"{problem}, so it is not used" for problem in problems]
+        if found is not None:
+            words += self._restore(found)
+        require_room(self.job.run.path, self.state.n_bytes, self.settings, keep=self.store.keep)
+        if found is None and not problems:
+            return None
+        self.store.drop_after(self.saved)
+        self.job.run.note_resumed(self.job.phase, self.saved, words)
+        story = f"going on after step {self.saved} of {self.course.n_steps}"
+        message = "; ".join([story, *words])
+        return StepInfo(self.job.phase, self.saved, self.course.n_steps, message=message)
+
+    def _restore(self, found: Checkpoint) -> list[str]:
+        """Become what a checkpoint says; tell what may make the rest of the training differ."""
+        if found.about["model"] != self._model:
+            raise RunError(
+                "The model that this run was begun with is not the one that is there now.",
+                received=f"{found.path} fits other weights",
+                hint="put the model back as it was, or --fresh begins another run",
+            )
+        self.state.read(found.path)
+        self.job.run.restore_events(found.path)
+        self.saved, self.best_step = found.step, found.about["best_step"]
+        now = describe_packages()
+        return [
+            f"{name} was {before} then and is {now.get(name)} now, so weights may differ a little"
+            for name, before in found.about["packages"].items()
+            if now.get(name) != before
+        ]
+
+    def see(self, step: int, *, is_best: bool, is_last: bool) -> None:
+        """Save after a step, if it is time."""
+        if is_best:
+            self.best_step = step
+        if is_last:
+            refuse_weights(self.state.not_finite(), step, self.settings)
+        waited = time.monotonic() - self._since
+        is_time = waited >= max(SECONDS, SHARE * self._cost)
+        if is_last or self.course.is_saved(step) or (is_time and self._is_auto):
+            self.save(step, at_leisure=not is_last)
+
+    @property
+    def _is_auto(self) -> bool:
+        return self.settings.save_strategy == "auto"
+
+    def save(self, step: int, *, at_leisure: bool = False) -> None:
+        """Save the state after a step.
+
+        Args:
+            step: The steps done.
+            at_leisure: Whether it may be written beside the training, if that is asked for.
+
+        Raises:
+            TrainingError: Weights are no longer finite: the checkpoint before stays the newest.
+            OSError: The disk is full.
+        """
+        if self.store is None:
+            return
+        begun = time.monotonic()
+        self.wait()
+        if step > self.saved:
+            refuse_weights(self.state.not_finite(), step, self.settings)
+            is_beside = at_leisure and self._writer is not None
+            write = self._prepared(self.store, step, self.state.capture(copy=is_beside))
+            if is_beside and self._writer is not None:
+                self._writing = self._writer.submit(write)
+            else:
+                write()
+            self.saved = step
+        self._since = time.monotonic()
+        self._cost = self._since - begun
+
+    def wait(self) -> None:
+        """Wait for what is written beside the training."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def story(self, step: int) -> str:
+        """Say how far the training came and whether that is saved."""
+        where = "which is saved" if self.saved == step else "which is not saved"
+        return f"Stopped after step {step} of {self.course.n_steps} of {self.job.phase}, {where}."
+
+    def _prepared(self, store: Store, step: int, captured: Captured) -> Callable[[], Path]:
+        """Make what writes a checkpoint; nothing that it writes changes any more."""
+        run = self.job.run
+        events = run.events_so_far()
+
+        def fill(folder: Path) -> None:
+            if shutil.disk_usage(folder).free < captured.n_bytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+            captured.write(folder)
+            run.keep_events(events, folder)
+
+        about = {
+            "phase": self.job.phase,
+            "model": self._model,
+            "best_step": self.best_step,
+            "packages": describe_packages(),
+        }
+        return partial(store.write, step, fill, about=about, spare=self.best_step)
+
+
+def require_room(folder: Path, weights: int, settings: Training, *, keep: int) -> None:
+    """Raise at once where the disk has no room for what will be saved.
+
+    Args:
+        folder: The run's.
+        weights: Bytes of what is trained.
+        settings: The recipe's training section.
+        keep: Checkpoints that are kept; one more is there while it is written.
+
+    Raises:
+        RunError: It has not.
+    """
+    copies = 2 + MOMENTS.get(settings.optim, 2)  # weights, best weights, moments
+    needed = weights * copies * (keep + 1)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise RunError(
+            "The disk has no room for the checkpoints of this run.",
+            received=f"{free / 2**30:.1f} GiB free at {folder}, {needed / 2**30:.1f} GiB needed",
+            hint="--out on another disk, training.save_total_limit=1, or training.save_strategy=no",
+        )

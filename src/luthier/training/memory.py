@@ -1,0 +1,113 @@
+"""When a batch does not fit into memory: smaller pieces of it, and the same gradient.
+
+The loss of a step is a sum over its rows divided by their weight (`objectives.py`), so a batch cut
+into pieces gives the gradient of the whole, up to rounding and the draws of dropout.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import torch
+
+from luthier.errors import TrainingError
+from luthier.recipe.tree import Training
+from luthier.training.batches import Tensors
+
+T = TypeVar("T")
+WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+
+
+class MicroBatches:
+    """Cuts batches into as many pieces as memory asks for.
+
+    Args:
+        settings: The recipe's training section.
+    """
+
+    def __init__(self, settings: Training):
+        self.settings = settings
+        self.n_pieces = 1
+
+    def compute(self, work: Callable[[list[Tensors]], T], batches: list[Tensors]) -> T:
+        """Do the work of a step on batches or, where memory does not suffice, on pieces of them.
+
+        Args:
+            work: From batches to what is wanted. It is begun anew after a failure.
+            batches: What belongs to one step.
+
+        Raises:
+            TrainingError: Memory does not suffice for one row, or pieces were not asked for.
+        """
+        asked, state = self.n_pieces, _random_state()
+        while True:
+            try:
+                done = work([piece for batch in batches for piece in self._cut(batch)])
+            except (RuntimeError, MemoryError) as problem:
+                if not is_out_of_memory(problem):
+                    raise
+                reason = str(problem)
+            else:
+                break
+            self.n_pieces *= 2
+            if self.n_pieces > max(len(batch["labels"]) for batch in batches):
+                raise self._too_little(reason)
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            _set_random_state(state)
+        if self.n_pieces > asked and not self.settings.auto_batch_size:
+            raise self._advice()
+        return done
+
+    @property
+    def rows(self) -> int:
+        """Rows that are in memory together."""
+        return -(-self.settings.per_device_train_batch_size // self.n_pieces)
+
+    def _cut(self, batch: Tensors) -> Iterator[Tensors]:
+        n_rows = len(batch["labels"])
+        size = -(-n_rows // self.n_pieces)
+        for start in range(0, n_rows, size):
+            yield {name: values[start : start + size] for name, values in batch.items()}
+
+    def _advice(self) -> TrainingError:
+        settings = self.settings
+        accumulated = settings.gradient_accumulation_steps * self.n_pieces
+        return TrainingError(
+            "The batch does not fit into memory.",
+            received=f"{settings.per_device_train_batch_size} rows at a time; {self.rows} fitted",
+            hint=f"training.per_device_train_batch_size={self.rows} "
+            f"training.gradient_accumulation_steps={accumulated} is the same mathematics; "
+            "training.auto_batch_size=true finds it by itself",
+        )
+
+    def _too_little(self, reason: str) -> TrainingError:
+        return TrainingError(
+            "Not even one row fits into memory.",
+            received=(reason.strip().splitlines() or ["out of memory"])[0][:200],
+            hint="a smaller data.max_tokens, training.gradient_checkpointing=true, method=lora or "
+            "a smaller model",
+        )
+
+
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Say whether an error means that memory did not suffice, on the CPU or on a GPU."""
+    if isinstance(problem, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(problem, RuntimeError) and any(
+        words in str(problem).lower() for words in WORDS
+    )
+
+
+def _random_state() -> Any:
+    on_gpu = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+    return torch.get_rng_state(), on_gpu
+
+
+def _set_random_state(state: Any) -> None:
+    torch.set_rng_state(state[0])
+    if state[1] is not None:
+        torch.cuda.set_rng_state(state[1])

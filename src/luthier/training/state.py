@@ -1,0 +1,215 @@
+"""All that the next step of a training depends on, as tensors and numbers, and back.
+
+    weights.safetensors     parameters that are trained, and buffers
+    best.safetensors        those that were best on validation, where they are others
+    optimizer.safetensors   its moments        random.safetensors   PyTorch's random states
+    state.json              everything that is no tensor
+
+The place in the data needs no entry: it follows from the number of steps. Next: `checkpoint.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from luthier.training.memory import MicroBatches
+from luthier.training.stopping import Best
+from luthier.training.window import Window
+
+Named = dict[str, Tensor]
+NUMBERS = "state.json"
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A state as it was at one instant.
+
+    Args:
+        tensors: File to its tensors. `numbers`: Everything else, as JSON can hold.
+    """
+
+    tensors: Mapping[str, Named]
+    numbers: Mapping[str, Any]
+
+    @property
+    def n_bytes(self) -> int:
+        """How large it is on disk, but for a few kilobytes."""
+        return sum(one.nbytes for named in self.tensors.values() for one in named.values())
+
+    def write(self, folder: Path) -> None:
+        """Write all files.
+
+        Raises:
+            OSError: They cannot be written.
+        """
+        for name, tensors in self.tensors.items():
+            _write_tensors(tensors, folder / f"{name}.safetensors")
+        (folder / NUMBERS).write_text(json.dumps(self.numbers), encoding="utf-8")
+
+
+@dataclass
+class State:
+    """The parts of a training that change from step to step.
+
+    Args:
+        model: The model itself, without the wrappers of several processes.
+        optimizer: As Accelerate prepared it. `schedule`: Of the learning rate.
+        scaler: Of float16, or None. `best`: What was best so far.
+        window: The losses since the last line of the log. `pieces`: How batches are cut.
+    """
+
+    model: Any
+    optimizer: Any
+    schedule: Any
+    scaler: Any
+    best: Best
+    window: Window
+    pieces: MicroBatches
+
+    def capture(self, *, copy: bool = False) -> Captured:
+        """Take the state down.
+
+        Args:
+            copy: Whether training goes on before it is written.
+        """
+        moments, optimizer = _unfold(self.optimizer.state_dict())
+        tensors = {"weights": self._changing(), "optimizer": moments, "random": random_states()}
+        if self.best.weights is not None:
+            tensors["best"] = self.best.weights
+        return Captured(
+            {
+                file: {name: _on_cpu(one, copy=copy) for name, one in named.items()}
+                for file, named in tensors.items()
+            },
+            {
+                "optimizer": optimizer,
+                "schedule": self.schedule.state_dict(),
+                "scaler": self.scaler.state_dict() if self.scaler is not None else None,
+                "best": {"score": self.best.score, "n_waited": self.best.n_waited},
+                "window": self.window.state_dict(),
+                "pieces": self.pieces.n_pieces,
+                "random": random_numbers(),
+            },
+        )
+
+    def read(self, folder: Path) -> None:
+        """Become what `Captured.write` wrote there."""
+        files = {path.stem: load_file(path) for path in folder.glob("*.safetensors")}
+        numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+        changing = self._changing()
+        with torch.no_grad():
+            for name, values in files["weights"].items():
+                changing[name].copy_(values)
+        self.optimizer.load_state_dict(_fold(files["optimizer"], numbers["optimizer"]))
+        self.schedule.load_state_dict(numbers["schedule"])
+        if self.scaler is not None and numbers["scaler"]:
+            self.scaler.load_state_dict(numbers["scaler"])
+        self.best.score = numbers["best"]["score"]
+        self.best.n_waited = numbers["best"]["n_waited"]
+        self.best.weights = files.get("best")
+        self.window.load_state_dict(numbers["window"])
+        self.pieces.n_pieces = numbers["pieces"]
+        set_random(files["random"], numbers["random"])
+
+    def _changing(self) -> Named:
+        """Name what training changes: parameters that require gradients, and saved buffers."""
+        saved = self.model.state_dict(keep_vars=True)
+        trained = {name: one for name, one in self.model.named_parameters() if one.requires_grad}
+        buffers = {name: one for name, one in self.model.named_buffers() if name in saved}
+        return {name: one.detach() for name, one in {**trained, **buffers}.items()}
+
+    @property
+    def n_bytes(self) -> int:
+        """How large what training changes is, without its moments."""
+        return sum(values.nbytes for values in self._changing().values())
+
+    def not_finite(self) -> str | None:
+        """Name a trained weight that is no longer a finite number, or None."""
+        for name, values in self._changing().items():
+            if values.is_floating_point() and not torch.isfinite(values).all():
+                return name
+        return None
+
+    def fixed(self) -> str:
+        """Compute the sha256 of what training leaves as it is: the same model must go on."""
+        digest = hashlib.sha256()
+        for name, parameter in self.model.named_parameters():
+            digest.update(f"{name} {tuple(parameter.shape)} {parameter.requires_grad}".encode())
+            if not parameter.requires_grad:
+                digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy())
+        return digest.hexdigest()
+
+
+def random_states() -> Named:
+    """Take down PyTorch's random states."""
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states |= {f"cuda.{n}": one for n, one in enumerate(torch.cuda.get_rng_state_all())}
+    return states
+
+
+def random_numbers() -> dict[str, Any]:
+    """Take down the random states of Python and NumPy, from which some models draw."""
+    drawn: Any = np.random.get_state(legacy=False)
+    of_numpy = {**drawn, "state": {**drawn["state"], "key": drawn["state"]["key"].tolist()}}
+    return {"python": random.getstate(), "numpy": of_numpy}
+
+
+def set_random(states: Named, numbers: Mapping[str, Any]) -> None:
+    """Have the same numbers drawn as when both were taken down."""
+    torch.set_rng_state(states["cpu"])
+    if torch.cuda.is_available():
+        for number in range(torch.cuda.device_count()):
+            if f"cuda.{number}" in states:
+                torch.cuda.set_rng_state(states[f"cuda.{number}"], number)
+    version, inner, gauss = numbers["python"]
+    random.setstate((version, tuple(inner), gauss))
+    of_numpy = numbers["numpy"]
+    key = np.array(of_numpy["state"]["key"], dtype=np.uint32)
+    np.random.set_state({**of_numpy, "state": {**of_numpy["state"], "key": key}})
+
+
+def _unfold(state: Mapping[str, Any]) -> tuple[Named, dict[str, Any]]:
+    """Lay an optimizer's state out as tensors `PARAMETER.NAME`, and the rest."""
+    tensors: Named = {}
+    rest: dict[str, Any] = {}
+    for parameter, values in state["state"].items():
+        for name, value in values.items():
+            (tensors if isinstance(value, Tensor) else rest)[f"{parameter}.{name}"] = value
+    return tensors, {"rest": rest, "groups": state["param_groups"]}
+
+
+def _fold(tensors: Named, numbers: Mapping[str, Any]) -> dict[str, Any]:
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in {**tensors, **numbers["rest"]}.items():
+        parameter, _, name = key.partition(".")
+        state.setdefault(int(parameter), {})[name] = value
+    return {"state": state, "param_groups": numbers["groups"]}
+
+
+def _on_cpu(tensor: Tensor, *, copy: bool) -> Tensor:
+    kept = tensor.detach().cpu().contiguous()
+    return kept.clone() if copy and kept.data_ptr() == tensor.data_ptr() else kept
+
+
+def _write_tensors(tensors: Named, path: Path) -> None:
+    try:
+        save_file(tensors, path)
+    except SafetensorError as problem:  # it tells of a full disk in words
+        number = re.search(r"os error (\d+)", str(problem))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), str(problem), str(path)) from problem
