@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c const
 SOURCES := src tests benchmarks
 
 .PHONY: quickstart test check format bench-quality bench-speed bench-tasks bench-translation \
-	bench-memory clean
+	bench-memory torture clean
 
 quickstart: $(VENV)/.installed-demo
 	$(BIN)/luthier run recipes/quickstart.yaml
@@ -41,6 +41,10 @@ bench-translation: $(VENV)/.installed-dev
 
 bench-memory: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/memory/measure.py $(ARGS)
+
+# Kills, crashes, damage and the rest, counted in full: half an hour. ARGS="--share 0.1": a tenth.
+torture: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture $(ARGS)
 
 clean:
 	rm -rf .venv build dist src/*.egg-info

@@ -127,9 +127,9 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     about |= listeners.spent() | {"peak_memory_mib": environment.peak_memory_mib()}
     folder.write_json("target", target)
     folder.write_json("environment", about)
-    folder.finish(keep_checkpoints=recipe.training.save_total_limit is not None)
     write_model_card(folder.path)
-    report = write_report(folder.path)
+    report = write_report(folder.path, status={"state": "finished"})
+    folder.finish(keep_checkpoints=recipe.training.save_total_limit is not None)
     return RunResult(
         str(folder.path),
         judged.scores,

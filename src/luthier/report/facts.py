@@ -99,8 +99,12 @@ class Facts:
         return (self.recipe.get(section) or {}).get(field)
 
 
-def read_facts(path: Path) -> Facts:
+def read_facts(path: Path, *, status: Mapped | None = None) -> Facts:
     """Read a run folder.
+
+    Args:
+        path: The folder.
+        status: What it is about to say of itself; None: what it says.
 
     Raises:
         RunError: There is no run at that path.
@@ -109,7 +113,8 @@ def read_facts(path: Path) -> Facts:
     unreadable: list[str] = []
     documents = {name: _document(run, name, unreadable) for name in DOCUMENTS}
     recipe, text = _recipe(run, unreadable)
-    status = documents.pop("status") or {"state": "unknown"}
+    said = documents.pop("status")
+    status = status or said or {"state": "unknown"}
     attempts = documents.pop("attempts").get("attempts") or []
     return Facts(
         name=run.path.resolve().name,

@@ -41,11 +41,12 @@ class Section:
         return f"{self.name}.html"
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, *, status: dict[str, Any] | None = None) -> Path:
     """Write `report.html` into a run folder, whatever the run came to.
 
     Args:
         folder: The run folder.
+        status: What the run is about to say of itself; None: what it says.
 
     Returns:
         Path of the report.
@@ -53,7 +54,7 @@ def write_report(folder: Path) -> Path:
     Raises:
         RunError: There is no run in that folder.
     """
-    facts = read_facts(folder)
+    facts = read_facts(folder, status=status)
     html = (
         pages(autoescape=True)
         .get_template("report.html")

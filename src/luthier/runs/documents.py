@@ -19,6 +19,7 @@ import yaml
 from luthier.errors import RunError
 from luthier.recipe.tree import Recipe
 
+TEMPORARY = ".tmp-"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 SHUT = {errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -49,11 +50,19 @@ def to_yaml(recipe: Recipe) -> str:
 
 def write_whole(path: Path, pieces: Iterable[str]) -> Path:
     """Write a text file whole or not at all: what stood there stays until the new one is done."""
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.writelines(pieces)
-    os.replace(temporary, path)
+    temporary = path.with_name(f"{path.name}{TEMPORARY}{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.writelines(pieces)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return path
+
+
+def is_temporary(path: Path) -> bool:
+    """Say whether a file is one that was not written whole."""
+    return TEMPORARY in path.name
 
 
 @contextmanager

@@ -30,9 +30,9 @@ import yaml
 from luthier.errors import RunError, nearest
 from luthier.recipe.tree import Recipe
 from luthier.records import Target
-from luthier.runs.documents import plain, telling_of_disk, to_yaml, write_whole
+from luthier.runs.documents import is_temporary, plain, telling_of_disk, to_yaml, write_whole
 from luthier.runs.lock import LOCK, OWNER, Lock
-from luthier.runs.store import Store
+from luthier.runs.store import Store, to_disk
 
 DOCUMENTS = (
     "target",
@@ -106,8 +106,9 @@ class RunFolder:
         raise RunError("There are 9,999 runs of this name.", received=name, hint="--out FOLDER")
 
     def entries(self) -> list[str]:
-        """List what lies in the folder, besides its lock."""
-        return [item.name for item in self.path.iterdir() if item.name not in (LOCK, OWNER)]
+        """List what lies in the folder, besides its lock and what was never written whole."""
+        names = [item.name for item in self.path.iterdir() if not is_temporary(item)]
+        return [name for name in names if name not in (LOCK, OWNER)]
 
     def begin(self, recipe: Recipe, *, changes: Iterable[str] = ()) -> None:
         """Begin the run, or go on with it.
@@ -244,6 +245,14 @@ class RunFolder:
         *_, last = [{"time": 0.0}, *self.read_events()]
         self._started = time.monotonic() - last["time"]
 
+    def forget_events(self, phase: str) -> None:
+        """Forget a training that was cut short before anything of it was saved."""
+        events = list(self.read_events())
+        kept = [event for event in events if event.get("phase") != phase]
+        if len(kept) < len(events):
+            lines = (json.dumps(event, ensure_ascii=False) + "\n" for event in kept)
+            write_whole(self.path / EVENTS, lines)
+
     def read_events(self) -> Iterator[dict[str, Any]]:
         """Walk over the events; an incomplete last line is passed over."""
         return self._read_lines(EVENTS)
@@ -269,7 +278,9 @@ class RunFolder:
                     yield json.loads(line)
 
     def finish(self, *, keep_checkpoints: bool = False) -> None:
-        """Mark the run as complete; nothing needs to go on any more."""
+        """Mark the run as complete, once its model is on the disk; nothing needs to go on."""
+        for path in (*self.model.rglob("*"), self.model) if self.model.is_dir() else ():
+            to_disk(path)
         self._end("finished")
         if not keep_checkpoints:
             shutil.rmtree(self.path / "checkpoints", ignore_errors=True)

@@ -18,6 +18,7 @@ from luthier.errors import RunError
 
 LOCK, OWNER = ".lock", ".owner.json"
 SECONDS_FOR_ORPHANS = 15.0  # PyTorch's workers notice within 5 s that their process is gone
+SECONDS_TO_SAY = 2.0  # who has just become the owner
 
 
 class Lock:
@@ -37,14 +38,15 @@ class Lock:
         Raises:
             RunError: Another process is.
         """
-        deadline = time.monotonic() + SECONDS_FOR_ORPHANS
+        begun = time.monotonic()
         while True:
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:
                 owner = self._owner()
-                if owner and is_dead(owner) and time.monotonic() < deadline:
-                    time.sleep(0.1)  # workers of a killed process still have its lock
+                patience = SECONDS_TO_SAY if not owner else SECONDS_FOR_ORPHANS * is_dead(owner)
+                if time.monotonic() - begun < patience:
+                    time.sleep(0.05)
                     continue
                 raise RunError(
                     "Another process is writing this run.",

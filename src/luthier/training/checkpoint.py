@@ -58,20 +58,26 @@ class Keeper:
             RunError: It is of another model, or the disk has no room for what is to be saved.
         """
         if self.store is None:
-            return None
+            return self._begin()
         self.store.clear_away()
         found, problems = self.store.newest()
         words = [f"{problem}, so it is not used" for problem in problems]
         if found is not None:
             words += self._restore(found)
         require_room(self.job.run.path, self.state.n_bytes, self.settings, keep=self.store.keep)
-        if found is None and not problems:
-            return None
+        if found is None:
+            self._begin()
+            if not problems:
+                return None
         self.store.drop_after(self.saved)
         self.job.run.note_resumed(self.job.phase, self.saved, words)
         story = f"going on after step {self.saved} of {self.course.n_steps}"
         message = "; ".join([story, *words])
         return StepInfo(self.job.phase, self.saved, self.course.n_steps, message=message)
+
+    def _begin(self) -> None:
+        if self.job.run is not None:
+            self.job.run.forget_events(self.job.phase)
 
     def _restore(self, found: Checkpoint) -> list[str]:
         """Become what a checkpoint says; tell what may make the rest of the training differ."""

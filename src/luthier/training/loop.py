@@ -31,7 +31,7 @@ from luthier.training.memory import MicroBatches
 from luthier.training.objectives import make_loss, run_model
 from luthier.training.optimizer import make_optimizer, make_schedule, set_rate
 from luthier.training.predict import predict_quietly
-from luthier.training.state import State
+from luthier.training.state import State, seed_all
 from luthier.training.stopping import Best
 from luthier.training.window import Window
 
@@ -46,7 +46,7 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         TrainingError: The loss, a gradient or a weight is not a finite number.
     """
     settings: Training = job.training
-    torch.manual_seed(seed_of(settings.seed, "training"))
+    seed_all(seed_of(settings.seed, "training"))
     accelerator = make_accelerator(settings)
     make_ready(model, job)
     order = make_order(job)

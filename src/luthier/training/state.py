@@ -153,6 +153,13 @@ class State:
         return digest.hexdigest()
 
 
+def seed_all(seed: int) -> None:
+    """Begin the random states of PyTorch, and of NumPy and Python, from which some models draw."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
 def random_states() -> Named:
     """Take down PyTorch's random states."""
     states = {"cpu": torch.get_rng_state()}

@@ -1,0 +1,133 @@
+"""Count every promise in full, and write the table.
+
+python -m tests.torture                 all of them, in about half an hour
+python -m tests.torture R1 R5           some
+python -m tests.torture --share 0.1     a tenth of the trials
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from tests.torture import (
+    crash_points,
+    damage,
+    exactness,
+    full_disk,
+    kills,
+    numbers,
+    signals,
+    starts,
+)
+
+Trials = list[tuple[str, bool]]
+
+
+def r1(folder: Path, share: float) -> Trials:
+    """Kill -9, half at random instants, half inside a save."""
+    return _numbered(kills.trials(kills.bench(folder), _part(200, share)))
+
+
+def r2(folder: Path, share: float) -> Trials:
+    """Every instant of a save, killed and without power."""
+    return _numbered(crash_points.trials(folder))
+
+
+def r3(folder: Path, share: float) -> Trials:
+    """Every file of a checkpoint, damaged in every way, for three kinds of run."""
+    found: Trials = []
+    for variant in damage.VARIANTS:
+        made = damage.bench(folder / variant, variant)
+        cases = list(damage.cases(made))
+        for case in cases[:: max(1, round(1 / share))]:
+            found.append((f"{variant}: {' '.join(case)}", damage.trial(made, *case)))
+    return found
+
+
+def r4(folder: Path, share: float) -> Trials:
+    """Files of at most so many bytes, and a folder that is shut."""
+    made = full_disk.bench(folder)
+    found = [
+        (f"{size} bytes", full_disk.trial_of_size(made, size))
+        for size in full_disk.sizes(made, _part(19, share))
+    ]
+    return [*found, ("shut folder", full_disk.trial_of_shut_folder(made))]
+
+
+def r5(folder: Path, share: float) -> Trials:
+    """Cells of tasks, methods and settings, killed in the middle."""
+    found: Trials = []
+    cells = list(exactness.cells().items())[:: max(1, round(1 / share))]
+    for number, (name, sections) in enumerate(cells):
+        differs = exactness.trial(folder / str(number), sections, after=1 + number % 3)
+        found.append((f"{name}{': ' if differs else ''}{', '.join(differs)}", not differs))
+    return found
+
+
+def r6(folder: Path, share: float) -> Trials:
+    """The same recipe anew, by 0, 1, 2 and 4 workers."""
+    return _numbered(exactness.reruns(folder, _part(20, share)))
+
+
+def r7(folder: Path, share: float) -> Trials:
+    """Ctrl-C and SIGTERM at random instants, every fifth twice."""
+    return _numbered(signals.trials(signals.bench(folder), _part(50, share)))
+
+
+def r8(folder: Path, share: float) -> Trials:
+    """NaN and infinity in losses, gradients, rows and weights."""
+    return _numbered(numbers.trials(numbers.bench(folder), _part(50, share)))
+
+
+def r9(folder: Path, share: float) -> Trials:
+    """Twenty processes at once, on a new run and on one whose owner is dead."""
+    made, n = starts.bench(folder), _part(20, share)
+    return _numbered([*starts.trials(made, n), *starts.trials_on_a_dead_one(made, n)])
+
+
+COUNTED: dict[str, Callable[[Path, float], Trials]] = {
+    name: globals()[name.lower()] for name in ("R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9")
+}
+
+
+def _part(n: int, share: float) -> int:
+    return max(2, round(n * share))
+
+
+def _numbered(passed: list[bool]) -> Trials:
+    return [(f"trial {number}", one) for number, one in enumerate(passed)]
+
+
+def main() -> None:
+    """Count, print a line for each promise, and write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("promises", nargs="*", choices=[*COUNTED, []], default=[])
+    parser.add_argument("--share", type=float, default=1.0, help="Of the trials; 1: all.")
+    parser.add_argument("--out", type=Path, help="Where to write the counts, as JSON.")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    table = {}
+    for name in options.promises or COUNTED:
+        begun = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            trials = COUNTED[name](Path(folder), options.share)
+        passed, failed = sum(one for _, one in trials), [what for what, one in trials if not one]
+        seconds = round(time.monotonic() - begun)
+        table[name] = {"passed": passed, "trials": len(trials), "failed": failed}
+        print(f"{name}  {passed}/{len(trials)}  {seconds} s  {COUNTED[name].__doc__}", flush=True)
+        for what in failed:
+            print(f"    failed: {what}", flush=True)
+    if options.out:
+        options.out.write_text(json.dumps(table, indent=1), encoding="utf-8")
+    raise SystemExit(any(one["failed"] for one in table.values()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The promises on runs, each by a few trials; `make torture` counts them in full."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.torture import (
+    crash_points,
+    damage,
+    exactness,
+    full_disk,
+    kills,
+    numbers,
+    signals,
+    starts,
+)
+
+CELLS = exactness.cells()
+FEW_CELLS = (
+    "accumulation, 2 workers",
+    "early stopping, 0 workers",
+    "lora, 0 workers",
+    "masks drawn anew, 2 workers",
+    "saved beside the training",
+    "baseline from scratch",
+)
+
+
+def test_a_killed_run_loses_nothing(tmp_path):
+    assert all(kills.trials(kills.bench(tmp_path), 6))
+
+
+def test_every_instant_of_a_save_leaves_a_whole_checkpoint(tmp_path):
+    passed = crash_points.trials(tmp_path)
+    assert len(passed) > 100
+    assert all(passed)
+
+
+def test_damage_is_named_and_the_older_checkpoint_used(tmp_path):
+    made = damage.bench(tmp_path, "full")
+    chosen = list(damage.cases(made))[::9]
+    assert len(chosen) > 4
+    assert [case for case in chosen if not damage.trial(made, *case)] == []
+
+
+def test_a_full_disk_is_told_and_survived(tmp_path):
+    made = full_disk.bench(tmp_path)
+    assert [
+        size for size in full_disk.sizes(made, 4) if not full_disk.trial_of_size(made, size)
+    ] == []
+    assert full_disk.trial_of_shut_folder(made)
+
+
+@pytest.mark.parametrize("cell", FEW_CELLS)
+def test_going_on_is_exact(cell, tmp_path):
+    assert exactness.trial(tmp_path, CELLS[cell]) == []
+
+
+def test_reruns_are_equal(tmp_path):
+    assert all(exactness.reruns(tmp_path, 3))
+
+
+def test_signals_save(tmp_path):
+    assert all(signals.trials(signals.bench(tmp_path), 5))
+
+
+def test_numbers_that_mean_nothing_stop_the_run(tmp_path):
+    assert all(numbers.trials(numbers.bench(tmp_path), len(numbers.KINDS)))
+
+
+def test_one_of_many_starts_wins(tmp_path):
+    made = starts.bench(tmp_path)
+    assert all(starts.trials(made, 6))
+    assert all(starts.trials_on_a_dead_one(made, 6))
+
+
+def test_a_trial_can_fail(tmp_path):
+    made = kills.bench(tmp_path)
+    model = Path(tmp_path / "whole" / "model" / "model.safetensors")
+    model.write_bytes(model.read_bytes()[:-1] + b"\x00")
+    assert not all(kills.trials(made, 2))

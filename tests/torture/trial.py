@@ -1,0 +1,212 @@
+"""A trial: the command in a process of its own, forked from this warm one, and ended at will.
+
+Forking spares the seconds that importing PyTorch takes, so hundreds of trials fit into minutes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from luthier.cli import app
+from luthier.records import Rows
+from luthier.runs import RunFolder, plain
+from tests.tiny import write_tiny_model
+from tests.toys import toy_rows, toy_tree, write_csv
+
+SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended.
+
+    Args:
+        code: Its exit code; minus the signal's number where one killed it.
+        said: All that it printed. `seconds`: How long it took.
+    """
+
+    code: int
+    said: str
+    seconds: float
+
+
+class Child:
+    """A forked process that runs something.
+
+    Args:
+        work: What it does; what it returns is not seen, what it prints is.
+        said: The file that its output goes into.
+    """
+
+    def __init__(self, work: Callable[[], object], said: Path):
+        self.said = said
+        self.begun = time.monotonic()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.process = os.fork()
+        if self.process == 0:
+            code = 70
+            try:
+                _redirect(said)
+                torch.set_num_threads(1)
+                warnings.resetwarnings()  # pytest makes errors of them
+                work()
+                code = 0
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+            except KeyboardInterrupt:
+                code = 130
+            except BaseException:  # noqa: BLE001 - the child must not go on as a second pytest
+                sys.excepthook(*sys.exc_info())
+            finally:
+                try:
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+                finally:
+                    os._exit(code)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send a signal."""
+        os.kill(self.process, number)
+
+    def is_over(self) -> bool:
+        """Say whether the process is done, without reaping it."""
+        return os.waitid(os.P_PID, self.process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def wait(self, seconds: float = SECONDS) -> Ended:
+        """Wait for the end; kill what takes too long."""
+        deadline = time.monotonic() + seconds
+        while not self.is_over():
+            if time.monotonic() > deadline:
+                self.kill()
+            time.sleep(0.002)
+        _, status = os.waitpid(self.process, 0)
+        said = self.said.read_text(encoding="utf-8", errors="replace")
+        return Ended(os.waitstatus_to_exitcode(status), said, time.monotonic() - self.begun)
+
+
+def _redirect(path: Path) -> None:
+    with path.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+
+
+def command(*words: str) -> None:
+    """Run the command `luthier` as a shell does."""
+    sys.argv = ["luthier", *words]
+    app.main()
+
+
+class Bench:
+    """A folder with a recipe, its data and a tiny model, in which runs are begun and ended.
+
+    Args:
+        folder: Where all of it lies.
+        task: Which toy rows are learned.
+        family: Of the tiny model.
+        sections: Of the recipe, beside those of `toy_tree`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        task: str = "text-classification",
+        family: str = "bert",
+        model: Path | None = None,
+        **sections: Any,
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.n = folder, 0
+        rows = write_rows(toy_rows(task), folder)
+        model = model or write_tiny_model(family, folder / "model")
+        tree = toy_tree(task, model, **sections)
+        tree["data"] = {**tree["data"], "train": str(rows)}
+        self.recipe = folder / "recipe.yaml"
+        self.recipe.write_text(yaml.safe_dump(tree), encoding="utf-8")
+
+    def begin(
+        self, out: str | Path, *words: str, before: Callable[[], object] | None = None
+    ) -> Child:
+        """Begin a run in a process of its own.
+
+        Args:
+            out: The run folder, below that of the bench.
+            words: More of the command line.
+            before: Called in the process first, to make something go wrong there.
+        """
+        self.n += 1
+
+        def work() -> None:
+            os.chdir(self.folder)
+            if before is not None:
+                before()
+            command("run", str(self.recipe), *words, "--out", str(out))
+
+        return Child(work, self.folder / f"said-{self.n}.txt")
+
+    def finish(self, out: str | Path, *words: str) -> Ended:
+        """Give the command again and wait for its end."""
+        return self.begin(out, *words).wait()
+
+    def run(self, out: str | Path) -> RunFolder:
+        """Open a run."""
+        return RunFolder(self.folder / out)
+
+    def model_hash(self, out: str | Path) -> str:
+        """Compute the sha256 of the model that a run left."""
+        return file_hash(self.folder / out / "model" / "model.safetensors")
+
+    def last_step(self, out: str | Path, phase: str = "fine-tuning") -> int:
+        """Say how many steps a run had logged."""
+        events = self.run(out).read_events()
+        return max((e["step"] for e in events if e["phase"] == phase), default=0)
+
+
+def write_rows(rows: Rows, folder: Path) -> Path:
+    """Write rows as a table, or as JSON lines where cells hold more than text."""
+    cells = [cell for column in rows.columns.values() for cell in column]
+    if all(isinstance(cell, (str, int, float)) for cell in cells):
+        return write_csv(rows, folder / "rows.csv")
+    path = folder / "rows.jsonl"
+    lines = (
+        {name: values[index] for name, values in rows.columns.items()} for index in range(len(rows))
+    )
+    path.write_text("".join(json.dumps(plain(line)) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def file_hash(path: Path) -> str:
+    """Compute the sha256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def logged(run: RunFolder) -> list[Mapping[str, Any]]:
+    """List what a run logged of its steps, without what depends on the clock."""
+    return [
+        {name: value for name, value in event.items() if name != "time"}
+        for event in run.read_events()
+        if event.get("loss") is not None
+    ]
+
+
+def show(name: str, passed: Sequence[bool], *, detail: str = "") -> str:
+    """Write one line of the table of promises."""
+    return f"{name}: {sum(passed)}/{len(passed)}{f' ({detail})' if detail else ''}"
