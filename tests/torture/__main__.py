@@ -32,7 +32,8 @@ Trials = list[tuple[str, bool]]
 
 def r1(folder: Path, share: float) -> Trials:
     """Kill -9, half at random instants, half inside a save."""
-    return _numbered(kills.trials(kills.bench(folder), _part(200, share)))
+    lost = kills.trials(kills.bench(folder), _part(200, share))
+    return [(f"trial {number}: {what}", not what) for number, what in enumerate(lost)]
 
 
 def r2(folder: Path, share: float) -> Trials:

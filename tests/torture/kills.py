@@ -35,40 +35,42 @@ def bench(folder: Path) -> Bench:
     return made
 
 
-def trials(made: Bench, n: int, *, seed: int = 0) -> list[bool]:
-    """Kill `n` runs; say of each whether it lost nothing."""
+def trials(made: Bench, n: int, *, seed: int = 0) -> list[str]:
+    """Kill `n` runs; say of each what it lost: nothing, if the promise is kept."""
     chance = random.Random(seed)
     seconds = min(made.finish(f"clock-{number}").seconds for number in range(2))
     return [_trial(made, f"killed-{seed}-{number}", number, chance, seconds) for number in range(n)]
 
 
-def _trial(made: Bench, out: str, number: int, chance: random.Random, seconds: float) -> bool:
-    passed, n_kills = True, 2 if number % 3 == 0 else 1
-    while n_kills:
+def _trial(made: Bench, out: str, number: int, chance: random.Random, seconds: float) -> str:
+    for _ in range(2 if number % 3 == 0 else 1):
         if number % 2:
-            died = made.begin(out, before=dying_inside_a_save(chance)).wait().code
+            died = made.begin(out, before=dying_inside_a_save(chance)).wait()
         else:
             child = made.begin(out)
             time.sleep(chance.uniform(0.05, seconds))
             child.kill()
-            died = child.wait().code
-        if died == 0:  # it was quicker than its killer
-            return _is_whole(made, out)
-        passed &= died == -signal.SIGKILL
-        n_kills -= 1
+            died = child.wait()
+        if made.run(out).state()["state"] == "finished":  # it was quicker than its killer
+            return _lost(made, out)
+        if died.code != -signal.SIGKILL:
+            return f"ended with {died.code}: {died.said[-300:]}"
     reached = made.last_step(out)
     ended = made.finish(out)
-    if "nothing is ever overwritten" in ended.said and _is_whole(made, out):
-        return passed  # it was killed when it had just finished
+    if ended.code:
+        return f"went on to {ended.code}: {ended.said[-300:]}"
     resumed = made.run(out).attempts()[-1].get("resumed", [])
     went_on = next((one["step"] for one in resumed if one["phase"] == "fine-tuning"), 0)
-    return passed and ended.code == 0 and reached - went_on <= INTERVAL and _is_whole(made, out)
+    if reached - went_on > INTERVAL:
+        return f"went on after step {went_on} of {reached}"
+    return _lost(made, out)
 
 
-def _is_whole(made: Bench, out: str) -> bool:
-    """Say whether a run came to the weights, and logged the steps, of the one never killed."""
-    same_model = made.model_hash(out) == made.model_hash("whole")
-    return same_model and logged(made.run(out)) == logged(made.run("whole"))
+def _lost(made: Bench, out: str) -> str:
+    """Say what a run lacks of the weights and logged steps of the one never killed."""
+    if made.model_hash(out) != made.model_hash("whole"):
+        return "other weights"
+    return "" if logged(made.run(out)) == logged(made.run("whole")) else "other logged rows"
 
 
 def dying_inside_a_save(chance: random.Random) -> Callable[[], None]:

@@ -120,7 +120,7 @@ class Bench:
     Args:
         folder: Where all of it lies.
         task: Which toy rows are learned.
-        family: Of the tiny model.
+        family: Of the tiny model. `base`: A model to take instead.
         sections: Of the recipe, beside those of `toy_tree`.
     """
 
@@ -130,14 +130,14 @@ class Bench:
         *,
         task: str = "text-classification",
         family: str = "bert",
-        model: Path | None = None,
+        base: Path | None = None,
         **sections: Any,
     ):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.n = folder, 0
         rows = write_rows(toy_rows(task), folder)
-        model = model or write_tiny_model(family, folder / "model")
-        tree = toy_tree(task, model, **sections)
+        base = base or write_tiny_model(family, folder / "model")
+        tree = toy_tree(task, base, **sections)
         tree["data"] = {**tree["data"], "train": str(rows)}
         self.recipe = folder / "recipe.yaml"
         self.recipe.write_text(yaml.safe_dump(tree), encoding="utf-8")
