@@ -1,0 +1,113 @@
+"""Batches that do not fit are cut, and the gradient stays that of the whole."""
+
+import pytest
+import torch
+
+from luthier.errors import TrainingError
+from luthier.recipe.tree import Training
+from luthier.training import loop
+from luthier.training.follow import follow
+from luthier.training.memory import MicroBatches, is_out_of_memory
+from tests.toys import toy_problem
+
+FULL = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
+
+
+def batch(n_rows):
+    return {"input_ids": torch.arange(n_rows), "labels": torch.arange(n_rows)}
+
+
+def room_for(n_rows, seen):
+    """Make work that has memory for so many rows."""
+
+    def work(batches):
+        for one in batches:
+            if len(one["labels"]) > n_rows:
+                raise RuntimeError(FULL)
+        seen.append([len(one["labels"]) for one in batches])
+        return torch.cat([one["labels"] for one in batches])
+
+    return work
+
+
+def test_batches_are_halved_until_they_fit_and_no_row_is_lost():
+    pieces, seen = MicroBatches(Training(auto_batch_size=True)), []
+    rows = pieces.compute(room_for(4, seen), [batch(13), batch(2)])
+    assert rows.tolist() == [*range(13), 0, 1]
+    assert max(seen[0]) <= 4
+    assert pieces.n_pieces == 4
+
+
+def test_without_being_asked_the_size_that_fits_is_told():
+    settings = Training(per_device_train_batch_size=16, gradient_accumulation_steps=2)
+    with pytest.raises(TrainingError) as caught:
+        MicroBatches(settings).compute(room_for(4, []), [batch(16), batch(16)])
+    assert "training.per_device_train_batch_size=4" in caught.value.hint
+    assert "training.gradient_accumulation_steps=8" in caught.value.hint
+
+
+def test_where_not_even_one_row_fits_that_is_told():
+    with pytest.raises(TrainingError, match="Not even one row"):
+        MicroBatches(Training(auto_batch_size=True)).compute(room_for(0, []), [batch(3)])
+
+
+def test_other_errors_are_left_alone():
+    def work(batches):
+        raise RuntimeError("shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="multiplied"):
+        MicroBatches(Training(auto_batch_size=True)).compute(work, [batch(3)])
+
+
+def test_random_numbers_are_drawn_anew_after_a_failure():
+    drawn = []
+
+    def work(batches):
+        drawn.append(torch.rand(1).item())
+        if len(batches) == 1:
+            raise MemoryError
+        return
+
+    MicroBatches(Training(auto_batch_size=True)).compute(work, [batch(2)])
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize(
+    ("problem", "is_so"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError(FULL), True),
+        (RuntimeError("index out of range"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_memory_is_told_from_other_errors(problem, is_so):
+    assert is_out_of_memory(problem) is is_so
+
+
+def test_cut_batches_train_to_the_same_weights(tiny_model, monkeypatch):
+    def trained(most):
+        _, prepared = toy_problem(
+            "text-classification",
+            tiny_model("bert"),
+            training={"max_steps": 3, "auto_batch_size": True, "eval_strategy": "no"},
+        )
+        model = prepared.job.make_model(True)
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        summed = loop.Update.summed
+
+        def bounded(self, batch):
+            if len(batch["labels"]) > most:
+                raise RuntimeError(FULL)
+            return summed(self, batch)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(loop.Update, "summed", bounded)
+            return follow(loop.train(model, prepared.job), lambda info: None).state_dict()
+
+    whole, cut = trained(8), trained(2)
+    for name, values in whole.items():  # sums in another order differ in the last digits
+        assert torch.allclose(values, cut[name], atol=2e-5), name
