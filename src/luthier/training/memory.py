@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -91,6 +92,25 @@ class MicroBatches:
             hint="a smaller data.max_tokens, training.gradient_checkpointing=true, method=lora or "
             "a smaller model",
         )
+
+
+@contextmanager
+def telling_what_fits(batch_size: int) -> Iterator[None]:
+    """Say what to do where a batch that is only read does not fit into memory.
+
+    Raises:
+        TrainingError: It does not.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as problem:
+        if not is_out_of_memory(problem):
+            raise
+        raise TrainingError(
+            "A batch of predictions does not fit into memory.",
+            received=f"training.per_device_eval_batch_size={batch_size}",
+            hint=f"training.per_device_eval_batch_size={max(1, batch_size // 4)}",
+        ) from problem
 
 
 def is_out_of_memory(problem: BaseException) -> bool:

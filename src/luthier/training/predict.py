@@ -17,6 +17,7 @@ from luthier.environment import give_back_memory
 from luthier.records import Array, Batch, Encoded, Job, Outputs, Ragged, Rows, StepInfo
 from luthier.training.batches import to_tensors
 from luthier.training.follow import follow
+from luthier.training.memory import telling_what_fits
 from luthier.training.readings import PER_TOKEN, READINGS
 
 TRIMMED = 8  # batches after which freed memory is given back
@@ -46,7 +47,7 @@ def read_items(
     for number, start in enumerate(starts, start=1):
         items = order[start : start + batch_size]
         batch = to_tensors(collate(encoded, items, reading=reading))
-        with torch.inference_mode():
+        with telling_what_fits(batch_size), torch.inference_mode():
             said = read(model, {name: values.to(device) for name, values in batch.items()})
         if number == 1 and reading not in PER_TOKEN:
             found = np.empty((len(order), *said[0].shape), dtype=said[0].dtype)

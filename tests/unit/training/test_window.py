@@ -17,13 +17,13 @@ def test_the_mean_is_that_since_the_last_call():
 @pytest.mark.parametrize(("loss", "is_spike"), [(1.9, False), (2.1, True)])
 def test_a_spike_is_twice_the_highest_of_the_recent_losses(loss, is_spike):
     window = Window()
-    assert not any([window.add(0.5 + (step % 2) / 2) for step in range(RECENT)])
+    assert not any(window.add(0.5 + (step % 2) / 2) for step in range(RECENT))
     assert window.add(loss) is is_spike
 
 
 def test_the_first_steps_are_no_spikes():
     window = Window()
-    assert not any([window.add(10.0**step) for step in range(5)])
+    assert not any(window.add(10.0**step) for step in range(5))
 
 
 def test_a_window_goes_on_from_its_state():
