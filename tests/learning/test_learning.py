@@ -29,6 +29,13 @@ def run(task, tiny_model, tmp_path, rows=None, **sections):
     return luthier.run(tree, out=tmp_path / "run", data={"train": rows or toy_rows(task)})
 
 
+def numbered(rows, *, times):
+    """Repeat rows, with a number at the end of each text."""
+    columns = {name: list(values) * times for name, values in rows.columns.items()}
+    columns["text"] = [f"{text} {n % 97}" for n, text in enumerate(columns["text"])]
+    return Rows.of(columns)
+
+
 @pytest.mark.parametrize("task", names("tasks"))
 def test_full_fine_tuning_learns_every_toy_task(task, tiny_model, tmp_path):
     naive = NAIVE.get(task, "majority")
@@ -41,11 +48,14 @@ def test_full_fine_tuning_learns_every_toy_task(task, tiny_model, tmp_path):
 
 @pytest.mark.parametrize("method", names("methods"))
 def test_every_method_learns_the_toy_topics(method, tiny_model, tmp_path):
+    """The same sentences, numbered, stand in all splits: asked is whether it learns at all."""
+    rows = numbered(toy_rows("text-classification"), times=3)
     options = {"linear-probe": {"learning_rate": 5e-2, "num_train_epochs": 100}}.get(method, {})
     result = run(
         "text-classification",
         tiny_model,
         tmp_path,
+        rows,
         method={"name": method, "options": options},
         model={"pooling": "mean"},
         baselines=["majority"],
@@ -55,9 +65,7 @@ def test_every_method_learns_the_toy_topics(method, tiny_model, tmp_path):
 
 
 def test_shuffled_labels_teach_nothing(tiny_model, tmp_path):
-    rows = toy_rows("text-classification")
-    columns = {name: list(values) * 4 for name, values in rows.columns.items()}
-    columns["text"] = [f"{text} {n % 97}" for n, text in enumerate(columns["text"])]
+    columns = dict(numbered(toy_rows("text-classification"), times=4).columns)
     np.random.default_rng(0).shuffle(columns["label"])
     result = run(
         "text-classification",

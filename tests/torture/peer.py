@@ -56,6 +56,7 @@ CELLS: dict[str, dict[str, Any]] = {
     "accumulation": {"gradient_accumulation_steps": 3},
     "2 workers": {"dataloader_num_workers": 2},
     "words dropped at random": {"drops_words": True},
+    "words dropped at random, 2 workers": {"drops_words": True, "dataloader_num_workers": 2},
 }
 
 

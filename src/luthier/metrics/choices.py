@@ -7,14 +7,14 @@ import numpy as np
 from luthier.records import Array, Measure
 
 
-def measure_choices(gold: Array, probabilities: Array) -> Measure:
+def measure_choices(gold: Array, answers: Array, probabilities: Array) -> Measure:
     """Prepare accuracy and log loss.
 
     Args:
-        gold: The right choice of each row, (rows,).
+        gold: The right choice of each row, (rows,). `answers`: The one that was given.
         probabilities: Of every choice, (rows, choices).
     """
-    is_right = (probabilities.argmax(axis=1) == gold).astype(float)
+    is_right = (answers == gold).astype(float)
     surprise = -np.log(np.maximum(probabilities[np.arange(len(gold)), gold], 1e-12))
 
     def measure(weights: Array | None) -> dict[str, float]:

@@ -200,9 +200,18 @@ class MultipleChoice(Answering):
         return str(choices[min(int(answers[index]), len(choices) - 1)])
 
     def recall(self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target) -> Predictions:
-        """Read the probabilities of the choices back."""
+        """Read choices back, with their probabilities; those are rounded, so ties say nothing."""
         probabilities = np.array([one["probabilities"] for one in said], dtype=float)
-        return self.decode(np.log(np.maximum(probabilities, 1e-12)), target)
+        answers = [
+            max(
+                (place for place, choice in enumerate(choices) if str(choice) == one["answer"]),
+                key=shares.__getitem__,
+            )
+            for one, choices, shares in zip(said, rows["choices"], probabilities, strict=True)
+        ]
+        return Predictions(
+            np.array(answers), probabilities, np.log(np.maximum(probabilities, 1e-12))
+        )
 
     def answer(
         self,

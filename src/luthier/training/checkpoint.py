@@ -58,7 +58,8 @@ class Keeper:
             RunError: It is of another model, or the disk has no room for what is to be saved.
         """
         if self.store is None:
-            return self._begin()
+            self._begin()
+            return None
         self.store.clear_away()
         found, problems = self.store.newest()
         words = [f"{problem}, so it is not used" for problem in problems]
