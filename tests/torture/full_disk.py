@@ -51,7 +51,7 @@ def give_up_rights() -> None:
 
 
 def _goes_on(made: Bench, out: str, ended: Ended, words: tuple[str, ...]) -> bool:
-    told = not ended.said or any(word in ended.said for word in words)  # nor can it be printed
+    told = any(word in ended.said for word in words)
     clear = ended.code not in (0, 1) and told and "Traceback" not in ended.said
     again = made.finish(out)
     return clear and again.code == 0 and made.model_hash(out) == made.model_hash("whole")

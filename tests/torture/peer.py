@@ -71,20 +71,19 @@ class Peer:
 
     def __init__(self, folder: Path, *, drops_words: bool = False, **settings: Any):
         folder.mkdir(parents=True)
-        self.folder, self.n, self.drops_words = folder, 0, drops_words
+        self.folder, self.drops_words = folder, drops_words
         self.settings = {**SETTINGS, **settings}
         self.model = write_tiny_model("bert", folder / "model")
 
     def begin(self, out: str, before: Callable[[], object] | None = None) -> Child:
         """Begin a training, or go on with it, in a process of its own."""
-        self.n += 1
 
         def work() -> None:
             if before is not None:
                 before()
             self._train(self.folder / out)
 
-        return Child(work, self.folder / f"said-{self.n}.txt")
+        return Child(work)
 
     def finish(self, out: str) -> Ended:
         """Begin or go on, and wait for the end."""

@@ -5,6 +5,7 @@ Forking spares the seconds that importing PyTorch takes, so hundreds of trials f
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -27,6 +28,7 @@ from tests.tiny import write_tiny_model
 from tests.toys import toy_rows, toy_tree, write_csv
 
 SECONDS = 120
+PIPE_SIZE = 2**20
 
 
 @dataclass(frozen=True)
@@ -46,21 +48,24 @@ class Ended:
 class Child:
     """A forked process that runs something.
 
+    Its output goes into a pipe: a file could be too large for the limits that some trials set.
+
     Args:
         work: What it does; what it returns is not seen, what it prints is.
-        said: The file that its output goes into.
     """
 
-    def __init__(self, work: Callable[[], object], said: Path):
-        self.said = said
+    def __init__(self, work: Callable[[], object]):
         self.begun = time.monotonic()
+        self.output, output = os.pipe()
+        fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+        os.set_blocking(self.output, False)
         sys.stdout.flush()
         sys.stderr.flush()
         self.process = os.fork()
         if self.process == 0:
             code = 70
             try:
-                _redirect(said)
+                _redirect(output)
                 torch.set_num_threads(1)
                 warnings.resetwarnings()  # pytest makes errors of them
                 work()
@@ -77,6 +82,7 @@ class Child:
                     sys.stderr.flush()
                 finally:
                     os._exit(code)
+        os.close(output)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal."""
@@ -94,14 +100,17 @@ class Child:
                 self.kill()
             time.sleep(0.002)
         _, status = os.waitpid(self.process, 0)
-        said = self.said.read_text(encoding="utf-8", errors="replace")
+        try:
+            said = os.read(self.output, PIPE_SIZE).decode(errors="replace")
+        except BlockingIOError:  # nothing was said, and a worker still holds the other end
+            said = ""
+        os.close(self.output)
         return Ended(os.waitstatus_to_exitcode(status), said, time.monotonic() - self.begun)
 
 
-def _redirect(path: Path) -> None:
-    with path.open("wb") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+def _redirect(output: int) -> None:
+    os.dup2(output, 1)
+    os.dup2(output, 2)
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     null = os.open(os.devnull, os.O_RDONLY)
@@ -134,7 +143,7 @@ class Bench:
         **sections: Any,
     ):
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.n = folder, 0
+        self.folder = folder
         rows = write_rows(toy_rows(task), folder)
         base = base or write_tiny_model(family, folder / "model")
         tree = toy_tree(task, base, **sections)
@@ -152,7 +161,6 @@ class Bench:
             words: More of the command line.
             before: Called in the process first, to make something go wrong there.
         """
-        self.n += 1
 
         def work() -> None:
             os.chdir(self.folder)
@@ -160,7 +168,7 @@ class Bench:
                 before()
             command("run", str(self.recipe), *words, "--out", str(out))
 
-        return Child(work, self.folder / f"said-{self.n}.txt")
+        return Child(work)
 
     def finish(self, out: str | Path, *words: str) -> Ended:
         """Give the command again and wait for its end."""

@@ -11,7 +11,8 @@ def measure_choices(gold: Array, answers: Array, probabilities: Array) -> Measur
     """Prepare accuracy and log loss.
 
     Args:
-        gold: The right choice of each row, (rows,). `answers`: The one that was given.
+        gold: The right choice of each row, (rows,).
+        answers: The one that was given, (rows,).
         probabilities: Of every choice, (rows, choices).
     """
     is_right = (answers == gold).astype(float)

@@ -144,7 +144,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     manifest = _unsealed(path / MANIFEST)
     if f"checkpoint-{manifest['step']}" != path.name:
-        raise DamagedError(f"{path}: its manifest is that of step {manifest['step']}")
+        raise DamagedError(f"{path / MANIFEST} is that of step {manifest['step']}")
     for name, asked in manifest["files"].items():
         file = path / name
         if file.parent != path or file.is_symlink() or not file.is_file():

@@ -186,7 +186,7 @@ class MultipleChoice(Answering):
 
     def measure(self, gold: Any, predictions: Predictions, target: Target) -> Measure:
         """Prepare accuracy and log loss."""
-        return measure_choices(gold, predictions.probabilities)
+        return measure_choices(gold, predictions.answers, predictions.probabilities)
 
     def silence(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
         """Prefer no choice, (rows, choices)."""
