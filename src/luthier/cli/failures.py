@@ -75,14 +75,18 @@ def tell_bug(
     kind: type[BaseException], problem: BaseException, trace: TracebackType | None
 ) -> None:
     """Say in short that this should not have happened; the traceback goes into a file."""
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="luthier-bug-", suffix=".txt", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(f"command: {sys.argv}\n")
-        file.writelines(traceback.format_exception(kind, problem, trace))
+    lines = traceback.format_exception(kind, problem, trace)
     first = (str(problem).strip().splitlines() or [""])[0]
     print(f"This is a bug in Luthier: {kind.__name__}: {first[:200]}", file=sys.stderr)
-    print(f"  details:  {file.name}", file=sys.stderr)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="luthier-bug-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(f"command: {sys.argv}\n")
+            file.writelines(lines)
+        print(f"  details:  {file.name}", file=sys.stderr)
+    except OSError:  # the disk is full
+        print(f"  details:  {''.join(lines[-3:])}", file=sys.stderr)
     print("  fix:      please report it, with that file", file=sys.stderr)
 
 

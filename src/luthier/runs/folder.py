@@ -116,11 +116,15 @@ class RunFolder:
         Args:
             recipe: The recipe, which is written down.
             changes: What is not as in the recipe that the run was begun with.
+
+        Raises:
+            RunError: The disk is full.
         """
-        self.write_text("recipe.yaml", to_yaml(recipe))
-        self.write_json("status", {"state": "running", "started": time.time()})
         started = time.strftime("%Y-%m-%d %H:%M:%S")
-        self._attempts([*self.attempts(), {"started": started, "changes": list(changes)}])
+        with telling_of_disk(self.path):
+            self.write_text("recipe.yaml", to_yaml(recipe))
+            self.write_json("status", {"state": "running", "started": time.time()})
+            self._attempts([*self.attempts(), {"started": started, "changes": list(changes)}])
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
