@@ -19,6 +19,7 @@ from luthier.data.read import read
 from luthier.data.split import make_splits
 from luthier.errors import DataError, RecipeError
 from luthier.models.load import build_model, load_tokenizer, read_config, refuse_unfit
+from luthier.models.sources import unopened
 from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
 from luthier.records import Encoded, Finding, Job, Outputs, Rows, Splits, Target
@@ -226,8 +227,12 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
     refuse_errors(checked.findings, recipe.data.ignore_findings)
     splits, model = checked.splits, recipe.model
     target = task.learn_target(splits.train)
-    tokenizer = load_tokenizer(model.name, revision=model.revision, new_tokens=model.new_tokens)
-    config = read_config(model.name, revision=model.revision)
+    asked: dict[str, Any] = {
+        "revision": model.revision,
+        "ignore_unsafe_files": model.ignore_unsafe_files,
+    }
+    tokenizer = load_tokenizer(model.name, new_tokens=model.new_tokens, **asked)
+    config = read_config(model.name, **asked)
     is_pooled = model.pooling != "default" or len(model.head_hidden_layers) > 0
     refuse_unfit(config, is_pooled=is_pooled, auto_model=task.auto_model)
     max_tokens = token_limit(tokenizer, config, asked=recipe.data.max_tokens)
@@ -250,7 +255,8 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
             max_tokens=max_tokens,
         )
     job = make_job(recipe, task, target, splits, encoded, tokenizer, max_tokens=max_tokens)
-    return Prepared(job, tokenizer, findings, checked.notes)
+    notes = unopened(model.name) if model.ignore_unsafe_files else []
+    return Prepared(job, tokenizer, findings, [*checked.notes, *notes])
 
 
 def window_stride(recipe: Recipe, task: Task, max_tokens: int) -> int | None:
