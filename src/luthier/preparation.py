@@ -21,6 +21,7 @@ from luthier.errors import DataError, RecipeError
 from luthier.models.load import build_model, load_tokenizer, read_config, refuse_unfit
 from luthier.models.sources import unopened
 from luthier.protocols import Task
+from luthier.recipe.checks import check_options
 from luthier.recipe.tree import Recipe
 from luthier.records import Encoded, Finding, Job, Outputs, Rows, Splits, Target
 from luthier.registry import find
@@ -42,8 +43,19 @@ class Checked:
 
 
 def make_plugin(kind: str, plugin: Any) -> Any:
-    """Make a plug-in with its options, from `{name, options}`."""
+    """Make a plug-in with its options, from `{name, options}`.
+
+    Raises:
+        RecipeError: There is none of that name, or it has no such options.
+    """
     found = find(kind, plugin.name)
+    problems = check_options(found, plugin.options, path=f"{kind}.options")
+    if problems:
+        raise RecipeError(
+            f"The options of {plugin.name} cannot be followed.",
+            received="; ".join(problem.line({}) for problem in problems),
+            hint="luthier list shows the plug-ins; the docs their options",
+        )
     return found(found.Options(**plugin.options))
 
 
@@ -227,10 +239,7 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
     refuse_errors(checked.findings, recipe.data.ignore_findings)
     splits, model = checked.splits, recipe.model
     target = task.learn_target(splits.train)
-    asked: dict[str, Any] = {
-        "revision": model.revision,
-        "ignore_unsafe_files": model.ignore_unsafe_files,
-    }
+    asked = model.model_dump(include={"revision", "ignore_unsafe_files"})
     tokenizer = load_tokenizer(model.name, new_tokens=model.new_tokens, **asked)
     config = read_config(model.name, **asked)
     is_pooled = model.pooling != "default" or len(model.head_hidden_layers) > 0

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from luthier.errors import LuthierError, RunError
 from luthier.runs import DOCUMENTS, RunFolder, to_yaml
 
 Mapped = dict[str, Any]
@@ -122,7 +123,7 @@ def read_facts(path: Path) -> Facts:
 def _document(run: RunFolder, name: str, unreadable: list[str]) -> Mapped:
     try:
         found = run.read_json(name)
-    except ValueError:  # not JSON, or not UTF-8
+    except (ValueError, RunError):  # not JSON, or not UTF-8
         found = name
     if found is None or isinstance(found, dict):
         return found or {}
@@ -133,7 +134,7 @@ def _document(run: RunFolder, name: str, unreadable: list[str]) -> Mapped:
 def _recipe(run: RunFolder, unreadable: list[str]) -> tuple[Mapped, str]:
     try:
         recipe = run.recipe()
-    except (ValidationError, yaml.YAMLError, ValueError):
+    except (ValidationError, yaml.YAMLError, ValueError, LuthierError):
         unreadable.append("recipe")
         return {}, ""
     return recipe.model_dump(mode="json"), to_yaml(recipe)
@@ -145,6 +146,6 @@ def _curves(run: RunFolder, unreadable: list[str]) -> dict[str, list[Mapped]]:
         for event in run.read_events():
             if event.get("loss") is not None or event.get("scores"):
                 curves[str(event.get("phase", "training"))].append(event)
-    except ValueError:
+    except (ValueError, AttributeError, RunError):
         unreadable.append("events")
     return dict(curves)
