@@ -21,7 +21,7 @@ from luthier.errors import DataError, RecipeError
 from luthier.models.load import build_model, load_tokenizer, read_config, refuse_unfit
 from luthier.models.sources import unopened
 from luthier.protocols import Task
-from luthier.recipe.checks import check_options
+from luthier.recipe.checks import make_options
 from luthier.recipe.tree import Recipe
 from luthier.records import Encoded, Finding, Job, Outputs, Rows, Splits, Target
 from luthier.registry import find
@@ -49,14 +49,7 @@ def make_plugin(kind: str, plugin: Any) -> Any:
         RecipeError: There is none of that name, or it has no such options.
     """
     found = find(kind, plugin.name)
-    problems = check_options(found, plugin.options, path=f"{kind}.options")
-    if problems:
-        raise RecipeError(
-            f"The options of {plugin.name} cannot be followed.",
-            received="; ".join(problem.line({}) for problem in problems),
-            hint="luthier list shows the plug-ins; the docs their options",
-        )
-    return found(found.Options(**plugin.options))
+    return found(make_options(found, plugin.options))
 
 
 def check_data(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) -> Checked:

@@ -24,8 +24,8 @@ KNOWN = (
     "a dict of columns, or Rows"
 )
 
-MOST_UNPACKED = 1 << 28  # bytes that are unpacked without asking how large the file is
-MOST_TIMES = 1000  # tables of texts are packed to a tenth, of equal ones to a hundredth
+LARGE = 1 << 27  # cells, or bytes, that are unpacked without asking how small the file is
+MOST_BYTES, MOST_CELLS = 1000, 20  # a byte of a file; tables of texts stay below 20 and 1
 
 
 def read_parquet(path: Path, *, name: str) -> Table:
@@ -41,11 +41,12 @@ def read_parquet(path: Path, *, name: str) -> Table:
 def _refuse_bomb(told: Any, n_bytes: int, name: str) -> None:
     """Refuse a small file that says it holds what no memory does, before it is unpacked."""
     groups = (told.row_group(index) for index in range(told.num_row_groups))
-    unpacked = max(sum(group.total_byte_size for group in groups), told.num_rows * told.num_columns)
-    if unpacked > MOST_UNPACKED and unpacked > MOST_TIMES * n_bytes:
+    unpacked = sum(group.total_byte_size for group in groups)
+    n_cells = told.num_rows * told.num_columns
+    if unpacked > max(LARGE, MOST_BYTES * n_bytes) or n_cells > max(LARGE, MOST_CELLS * n_bytes):
         raise DataError(
-            f"{name} would unpack to more than {MOST_TIMES:,} times its size.",
-            received=f"{n_bytes:,} bytes that say they hold {unpacked:,}",
+            f"{name} is small and would unpack to more than memory may hold.",
+            received=f"{n_bytes:,} bytes that say they hold {unpacked:,}, {n_cells:,} cells",
             hint="write the file again, or split it",
         )
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 
 from luthier.errors import ModelError
@@ -34,7 +35,7 @@ INDEX = ".safetensors.index.json"
 SHOWN = 5
 MISUNDERSTOOD = (
     *(ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError),
-    *(ArithmeticError, AssertionError, SafetensorError),
+    *(ArithmeticError, AssertionError, SafetensorError, StrictDataclassError),
 )
 OF_RUST = Exception  # the tokenizers library raises this very class, and nothing more particular
 

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 from luthier.errors import ModelError, nearest
-from luthier.models.opening import check_folder
+from luthier.models.opening import check_folder, read_json
 
 PACKAGE = "package:"
 
@@ -104,4 +104,5 @@ def check_model(folder: Path, *, ignore_unsafe_files: bool = False) -> list[str]
             received=f"{folder}: {', '.join(sorted(item.name for item in folder.iterdir()))}"[:300],
             hint="save it again with save_pretrained of Transformers 4.40 or later",
         )
+    read_json(folder / "config.json")
     return check_folder(folder, ignore_unsafe_files=ignore_unsafe_files)

@@ -123,7 +123,7 @@ def read_facts(path: Path) -> Facts:
 def _document(run: RunFolder, name: str, unreadable: list[str]) -> Mapped:
     try:
         found = run.read_json(name)
-    except (ValueError, RunError):  # not JSON, or not UTF-8
+    except (ValueError, RecursionError, RunError):  # not JSON, or not UTF-8
         found = name
     if found is None or isinstance(found, dict):
         return found or {}
@@ -134,7 +134,7 @@ def _document(run: RunFolder, name: str, unreadable: list[str]) -> Mapped:
 def _recipe(run: RunFolder, unreadable: list[str]) -> tuple[Mapped, str]:
     try:
         recipe = run.recipe()
-    except (ValidationError, yaml.YAMLError, ValueError, LuthierError):
+    except (ValidationError, yaml.YAMLError, ValueError, RecursionError, LuthierError):
         unreadable.append("recipe")
         return {}, ""
     return recipe.model_dump(mode="json"), to_yaml(recipe)
@@ -146,6 +146,6 @@ def _curves(run: RunFolder, unreadable: list[str]) -> dict[str, list[Mapped]]:
         for event in run.read_events():
             if event.get("loss") is not None or event.get("scores"):
                 curves[str(event.get("phase", "training"))].append(event)
-    except (ValueError, AttributeError, RunError):
+    except (ValueError, RecursionError, AttributeError, RunError):
         unreadable.append("events")
     return dict(curves)
