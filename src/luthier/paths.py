@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import Path
 
@@ -11,6 +12,7 @@ RESERVED = frozenset(  # devices of Windows, whatever ending they carry
     ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))]
 )
 FORBIDDEN = frozenset('<>:"/\\|?*')
+_HUB_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
 MOST_BYTES = 200  # file systems take 255; what is written beside a name has endings of its own
 
 
@@ -41,6 +43,15 @@ def is_plain_name(name: str) -> bool:
         and name.split(".")[0].strip().lower() not in RESERVED
         and len(name.encode("utf-8", "replace")) <= MOST_BYTES
     )
+
+
+def is_hub_name(name: str) -> bool:
+    """Say whether a name can be one on the hub: a name, or an owner and a name.
+
+    >>> is_hub_name("bert-base"), is_hub_name("google/bert"), is_hub_name("../bert")
+    (True, True, False)
+    """
+    return bool(_HUB_NAME.fullmatch(name)) and ".." not in name and len(name) <= MOST_BYTES
 
 
 def run_name(name: str) -> str:

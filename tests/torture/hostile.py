@@ -204,7 +204,7 @@ def model_configs() -> Iterator[Artefact]:
         "of wrong types": change("model/config.json", hidden_size="large", vocab_size=[]),
     }
     for name, write in named.items():
-        told = "config.json" if name not in ("weights elsewhere", "of wrong types") else "model"
+        told = "config.json" if name != "of wrong types" else "model"
         yield Artefact(f"config.json: {name}", write, "run", told)
     tokens = "tokenizer_config.json"
     mapped = change(f"model/{tokens}", auto_map={"AutoTokenizer": ["own.Own", None]})

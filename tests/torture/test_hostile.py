@@ -34,7 +34,7 @@ def case(number):
     return pytest.param(number, id=name, marks=[mark] if waits else [])
 
 
-@pytest.mark.parametrize("number", map(case, range(len(ARTEFACTS))))
+@pytest.mark.parametrize("number", [case(number) for number in range(len(ARTEFACTS))])
 def test_nothing_runs_on_opening(number, workshop):
     artefact = ARTEFACTS[number]
     outcome = workshop.open(artefact, number)

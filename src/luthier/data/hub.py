@@ -8,15 +8,14 @@ folder; neither is the hub, and both are refused.
 
 from __future__ import annotations
 
-import re
 from importlib.util import find_spec
 from pathlib import Path
 
 from luthier.data.delimited import Table
 from luthier.data.frames import table_of_dataset
 from luthier.errors import DataError
+from luthier.paths import is_hub_name
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(?:/[A-Za-z0-9][A-Za-z0-9_.-]*)?")
 FORM = "hub:NAME, hub:NAME:SPLIT or hub:NAME:CONFIG:SPLIT"
 
 
@@ -31,7 +30,7 @@ def read_hub(source: str) -> Table:
     """
     parts = source.removeprefix("hub:").split(":")
     name = parts[0]
-    if len(parts) > 3 or not all(parts) or not NAME.fullmatch(name):
+    if len(parts) > 3 or not all(parts) or not is_hub_name(name):
         raise DataError("This names no data set of the hub.", received=source[:200], hint=FORM)
     if Path(name).exists():
         raise DataError(

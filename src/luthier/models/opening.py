@@ -106,6 +106,8 @@ def _unsafe(path: Path, folder: Path) -> Iterator[str]:
                 yield f"{name} ({key})"
             elif key.removeprefix("_") in NAMES_KERNEL:
                 _refuse_kernel(path, key, value)
+            elif key == "transformers_weights" and value is not None:
+                _refuse_name_outside(path, value)
 
 
 def _refuse_kernel(path: Path, key: str, value: Any) -> None:
@@ -163,13 +165,18 @@ def _refuse_names_outside(path: Path) -> None:
     if not isinstance(named, dict):
         raise _unreadable(path, "no weight_map")
     for name in named.values():
-        is_weights = isinstance(name, str) and name.endswith(".safetensors") and "\0" not in name
-        if not is_weights or "\\" in name or leads_out(path.parent / name, path.parent):
-            raise ModelError(
-                "The index of the weights names what is no safetensors file of the folder.",
-                received=f"{path}: {name!r}"[:200],
-                hint="copy or download the model again",
-            )
+        _refuse_name_outside(path, name)
+
+
+def _refuse_name_outside(path: Path, name: Any) -> None:
+    """Refuse what a file calls weights, unless it is a file of safetensors in the same folder."""
+    is_weights = isinstance(name, str) and name.endswith((".safetensors", INDEX))
+    if not is_weights or "\\" in name or leads_out(path.parent / name, path.parent):
+        raise ModelError(
+            f"{path.name} calls weights what is no safetensors file of the folder.",
+            received=f"{path}: {name!r}"[:300],
+            hint="copy or download the model again",
+        )
 
 
 def _refuse_broken(path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os.path
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 from luthier.errors import ModelError, nearest
 from luthier.models.opening import check_folder, read_json
+from luthier.paths import is_hub_name
 
 PACKAGE = "package:"
 
@@ -41,15 +43,14 @@ def local_folder(name: str) -> Path | None:
     if name.startswith(PACKAGE):
         return _in_package(name.removeprefix(PACKAGE))
     folder = Path(name)
-    if "\0" not in name and folder.is_dir():
+    if os.path.isdir(name):  # False also for what can be no path, too long a one say
         return folder
-    looks_local = name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
-    if looks_local:
-        siblings = folder.parent.iterdir() if folder.parent.is_dir() else ()
+    if not is_hub_name(name):
+        siblings = folder.parent.iterdir() if os.path.isdir(folder.parent) else ()
         close = nearest(folder.name, [item.name for item in siblings if item.is_dir()])
         raise ModelError(
             "There is no such model folder.",
-            received=name,
+            received=name[:200],
             hint=f"did you mean {folder.parent / close}?" if close else "a folder, or a hub id",
         )
     return None
