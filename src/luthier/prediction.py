@@ -29,7 +29,7 @@ CHUNK = 1024  # rows answered together: what is held in memory does not grow wit
 # What makes a spreadsheet run a cell, behind what it passes over; and what would, where it takes
 # another country's separator: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = re.compile(r"""(?:[\s\0-\x1f"'\u200b-\u200f\u2060\ufeff]*[=+\-@|＝＋－＠｜]|[\t\r\n])""")
-_BEHIND = re.compile(r"(?<=[;\t])(?=\s*(?:[=@＝＠]|[+\-＋－]\s*[\w(=@]))")
+_BEHIND = re.compile(r"""(?<=[;\t\r\n])(?=[\s"']*(?:[=@＝＠]|[+\-＋－][^;\t\r\n]*[(|!]))""")
 
 
 def load(folder: str | Path) -> Predictor:
