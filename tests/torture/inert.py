@@ -95,9 +95,9 @@ OURS = """html head meta title style body a header p h1 bdi span div nav main se
     figcaption details summary code pre ul ol li dl dt dd form label input select option output
     footer script abbr"""
 WITH = """lang charset content name http-equiv class href id aria-label aria-labelledby aria-live
-    aria-hidden placeholder title dir scope data-sortable data-fixed data-value data-gold data-answer data-sure data-for hidden
-    type autocomplete value open role height width x y x1 x2 y1 y2 cx cy r viewbox points style
-    preserveaspectratio text-anchor colspan rowspan"""
+    aria-hidden placeholder title dir scope data-sortable data-fixed data-value data-gold
+    data-answer data-sure data-for hidden type autocomplete value open role height width x y x1 x2
+    y1 y2 cx cy r viewbox points style preserveaspectratio text-anchor colspan rowspan"""
 TAGS, ATTRIBUTES = frozenset(OURS.split()), frozenset(WITH.split())
 STRUCTURE = ("kind", "system", "main_metric", "watched_metric", "metric", "state", "severity", "by")
 
