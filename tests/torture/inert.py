@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from luthier.runs import RunFolder
 from tests.unit.report.fake_run import fake_run
 from tests.unit.report.test_report_examples import ANALYSIS
 
-FIRE = "document.documentElement.setAttribute('data-fired-{n}',1)"
+FIRE = "top.document.documentElement.setAttribute('data-fired-{n}',1)"
 BREAKERS = (
     "",
     '">',
@@ -312,7 +313,8 @@ def browser_counts(folder: Path) -> dict[str, int]:
         counts["pages"] += 1
         counts["fired"] += len(fired_in_browser(html, folder))
         counts["fired without policy"] += len(fired_in_browser(unguarded(html), folder))
-    careless = f"<!doctype html><html><body>{''.join(payloads())}</body></html>"
+    frames = "".join(f'<iframe srcdoc="{escape(text)}"></iframe>' for text in payloads())
+    careless = f"<!doctype html><html><body>{frames}</body></html>"
     counts["fired where nothing is escaped"] = len(set(fired_in_browser(careless, folder)))
     return counts
 

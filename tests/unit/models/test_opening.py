@@ -6,7 +6,7 @@ import pytest
 
 from luthier.errors import ModelError
 from luthier.methods.lora import Lora, LoraOptions
-from luthier.models.load import load_saved, load_tokenizer, read_config, save_model
+from luthier.models.load import config_at, load_saved, load_tokenizer, read_config, save_model
 from luthier.models.opening import check_folder
 from luthier.models.sources import locate, unopened
 from tests.tiny import write_tiny_model
@@ -63,6 +63,20 @@ def test_a_kernel_from_the_hub_is_refused_whatever_the_recipe_says(key, ignored,
     change(folder / "config.json", **{key: "someone/fast-attention"})
     with pytest.raises(ModelError, match="compiled code from the hub"):
         locate(str(folder), ignore_unsafe_files=ignored)
+
+
+def test_a_kernel_is_refused_in_what_the_hub_gives_too(folder):
+    change(folder / "config.json", attn_implementation="someone/fast-attention")
+    with pytest.raises(ModelError, match="configuration asks for compiled code") as caught:
+        config_at(folder)
+    assert "someone/fast-attention" in caught.value.received
+
+
+@pytest.mark.parametrize("name", ["../weights.safetensors", "pytorch_model.bin"])
+def test_a_configuration_names_weights_of_its_folder_alone(name, folder):
+    change(folder / "config.json", transformers_weights=name)
+    with pytest.raises(ModelError, match="no safetensors file of the folder"):
+        read_config(str(folder))
 
 
 @pytest.mark.parametrize(
