@@ -275,8 +275,13 @@ def pages(folder: Path, *, at_once: int = 10) -> Iterator[tuple[Path, Path]]:
             yield write_report(run), card
 
 
-def fired_in_browser(html: str, folder: Path) -> list[str]:
-    """Open a page in chromium, let everything happen to it, and say which payloads ran."""
+def fired(dom: str) -> list[str]:
+    """Say which payloads ran, by what they left on the root of a page."""
+    return re.findall(r"data-fired-\d+", dom[dom.index("<html") :].partition(">")[0])
+
+
+def in_browser(html: str, folder: Path) -> str:
+    """Open a page in chromium and give what became of it."""
     page = folder / "page.html"
     page.write_text(html, encoding="utf-8")
     done = subprocess.run(
@@ -291,9 +296,7 @@ def fired_in_browser(html: str, folder: Path) -> list[str]:
         check=True,
     )
     assert "</html>" in done.stdout
-    return re.findall(
-        r"data-fired-\d+", done.stdout.split(">", 2)[1] + done.stdout.split(">", 2)[0]
-    )
+    return done.stdout
 
 
 def unguarded(html: str) -> str:
@@ -307,15 +310,17 @@ def unguarded(html: str) -> str:
 
 def browser_counts(folder: Path) -> dict[str, int]:
     """Open every page in chromium, with its content policy and without."""
-    counts = {"pages": 0, "fired": 0, "fired without policy": 0}
+    counts = {"pages": 0, "own script ran": 0, "fired": 0, "fired without policy": 0}
     for report, _ in pages(folder):
         html = report.read_text(encoding="utf-8")
         counts["pages"] += 1
-        counts["fired"] += len(fired_in_browser(html, folder))
-        counts["fired without policy"] += len(fired_in_browser(unguarded(html), folder))
+        dom = in_browser(html, folder)
+        counts["own script ran"] += '<button type="button">' in dom
+        counts["fired"] += len(fired(dom))
+        counts["fired without policy"] += len(fired(in_browser(unguarded(html), folder)))
     frames = "".join(f'<iframe srcdoc="{escape(text)}"></iframe>' for text in payloads())
     careless = f"<!doctype html><html><body>{frames}</body></html>"
-    counts["fired where nothing is escaped"] = len(set(fired_in_browser(careless, folder)))
+    counts["fired where nothing is escaped"] = len(set(fired(in_browser(careless, folder))))
     return counts
 
 
