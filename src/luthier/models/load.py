@@ -19,7 +19,7 @@ from luthier.errors import ModelError
 from luthier.models.anatomy import embeddings, layers, shares_layers
 from luthier.models.crf import CrfTagger
 from luthier.models.families import no_such_head, refuse_family
-from luthier.models.heads import PooledClassifier, put_head, read_head, set_dropout
+from luthier.models.heads import HEAD_FILE, PooledClassifier, put_head, read_head, set_dropout
 from luthier.models.opening import telling_what_failed
 from luthier.models.sources import check_model, locate
 from luthier.seeding import seed_of
@@ -74,7 +74,7 @@ def refuse_empty_vocabulary(tokenizer: Any, name: str) -> None:
 
 def tokenizer_at(place: str | Path, *, revision: str | None = None) -> Any:
     """Read the tokenizer of a place that was looked at; code of its own is never run."""
-    with telling_what_failed(str(place)):
+    with telling_what_failed(f"{place}, tokenizer.json or tokenizer_config.json"):
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
     tokenizer.init_kwargs.pop("auto_map", None)  # nor named in what is saved
     return tokenizer
@@ -89,7 +89,7 @@ def read_config(
 
 def config_at(place: str | Path, *, revision: str | None = None) -> Any:
     """Read the configuration of a place that was looked at; what names code is left out."""
-    with telling_what_failed(str(place)):
+    with telling_what_failed(f"{place}, config.json"):
         config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
     if "/" in str(config._attn_implementation or ""):
         raise ModelError(
@@ -351,7 +351,8 @@ def load_saved(folder: Path) -> tuple[Any, Any]:
         auto = AutoModel if settings and "pooling" in settings else class_of(config)
         model = auto.from_pretrained(folder, config=config, **SAFELY)
         if settings:
-            model = put_head(model, folder, settings)
+            with telling_what_failed(str(folder / HEAD_FILE)):
+                model = put_head(model, folder, settings)
     return model.eval(), tokenizer_at(folder)
 
 

