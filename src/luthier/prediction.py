@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from inspect import Parameter, signature
@@ -25,7 +26,10 @@ from luthier.training.follow import follow
 from luthier.training.predict import read_rows
 
 CHUNK = 1024  # rows answered together: what is held in memory does not grow with the file
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet run a cell
+# What makes a spreadsheet run a cell, behind what it passes over; and what would, where it takes
+# another country's separator: https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = re.compile(r"""(?:[\s\0-\x1f"'\u200b-\u200f\u2060\ufeff]*[=+\-@|＝＋－＠｜]|[\t\r\n])""")
+_BEHIND = re.compile(r"""(?<=[;\t\r\n])(?=[\s"']*(?:[=@＝＠]|[+\-＋－][^;\t\r\n]*[(|!]))""")
 
 
 def load(folder: str | Path) -> Predictor:
@@ -310,8 +314,10 @@ def refuse_unknown_options(options: Mapping[str, Any], task: Any) -> None:
 def inert(cell: Any) -> Any:
     """Keep a spreadsheet from running a text as a formula.
 
-    >>> inert("=1+1"), inert("a=b"), inert(-1.5)
-    ("'=1+1", 'a=b', -1.5)
+    >>> inert("=1+1"), inert("a=b"), inert(-1.5), inert("a;=1+1")
+    ("'=1+1", 'a=b', -1.5, "a;'=1+1")
     """
-    is_formula = isinstance(cell, str) and cell.startswith(FORMULA)
-    return f"'{cell}" if is_formula else cell
+    if not isinstance(cell, str):
+        return cell
+    quoted = _BEHIND.sub("'", cell)
+    return f"'{quoted}" if _FORMULA.match(cell) else quoted

@@ -19,7 +19,9 @@ from luthier.data.read import read
 from luthier.data.split import make_splits
 from luthier.errors import DataError, RecipeError
 from luthier.models.load import build_model, load_tokenizer, read_config, refuse_unfit
+from luthier.models.sources import unopened
 from luthier.protocols import Task
+from luthier.recipe.checks import make_options
 from luthier.recipe.tree import Recipe
 from luthier.records import Encoded, Finding, Job, Outputs, Rows, Splits, Target
 from luthier.registry import find
@@ -41,9 +43,13 @@ class Checked:
 
 
 def make_plugin(kind: str, plugin: Any) -> Any:
-    """Make a plug-in with its options, from `{name, options}`."""
+    """Make a plug-in with its options, from `{name, options}`.
+
+    Raises:
+        RecipeError: There is none of that name, or it has no such options.
+    """
     found = find(kind, plugin.name)
-    return found(found.Options(**plugin.options))
+    return found(make_options(found, plugin.options))
 
 
 def check_data(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) -> Checked:
@@ -226,8 +232,9 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
     refuse_errors(checked.findings, recipe.data.ignore_findings)
     splits, model = checked.splits, recipe.model
     target = task.learn_target(splits.train)
-    tokenizer = load_tokenizer(model.name, revision=model.revision, new_tokens=model.new_tokens)
-    config = read_config(model.name, revision=model.revision)
+    asked = model.model_dump(include={"revision", "ignore_unsafe_files"})
+    tokenizer = load_tokenizer(model.name, new_tokens=model.new_tokens, **asked)
+    config = read_config(model.name, **asked)
     is_pooled = model.pooling != "default" or len(model.head_hidden_layers) > 0
     refuse_unfit(config, is_pooled=is_pooled, auto_model=task.auto_model)
     max_tokens = token_limit(tokenizer, config, asked=recipe.data.max_tokens)
@@ -250,7 +257,8 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
             max_tokens=max_tokens,
         )
     job = make_job(recipe, task, target, splits, encoded, tokenizer, max_tokens=max_tokens)
-    return Prepared(job, tokenizer, findings, checked.notes)
+    notes = unopened(model.name) if model.ignore_unsafe_files else []
+    return Prepared(job, tokenizer, findings, [*checked.notes, *notes])
 
 
 def window_stride(recipe: Recipe, task: Task, max_tokens: int) -> int | None:

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.architecture.source import FILES, imports, relative, tree_of
+from tests.architecture.source import FILES, imports, imports_of, relative, tree_of
 
 FENCES = {
     "peft": ("methods/",),
@@ -32,20 +32,27 @@ FENCES = {
     "setfit": (),
     "evaluate": (),
 }
-BANNED_MODULES = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+BANNED_MODULES = {
+    *(
+        "pickle",
+        "cloudpickle",
+        "dill",
+        "joblib",
+        "marshal",
+        "shelve",
+        "runpy",
+    ),  # run what they read
+    *("zipfile", "tarfile", "gzip", "bz2", "lzma", "zlib"),  # unpack what may be a bomb
+}
 BANNED_CALLS = {
-    "eval",
-    "exec",
-    "compile",
-    "__import__",
-    "torch.load",
-    "yaml.load",
-    "yaml.unsafe_load",
-    "yaml.full_load",
-    "os.system",
-    "os.popen",
+    *("eval", "exec", "compile", "__import__"),
+    *("torch.load", "torch.jit.load", "torch.hub.load", "pandas.read_pickle"),
+    *("yaml.load", "yaml.unsafe_load", "yaml.full_load"),
+    *("yaml.load_all", "yaml.unsafe_load_all", "yaml.full_load_all"),
+    *("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"),
     "tempfile.mktemp",
 }
+BANNED_METHODS = {"extractall", "unpack_archive"}
 
 
 @pytest.mark.parametrize("library", sorted(FENCES))
@@ -60,22 +67,36 @@ def test_a_library_stays_behind_its_fence(library):
     assert outside == []
 
 
-def test_nothing_that_unpickles_is_imported():
-    assert [str(one) for one in imports() if one.module.split(".")[0] in BANNED_MODULES] == []
+def full_names(tree):
+    """Map the names that a tree imports to what they stand for."""
+    stands_for = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            stands_for |= {one.asname: one.name for one in node.names if one.asname}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
+            stands_for |= names
+    return stands_for
 
 
 def calls_in(tree):
-    """Walk over calls as (line, dotted name, call)."""
+    """Walk over calls as (line, dotted name, call), whatever a name was imported as."""
+    stands_for = full_names(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            yield node.lineno, ast.unparse(node.func), node
+            first, dot, rest = ast.unparse(node.func).partition(".")
+            yield node.lineno, f"{stands_for.get(first, first)}{dot}{rest}", node
 
 
 def banned_calls(tree):
     """Say which calls of a tree could run foreign code or write outside their folder."""
     for line, name, call in calls_in(tree):
         keywords = {word.arg: ast.unparse(word.value) for word in call.keywords}
-        if name in BANNED_CALLS or name.rsplit(".", 1)[-1] == "extractall":
+        if (
+            name in BANNED_CALLS
+            or name.removeprefix("builtins.") in BANNED_CALLS
+            or name.rsplit(".", 1)[-1] in BANNED_METHODS
+        ):
             yield line, name
         elif keywords.get("shell", "False") != "False":
             yield line, f"{name}(shell=…)"
@@ -83,6 +104,13 @@ def banned_calls(tree):
             yield line, f"{name}(trust_remote_code=…)"
         elif keywords.get("allow_pickle", "False") != "False":
             yield line, f"{name}(allow_pickle=…)"
+        elif name == "numpy.load" and "allow_pickle" not in keywords:
+            yield line, f"{name}() without allow_pickle=False"
+
+
+def banned_imports(found):
+    """Give the imports of what runs or unpacks what it reads."""
+    return [str(one) for one in found if one.module.split(".")[0] in BANNED_MODULES]
 
 
 def test_no_banned_call_is_made():
@@ -90,21 +118,67 @@ def test_no_banned_call_is_made():
     assert found == []
 
 
+def test_no_module_is_imported_that_runs_or_unpacks_what_it_reads():
+    assert banned_imports(imports()) == []
+
+
+@pytest.mark.parametrize("name", sorted(BANNED_CALLS))
+def test_each_banned_call_is_seen_by_any_name(name):
+    module, _, last = name.rpartition(".")
+    module = module or "builtins"
+    for lines in (
+        f"import {module}\n{name}(x)",
+        f"import {module} as other\nother.{last}(x)",
+        f"from {module} import {last} as other\nother(x)",
+        f"def f():\n    from {module} import {last}\n    return {last}(x)",
+    ):
+        assert list(banned_calls(ast.parse(lines))), lines
+
+
+@pytest.mark.parametrize("name", sorted(BANNED_MODULES))
+def test_each_banned_module_is_seen(name):
+    for line in (f"import {name}", f"from {name} import a", f"def f():\n    import {name}.b as c"):
+        assert banned_imports(imports_of(FILES[0], ast.parse(line))), line
+
+
 @pytest.mark.parametrize(
     "line",
     [
-        "torch.load('model.bin')",
         "yaml.load(text, Loader=yaml.Loader)",
-        "eval(text)",
-        "exec(text)",
         "archive.extractall(folder)",
+        "shutil.unpack_archive(file, folder)",
         "subprocess.run(command, shell=True)",
+        "subprocess.Popen(command, shell=asked)",
+        "AutoModel.from_pretrained(name, trust_remote_code=True)",
         "AutoModel.from_pretrained(name, trust_remote_code=asked)",
-        "np.load(file, allow_pickle=True)",
+        "import numpy\nnumpy.load(file)",
+        "import numpy as np\nnp.load(file)",
+        "from numpy import load\nload(file)",
+        "import numpy as np\nnp.load(file, allow_pickle=True)",
+        "import numpy as np\nnp.load(file, allow_pickle=asked)",
+        "np.save(file, array, allow_pickle=True)",
     ],
 )
 def test_a_banned_call_is_seen(line):
     assert list(banned_calls(ast.parse(line)))
+
+
+def test_numpy_may_load_what_holds_no_objects():
+    assert not list(banned_calls(ast.parse("import numpy\nnumpy.load(f, allow_pickle=False)")))
+
+
+def test_transformers_is_always_told_to_run_no_code():
+    """Where nothing is said, it asks at a terminal; `SAFELY` says it."""
+    unsaid = []
+    for path in FILES:
+        for line, name, call in calls_in(tree_of(path)):
+            if not name.endswith(".from_pretrained") or name.startswith("peft."):
+                continue
+            given = {word.arg for word in call.keywords if word.arg}
+            spread = {ast.unparse(word.value) for word in call.keywords if word.arg is None}
+            if "trust_remote_code" not in given and "SAFELY" not in spread:
+                unsaid.append((relative(path), line, name))
+    assert unsaid == []
 
 
 def test_setting_a_model_to_evaluation_is_no_banned_call():

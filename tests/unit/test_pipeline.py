@@ -1,13 +1,14 @@
 """A run writes all that it promises, and leaves its reason where it fails."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import luthier
-from luthier.errors import DataError, LuthierError, RecipeError
+from luthier.errors import DataError, LuthierError, ModelError, RecipeError
 from luthier.runs import RunFolder
 from tests.toys import FAMILY, toy_rows, toy_tree, write_csv
 
@@ -187,3 +188,25 @@ def test_the_verdict_follows_what_is_judged_and_the_curves_what_is_watched(tiny_
     told = RunFolder.open(done.folder).read_json("comparison")
     assert (told["main_metric"], told["watched_metric"]) == ("chrf", "perplexity")
     assert done.comparisons[0].metric == "chrf"
+
+
+def test_unsafe_files_of_a_model_stay_unopened_and_the_run_says_so(tiny_model, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model("bert"), folder)
+    (folder / "modeling_own.py").write_text("raise SystemExit('it ran')")
+    config = json.loads((folder / "config.json").read_text())
+    config["auto_map"] = {"AutoConfig": "modeling_own.Own"}
+    (folder / "config.json").write_text(json.dumps(config))
+    rows = {"train": toy_rows("text-classification")}
+    tree = toy_tree("text-classification", folder, baselines=[])
+    with pytest.raises(ModelError, match="could run code"):
+        luthier.run(tree, out=tmp_path / "refused", data=rows)
+    tree["model"] = {"name": str(folder), "ignore_unsafe_files": True}
+    result = luthier.run(tree, out=tmp_path / "run", data=rows)
+    run = RunFolder.open(result.folder)
+    reading = "; ".join(run.read_json("data")["reading"])
+    assert "modeling_own.py (code) was left unopened" in reading
+    assert "config.json (auto_map) was left unopened" in reading
+    assert "modeling_own.py" in run.report.read_text(encoding="utf-8")
+    assert "auto_map" not in (run.model / "config.json").read_text()
+    assert luthier.load(run.path)("a good day")

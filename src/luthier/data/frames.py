@@ -24,13 +24,31 @@ KNOWN = (
     "a dict of columns, or Rows"
 )
 
+LARGE = 1 << 27  # cells, or bytes, that are unpacked without asking how small the file is
+MOST_BYTES, MOST_CELLS = 1000, 20  # a byte of a file; tables of texts stay below 20 and 1
+
 
 def read_parquet(path: Path, *, name: str) -> Table:
     """Read a Parquet file."""
     try:
-        return table_of_arrow(pyarrow.parquet.ParquetFile(path).read(), name=name)
+        file = pyarrow.parquet.ParquetFile(path)
+        _refuse_bomb(file.metadata, path.stat().st_size, name)
+        return table_of_arrow(file.read(), name=name)
     except (pyarrow.ArrowException, OSError, ValueError) as problem:
         raise _unreadable(name, "Parquet", problem) from problem
+
+
+def _refuse_bomb(told: Any, n_bytes: int, name: str) -> None:
+    """Refuse a small file that says it holds what no memory does, before it is unpacked."""
+    groups = (told.row_group(index) for index in range(told.num_row_groups))
+    unpacked = sum(group.total_byte_size for group in groups)
+    n_cells = told.num_rows * told.num_columns
+    if unpacked > max(LARGE, MOST_BYTES * n_bytes) or n_cells > max(LARGE, MOST_CELLS * n_bytes):
+        raise DataError(
+            f"{name} is small and would unpack to more than memory may hold.",
+            received=f"{n_bytes:,} bytes that say they hold {unpacked:,}, {n_cells:,} cells",
+            hint="write the file again, or split it",
+        )
 
 
 def read_arrow(path: Path, *, name: str) -> Table:

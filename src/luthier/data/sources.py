@@ -7,6 +7,7 @@ imported). `hub:NAME` is read by `hub.py`.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from luthier.data.line_pairs import SHAPE, check_files, expand
 from luthier.errors import DataError, nearest
+from luthier.paths import is_package_name, leads_out
 
 KINDS = {
     ".csv": "csv",
@@ -50,7 +52,11 @@ INSTEAD = {
     ".zip": "unpack it first: unzip FILE",
     ".pkl": "a pickle can run code; write the frame with to_parquet instead",
     ".pickle": "a pickle can run code; write the frame with to_parquet instead",
+    ".joblib": "it can run code; write the frame with to_parquet instead",
+    ".npy": "it can hold pickles; write a table with to_parquet instead",
+    ".npz": "it can hold pickles; write a table with to_parquet instead",
 }
+INSTEAD |= dict.fromkeys((".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz"), "unpack it first")
 
 
 @dataclass(frozen=True)
@@ -148,6 +154,13 @@ def _in_folder(folder: Path) -> list[File]:
         received = problem.strerror or str(problem)
         raise DataError(f"{folder} cannot be listed.", received=received, hint=None) from problem
     paths = [path for path in inside if path.is_file() and path.suffix.lower() in KINDS]
+    for path in paths:
+        if path.is_symlink() and leads_out(path, folder):
+            raise DataError(
+                f"{path.name} is a link that leads out of the folder {folder}.",
+                received=f"{path} -> {os.readlink(path)}",
+                hint=f"name the file, if it is meant: data.train={path}",
+            )
     for ending in BESIDE:
         paths = [path for path in paths if path.suffix.lower() != ending] or paths
     kinds = Counter(KINDS[path.suffix.lower()] for path in paths)
@@ -213,7 +226,7 @@ def _files_of(package: str) -> dict[str, Path]:
         raise DataError(
             f"There is no installed package '{package}'.",
             received=f"package:{package}/…",
-            hint=f"pip install {package}" if package else "package:NAME/FILE",
+            hint=f"pip install {package}" if is_package_name(package) else "package:NAME/FILE",
         )
     return _readable(recorded)
 
@@ -222,7 +235,10 @@ def _readable(files: dict[str, Path]) -> dict[str, Path]:
     return {
         name: path
         for name, path in files.items()
-        if path.suffix.lower() in KINDS and ".dist-info/" not in name and path.is_file()
+        if path.suffix.lower() in KINDS
+        and ".dist-info/" not in name
+        and ".." not in name.split("/")
+        and path.is_file()
     }
 
 

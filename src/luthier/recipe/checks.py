@@ -130,6 +130,18 @@ def check_options(plugin: Any, options: Mapping[str, Any], *, path: str) -> list
     return []
 
 
+def make_options(plugin: Any, options: Mapping[str, Any]) -> Any:
+    """Make a plug-in's options.
+
+    Raises:
+        RecipeError: It has no such options.
+    """
+    problems = check_options(plugin, options, path=f"options of {plugin.name}")
+    if problems:
+        raise _error(problems, {})
+    return plugin.Options(**options)
+
+
 def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
     """Check that method, baselines and columns go with the task."""
     task, method, baselines = chosen

@@ -13,9 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from luthier.errors import RecipeError, nearest
 from luthier.recipe.checks import check, expand_names
-from luthier.recipe.problems import Problem
+from luthier.recipe.problems import Problem, problems_of
 from luthier.recipe.tree import Recipe
 from luthier.recipe.yaml_text import parse_word, parse_yaml
 
@@ -54,6 +56,26 @@ def read_recipe(
     _make_paths_absolute(tree, folder, under="")
     problems = [problem for line in overrides for problem in _override(tree, line, places)]
     return check(tree, problems=problems, places=places)
+
+
+def read_kept(path: Path) -> Recipe:
+    """Read a recipe back from the run that kept it, with its plug-ins unlooked for.
+
+    It may be a stranger's, and is read as strictly as one that is to be run.
+
+    Raises:
+        RecipeError: It cannot be read, or does not fit this version.
+    """
+    content, _ = _read_file(path)
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        told = [problem.line({}) for problem in problems_of(error, content, Recipe, prefix="")]
+        raise RecipeError(
+            "The recipe of this run does not fit this version of Luthier.",
+            received=f"{path}: {'; '.join(told[:3])}"[:300],
+            hint="run it again, with a recipe made anew: luthier init FILE",
+        ) from None
 
 
 def _copy(value: Any) -> Any:

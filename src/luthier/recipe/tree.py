@@ -49,6 +49,11 @@ class Model(Section):
     freeze_embeddings: bool = Field(False, description="Do not train the embeddings.")
     freeze_bottom: int = Field(0, ge=0, description="Layers at the bottom that are not trained.")
     new_tokens: tuple[str, ...] = Field((), description="Tokens added to the vocabulary.")
+    ignore_unsafe_files: bool = Field(
+        False,
+        description="Accept a folder with files that could run code; they are left unopened, and "
+        "the run says so.",
+    )
 
 
 class Split(Section):

@@ -58,6 +58,28 @@ for _tag, _pattern, _first in (
     RecipeLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 
 
+class RecipeDumper(yaml.SafeDumper):
+    """PyYAML's safe dumper, which quotes what only YAML 1.2 takes for a number (`1e5`)."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write everything out: recipes have no aliases."""
+        return True
+
+
+RecipeDumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def write_yaml(content: Any) -> str:
+    r"""Write plain values as YAML that `parse_yaml` reads back to equal ones.
+
+    >>> write_yaml({"word": "1e5", "number": 1e-5})
+    "word: '1e5'\nnumber: 1.0e-05\n"
+    """
+    return yaml.dump(content, Dumper=RecipeDumper, sort_keys=False, allow_unicode=True)
+
+
 def parse_yaml(text: str, *, name: str) -> tuple[Any, dict[str, str]]:
     """Parse YAML text.
 

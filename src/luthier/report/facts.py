@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from luthier.errors import LuthierError, RunError
 from luthier.runs import DOCUMENTS, RunFolder, to_yaml
 
 Mapped = dict[str, Any]
@@ -131,7 +132,7 @@ def read_facts(path: Path, *, status: Mapped | None = None) -> Facts:
 def _document(run: RunFolder, name: str, unreadable: list[str]) -> Mapped:
     try:
         found = run.read_json(name)
-    except ValueError:  # not JSON, or not UTF-8
+    except (ValueError, RecursionError, RunError):  # not JSON, or not UTF-8
         found = name
     if found is None or isinstance(found, dict):
         return found or {}
@@ -142,7 +143,7 @@ def _document(run: RunFolder, name: str, unreadable: list[str]) -> Mapped:
 def _recipe(run: RunFolder, unreadable: list[str]) -> tuple[Mapped, str]:
     try:
         recipe = run.recipe()
-    except (ValidationError, yaml.YAMLError, ValueError):
+    except (ValidationError, yaml.YAMLError, ValueError, RecursionError, LuthierError):
         unreadable.append("recipe")
         return {}, ""
     return recipe.model_dump(mode="json"), to_yaml(recipe)
@@ -154,6 +155,6 @@ def _curves(run: RunFolder, unreadable: list[str]) -> dict[str, list[Mapped]]:
         for event in run.read_events():
             if any(event.get(name) is not None for name in ("loss", "scores", "spike")):
                 curves[str(event.get("phase", "training"))].append(event)
-    except ValueError:
+    except (ValueError, RecursionError, AttributeError, RunError):
         unreadable.append("events")
     return dict(curves)

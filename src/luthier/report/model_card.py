@@ -44,9 +44,8 @@ def write_model_card(folder: Path) -> Path | None:
         return None
     facts = read_facts(run.path)
     front = yaml.safe_dump(front_matter(facts), sort_keys=False, allow_unicode=True)
-    card = pages(autoescape=False)
+    card = pages(autoescape=False, finalize=prose)
     card.filters["code"] = code
-    card.filters["prose"] = prose
     body = card.get_template("model_card.md").render(
         facts=facts,
         limits=limits(facts),
@@ -59,9 +58,7 @@ def write_model_card(folder: Path) -> Path | None:
             (run.model / name).exists() for name in ("head.json", "adapter_config.json")
         ),
     )
-    path = run.model / "README.md"
-    path.write_text(writable(f"---\n{front}---\n\n{body}"), encoding="utf-8")
-    return path
+    return run.write_text(f"{run.model.name}/README.md", writable(f"---\n{front}---\n\n{body}"))
 
 
 def front_matter(facts: Facts) -> dict[str, Any]:
@@ -125,17 +122,25 @@ def data_files(facts: Facts) -> list[str]:
     return list(dict.fromkeys(map(base_name, files)))
 
 
+class Written(str):
+    """Markdown that is meant as such."""
+
+    __slots__ = ()
+
+
 def prose(words: object) -> str:
-    """Put words on one line, where nothing of them is read as markup.
+    """Put words on one line, where nothing of them is read as markup; done to all of the card.
 
     >>> prose("a [link]").count(chr(92))
     2
     """
+    if isinstance(words, Written):
+        return words
     line = " ".join(str(words).split())
     return "".join(f"\\{mark}" if mark in "\\`*_[]<>#|!{}~$&" else mark for mark in line)
 
 
-def code(words: object) -> str:
+def code(words: object) -> Written:
     """Write words as inline code, fenced by more backticks than they hold.
 
     >>> code("a`b")
@@ -145,4 +150,4 @@ def code(words: object) -> str:
     runs = [len(run) for run in "".join(mark if mark == "`" else " " for mark in line).split()]
     fence = "`" * (max(runs, default=0) + 1)
     air = " " if line.startswith("`") or line.endswith("`") else ""
-    return f"{fence}{air}{line}{air}{fence}"
+    return Written(f"{fence}{air}{line}{air}{fence}")

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
-from luthier.errors import RunError
+from luthier.errors import LuthierError, RunError
 from luthier.recipe.tree import Recipe
 from luthier.runs.folder import RunFolder, numbered
 
@@ -135,7 +132,7 @@ def differences(folder: RunFolder, recipe: Recipe) -> list[Change]:
     """List the fields in which a recipe is not that of a run."""
     try:
         before = folder.recipe().model_dump(mode="json")
-    except (OSError, ValidationError, yaml.YAMLError, ValueError):
+    except (OSError, LuthierError):
         return [Change("recipe.yaml", "unreadable", "readable")]
     now = recipe.model_dump(mode="json")
     flat_before, flat_now = dict(_flat(before)), dict(_flat(now))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,10 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from luthier.errors import RunError
 from luthier.recipe.tree import Recipe
+from luthier.recipe.yaml_text import write_yaml
 
 TEMPORARY = ".tmp-"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -45,14 +45,15 @@ def plain(value: Any) -> Any:
 
 def to_yaml(recipe: Recipe) -> str:
     """Write a recipe as YAML that reads back to an equal one."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return write_yaml(recipe.model_dump(mode="json"))
 
 
 def write_whole(path: Path, pieces: Iterable[str]) -> Path:
     """Write a text file whole or not at all: what stood there stays until the new one is done."""
     temporary = path.with_name(f"{path.name}{TEMPORARY}{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("x", encoding="utf-8") as file:  # not through a stranger's link
             file.writelines(pieces)
         os.replace(temporary, path)
     finally:
@@ -63,6 +64,42 @@ def write_whole(path: Path, pieces: Iterable[str]) -> Path:
 def is_temporary(path: Path) -> bool:
     """Say whether a file is one that was not written whole."""
     return TEMPORARY in path.name
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a run.
+
+    Raises:
+        RunError: It is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise damaged(path, problem) from problem
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Walk over JSON lines; an incomplete last one is passed over.
+
+    Raises:
+        RunError: A line is damaged.
+    """
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.endswith("\n"):
+                try:
+                    yield json.loads(line)
+                except (ValueError, RecursionError) as problem:
+                    raise damaged(path, problem) from problem
+
+
+def damaged(path: Path, problem: Exception) -> RunError:
+    """Say which file of a run cannot be read."""
+    return RunError(
+        f"{path.name} of this run cannot be understood.",
+        received=f"{path}: {' '.join(str(problem).split())[:200]}",
+        hint="copy the run's folder whole, or run its recipe again",
+    )
 
 
 @contextmanager

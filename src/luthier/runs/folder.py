@@ -25,12 +25,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from luthier.errors import RunError, nearest
+from luthier.paths import run_name
+from luthier.recipe.sources import read_kept
 from luthier.recipe.tree import Recipe
 from luthier.records import Target
-from luthier.runs.documents import is_temporary, plain, telling_of_disk, to_yaml, write_whole
+from luthier.runs.documents import (
+    damaged,
+    is_temporary,
+    plain,
+    read_json,
+    read_lines,
+    telling_of_disk,
+    to_yaml,
+    write_whole,
+)
 from luthier.runs.lock import LOCK, OWNER, Lock
 from luthier.runs.store import Store, to_disk
 
@@ -156,12 +167,12 @@ class RunFolder:
 
     def recipe(self) -> Recipe:
         """Read the resolved recipe back."""
-        text = (self.path / "recipe.yaml").read_text(encoding="utf-8")
-        return Recipe.model_validate(yaml.safe_load(text))
+        return read_kept(self.path / "recipe.yaml")
 
     def state(self) -> dict[str, Any]:
         """Say how far the run came: `state`, and where it failed `reason` and `hint`."""
-        return self.read_json("status") or {"state": "unknown"}
+        found = self.read_json("status")
+        return found if isinstance(found, dict) and "state" in found else {"state": "unknown"}
 
     def require_finished(self) -> RunFolder:
         """Give this folder back if the run ended well.
@@ -217,15 +228,24 @@ class RunFolder:
         return self.write_text(f"{document}.json", text + "\n")
 
     def read_json(self, document: str) -> Any:
-        """Read one of `DOCUMENTS`, or None where the run has not written it."""
+        """Read one of `DOCUMENTS`, or None where the run has not written it.
+
+        Raises:
+            RunError: It is damaged.
+        """
         path = self.path / f"{document}.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return read_json(path) if path.is_file() else None
 
     def target(self) -> Target:
-        """Read back what the run predicts."""
-        kept = self.read_json("target")
-        kept |= {name: tuple(kept[name]) for name in ("names", "thresholds") if kept[name]}
-        return Target(**kept)
+        """Read back what the run predicts.
+
+        Raises:
+            RunError: It is damaged.
+        """
+        try:
+            return TypeAdapter(Target).validate_python(self.read_json("target"))
+        except ValidationError as problem:
+            raise damaged(self.path / "target.json", problem) from problem
 
     def append_event(self, event: Any) -> None:
         """Add one step to the events, with the seconds since the run began."""
@@ -274,12 +294,8 @@ class RunFolder:
 
     def _read_lines(self, name: str) -> Iterator[dict[str, Any]]:
         path = self.path / name
-        if not path.is_file():
-            return
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                if line.endswith("\n"):
-                    yield json.loads(line)
+        if path.is_file():
+            yield from read_lines(path)
 
     def finish(self, *, keep_checkpoints: bool = False) -> None:
         """Mark the run as complete, once its model is on the disk; nothing needs to go on."""
@@ -336,10 +352,7 @@ def numbered(name: str, number: int) -> Path:
     Raises:
         RunError: The name would lead out of `runs/`.
     """
-    if not name or name != Path(name).name or "\\" in name or name in (".", "..") or "\0" in name:
-        raise RunError(
-            "The name of a run is a folder's name, not a path.", received=repr(name), hint="--out"
-        )
+    run_name(name)
     return Path("runs") / (name if number == 1 else f"{name}-{number}")
 
 

@@ -45,3 +45,24 @@ def test_a_hub_that_cannot_be_reached_is_said_in_one_error(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "'no-such/data-set' cannot be had" in done.stdout
     assert "offline: data.train=FILE" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["../own", "/etc", "a/b/c", "a..b", "-a", "a b", "a/", "."])
+def test_a_path_is_no_name_on_the_hub(name):
+    with pytest.raises(DataError, match="names no data set of the hub"):
+        read(f"hub:{name}")
+
+
+def test_a_folder_of_the_same_name_is_not_taken_for_the_hubs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reviews").mkdir()
+    with pytest.raises(DataError, match="file or folder called so here") as caught:
+        read("hub:reviews")
+    assert "data.train=reviews" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["pandas", "csv", "webdataset"])
+def test_a_reader_of_files_is_no_data_set(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="is a reader of files"):
+        read(f"hub:{name}")

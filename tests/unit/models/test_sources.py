@@ -57,3 +57,9 @@ def test_a_hub_out_of_reach_is_told(monkeypatch, tmp_path):
         with pytest.raises(ModelError) as caught:
             read("no-such/model-anywhere")
         assert "no-such/model-anywhere" in caught.value.received
+
+
+def test_no_path_is_given_to_pip():
+    with pytest.raises(ModelError) as caught:
+        locate("package:../own")
+    assert "pip" not in caught.value.hint

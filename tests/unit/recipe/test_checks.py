@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from luthier.errors import RecipeError
-from luthier.recipe.checks import check, check_options
+from luthier.recipe.checks import check, check_options, make_options
 from luthier.recipe.problems import Problem
 from luthier.registry import find
 
@@ -140,3 +140,10 @@ def test_each_task_takes_its_own_baselines():
 def test_options_are_checked_for_any_plug_in():
     (problem,) = check_options(find("methods", "lora"), {"alpha": "x"}, path="method.options")
     assert problem.line({}) == "method.options.alpha: should be a number, not 'x'"
+
+
+def test_options_that_a_plug_in_does_not_have_are_told():
+    plugin = find("methods", "lora")
+    assert make_options(plugin, {"rank": 4}).rank == 4
+    with pytest.raises(RecipeError, match=r"options of lora.*rank"):
+        make_options(plugin, {"rank": "many"})

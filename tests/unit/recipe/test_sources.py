@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from luthier.errors import RecipeError
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.sources import read_kept, read_recipe
 from luthier.recipe.tree import Recipe
+from luthier.recipe.yaml_text import write_yaml
 from luthier.runs import to_yaml
 
 SMALL = {"model": "hub/name", "task": "text-classification", "data": {"train": "train.csv"}}
@@ -185,3 +186,31 @@ def test_a_data_file_a_folder_and_other_bytes_are_refused(tmp_path):
 
 def test_the_result_is_a_frozen_recipe():
     assert isinstance(read_recipe(SMALL), Recipe)
+
+
+def test_a_kept_recipe_reads_back_equal_whatever_its_words(tmp_path):
+    recipe = read_recipe({**SOURCE_OF_WORDS, "data": {"train": "t.csv", "columns": WORDS}})
+    path = tmp_path / "recipe.yaml"
+    path.write_text(write_yaml(recipe.model_dump(mode="json")), encoding="utf-8")
+    assert read_kept(path) == recipe
+
+
+WORDS = {"text": "1e5", "label": "no"}
+SOURCE_OF_WORDS = {"model": "2e3", "task": "text-classification"}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: !!python/object/apply:os.system [ls]", "not YAML"),
+        ("a: &a [1]\nb: *a", "not YAML"),
+        ("- 1", "mapping of sections"),
+        ("model: m\nown: 1", "does not fit this version"),
+    ],
+)
+def test_a_strangers_kept_recipe_is_refused_by_name(tmp_path, text, problem):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=problem) as caught:
+        read_kept(path)
+    assert "recipe.yaml" in str(caught.value)

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from luthier.errors import RunError
-from luthier.report.render import write_report
+from luthier.report.render import hash_of, write_report
 from luthier.runs import DOCUMENTS
 from tests.unit.report.fake_run import HOSTILE, LABELS, fake_run
 
@@ -255,3 +255,18 @@ def test_several_labels_a_row_are_listed_and_each_can_be_filtered_by(tmp_path):
     assert "<option>long</option>" in html
     assert "no label" in html
     assert "threshold was tuned on the validation rows" in html
+
+
+def test_a_document_of_another_shape_ends_in_words(tmp_path):
+    folder = fake_run(tmp_path / "run")
+    (folder / "scores.json").write_text('{"fine-tuned": "x"}')
+    with pytest.raises(RunError, match="not as Luthier writes it") as caught:
+        write_report(folder)
+    assert str(folder) in caught.value.received
+
+
+def test_the_policy_knows_the_pages_own_script_alone(tmp_path):
+    html = write_report(fake_run(tmp_path / "run")).read_text(encoding="utf-8")
+    inside = html.rpartition("<script>")[2].partition("</script>")[0]
+    assert f"script-src '{hash_of(inside)}'" in html
+    assert "script-src 'unsafe-inline'" not in html

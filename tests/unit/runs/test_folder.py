@@ -1,11 +1,12 @@
 """A run folder writes whole files, reads them back, and never overwrites."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 
-from luthier.errors import RunError
+from luthier.errors import RecipeError, RunError
 from luthier.recipe.tree import Recipe
 from luthier.records import Finding, StepInfo
 from luthier.runs import RunFolder
@@ -92,3 +93,50 @@ def test_records_become_plain_json(tmp_path):
     folder = RunFolder.create(tmp_path / "run", RECIPE)
     folder.write_json("data", {"findings": [Finding("empty-text", "warning", "m", 1, ("a:1",))]})
     assert folder.read_json("data")["findings"][0]["places"] == ["a:1"]
+
+
+@pytest.mark.parametrize("name", ["../away", "a/b", "", "..", "nul"])
+def test_a_name_that_leads_out_of_the_runs_is_refused(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match="one folder below runs/"):
+        RunFolder.create(None, RECIPE, name=name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["{", "[" * 100_000, '{"kind": 1}', "[1]", "null"])
+def test_a_damaged_target_is_named(tmp_path, content):
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    (run.path / "target.json").write_text(content)
+    with pytest.raises(RunError, match=r"target\.json of this run cannot be understood") as caught:
+        run.target()
+    assert str(run.path / "target.json") in caught.value.received
+
+
+def test_a_damaged_line_is_told_with_its_file(tmp_path):
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    (run.path / "predictions.jsonl").write_text("{\n")
+    with pytest.raises(RunError, match=r"predictions\.jsonl of this run"):
+        list(run.read_predictions())
+
+
+def test_a_status_of_another_shape_is_unknown(tmp_path):
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    (run.path / "status.json").write_text("[1]")
+    assert run.state() == {"state": "unknown"}
+
+
+def test_a_strangers_recipe_makes_no_objects(tmp_path):
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    (run.path / "recipe.yaml").write_text("model: !!python/object/apply:os.system [ls]")
+    with pytest.raises(RecipeError, match="not YAML"):
+        run.recipe()
+
+
+def test_writing_follows_no_link(tmp_path):
+    run = RunFolder.create(tmp_path / "run", RECIPE)
+    (tmp_path / "secret").write_text("secret")
+    for name in ("report.html", f"report.html.tmp-{os.getpid()}"):
+        (run.path / name).symlink_to(tmp_path / "secret")
+    run.write_text("report.html", "a page")
+    assert (tmp_path / "secret").read_text() == "secret"
+    assert run.report.read_text() == "a page"

