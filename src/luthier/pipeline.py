@@ -91,11 +91,11 @@ def run(
     checked = read_recipe(recipe, [*in_memory, *overrides])
     check_training(checked.training)
     task: Task = make_plugin("tasks", checked.task)
-    folder = claim(checked, out=out, name=name, fresh=fresh)
-    with listening(), folder.recording(on_failure=write_report):
-        everyone = Listeners(folder, listeners)
-        everyone.say("checking the data")
-        with quietly():
+    with listening():
+        folder = claim(checked, out=out, name=name, fresh=fresh)
+        with folder.recording(on_failure=write_report), quietly():
+            everyone = Listeners(folder, listeners)
+            everyone.say("checking the data")
             return _run(checked, prepare(checked, task, data), folder, everyone)
 
 

@@ -32,8 +32,7 @@ Trials = list[tuple[str, bool]]
 
 def r1(folder: Path, share: float) -> Trials:
     """Kill -9, half at random instants, half inside a save."""
-    lost = kills.trials(kills.bench(folder), _part(200, share))
-    return [(f"trial {number}: {what}", not what) for number, what in enumerate(lost)]
+    return _told(kills.trials(kills.bench(folder), _part(200, share)))
 
 
 def r2(folder: Path, share: float) -> Trials:
@@ -79,7 +78,7 @@ def r6(folder: Path, share: float) -> Trials:
 
 def r7(folder: Path, share: float) -> Trials:
     """Ctrl-C and SIGTERM at random instants, every fifth twice."""
-    return _numbered(signals.trials(signals.bench(folder), _part(50, share)))
+    return _told(signals.trials(signals.bench(folder), _part(50, share)))
 
 
 def r8(folder: Path, share: float) -> Trials:
@@ -100,6 +99,10 @@ COUNTED: dict[str, Callable[[Path, float], Trials]] = {
 
 def _part(n: int, share: float) -> int:
     return max(2, round(n * share))
+
+
+def _told(lost: list[str]) -> Trials:
+    return [(f"trial {number}: {what}", not what) for number, what in enumerate(lost)]
 
 
 def _numbered(passed: list[bool]) -> Trials:

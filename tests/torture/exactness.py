@@ -55,7 +55,7 @@ def cells() -> dict[str, dict[str, Any]]:
             f"accumulation, {where}": _training(gradient_accumulation_steps=3, **many),
             f"end of an epoch, {where}": _training(
                 max_steps=-1,
-                num_train_epochs=2,
+                num_train_epochs=4,
                 save_strategy="epoch",
                 eval_strategy="epoch",
                 **many,
