@@ -15,6 +15,7 @@ before any pair is verified; the whole doctor takes 6 s on them this way.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,6 +28,9 @@ BANDS, BAND_HASHES = 40, 3  # a pair that shares 45 % of its runs is seen with p
 SHORTEST = 24  # characters; in shorter texts one other word is no near-duplicate
 LONGEST = 2000  # characters compared; what follows is not looked at
 MOST_DIFFERENT = 0.15  # edit distance over the longer length
+ONE_WORD_IN = 10  # or: so many of the words replaced, inserted or left out
+FEWEST_WORDS = 7  # and one in texts that have fewer than ten
+MOST_POSSIBLE = 0.3  # characters that differ, of pairs that are looked at
 LEAST_AGREEMENT = 0.3  # share of equal hashes below which no pair is verified
 CROWD = 100  # neighbours looked at in a band where a great many texts meet
 MOST_MEETINGS = 200_000  # pairs taken from one band
@@ -130,7 +134,7 @@ def _may_be_near(pairs: Array, texts: Sequence[str]) -> Array:
         surplus = counts[one] - counts[other]
         bound = np.maximum(np.maximum(surplus, 0).sum(axis=1), np.maximum(-surplus, 0).sum(axis=1))
         longer = np.maximum(lengths[one], lengths[other])
-        possible[first : first + CHUNK] = bound <= MOST_DIFFERENT * longer
+        possible[first : first + CHUNK] = bound <= MOST_POSSIBLE * longer
     return possible
 
 
@@ -146,9 +150,31 @@ def _agreement(signatures: Array, pairs: Array) -> Array:
 
 def _is_near(one: str, other: str) -> bool:
     """Say whether two texts differ little, and not in their numbers alone."""
-    if edit_distance(one, other) > MOST_DIFFERENT * max(len(one), len(other)):
-        return False
+    if not _has_the_words_of(one, other):
+        most = MOST_DIFFERENT * max(len(one), len(other))
+        if _least_distance(one, other) > most or edit_distance(one, other) > most:
+            return False
     return _without_digits(one) != _without_digits(other)
+
+
+def _has_the_words_of(one: str, other: str) -> bool:
+    """Say whether nearly all words are the same: a long one that was replaced counts as one."""
+    words, others = one.split(), other.split()
+    n_words = max(len(words), len(others))
+    most = max(1, n_words // ONE_WORD_IN)
+    if n_words < FEWEST_WORDS or len(set(words) ^ set(others)) > 2 * most:
+        return False
+    signs: dict[str, str] = {}
+    first, second = (
+        "".join(signs.setdefault(word, chr(len(signs))) for word in text)
+        for text in (words, others)
+    )
+    return edit_distance(first, second) <= most
+
+
+def _least_distance(one: str, other: str) -> int:
+    """Bound the edit distance from below by the characters that the other text has not."""
+    return max((Counter(one) - Counter(other)).total(), (Counter(other) - Counter(one)).total())
 
 
 def _without_digits(text: str) -> str:
