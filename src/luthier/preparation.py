@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from luthier.data.chart import MOST_PLACES
 from luthier.data.fingerprint import fingerprint
 from luthier.data.inspect import cut_off, drop_leaks, inspect
 from luthier.data.labels import is_missing
@@ -85,9 +86,8 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = Non
         seed=recipe.training.seed,
     )
     texts = text_roles(task)
-    is_label = task.kind in ("single-label", "multi-label", "number")
-    label = task.answer_role if is_label else None
-    findings = [*mended, *inspect(splits, text_roles=texts, label_role=label, kind=task.kind)]
+    found = inspect(splits, text_roles=texts, label_role=task.answer_role, kind=task.kind)
+    findings = [*mended, *found]
     if data.drop_leaks:
         splits, counts = drop_leaks(splits, text_roles=texts)
         notes += [f"{n} leaked rows dropped from {split}" for split, n in counts.items() if n]
@@ -121,11 +121,11 @@ def read_rows(
 
 
 def read_labelled(source: Any, recipe: Recipe, task: Task) -> tuple[Rows, list[str], list[Finding]]:
-    """Read rows with their answers; those without one are left out, with a note."""
+    """Read rows with their answers; those without one are left out, with a finding."""
     roles = [column.role for column in task.columns]
     rows, notes, found = read_rows(source, recipe, task, roles)
     rows, dropped = with_answer(rows, task)
-    return rows, notes + dropped, found
+    return rows, notes, [*found, *dropped]
 
 
 def text_roles(task: Task) -> tuple[str, ...]:
@@ -144,7 +144,7 @@ def require_roles(rows: Rows, roles: Sequence[str]) -> None:
         )
 
 
-def with_answer(rows: Rows, task: Task) -> tuple[Rows, list[str]]:
+def with_answer(rows: Rows, task: Task) -> tuple[Rows, list[Finding]]:
     """Leave out rows without an answer: there is nothing to learn or to judge by."""
     role = task.answer_role
     if role is None:
@@ -153,12 +153,14 @@ def with_answer(rows: Rows, task: Task) -> tuple[Rows, list[str]]:
         missing = [value is None for value in rows[role]]
     else:
         missing = [is_missing(value) for value in rows[role]]
-    n_without = missing.count(True)
-    if not n_without:
+    without = np.flatnonzero(missing)
+    if len(without) == 0:
         return rows, []
-    first = rows.where(missing.index(True))
-    note = f"{n_without} rows without {role} left out, the first at {first}"
-    return rows.take(np.flatnonzero(~np.array(missing))), [note]
+    message = f"{len(without)} rows without {role} are left out."
+    places = tuple(f"{rows.where(int(index))}:{role}" for index in without[:MOST_PLACES])
+    fix = f"fill the cells in, or data.columns.{role}=the column with the answers"
+    told = Finding("without-answer", "warning", message, len(without), places, fix)
+    return rows.take(np.flatnonzero(~np.array(missing))), [told]
 
 
 def stratified_by(recipe: Recipe, task: Task) -> str | None:

@@ -118,7 +118,9 @@ def test_rows_without_a_label_are_left_out_and_told(run, tmp_path):
     run(baselines=[], data={"train": pd.DataFrame({**rows.columns, "label": labels})})
     data = RunFolder(tmp_path / "run").read_json("data")
     assert sum(split["rows"] for split in data["splits"].values()) == len(rows) - 1
-    assert any("without label left out" in note for note in data["reading"])
+    (told,) = [one for one in data["findings"] if one["code"] == "without-answer"]
+    assert told["message"] == "1 rows without label are left out."
+    assert told["places"] == ["memory:5:label"]
 
 
 def test_leaked_rows_are_told_and_dropped_when_asked(run, tmp_path):

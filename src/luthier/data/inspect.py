@@ -1,24 +1,40 @@
 """The data doctor: looks at the splits before anything is trained, and says what it finds.
 
-A check is one function from charts (`chart.py`) to findings; they stand by kind in `texts.py`,
-`damage.py`, `answers.py` and `duplicates.py`. To add one, write it and put it into its file's
-`CHECKS`, or below.
+A check is one function from charts (`chart.py`) to findings; they stand in `texts.py` and
+`damage.py` (every text), `answers.py` (labels and numbers), `pairs.py`, `inside.py` and
+`duplicates.py`. To add one, write it and put it into its file's `CHECKS`, or below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from luthier.data import answers, damage, duplicates, texts
+from luthier.data import answers, damage, duplicates, inside, pairs, texts
 from luthier.data.chart import Chart, charts_of, finding, key_of
 from luthier.errors import DataError
 from luthier.records import Array, Finding, Rows, Splits
 
 SEVERITIES = ("error", "warning", "note")
 FEW = 100
+LABELLED = ("single-label", "multi-label", "number")
+OF_KIND: dict[str, tuple[Callable[..., list[Finding]], ...]] = {
+    **{
+        kind: (
+            partial(answers.check_missing, kind=kind),
+            partial(answers.check_labels, kind=kind),
+            answers.check_types,
+        )
+        for kind in ("single-label", "multi-label")
+    },
+    "number": (partial(answers.check_missing, kind="number"), answers.check_numbers),
+    "text": (pairs.check_pairs,),
+    "tags": (inside.check_tags,),
+    "choice": (inside.check_choices,),
+}
 
 
 def inspect(
@@ -30,7 +46,7 @@ def inspect(
         splits: What to look at.
         text_roles: Columns that hold texts; rows are compared by all of them together.
         label_role: Column that holds what is learned, or None.
-        kind: What is learned: `single-label`, `multi-label` or `number`.
+        kind: What is learned, as a task's `kind` says it.
 
     Returns:
         Errors first, then warnings, then notes.
@@ -41,15 +57,10 @@ def inspect(
     needed = [*text_roles, *([label_role] if label_role else [])]
     charts = charts_of(splits.items(), text_roles, needed)
     found: list[Finding] = []
-    if label_role:
-        found += answers.check_missing(charts, label_role, kind)
-        if kind == "number":
-            found += answers.check_numbers(charts, label_role)
-        else:
-            found += answers.check_labels(charts, label_role, kind)
-            found += answers.check_types(charts, label_role)
+    for of_answers in OF_KIND.get(kind, ()) if label_role else ():
+        found += of_answers(charts, label_role)
     found += duplicates.check_duplicates(charts)
-    if label_role:
+    if label_role and kind in LABELLED:
         found += duplicates.check_conflicts(charts, label_role, kind)
     for check in (*texts.CHECKS, *damage.CHECKS, check_sizes):
         found += check(charts)

@@ -88,26 +88,25 @@ def canonical(rows: Rows) -> tuple[Rows, list[Finding]]:
 
 
 def _findings(rows: Rows, moved: Sequence[int], lost: Sequence[int]) -> list[Finding]:
-    found = []
-    for code, indices, message in (
-        (
+    def told(code: str, indices: Sequence[int], message: str) -> list[Finding]:
+        places = tuple(f"{rows.where(index)}:answers" for index in indices[:PLACES])
+        fix = "mend answer_start, or the text of the answer"
+        words = f"{len(indices)} answers {message}"
+        return [Finding(code, "warning", words, len(indices), places, fix)] if indices else []
+
+    return [
+        *told(
             "answer-moved",
             moved,
-            "{n} answers do not stand at their answer_start; they were found elsewhere in their "
-            "contexts and moved there.",
+            "do not stand at their answer_start; they were found elsewhere in their contexts and "
+            "moved there.",
         ),
-        (
+        *told(
             "answer-not-in-context",
             lost,
-            "{n} answers are not in their contexts at all; a row left without any is left out.",
+            "are not in their contexts at all; a row left without any is left out.",
         ),
-    ):
-        if indices:
-            places = tuple(f"{rows.where(index)}:answers" for index in indices[:PLACES])
-            fix = "mend answer_start, or the text of the answer"
-            told = message.format(n=len(indices))
-            found.append(Finding(code, "warning", told, len(indices), places, fix))
-    return found
+    ]
 
 
 def _is_true(value: Any) -> bool:

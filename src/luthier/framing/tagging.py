@@ -140,7 +140,7 @@ def _read_tags(
         )
         message = (
             f"{len(stray)} tags may not stand where they do in {used} (an I- without the B- "
-            "before it, say); each was read as the beginning of an entity."
+            "before it, say); read as IOB2 they begin entities, or end them."
         )
         fix = f"mend the tags, or task.options.scheme=another than {used}"
         found.append(Finding("stray-tag", "warning", message, len(stray), places, fix))
