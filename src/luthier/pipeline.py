@@ -303,7 +303,16 @@ def lines(job: Job, predictions: Mapping[str, Predictions]) -> Iterator[dict[str
 def inspect_recipe(
     recipe: Recipe | Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()
 ) -> tuple[Splits, list[Finding], list[str]]:
-    """Read, split and check the data of a recipe, and stop there."""
+    """Read, split and check the data of a recipe, and stop there.
+
+    Raises:
+        DataError: A file or an answer cannot be understood.
+    """
     made = read_recipe(recipe, overrides)
-    checked = check_data(made, make_plugin("tasks", made.task))
+    task: Task = make_plugin("tasks", made.task)
+    checked = check_data(made, task)
+    if not any(finding.severity == "error" for finding in checked.findings):
+        target = task.learn_target(checked.splits.train)
+        for _, rows in checked.splits.items():
+            task.gold(rows, target)
     return checked.splits, checked.findings, checked.notes

@@ -19,10 +19,14 @@ import torch
 from tests.torture import (
     crash_points,
     damage,
+    defects,
     exactness,
     full_disk,
+    hostile,
     kills,
+    leaks,
     numbers,
+    paths,
     signals,
     starts,
 )
@@ -92,8 +96,46 @@ def r9(folder: Path, share: float) -> Trials:
     return _numbered([*starts.trials(made, n), *starts.trials_on_a_dead_one(made, n)])
 
 
+def s1(folder: Path, share: float) -> Trials:
+    """Hostile models, runs, recipes and data, opened as a user would."""
+    workshop = hostile.Workshop(folder)
+    made = hostile.artefacts()
+    return [
+        (f"{one.name}: {(told := hostile.fault(one, workshop.open(one, number)))}", not told)
+        for number, one in enumerate(made)
+    ]
+
+
+def s2(folder: Path, share: float) -> Trials:
+    """Two thousand paths at each place where a name becomes one."""
+    tried = paths.try_paths(paths.ENTRIES, n_paths=_part(paths.N_PATHS, share))
+    return [(f"{name}: {one}", not one.outside) for name, one in tried.items()]
+
+
+def d1(folder: Path, share: float) -> Trials:
+    """Seeded defects in files of every kind."""
+    return defects.counts(folder)[0]
+
+
+def d1_clean(folder: Path, share: float) -> Trials:
+    """Files of every kind with nothing wrong in them."""
+    return defects.counts(folder)[1]
+
+
+def d2(folder: Path, share: float) -> Trials:
+    """Planted leaks: the recall of each kind, and the share of false alarms."""
+    texts = leaks.invented_texts(3000)
+    found: Trials = []
+    for name, (change, codes, asked) in leaks.CHANGES.items():
+        recall = leaks.recall(texts, change, codes)
+        found.append((f"{name}: recall {recall:.3f}", recall >= asked))
+    alarms = leaks.false_alarms(texts)
+    return [*found, (f"false alarms {alarms:.4f}", alarms <= 0.005)]
+
+
+ALL = (r1, r2, r3, r4, r5, r6, r7, r8, r9, s1, s2, d1, d1_clean, d2)
 COUNTED: dict[str, Callable[[Path, float], Trials]] = {
-    name: globals()[name.lower()] for name in ("R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9")
+    one.__name__.upper().replace("_", "-"): one for one in ALL
 }
 
 

@@ -31,6 +31,9 @@ BINARY = (
     (b"PAR1", "a Parquet file", "name it .parquet"),
     (b"ARROW1", "an Arrow file", "name it .arrow"),
     (b"%PDF", "a PDF", "give a table: CSV, JSON or Parquet"),
+    (b"\x89PNG", "a picture", "give a table: CSV, JSON or Parquet"),
+    (b"\xff\xd8\xff", "a picture", "give a table: CSV, JSON or Parquet"),
+    (b"GIF8", "a picture", "give a table: CSV, JSON or Parquet"),
     (b"SQLite format 3", "an SQLite database", "export the table as CSV"),
 )
 WESTERN = ("cp1252", "cp1250", "mac_roman")
