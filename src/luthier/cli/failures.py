@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from luthier.errors import LuthierError
-from luthier.interruption import Terminated
+from luthier.interruption import Interrupted, Terminated
 
 
 class Doors(TyperGroup):
@@ -33,6 +33,8 @@ class Doors(TyperGroup):
             raise typer.Exit(2) from None
         except (KeyboardInterrupt, Terminated) as stop:
             print(f"\n{getattr(stop, 'problem', 'Stopped.')}", file=sys.stderr)
+            if isinstance(stop, (Interrupted, Terminated)):
+                print("  to go on: the same command again", file=sys.stderr)
             raise typer.Exit(getattr(stop, "code", 130)) from None
 
 

@@ -102,7 +102,8 @@ def _story(facts: Facts) -> Iterator[Limit]:
             "Interruptions",
             f"The run was interrupted {times} ({'; '.join(ends)}) and went on"
             + (f" after {went_on}" if resumed else " from the beginning")
-            + ". Such a training comes to the same weights as one that was not interrupted.",
+            + ". Such a training comes to the same weights as one that was not interrupted; "
+            "times are those of the last attempt.",
         )
         notes = [note for one in resumed for note in one.get("notes") or ()]
         changes = [str(change) for attempt in facts.attempts for change in attempt["changes"]]
