@@ -96,7 +96,7 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
                 scores=scores,
                 is_best=is_best,
                 spike=loss if is_spike else None,
-                message=best.verdict if best.is_over else None,
+                message=best.verdict if best.is_over else pieces.news(),
             )
             keeper.see(step, is_best=is_best, is_last=is_last or best.is_over)
             if asked():

@@ -30,7 +30,7 @@ class MicroBatches:
 
     def __init__(self, settings: Training):
         self.settings = settings
-        self.n_pieces = 1
+        self.n_pieces = self.n_told = 1
 
     def compute(self, work: Callable[[list[Tensors]], T], batches: list[Tensors]) -> T:
         """Do the work of a step on batches or, where memory does not suffice, on pieces of them.
@@ -62,6 +62,13 @@ class MicroBatches:
         if self.n_pieces > asked and not self.settings.auto_batch_size:
             raise self._advice()
         return done
+
+    def news(self) -> str | None:
+        """Say once that batches are cut, and into what."""
+        if self.n_pieces == self.n_told:
+            return None
+        self.n_told = self.n_pieces
+        return f"memory is short: batches are cut into {self.n_pieces} pieces of {self.rows} rows"
 
     @property
     def rows(self) -> int:

@@ -121,7 +121,7 @@ class State:
         self.best.n_waited = numbers["best"]["n_waited"]
         self.best.weights = files.get("best")
         self.window.load_state_dict(numbers["window"])
-        self.pieces.n_pieces = numbers["pieces"]
+        self.pieces.n_pieces = self.pieces.n_told = numbers["pieces"]
         set_random(files["random"], numbers["random"])
 
     def _changing(self) -> Named:

@@ -36,6 +36,8 @@ def test_batches_are_halved_until_they_fit_and_no_row_is_lost():
     assert rows.tolist() == [*range(13), 0, 1]
     assert max(seen[0]) <= 4
     assert pieces.n_pieces == 4
+    assert pieces.news() == "memory is short: batches are cut into 4 pieces of 4 rows"
+    assert pieces.news() is None
 
 
 def test_without_being_asked_the_size_that_fits_is_told():
