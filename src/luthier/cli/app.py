@@ -14,6 +14,7 @@ import typer
 
 import luthier
 from luthier.cli.failures import Doors, accept_any_console, tell_bug
+from luthier.cli.visible import visible
 from luthier.errors import DataError, RecipeError, RunError
 
 app = typer.Typer(
@@ -134,7 +135,7 @@ def init(
             hint="--out a path that you may write to",
         ) from None
     for note in (*notes, *reasons):
-        print(f"• {note}")
+        print(visible(f"• {note}"))
     print(f"\nWrote {out} for {task}. Look it over, then:\n  luthier run {out}")
 
 
@@ -157,7 +158,7 @@ def inspect(
 
     splits, findings, notes = inspect_recipe(recipe)
     for note in notes:
-        print(f"• {note}")
+        print(visible(f"• {note}"))
     show_splits(splits)
     show_findings(findings)
     if any(finding.severity == "error" for finding in findings):
@@ -173,7 +174,7 @@ def _recipe_for(file: Path) -> dict[str, Any]:
 
     task, columns, reasons = guess_task(read(str(file))[0])
     for reason in reasons:
-        print(f"• {reason}")
+        print(visible(f"• {reason}"))
     content, _ = parse_yaml(starter(task, columns, str(file), reasons=()), name=str(file))
     return dict(content)
 
@@ -239,7 +240,7 @@ def _print_answers(texts: list[str], answers: list[Any], *, as_json: bool) -> No
         labels = answer if isinstance(answer, list) else [answer]
         said = "  ".join(_answer_words(label) for label in labels) or "(nothing)"
         shown = " ".join(text.split())
-        print(f"{said}  {shown if len(shown) <= 60 else shown[:59] + '…'}")
+        print(visible(f"{said}  {shown if len(shown) <= 60 else shown[:59] + '…'}"))
 
 
 def _answer_words(answer: Any) -> str:

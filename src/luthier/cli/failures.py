@@ -17,6 +17,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from luthier.cli.visible import visible
 from luthier.errors import LuthierError
 from luthier.interruption import Interrupted, Terminated
 
@@ -32,7 +33,7 @@ class Doors(TyperGroup):
             tell(problem)
             raise typer.Exit(2) from None
         except (KeyboardInterrupt, Terminated) as stop:
-            print(f"\n{getattr(stop, 'problem', 'Stopped.')}", file=sys.stderr)
+            print(f"\n{visible(getattr(stop, 'problem', 'Stopped.'))}", file=sys.stderr)
             if isinstance(stop, (Interrupted, Terminated)):
                 print("  to go on: the same command again", file=sys.stderr)
             raise typer.Exit(getattr(stop, "code", 130)) from None
@@ -45,15 +46,14 @@ def tell(problem: LuthierError) -> None:
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     width = console.width if console.is_terminal else None
-    console.print(
-        Text("Error: ", "bold red").append(_wrapped(problem.problem, width), "not bold default")
-    )
+    told = _wrapped(visible(problem.problem), width)
+    console.print(Text("Error: ", "bold red").append(told, "not bold default"))
     for label, words, style in (
         ("received:", problem.received, "bold"),
         ("fix:     ", problem.hint, "bold green"),
     ):
         if words is not None:
-            console.print(Text(f"  {label} ", style).append(words, "not bold default"))
+            console.print(Text(f"  {label} ", style).append(visible(words), "not bold default"))
 
 
 def _wrapped(text: str, width: int | None) -> str:

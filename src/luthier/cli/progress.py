@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from luthier.cli.visible import visible
 from luthier.metrics.names import title
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ class Bars:
             self._print(f"{last.phase}: {words}")
 
     def _print(self, words: str) -> None:
-        self.progress.console.print(words, markup=False, highlight=False)
+        self.progress.console.print(visible(words), markup=False, highlight=False)
 
 
 class Lines:
@@ -269,4 +270,4 @@ class Lines:
         self._pace.last = None
 
     def _print(self, words: str) -> None:
-        print(words, file=sys.stderr, flush=True)
+        print(visible(words), file=sys.stderr, flush=True)

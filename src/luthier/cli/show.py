@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from luthier.cli.visible import visible
 from luthier.metrics.names import title as title_of
 
 if TYPE_CHECKING:
@@ -59,12 +60,12 @@ def show_result(result: RunResult, metric: str, *, confidence: float) -> None:
     out = console()
     out.print(systems_table(result.scores, result.comparisons, metric, confidence=confidence))
     for comparison in result.comparisons:
-        out.print(Text(f"• {comparison.verdict}"))
+        out.print(Text(visible(f"• {comparison.verdict}")))
     if result.findings:
         out.print(Text(f"\nThe data: {count_findings(result.findings)}."))
         for finding in result.findings:
             if finding.severity != "note":
-                out.print(Text(f"• {finding.message}", style=STYLES[finding.severity]))
+                out.print(Text(visible(f"• {finding.message}"), style=STYLES[finding.severity]))
     out.print()
     print(f"Report: {result.report}")
 
@@ -117,7 +118,7 @@ def show_comparison(compared: Comparisons, *, confidence: float) -> None:
         )
     )
     for comparison in compared.comparisons:
-        out.print(Text(f"• {comparison.verdict}"))
+        out.print(Text(visible(f"• {comparison.verdict}")))
 
 
 def scores_table(scores: Mapping[str, Score], *, title: str) -> Table:
@@ -151,11 +152,12 @@ def show_findings(findings: Sequence[Finding]) -> None:
     for finding in sorted(findings, key=lambda finding: order.index(finding.severity)):
         style = STYLES[finding.severity]
         out.print(Text(f"{finding.severity:<8}", style=style).append(f"{finding.code}", "bold"))
-        lines = [Text(finding.message)]
+        lines = [Text(visible(finding.message))]
         if finding.places:
-            lines.append(Text(places_words(finding.places[:3], finding.count), style="dim"))
+            places = places_words(finding.places[:3], finding.count)
+            lines.append(Text(visible(places), style="dim"))
         if finding.fix:
-            lines.append(Text("fix: ", style="green").append(finding.fix, "default"))
+            lines.append(Text("fix: ", style="green").append(visible(finding.fix), "default"))
         for line in lines:
             out.print(Padding(line, (0, 0, 0, 8), expand=False))
     out.print(Text(f"\n{count_findings(findings).capitalize()}."))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from luthier.cli.show import (
     count_findings,
     p_words,
@@ -90,3 +92,11 @@ def test_numbers_are_written_with_their_doubt():
 def test_findings_are_counted_in_words():
     assert count_findings(FINDINGS[:1] * 2) == "2 errors"
     assert count_findings(()) == "nothing to remark"
+
+
+@pytest.mark.parametrize("sign", ["\x1b[2J", "\x07", "\x9b31m", "\r"])
+def test_what_comes_from_data_does_not_reach_the_terminal_as_an_order(sign, capsys):
+    show_findings([Finding("rare-label", "warning", f"label {sign}x", 1, (f"{sign}.csv:1",), sign)])
+    said = capsys.readouterr().out
+    assert sign[0] not in said
+    assert "label" in said

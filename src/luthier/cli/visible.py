@@ -1,0 +1,23 @@
+"""What comes from data is shown on a terminal, never obeyed by it."""
+
+from __future__ import annotations
+
+import unicodedata
+
+KEPT = "\n\t"
+
+
+def visible(words: str) -> str:
+    r"""Write control characters, which could colour, erase or retitle, as their picture.
+
+    >>> visible("red: \x1b[31m, bell: \x07")
+    'red: ␛[31m, bell: ␇'
+    """
+    return "".join(map(_shown, words))
+
+
+def _shown(sign: str) -> str:
+    if sign in KEPT or unicodedata.category(sign) != "Cc":
+        return sign
+    code = ord(sign)
+    return "␡" if code == 0x7F else chr(0x2400 + code) if code < 0x20 else "�"
