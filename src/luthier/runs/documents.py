@@ -115,7 +115,8 @@ def telling_of_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        if problem.errno not in FULL | SHUT:
+        is_ours = problem.filename is None or str(problem.filename).startswith(str(folder))
+        if problem.errno not in FULL and not (problem.errno in SHUT and is_ours):
             raise
         is_full = problem.errno in FULL
         raise RunError(

@@ -69,3 +69,32 @@ def test_tuned_thresholds_are_a_doubt(facts):
 
 def test_a_run_without_scores_has_nothing_to_doubt(facts):
     assert limits(dataclasses.replace(facts, scores={})) == []
+
+
+def test_interruptions_are_told_with_where_it_went_on_and_what_changed(facts):
+    attempts = [
+        {"started": "1", "changes": []},
+        {"started": "2", "changes": [], "reason": "Stopped by Ctrl-C.", "resumed": []},
+        {
+            "started": "3",
+            "changes": ["training.max_steps: 9 before, 12 now"],
+            "resumed": [{"phase": "fine-tuning", "step": 4, "notes": ["torch was 1 then"]}],
+        },
+    ]
+    story, *more = said(dataclasses.replace(facts, attempts=attempts), "Interruptions")
+    assert "interrupted 2 times (it was killed; Stopped by Ctrl-C.)" in story
+    assert "went on after step 4 of fine-tuning" in story
+    assert more == [
+        "torch was 1 then.",
+        "training.max_steps: 9 before, 12 now, changed on the way.",
+    ]
+    assert said(dataclasses.replace(facts, attempts=attempts[:1]), "Interruptions") == []
+
+
+def test_spikes_of_the_loss_are_told_with_their_steps(tmp_path):
+    folder = fake_run(tmp_path / "run")
+    with (folder / "events.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"phase": "fine-tuning", "step": 77, "spike": 9.5, "time": 1.0}\n')
+    (told,) = said(read_facts(folder), "Loss")
+    assert "at step 77" in told
+    write_report(folder)
