@@ -24,7 +24,7 @@ from luthier.models.sources import unopened
 from luthier.protocols import Task
 from luthier.recipe.checks import make_options
 from luthier.recipe.tree import Recipe
-from luthier.records import Encoded, Finding, Job, Outputs, Rows, Splits, Target
+from luthier.records import Cut, Encoded, Finding, Job, Outputs, Rows, Splits, Target
 from luthier.registry import find
 from luthier.text.tokenize import token_limit
 
@@ -251,13 +251,10 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
             stride=window_stride(recipe, task, max_tokens),
             training=split == "train",
         )
-        findings += cut_off(
-            encoded[split].full_lengths,
-            encoded[split].kept,
-            rows,
-            split=split,
-            max_tokens=max_tokens,
-        )
+        whole = encoded[split]
+        own = Cut("text-cut-off", "text", "data.max_tokens", whole.full_lengths, whole.kept)
+        for cut in (own, *whole.cuts):
+            findings += cut_off(cut, rows, split=split)
     job = make_job(recipe, task, target, splits, encoded, tokenizer, max_tokens=max_tokens)
     notes = unopened(model.name) if model.ignore_unsafe_files else []
     return Prepared(job, tokenizer, findings, [*checked.notes, *notes])

@@ -146,6 +146,22 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """How long texts were before and after they were cut off: nothing is cut in silence.
+
+    Args:
+        code: What the doctor calls it. `column`: Where the texts stand. `fix`: What to raise.
+        full: Tokens of every row before, (rows,). `kept`: Those that are kept, (rows,).
+    """
+
+    code: str
+    column: str
+    fix: str
+    full: Array
+    kept: Array
+
+
+@dataclass(frozen=True)
 class Encoded:
     """Rows as numbers, ready to be put into batches.
 
@@ -161,6 +177,7 @@ class Encoded:
         full_lengths: Tokens of every row before anything was cut off, (rows,).
         row_of: The row of every item, (items,); None: item i is row i.
         kept_lengths: Tokens of every row that the model sees, (rows,); None: as the items have.
+        cuts: What was cut off besides the rows' own tokens.
         marks: What the task needs to put items together again, item by item; models do not see it.
     """
 
@@ -169,6 +186,7 @@ class Encoded:
     full_lengths: Array
     row_of: Array | None = None
     kept_lengths: Array | None = None
+    cuts: tuple[Cut, ...] = ()
     marks: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import luthier
-from luthier.data.inspect import cut_off
+from luthier.preparation import make_plugin, prepare
+from luthier.recipe.tree import Recipe
 from luthier.records import Ragged, Rows
 from luthier.runs import RunFolder
 from tests.toys import FAMILY, OPTIONS, toy_problem, toy_rows, toy_tree
@@ -32,12 +33,48 @@ def test_the_count_of_what_is_cut_is_exact(task, long_texts, tiny_model):
             assert f"{share:.1%} of all tokens" in told[split].message
 
 
-def test_lengths_that_are_known_give_their_counts():
-    rows = Rows.of({"text": ["a", "b", "c", "d"]}, name="f.csv")
-    (one,) = cut_off([10, 20, 30, 40], [10, 16, 16, 16], rows, split="train", max_tokens=16)
-    assert (one.count, one.places) == (3, ("f.csv:2:text", "f.csv:3:text", "f.csv:4:text"))
-    assert "3 of 4 train texts (75.0%)" in one.message
-    assert f"{42 / 100:.1%} of all tokens" in one.message
+def told_of(prepared, code):
+    """Give a finding's counts by split."""
+    return {one.message.split()[3]: one.count for one in prepared.findings if one.code == code}
+
+
+@pytest.mark.parametrize("task", ["translation", "summarization"])
+def test_targets_that_are_cut_are_counted(task, tiny_model):
+    folder = tiny_model(FAMILY[task])
+    _, whole = toy_problem(task, folder, options={"max_target_tokens": 64})
+    _, cut = toy_problem(task, folder, options={"max_target_tokens": 3})
+    counts = {
+        split: int((encoded.targets.lengths > 3).sum())
+        for split, encoded in whole.job.encoded.items()
+    }
+    assert told_of(whole, "target-cut-off") == {}
+    assert told_of(cut, "target-cut-off") == counts
+    assert min(counts.values()) > 0
+    for split, encoded in cut.job.encoded.items():
+        full = whole.job.encoded[split].targets.lengths
+        assert encoded.targets.lengths.tolist() == np.minimum(full, 3).tolist()
+
+
+def test_prompts_that_are_cut_are_counted_and_keep_their_end(tiny_model):
+    words = ["one two three " * 6, "one"] * 40
+    rows = Rows.of(
+        {"prompt": [f"{word} {n % 7}" for n, word in enumerate(words)], "completion": ["two"] * 80}
+    )
+    recipe = Recipe.model_validate(
+        toy_tree("causal-lm", tiny_model("gpt2"), data={"max_tokens": 12, "long_texts": "cut"})
+    )
+    ignoring = {"ignore_findings": ["duplicate-across-splits"]}
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update=ignoring)})
+    made = prepare(recipe, make_plugin("tasks", recipe.task), {"train": rows})
+    most = 12 - 4  # max_new_tokens of toys is 4
+    counts = {}
+    for split in ("validation", "test"):
+        encoded = made.job.encoded[split]
+        (one,) = encoded.cuts
+        counts[split] = int((one.full > most).sum())
+        assert encoded.marks["prompts"].lengths.tolist() == np.minimum(one.full, most).tolist()
+    assert told_of(made, "prompt-cut-off") == counts
+    assert min(counts.values()) > 0
 
 
 @pytest.mark.parametrize("task", ["token-classification", "question-answering", "translation"])

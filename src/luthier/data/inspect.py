@@ -14,9 +14,9 @@ from functools import partial
 import numpy as np
 
 from luthier.data import answers, damage, duplicates, inside, pairs, texts
-from luthier.data.chart import Chart, charts_of, finding, key_of
+from luthier.data.chart import MOST_PLACES, Chart, charts_of, finding, key_of
 from luthier.errors import DataError
-from luthier.records import Array, Finding, Rows, Splits
+from luthier.records import Cut, Finding, Rows, Splits
 
 SEVERITIES = ("error", "warning", "note")
 FEW = 100
@@ -119,42 +119,30 @@ def _without(rows: Rows, keys: Sequence[str], leaked: set[str]) -> tuple[Rows, i
     return (rows, 0) if len(kept) == len(rows) else (rows.take(kept), len(rows) - len(kept))
 
 
-def cut_off(
-    full_lengths: Array,
-    kept_lengths: Array,
-    rows: Rows | None = None,
-    *,
-    split: str,
-    max_tokens: int,
-) -> list[Finding]:
-    """Say how much of the texts the model will not see.
+def cut_off(cut: Cut, rows: Rows, *, split: str) -> list[Finding]:
+    """Say how much of the texts of a split the model will not see.
 
     Args:
-        full_lengths: Tokens of every row before cutting, (rows,).
-        kept_lengths: Tokens of every row that are kept, (rows,).
+        cut: How long they were before and after.
         rows: The rows, to say where the cut ones stand.
         split: What to call them.
-        max_tokens: Where they were cut.
     """
-    full, kept = np.asarray(full_lengths), np.asarray(kept_lengths)
-    cut = np.flatnonzero(kept < full)
-    if len(cut) == 0:
+    full, kept = np.asarray(cut.full), np.asarray(cut.kept)
+    shorter = np.flatnonzero(kept < full)
+    if len(shorter) == 0:
         return []
-    share_rows = len(cut) / len(full)
     share_tokens = float((full - kept).sum() / full.sum())
     longest = int(full.max())
-    places = () if rows is None else tuple(f"{rows.where(int(i))}:text" for i in cut[:5])
-    fix = f"data.max_tokens={-(-longest // 8) * 8} keeps all, if the model can read as many"
     return [
         Finding(
-            "text-cut-off",
+            cut.code,
             "warning" if share_tokens >= 0.05 else "note",
-            f"{len(cut)} of {len(full)} {split} texts ({share_rows:.1%}) are longer than "
-            f"{max_tokens} tokens; {share_tokens:.1%} of all tokens are not seen "
-            f"(the longest has {longest}).",
-            len(cut),
-            places,
-            fix,
+            f"{len(shorter)} of {len(full)} {split} {cut.column}s ({len(shorter) / len(full):.1%}) "
+            f"are longer than {int(kept[shorter].max())} tokens; {share_tokens:.1%} of all tokens "
+            f"are not seen (the longest has {longest}).",
+            len(shorter),
+            tuple(f"{rows.where(int(row))}:{cut.column}" for row in shorter[:MOST_PLACES]),
+            f"{cut.fix}={-(-longest // 8) * 8} keeps all, if the model can read as many",
         )
     ]
 

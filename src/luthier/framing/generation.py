@@ -16,7 +16,17 @@ from luthier.framing.answering import Answering, texts_of
 from luthier.metrics.generation import sentence_chrf
 from luthier.metrics.language import measure_language
 from luthier.recipe.tree import Section
-from luthier.records import Array, Batch, Encoded, Objective, Outputs, Predictions, Ragged, Rows
+from luthier.records import (
+    Array,
+    Batch,
+    Cut,
+    Encoded,
+    Objective,
+    Outputs,
+    Predictions,
+    Ragged,
+    Rows,
+)
 from luthier.records import Target as TargetSpace
 from luthier.text.batches import pad
 from luthier.text.tokenize import tokenize
@@ -88,20 +98,14 @@ class Generation(Answering):
         tokenizer = self.prepare_tokenizer(tokenizer)
         sources = [self.options.source_prefix + text for text in texts_of(rows, "text")]
         inputs, full_lengths = tokenize(tokenizer, sources, max_tokens=max_tokens)
-        targets = None
-        if str(self.answer_role) in rows:
-            written = texts_of(rows, str(self.answer_role))
-            targets = Ragged.of(
-                tokenizer(
-                    text_target=written,
-                    truncation=True,
-                    max_length=min(self.options.max_target_tokens, max_tokens),
-                    verbose=False,
-                )["input_ids"]
-                if written
-                else []
-            )
-        return Encoded(inputs, targets, full_lengths)
+        role = str(self.answer_role)
+        if role not in rows:
+            return Encoded(inputs, None, full_lengths)
+        most = min(self.options.max_target_tokens, max_tokens)
+        targets, full = tokenize_targets(tokenizer, texts_of(rows, role), max_tokens=most)
+        fix = "task.options.max_target_tokens"
+        cut = Cut("target-cut-off", role, fix, full, targets.lengths)
+        return Encoded(inputs, targets, full_lengths, cuts=(cut,))
 
     def collate(
         self,
@@ -180,6 +184,23 @@ class Generation(Answering):
         """Set texts beside their sources and references, the least alike first."""
         sources = texts_of(rows, "text")
         return {"generations": set_side_by_side(sources, gold, predictions.answers, rows)}
+
+
+def tokenize_targets(
+    tokenizer: Any, texts: Sequence[str], *, max_tokens: int
+) -> tuple[Ragged, Array]:
+    """Give what is kept of texts to be written, and how many tokens each has in all, (rows,)."""
+    if not texts:
+        return Ragged.of([]), np.zeros(0, dtype=np.int64)
+    ids = tokenizer(text_target=list(texts), verbose=False)["input_ids"]
+    full = np.array([len(one) for one in ids], dtype=np.int64)
+    long = np.flatnonzero(full > max_tokens).tolist()
+    if long:  # cut by the tokenizer, which keeps its special tokens
+        shown = [texts[row] for row in long]
+        cut = tokenizer(text_target=shown, truncation=True, max_length=max_tokens, verbose=False)
+        for row, kept in zip(long, cut["input_ids"], strict=True):
+            ids[row] = kept
+    return Ragged.of(ids), full
 
 
 def set_side_by_side(sources: Sequence[str], gold: Any, answers: Any, rows: Rows) -> dict[str, Any]:

