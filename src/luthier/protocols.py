@@ -265,6 +265,7 @@ class Method(Protocol):
     name: ClassVar[str]
     units: ClassVar[frozenset[str]]
     Options: ClassVar[type]
+    defaults: ClassVar[Mapping[str, Any]]  # of the training section, where the recipe says nothing
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Train, telling of every step; the generator's return value is the trained model."""

@@ -34,6 +34,12 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "full": "luthier.methods.full:Full",
         "linear-probe": "luthier.methods.linear_probe:LinearProbe",
         "lora": "luthier.methods.lora:Lora",
+        "ia3": "luthier.methods.ia3:Ia3",
+        "prefix-tuning": "luthier.methods.prefix_tuning:PrefixTuning",
+        "prompt-tuning": "luthier.methods.prompt_tuning:PromptTuning",
+        "p-tuning": "luthier.methods.p_tuning:PTuning",
+        "peft": "luthier.methods.peft:Peft",
+        "bitfit": "luthier.methods.bitfit:Bitfit",
     },
     "baselines": {
         "majority": "luthier.baselines.majority:Majority",

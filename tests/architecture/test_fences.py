@@ -7,7 +7,7 @@ import pytest
 from tests.architecture.source import FILES, imports, imports_of, relative, tree_of
 
 FENCES = {
-    "peft": ("methods/",),
+    "peft": ("adapters/",),
     "datasets": ("data/",),
     "huggingface_hub": ("data/", "models/"),
     "pyarrow": ("data/",),
@@ -17,7 +17,7 @@ FENCES = {
     "jinja2": ("report/", "framing/chat.py"),  # chat templates of tokenizers are its templates
     "markupsafe": ("report/",),
     "accelerate": ("training/",),
-    "torch": ("training/", "models/", "methods/"),
+    "torch": ("training/", "models/", "methods/", "adapters/"),
     "transformers": ("training/", "models/", "methods/", "text/"),
     "safetensors": ("training/", "models/"),
     "sklearn": ("training/", "baselines/", "metrics/"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +21,7 @@ class Full:
     name: ClassVar[str] = "full"
     units: ClassVar[frozenset[str]] = UNITS
     Options = FullOptions
+    defaults: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, options: FullOptions):
         self.options = options

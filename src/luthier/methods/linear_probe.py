@@ -7,7 +7,7 @@ https://arxiv.org/abs/1610.01644.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,6 +31,7 @@ class LinearProbe:
     name: ClassVar[str] = "linear-probe"
     units: ClassVar[frozenset[str]] = frozenset({"sequence"})
     Options = LinearProbeOptions
+    defaults: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, options: LinearProbeOptions):
         self.options = options

@@ -7,6 +7,7 @@ The trunk's blocks are its one list of `num_hidden_layers` modules.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from transformers.utils import ModelOutput
 
 from luthier.errors import ModelError
 from luthier.models.pooling import last_token, mean_of_tokens
+
+FRESH = "fresh_weights"  # attribute of a model: names of weights of its head that were not read
 
 
 def trunk(model: Any) -> Any:
@@ -59,10 +62,20 @@ def embeddings(model: Any) -> list[nn.Module]:
 
 
 def head_modules(model: Any) -> tuple[str, ...]:
-    """Name the parts of the head that have weights; language heads are pre-trained, so none."""
+    """Name the parts of the head that have to be learned.
+
+    Language heads are pre-trained; of those that are not, what the checkpoint lacks (`FRESH`), but
+    for what is tied to the embeddings.
+    """
     base = trunk(model)
     if hasattr(model, "get_output_embeddings") and model.get_output_embeddings() is not None:
-        return ()
+        words = model.get_input_embeddings().weight
+        owners = dict.fromkeys(key.rpartition(".")[0] for key in getattr(model, FRESH, ()))
+        return tuple(
+            name
+            for name in owners
+            if all(one is not words for one in model.get_submodule(name).parameters())
+        )
     return tuple(
         name
         for name, child in model.named_children()
@@ -85,9 +98,44 @@ def linear_layers(model: Any) -> list[str]:
     ]
 
 
+def down_projections(model: Any) -> list[str]:
+    """Name the linear layers that bring a block's wide states back to the model's width."""
+    narrowing = []
+    for name in linear_layers(model):
+        layer = model.get_submodule(name)
+        rows, columns = layer.weight.shape
+        n_in, n_out = (rows, columns) if isinstance(layer, Conv1D) else (columns, rows)
+        if n_in > n_out:
+            narrowing.append(name)
+    return narrowing
+
+
+def norms(model: Any) -> list[str]:
+    """Name the normalisations inside the trunk."""
+    inside = {id(module) for module in trunk(model).modules()}
+    return [
+        name
+        for name, module in model.named_modules()
+        if id(module) in inside and "Norm" in type(module).__name__
+    ]
+
+
 def is_transposed(model: Any) -> bool:
     """Say whether linear layers keep their weights as (inputs, outputs), as in GPT-2."""
     return any(isinstance(module, Conv1D) for module in layers(model).modules())
+
+
+def freeze_but(model: Any, is_trained: Callable[[str], bool]) -> list[str]:
+    """Freeze all parameters but those with names that are to be trained; name these.
+
+    What the recipe has frozen before stays so.
+    """
+    trained = []
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(parameter.requires_grad and is_trained(name))
+        if parameter.requires_grad:
+            trained.append(name)
+    return trained
 
 
 def count_parameters(model: Any) -> tuple[int, int]:

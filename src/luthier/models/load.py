@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from luthier.errors import ModelError
-from luthier.models.anatomy import embeddings, layers, shares_layers
+from luthier.models.anatomy import FRESH, embeddings, layers, shares_layers
 from luthier.models.crf import CrfTagger
 from luthier.models.families import no_such_head, refuse_family
 from luthier.models.heads import HEAD_FILE, PooledClassifier, put_head, read_head, set_dropout
@@ -286,6 +286,7 @@ def _read(auto: Any, place: str, config: Any, revision: str | None) -> Any:
             received=f"{place} without {lost[0]}",
             hint="another checkpoint, or the right config.json beside the weights",
         )
+    setattr(model, FRESH, tuple(sorted(set(loading["missing_keys"]) - set(lost))))
     return model
 
 

@@ -45,6 +45,7 @@ def check(
     """
     tree = dict(tree)
     expand_names(tree)
+    fill_defaults(tree)
     found = [*problems]
     recipe = None
     try:
@@ -88,6 +89,14 @@ def expand_names(tree: dict[str, Any]) -> None:
         for part in ("columns", "split", "limit", "ignore_findings"):
             if part in data and data[part] is None:
                 del data[part]
+
+
+def fill_defaults(tree: dict[str, Any]) -> None:
+    """Write down what the method trains with, where the recipe says nothing of it."""
+    method, training = tree.get("method"), tree.get("training", {})
+    name = method.get("name") if isinstance(method, Mapping) else None
+    if name in names("methods") and isinstance(training, Mapping):
+        tree["training"] = {**getattr(find("methods", name), "defaults", {}), **training}
 
 
 def _check_plugins(tree: Mapping[str, Any]) -> tuple[list[Problem], Chosen]:

@@ -1,0 +1,219 @@
+"""What all methods have in common that go through peft: wrap, train, keep, and put together again.
+
+The run's `model/` is the plain checkpoint with the changes merged in, and `model/adapter/` keeps
+them apart in peft's format. Where they cannot be merged (prompts are no weights of the model), or
+shall not be, `model/` is the adapter alone, and reading it back needs the base model again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from luthier.adapters.prompts import refuse_no_room, say_of_tokens, unpacked
+from luthier.adapters.settings import check_options, config_class, fields_of, is_prompt, place
+from luthier.errors import ModelError
+from luthier.protocols import UNITS
+from luthier.recipe.tree import Section
+from luthier.records import Job, StepInfo
+from luthier.seeding import seed_of
+
+REFUSALS = (ValueError, TypeError, AttributeError, LookupError, RuntimeError, ImportError)
+ADAPTER, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+
+class LayerOptions(Section):
+    """Where changes of layers are made, and what is kept of them."""
+
+    target_modules: str | list[str] = Field(
+        "auto", description="Layers to change, by the end of their names; auto: all that fit."
+    )
+    merge: bool = Field(True, description="Leave one plain checkpoint; false: the adapter alone.")
+
+
+class PeftMethod:
+    """Learn what a tuner of peft adds to the model, and the head.
+
+    A plug-in says which tuner (`tuner`) and how it is set (`settings`).
+    """
+
+    name: ClassVar[str]
+    units: ClassVar[frozenset[str]] = UNITS
+    Options: ClassVar[type]
+    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
+    options: Any
+    tuner: str
+
+    def settings(self, model: Any) -> dict[str, Any]:
+        """Say how the tuner is set, in peft's own fields, besides where it acts."""
+        raise NotImplementedError
+
+    def fields(self, model: Any) -> dict[str, Any]:
+        """Give all fields of peft's configuration that are set."""
+        config, own = config_class(self.tuner), self.settings(model)
+        check_options(config, own)
+        return {**place(config, model, getattr(self.options, "target_modules", "auto")), **own}
+
+    def can_merge(self, model: Any) -> bool:
+        """Say whether one plain checkpoint is left."""
+        if is_prompt(config_class(self.tuner)):
+            return False
+        return bool(getattr(self.options, "merge", True))
+
+    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+        """Wrap the model, train the wrapping and the head, and give the wrapped model."""
+        from luthier.training.loop import train
+
+        config = config_class(self.tuner)
+        if is_prompt(config):
+            job = unpacked(job)
+            refuse_no_room(model, job, n_tokens=self.settings(model)["num_virtual_tokens"])
+        if not self.can_merge(model):
+            refuse_a_changed_base(model, is_prompt=is_prompt(config))
+        wrapped = self.wrap(model, config, seed=job.training.seed)
+        try_out(self.tuner, wrapped, job)
+        return (yield from train(wrapped, job))
+
+    def wrap(self, model: Any, config: Any, *, seed: int) -> Any:
+        """Put the tuner onto the model; what begins at random follows from the seed.
+
+        Raises:
+            ModelError: peft says that it does not fit.
+        """
+        import torch
+        from peft import get_peft_model
+
+        fields = self.fields(model)
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed_of(seed, self.name))
+                wrapped = get_peft_model(model, config(**fields))
+        except REFUSALS as problem:
+            raise unfit(self.tuner, model, problem) from problem
+        return say_of_tokens(wrapped) if is_prompt(config) else wrapped
+
+    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the merged checkpoint and, beside it, the adapter; or the adapter alone."""
+        from luthier.models.load import save_model
+
+        if self.can_merge(model):
+            model.save_pretrained(folder / "adapter")
+            save_model(model.merge_and_unload(), tokenizer, folder)
+            return
+        model.save_pretrained(folder)
+        model.config.architectures = [type(model.get_base_model()).__name__]
+        model.config.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    def load(self, folder: Path) -> tuple[Any, Any]:
+        """Read the merged checkpoint, or put the adapter onto its base again."""
+        from luthier.models.load import config_at, load_saved, tokenizer_at
+        from luthier.models.opening import check_folder, read_json, telling_what_failed
+
+        if not (folder / ADAPTER).is_file():
+            return load_saved(folder)
+        check_folder(folder)
+        kept = read_json(folder / ADAPTER)
+        if not (folder / WEIGHTS).is_file():
+            raise ModelError(
+                "The adapter has no safetensors weights; pickled ones are never opened.",
+                received=f"no {WEIGHTS} beside {folder / ADAPTER}",
+                hint="copy the run's model folder whole, or run the recipe again",
+            )
+        with telling_what_failed(str(folder / ADAPTER)):
+            base = read_base(str(kept["base_model_name_or_path"]), config_at(folder))
+            model = self.put_on(base, folder, kept)
+        return model.eval(), tokenizer_at(folder)
+
+    def put_on(self, base: Any, folder: Path, kept: Mapping[str, Any]) -> Any:
+        """Put a kept adapter onto its base, merged where it can be.
+
+        Its configuration is made again from the fields that `fit` sets, and from no others: others
+        name modules to import and files that are pickles.
+        """
+        from peft import PeftModel
+
+        config = config_class(self.tuner)
+        fields = {name: kept[name] for name in self.fields(base) if name in fields_of(config)}
+        model = PeftModel.from_pretrained(base, str(folder), config=config(**fields))
+        if is_prompt(config):
+            return say_of_tokens(model)
+        try:
+            return model.merge_and_unload()
+        except NotImplementedError:  # a tuner that only acts beside its layers
+            return model
+
+
+def try_out(tuner: str, wrapped: Any, job: Job) -> None:
+    """Run the wrapped model on two items: some tuners only then say what they lack.
+
+    Raises:
+        ModelError: It does not run, or asks for work between the steps that is not done here.
+    """
+    import torch
+
+    from luthier.training.batches import to_tensors
+    from luthier.training.objectives import run_model
+
+    if hasattr(wrapped.base_model, "update_and_allocate"):
+        problem = NotImplementedError("it must be told of every step, which is not done here")
+        raise unfit(tuner, wrapped, problem)
+    some = np.arange(min(2, len(job.encoded["train"])))
+    batch = to_tensors(job.collate(job.encoded["train"], some, epoch=0))
+    is_writer = job.objective.name == "sequence-to-sequence"
+    try:
+        with torch.no_grad():
+            run_model(wrapped.eval(), batch, decoder=is_writer)
+    except REFUSALS as problem:
+        raise unfit(tuner, wrapped, problem) from problem
+
+
+def unfit(tuner: str, model: Any, problem: Exception) -> ModelError:
+    """Say that a tuner does not fit a model, in peft's words."""
+    said = " ".join(str(problem).split()) or type(problem).__name__
+    return ModelError(
+        f"peft's {tuner} does not fit this {model.config.model_type}: {said[:300]}",
+        received=f"method.options for {tuner}",
+        hint="method.options.config with numbers that fit the layers, or method=lora",
+    )
+
+
+def read_base(base: str, config: Any) -> Any:
+    """Read the base model as the hub or its folder has it, with a fresh head."""
+    from luthier.models.load import SAFELY, class_of
+    from luthier.models.sources import locate
+
+    return class_of(config).from_pretrained(
+        locate(base), config=config, ignore_mismatched_sizes=True, **SAFELY
+    )
+
+
+def refuse_a_changed_base(model: Any, *, is_prompt: bool) -> None:
+    """Raise where the adapter alone would not be enough to rebuild the model.
+
+    Layers that the recipe re-initialises or a head of ours are in no checkpoint: without a merged
+    one they would be lost.
+    """
+    from luthier.models.anatomy import head_modules
+    from luthier.models.heads import needs
+
+    if needs(model) is None:
+        fresh = read_base(model.config.name_or_path, model.config).state_dict()
+        head = head_modules(model)
+        changed = [
+            name
+            for name, parameter in model.named_parameters()
+            if not name.startswith(tuple(f"{module}." for module in head))
+            and (name not in fresh or not parameter.equal(fresh[name]))
+        ]
+        if not changed:
+            return
+    raise ModelError(
+        "The adapter alone would not be enough: the recipe changes the base model's structure.",
+        received="prompts, which cannot be merged" if is_prompt else "method.options.merge=false",
+        hint="the model section without changes" if is_prompt else "method.options.merge=true",
+    )

@@ -1,0 +1,68 @@
+"""What learned prompts need besides peft: room before the text, and outputs of its tokens alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from luthier.errors import ModelError
+from luthier.records import Job, Ragged
+
+OF_TOKENS = {"logits": 3, "start_logits": 2, "end_logits": 2}  # outputs, and how many axes
+
+
+def refuse_no_room(model: Any, job: Job, *, n_tokens: int) -> None:
+    """Raise where the longest text and the prompt are more than the model has positions for.
+
+    Raises:
+        ModelError: They are.
+    """
+    most = getattr(model.config, "max_position_embeddings", None)
+    if not most:
+        return
+    offset = model.config.pad_token_id + 1 if "roberta" in model.config.model_type else 0
+    longest = max(int(one.lengths.max(initial=0)) for one in job.encoded.values())
+    if longest + n_tokens + offset > most:
+        raise ModelError(
+            f"The model reads {most - offset} tokens, and {n_tokens} of them are the prompt's.",
+            received=f"a text of {longest} tokens",
+            hint=f"data.max_tokens={most - offset - n_tokens}",
+        )
+
+
+def unpacked(job: Job) -> Job:
+    """Take packed blocks apart again: a prompt stands before one text, not before several."""
+    train = job.encoded["train"]
+    if "position_ids" not in train.inputs:
+        return job
+    blocks, positions = train.inputs["input_ids"], train.inputs["position_ids"]
+    labels = train.targets
+    if not (
+        isinstance(blocks, Ragged) and isinstance(positions, Ragged) and isinstance(labels, Ragged)
+    ):
+        raise TypeError("packed blocks are ragged")
+    starts = np.flatnonzero(positions.values == 0)
+    offsets = np.append(starts, len(blocks.values))
+    alone = replace(
+        train,
+        inputs={"input_ids": Ragged(blocks.values, offsets)},
+        targets=Ragged(labels.values, offsets),
+    )
+    return job.but(encoded={**job.encoded, "train": alone})
+
+
+def say_of_tokens(wrapped: Any) -> Any:
+    """Have a model with a prompt before the text give its outputs for the text's tokens alone."""
+
+    def trim(model: Any, args: Any, given: dict[str, Any], said: Any) -> Any:
+        ids = given.get("decoder_input_ids", given.get("input_ids"))
+        for name, n_axes in OF_TOKENS.items():
+            values = getattr(said, name, None)
+            if values is not None and ids is not None and values.ndim == n_axes:
+                said[name] = values[:, -ids.shape[1] :]
+        return said
+
+    wrapped.register_forward_hook(trim, with_kwargs=True)
+    return wrapped

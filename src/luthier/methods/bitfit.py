@@ -1,0 +1,59 @@
+"""`bitfit`: train the biases and the head, and leave all other weights as they are.
+
+Ben Zaken et al. 2022, https://arxiv.org/abs/2106.10199. Deviation: the biases of norms are trained
+too, as in the authors' code. Models without biases (Llama, T5) cannot be tuned so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from luthier.errors import ModelError
+from luthier.protocols import UNITS
+from luthier.recipe.tree import Section
+from luthier.records import Job, StepInfo
+
+
+class BitfitOptions(Section):
+    """BitFit has no options: the training section says it all."""
+
+
+class Bitfit:
+    """Train the biases and the head."""
+
+    name: ClassVar[str] = "bitfit"
+    units: ClassVar[frozenset[str]] = UNITS
+    Options = BitfitOptions
+    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
+
+    def __init__(self, options: BitfitOptions):
+        self.options = options
+
+    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+        """Freeze what is no bias, and train."""
+        from luthier.models.anatomy import freeze_but, head_modules
+        from luthier.training.loop import train
+
+        head = tuple(f"{name}." for name in head_modules(model))
+        biases = freeze_but(model, lambda name: name.endswith("bias") or name.startswith(head))
+        if not any(not name.startswith(head) for name in biases):
+            raise ModelError(
+                f"This {model.config.model_type} has no biases.",
+                received="method=bitfit",
+                hint="method=lora or method=ia3",
+            )
+        return (yield from train(model, job))
+
+    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the whole model, as plain as any other."""
+        from luthier.models.load import save_model
+
+        save_model(model, tokenizer, folder)
+
+    def load(self, folder: Path) -> tuple[Any, Any]:
+        """Read the whole model back."""
+        from luthier.models.load import load_saved
+
+        return load_saved(folder)

@@ -1,0 +1,52 @@
+"""`peft`: any tuner that the installed peft offers, by its peft name.
+
+The names and their fields are peft's own (`PEFT_TYPE_TO_CONFIG_MAPPING`); nothing is listed here,
+so a new version brings its tuners along. Where they act follows from the model's anatomy. What does
+not fit a model (adaption prompts are Llama's) is told in peft's words before training.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from luthier.adapters.method import LayerOptions, PeftMethod
+from luthier.adapters.settings import (
+    check_options,
+    config_class,
+    is_prompt,
+    shape_of_cache,
+    width_of_words,
+)
+
+
+class PeftOptions(LayerOptions):
+    """Which tuner, and what it is told."""
+
+    tuner: str = Field(
+        "VERA", description="Its peft name: VERA, LOHA, LOKR, BOFT, OFT …"
+    )
+    config: dict[str, Any] = Field(
+        default_factory=dict, description="Fields of its configuration, as peft names them."
+    )
+
+
+class Peft(PeftMethod):
+    """Learn what any tuner of peft adds, and the head."""
+
+    name: ClassVar[str] = "peft"
+    Options = PeftOptions
+
+    def __init__(self, options: PeftOptions):
+        self.options = options
+        self.config = config_class(options.tuner)
+        self.tuner = options.tuner.upper().replace("-", "_")
+        check_options(self.config, options.config)
+
+    def settings(self, model: Any) -> dict[str, Any]:
+        """Give what the recipe says, and what follows from the model."""
+        if not is_prompt(self.config):
+            return self.options.config
+        shape = shape_of_cache if self.tuner == "PREFIX_TUNING" else width_of_words
+        return {"num_virtual_tokens": 16, **shape(model), **self.options.config}

@@ -1,0 +1,46 @@
+"""`prefix-tuning`: freeze the model and learn keys and values that every layer attends to.
+
+Li & Liang 2021, https://arxiv.org/abs/2101.00190; for encoders as in P-tuning v2, Liu et al. 2022,
+https://arxiv.org/abs/2110.07602. Deviation: heads are trained too, where the task needs a fresh
+one, and prefixes are learned themselves unless `prefix_projection` asks for a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from luthier.adapters.method import PeftMethod
+from luthier.adapters.settings import shape_of_cache
+from luthier.protocols import UNITS
+from luthier.recipe.tree import Section
+
+
+class PrefixTuningOptions(Section):
+    """The length of the prefix."""
+
+    num_virtual_tokens: int = Field(16, ge=1, description="Keys and values put into every layer.")
+    prefix_projection: bool = Field(False, description="Make them by a small network.")
+
+
+class PrefixTuning(PeftMethod):
+    """Learn keys and values that every layer attends to, and the head."""
+
+    name: ClassVar[str] = "prefix-tuning"
+    units: ClassVar[frozenset[str]] = UNITS - {"choice"}
+    Options = PrefixTuningOptions
+    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-2}
+    tuner = "PREFIX_TUNING"
+
+    def __init__(self, options: PrefixTuningOptions):
+        self.options = options
+
+    def settings(self, model: Any) -> dict[str, Any]:
+        """Give the prefix's length and the shape of the model's keys and values."""
+        return {
+            "num_virtual_tokens": self.options.num_virtual_tokens,
+            "prefix_projection": self.options.prefix_projection,
+            **shape_of_cache(model),
+        }
