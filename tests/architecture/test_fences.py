@@ -18,7 +18,7 @@ FENCES = {
     "markupsafe": ("report/",),
     "accelerate": ("training/",),
     "torch": ("training/", "models/", "methods/", "adapters/"),
-    "transformers": ("training/", "models/", "methods/", "text/"),
+    "transformers": ("training/", "models/", "methods/", "adapters/", "text/"),
     "safetensors": ("training/", "models/"),
     "sklearn": ("training/", "baselines/", "metrics/"),
     "psutil": ("environment.py",),

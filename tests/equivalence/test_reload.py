@@ -12,6 +12,7 @@ from luthier.records import Rows
 from luthier.runs import RunFolder
 from tests.toys import toy_rows, toy_tree
 
+FEW = {"num_virtual_tokens": 4}
 CASES = [
     ("text-classification", {}),
     ("multi-label-classification", {}),
@@ -21,6 +22,22 @@ CASES = [
     ("text-classification", {"method": "lora"}),
     ("text-classification", {"method": {"name": "lora", "options": {"merge": False}}}),
     ("text-regression", {"method": "lora"}),
+    ("text-classification", {"method": "ia3"}),
+    ("text-classification", {"method": "bitfit"}),
+    ("text-classification", {"method": {"name": "prefix-tuning", "options": FEW}}),
+    ("text-regression", {"method": {"name": "prompt-tuning", "options": FEW}}),
+    ("text-classification", {"method": {"name": "p-tuning", "options": FEW}}),
+    ("text-classification", {"method": {"name": "peft", "options": {"tuner": "LOHA"}}}),
+    ("text-classification", {"method": {"name": "peft", "options": {"tuner": "LN_TUNING"}}}),
+    (
+        "text-classification",
+        {"method": {"name": "peft", "options": {"tuner": "LILY", "merge": False}}},
+    ),
+    ("text-classification", {"method": {"name": "lora", "options": {"use_dora": True}}}),
+    (
+        "text-classification",
+        {"method": {"name": "lora", "options": {"init_lora_weights": "pissa", "use_rslora": True}}},
+    ),
     ("text-classification", {"model": {"pooling": "attention", "head_hidden_layers": [8]}}),
     ("text-classification", {"model": {"new_tokens": ["drizzle"], "drop_top": 1}}),
 ]

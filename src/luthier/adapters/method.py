@@ -7,6 +7,8 @@ shall not be, `model/` is the adapter alone, and reading it back needs the base 
 
 from __future__ import annotations
 
+import copy
+import warnings
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -58,11 +60,10 @@ class PeftMethod:
         check_options(config, own)
         return {**place(config, model, getattr(self.options, "target_modules", "auto")), **own}
 
-    def can_merge(self, model: Any) -> bool:
-        """Say whether one plain checkpoint is left."""
-        if is_prompt(config_class(self.tuner)):
-            return False
-        return bool(getattr(self.options, "merge", True))
+    @property
+    def is_merged(self) -> bool:
+        """Whether one plain checkpoint is left; prompts are no weights of the model."""
+        return not is_prompt(config_class(self.tuner)) and bool(self.options.merge)
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Wrap the model, train the wrapping and the head, and give the wrapped model."""
@@ -72,10 +73,16 @@ class PeftMethod:
         if is_prompt(config):
             job = unpacked(job)
             refuse_no_room(model, job, n_tokens=self.settings(model)["num_virtual_tokens"])
-        if not self.can_merge(model):
+        if not self.is_merged:
             refuse_a_changed_base(model, is_prompt=is_prompt(config))
         wrapped = self.wrap(model, config, seed=job.training.seed)
         try_out(self.tuner, wrapped, job)
+        if self.is_merged and not can_merge(wrapped):
+            raise ModelError(
+                f"What {self.tuner} learns cannot be merged into the model's weights.",
+                received="method.options.merge=true",
+                hint="method.options.merge=false keeps the adapter alone",
+            )
         return (yield from train(wrapped, job))
 
     def wrap(self, model: Any, config: Any, *, seed: int) -> Any:
@@ -89,7 +96,8 @@ class PeftMethod:
 
         fields = self.fields(model)
         try:
-            with torch.random.fork_rng(devices=[]):
+            with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Unsupported layer type")  # norms, as asked for
                 torch.manual_seed(seed_of(seed, self.name))
                 wrapped = get_peft_model(model, config(**fields))
         except REFUSALS as problem:
@@ -100,18 +108,20 @@ class PeftMethod:
         """Write the merged checkpoint and, beside it, the adapter; or the adapter alone."""
         from luthier.models.load import save_model
 
-        if self.can_merge(model):
+        if self.is_merged:
             model.save_pretrained(folder / "adapter")
-            save_model(model.merge_and_unload(), tokenizer, folder)
+            save_model(merged(model), tokenizer, folder)
             return
         model.save_pretrained(folder)
         model.config.architectures = [type(model.get_base_model()).__name__]
         model.config.save_pretrained(folder)
+        if model.can_generate():
+            model.generation_config.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 
     def load(self, folder: Path) -> tuple[Any, Any]:
         """Read the merged checkpoint, or put the adapter onto its base again."""
-        from luthier.models.load import config_at, load_saved, tokenizer_at
+        from luthier.models.load import class_of, config_at, load_saved, tokenizer_at
         from luthier.models.opening import check_folder, read_json, telling_what_failed
 
         if not (folder / ADAPTER).is_file():
@@ -125,7 +135,9 @@ class PeftMethod:
                 hint="copy the run's model folder whole, or run the recipe again",
             )
         with telling_what_failed(str(folder / ADAPTER)):
-            base = read_base(str(kept["base_model_name_or_path"]), config_at(folder))
+            config = config_at(folder)
+            base = read_base(class_of(config), str(kept["base_model_name_or_path"]), config)
+            take_generation(base, folder)
             model = self.put_on(base, folder, kept)
         return model.eval(), tokenizer_at(folder)
 
@@ -142,10 +154,36 @@ class PeftMethod:
         model = PeftModel.from_pretrained(base, str(folder), config=config(**fields))
         if is_prompt(config):
             return say_of_tokens(model)
-        try:
-            return model.merge_and_unload()
-        except NotImplementedError:  # a tuner that only acts beside its layers
-            return model
+        return merged(model) if can_merge(model) else model
+
+
+def can_merge(wrapped: Any) -> bool:
+    """Say whether what is learned can become weights of the model, tried on a copy of a layer."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for part in wrapped.modules():
+        if isinstance(part, BaseTunerLayer):
+            try:
+                copy.deepcopy(part).merge()
+            except NotImplementedError:  # a tuner that only acts beside its layers
+                return False
+            return True
+    return False
+
+
+def merged(wrapped: Any) -> Any:
+    """Give the plain model with what was learned in its own weights.
+
+    The learned head is put in its place first: some tuners would leave it in its wrapper, which no
+    checkpoint knows, and others take a head of several layers for one.
+    """
+    from peft.utils import ModulesToSaveWrapper
+
+    for name, part in list(wrapped.named_modules()):
+        if isinstance(part, ModulesToSaveWrapper):
+            owner, _, own_name = name.rpartition(".")
+            setattr(wrapped.get_submodule(owner), own_name, part.modules_to_save["default"])
+    return wrapped.merge_and_unload()
 
 
 def try_out(tuner: str, wrapped: Any, job: Job) -> None:
@@ -159,7 +197,8 @@ def try_out(tuner: str, wrapped: Any, job: Job) -> None:
     from luthier.training.batches import to_tensors
     from luthier.training.objectives import run_model
 
-    if hasattr(wrapped.base_model, "update_and_allocate"):
+    reallocates = getattr(wrapped.peft_config["default"], "use_asa", False)
+    if hasattr(wrapped.base_model, "rankallocator") or reallocates:
         problem = NotImplementedError("it must be told of every step, which is not done here")
         raise unfit(tuner, wrapped, problem)
     some = np.arange(min(2, len(job.encoded["train"])))
@@ -182,14 +221,23 @@ def unfit(tuner: str, model: Any, problem: Exception) -> ModelError:
     )
 
 
-def read_base(base: str, config: Any) -> Any:
-    """Read the base model as the hub or its folder has it, with a fresh head."""
-    from luthier.models.load import SAFELY, class_of
+def read_base(kind: Any, base: str, config: Any) -> Any:
+    """Read the base model as the hub or its folder has it, with a fresh head of its class."""
+    from luthier.models.load import SAFELY
     from luthier.models.sources import locate
 
-    return class_of(config).from_pretrained(
-        locate(base), config=config, ignore_mismatched_sizes=True, **SAFELY
-    )
+    return kind.from_pretrained(locate(base), config=config, ignore_mismatched_sizes=True, **SAFELY)
+
+
+def take_generation(model: Any, folder: Path) -> None:
+    """Have the model write as it did, where it writes."""
+    from transformers import GenerationConfig
+
+    from luthier.models.opening import read_json
+
+    path = folder / "generation_config.json"
+    if path.is_file():
+        model.generation_config = GenerationConfig.from_dict(read_json(path))
 
 
 def refuse_a_changed_base(model: Any, *, is_prompt: bool) -> None:
@@ -202,7 +250,7 @@ def refuse_a_changed_base(model: Any, *, is_prompt: bool) -> None:
     from luthier.models.heads import needs
 
     if needs(model) is None:
-        fresh = read_base(model.config.name_or_path, model.config).state_dict()
+        fresh = read_base(type(model), model.config.name_or_path, model.config).state_dict()
         head = head_modules(model)
         changed = [
             name

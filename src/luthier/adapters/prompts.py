@@ -56,6 +56,12 @@ def unpacked(job: Job) -> Job:
 def say_of_tokens(wrapped: Any) -> Any:
     """Have a model with a prompt before the text give its outputs for the text's tokens alone."""
 
+    def without_types(model: Any, args: Any, given: dict[str, Any]) -> Any:
+        types = given.get("token_type_ids")
+        if types is not None and not types.any():  # of single texts, which peft would warn of
+            given = {name: one for name, one in given.items() if name != "token_type_ids"}
+        return args, given
+
     def trim(model: Any, args: Any, given: dict[str, Any], said: Any) -> Any:
         ids = given.get("decoder_input_ids", given.get("input_ids"))
         for name, n_axes in OF_TOKENS.items():
@@ -64,5 +70,6 @@ def say_of_tokens(wrapped: Any) -> Any:
                 said[name] = values[:, -ids.shape[1] :]
         return said
 
+    wrapped.register_forward_pre_hook(without_types, with_kwargs=True)
     wrapped.register_forward_hook(trim, with_kwargs=True)
     return wrapped

@@ -24,9 +24,7 @@ from luthier.adapters.settings import (
 class PeftOptions(LayerOptions):
     """Which tuner, and what it is told."""
 
-    tuner: str = Field(
-        "VERA", description="Its peft name: VERA, LOHA, LOKR, BOFT, OFT …"
-    )
+    tuner: str = Field("VERA", description="Its peft name: VERA, LOHA, LOKR, BOFT, OFT …")
     config: dict[str, Any] = Field(
         default_factory=dict, description="Fields of its configuration, as peft names them."
     )
