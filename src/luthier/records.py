@@ -11,6 +11,7 @@ one record into the next are described in `protocols.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -335,6 +336,9 @@ class Job:
         make_model: `make_model(pretrained)` -> a fresh model; random weights if False.
         run: The folder that keeps what goes on after an interruption; None: nothing is kept.
         phase: What to call the work in progress reports, and its checkpoints.
+        rates: Parameter to its share of the learning rate, where it is not 1.
+        partly: (model, step to come, steps in all) -> what is held around its gradient: within, it
+            may freeze a part of the model.
     """
 
     task: Task
@@ -350,6 +354,8 @@ class Job:
     make_model: Callable[[bool], Any]
     run: Any = None
     phase: str = "fine-tuning"
+    rates: Mapping[str, float] = field(default_factory=dict)
+    partly: Callable[[Any, int, int], AbstractContextManager[None]] | None = None
 
     @property
     def judged(self) -> tuple[str, ...]:

@@ -33,6 +33,9 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "methods": {
         "full": "luthier.methods.full:Full",
         "linear-probe": "luthier.methods.linear_probe:LinearProbe",
+        "top-layers": "luthier.methods.top_layers:TopLayers",
+        "layer-wise": "luthier.methods.layer_wise:LayerWise",
+        "gradual-unfreezing": "luthier.methods.gradual_unfreezing:GradualUnfreezing",
         "lora": "luthier.methods.lora:Lora",
         "ia3": "luthier.methods.ia3:Ia3",
         "prefix-tuning": "luthier.methods.prefix_tuning:PrefixTuning",

@@ -27,6 +27,7 @@ FAMILIES = ("bert", "gpt2")  # an encoder, and a decoder, whose linear layers li
 SHORT = {"num_virtual_tokens": 3}  # tiny models have few positions
 OPTIONS = {  # the others follow the training section
     "linear-probe": {"learning_rate": 2e-2},
+    "top-layers": {"n_layers": 1},
     "prefix-tuning": SHORT,
     "prompt-tuning": SHORT,
     "p-tuning": SHORT,

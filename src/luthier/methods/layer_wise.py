@@ -1,0 +1,60 @@
+"""`layer-wise`: train every weight, the lower a layer lies the more slowly.
+
+The rate of each block is `decay` times that of the block above it; the head learns at the recipe's
+own. Howard & Ruder 2018, section 3.2 (discriminative fine-tuning),
+https://arxiv.org/abs/1801.06146; for BERT, Zhang et al. 2021, https://arxiv.org/abs/2006.05987.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from luthier.protocols import UNITS
+from luthier.recipe.tree import Section
+from luthier.records import Job, StepInfo
+
+
+class LayerWiseOptions(Section):
+    """How much more slowly each lower layer learns."""
+
+    decay: float = Field(
+        0.9, gt=0, le=1, description="Learning rate of a layer, as a share of that above it."
+    )
+
+
+class LayerWise:
+    """Train every weight, the lower a layer lies the more slowly."""
+
+    name: ClassVar[str] = "layer-wise"
+    units: ClassVar[frozenset[str]] = UNITS
+    Options = LayerWiseOptions
+    defaults: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, options: LayerWiseOptions):
+        self.options = options
+
+    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+        """Train the model in place, each layer at its own rate."""
+        from luthier.models.anatomy import depths
+        from luthier.training.loop import train
+
+        depth_of = depths(model)
+        top = max(depth_of.values())
+        rates = {name: self.options.decay ** (top - depth) for name, depth in depth_of.items()}
+        return (yield from train(model, job.but(rates=rates)))
+
+    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the model as a checkpoint of Transformers."""
+        from luthier.models.load import save_model
+
+        save_model(model, tokenizer, folder)
+
+    def load(self, folder: Path) -> tuple[Any, Any]:
+        """Read the checkpoint back."""
+        from luthier.models.load import load_saved
+
+        return load_saved(folder)

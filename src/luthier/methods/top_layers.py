@@ -1,0 +1,97 @@
+"""`top-layers`: train the last layers and the head; all below is computed once and reused.
+
+The frozen layers say the same of a text in every epoch, so their states are stored, in memory or
+memory-mapped on disk, and an epoch costs what the trained layers cost. Below the cut there is no
+dropout, other than in full fine-tuning with frozen layers (`model.freeze_bottom`). Lee et al. 2019
+find that a fourth of the layers often suffices, https://arxiv.org/abs/1911.03090.
+
+Where states cannot be stored (other words are hidden in every epoch, an encoder and a decoder),
+the lower layers stay frozen and run in every step; the run says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from luthier.errors import ModelError
+from luthier.protocols import UNITS
+from luthier.recipe.tree import Section
+from luthier.records import Job, StepInfo
+
+GIB = 2**30
+
+
+class TopLayersOptions(Section):
+    """How many layers learn, and where the states below are kept."""
+
+    n_layers: int = Field(2, ge=1, description="Layers at the top that learn.")
+    memory_gib: float = Field(
+        2.0, ge=0, description="States kept in memory, in GiB; more are memory-mapped on disk."
+    )
+
+
+class TopLayers:
+    """Train the last layers and the head, on states that are computed once."""
+
+    name: ClassVar[str] = "top-layers"
+    units: ClassVar[frozenset[str]] = UNITS
+    Options = TopLayersOptions
+    defaults: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, options: TopLayersOptions):
+        self.options = options
+
+    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+        """Store the states below the trained layers, then train on them."""
+        from luthier.models.anatomy import blocks, shares_layers
+        from luthier.training import stored_states
+        from luthier.training.batches import to_tensors
+        from luthier.training.loop import train
+
+        stack = list(blocks(model)[-1])
+        if shares_layers(model) or self.options.n_layers >= len(stack):
+            raise ModelError(
+                f"The model has {len(stack)} layers to cut between.",
+                received=f"method.options.n_layers={self.options.n_layers}",
+                hint="fewer layers, or method=full",
+            )
+        cut = stored_states.Cut(model, stack[: -self.options.n_layers])
+        some = np.arange(min(2, len(job.encoded["train"])))
+        first, again = (job.collate(job.encoded["train"], some, epoch=epoch) for epoch in (0, 1))
+        batch = to_tensors(first)
+        is_writer = job.objective.name == "sequence-to-sequence"
+        model.eval()
+        stored_states.freeze_below(cut, batch, decoder=is_writer)
+        problem = stored_states.why_not(cut, job, batch, again, first)
+        if problem is not None:
+            message = f"states are not stored: {problem}"
+            yield StepInfo("states of train", 1, 1, message=message)
+            return (yield from train(model, job))
+        room = int(self.options.memory_gib * GIB)
+        stored = {}
+        for split in ("train", "validation"):
+            phase = f"states of {split}"
+            stored[split] = yield from stored_states.store(cut, job, split, room=room, phase=phase)
+        cut.put_in()
+        try:
+            yield from train(model, stored_states.with_states(job, stored))
+        finally:
+            cut.take_out()
+        return model
+
+    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the whole model, as plain as any other."""
+        from luthier.models.load import save_model
+
+        save_model(model, tokenizer, folder)
+
+    def load(self, folder: Path) -> tuple[Any, Any]:
+        """Read the whole model back."""
+        from luthier.models.load import load_saved
+
+        return load_saved(folder)
