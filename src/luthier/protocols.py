@@ -264,6 +264,7 @@ class Method(Protocol):
 
     name: ClassVar[str]
     units: ClassVar[frozenset[str]]
+    kinds: ClassVar[frozenset[str]]  # the target kinds it fits
     Options: ClassVar[type]
     defaults: ClassVar[Mapping[str, Any]]  # of the training section, where the recipe says nothing
 

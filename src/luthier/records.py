@@ -219,7 +219,7 @@ class Objective:
 
     Args:
         name: `cross-entropy`, `binary-cross-entropy`, `mean-squared-error`, `focal`,
-            `token-cross-entropy`, `sequence-to-sequence`, `span` or `crf`.
+            `token-cross-entropy`, `sequence-to-sequence`, `span`, `crf` or `contrastive`.
         class_weights: Weight of each label, (labels,), or None.
         label_smoothing: Share of the target spread over all labels, 0 to 1.
         focal_gamma: Exponent of the focal loss.
@@ -336,6 +336,8 @@ class Job:
         make_model: `make_model(pretrained)` -> a fresh model; random weights if False.
         run: The folder that keeps what goes on after an interruption; None: nothing is kept.
         phase: What to call the work in progress reports, and its checkpoints.
+        order: (training items, training section) -> which of them stand together in batches, as a
+            `BatchOrder`; None: as the section says.
         rates: Parameter to its share of the learning rate, where it is not 1.
         partly: (model, step to come, steps in all) -> what is held around its gradient: within, it
             may freeze a part of the model.
@@ -354,6 +356,7 @@ class Job:
     make_model: Callable[[bool], Any]
     run: Any = None
     phase: str = "fine-tuning"
+    order: Callable[[Encoded, Any], Any] | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
     partly: Callable[[Any, int, int], AbstractContextManager[None]] | None = None
 

@@ -33,6 +33,9 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "methods": {
         "full": "luthier.methods.full:Full",
         "linear-probe": "luthier.methods.linear_probe:LinearProbe",
+        "prototypes": "luthier.methods.prototypes:Prototypes",
+        "knn": "luthier.methods.knn:Knn",
+        "contrastive": "luthier.methods.contrastive:Contrastive",
         "top-layers": "luthier.methods.top_layers:TopLayers",
         "layer-wise": "luthier.methods.layer_wise:LayerWise",
         "gradual-unfreezing": "luthier.methods.gradual_unfreezing:GradualUnfreezing",

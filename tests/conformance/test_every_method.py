@@ -9,6 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from luthier.preparation import make_plugin
+from luthier.recipe.checks import fits
 from luthier.recipe.tree import Plugin
 from luthier.records import StepInfo
 from luthier.registry import find, names
@@ -32,6 +33,7 @@ OPTIONS = {  # the others follow the training section
     "prompt-tuning": SHORT,
     "p-tuning": SHORT,
 }
+UNTRAINED = {"prototypes", "knn"}  # they fit their head at once
 FASTER = {"prompt-tuning": 0.3}  # learning rates of methods that train very little
 OTHERS = {("bitfit", "translation"): "marian"}  # T5 has no biases
 
@@ -80,7 +82,9 @@ def test_steps_rise_to_their_number_in_every_phase(fitted):
 
 def test_training_is_told_with_loss_rate_rows_and_epochs(fitted, prepared):
     training = [step for step in fitted[1] if step.phase == prepared.job.phase]
-    assert training
+    assert bool(training) != (fitted[0] in UNTRAINED)
+    if not training:
+        return
     assert all(math.isfinite(step.loss) and step.learning_rate >= 0 for step in training)
     epochs = [step.epoch for step in training]
     assert epochs == sorted(epochs)
@@ -91,6 +95,9 @@ def test_training_is_told_with_loss_rate_rows_and_epochs(fitted, prepared):
 
 def test_the_loss_falls(fitted, prepared):
     losses = [step.loss for step in fitted[1] if step.phase == prepared.job.phase]
+    if fitted[0] in UNTRAINED:
+        assert losses == []
+        return
     quarter = len(losses) // 4
     assert np.mean(losses[-quarter:]) < np.mean(losses[:quarter])
 
@@ -153,7 +160,7 @@ def test_a_method_needs_no_validation_rows(name, prepared, tiny_model):
 @pytest.mark.parametrize("name", names("methods"))
 @pytest.mark.parametrize("task", names("tasks"))
 def test_a_method_learns_any_task_of_its_units(name, task, tiny_model):
-    if find("tasks", task).unit not in find("methods", name).units:
+    if not fits(find("methods", name), find("tasks", task)):
         pytest.skip("the method does not say that it learns such a task")
     few = {**TRAINING, "max_steps": 2}
     family = OTHERS.get((name, task), FAMILY.get(task, "bert"))

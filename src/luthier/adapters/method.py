@@ -19,7 +19,7 @@ from pydantic import Field
 from luthier.adapters.prompts import refuse_no_room, say_of_tokens, unpacked
 from luthier.adapters.settings import check_options, config_class, fields_of, is_prompt, place
 from luthier.errors import ModelError
-from luthier.protocols import UNITS
+from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
 from luthier.seeding import seed_of
@@ -45,6 +45,7 @@ class PeftMethod:
 
     name: ClassVar[str]
     units: ClassVar[frozenset[str]] = UNITS
+    kinds: ClassVar[frozenset[str]] = KINDS
     Options: ClassVar[type]
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
     options: Any

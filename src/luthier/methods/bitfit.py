@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from luthier.errors import ModelError
-from luthier.protocols import UNITS
+from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
 
@@ -25,6 +25,7 @@ class Bitfit:
 
     name: ClassVar[str] = "bitfit"
     units: ClassVar[frozenset[str]] = UNITS
+    kinds: ClassVar[frozenset[str]] = KINDS
     Options = BitfitOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
 

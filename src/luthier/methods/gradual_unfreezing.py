@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from luthier.protocols import UNITS
+from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
 
@@ -35,6 +35,7 @@ class GradualUnfreezing:
 
     name: ClassVar[str] = "gradual-unfreezing"
     units: ClassVar[frozenset[str]] = UNITS
+    kinds: ClassVar[frozenset[str]] = KINDS
     Options = GradualUnfreezingOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from luthier.protocols import UNITS
+from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
 
@@ -31,6 +31,7 @@ class LayerWise:
 
     name: ClassVar[str] = "layer-wise"
     units: ClassVar[frozenset[str]] = UNITS
+    kinds: ClassVar[frozenset[str]] = KINDS
     Options = LayerWiseOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
 

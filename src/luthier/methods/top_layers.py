@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from luthier.errors import ModelError
-from luthier.protocols import UNITS
+from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
 
@@ -40,6 +40,7 @@ class TopLayers:
 
     name: ClassVar[str] = "top-layers"
     units: ClassVar[frozenset[str]] = UNITS
+    kinds: ClassVar[frozenset[str]] = KINDS
     Options = TopLayersOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
 

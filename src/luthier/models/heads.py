@@ -7,7 +7,7 @@ and `head.json` beside it, which need Luthier.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,6 +33,8 @@ class PooledClassifier(nn.Module):
         pooling: `cls`, `mean`, `max` or `attention`.
         hidden_layers: Widths of the head's hidden layers.
         dropout: Before each linear layer of the head.
+        normalise: Whether features are brought to length 1.
+        neighbours: Of a head that remembers its training rows: see `NearestNeighbours`.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class PooledClassifier(nn.Module):
         pooling: str,
         hidden_layers: Sequence[int],
         dropout: float,
+        normalise: bool = False,
+        neighbours: Mapping[str, Any] | None = None,
     ):
         super().__init__()
         self.encoder = encoder
@@ -52,13 +56,18 @@ class PooledClassifier(nn.Module):
             "pooling": pooling,
             "hidden_layers": list(hidden_layers),
             "dropout": dropout,
+            **({"normalise": True} if normalise else {}),
+            **({"neighbours": dict(neighbours)} if neighbours else {}),
         }
-        self.pooling_name = pooling
+        self.pooling_name, self.normalise = pooling, normalise
         width = encoder.config.hidden_size
         if pooling == "attention":
             self.pooling: Any = AttentionPooling(width)
         else:
             self.pooling = POOLINGS[pooling]
+        if neighbours:
+            self.classifier: Any = NearestNeighbours(width, n_outputs, **neighbours)
+            return
         parts: list[nn.Module] = []
         for hidden in hidden_layers:
             parts += [nn.Dropout(dropout), nn.Linear(width, hidden), nn.GELU()]
@@ -70,22 +79,119 @@ class PooledClassifier(nn.Module):
         """The trunk, by the name that models of Transformers have for it."""
         return self.encoder
 
+    def get_input_embeddings(self) -> nn.Module:
+        """Give the trunk's table of words."""
+        return self.encoder.get_input_embeddings()
+
     def gradient_checkpointing_enable(self) -> None:
         """Trade time for memory in the trunk."""
         self.encoder.gradient_checkpointing_enable()
 
-    def forward(self, **batch: Tensor) -> Any:
-        """Give `.logits`, (batch, outputs)."""
+    def features(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Give what the head reads, (batch, width)."""
         states = self.encoder(**batch)[0]  # (batch, tokens, width)
         mask = batch.get("attention_mask")
         if mask is None:
             mask = torch.ones(states.shape[:2], device=states.device, dtype=torch.long)
-        return SimpleNamespace(logits=self.classifier(self.pooling(states, mask)))
+        pooled = self.pooling(states, mask)
+        return nn.functional.normalize(pooled, dim=-1) if self.normalise else pooled
+
+    def forward(self, **batch: Tensor) -> Any:
+        """Give `.logits`, (batch, outputs)."""
+        return SimpleNamespace(logits=self.classifier(self.features(batch)))
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the trunk as a plain checkpoint, and the head beside it."""
         self.encoder.save_pretrained(folder)
         write_head(self, Path(folder), inner="encoder.")
+
+
+class NearestNeighbours(nn.Module):
+    """A head that remembers training rows and answers with those most alike.
+
+    Cover & Hart 1967, "Nearest neighbor pattern classification"; here the k rows of the highest
+    cosine count by a softmax of their similarities.
+
+    Args:
+        width: Of the features.
+        n_outputs: Labels.
+        n_rows: Rows that are remembered.
+        k: Neighbours that are asked; at most `n_rows`.
+        temperature: Of the softmax: the lower, the more the nearest count.
+    """
+
+    keys: Tensor
+    values: Tensor
+
+    def __init__(self, width: int, n_outputs: int, *, n_rows: int, k: int, temperature: float):
+        super().__init__()
+        self.k, self.temperature = k, temperature
+        self.register_buffer("keys", torch.zeros(n_rows, width))  # of length 1
+        self.register_buffer("values", torch.zeros(n_rows, n_outputs))  # shares of the labels
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Give log shares of the labels among the neighbours, (batch, outputs)."""
+        alike = nn.functional.normalize(features, dim=-1) @ self.keys.T  # (batch, rows)
+        nearest, rows = alike.topk(min(self.k, len(self.keys)), dim=-1)
+        weights = (nearest / self.temperature).softmax(dim=-1)  # (batch, k)
+        shares = (weights[..., None] * self.values[rows]).sum(dim=1)
+        return shares.clamp(min=1e-6).log()
+
+
+def with_linear_head(model: Any, *, n_outputs: int, normalise: bool) -> PooledClassifier:
+    """Put a linear head onto the mean of the trunk's states: what few labels are best told by.
+
+    A pooling that the recipe chose stays. Poolers that come with a checkpoint were made for its
+    pre-training and say little of meaning, so they are left out.
+
+    Raises:
+        ModelError: The model is an encoder and a decoder, or the recipe asks for hidden layers.
+    """
+    refuse_no_vector(model)
+    pooling = getattr(model, "pooling_name", "mean")
+    return PooledClassifier(
+        model.base_model,
+        n_outputs=n_outputs,
+        pooling=pooling,
+        hidden_layers=(),
+        dropout=0.0,
+        normalise=normalise,
+    )
+
+
+def with_neighbours(model: Any, *, n_outputs: int, **neighbours: Any) -> PooledClassifier:
+    """Put a head of nearest neighbours onto the mean of the trunk's states.
+
+    Raises:
+        ModelError: As `with_linear_head` does.
+    """
+    refuse_no_vector(model)
+    pooling = getattr(model, "pooling_name", "mean")
+    return PooledClassifier(
+        model.base_model,
+        n_outputs=n_outputs,
+        pooling=pooling,
+        hidden_layers=(),
+        dropout=0.0,
+        neighbours=neighbours,
+    )
+
+
+def refuse_no_vector(model: Any) -> None:
+    """Raise where a text has no one vector that a head could be fitted to."""
+    settings = getattr(model, "settings", {})
+    if settings.get("pooling") == "attention" or settings.get("hidden_layers"):
+        raise ModelError(
+            "Attention pooling and hidden layers are trained; this method fits its head at once.",
+            received="model.pooling=attention or model.head_hidden_layers",
+            hint="model.pooling=mean and no hidden layers",
+        )
+    if getattr(model.config, "is_encoder_decoder", False):
+        raise ModelError(
+            f"A {model.config.model_type} is an encoder and a decoder, with no one vector a text.",
+            received=model.config.model_type,
+            hint="an encoder, or method=lora",
+        )
 
 
 def write_head(model: nn.Module, folder: Path, *, inner: str) -> None:

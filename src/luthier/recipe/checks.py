@@ -1,7 +1,7 @@
 """From a tree of plain values to a `Recipe`, or to one error that names all its problems at once.
 
 Fields are checked by the tree in `tree.py`, the options of each plug-in by that plug-in's own
-`Options`; what fits together is data (`task.unit in method.units`), never a branch on a name.
+`Options`; what fits together is data (units and kinds), never a branch on a name.
 Before this: `sources.py`. Names of optimizers and schedules belong to the training block, which
 checks them before any work.
 """
@@ -151,22 +151,27 @@ def make_options(plugin: Any, options: Mapping[str, Any]) -> Any:
     return plugin.Options(**options)
 
 
+def fits(plugin: Any, task: Any) -> bool:
+    """Say whether a method or a baseline goes with a task."""
+    return task.unit in plugin.units and task.kind in getattr(plugin, "kinds", (task.kind,))
+
+
 def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
     """Check that method, baselines and columns go with the task."""
     task, method, baselines = chosen
     if task is None:
         return
-    if method is not None and task.unit not in method.units:
-        able = [name for name in names("methods") if task.unit in find("methods", name).units]
+    if method is not None and not fits(method, task):
+        able = [name for name in names("methods") if fits(find("methods", name), task)]
         yield Problem(
             "method",
-            f"'{method.name}' cannot learn {task.name}, which judges each {task.unit}",
+            f"'{method.name}' cannot learn {task.name}",
             fix=f"one of: {', '.join(able)}",
         )
     for index, baseline in enumerate(baselines):
         if baseline is None:
             continue
-        if task.unit not in baseline.units or task.kind not in baseline.kinds:
+        if not fits(baseline, task):
             yield Problem(
                 f"baselines.{index}",
                 f"'{baseline.name}' does not fit {task.name}",

@@ -77,6 +77,36 @@ def _fit(
     return outputs_of
 
 
+def fit_head(features: Array, answers: Array, n_outputs: int, strength: float) -> tuple[Any, Any]:
+    """Fit a logistic regression that can be the last layer of a model.
+
+    Args:
+        features: (rows, width).
+        answers: Label ids, (rows,).
+        n_outputs: Labels; those without a row are never answered.
+        strength: Inverse regularisation: larger trusts the training rows more.
+
+    Returns:
+        Weight (outputs, width) and bias (outputs,) of a linear layer.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    weight = np.zeros((n_outputs, features.shape[1]), dtype=np.float32)
+    bias = np.full(n_outputs, FAR, dtype=np.float32)
+    known = np.unique(answers)
+    if len(known) == 1:
+        bias[known] = 0.0
+        return weight, bias
+    model = LogisticRegression(C=strength, max_iter=1000)
+    _without_convergence_warning(model, features, answers)
+    if len(known) == 2:  # one row of weights stands for both
+        weight[known] = np.concatenate([-model.coef_, model.coef_]) / 2
+        bias[known] = np.concatenate([-model.intercept_, model.intercept_]) / 2
+    else:
+        weight[model.classes_], bias[model.classes_] = model.coef_, model.intercept_
+    return weight, bias
+
+
 def _fit_one_label(features: Any, column: Array, strength: float) -> Callable[[Any], Outputs]:
     from sklearn.linear_model import LogisticRegression
 

@@ -164,6 +164,8 @@ class Update:
 
 def make_order(job: Job) -> BatchOrder:
     """Make the order of the training rows."""
+    if job.order is not None:
+        return job.order(job.encoded["train"], job.training)
     return BatchOrder(
         job.encoded["train"].lengths,
         batch_size=job.training.per_device_train_batch_size,

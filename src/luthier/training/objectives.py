@@ -70,6 +70,7 @@ def make_loss(objective: Objective, device: torch.device) -> Loss:
         "sequence-to-sequence": (_token_cross_entropy, _count_tokens),
         "span": (_span, _count_rows),
         "crf": (_crf, _count_rows),
+        "contrastive": (_contrastive, _count),
     }
     make_total, weight = totals[objective.name]
     return Loss(
@@ -139,6 +140,27 @@ def _crf(objective: Objective, weights: Tensor | None) -> Total:
 
     def total(said: Any, labels: Tensor) -> Tensor:
         return said.crf.negative_log_likelihood(said.logits.float(), labels)
+
+    return total
+
+
+def _contrastive(objective: Objective, weights: Tensor | None) -> Total:
+    """Pull features (batch, width) of one label together and those of two apart, pair by pair.
+
+    The squared distance of each pair's cosine from 1 or 0 (Reimers & Gurevych 2019, section 3,
+    https://arxiv.org/abs/1908.10084), over all pairs of the batch; equal and unequal pairs weigh
+    the same, however many there are.
+    """
+
+    def total(said: Any, labels: Tensor) -> Tensor:
+        features = functional.normalize(said.logits.float(), dim=-1)
+        pairs = torch.ones(len(labels), len(labels), device=labels.device).triu(1).bool()
+        cosines = (features @ features.T)[pairs]
+        equal = (labels[:, None] == labels[None])[pairs]
+        far = (cosines - equal.float()) ** 2
+        means = [far[kind].mean() for kind in (equal, ~equal) if kind.any()]
+        mean = torch.stack(means).mean() if means else 0.0 * features.sum()
+        return mean * len(labels)
 
     return total
 

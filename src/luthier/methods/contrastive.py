@@ -1,0 +1,104 @@
+"""`contrastive`: bring texts of one label together, then fit a head on their features.
+
+Few labels give many pairs. The body learns from pairs of texts, equal labels near and unequal ones
+far; then a logistic regression is fitted to what it says. Tunstall et al. 2022 (SetFit),
+https://arxiv.org/abs/2209.11055. Deviations: a step encodes each of its texts once and learns from
+all of their pairs, where SetFit draws pairs one by one and encodes both texts of each; equal and
+unequal pairs weigh the same by the loss rather than by repetition; the head is a plain linear
+layer beside the checkpoint, where SetFit keeps a pickled scikit-learn model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from luthier.recipe.tree import Section
+from luthier.records import Encoded, Job, StepInfo
+
+
+class ContrastiveOptions(Section):
+    """How the body learns from pairs, and how the head is fitted."""
+
+    together: int = Field(4, ge=2, description="Texts of one label that stand in one batch.")
+    strength: float = Field(
+        1.0, gt=0, description="Inverse regularisation of the head: larger trusts the labels more."
+    )
+
+
+class Contrastive:
+    """Bring texts of one label together, then fit a head on their features."""
+
+    name: ClassVar[str] = "contrastive"
+    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
+    Options = ContrastiveOptions
+    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-5, "num_train_epochs": 20.0}
+
+    def __init__(self, options: ContrastiveOptions):
+        self.options = options
+
+    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+        """Train the body on pairs, then fit the head."""
+        from luthier.models.heads import with_linear_head
+        from luthier.training.features import Features
+        from luthier.training.frozen import features_of, finished, set_head
+        from luthier.training.linear import fit_head
+        from luthier.training.loop import train
+        from luthier.training.pairs import PairOrder
+
+        refuse_one_class(job)
+        pooled = with_linear_head(model, n_outputs=job.target.n_outputs, normalise=True)
+        pooled.classifier.requires_grad_(False)
+
+        def order(encoded: Encoded, training: Any) -> PairOrder:
+            return PairOrder(
+                np.asarray(encoded.targets),
+                batch_size=training.per_device_train_batch_size,
+                together=self.options.together,
+                seed=training.seed,
+            )
+
+        of_body = job.but(
+            objective=type(job.objective)("contrastive"),
+            order=order,
+            training=job.training.model_copy(
+                update={"eval_strategy": "no", "early_stopping_patience": None}
+            ),
+        )
+        yield from train(Features(pooled, pooled.features), of_body)
+        features = yield from features_of(pooled, job, "train")
+        answers = np.asarray(job.encoded["train"].targets)
+        weight, bias = fit_head(features, answers, job.target.n_outputs, self.options.strength)
+        set_head(pooled.classifier[-1], weight, bias)
+        yield finished(pooled, job)
+        return pooled
+
+    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the trunk as a plain checkpoint, and the head beside it."""
+        from luthier.models.load import save_model
+
+        save_model(model, tokenizer, folder)
+
+    def load(self, folder: Path) -> tuple[Any, Any]:
+        """Read both back."""
+        from luthier.models.load import load_saved
+
+        return load_saved(folder)
+
+
+def refuse_one_class(job: Job) -> None:
+    """Raise where no two texts have unequal labels, or none equal ones."""
+    from luthier.errors import DataError
+
+    counts = np.bincount(np.asarray(job.encoded["train"].targets))
+    if (counts > 0).sum() < 2 or counts.max() < 2:
+        raise DataError(
+            "Pairs need two labels, and two texts of one of them.",
+            received=f"{int((counts > 0).sum())} labels, at most {int(counts.max())} texts of one",
+            hint="more rows, or method=prototypes",
+        )

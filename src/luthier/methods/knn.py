@@ -1,0 +1,71 @@
+"""`knn`: leave the model as it is and answer as the training texts that are most alike.
+
+Cover & Hart 1967, https://doi.org/10.1109/TIT.1967.1053964, on features of a frozen model, with the
+votes of the k nearest weighed by a softmax of their cosines. Each answer can be explained by the
+texts that gave it. The training rows' features are kept beside the model, so it grows with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from luthier.recipe.tree import Section
+from luthier.records import Job, StepInfo
+
+
+class KnnOptions(Section):
+    """How many neighbours are asked, and how much the nearest count."""
+
+    k: int = Field(10, ge=1, description="Neighbours that are asked.")
+    temperature: float = Field(
+        0.1, gt=0, description="Of the votes: the lower, the more the nearest count."
+    )
+
+
+class Knn:
+    """Answer as the most alike training texts do, by frozen features."""
+
+    name: ClassVar[str] = "knn"
+    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
+    Options = KnnOptions
+    defaults: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, options: KnnOptions):
+        self.options = options
+
+    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+        """Compute the features of the training rows and remember them."""
+        import torch
+
+        from luthier.models.heads import with_neighbours
+        from luthier.training.frozen import features_of, finished
+
+        n_outputs = job.target.n_outputs
+        answers = np.asarray(job.encoded["train"].targets)
+        pooled = with_neighbours(
+            model, n_outputs=n_outputs, n_rows=len(answers), **self.options.model_dump()
+        )
+        features = torch.from_numpy((yield from features_of(pooled, job, "train")))
+        head = pooled.classifier
+        head.keys.copy_(torch.nn.functional.normalize(features, dim=-1))
+        head.values.copy_(torch.eye(n_outputs)[torch.from_numpy(answers).long()])
+        yield finished(pooled, job)
+        return pooled
+
+    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the trunk as a plain checkpoint, and what is remembered beside it."""
+        from luthier.models.load import save_model
+
+        save_model(model, tokenizer, folder)
+
+    def load(self, folder: Path) -> tuple[Any, Any]:
+        """Read both back."""
+        from luthier.models.load import load_saved
+
+        return load_saved(folder)

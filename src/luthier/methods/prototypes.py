@@ -1,0 +1,72 @@
+"""`prototypes`: leave the model as it is and answer with the nearest class mean.
+
+Nothing is trained: the mean of each label's training texts is its prototype, as in the frozen
+half of Snell et al. 2017, https://arxiv.org/abs/1703.05175. By Mahalanobis' distance, with one
+shrunk covariance for all labels, this is linear discriminant analysis; Lee et al. 2018 use it on
+features of networks, https://arxiv.org/abs/1807.03888. Distances to means are linear in the
+features up to what all labels share, so what is left is a linear head like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from luthier.recipe.tree import Section
+from luthier.records import Job, StepInfo
+
+
+class PrototypesOptions(Section):
+    """How nearness is measured."""
+
+    distance: Literal["euclidean", "mahalanobis"] = Field(
+        "mahalanobis", description="mahalanobis: by the covariance within classes, shrunk."
+    )
+    normalise: bool = Field(True, description="Bring features to length 1 first.")
+
+
+class Prototypes:
+    """Answer with the nearest class mean of frozen features."""
+
+    name: ClassVar[str] = "prototypes"
+    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
+    Options = PrototypesOptions
+    defaults: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, options: PrototypesOptions):
+        self.options = options
+
+    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+        """Compute the features of the training rows, and their means."""
+        from luthier.models.heads import with_linear_head
+        from luthier.training.class_means import head_of_means
+        from luthier.training.frozen import features_of, finished, set_head
+
+        pooled = with_linear_head(
+            model, n_outputs=job.target.n_outputs, normalise=self.options.normalise
+        )
+        features = yield from features_of(pooled, job, "train")
+        answers = np.asarray(job.encoded["train"].targets)
+        weight, bias = head_of_means(
+            features, answers, job.target.n_outputs, distance=self.options.distance
+        )
+        set_head(pooled.classifier[-1], weight, bias)
+        yield finished(pooled, job)
+        return pooled
+
+    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the trunk as a plain checkpoint, and the head beside it."""
+        from luthier.models.load import save_model
+
+        save_model(model, tokenizer, folder)
+
+    def load(self, folder: Path) -> tuple[Any, Any]:
+        """Read both back."""
+        from luthier.models.load import load_saved
+
+        return load_saved(folder)

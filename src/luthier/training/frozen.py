@@ -1,0 +1,39 @@
+"""Heads that are fitted to features at once, without steps: what such methods share."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from luthier.records import Array, Job, StepInfo
+from luthier.training.features import Features, store
+from luthier.training.predict import predict_quietly
+
+
+def features_of(model: Any, job: Job, split: str) -> Generator[StepInfo, None, Array]:
+    """Compute what the head of a model will read, (items, width), without dropout."""
+    trunk = Features(model, model.features)
+    stored = yield from store(trunk, job, split, phase=f"features of {split}")
+    return np.asarray(stored.inputs["features"])
+
+
+@torch.no_grad()
+def set_head(head: nn.Linear, weight: Array, bias: Array) -> None:
+    """Give a linear layer the weight (outputs, width) and the bias (outputs,) that were fitted."""
+    head.weight.copy_(torch.from_numpy(weight).to(head.weight))
+    head.bias.copy_(torch.from_numpy(bias).to(head.bias))
+    head.requires_grad_(True)
+
+
+def finished(model: Any, job: Job) -> StepInfo:
+    """Score the validation rows, where there are any, and tell that the head is fitted."""
+    model.eval()
+    scores = None
+    if len(job.encoded["validation"]) > 0:
+        outputs = predict_quietly(model, job, "validation", readings=[job.task.watched])
+        scores = job.evaluate(outputs)
+    return StepInfo("fitting the head", 1, 1, scores=scores, is_best=scores is not None)

@@ -1,0 +1,56 @@
+"""Batches for learning from pairs: several texts of each of several labels, each text once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from luthier.records import Array
+from luthier.seeding import stream
+
+
+class PairOrder:
+    """Batches in which every text finds others of its label, and others of other labels.
+
+    An epoch is drawn in O(rows): each label's texts are shuffled and cut into chunks, the chunks
+    are shuffled, and batches are cut from their line. Every text stands in it once. So a step
+    encodes each of its texts once and learns from all their pairs, of which there are
+    batch × (batch - 1) / 2.
+
+    Args:
+        answers: Label id of every text, (texts,).
+        batch_size: Texts in a batch; the last one of an epoch may be smaller.
+        together: Texts of one label that stand together.
+        seed: The run's seed.
+    """
+
+    drop_last = False
+
+    def __init__(self, answers: Array, *, batch_size: int, together: int, seed: int):
+        self.answers = np.asarray(answers)
+        self.batch_size, self.together, self.seed = batch_size, together, seed
+        self.epoch = 0
+        self.skipped = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order is given next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-len(self.answers) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        random = stream(self.seed, "pairs", self.epoch)
+        shuffled = random.permutation(len(self.answers))
+        by_label = shuffled[np.argsort(self.answers[shuffled], kind="stable")]
+        borders = np.flatnonzero(np.diff(self.answers[by_label])) + 1
+        chunks = [
+            texts[start : start + self.together]
+            for texts in np.split(by_label, borders)
+            for start in range(0, len(texts), self.together)
+        ]
+        line = np.concatenate([chunks[number] for number in random.permutation(len(chunks))])
+        start, self.skipped = self.skipped, 0
+        for first in range(start * self.batch_size, len(line), self.batch_size):
+            yield line[first : first + self.batch_size].tolist()
