@@ -9,18 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
+from luthier.errors import ModelError
 from luthier.protocols import KINDS
 from luthier.recipe.tree import Section
-from luthier.records import Job, StepInfo
+from luthier.records import Encoded, Job, StepInfo
 
 
 class LinearProbeOptions(Section):
     """How the head is trained; the rest follows the training section."""
 
+    solver: Literal["steps", "logistic-regression"] = Field(
+        "steps", description="logistic-regression fits a head of one linear layer at once."
+    )
+    strength: float = Field(
+        1.0, gt=0, description="Inverse regularisation of the logistic regression."
+    )
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate of the head.")
     num_train_epochs: float = Field(20.0, gt=0, description="Passes over the stored features.")
     per_device_train_batch_size: int = Field(32, ge=1, description="Rows in a training batch.")
@@ -42,6 +50,7 @@ class LinearProbe:
         """Store the features of train and validation, then train the head on them."""
         from luthier.models.anatomy import first_linear, probe_of
         from luthier.training import features
+        from luthier.training.frozen import finished
         from luthier.training.loop import train
 
         probe = probe_of(model)
@@ -55,14 +64,41 @@ class LinearProbe:
         first = first_linear(probe.head)
         mean, spread = features.describe(stored["train"], centre=first.bias is not None)
         stored = {split: features.scaled(rows, mean, spread) for split, rows in stored.items()}
+        if self.options.solver == "logistic-regression":
+            self.solve(probe.head, first, stored["train"], job)
+            features.absorb(first, mean, spread)
+            yield finished(model, job)
+            return model
         of_head = job.but(
             encoded=stored,
             collate=features.collate_features,
-            training=job.training.model_copy(update=self.options.model_dump()),
+            training=job.training.model_copy(
+                update=self.options.model_dump(exclude={"solver", "strength"})
+            ),
         )
         yield from train(features.OnFeatures(probe.head), of_head)
         features.absorb(first, mean, spread)
         return model.eval()
+
+    def solve(self, head: Any, only: Any, stored: Encoded, job: Job) -> None:
+        """Fit the head's one layer by logistic regression.
+
+        Raises:
+            ModelError: The head has more layers, or the answers are not one label each.
+        """
+        from luthier.training.frozen import set_head
+        from luthier.training.linear import fit_head
+
+        n_layers = sum(hasattr(part, "out_features") for part in head.modules())
+        if n_layers != 1 or job.target.kind != "single-label":
+            raise ModelError(
+                "A logistic regression fits one linear layer to one label a row.",
+                received=f"a head of {n_layers} layers, answers of kind {job.target.kind}",
+                hint="method.options.solver=steps, or model.pooling=mean for a head of one layer",
+            )
+        rows = np.asarray(stored.inputs["features"])
+        answers = np.asarray(stored.targets)
+        set_head(only, *fit_head(rows, answers, job.target.n_outputs, self.options.strength))
 
     def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
         """Write the whole model, as plain as any other."""
