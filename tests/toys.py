@@ -6,7 +6,8 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from luthier.preparation import Prepared, make_plugin, prepare
+from luthier.preparation import Prepared, prepare
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
 from luthier.records import Rows
 from luthier.registry import find

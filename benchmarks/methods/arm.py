@@ -16,7 +16,8 @@ from typing import Any
 
 from luthier.models.anatomy import count_parameters
 from luthier.models.load import quietly
-from luthier.preparation import make_plugin, prepare
+from luthier.preparation import prepare
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.sources import read_recipe
 from luthier.training.follow import follow
 from luthier.training.predict import predict_quietly

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from luthier import environment
+from luthier.checking import check_data, column_name
 from luthier.errors import RecipeError, RunError, nearest
 from luthier.evaluation.analysis import analyse, check_slices
 from luthier.evaluation.judge import judge
@@ -22,15 +23,9 @@ from luthier.interruption import listening
 from luthier.models.anatomy import count_parameters
 from luthier.models.load import quietly
 from luthier.models.rescale import rescale
-from luthier.preparation import (
-    Prepared,
-    check_data,
-    column_name,
-    describe_data,
-    make_plugin,
-    prepare,
-)
+from luthier.preparation import Prepared, describe_data, prepare
 from luthier.protocols import Baseline, Method, Task
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.sources import read_recipe
 from luthier.recipe.tree import Plugin, Recipe
 from luthier.records import (

@@ -15,10 +15,12 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, TextIO
 
+from luthier.checking import read_labelled, require_roles
 from luthier.data.read import read
 from luthier.errors import DataError
 from luthier.evaluation.judge import judge
-from luthier.preparation import make_plugin, read_labelled, require_roles, window_stride
+from luthier.preparation import window_stride
+from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Predictions, Rows, Score
 from luthier.runs import RunFolder
 from luthier.text.tokenize import token_limit

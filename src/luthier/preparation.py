@@ -1,221 +1,27 @@
 """From a recipe to everything that training needs: rows, findings, encoded splits, and the job.
 
-The first half of the main path; `pipeline.py` is the second. `luthier inspect` stops after it.
+The first half of the main path, after `checking.py`; `pipeline.py` is the second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from luthier.data.chart import MOST_PLACES
+from luthier.checking import check_data, refuse_errors
 from luthier.data.fingerprint import fingerprint
-from luthier.data.inspect import cut_off, drop_leaks, inspect
-from luthier.data.labels import is_missing
-from luthier.data.read import read
-from luthier.data.split import make_splits
-from luthier.errors import DataError, RecipeError
+from luthier.data.inspect import cut_off
+from luthier.errors import RecipeError
 from luthier.models.load import build_model, load_tokenizer, read_config, refuse_unfit
 from luthier.models.sources import unopened
 from luthier.protocols import Task
-from luthier.recipe.checks import make_options
 from luthier.recipe.tree import Recipe
-from luthier.records import Cut, Encoded, Finding, Job, Outputs, Rows, Splits, Target
-from luthier.registry import find
+from luthier.records import Cut, Encoded, Finding, Job, Outputs, Splits, Target
 from luthier.text.tokenize import token_limit
-
-
-@dataclass(frozen=True)
-class Checked:
-    """Rows that were read, split and looked at.
-
-    Args:
-        splits: The rows. `findings`: what the doctor found in all of them, limits not applied.
-        notes: What was detected or decided on the way, in words.
-    """
-
-    splits: Splits
-    findings: list[Finding]
-    notes: list[str]
-
-
-def make_plugin(kind: str, plugin: Any) -> Any:
-    """Make a plug-in with its options, from `{name, options}`.
-
-    Raises:
-        RecipeError: There is none of that name, or it has no such options.
-    """
-    found = find(kind, plugin.name)
-    return found(make_options(found, plugin.options))
-
-
-def check_data(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) -> Checked:
-    """Read the rows, split them, and let the doctor look at them.
-
-    Args:
-        recipe: Says where the rows are.
-        task: Says which columns they need.
-        given: Split to rows that are in memory already, such as a pandas frame.
-    """
-    data = recipe.data
-    notes: list[str] = []
-    mended: list[Finding] = []
-    read_rows: dict[str, Rows | None] = {"validation": None, "test": None}
-    for split in ("train", "validation", "test"):
-        source = (given or {}).get(split, getattr(data, split))
-        if source is None:
-            continue
-        read_rows[split], said, found = read_labelled(source, recipe, task)
-        notes += said
-        mended += found
-    splits = make_splits(
-        read_rows["train"],  # type: ignore[arg-type]
-        read_rows["validation"],
-        read_rows["test"],
-        validation_size=data.split.validation,
-        test_size=data.split.test,
-        group_by=column_name(data.split.group_by, data.columns),
-        stratify_by=stratified_by(recipe, task),
-        n_folds=data.split.n_folds,
-        fold=data.split.fold,
-        limit={},
-        seed=recipe.training.seed,
-    )
-    texts = text_roles(task)
-    found = inspect(splits, text_roles=texts, label_role=task.answer_role, kind=task.kind)
-    findings = [*mended, *found]
-    if data.drop_leaks:
-        splits, counts = drop_leaks(splits, text_roles=texts)
-        notes += [f"{n} leaked rows dropped from {split}" for split, n in counts.items() if n]
-        findings = [dropped_already(finding) for finding in findings]
-    if data.limit:
-        splits = limited(splits, recipe, task)
-    return Checked(splits, findings, list(dict.fromkeys(notes)))
-
-
-def read_rows(
-    source: Any, recipe: Recipe, task: Task, roles: Sequence[str]
-) -> tuple[Rows, list[str], list[Finding]]:
-    """Read rows in the shape that the task works with.
-
-    Args:
-        source: Where they are, or rows in memory.
-        recipe: Says which column plays which role.
-        task: Adapts them.
-        roles: What must be there in the end.
-
-    Returns:
-        The rows, notes on what was detected, and findings on what was mended.
-    """
-    data = recipe.data
-    rows, notes = read(
-        source, columns=data.columns, encoding=data.encoding, delimiter=data.delimiter
-    )
-    rows, found = task.adapt(rows)
-    require_roles(rows, roles)
-    return rows, notes, found
-
-
-def read_labelled(source: Any, recipe: Recipe, task: Task) -> tuple[Rows, list[str], list[Finding]]:
-    """Read rows with their answers; those without one are left out, with a finding."""
-    roles = [column.role for column in task.columns]
-    rows, notes, found = read_rows(source, recipe, task, roles)
-    rows, dropped = with_answer(rows, task)
-    return rows, notes, [*found, *dropped]
-
-
-def text_roles(task: Task) -> tuple[str, ...]:
-    """Name the roles of the task's texts, by which rows are compared."""
-    return tuple(column.role for column in task.columns if column.kind == "text")
-
-
-def require_roles(rows: Rows, roles: Sequence[str]) -> None:
-    """Raise where a role of the task has no column."""
-    missing = [role for role in roles if role not in rows]
-    if missing:
-        raise DataError(
-            f"{', '.join(rows.files)}: no column plays the role of {' and '.join(missing)}.",
-            received=f"columns {', '.join(rows.columns)}",
-            hint=" ".join(f"data.columns.{role}=COLUMN" for role in missing),
-        )
-
-
-def with_answer(rows: Rows, task: Task) -> tuple[Rows, list[Finding]]:
-    """Leave out rows without an answer: there is nothing to learn or to judge by."""
-    role = task.answer_role
-    if role is None:
-        return rows, []
-    if task.kind in ("multi-label", "answer", "tags"):  # nothing is an answer there too
-        missing = [value is None for value in rows[role]]
-    else:
-        missing = [is_missing(value) for value in rows[role]]
-    without = np.flatnonzero(missing)
-    if len(without) == 0:
-        return rows, []
-    message = f"{len(without)} rows without {role} are left out."
-    places = tuple(f"{rows.where(int(index))}:{role}" for index in without[:MOST_PLACES])
-    fix = f"fill the cells in, or data.columns.{role}=the column with the answers"
-    told = Finding("without-answer", "warning", message, len(without), places, fix)
-    return rows.take(np.flatnonzero(~np.array(missing))), [told]
-
-
-def stratified_by(recipe: Recipe, task: Task) -> str | None:
-    """Name the column whose values keep their shares in every split; only labels have them."""
-    is_label = task.kind in ("single-label", "multi-label")
-    return task.answer_role if recipe.data.split.stratify and is_label else None
-
-
-def column_name(asked: str | None, columns: Mapping[str, str]) -> str | None:
-    """Name a column as the rows do: by its role, where the recipe gives it one."""
-    return {name: role for role, name in columns.items()}.get(asked or "", asked)
-
-
-def dropped_already(finding: Finding) -> Finding:
-    """Soften what `data.drop_leaks` has mended."""
-    if finding.code != "duplicate-across-splits":
-        return finding
-    message = f"{finding.message} They were dropped: data.drop_leaks is set."
-    return replace(finding, severity="note", message=message, fix=None)
-
-
-def limited(splits: Splits, recipe: Recipe, task: Task) -> Splits:
-    """Draw at most so many rows of each split, after the doctor has seen them all."""
-    drawn = make_splits(
-        splits.train,
-        splits.validation,
-        splits.test,
-        validation_size=0,
-        test_size=0,
-        group_by=None,
-        stratify_by=stratified_by(recipe, task),
-        n_folds=None,
-        fold=0,
-        limit={str(split): n for split, n in recipe.data.limit.items()},
-        seed=recipe.training.seed,
-    )
-    made = {
-        split: f"{splits.made.get(split, '')}; limited to {recipe.data.limit[split]} rows"
-        if split in recipe.data.limit
-        else splits.made.get(split, "")
-        for split, _ in splits.items()
-    }
-    return replace(drawn, made=made)
-
-
-def refuse_errors(findings: Sequence[Finding], ignored: Sequence[str]) -> None:
-    """Stop where the doctor found what makes a verdict worthless."""
-    errors = [f for f in findings if f.severity == "error" and f.code not in ignored]
-    if errors:
-        raise DataError(
-            "The data cannot be trained on as they are:\n"
-            + "\n".join(f"  - {error.message} ({', '.join(error.places)})" for error in errors),
-            received=", ".join(error.code for error in errors),
-            hint=errors[0].fix or f"data.ignore_findings=[{errors[0].code}]",
-        )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ LAYERS = (
     {"training", "framing"},
     {"adapters"},
     {"tasks", "methods", "baselines"},
-    {"evaluation", "report"},
+    {"evaluation", "report", "checking"},
     {"preparation"},
     {"pipeline", "prediction"},
     {"cli"},

@@ -8,8 +8,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from luthier.preparation import make_plugin
-from luthier.recipe.checks import fits
+from luthier.recipe.checks import fits, make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import StepInfo
 from luthier.registry import find, names

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import luthier
-from luthier.preparation import make_plugin
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import Rows
 from luthier.runs import RunFolder

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import luthier
-from luthier.preparation import make_plugin, prepare
+from luthier.preparation import prepare
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
 from luthier.records import Ragged, Rows
 from luthier.runs import RunFolder

@@ -8,7 +8,7 @@ import pytest
 from luthier.adapters.method import can_merge, merged
 from luthier.adapters.settings import tuners
 from luthier.errors import LuthierError, ModelError, RecipeError
-from luthier.preparation import make_plugin
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.training.follow import follow
 from luthier.training.predict import predict_quietly

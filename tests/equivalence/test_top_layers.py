@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from luthier.errors import ModelError
-from luthier.preparation import make_plugin
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.training import stored_states
 from luthier.training.follow import follow

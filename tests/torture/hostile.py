@@ -21,7 +21,8 @@ import yaml
 import luthier
 from luthier.cli.app import app
 from luthier.errors import LuthierError
-from luthier.preparation import make_plugin, prepare
+from luthier.preparation import prepare
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.sources import read_recipe
 from tests.tiny import write_tiny_model
 from tests.torture import payloads

@@ -151,6 +151,16 @@ def make_options(plugin: Any, options: Mapping[str, Any]) -> Any:
     return plugin.Options(**options)
 
 
+def make_plugin(kind: str, plugin: Any) -> Any:
+    """Make a plug-in with its options, from `{name, options}`.
+
+    Raises:
+        RecipeError: There is none of that name, or it has no such options.
+    """
+    found = find(kind, plugin.name)
+    return found(make_options(found, plugin.options))
+
+
 def fits(plugin: Any, task: Any) -> bool:
     """Say whether a method or a baseline goes with a task."""
     return task.unit in plugin.units and task.kind in getattr(plugin, "kinds", (task.kind,))

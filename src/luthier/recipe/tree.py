@@ -67,6 +67,9 @@ class Split(Section):
         None, description="Column whose equal values never stand in two splits."
     )
     stratify: bool = Field(True, description="Keep the shares of the labels in every split.")
+    seed: int | None = Field(
+        None, ge=0, description="What the splits follow from; null: training.seed."
+    )
     n_folds: int | None = Field(None, ge=2, description="Cut the rows into this many folds.")
     fold: int = Field(0, ge=0, description="Which of the folds is the test set.")
 
@@ -87,6 +90,9 @@ class Data(Section):
     split: Split = Field(default=Split(), description="How missing splits are made.")
     limit: dict[Literal["train", "validation", "test"], int] = Field(
         default_factory=dict, description="Use at most so many rows of a split, drawn by the seed."
+    )
+    shots: int | None = Field(
+        None, ge=1, description="Training rows of each label, drawn by the seed; null: all rows."
     )
     max_tokens: int | None = Field(
         None, ge=4, description="Tokens kept of each row; null: the model's limit, at most 512."

@@ -203,7 +203,7 @@ def test_a_template_that_fails_is_told():
 
 
 def test_masks_are_drawn_as_the_paper_says_and_anew_in_every_epoch():
-    from luthier.preparation import make_plugin
+    from luthier.recipe.checks import make_plugin
     from luthier.recipe.tree import Plugin
 
     task = make_plugin("tasks", Plugin(name="masked-lm"))
@@ -225,7 +225,7 @@ def test_masks_are_drawn_as_the_paper_says_and_anew_in_every_epoch():
 
 @pytest.mark.parametrize("how", ["grouped", "exact"])
 def test_judging_hides_every_token_exactly_once(how):
-    from luthier.preparation import make_plugin
+    from luthier.recipe.checks import make_plugin
     from luthier.recipe.tree import Plugin
 
     options = {"pseudo_perplexity": how}

@@ -4,7 +4,7 @@ import pytest
 
 from luthier.errors import DataError
 from luthier.models.load import build_model, load_tokenizer, save_model
-from luthier.preparation import make_plugin
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import Rows
 from tests.tiny import make_tokenizer
