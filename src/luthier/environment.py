@@ -34,6 +34,8 @@ PACKAGES = (
 )
 MEBI = 2**20
 
+_is_anew = False  # whether the peak is measured since `forget_peak`
+
 
 def describe() -> dict[str, Any]:
     """Describe the machine and the software, as `environment.json` has them."""
@@ -77,13 +79,37 @@ def is_dead(process: Mapping[str, Any]) -> bool:
 
 
 def peak_memory_mib() -> float:
-    """Measure the most memory that this process has held so far, in MiB."""
+    """Measure the most memory that this process has held so far, in MiB.
+
+    After `forget_peak`, since then.
+    """
+    if (since := _peak_since()) is not None:
+        return since
     try:
         import resource
     except ImportError:  # Windows keeps the peak elsewhere
         return float(psutil.Process().memory_info().peak_wset / MEBI)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (MEBI if sys.platform == "darwin" else 1024), 1)
+
+
+def forget_peak() -> None:
+    """Begin to measure the peak anew, where the system can (Linux)."""
+    global _is_anew
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        _is_anew = True
+    except OSError:
+        _is_anew = False
+
+
+def _peak_since() -> float | None:
+    """Read the peak since `forget_peak`, in MiB; None where it is not known."""
+    if not _is_anew:
+        return None
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    words = next((line.split() for line in lines if line.startswith("VmHWM")), None)
+    return round(int(words[1]) / 1024, 1) if words else None
 
 
 def give_back_memory() -> None:

@@ -20,6 +20,7 @@ LAYERS = (
     {"evaluation", "report", "checking"},
     {"preparation"},
     {"pipeline", "prediction"},
+    {"studies"},
     {"cli"},
     {"__main__"},
 )

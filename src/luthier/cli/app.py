@@ -1,6 +1,7 @@
 """The command `luthier`: parse, call, print. Whatever is heavy is imported inside its command.
 
 init ─► inspect ─► run ─► report, predict, evaluate, compare        list, schema
+ladder, seeds: many runs (`studies.py`)
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 import luthier
+from luthier.cli import studies
 from luthier.cli.failures import Doors, accept_any_console, tell_bug
 from luthier.cli.visible import visible
 from luthier.errors import DataError, RecipeError, RunError
@@ -298,6 +300,10 @@ def compare(
     confidence = 0.95
     compared = compare_runs(folders, metric=metric, confidence=confidence)
     show_comparison(compared, confidence=confidence)
+
+
+app.command()(studies.ladder)
+app.command()(studies.seeds)
 
 
 @app.command(name="list")

@@ -22,6 +22,7 @@ from luthier.metrics.names import title as title_of
 if TYPE_CHECKING:
     from luthier.evaluation.compare_runs import Comparisons
     from luthier.records import Comparison, Finding, RunResult, Score
+    from luthier.studies.results import Results
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
@@ -119,6 +120,41 @@ def show_comparison(compared: Comparisons, *, confidence: float) -> None:
     )
     for comparison in compared.comparisons:
         out.print(Text(visible(f"• {comparison.verdict}")))
+
+
+def show_study(results: Results) -> None:
+    """Print every arm of a study with its score and costs, and the verdict."""
+    metric = results.metric
+    has_levels = results.levels != ("",)
+    made = table(
+        *(["labels"] if has_levels else []),
+        "system",
+        f"{title_of(metric)} [{results.confidence:.0%} interval]",
+        "spread",
+        "trained",
+        "seconds",
+        "MiB",
+        title=f"On {results.n_test:,} test rows, {len(results.seeds)} seeds",
+        numbers=("labels", "spread", "trained", "seconds", "MiB"),
+    )
+    for one in results.lines:
+        score, costs = one.score, one.costs
+        cells: list[Any] = [
+            Text(visible(one.arm)),
+            with_interval(score.mean, score.low, score.high),
+            "" if score.spread is None else f"{score.spread:.3f}",
+            *(
+                "" if costs[name] is None else f"{costs[name]:,.0f}"
+                for name in ("trained", "seconds", "peak_memory_mib")
+            ),
+        ]
+        made.add_row(*([one.level] if has_levels else []), *cells)
+    out = console()
+    out.print(made)
+    for failure in results.failures:
+        out.print(Text(visible(f"• {failure['cell']}: {failure['reason']}"), style="yellow"))
+    for sentence in results.sentences:
+        out.print(Text(visible(f"• {sentence}")))
 
 
 def scores_table(scores: Mapping[str, Score], *, title: str) -> Table:

@@ -51,6 +51,7 @@ class Knn:
         pooled = with_neighbours(
             model, n_outputs=n_outputs, n_rows=len(answers), **self.options.model_dump()
         )
+        pooled.requires_grad_(False)
         features = torch.from_numpy((yield from features_of(pooled, job, "train")))
         head = pooled.classifier
         head.keys.copy_(torch.nn.functional.normalize(features, dim=-1))

@@ -50,6 +50,7 @@ class Prototypes:
         pooled = with_linear_head(
             model, n_outputs=job.target.n_outputs, normalise=self.options.normalise
         )
+        pooled.requires_grad_(False)
         features = yield from features_of(pooled, job, "train")
         answers = np.asarray(job.encoded["train"].targets)
         weight, bias = head_of_means(

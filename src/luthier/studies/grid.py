@@ -1,0 +1,197 @@
+"""The cells of a study: each an ordinary run folder, done once, in an order that is useful early.
+
+A study that was stopped goes on: cells that are finished are read, one that was cut short goes on
+from its checkpoint, and the others are run. A cell that cannot be run leaves its reason and does
+not stop the others.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from luthier import environment
+from luthier.errors import LuthierError, RunError
+from luthier.metrics.intervals import bootstrap
+from luthier.pipeline import SYSTEM, run
+from luthier.recipe.checks import make_plugin
+from luthier.recipe.tree import Recipe
+from luthier.records import Array, Rows
+from luthier.runs import RunFolder
+from luthier.runs.claim import differences
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study.
+
+    Args:
+        arm: What is compared, such as a method. `level`: Labels a class, or `full`; or nothing.
+        seed: Of draws and training. `recipe`: What is run.
+    """
+
+    arm: str
+    level: str
+    seed: int
+    recipe: Recipe
+
+    @property
+    def folder(self) -> str:
+        """Name of its run folder."""
+        return "-".join([self.arm, *([self.level] if self.level else []), f"seed{self.seed}"])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a cell came to.
+
+    Args:
+        cell: The cell. `system`: Which system of its run: the trained model, or a baseline.
+        values: Metric to score on the test rows. `resampled`: The main metric on each of the same
+            resamples of the test rows, (resamples,).
+        n_test: Test rows. `facts`: Seconds, peak memory, parameters, bytes on disk.
+    """
+
+    cell: Cell
+    system: str
+    values: dict[str, float]
+    resampled: Array
+    n_test: int
+    facts: dict[str, Any]
+
+    @property
+    def arm(self) -> str:
+        """What is compared."""
+        return self.cell.arm if self.system == SYSTEM else self.system
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that could not be run, and why."""
+
+    cell: Cell
+    reason: str
+    hint: str | None
+
+
+Told = Callable[[int, int, Cell, list[Outcome] | Failure | None], None]
+
+
+def run_cells(
+    cells: Sequence[Cell],
+    folder: Path,
+    *,
+    metric: str | None,
+    keep_models: bool,
+    tell: Told,
+    listeners: Sequence[Any] = (),
+) -> tuple[list[Outcome], list[Failure]]:
+    """Run all cells that are not finished, and read all.
+
+    Args:
+        cells: In the order in which they are run.
+        folder: Of the study.
+        metric: The metric of the verdict; None: the task's own.
+        keep_models: Whether cells keep the weights that they trained.
+        tell: Called before each cell (with None) and after it.
+        listeners: Called with every `StepInfo`.
+
+    Raises:
+        RunError: A cell's folder holds a run of another recipe.
+        Interrupted: By Ctrl-C; the same study goes on.
+    """
+    outcomes: list[Outcome] = []
+    failures: list[Failure] = []
+    for number, cell in enumerate(cells, start=1):
+        tell(number, len(cells), cell, None)
+        place = folder / "cells" / cell.folder
+        try:
+            if not is_done(place, cell.recipe):
+                _run(cell, place, listeners=listeners)
+            found = read_outcomes(cell, RunFolder.open(place), metric=metric)
+            outcomes += found
+            if not keep_models:
+                shutil.rmtree(place / "model", ignore_errors=True)
+            tell(number, len(cells), cell, found)
+        except LuthierError as problem:
+            if isinstance(problem, RunError):
+                raise
+            failures.append(Failure(cell, problem.problem, problem.hint))
+            tell(number, len(cells), cell, failures[-1])
+    return outcomes, failures
+
+
+def _run(cell: Cell, place: Path, *, listeners: Sequence[Any]) -> None:
+    if (place / "recipe.yaml").is_file() and RunFolder(place).state()["state"] == "failed":
+        shutil.rmtree(place)  # nothing of it is worth going on with
+    environment.forget_peak()
+    run(cell.recipe, out=place, listeners=listeners)
+    model = place / "model"
+    size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
+    kept = RunFolder(place)
+    kept.write_json("environment", {**(kept.read_json("environment") or {}), "model_bytes": size})
+
+
+def is_done(place: Path, recipe: Recipe) -> bool:
+    """Say whether a cell was finished before.
+
+    Raises:
+        RunError: It was, but of another recipe.
+    """
+    if not (place / "recipe.yaml").is_file():
+        return False
+    folder = RunFolder(place)
+    if folder.state()["state"] != "finished":
+        return False
+    changes = [change for change in differences(folder, recipe) if not change.is_safe]
+    if changes:
+        raise RunError(
+            "This study was begun with another recipe.",
+            received=f"{place}: {'; '.join(map(str, changes[:3]))}",
+            hint="--out another folder begins another study",
+        )
+    return True
+
+
+def read_outcomes(cell: Cell, run_folder: RunFolder, *, metric: str | None) -> list[Outcome]:
+    """Read what every system of a finished run scored, on the same resamples for all runs."""
+    recipe = run_folder.recipe()
+    task = make_plugin("tasks", recipe.task)
+    target = run_folder.target()
+    lines = list(run_folder.read_predictions())
+    names = lines[0]["columns"]
+    rows = Rows.of({name: [line["columns"][name] for line in lines] for name in names})
+    gold = task.gold(rows, target)
+    scores = run_folder.read_json("scores")
+    chosen = metric or task.main_metric
+    about = run_folder.read_json("environment") or {}
+    found = []
+    for system in lines[0]["predictions"]:
+        said = task.recall([line["predictions"][system] for line in lines], rows, target)
+        drawn = bootstrap(
+            task.measure(gold, said, target),
+            len(rows),
+            n_resamples=recipe.evaluation.n_resamples,
+            seed=0,
+        )
+        values = {name: score["value"] for name, score in scores[system].items()}
+        facts = facts_of(about) if system == SYSTEM else {}
+        found.append(Outcome(cell, system, values, drawn[chosen], len(rows), facts))
+    return found
+
+
+def facts_of(about: dict[str, Any]) -> dict[str, Any]:
+    """Pick what a method cost from what its run says of itself."""
+    phases = about.get("phases", {})
+    aside = ("checking", "predicting", "baseline", "judging")
+    seconds = sum(value for name, value in phases.items() if not name.startswith(aside))
+    return {
+        "seconds": seconds,
+        "peak_memory_mib": about.get("peak_memory_mib"),
+        "parameters": (about.get("parameters") or {}).get("total"),
+        "trained": (about.get("parameters") or {}).get("trained"),
+        "bytes": about.get("model_bytes"),
+    }

@@ -1,0 +1,114 @@
+"""Means over seeds, and differences of means, with intervals that know of draws and test rows.
+
+A score of one run depends on the labels drawn, on the seed of the training, and on the test rows.
+The first two vary over seeds: s² / n. The third is the same for all runs of a study, and is found
+by resampling the test rows, the same for all runs: the variance of the mean over seeds. Both are
+added, and Student's t gives the interval, with the degrees of freedom that Welch and Satterthwaite
+give a sum of which only the first part is known from n values. Bouthillier et al. 2021,
+https://arxiv.org/abs/2103.03098, say why seeds alone are too few sources of variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy.stats import norm, t
+
+from luthier.metrics.names import lower_is_better
+from luthier.metrics.significance import holm
+from luthier.records import Array
+from luthier.studies.grid import Outcome
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds, its interval, its spread, and the seeds behind it.
+
+    Args:
+        mean: Of the scores, or of paired differences. `low`: Lower end of the interval. `high`:
+            Upper end. `spread`: Standard deviation over seeds; None with one seed.
+        n_seeds: How many. `p_value`: Of the mean being zero.
+    """
+
+    mean: float
+    low: float
+    high: float
+    spread: float | None
+    n_seeds: int
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two arms at one level: the first minus the second, signed so that more is better."""
+
+    level: str
+    first: str
+    second: str
+    difference: Estimate
+    p_adjusted: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the two can be told apart."""
+        return self.p_adjusted < ALPHA
+
+
+def estimate(values: Array, resampled: Array, *, confidence: float) -> Estimate:
+    """Estimate a mean over seeds.
+
+    Args:
+        values: One score, or one paired difference, of each seed, (seeds,).
+        resampled: The same on resampled test rows, (seeds, resamples).
+        confidence: Level of the interval.
+
+    >>> calm = np.zeros((3, 100))
+    >>> found = estimate(np.array([0.7, 0.8, 0.9]), calm, confidence=0.95)
+    >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3)
+    (0.8, 0.552, 1.048)
+    """
+    n_seeds, mean = len(values), float(np.mean(values))
+    of_rows = float(np.nanvar(np.mean(resampled, axis=0)))
+    spread = float(np.std(values, ddof=1)) if n_seeds > 1 else None
+    of_draws = (spread or 0.0) ** 2 / n_seeds
+    error = float(np.sqrt(of_rows + of_draws))
+    law = norm
+    if of_draws > 0:
+        law = t((n_seeds - 1) * ((of_rows + of_draws) / of_draws) ** 2)
+    reach = float(law.ppf((1 + confidence) / 2)) * error
+    p_value = float(2 * law.sf(abs(mean) / error)) if error > 0 else float(mean == 0)
+    return Estimate(mean, mean - reach, mean + reach, spread, n_seeds, p_value)
+
+
+def of_arm(outcomes: Sequence[Outcome], metric: str, *, confidence: float) -> Estimate:
+    """Estimate the mean score of one arm at one level."""
+    values = np.array([one.values[metric] for one in outcomes])
+    return estimate(values, np.stack([one.resampled for one in outcomes]), confidence=confidence)
+
+
+def pairs(
+    by_level: dict[str, dict[str, list[Outcome]]], metric: str, *, confidence: float
+) -> list[Pair]:
+    """Compare all arms of each level, seed by seed, with Holm's correction over all of them."""
+    sign = -1.0 if lower_is_better(metric) else 1.0
+    found: list[tuple[str, str, str, Estimate]] = []
+    for level, arms in by_level.items():
+        for first, second in combinations(arms, 2):
+            ours = {one.cell.seed: one for one in arms[first]}
+            theirs = {one.cell.seed: one for one in arms[second]}
+            seeds = sorted(ours.keys() & theirs.keys())
+            if not seeds:
+                continue
+            values = [ours[one].values[metric] - theirs[one].values[metric] for one in seeds]
+            drawn = [ours[one].resampled - theirs[one].resampled for one in seeds]
+            compared = estimate(
+                sign * np.array(values), sign * np.stack(drawn), confidence=confidence
+            )
+            found.append((level, first, second, compared))
+    corrected = holm([one[3].p_value for one in found])
+    return [Pair(*one, p_adjusted) for one, p_adjusted in zip(found, corrected, strict=True)]
