@@ -20,7 +20,7 @@ LAYERS = (
     {"evaluation", "report", "checking"},
     {"preparation"},
     {"pipeline", "prediction"},
-    {"studies"},
+    {"studies", "export"},
     {"cli"},
     {"__main__"},
 )

@@ -302,6 +302,27 @@ def compare(
     show_comparison(compared, confidence=confidence)
 
 
+@app.command()
+def export(
+    folder: Run,
+    out: Annotated[Path, typer.Option(help="A new folder for the checkpoint.")],
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Merge what a method keeps beside the model.")
+    ] = False,
+) -> None:
+    """Write the model of a run as one plain checkpoint of Transformers, and try it out."""
+    if not merge:
+        raise RunError(
+            "What shall be exported?",
+            received="no option",
+            hint=f"luthier export {folder} --merge --out {out}",
+        )
+    from luthier.export import export_merged
+
+    written, difference = export_merged(folder, out)
+    print(f"Wrote {written}; its outputs on the run's rows differ by at most {difference:.1e}")
+
+
 app.command()(studies.ladder)
 app.command()(studies.seeds)
 

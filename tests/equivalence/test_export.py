@@ -1,0 +1,101 @@
+"""A merged export is one plain checkpoint that answers as the run does."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+import luthier
+from luthier.errors import ModelError, RunError
+from luthier.export import export_merged, gap
+from luthier.records import Ragged
+from luthier.runs import RunFolder
+from tests.toys import FAMILY, toy_rows, toy_tree
+
+ALONE = {"merge": False}
+
+
+@pytest.fixture
+def finished(tiny_model, tmp_path):
+    """Make a run of a method; give its folder."""
+
+    def make(task, method, **sections):
+        sections.setdefault("training", {"max_steps": 4, "eval_strategy": "no"})
+        tree = toy_tree(
+            task, tiny_model(FAMILY.get(task, "bert")), method=method, baselines=[], **sections
+        )
+        return luthier.run(tree, out=tmp_path / "run", data={"train": toy_rows(task)}).folder
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("task", "method"),
+    [
+        ("text-classification", "full"),
+        ("text-classification", {"name": "lora", "options": ALONE}),
+        ("text-classification", {"name": "ia3", "options": ALONE}),
+        ("text-classification", {"name": "peft", "options": {"tuner": "LOHA", **ALONE}}),
+        ("token-classification", {"name": "lora", "options": ALONE}),
+        ("question-answering", {"name": "lora", "options": ALONE}),
+        ("translation", {"name": "lora", "options": ALONE}),
+        ("causal-lm", {"name": "lora", "options": ALONE}),
+        ("masked-lm", {"name": "lora", "options": ALONE}),
+    ],
+)
+def test_one_plain_checkpoint_is_left(task, method, finished, tmp_path):
+    run = finished(task, method)
+    out, difference = export_merged(run, tmp_path / "plain")
+    assert difference <= 1e-5
+    assert (out / "model.safetensors").is_file()
+    assert (out / "tokenizer.json").is_file()
+    assert not list(out.rglob("adapter*"))
+
+
+def test_plain_transformers_answer_as_the_run_did(finished, tmp_path):
+    run = finished("text-classification", {"name": "lora", "options": ALONE})
+    out, _ = export_merged(run, tmp_path / "plain")
+    model = AutoModelForSequenceClassification.from_pretrained(out).eval()
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    for line in RunFolder(run).read_predictions():
+        with torch.no_grad():
+            logits = model(**tokenizer(line["columns"]["text"], return_tensors="pt")).logits[0]
+        said = line["predictions"]["fine-tuned"]
+        assert np.allclose(logits.softmax(-1), said["probabilities"], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("method", "model", "message"),
+    [
+        (
+            {"name": "prefix-tuning", "options": {"num_virtual_tokens": 3}},
+            {},
+            "PREFIX_TUNING learned acts beside",
+        ),
+        ("prototypes", {}, "No class of Transformers has this head"),
+    ],
+)
+def test_what_cannot_be_merged_says_so(method, model, message, finished, tmp_path):
+    run = finished("text-classification", method, model=model)
+    with pytest.raises(ModelError, match=message) as caught:
+        export_merged(run, tmp_path / "plain")
+    assert caught.value.hint
+    assert not (tmp_path / "plain").exists()
+
+
+def test_nothing_is_overwritten(finished, tmp_path):
+    run = finished("text-classification", "full")
+    with pytest.raises(RunError, match="not empty"):
+        export_merged(run, run)
+
+
+def test_gaps_of_outputs_are_seen():
+    some = np.zeros(2, dtype=[("a", "f8"), ("b", object)])
+    other = some.copy()
+    assert gap(some, other) == 0
+    other["a"] = 0.5
+    assert gap(some, other) == 0.5
+    other["b"] = "x"
+    assert gap(some, other) == float("inf")
+    assert gap(Ragged.of([[1, 2]]), Ragged.of([[1, 4]])) == 2
+    assert gap([np.ones(2)], [np.ones(3)]) == float("inf")
