@@ -1,0 +1,197 @@
+"""Studies from the command line: every cell a run folder, gone on with, and a page at the end."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+import luthier
+from luthier.cli.app import app
+from luthier.errors import DataError, RecipeError, RunError
+from luthier.recipe.sources import read_recipe
+from luthier.records import Rows
+from luthier.runs import RunFolder
+from luthier.studies.grid import run_cells
+from luthier.studies.ladder import ladder, parse_shots
+from tests.toys import toy_rows, write_csv
+
+LADDER = ["--methods", "linear-probe,prototypes", "--shots", "2,4,full", "--seeds", "2", "-q"]
+
+
+@pytest.fixture(scope="module")
+def recipe(tiny_model, tmp_path_factory):
+    """Write the toy topics and a recipe for them."""
+    folder = tmp_path_factory.mktemp("study")
+    rows = toy_rows("text-classification")
+    columns = {name: list(values) * 2 for name, values in rows.columns.items()}
+    columns["text"] = [f"{text} {n % 89}" for n, text in enumerate(columns["text"])]
+    write_csv(Rows.of(columns), folder / "topics.csv")
+    path = folder / "topics.yaml"
+    path.write_text(
+        f"model: {tiny_model('bert')}\n"
+        "task: text-classification\n"
+        "data: {train: topics.csv, split: {test: 60}, ignore_findings: [near-duplicates]}\n"
+        "training: {num_train_epochs: 1, learning_rate: 1.0e-2}\n"
+        "evaluation: {n_resamples: 100}\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def ask(*words):
+    """Call the command line."""
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def study(recipe, tmp_path_factory):
+    """Run a whole ladder."""
+    out = tmp_path_factory.mktemp("ladder") / "out"
+    said = ask("ladder", recipe, *LADDER, "--min-steps", "5", "--out", out)
+    assert said.exit_code == 0, said.output
+    return out, said.output
+
+
+def test_every_cell_is_a_run_folder(study):
+    out, _ = study
+    cells = sorted((out / "cells").iterdir())
+    assert len(cells) == 2 * 3 * 2
+    for cell in cells:
+        folder = RunFolder.open(cell).require_finished()
+        assert folder.report.is_file()
+        assert not folder.model.exists()  # weights are kept on demand alone
+
+
+def test_all_methods_saw_the_same_rows_and_the_same_test(study):
+    out, _ = study
+    for level in ("2", "4", "full"):
+        for seed in (0, 1):
+            prints = [
+                json.loads(
+                    (out / "cells" / f"{method}-{level}-seed{seed}" / "data.json").read_text()
+                )
+                for method in ("linear-probe", "prototypes")
+            ]
+            ours, theirs = (
+                {name: one["sha256"] for name, one in found["splits"].items()} for found in prints
+            )
+            assert ours == theirs
+            assert prints[0]["splits"]["validation"]["rows"] == 0
+            if level != "full":
+                assert set(prints[0]["splits"]["train"]["labels"].values()) == {int(level)}
+    tests = {
+        json.loads(path.read_text())["splits"]["test"]["sha256"]
+        for path in out.glob("cells/*/data.json")
+    }
+    assert len(tests) == 1
+
+
+def test_it_ends_with_a_figure_a_table_tests_and_a_sentence(study):
+    out, said = study
+    found = json.loads((out / "study.json").read_text())
+    assert found["levels"] == ["2", "4", "full"]
+    assert set(found["arms"]) == {"linear-probe", "prototypes", "majority", "tfidf-linear"}
+    for one in found["lines"]:
+        score = one["score"]
+        assert score["low"] <= score["mean"] <= score["high"]
+        assert score["n_seeds"] == 2
+    trained = {one["arm"]: one["costs"]["trained"] for one in found["lines"]}
+    assert 0 < trained["linear-probe"] < 1000
+    assert len(found["pairs"]) == 3 * 6
+    assert all(pair["p_adjusted"] >= pair["difference"]["p_value"] for pair in found["pairs"])
+    page = (out / "report.html").read_text()
+    assert "<polyline" in page
+    assert "script" not in page
+    assert found["sentences"][0] in said
+    assert found["sentences"][0] in page.replace("&#39;", "'")
+    assert "is best" in found["sentences"][0]
+
+
+def test_the_same_command_reads_what_is_finished(study, recipe):
+    out, _ = study
+    before = {path: path.stat().st_mtime_ns for path in out.glob("cells/*/scores.json")}
+    whole = json.loads((out / "study.json").read_text())
+    said = ask("ladder", recipe, *LADDER, "--min-steps", "5", "--out", out)
+    assert said.exit_code == 0, said.output
+    assert before == {path: path.stat().st_mtime_ns for path in out.glob("cells/*/scores.json")}
+    assert json.loads((out / "study.json").read_text())["lines"] == whole["lines"]
+
+
+def test_a_study_of_another_recipe_is_not_mixed_in(study, recipe):
+    out, _ = study
+    said = ask("ladder", recipe, "training.weight_decay=0.5", *LADDER, "--out", out)
+    assert isinstance(said.exception, RunError)
+    assert "weight_decay" in str(said.exception)
+
+
+def test_a_cell_that_cannot_be_run_does_not_stop_the_others(recipe, tmp_path):
+    made = read_recipe(recipe)
+    cells, _ = ladder(
+        made, methods=["prefix-tuning", "prototypes"], shots=["2"], seeds=[0], min_steps=1
+    )
+    told = []
+    outcomes, failures = run_cells(
+        cells,
+        tmp_path,
+        metric=None,
+        keep_models=True,
+        tell=lambda *news: told.append(news),
+    )
+    assert [one.cell.arm for one in failures] == ["prefix-tuning"]
+    assert "positions" in failures[0].reason or "reads" in failures[0].reason
+    assert {one.arm for one in outcomes} == {"prototypes"}
+    assert (tmp_path / "cells" / "prototypes-2-seed0" / "model").is_dir()
+    assert len(told) == 4
+
+
+def test_methods_bring_their_own_defaults_and_small_sets_enough_steps(recipe):
+    made = read_recipe(recipe)
+    cells, notes = ladder(
+        made, methods=["full", "lora"], shots=["2", "full"], seeds=[7], min_steps=20
+    )
+    rates = {(one.arm, one.level): one.recipe.training.learning_rate for one in cells}
+    assert rates["full", "2"] == 1e-2
+    assert rates["lora", "2"] == 5e-4
+    steps = {(one.arm, one.level): one.recipe.training.max_steps for one in cells}
+    assert steps["full", "2"] == 20
+    assert any("seed 0" in note for note in notes)
+    assert {one.recipe.training.seed for one in cells} == {7}
+
+
+@pytest.mark.parametrize("words", ["", "4,x", "0", "-1", "2.5"])
+def test_shots_that_are_no_numbers_are_refused(words):
+    with pytest.raises(RecipeError, match="Shots are"):
+        parse_shots(words)
+
+
+def test_what_cannot_be_laid_out_is_told_before_any_run(recipe):
+    made = read_recipe(recipe)
+    with pytest.raises(DataError, match="fewer training rows"):
+        ladder(made, methods=["full"], shots=["5000"], seeds=[0], min_steps=1)
+    with pytest.raises(RecipeError, match="no method called 'loora'"):
+        ladder(made, methods=["loora"], shots=["2"], seeds=[0], min_steps=1)
+    with pytest.raises(RecipeError, match="named once"):
+        ladder(made, methods=["full", "full"], shots=["2"], seeds=[0], min_steps=1)
+
+
+def test_seeds_say_how_far_a_score_is_luck(recipe, tmp_path):
+    other = recipe.with_name("slower.yaml")
+    other.write_text(
+        recipe.read_text().replace("1.0e-2", "1.0e-9"),
+        encoding="utf-8",
+    )
+    said = ask("seeds", recipe, "--seeds", "2", "--against", other, "--out", tmp_path / "out", "-q")
+    assert said.exit_code == 0, said.output
+    found = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert found["arms"] == ["topics", "slower"]
+    assert found["levels"] == [""]
+    assert found["lines"][0]["score"]["n_seeds"] == 2
+    assert len(found["pairs"]) == 1
+    assert "is best" in found["sentences"][0]
+
+
+def test_shots_in_a_plain_recipe(recipe, tmp_path):
+    done = luthier.run(recipe, ["data.shots=3", "baselines=[majority]"], out=tmp_path / "run")
+    data = json.loads((RunFolder(done.folder).path / "data.json").read_text())
+    assert set(data["splits"]["train"]["labels"].values()) == {3}
+    assert "3 of each label, seed 0" in data["splits"]["train"]["made"]

@@ -1,0 +1,89 @@
+"""Means over seeds: intervals that cover as often as they say, and differences that are paired."""
+
+import numpy as np
+import pytest
+
+from luthier.studies.grid import Cell, Outcome
+from luthier.studies.results import sum_up
+from luthier.studies.statistics import estimate, pairs
+
+
+def outcome(arm, level, seed, value, resampled=None):
+    """Make what a cell came to."""
+    drawn = np.full(50, value) if resampled is None else resampled
+    return Outcome(Cell(arm, level, seed, None), "fine-tuned", {"accuracy": value}, drawn, 100, {})
+
+
+@pytest.mark.parametrize(("n_seeds", "spread"), [(3, 0.05), (10, 0.05), (5, 0.0), (4, 0.01)])
+def test_intervals_cover_the_true_mean(n_seeds, spread):
+    """Scores vary by the draw and by the test rows; both must be in the interval."""
+    random = np.random.default_rng(0)
+    truth, n_rows, hits, n_trials = 0.8, 200, 0, 400
+    for _ in range(n_trials):
+        chances = np.clip(truth + spread * random.standard_normal(n_seeds), 0.01, 0.99)
+        ease = random.random(n_rows)  # the same rows for all seeds: hard ones are hard for all
+        right = ease[None] < chances[:, None]
+        rows = random.integers(0, n_rows, (200, n_rows))
+        found = estimate(right.mean(axis=1), right[:, rows].mean(axis=2), confidence=0.95)
+        hits += found.low <= truth <= found.high
+    assert 0.91 <= hits / n_trials <= 0.995
+
+
+def test_one_seed_has_the_interval_of_its_rows():
+    drawn = np.random.default_rng(0).normal(0.7, 0.02, (1, 4000))
+    found = estimate(np.array([0.7]), drawn, confidence=0.95)
+    assert found.spread is None
+    assert found.high - found.mean == pytest.approx(1.96 * 0.02, rel=0.05)
+
+
+def test_equal_scores_are_told_apart_from_nothing():
+    found = estimate(np.zeros(3), np.zeros((3, 10)), confidence=0.95)
+    assert (found.mean, found.p_value) == (0.0, 1.0)
+
+
+def test_arms_are_paired_by_their_seeds():
+    """Draws differ much, arms little: only pairs show it."""
+    levels = [0.5, 0.7, 0.6, 0.8, 0.4]
+    ours = [outcome("a", "8", seed, level + 0.02) for seed, level in enumerate(levels)]
+    theirs = [outcome("b", "8", seed, level) for seed, level in enumerate(levels)][::-1]
+    theirs[0].values["accuracy"] += 0.001
+    (pair,) = pairs({"8": {"a": ours, "b": theirs}}, "accuracy", confidence=0.95)
+    assert pair.difference.mean == pytest.approx(0.0198)
+    assert pair.is_clear
+    assert pair.difference.n_seeds == 5
+
+
+def test_errors_count_the_other_way_round():
+    ours = [outcome("a", "8", seed, 0.2 + seed / 1000) for seed in range(3)]
+    theirs = [outcome("b", "8", seed, 0.4) for seed in range(3)]
+    for one in (*ours, *theirs):
+        one.values["mae"] = one.values["accuracy"]
+    (pair,) = pairs({"8": {"a": ours, "b": theirs}}, "mae", confidence=0.95)
+    assert pair.difference.mean > 0
+
+
+def test_the_verdict_says_from_where_on_which_is_best():
+    outcomes = []
+    for level, best, other in (("4", 0.6, 0.4), ("16", 0.8, 0.7), ("full", 0.85, 0.9)):
+        for seed in range(4):
+            outcomes.append(outcome("contrastive", level, seed, best + seed / 1e4))
+            outcomes.append(outcome("full", level, seed, other + seed / 1e3))
+    results = sum_up(
+        "study", outcomes, [], metric="accuracy", confidence=0.95, unit="labels a class", notes=[]
+    )
+    first, second = results.sentences
+    assert first == "With 4 to 16 labels a class contrastive is best (60.0 ± 0.0 to 80.0 ± 0.0)."
+    assert second == "With all labels full is best (90.2 ± 0.2)."
+    assert results.levels == ("4", "16", "full")
+    assert len(results.pairs) == 3
+
+
+def test_the_verdict_names_those_that_are_not_told_apart():
+    outcomes = [
+        outcome(arm, "8", seed, value + noise)
+        for arm, value in (("a", 0.7), ("b", 0.69))
+        for seed, noise in enumerate((0.1, -0.1, 0.05) if arm == "a" else (-0.1, 0.1, 0.0))
+    ]
+    results = sum_up("s", outcomes, [], metric="accuracy", confidence=0.95, unit="rows", notes=[])
+    assert results.sentences[0].startswith("With 8 rows a is best")
+    assert results.sentences[0].endswith("not told apart from b.")
