@@ -18,7 +18,8 @@ from typing import Any, TextIO
 from luthier.data.read import read
 from luthier.errors import DataError
 from luthier.evaluation.judge import judge
-from luthier.preparation import make_plugin, read_labelled, require_roles, window_stride
+from luthier.framing.long_texts import window_stride
+from luthier.preparation import make_plugin, read_labelled, require_roles
 from luthier.records import Outputs, Predictions, Rows, Score
 from luthier.runs import RunFolder
 from luthier.text.tokenize import token_limit

@@ -18,7 +18,8 @@ from luthier.data.inspect import cut_off, drop_leaks, inspect
 from luthier.data.labels import is_missing
 from luthier.data.read import read
 from luthier.data.split import make_splits
-from luthier.errors import DataError, RecipeError
+from luthier.errors import DataError
+from luthier.framing.long_texts import window_stride
 from luthier.models.load import build_model, load_tokenizer, read_config, refuse_unfit
 from luthier.models.sources import unopened
 from luthier.protocols import Task
@@ -261,24 +262,6 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
     job = make_job(recipe, task, target, splits, encoded, tokenizer, max_tokens=max_tokens)
     notes = unopened(model.name) if model.ignore_unsafe_files else []
     return Prepared(job, tokenizer, findings, [*checked.notes, *notes])
-
-
-def window_stride(recipe: Recipe, task: Task, max_tokens: int) -> int | None:
-    """Say how many tokens windows share; None where long texts are cut off.
-
-    Raises:
-        RecipeError: Windows are asked for, and the task could not put them together again.
-    """
-    asked = recipe.data.long_texts
-    if asked == "windows" and task.windows is None:
-        raise RecipeError(
-            f"{task.name} reads whole texts, not windows of them.",
-            received="data.long_texts=windows",
-            hint="data.long_texts=cut, and a model that reads more tokens",
-        )
-    if asked == "cut" or (asked is None and not task.windows):
-        return None
-    return max_tokens // 4 if recipe.data.stride is None else recipe.data.stride
 
 
 def make_job(

@@ -264,6 +264,7 @@ class Method(Protocol):
 
     name: ClassVar[str]
     units: ClassVar[frozenset[str]]
+    kinds: ClassVar[frozenset[str]]  # the target kinds it can learn
     Options: ClassVar[type]
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from luthier.protocols import UNITS
+from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
 
@@ -20,6 +20,7 @@ class Full:
 
     name: ClassVar[str] = "full"
     units: ClassVar[frozenset[str]] = UNITS
+    kinds: ClassVar[frozenset[str]] = KINDS
     Options = FullOptions
 
     def __init__(self, options: FullOptions):

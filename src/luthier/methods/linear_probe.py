@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from luthier.protocols import KINDS
 from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
 
@@ -30,6 +31,7 @@ class LinearProbe:
 
     name: ClassVar[str] = "linear-probe"
     units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    kinds: ClassVar[frozenset[str]] = KINDS
     Options = LinearProbeOptions
 
     def __init__(self, options: LinearProbeOptions):

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from luthier.errors import ModelError
-from luthier.protocols import UNITS
+from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import Job, StepInfo
 from luthier.seeding import seed_of
@@ -44,6 +44,7 @@ class Lora:
 
     name: ClassVar[str] = "lora"
     units: ClassVar[frozenset[str]] = UNITS
+    kinds: ClassVar[frozenset[str]] = KINDS
     Options = LoraOptions
 
     def __init__(self, options: LoraOptions):

@@ -1,7 +1,7 @@
 """From a tree of plain values to a `Recipe`, or to one error that names all its problems at once.
 
 Fields are checked by the tree in `tree.py`, the options of each plug-in by that plug-in's own
-`Options`; what fits together is data (`task.unit in method.units`), never a branch on a name.
+`Options`; what fits together is data (`can_learn`), never a branch on a name.
 Before this: `sources.py`. Names of optimizers and schedules belong to the training block, which
 checks them before any work.
 """
@@ -142,16 +142,22 @@ def make_options(plugin: Any, options: Mapping[str, Any]) -> Any:
     return plugin.Options(**options)
 
 
+def can_learn(method: Any, task: Any) -> bool:
+    """Say whether a method learns what a task judges, and answers of its kind."""
+    return task.unit in method.units and task.kind in method.kinds
+
+
 def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
     """Check that method, baselines and columns go with the task."""
     task, method, baselines = chosen
     if task is None:
         return
-    if method is not None and task.unit not in method.units:
-        able = [name for name in names("methods") if task.unit in find("methods", name).units]
+    if method is not None and not can_learn(method, task):
+        able = [name for name in names("methods") if can_learn(find("methods", name), task)]
         yield Problem(
             "method",
-            f"'{method.name}' cannot learn {task.name}, which judges each {task.unit}",
+            f"'{method.name}' cannot learn {task.name}, which judges each {task.unit} "
+            f"({task.kind})",
             fix=f"one of: {', '.join(able)}",
         )
     for index, baseline in enumerate(baselines):
