@@ -34,6 +34,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "full": "luthier.methods.full:Full",
         "linear-probe": "luthier.methods.linear_probe:LinearProbe",
         "lora": "luthier.methods.lora:Lora",
+        "distillation": "luthier.methods.distillation:Distillation",
     },
     "baselines": {
         "majority": "luthier.baselines.majority:Majority",

@@ -6,7 +6,7 @@ import pytest
 import luthier
 from luthier.records import Rows
 from luthier.registry import names
-from tests.toys import FAMILY, toy_rows, toy_tree
+from tests.toys import FAMILY, method_options, toy_rows, toy_tree
 
 TRAINING = {"num_train_epochs": 25, "learning_rate": 5e-3, "per_device_train_batch_size": 8}
 
@@ -47,10 +47,12 @@ def test_full_fine_tuning_learns_every_toy_task(task, tiny_model, tmp_path):
 
 
 @pytest.mark.parametrize("method", names("methods"))
-def test_every_method_learns_the_toy_topics(method, tiny_model, tmp_path):
+def test_every_method_learns_the_toy_topics(method, tiny_model, tiny_teacher, tmp_path):
     """The same sentences, numbered, stand in all splits: asked is whether it learns at all."""
     rows = numbered(toy_rows("text-classification"), times=3)
-    options = {"linear-probe": {"learning_rate": 5e-2, "num_train_epochs": 100}}.get(method, {})
+    options = method_options(method, "text-classification", tiny_teacher)
+    if method == "linear-probe":
+        options = {"learning_rate": 5e-2, "num_train_epochs": 100}
     result = run(
         "text-classification",
         tiny_model,
