@@ -38,7 +38,8 @@ def tiny_teacher(tiny_model, tmp_path_factory) -> Callable[[str], Path]:
 
     def run_of(task: str) -> Path:
         if task not in made:
-            tree = toy_tree(task, tiny_model("bert"), baselines=[], training={"use_cpu": True})
+            training = {"num_train_epochs": 12, "learning_rate": 5e-3, "use_cpu": True}
+            tree = toy_tree(task, tiny_model("bert"), baselines=[], training=training)
             folder = tmp_path_factory.mktemp("teacher") / task
             made[task] = Path(luthier.run(tree, out=folder, data={"train": toy_rows(task)}).folder)
         return made[task]
