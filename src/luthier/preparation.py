@@ -281,13 +281,14 @@ def make_job(
     def evaluate(outputs: Outputs) -> dict[str, float]:
         return task.watch(outputs, gold["validation"], target)
 
-    def make_model(pretrained: bool) -> Any:
+    def make_model(pretrained: bool, *, auto_model: str | None = None) -> Any:
         return build_model(
             recipe.model.name,
             tokenizer=tokenizer,
             labels=target.names,
             problem_type=task.problem_type,
-            auto_model=task.auto_model,
+            auto_model=auto_model or task.auto_model,
+            trained_head=auto_model is not None,
             pretrained=pretrained,
             seed=recipe.training.seed,
             generation=task.generation(tokenizer, max_tokens=max_tokens),
@@ -308,6 +309,7 @@ def make_job(
         evaluate=evaluate,
         main_metric=task.watched_metric,
         make_model=make_model,
+        tokenizer=tokenizer,
     )
 
 

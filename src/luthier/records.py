@@ -340,7 +340,9 @@ class Job:
         gather: (reading -> what was read of every item, encoded, rows) -> outputs of every row.
         evaluate: Outputs of the validation rows, as watched -> metrics, `main_metric` among them.
         main_metric: The metric that early stopping and the best model go by.
-        make_model: `make_model(pretrained)` -> a fresh model; random weights if False.
+        make_model: `make_model(pretrained)` -> a fresh model; random weights if False. With
+            `auto_model`, one of another Auto class than the task's, its head from the checkpoint.
+        tokenizer: What encoded the rows.
         run: The folder that keeps what goes on after an interruption; None: nothing is kept.
         phase: What to call the work in progress reports, and its checkpoints.
     """
@@ -355,7 +357,8 @@ class Job:
     gather: Callable[[Mapping[str, Any], Encoded, Rows], Outputs]
     evaluate: Callable[[Outputs], dict[str, float]]
     main_metric: str
-    make_model: Callable[[bool], Any]
+    make_model: Callable[..., Any]
+    tokenizer: Any = None
     run: Any = None
     phase: str = "fine-tuning"
 

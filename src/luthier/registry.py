@@ -34,6 +34,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "full": "luthier.methods.full:Full",
         "linear-probe": "luthier.methods.linear_probe:LinearProbe",
         "lora": "luthier.methods.lora:Lora",
+        "prompt-mlm": "luthier.methods.prompt_mlm:PromptMlm",
         "distillation": "luthier.methods.distillation:Distillation",
     },
     "baselines": {

@@ -25,7 +25,8 @@ SLOWER = {"multiple-choice": {"learning_rate": 1e-3, "num_train_epochs": 40}}
 def run(task, tiny_model, tmp_path, rows=None, **sections):
     """Run a recipe on toy rows and give its result."""
     sections.setdefault("training", TRAINING)
-    tree = toy_tree(task, tiny_model(FAMILY.get(task, "bert")), **sections)
+    head = sections.pop("head", None)
+    tree = toy_tree(task, tiny_model(FAMILY.get(task, "bert"), head), **sections)
     return luthier.run(tree, out=tmp_path / "run", data={"train": rows or toy_rows(task)})
 
 
@@ -59,7 +60,8 @@ def test_every_method_learns_the_toy_topics(method, tiny_model, tiny_teacher, tm
         tmp_path,
         rows,
         method={"name": method, "options": options},
-        model={"pooling": "mean"},
+        model={} if method == "prompt-mlm" else {"pooling": "mean"},
+        head="MaskedLM" if method == "prompt-mlm" else None,
         baselines=["majority"],
         training={**TRAINING, "learning_rate": 1e-2 if method == "lora" else 5e-3},
     )
