@@ -29,6 +29,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from luthier.data.fingerprint import fingerprint
 from luthier.errors import RecipeError, RunError
 from luthier.framing.long_texts import window_stride
 from luthier.recipe.checks import make_options
@@ -76,6 +77,8 @@ class Distillation:
 
         options = self.options
         teacher = open_teacher(options.teacher, job)
+        if (doubt := doubt_of(teacher, job)) is not None:
+            yield StepInfo("opening the teacher", 1, 1, message=doubt)
         outputs, states = yield from teach(teacher, job, with_states=options.hidden_states)
         del teacher  # its memory is the student's now
         rows = job.encoded["train"]
@@ -119,10 +122,11 @@ class Teacher:
     """A finished run, as far as it is needed to ask its model.
 
     Args:
-        recipe: How it reads texts. `target`: What its outputs mean.
+        folder: Of the run. `recipe`: How it reads texts. `target`: What its outputs mean.
         task: Made with its own options. `model`: Ready to predict. `tokenizer`: Its own.
     """
 
+    folder: RunFolder
     recipe: Recipe
     target: Target
     task: Any
@@ -158,7 +162,18 @@ def open_teacher(path: str | None, job: Job) -> Teacher:
             hint="a teacher trained on rows with the same labels",
         )
     model, tokenizer = make("methods", recipe.method).load(folder.model)
-    return Teacher(recipe, target, make("tasks", recipe.task), model, tokenizer)
+    return Teacher(folder, recipe, target, make("tasks", recipe.task), model, tokenizer)
+
+
+def doubt_of(teacher: Teacher, job: Job) -> str | None:
+    """Say if the teacher was not judged on the student's test rows: it may have learned them."""
+    splits = (teacher.folder.read_json("data") or {}).get("splits", {})
+    if splits.get("test", {}).get("sha256") == fingerprint(job.splits.test):
+        return None
+    return (
+        "The teacher was judged on other test rows than the student is: if it learned from some of "
+        "these, the student's scores are too good. The same data section and seed avoid it."
+    )
 
 
 def make(kind: str, plugin: Plugin) -> Any:

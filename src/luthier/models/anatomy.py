@@ -90,6 +90,13 @@ def is_transposed(model: Any) -> bool:
     return any(isinstance(module, Conv1D) for module in layers(model).modules())
 
 
+def compute_again(model: Any) -> None:
+    """Have a model compute activations again going back: time for memory."""
+    # Transformers 5.2x renames it; the old name is to go in version 6.
+    enable = getattr(model, "activation_checkpointing_enable", None)
+    (enable or model.gradient_checkpointing_enable)()
+
+
 def count_parameters(model: Any) -> tuple[int, int]:
     """Count all parameters, and those that are trained."""
     parameters = list(model.parameters())

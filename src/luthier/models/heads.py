@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from luthier.errors import ModelError
+from luthier.models.anatomy import compute_again
 from luthier.models.crf import CrfTagger
 from luthier.models.opening import read_json
 from luthier.models.pooling import POOLINGS, AttentionPooling
@@ -73,7 +74,7 @@ class PooledClassifier(nn.Module):
 
     def gradient_checkpointing_enable(self) -> None:
         """Trade time for memory in the trunk."""
-        self.encoder.gradient_checkpointing_enable()
+        compute_again(self.encoder)
 
     def forward(self, **batch: Tensor) -> Any:
         """Give `.logits`, (batch, outputs)."""

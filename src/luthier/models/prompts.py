@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from luthier.models.anatomy import Stored
+from luthier.models.anatomy import Stored, compute_again
 
 
 class PromptClassifier(nn.Module):
@@ -97,7 +97,7 @@ class PromptClassifier(nn.Module):
 
     def gradient_checkpointing_enable(self) -> None:
         """Trade time for memory in the trunk."""
-        self.filler.gradient_checkpointing_enable()
+        compute_again(self.filler)
 
     def forward(self, **batch: Tensor) -> Any:
         """Give `.logits`, the scores of the labels' words in the hole, (batch, labels)."""

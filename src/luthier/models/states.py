@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from luthier.models.anatomy import trunk
+from luthier.models.anatomy import compute_again, trunk
 from luthier.models.pooling import mean_of_tokens
 
 
@@ -33,7 +33,7 @@ class WithStates(nn.Module):
 
     def gradient_checkpointing_enable(self) -> None:
         """Trade time for memory in the trunk."""
-        self.model.gradient_checkpointing_enable()
+        compute_again(self.model)
 
     def forward(self, **batch: Tensor) -> Any:
         """Give `.logits` (batch, outputs) and `.states` (batch, width)."""

@@ -87,6 +87,21 @@ def test_the_teachers_states_have_unit_spread(job, tiny_teacher):
     assert np.allclose(states.std(axis=0), 1, atol=1e-2)
 
 
+def test_a_teacher_that_was_judged_on_other_rows_is_told_of(tiny_teacher, tiny_model):
+    options = Distillation.Options(teacher=str(tiny_teacher(TASK)))
+    few = {**TRAINING, "max_steps": 1}
+    told = {}
+    for seed in (0, 1):
+        training = {**few, "seed": seed}
+        job = toy_problem(TASK, tiny_model("bert"), training=training)[1].job
+        steps = []
+        follow(Distillation(options).fit(job.make_model(True), job), steps.append)
+        told[seed] = [step.message for step in steps if step.phase == "opening the teacher"]
+    assert told[0] == []
+    assert len(told[1]) == 1
+    assert "other test rows" in told[1][0]
+
+
 def test_outputs_are_put_into_the_order_and_unit_of_the_student():
     outputs = np.array([[1.0, 2.0, 3.0]])
     known = Target("single-label", ("b", "c", "a"))
