@@ -202,36 +202,17 @@ def teach(
         Its outputs in the order and the unit of the job's target, (rows, outputs), and its states,
         (rows, width), each feature at unit spread; of width 0 unless they are wanted.
     """
-    import torch
+    from luthier.training.teaching import ask
 
-    from luthier.models.states import WithStates
-    from luthier.training.features import Features
-    from luthier.training.loop import make_accelerator
-    from luthier.training.predict import read_rows
-
-    watched = WithStates(teacher.model)
-
-    def compute(batch: dict[str, Any]) -> Any:
-        said = watched(**batch)
-        return (
-            torch.cat([said.logits.float(), said.states.float()], dim=1)
-            if with_states
-            else (said.logits)
-        )
-
-    said = yield from read_rows(
-        Features(watched.to(make_accelerator(job.training).device), compute),
+    outputs, states = yield from ask(
+        teacher.model,
         read_by(teacher, job),
         job.splits.train,
         collate=partial(teacher.task.collate, tokenizer=teacher.tokenizer),
         gather=partial(teacher.task.gather, tokenizer=teacher.tokenizer),
-        readings=("logits",),
-        batch_size=job.training.per_device_eval_batch_size,
-        phase="asking the teacher",
+        settings=job.training,
+        n_states=teacher.model.config.hidden_size if with_states else 0,
     )
-    n_outputs = teacher.target.n_outputs
-    outputs, states = said[:, :n_outputs], said[:, n_outputs:]
-    states = (states - states.mean(axis=0)) / (states.std(axis=0) + 1e-6)
     return as_in(job.target, outputs, teacher.target), states
 
 
