@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from luthier.errors import ModelError
 from luthier.preparation import make_plugin
+from luthier.protocols import KINDS, UNITS
 from luthier.recipe.checks import can_learn
 from luthier.recipe.tree import Plugin
 from luthier.records import StepInfo
@@ -188,6 +189,15 @@ def test_frozen_weights_are_left_as_they_were(name, make, tiny_model):
     before = words.detach().clone()
     _, trained = fit(make(name), prepared, model=model)
     assert torch.equal(trained.get_input_embeddings().weight, before)
+
+
+@pytest.mark.parametrize("name", names("methods"))
+def test_what_a_method_learns_is_named_in_known_words(name):
+    method = find("methods", name)
+    assert method.units
+    assert method.units <= UNITS
+    assert method.kinds
+    assert method.kinds <= KINDS
 
 
 @pytest.mark.parametrize("name", names("methods"))

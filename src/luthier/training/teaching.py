@@ -33,7 +33,8 @@ def ask(
 
     Args:
         teacher: A model that judges whole texts.
-        encoded: The rows as the teacher reads them. `rows`: Themselves.
+        encoded: The rows as the teacher reads them.
+        rows: The rows themselves.
         collate: (encoded, items, reading) -> batch, by the teacher's tokenizer.
         gather: (reading -> what was read, encoded, rows) -> outputs.
         settings: Say on which device, and in which batches.
