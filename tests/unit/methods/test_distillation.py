@@ -165,3 +165,19 @@ def test_long_texts_are_read_in_the_teachers_windows(tiny_model, tmp_path):
 def first_batch(job):
     """Give four rows without their answers."""
     return job.collate(job.encoded["train"], np.arange(4), reading="logits")
+
+
+@pytest.mark.parametrize("method", ["prompt-mlm", "lora"])
+def test_a_teacher_may_have_learned_by_another_method(method, tiny_model, tmp_path):
+    tree = toy_tree(
+        TASK,
+        tiny_model("bert", "MaskedLM"),
+        method=method,
+        baselines=[],
+        training={"max_steps": 3, "use_cpu": True},
+    )
+    luthier.run(tree, out=tmp_path / "teacher", data={"train": toy_rows(TASK)})
+    job = toy_problem(TASK, tiny_model("gpt2"), training={**TRAINING, "max_steps": 2})[1].job
+    options = Distillation.Options(teacher=str(tmp_path / "teacher"), hidden_states=True)
+    model = follow(Distillation(options).fit(job.make_model(True), job), lambda info: None)
+    assert np.isfinite(predict_quietly(model, job, "test")).all()
