@@ -78,8 +78,11 @@ OWN = {
 }
 
 
-def write_tiny_model(family: str, folder: Path) -> Path:
-    """Write a model of two layers with random weights, and a tokenizer that knows the toy rows."""
+def write_tiny_model(family: str, folder: Path, *, head: str | None = None) -> Path:
+    """Write a model of two layers with random weights, and a tokenizer that knows the toy rows.
+
+    Its head is the family's, or one by name: `MaskedLM`, say.
+    """
     tokenizer = make_tokenizer(family)
     settings = {**COMMON, **OWN.get(family, {})}
     if family in ("distilbert", "xlnet", "gpt2", *WRITERS):
@@ -95,7 +98,7 @@ def write_tiny_model(family: str, folder: Path) -> Path:
     config = CONFIG_MAPPING[family](vocab_size=len(tokenizer), **settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = auto_model(family).from_config(config)
+        model = auto_model(family, head).from_config(config)
     was_shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     model.save_pretrained(folder)
@@ -105,10 +108,10 @@ def write_tiny_model(family: str, folder: Path) -> Path:
     return folder
 
 
-def auto_model(family: str):
-    """Give the Auto class whose head a checkpoint of the family usually has."""
-    head = "Seq2SeqLM" if family in WRITERS else "SequenceClassification"
-    return getattr(transformers, f"AutoModelFor{head}")
+def auto_model(family: str, head: str | None = None):
+    """Give the Auto class whose head a checkpoint of the family usually has, or that of `head`."""
+    usual = "Seq2SeqLM" if family in WRITERS else "SequenceClassification"
+    return getattr(transformers, f"AutoModelFor{head or usual}")
 
 
 def make_tokenizer(family: str) -> PreTrainedTokenizerFast:

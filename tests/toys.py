@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,31 @@ OPTIONS = {  # that make tiny models write little, and quickly
     "summarization": {"max_target_tokens": 12, "num_beams": 2},
     "causal-lm": {"max_new_tokens": 4},
 }
+
+WORDS = {  # for the labels of a task's toy rows, where these are no words of the tiny tokenizer
+    "pair-classification": {"agrees": "yes", "disagrees": "no", "evades": "who"},
+}
+
+
+def method_options(name: str, task: str, teacher: Callable[[str], Path]) -> dict[str, Any]:
+    """Give options with which a method learns a task's toy rows quickly.
+
+    Args:
+        name: Of the method.
+        task: Of which rows.
+        teacher: From a task to the folder of a finished run on its toy rows.
+    """
+    if name == "linear-probe":
+        return {"learning_rate": 2e-2}  # the others follow the training section
+    if name == "top-layers":
+        return {"n_layers": 1}
+    if name in ("prefix-tuning", "prompt-tuning", "p-tuning"):
+        return {"num_virtual_tokens": 3}  # tiny models have few positions
+    if name == "distillation":
+        return {"teacher": str(teacher(task))}
+    if name == "prompt-mlm":
+        return {"verbaliser": WORDS.get(task, {})}
+    return {}
 
 
 def toy_tree(task: str, folder: Path, **sections: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from luthier.checking import read_labelled, require_roles
 from luthier.data.read import read
 from luthier.errors import DataError
 from luthier.evaluation.judge import judge
-from luthier.preparation import window_stride
+from luthier.framing.long_texts import window_stride
 from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Predictions, Rows, Score
 from luthier.runs import RunFolder

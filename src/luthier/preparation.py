@@ -15,7 +15,7 @@ import numpy as np
 from luthier.checking import check_data, refuse_errors
 from luthier.data.fingerprint import fingerprint
 from luthier.data.inspect import cut_off
-from luthier.errors import RecipeError
+from luthier.framing.long_texts import window_stride
 from luthier.models.load import build_model, load_tokenizer, read_config, refuse_unfit
 from luthier.models.sources import unopened
 from luthier.protocols import Task
@@ -66,24 +66,6 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
     return Prepared(job, tokenizer, findings, [*checked.notes, *notes])
 
 
-def window_stride(recipe: Recipe, task: Task, max_tokens: int) -> int | None:
-    """Say how many tokens windows share; None where long texts are cut off.
-
-    Raises:
-        RecipeError: Windows are asked for, and the task could not put them together again.
-    """
-    asked = recipe.data.long_texts
-    if asked == "windows" and task.windows is None:
-        raise RecipeError(
-            f"{task.name} reads whole texts, not windows of them.",
-            received="data.long_texts=windows",
-            hint="data.long_texts=cut, and a model that reads more tokens",
-        )
-    if asked == "cut" or (asked is None and not task.windows):
-        return None
-    return max_tokens // 4 if recipe.data.stride is None else recipe.data.stride
-
-
 def make_job(
     recipe: Recipe,
     task: Task,
@@ -101,13 +83,14 @@ def make_job(
     def evaluate(outputs: Outputs) -> dict[str, float]:
         return task.watch(outputs, gold["validation"], target)
 
-    def make_model(pretrained: bool) -> Any:
+    def make_model(pretrained: bool, *, auto_model: str | None = None) -> Any:
         return build_model(
             recipe.model.name,
             tokenizer=tokenizer,
             labels=target.names,
             problem_type=task.problem_type,
-            auto_model=task.auto_model,
+            auto_model=auto_model or task.auto_model,
+            trained_head=auto_model is not None,
             pretrained=pretrained,
             seed=recipe.training.seed,
             generation=task.generation(tokenizer, max_tokens=max_tokens),
@@ -128,6 +111,7 @@ def make_job(
         evaluate=evaluate,
         main_metric=task.watched_metric,
         make_model=make_model,
+        tokenizer=tokenizer,
     )
 
 

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from luthier.objective import Objective, Teaching
 from luthier.ragged import Array, Ragged, take
 
 if TYPE_CHECKING:
     from luthier.protocols import Task
 
-__all__ = ["Array", "Ragged", "take"]  # beside what stands below
+__all__ = ["Array", "Objective", "Ragged", "Teaching", "take"]  # beside what stands below
 
 Outputs = Any  # what a system says of each row, before decoding: an array or a record of arrays
 Measure = Callable[[Array | None], dict[str, float]]  # row weights (rows,) or None -> metrics
@@ -214,24 +215,6 @@ Batch = dict[str, Array]  # model arguments, padded to the longest row of the ba
 
 
 @dataclass(frozen=True)
-class Objective:
-    """The loss to train with, by name, so that each engine can bring its own.
-
-    Args:
-        name: `cross-entropy`, `binary-cross-entropy`, `mean-squared-error`, `focal`,
-            `token-cross-entropy`, `sequence-to-sequence`, `span`, `crf` or `contrastive`.
-        class_weights: Weight of each label, (labels,), or None.
-        label_smoothing: Share of the target spread over all labels, 0 to 1.
-        focal_gamma: Exponent of the focal loss.
-    """
-
-    name: str
-    class_weights: tuple[float, ...] | None = None
-    label_smoothing: float = 0.0
-    focal_gamma: float = 2.0
-
-
-@dataclass(frozen=True)
 class StepInfo:
     """What happened in one step of something long: training, a baseline, an evaluation.
 
@@ -333,7 +316,9 @@ class Job:
         gather: (reading -> what was read of every item, encoded, rows) -> outputs of every row.
         evaluate: Outputs of the validation rows, as watched -> metrics, `main_metric` among them.
         main_metric: The metric that early stopping and the best model go by.
-        make_model: `make_model(pretrained)` -> a fresh model; random weights if False.
+        make_model: `make_model(pretrained)` -> a fresh model; random weights if False. With
+            `auto_model`, one of another Auto class than the task's, its head from the checkpoint.
+        tokenizer: What encoded the rows.
         run: The folder that keeps what goes on after an interruption; None: nothing is kept.
         phase: What to call the work in progress reports, and its checkpoints.
         order: (training items, training section) -> which of them stand together in batches, as a
@@ -353,7 +338,8 @@ class Job:
     gather: Callable[[Mapping[str, Any], Encoded, Rows], Outputs]
     evaluate: Callable[[Outputs], dict[str, float]]
     main_metric: str
-    make_model: Callable[[bool], Any]
+    make_model: Callable[..., Any]
+    tokenizer: Any = None
     run: Any = None
     phase: str = "fine-tuning"
     order: Callable[[Encoded, Any], Any] | None = None

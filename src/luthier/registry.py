@@ -46,6 +46,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "p-tuning": "luthier.methods.p_tuning:PTuning",
         "peft": "luthier.methods.peft:Peft",
         "bitfit": "luthier.methods.bitfit:Bitfit",
+        "prompt-mlm": "luthier.methods.prompt_mlm:PromptMlm",
+        "distillation": "luthier.methods.distillation:Distillation",
     },
     "baselines": {
         "majority": "luthier.baselines.majority:Majority",

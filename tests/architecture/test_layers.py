@@ -9,7 +9,7 @@ from tests.architecture.source import FILES, ROOT, Import, imports, imports_of, 
 
 # Bottom to top. A unit imports only units of rows above it in this list, and its own files.
 LAYERS = (
-    {"errors", "ragged"},
+    {"errors", "ragged", "objective"},
     {"records", "registry", "seeding", "environment", "interruption", "paths"},
     {"protocols", "recipe"},
     {"runs"},

@@ -8,13 +8,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from luthier.errors import ModelError
+from luthier.protocols import KINDS, UNITS
 from luthier.recipe.checks import fits, make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import StepInfo
 from luthier.registry import find, names
 from luthier.training.follow import follow
 from luthier.training.predict import predict_quietly
-from tests.toys import FAMILY, toy_problem
+from tests.toys import FAMILY, method_options, toy_problem
 
 TRAINING = {
     "num_train_epochs": 8,
@@ -24,33 +26,41 @@ TRAINING = {
     "use_cpu": True,
 }
 FAMILIES = ("bert", "gpt2")  # an encoder, and a decoder, whose linear layers lie transposed
-SHORT = {"num_virtual_tokens": 3}  # tiny models have few positions
-OPTIONS = {  # the others follow the training section
-    "linear-probe": {"learning_rate": 2e-2},
-    "top-layers": {"n_layers": 1},
-    "prefix-tuning": SHORT,
-    "prompt-tuning": SHORT,
-    "p-tuning": SHORT,
-}
+NEEDS_MASK = frozenset({"prompt-mlm"})
+HEAD = {"bert": "MaskedLM"}  # of checkpoints: what pre-training leaves
 UNTRAINED = {"prototypes", "knn"}  # they fit their head at once
 FASTER = {"prompt-tuning": 0.3}  # learning rates of methods that train very little
 OTHERS = {("bitfit", "translation"): "marian"}  # T5 has no biases
 
 
-def make(name):
-    """Make a method with options that learn quickly."""
-    return make_plugin("methods", Plugin(name=name, options=OPTIONS.get(name, {})))
+@pytest.fixture(scope="module")
+def make(tiny_teacher):
+    """Make methods with options that learn quickly; from whom to learn depends on the task."""
+
+    def make_method(name, task="text-classification"):
+        options = method_options(name, task, tiny_teacher)
+        return make_plugin("methods", Plugin(name=name, options=options))
+
+    return make_method
 
 
-def fit(name, prepared, *, model=None):
+def fit(method, prepared, *, model=None):
     """Let a method learn; give its steps and the model."""
     steps = []
-    rate = FASTER.get(name, prepared.job.training.learning_rate)
+    rate = FASTER.get(method.name, prepared.job.training.learning_rate)
     job = prepared.job.but(
         training=prepared.job.training.model_copy(update={"learning_rate": rate})
     )
-    model = follow(make(name).fit(model or job.make_model(True), job), steps.append)
+    model = follow(method.fit(model or job.make_model(True), job), steps.append)
     return steps, model
+
+
+def skip_what_says_no(method, prepared):
+    """Skip a method that needs a mask, where the tokenizer has none and the method says so."""
+    if method.name in NEEDS_MASK and prepared.tokenizer.mask_token is None:
+        with pytest.raises(ModelError, match="mask"):
+            fit(method, prepared)
+        pytest.skip("the method needs a mask, and says so")
 
 
 def outputs_of(model, job, split="test"):
@@ -61,13 +71,15 @@ def outputs_of(model, job, split="test"):
 @pytest.fixture(scope="module", params=FAMILIES)
 def prepared(request, tiny_model):
     """Toy rows of three topics, prepared for a tiny model."""
-    return toy_problem("text-classification", tiny_model(request.param), training=TRAINING)[1]
+    folder = tiny_model(request.param, HEAD.get(request.param))
+    return toy_problem("text-classification", folder, training=TRAINING)[1]
 
 
 @pytest.fixture(scope="module", params=names("methods"))
-def fitted(request, prepared):
+def fitted(request, prepared, make):
     """Every method, after it learned: (name, steps, model)."""
-    return request.param, *fit(request.param, prepared)
+    skip_what_says_no(make(request.param), prepared)
+    return request.param, *fit(make(request.param), prepared)
 
 
 def test_steps_rise_to_their_number_in_every_phase(fitted):
@@ -115,7 +127,7 @@ def test_the_model_gives_an_output_for_each_label(fitted, prepared):
     assert not model.training
 
 
-def test_what_is_saved_is_read_back_equal(fitted, prepared, tmp_path):
+def test_what_is_saved_is_read_back_equal(fitted, prepared, make, tmp_path):
     name, _, model = fitted
     job, method = prepared.job, make(name)
     before = outputs_of(model, job)
@@ -127,7 +139,7 @@ def test_what_is_saved_is_read_back_equal(fitted, prepared, tmp_path):
     assert tokenizer(texts)["input_ids"] == prepared.tokenizer(texts)["input_ids"]
 
 
-def test_what_is_saved_runs_no_code_when_read(fitted, prepared, tmp_path):
+def test_what_is_saved_runs_no_code_when_read(fitted, prepared, make, tmp_path):
     name, _, model = fitted
     make(name).save(copy.deepcopy(model), prepared.tokenizer, tmp_path)
     endings = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
@@ -136,38 +148,39 @@ def test_what_is_saved_runs_no_code_when_read(fitted, prepared, tmp_path):
 
 
 @pytest.mark.parametrize("name", names("methods"))
-def test_the_same_seed_gives_the_same_model(name, prepared):
+def test_the_same_seed_gives_the_same_model(name, prepared, make):
+    skip_what_says_no(make(name), prepared)
     few = prepared.job.training.model_copy(update={"max_steps": 3})
     short = copy.copy(prepared)
     object.__setattr__(short, "job", prepared.job.but(training=few))
-    first, second = (outputs_of(fit(name, short)[1], prepared.job) for _ in range(2))
+    first, second = (outputs_of(fit(make(name), short)[1], prepared.job) for _ in range(2))
     assert np.array_equal(first, second)
 
 
 @pytest.mark.parametrize("name", names("methods"))
-def test_a_method_needs_no_validation_rows(name, prepared, tiny_model):
+def test_a_method_needs_no_validation_rows(name, make, tiny_model):
     sections = {
         "training": {**TRAINING, "max_steps": 2},
         "data": {"split": {"validation": 0, "test": 0.3}},
     }
-    bare = toy_problem("text-classification", tiny_model("bert"), **sections)[1]
-    steps, model = fit(name, bare)
+    bare = toy_problem("text-classification", tiny_model("bert", HEAD["bert"]), **sections)[1]
+    steps, model = fit(make(name), bare)
     assert all(step.scores is None for step in steps)
     assert len(outputs_of(model, bare.job)) == len(bare.job.encoded["test"])
 
 
 @pytest.mark.parametrize("name", names("methods"))
 @pytest.mark.parametrize("task", names("tasks"))
-def test_a_method_learns_any_task_of_its_units(name, task, tiny_model):
+def test_a_method_learns_any_task_of_its_units_and_kinds(name, task, make, tiny_model):
     if not fits(find("methods", name), find("tasks", task)):
         pytest.skip("the method does not say that it learns such a task")
     few = {**TRAINING, "max_steps": 2}
     family = OTHERS.get((name, task), FAMILY.get(task, "bert"))
-    _, prepared = toy_problem(task, tiny_model(family), training=few)
+    _, prepared = toy_problem(task, tiny_model(family, HEAD.get(family)), training=few)
     job = prepared.job
     watched = [job.task.watched]
     before = predict_quietly(job.make_model(True), job, "validation", readings=watched)
-    steps, model = fit(name, prepared)
+    steps, model = fit(make(name, task), prepared)
     after = predict_quietly(model, job, "validation", readings=watched)
     assert all(math.isfinite(step.loss) for step in steps if step.phase == job.phase)
     assert job.evaluate(after) != job.evaluate(before) or task == "multi-label-classification"
@@ -175,17 +188,26 @@ def test_a_method_learns_any_task_of_its_units(name, task, tiny_model):
 
 
 @pytest.mark.parametrize("name", names("methods"))
-def test_frozen_weights_are_left_as_they_were(name, tiny_model):
+def test_frozen_weights_are_left_as_they_were(name, make, tiny_model):
     sections = {
         "training": {**TRAINING, "max_steps": 2},
         "model": {"freeze_embeddings": True, "freeze_bottom": 1},
     }
-    _, prepared = toy_problem("text-classification", tiny_model("bert"), **sections)
+    _, prepared = toy_problem("text-classification", tiny_model("bert", HEAD["bert"]), **sections)
     model = prepared.job.make_model(True)
     words = model.get_input_embeddings().weight
     before = words.detach().clone()
-    _, trained = fit(name, prepared, model=model)
+    _, trained = fit(make(name), prepared, model=model)
     assert torch.equal(trained.get_input_embeddings().weight, before)
+
+
+@pytest.mark.parametrize("name", names("methods"))
+def test_what_a_method_learns_is_named_in_known_words(name):
+    method = find("methods", name)
+    assert method.units
+    assert method.units <= UNITS
+    assert method.kinds
+    assert method.kinds <= KINDS
 
 
 @pytest.mark.parametrize("name", names("methods"))

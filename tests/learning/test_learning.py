@@ -6,7 +6,7 @@ import pytest
 import luthier
 from luthier.records import Rows
 from luthier.registry import names
-from tests.toys import FAMILY, toy_rows, toy_tree
+from tests.toys import FAMILY, method_options, toy_rows, toy_tree
 
 TRAINING = {"num_train_epochs": 25, "learning_rate": 5e-3, "per_device_train_batch_size": 8}
 
@@ -31,6 +31,7 @@ LEARNING: dict = {  # options, training and model, where others than usual
     "prefix-tuning": ({}, {"learning_rate": 1e-2, "num_train_epochs": 4}, REAL),
     "prompt-tuning": ({}, {"learning_rate": 3e-2, "num_train_epochs": 4}, REAL),
     "p-tuning": ({}, {"learning_rate": 1e-2, "num_train_epochs": 4}, REAL),
+    "prompt-mlm": ({}, {}, {}),
 }
 SLOWER = {"multiple-choice": {"learning_rate": 1e-3, "num_train_epochs": 40}}
 
@@ -38,7 +39,8 @@ SLOWER = {"multiple-choice": {"learning_rate": 1e-3, "num_train_epochs": 40}}
 def run(task, tiny_model, tmp_path, rows=None, **sections):
     """Run a recipe on toy rows and give its result."""
     sections.setdefault("training", TRAINING)
-    tree = toy_tree(task, tiny_model(FAMILY.get(task, "bert")), **sections)
+    head = sections.pop("head", None)
+    tree = toy_tree(task, tiny_model(FAMILY.get(task, "bert"), head), **sections)
     return luthier.run(tree, out=tmp_path / "run", data={"train": rows or toy_rows(task)})
 
 
@@ -60,10 +62,11 @@ def test_full_fine_tuning_learns_every_toy_task(task, tiny_model, tmp_path):
 
 
 @pytest.mark.parametrize("method", names("methods"))
-def test_every_method_learns_the_toy_topics(method, tiny_model, tmp_path):
+def test_every_method_learns_the_toy_topics(method, tiny_model, tiny_teacher, tmp_path):
     """The same sentences, numbered, stand in all splits: asked is whether it learns at all."""
     rows = numbered(toy_rows("text-classification"), times=3)
-    options, training, model = LEARNING.get(method, ({}, {}, MEAN))
+    own, training, model = LEARNING.get(method, ({}, {}, MEAN))
+    options = {**method_options(method, "text-classification", tiny_teacher), **own}
     result = run(
         "text-classification",
         tiny_model,
@@ -71,6 +74,7 @@ def test_every_method_learns_the_toy_topics(method, tiny_model, tmp_path):
         rows,
         method={"name": method, "options": options},
         model=model,
+        head="MaskedLM" if method == "prompt-mlm" else None,
         baselines=["majority"],
         training={**TRAINING, **training},
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from luthier.errors import ModelError
 from luthier.records import Job, Ragged
+from luthier.text.tokenize import positions_of
 
 OF_TOKENS = {"logits": 3, "start_logits": 2, "end_logits": 2}  # outputs, and how many axes
 
@@ -19,16 +20,13 @@ def refuse_no_room(model: Any, job: Job, *, n_tokens: int) -> None:
     Raises:
         ModelError: They are.
     """
-    most = getattr(model.config, "max_position_embeddings", None)
-    if not most:
-        return
-    offset = model.config.pad_token_id + 1 if "roberta" in model.config.model_type else 0
+    most = positions_of(model.config)
     longest = max(int(one.lengths.max(initial=0)) for one in job.encoded.values())
-    if longest + n_tokens + offset > most:
+    if longest + n_tokens > most:
         raise ModelError(
-            f"The model reads {most - offset} tokens, and {n_tokens} of them are the prompt's.",
+            f"The model reads {most} tokens, and {n_tokens} of them are the prompt's.",
             received=f"a text of {longest} tokens",
-            hint=f"data.max_tokens={most - offset - n_tokens}",
+            hint=f"data.max_tokens={most - n_tokens}",
         )
 
 

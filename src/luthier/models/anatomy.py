@@ -116,11 +116,18 @@ def head_modules(model: Any) -> tuple[str, ...]:
             for name in owners
             if all(one is not words for one in model.get_submodule(name).parameters())
         )
-    return tuple(
+    beside = [
         name
         for name, child in model.named_children()
         if child is not base and any(True for _ in child.parameters())
-    )
+    ]
+    inside = {id(module) for module in base.modules()}
+    poolers = [  # of checkpoints of masked language models, which have none
+        name
+        for name in dict.fromkeys(key.rpartition(".")[0] for key in getattr(model, FRESH, ()))
+        if id(model.get_submodule(name)) in inside
+    ]
+    return (*beside, *poolers)
 
 
 def linear_layers(model: Any) -> list[str]:
@@ -171,6 +178,13 @@ def freeze_but(model: Any, is_trained: Callable[[str], bool]) -> list[str]:
         if parameter.requires_grad:
             trained.append(name)
     return trained
+
+
+def compute_again(model: Any) -> None:
+    """Have a model compute activations again going back: time for memory."""
+    # Transformers 5.2x renames it; the old name is to go in version 6.
+    enable = getattr(model, "activation_checkpointing_enable", None)
+    (enable or model.gradient_checkpointing_enable)()
 
 
 def count_parameters(model: Any) -> tuple[int, int]:

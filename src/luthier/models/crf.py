@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from luthier.models.anatomy import compute_again
+
 IGNORED = -100
 
 
@@ -43,7 +45,7 @@ class CrfTagger(nn.Module):
 
     def gradient_checkpointing_enable(self) -> None:
         """Trade time for memory in the trunk."""
-        self.tagger.gradient_checkpointing_enable()
+        compute_again(self.tagger)
 
     def forward(self, **batch: Tensor) -> Any:
         """Give `.logits`, (batch, tokens, labels), and itself as `.crf` for the loss."""

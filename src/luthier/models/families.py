@@ -6,6 +6,7 @@ exists and would not do what the task means.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import transformers
@@ -70,4 +71,14 @@ def no_such_head(config: Any, auto_model: str) -> ModelError:
         f"Models of the family '{config.model_type}' have no {does} in Transformers.",
         received=f"model type {config.model_type}",
         hint=INSTEAD.get(auto_model, "a model of another family"),
+    )
+
+
+def no_trained_head(place: str, auto_model: str, missing: Sequence[str]) -> ModelError:
+    """Say that a checkpoint lacks the weights of a head that cannot be fresh."""
+    does = DOES.get(auto_model, "head for this task")
+    return ModelError(
+        f"The checkpoint has no trained {does}: its weights were left out when it was saved.",
+        received=f"{place} without {missing[0]}",
+        hint="the model that it was made from, bert-base-uncased say, or method=full",
     )

@@ -1,7 +1,7 @@
 """Heads that Transformers' own classes lack: other pooling, hidden layers.
 
 What is saved is a plain checkpoint of the trunk, which `AutoModel` loads, with `head.safetensors`
-and `head.json` beside it, which need Luthier.
+and `head.json` beside it, which need Luthier. Patterns for language models: `prompts.py`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from luthier.errors import ModelError
+from luthier.models.anatomy import compute_again
 from luthier.models.crf import CrfTagger
 from luthier.models.opening import read_json
 from luthier.models.pooling import POOLINGS, AttentionPooling
+from luthier.models.prompts import PromptClassifier
 
 HEAD_FILE = "head.json"
 
@@ -85,7 +87,7 @@ class PooledClassifier(nn.Module):
 
     def gradient_checkpointing_enable(self) -> None:
         """Trade time for memory in the trunk."""
-        self.encoder.gradient_checkpointing_enable()
+        compute_again(self.encoder)
 
     def features(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Give what the head reads, (batch, width)."""
@@ -201,7 +203,8 @@ def write_head(model: nn.Module, folder: Path, *, inner: str) -> None:
         for name, values in model.state_dict().items()
         if not name.startswith(inner)
     }
-    save_file(weights, str(folder / "head.safetensors"))
+    if weights:
+        save_file(weights, str(folder / "head.safetensors"))
     settings: Any = model.settings
     (folder / HEAD_FILE).write_text(json.dumps(settings, indent=1), encoding="utf-8")
 
@@ -221,6 +224,8 @@ def put_head(inner: Any, folder: Path, settings: dict[str, Any]) -> Any:
     Raises:
         ModelError: Its weights are not those that its settings ask for.
     """
+    if "pieces" in settings:  # a pattern has no weights of its own
+        return PromptClassifier(inner, **settings)
     is_pooled = "pooling" in settings
     with torch.device("meta"):
         model = PooledClassifier(inner, **settings) if is_pooled else CrfTagger(inner)
@@ -250,6 +255,11 @@ def needs(model: Any) -> str | None:
         return (
             "Its CRF is not one of Transformers: AutoModelForTokenClassification loads the rest, "
             "luthier.load the whole."
+        )
+    if isinstance(model, PromptClassifier):
+        return (
+            "Its pattern is not one of Transformers: AutoModelForMaskedLM loads the language "
+            "model, luthier.load the whole."
         )
     if not isinstance(model, PooledClassifier):
         return None

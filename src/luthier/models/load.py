@@ -18,7 +18,7 @@ from transformers.utils import logging
 from luthier.errors import ModelError
 from luthier.models.anatomy import FRESH, embeddings, layers, shares_layers
 from luthier.models.crf import CrfTagger
-from luthier.models.families import no_such_head, refuse_family
+from luthier.models.families import no_such_head, no_trained_head, refuse_family
 from luthier.models.heads import HEAD_FILE, PooledClassifier, put_head, read_head, set_dropout
 from luthier.models.opening import telling_what_failed
 from luthier.models.sources import check_model, locate
@@ -109,6 +109,7 @@ def build_model(
     labels: Sequence[str],
     problem_type: str | None,
     auto_model: str = SEQUENCE_CLASSIFIER,
+    trained_head: bool = False,
     pretrained: bool = True,
     seed: int = 0,
     revision: str | None = None,
@@ -131,6 +132,7 @@ def build_model(
         labels: Names of the outputs.
         problem_type: As in a configuration of Transformers.
         auto_model: The Auto class of the task.
+        trained_head: Whether the head must be in the checkpoint, too.
         pretrained: Whether to read weights; False: the same architecture with random ones.
         seed: Of the random weights; the caller's random state is left alone.
         revision: On the hub.
@@ -162,7 +164,11 @@ def build_model(
 
     with quietly(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, "model"))
-        model = _read(auto, place, config, revision) if pretrained else _make(auto, config)
+        model = (
+            _read(auto, place, config, revision, trained_head=trained_head)
+            if pretrained
+            else _make(auto, config)
+        )
         if len(tokenizer) > model.get_input_embeddings().num_embeddings:
             model.resize_token_embeddings(len(tokenizer))
         if model.config.pad_token_id is None:  # a token that the checkpoint did not know
@@ -201,7 +207,7 @@ def refuse_unfit(config: Any, *, is_pooled: bool, auto_model: str) -> None:
         )
     elif auto_model != SEQUENCE_CLASSIFIER:
         raise ModelError(
-            "Pooling and hidden layers are for tasks that judge whole texts.",
+            "Pooling and hidden layers are for heads that judge whole texts.",
             received="model.pooling or model.head_hidden_layers",
             hint="model.pooling=default and no hidden layers",
         )
@@ -260,8 +266,8 @@ def set_generation(model: Any, settings: Mapping[str, Any], tokenizer: Any) -> N
         model.generation_config.eos_token_id = tokenizer.eos_token_id
 
 
-def _read(auto: Any, place: str, config: Any, revision: str | None) -> Any:
-    """Read a model's weights, and see that only its head is fresh."""
+def _read(auto: Any, place: str, config: Any, revision: str | None, *, trained_head: bool) -> Any:
+    """Read a model's weights, and see that at most its head is fresh."""
     with telling_what_failed(place):
         try:
             model, loading = auto.from_pretrained(
@@ -277,6 +283,9 @@ def _read(auto: Any, place: str, config: Any, revision: str | None) -> Any:
                 raise no_such_head(config, auto.__name__) from problem
             raise
     prefix = f"{model.base_model_prefix}." if auto is not AutoModel else ""
+    fresh = sorted(key for key in loading["missing_keys"] if not key.startswith(prefix))
+    if trained_head and fresh:
+        raise no_trained_head(place, auto.__name__, fresh)
     lost = sorted(
         key for key in loading["missing_keys"] if key.startswith(prefix) and "pooler" not in key
     )

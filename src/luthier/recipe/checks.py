@@ -175,7 +175,8 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
         able = [name for name in names("methods") if fits(find("methods", name), task)]
         yield Problem(
             "method",
-            f"'{method.name}' cannot learn {task.name}",
+            f"'{method.name}' cannot learn {task.name}, which judges each {task.unit} "
+            f"({task.kind})",
             fix=f"one of: {', '.join(able)}",
         )
     for index, baseline in enumerate(baselines):

@@ -143,12 +143,7 @@ def token_limit(tokenizer: Any, config: Any, *, asked: int | None = None) -> int
     Raises:
         ModelError: More is asked for than the model can read.
     """
-    limits = [ENDLESS, int(min(tokenizer.model_max_length, ENDLESS))]
-    positions = getattr(config, "max_position_embeddings", None) or -1
-    if positions > 0:  # RoBERTa and its kin begin to count after the padding token's id
-        offset = config.pad_token_id + 1 if _counts_from_padding(config) else 0
-        limits.append(positions - offset)
-    limit = min(limits)
+    limit = model_limit(tokenizer, config)
     if asked is None:
         return min(limit, LARGEST_UNASKED)
     if asked > limit:
@@ -158,6 +153,20 @@ def token_limit(tokenizer: Any, config: Any, *, asked: int | None = None) -> int
             hint=f"data.max_tokens={limit}",
         )
     return asked
+
+
+def model_limit(tokenizer: Any, config: Any) -> int:
+    """Say how many tokens a model can read, special ones included."""
+    return min(positions_of(config), int(min(tokenizer.model_max_length, ENDLESS)))
+
+
+def positions_of(config: Any) -> int:
+    """Say how many positions a model has for tokens."""
+    positions = getattr(config, "max_position_embeddings", None) or -1
+    if positions <= 0:
+        return ENDLESS
+    # RoBERTa and its kin begin to count after the padding token's id
+    return int(positions - (config.pad_token_id + 1 if _counts_from_padding(config) else 0))
 
 
 def _counts_from_padding(config: Any) -> bool:

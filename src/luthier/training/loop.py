@@ -20,6 +20,7 @@ from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from luthier.interruption import asked, end, patience
+from luthier.models.anatomy import compute_again
 from luthier.recipe.tree import Training
 from luthier.records import Job, StepInfo
 from luthier.seeding import seed_of
@@ -177,9 +178,7 @@ def make_order(job: Job) -> BatchOrder:
 def make_ready(model: Any, job: Job) -> None:
     """Have the model compute activations again where memory is short; try it out on blocks."""
     if job.training.gradient_checkpointing:
-        # Transformers 5.2x renames it; the old name is to go in version 6.
-        enable = getattr(model, "activation_checkpointing_enable", None)
-        (enable or model.gradient_checkpointing_enable)()
+        compute_again(model)
     if "position_ids" in job.encoded["train"].inputs:
         refuse_leaking_blocks(model)
 

@@ -16,9 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from luthier.records import Objective
+from luthier.training.distilling import Total, Weight, distilled
 
-Total = Callable[[Any, Tensor], Tensor]  # what the model said, labels -> summed loss
-Weight = Callable[[Tensor], Tensor]  # labels -> weight of that sum
 IGNORED = -100  # the label of tokens that do not count
 
 
@@ -55,8 +54,11 @@ def run_model(model: Any, batch: dict[str, Tensor], *, decoder: bool = False) ->
 
 def make_loss(objective: Objective, device: torch.device) -> Loss:
     """Make the loss of an objective, its class weights on `device`."""
-    weights = objective.class_weights
-    tensor = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
+    if objective.teaching is not None:  # `distillation`, around the loss of the true answers
+        hard = objective.teaching.hard
+        inner, tensor = make_loss(hard, device), _tensor_of(hard.class_weights, device)
+        return Loss(*distilled(objective.teaching, inner.total, inner.weight, tensor))
+    tensor = _tensor_of(objective.class_weights, device)
     totals: dict[str, tuple[Callable[[Objective, Tensor | None], Total], Weight]] = {
         "cross-entropy": (_cross_entropy, lambda labels: _weight_of_rows(labels, tensor)),
         "focal": (_focal, lambda labels: _weight_of_rows(labels, tensor)),
@@ -76,6 +78,10 @@ def make_loss(objective: Objective, device: torch.device) -> Loss:
     return Loss(
         make_total(objective, tensor), weight, decoder=objective.name == "sequence-to-sequence"
     )
+
+
+def _tensor_of(weights: tuple[float, ...] | None, device: torch.device) -> Tensor | None:
+    return None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
 
 
 def _weight_of_rows(labels: Tensor, weights: Tensor | None) -> Tensor:

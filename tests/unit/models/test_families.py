@@ -7,6 +7,7 @@ from transformers import AutoModelForSequenceClassification
 
 from luthier.errors import ModelError
 from luthier.models.anatomy import (
+    compute_again,
     count_parameters,
     embeddings,
     head_modules,
@@ -170,3 +171,11 @@ def test_a_probe_cannot_store_attention_pooling(tiny_model):
     model, _ = build(tiny_model("bert"), pooling="attention")
     with pytest.raises(ModelError, match="Attention pooling"):
         probe_of(model)
+
+
+@pytest.mark.parametrize("changes", [{}, {"pooling": "mean"}], ids=["own", "pooled"])
+def test_activations_can_be_computed_again(changes, tiny_model):
+    model, tokenizer = build(tiny_model("bert"), **changes)
+    compute_again(model)
+    model.train()(**batch_of(tokenizer)).logits.sum().backward()
+    assert all(one.grad is not None for one in model.base_model.encoder.parameters())

@@ -128,6 +128,13 @@ def test_a_method_that_cannot_learn_the_task_is_refused(monkeypatch):
     assert "one of: full, linear-probe" in words
 
 
+def test_a_method_is_for_answers_of_its_kinds(monkeypatch):
+    monkeypatch.setattr(find("methods", "lora"), "kinds", frozenset({"number"}))
+    words = complaint(SMALL | {"method": "lora"})
+    assert "which judges each sequence (single-label)" in words
+    assert "one of: full, linear-probe" in words
+
+
 def test_roles_may_be_left_out():
     assert check(SMALL).data.columns == {}
 

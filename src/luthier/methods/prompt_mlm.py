@@ -1,0 +1,108 @@
+"""`prompt-mlm`: let the masked language model answer by filling a hole in a pattern.
+
+A pattern turns a row into a text with a mask, and each label has a word, one piece of the
+tokenizer; a label's score is what the language head gives its word there:
+
+    "{text} It was {mask}."   positive: great, negative: bad
+    p(label | text) = softmax over labels of  head(state of the mask)[word of the label]
+
+No weight is new, so few rows go far. The patterns and the loss are those of PET, Schick and Schütze
+2021, section 3.1, https://arxiv.org/abs/2001.07676; one prompt and no more, as in LM-BFF, Gao,
+Fisch and Chen 2021, section 4, https://arxiv.org/abs/2012.15723.
+
+Deviations: one pattern and one word a label, no ensemble of patterns that labels further rows for a
+last model (PET, 3.3); no language-model loss beside the loss (PET, 3.2); no search for words or
+patterns and no demonstrations (LM-BFF, 5 and 6). Of two texts the tokenizer's separator stays
+between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from luthier.errors import ModelError
+from luthier.recipe.tree import Section
+from luthier.records import Job, StepInfo
+
+FILLS_MASKS = "AutoModelForMaskedLM"
+
+
+class PromptMlmOptions(Section):
+    """What the model reads around a text, and which words stand for the labels."""
+
+    pattern: str | None = Field(
+        None,
+        description="A text with {mask} and the task's texts in braces; null: '{text} It was "
+        "{mask}.', or '{text}? {mask}, {text_pair}'.",
+    )
+    verbaliser: dict[str, str] = Field(
+        default_factory=dict,
+        description="Label to word, one piece of the tokenizer; others stand for themselves.",
+    )
+
+
+class PromptMlm:
+    """Train the language model to fill a pattern's mask with the label's word."""
+
+    name: ClassVar[str] = "prompt-mlm"
+    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
+    Options = PromptMlmOptions
+    defaults: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, options: PromptMlmOptions):
+        self.options = options
+
+    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+        """Put the pattern around a masked language model in the model's place, and train that."""
+        from luthier.models.prompts import PromptClassifier
+        from luthier.text.patterns import read_prompt
+        from luthier.text.tokenize import model_limit
+        from luthier.training.loop import train
+
+        del model  # its head is fresh: the language model's is wanted
+        prompt = read_prompt(
+            self.options.pattern,
+            self.options.verbaliser,
+            roles=job.task.input_roles,
+            labels=job.target.names,
+            tokenizer=job.tokenizer,
+        )
+        filler = job.make_model(True, auto_model=FILLS_MASKS)
+        max_tokens = model_limit(job.tokenizer, filler.config)
+        refuse_long_texts(job, n_pieces=len(prompt.pieces), max_tokens=max_tokens)
+        prompted = PromptClassifier(filler, max_tokens=max_tokens, **asdict(prompt))
+        return (yield from train(prompted, job))
+
+    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the language model as a checkpoint of Transformers, the pattern beside it."""
+        from luthier.models.load import save_model
+
+        save_model(model, tokenizer, folder)
+
+    def load(self, folder: Path) -> tuple[Any, Any]:
+        """Read language model and pattern back."""
+        from luthier.models.load import load_saved
+
+        return load_saved(folder)
+
+
+def refuse_long_texts(job: Job, *, n_pieces: int, max_tokens: int) -> None:
+    """Raise where a text is so long that the pattern has no room beside it.
+
+    Raises:
+        ModelError: There is such a text, in whichever split.
+    """
+    longest = {split: int(rows.lengths.max(initial=0)) for split, rows in job.encoded.items()}
+    split = max(longest, key=lambda name: longest[name])
+    if longest[split] + n_pieces > max_tokens:
+        raise ModelError(
+            f"The model reads at most {max_tokens} tokens, and the pattern needs {n_pieces}.",
+            received=f"a text of {longest[split]} tokens in {split}",
+            hint=f"data.max_tokens={max_tokens - n_pieces}",
+        )
