@@ -159,7 +159,8 @@ class Encoded:
             (items, labels), numbers (items,) or `Ragged` token labels; None where the rows have no
             answers.
         full_lengths: Tokens of every row before anything was cut off, (rows,).
-        row_of: The row of every item, (items,); None: item i is row i.
+        row_of: The row of every item, (items,), or its rows where an item has several,
+            (items, rows); None: item i is row i.
         kept_lengths: Tokens of every row that the model sees, (rows,); None: as the items have.
         marks: What the task needs to put items together again, item by item; models do not see it.
     """
@@ -200,7 +201,8 @@ class Objective:
 
     Args:
         name: `cross-entropy`, `binary-cross-entropy`, `mean-squared-error`, `focal`,
-            `token-cross-entropy`, `sequence-to-sequence`, `span` or `crf`.
+            `token-cross-entropy`, `sequence-to-sequence`, `span`, `crf` or `own` (the
+            model gives its loss itself).
         class_weights: Weight of each label, (labels,), or None.
         label_smoothing: Share of the target spread over all labels, 0 to 1.
         focal_gamma: Exponent of the focal loss.

@@ -34,6 +34,9 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "full": "luthier.methods.full:Full",
         "linear-probe": "luthier.methods.linear_probe:LinearProbe",
         "lora": "luthier.methods.lora:Lora",
+        "prototypical-networks": ("luthier.methods.prototypical_networks:PrototypicalNetworks"),
+        "maml": "luthier.methods.maml:Maml",
+        "reptile": "luthier.methods.reptile:Reptile",
     },
     "baselines": {
         "majority": "luthier.baselines.majority:Majority",
@@ -86,3 +89,15 @@ def find(kind: str, name: str) -> Any:
         received=name,
         hint=f"did you mean '{close}'?" if close else f"one of: {', '.join(names(kind))}",
     )
+
+
+def learns(method: Any, task: Any) -> bool:
+    """Say whether a method can learn a task: its unit and, where it names any, its target's kind.
+
+    >>> learns(find("methods", "full"), find("tasks", "text-regression"))
+    True
+    >>> learns(find("methods", "maml"), find("tasks", "text-regression"))
+    False
+    """
+    kinds = getattr(method, "kinds", None)
+    return task.unit in method.units and (kinds is None or task.kind in kinds)

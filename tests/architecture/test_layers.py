@@ -15,6 +15,7 @@ LAYERS = (
     {"runs"},
     {"data", "text", "models", "metrics"},
     {"training", "framing"},
+    {"episodes"},
     {"tasks", "methods", "baselines"},
     {"evaluation", "report"},
     {"preparation"},

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from luthier.preparation import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import StepInfo
-from luthier.registry import find, names
+from luthier.registry import find, learns, names
 from luthier.training.follow import follow
 from luthier.training.predict import predict_quietly
 from tests.toys import FAMILY, toy_problem
@@ -24,7 +24,11 @@ TRAINING = {
     "use_cpu": True,
 }
 FAMILIES = ("bert", "gpt2")  # an encoder, and a decoder, whose linear layers lie transposed
-OPTIONS = {"linear-probe": {"learning_rate": 2e-2}}  # the others follow the training section
+OPTIONS = {  # the others follow the training section
+    "linear-probe": {"learning_rate": 2e-2},
+    "maml": {"meta_batch": 1},
+    "reptile": {"meta_batch": 1},
+}
 
 
 def make(name):
@@ -141,7 +145,7 @@ def test_a_method_needs_no_validation_rows(name, prepared, tiny_model):
 @pytest.mark.parametrize("name", names("methods"))
 @pytest.mark.parametrize("task", names("tasks"))
 def test_a_method_learns_any_task_of_its_units(name, task, tiny_model):
-    if find("tasks", task).unit not in find("methods", name).units:
+    if not learns(find("methods", name), find("tasks", task)):
         pytest.skip("the method does not say that it learns such a task")
     few = {**TRAINING, "max_steps": 2}
     _, prepared = toy_problem(task, tiny_model(FAMILY.get(task, "bert")), training=few)

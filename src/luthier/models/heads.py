@@ -70,6 +70,10 @@ class PooledClassifier(nn.Module):
         """The trunk, by the name that models of Transformers have for it."""
         return self.encoder
 
+    def get_input_embeddings(self) -> Any:
+        """Give the trunk's word embeddings, by the name that models of Transformers have for it."""
+        return self.encoder.get_input_embeddings()
+
     def gradient_checkpointing_enable(self) -> None:
         """Trade time for memory in the trunk."""
         self.encoder.gradient_checkpointing_enable()

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from luthier.errors import RecipeError, nearest
 from luthier.recipe.problems import Problem, problems_of
 from luthier.recipe.tree import Recipe
-from luthier.registry import find, names
+from luthier.registry import find, learns, names
 
 
 class Chosen(NamedTuple):
@@ -147,11 +147,14 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
     task, method, baselines = chosen
     if task is None:
         return
-    if method is not None and task.unit not in method.units:
-        able = [name for name in names("methods") if task.unit in find("methods", name).units]
+    if method is not None and not learns(method, task):
+        able = [name for name in names("methods") if learns(find("methods", name), task)]
+        why = f"which judges each {task.unit}"
+        if task.unit in method.units:
+            why = f"whose target is {task.kind}"
         yield Problem(
             "method",
-            f"'{method.name}' cannot learn {task.name}, which judges each {task.unit}",
+            f"'{method.name}' cannot learn {task.name}, {why}",
             fix=f"one of: {', '.join(able)}",
         )
     for index, baseline in enumerate(baselines):

@@ -70,6 +70,7 @@ def make_loss(objective: Objective, device: torch.device) -> Loss:
         "sequence-to-sequence": (_token_cross_entropy, _count_tokens),
         "span": (_span, _count_rows),
         "crf": (_crf, _count_rows),
+        "own": (_own, _count_rows),
     }
     make_total, weight = totals[objective.name]
     return Loss(
@@ -139,6 +140,15 @@ def _crf(objective: Objective, weights: Tensor | None) -> Total:
 
     def total(said: Any, labels: Tensor) -> Tensor:
         return said.crf.negative_log_likelihood(said.logits.float(), labels)
+
+    return total
+
+
+def _own(objective: Objective, weights: Tensor | None) -> Total:
+    """Take the loss that the model itself gives, summed over the items of the batch."""
+
+    def total(said: Any, labels: Tensor) -> Tensor:
+        return said.loss
 
     return total
 
