@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -127,7 +127,7 @@ def descend(
     """
 
     def loss_of(state: tuple[Weights, LinearHead], rows: Tensors, classes: Tensor) -> Tensor:
-        return functional.cross_entropy(state[1](compute(state[0], rows)).float(), classes)
+        return functional.cross_entropy(state[1](compute(state[0], rows)), classes)
 
     losses = []
     for rows, classes in steps:
@@ -148,11 +148,9 @@ def _cut(head: LinearHead) -> LinearHead:
     return LinearHead(head.weight.detach(), head.bias.detach())
 
 
-def take_head_off(model: PooledClassifier) -> int:
-    """Replace the last layer by nothing, so that the model gives features; say their width."""
-    last: Any = model.classifier[-1]
+def take_head_off(model: PooledClassifier) -> None:
+    """Replace the last layer by nothing, so that the model gives features."""
     model.classifier[-1] = nn.Identity()
-    return int(last.in_features)
 
 
 def put_head_on(model: PooledClassifier, head: LinearHead) -> None:
