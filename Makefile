@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c const
 SOURCES := src tests benchmarks
 
 .PHONY: quickstart test check format bench-quality bench-speed bench-tasks bench-translation \
-	bench-memory bench-saving torture clean
+	bench-memory bench-saving bench-episodes torture clean
 
 quickstart: $(VENV)/.installed-demo
 	$(BIN)/luthier run recipes/quickstart.yaml
@@ -44,6 +44,9 @@ bench-memory: $(VENV)/.installed-dev
 
 bench-saving: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/saving/measure.py $(ARGS)
+
+bench-episodes: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/episodes/measure.py $(ARGS)
 
 # Kills, crashes, damage and the rest, counted in full: half an hour. ARGS="--share 0.1": a tenth.
 torture: $(VENV)/.installed-dev
