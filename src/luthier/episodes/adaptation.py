@@ -41,8 +41,14 @@ def class_means(features: Tensor, labels: Tensor, n_classes: int) -> Tensor:
     """Average the features (rows, width) of every class, (classes, width).
 
     Raises:
-        DataError: A class has no rows.
+        DataError: A class has no rows, or a row has none of the classes.
     """
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < n_classes:
+        raise DataError(
+            f"There are {n_classes} classes, numbered from 0, and a row is of another.",
+            received=f"classes {int(labels.min())} to {int(labels.max())}",
+            hint="name all classes, in the order of their numbers",
+        )
     chosen = functional.one_hot(labels, n_classes).to(features)  # (rows, classes)
     counts = chosen.sum(dim=0)
     if not bool((counts > 0).all()):

@@ -48,6 +48,12 @@ def test_a_class_without_rows_is_named():
     assert caught.value.received == "none of class 1"
 
 
+@pytest.mark.parametrize("labels", [[0, 3], [-1, 0]])
+def test_a_row_of_an_unknown_class_is_refused(labels):
+    with pytest.raises(DataError, match="There are 3 classes, numbered from 0"):
+        class_means(torch.ones(2, 3), torch.tensor(labels), 3)
+
+
 @pytest.mark.parametrize("temperature", [None, 1.0, 7.0])
 def test_the_head_says_what_distances_say(temperature):
     features, means = torch.randn(20, 8), torch.randn(3, 8)
