@@ -138,8 +138,9 @@ def descend(
     losses = []
     for rows, classes in steps:
         at = (weights, head) if second_order else (_detached(weights), _cut(head))
-        found, loss = grad_and_value(loss_of)(at, rows, classes)
-        slopes, of_head = found
+        (slopes, of_head), loss = grad_and_value(loss_of)(at, rows, classes)
+        if not second_order:  # stored features have a history too
+            slopes, of_head = _detached(slopes), _cut(of_head)
         weights = {name: one - rate * slopes[name] for name, one in weights.items()}
         head = LinearHead(*(one - rate * by for one, by in zip(head, of_head, strict=True)))
         losses.append(loss.detach())

@@ -1,7 +1,7 @@
 """From the labels of rows to N-way k-shot episodes, as arrays of row numbers.
 
 An episode is a small task: `ways` classes, `shots` rows of each to learn from (the support set) and
-`queries` others to be judged by. Vinyals et al. 2016, section 4, https://arxiv.org/abs/1606.04080.
+`queries` others to be judged by. Vinyals et al. 2016, section 2.2, https://arxiv.org/abs/1606.04080.
 Next: `plan.py`.
 """
 

@@ -8,7 +8,7 @@ alone: Raghu et al. 2020, section 4, https://arxiv.org/abs/1909.09157.
 
 Deviations: an episode's head is no learned weight, since its classes have no order; it begins at
 class means of the support, and the gradient goes through these too (Proto-MAML, Triantafillou et
-al. 2020, section 3, https://arxiv.org/abs/1903.03096), or at zero. Dropout is off in episodes, so
+al. 2020, https://arxiv.org/abs/1903.03096), or at zero. Dropout is off in episodes, so
 that inner and outer steps speak of one function. The head that the run keeps is of class means of
 all training rows; `luthier.episodes.adaptation.adapt` takes inner steps on new classes.
 """

@@ -11,6 +11,7 @@ from luthier.episodes.adaptation import (
     class_means,
     descend,
     head_of_means,
+    stored_features,
 )
 from luthier.errors import DataError
 from luthier.models.heads import PooledClassifier
@@ -124,6 +125,15 @@ def test_steps_bring_the_loss_down_and_leave_what_they_began_from():
     assert float(losses[0]) == pytest.approx(np.log(3), rel=1e-5)
     assert not head.weight.any()
     assert end.weight.any()
+
+
+@pytest.mark.parametrize("second_order", [True, False])
+def test_first_order_takes_the_slope_as_given_for_stored_features_too(second_order):
+    features = torch.randn(4, 8, requires_grad=True)
+    head = LinearHead(torch.zeros(2, 8), torch.zeros(2))
+    steps = [({"features": features}, torch.arange(4) % 2)]
+    _, end, _ = descend(stored_features, {}, head, steps, rate=0.1, second_order=second_order)
+    assert end.weight.requires_grad == second_order
 
 
 TEXTS = ["rain over town", "drizzle over the coast", "sun over the hills", "warmth over the lake"]
