@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import multiprocessing
 import sys
 import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,7 @@ ARMS: dict[str, tuple[str, dict[str, Any]]] = {  # method, options
     "reptile": ("reptile", {**FEW, "inner_steps": 3}),
 }
 Scores = dict[str, list[float]]  # shots -> accuracy of every episode
+WORK: list[Callable[..., float]] = []  # what copies of this process do
 
 
 def main() -> None:
@@ -61,6 +64,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", default=[*FROZEN, *ARMS], choices=[*FROZEN, *ARMS])
     parser.add_argument("--held-out", type=int, default=15, help="classes")
     parser.add_argument("--episodes", type=int, default=600, help="to judge by")
+    parser.add_argument("--workers", type=int, default=2, help="that judge by moving the body")
     parser.add_argument("--tune", action="store_true", help="judge by training classes instead")
     parser.add_argument("--options", type=json.loads, default={}, help="JSON, over the arm's own")
     parser.add_argument("--training", type=json.loads, default={}, help="likewise")
@@ -77,15 +81,24 @@ def main() -> None:
         began = time.perf_counter()
         body = train_arm(arm, tokenizer, chosen(texts, labels, learned), options)
         trained = time.perf_counter()
-        scores = judge(arm, body, tokenizer, chosen(texts, labels, held_out), options)
-        spent = {"train": trained - began, "judge": time.perf_counter() - trained}
-        settings = {
-            "options": {**ARMS[arm][1], **options.options} if arm in ARMS else {},
-            "training": {**TRAINING, **options.training} if arm in ARMS else {},
-        }
-        about = {"arm": arm, "seconds": spent, "settings": settings}
-        write(f"{prefix}-{arm}", {**about, "accuracy": scores})
+        for scores in judge(arm, body, tokenizer, chosen(texts, labels, held_out), options):
+            spent = {"train": trained - began, "judge": time.perf_counter() - trained}
+            settings = {
+                "options": {**ARMS[arm][1], **options.options} if arm in ARMS else {},
+                "training": {**TRAINING, **options.training} if arm in ARMS else {},
+            }
+            about = {"arm": arm, "seconds": spent, "settings": settings}
+            keep(f"{prefix}-{arm}", {**about, "accuracy": scores})
+        for shots, found in scores.items():
+            print(f"{arm} {shots}-shot {100 * np.mean(found):.2f}", flush=True)
     compare(prefix)
+
+
+def keep(name: str, content: dict[str, Any]) -> None:
+    """Keep what is known of an arm so far."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"{name}.json"
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read(folder: Path) -> tuple[list[str], Array]:
@@ -160,38 +173,64 @@ def tell(info: Any) -> None:
         print(f"{info.phase} {info.step}/{info.n_steps} {loss} {info.message or ''}", flush=True)
 
 
-def judge(arm: str, body: Any, tokenizer: Any, rows: Rows, options: argparse.Namespace) -> Scores:
-    """Ask an arm all episodes; give the accuracy of each, by shots."""
+def judge(
+    arm: str, body: Any, tokenizer: Any, rows: Rows, options: argparse.Namespace
+) -> Iterator[Scores]:
+    """Ask an arm all episodes; give the accuracy of each, by shots, ever more of them."""
     task, _, encoded = encode(rows, tokenizer)
     collate = partial(task.collate, tokenizer=tokenizer)
-    asked = None
+    asked = features = None
     if arm in ARMS and ARMS[arm][0] == "maml":
         made = find("methods", "maml").Options
         asked = made(**{**ARMS[arm][1], **options.options})
-    features = None
     if asked is None or asked.anil:  # the body stands still, so every text is read once
         read_all = read_items(body, encoded, collate, batch_size=64)
         features = torch.from_numpy(follow(read_all, lambda info: None))
         if arm == "frozen-cosine":
             features = torch.nn.functional.normalize(features)
-    scores: Scores = {}
+    drawn = {}
     for shots in SHOTS:
         shape = Shape(WAYS, shots, QUERIES)
-        drawn = sample_episodes(encoded.targets, shape, options.episodes, seed=options.seed)
-        gold = np.repeat(np.arange(WAYS), QUERIES)
-        scores[str(shots)] = []
-        for items in drawn:
-            if features is None:
-                batch = collate(encoded, items.reshape(-1), reading="logits")
-                with torch.no_grad():
-                    episode = Episode(to_tensors(batch), shape)
-                    logits = judge_after_steps(body, episode, options=asked)
-            else:
-                logits = judge_features(features[torch.from_numpy(items)], shots, asked)
-            said = logits.argmax(dim=-1).numpy()
-            scores[str(shots)].append(float((said == gold).mean()))
-        print(f"{arm} {shots}-shot {100 * np.mean(scores[str(shots)]):.2f}", flush=True)
-    return scores
+        drawn[shots] = sample_episodes(encoded.targets, shape, options.episodes, seed=options.seed)
+    gold = np.repeat(np.arange(WAYS), QUERIES)
+
+    def judged(shots: int, number: int) -> float:
+        items = drawn[shots][number]
+        if features is None:
+            batch = to_tensors(collate(encoded, items.reshape(-1), reading="logits"))
+            with torch.no_grad():
+                episode = Episode(batch, Shape(WAYS, shots, QUERIES))
+                logits = judge_after_steps(body, episode, options=asked)
+        else:
+            logits = judge_features(features[torch.from_numpy(items)], shots, asked)
+        return float((logits.argmax(dim=-1).numpy() == gold).mean())
+
+    scores: Scores = {str(shots): [] for shots in SHOTS}
+    asked_for = [(shots, number) for number in range(options.episodes) for shots in SHOTS]
+    workers = options.workers if features is None else 1
+    for (shots, number), score in zip(asked_for, spread(judged, asked_for, workers), strict=True):
+        scores[str(shots)].append(score)
+        if number % 20 == 19 and shots == SHOTS[-1]:
+            yield scores
+    yield scores
+
+
+def spread(
+    work: Callable[..., float], asked: list[tuple[int, int]], workers: int
+) -> Iterator[float]:
+    """Do work in this process, or in copies of it that share the trained model."""
+    if workers == 1:
+        yield from (work(*one) for one in asked)
+        return
+    WORK.append(work)
+    with multiprocessing.get_context("fork").Pool(workers) as pool:
+        yield from pool.imap(do_work, asked, chunksize=2)
+    WORK.pop()
+
+
+def do_work(asked: tuple[int, int]) -> float:
+    """Do the work that the copies were made for."""
+    return WORK[-1](*asked)
 
 
 def judge_features(features: torch.Tensor, shots: int, asked: Any) -> torch.Tensor:
