@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c const
 SOURCES := src tests benchmarks
 
 .PHONY: quickstart test check format bench-quality bench-speed bench-tasks bench-translation \
-	bench-memory bench-saving bench-distillation torture clean
+	bench-memory bench-saving bench-distillation bench-episodes bench-methods bench-few-shot torture clean
 
 quickstart: $(VENV)/.installed-demo
 	$(BIN)/luthier run recipes/quickstart.yaml
@@ -47,6 +47,15 @@ bench-saving: $(VENV)/.installed-dev
 
 bench-distillation: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/distillation/measure.py $(ARGS)
+
+bench-episodes: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/episodes/measure.py $(ARGS)
+
+bench-methods: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/methods/measure.py $(ARGS)
+
+bench-few-shot: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/few_shot/measure.py $(ARGS)
 
 # Kills, crashes, damage and the rest, counted in full: half an hour. ARGS="--share 0.1": a tenth.
 torture: $(VENV)/.installed-dev

@@ -36,6 +36,8 @@ def method_options(name: str, task: str, teacher: Callable[[str], Path]) -> dict
     """
     if name == "linear-probe":
         return {"learning_rate": 2e-2}  # the others follow the training section
+    if name in ("maml", "reptile"):
+        return {"meta_batch": 1}
     if name == "top-layers":
         return {"n_layers": 1}
     if name in ("prefix-tuning", "prompt-tuning", "p-tuning"):

@@ -11,8 +11,8 @@ class Objective:
 
     Args:
         name: `cross-entropy`, `binary-cross-entropy`, `mean-squared-error`, `focal`,
-            `token-cross-entropy`, `sequence-to-sequence`, `span`, `crf`, `contrastive` or
-            `distillation`.
+            `token-cross-entropy`, `sequence-to-sequence`, `span`, `crf`, `contrastive`,
+            `distillation` or `own` (the model gives its loss itself).
         class_weights: Weight of each label, (labels,), or None.
         label_smoothing: Share of the target spread over all labels, 0 to 1.
         focal_gamma: Exponent of the focal loss.

@@ -260,7 +260,11 @@ class Task(Protocol):
 
 
 class Method(Protocol):
-    """How a model learns a task."""
+    """How a model learns a task.
+
+    One that cannot learn every target says which it can by `kinds`, as baselines do; see
+    `registry.learns`.
+    """
 
     name: ClassVar[str]
     units: ClassVar[frozenset[str]]

@@ -177,7 +177,8 @@ class Encoded:
             (items, labels), numbers (items,) or `Ragged` token labels; None where the rows have no
             answers.
         full_lengths: Tokens of every row before anything was cut off, (rows,).
-        row_of: The row of every item, (items,); None: item i is row i.
+        row_of: The row of every item, (items,), or its rows where an item has several,
+            (items, rows); None: item i is row i.
         kept_lengths: Tokens of every row that the model sees, (rows,); None: as the items have.
         cuts: What was cut off besides the rows' own tokens.
         marks: What the task needs to put items together again, item by item; models do not see it.

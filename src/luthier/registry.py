@@ -48,6 +48,9 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "bitfit": "luthier.methods.bitfit:Bitfit",
         "prompt-mlm": "luthier.methods.prompt_mlm:PromptMlm",
         "distillation": "luthier.methods.distillation:Distillation",
+        "prototypical-networks": ("luthier.methods.prototypical_networks:PrototypicalNetworks"),
+        "maml": "luthier.methods.maml:Maml",
+        "reptile": "luthier.methods.reptile:Reptile",
     },
     "baselines": {
         "majority": "luthier.baselines.majority:Majority",

@@ -17,7 +17,7 @@ FENCES = {
     "jinja2": ("report/", "framing/chat.py"),  # chat templates of tokenizers are its templates
     "markupsafe": ("report/",),
     "accelerate": ("training/",),
-    "torch": ("training/", "models/", "methods/", "adapters/"),
+    "torch": ("training/", "models/", "adapters/", "episodes/", "methods/"),
     "transformers": ("training/", "models/", "methods/", "adapters/", "text/"),
     "safetensors": ("training/", "models/"),
     "sklearn": ("training/", "baselines/", "metrics/"),

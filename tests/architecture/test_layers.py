@@ -15,7 +15,7 @@ LAYERS = (
     {"runs"},
     {"data", "text", "models", "metrics"},
     {"training", "framing"},
-    {"adapters"},
+    {"adapters", "episodes"},
     {"tasks", "methods", "baselines"},
     {"evaluation", "report", "checking"},
     {"preparation"},

@@ -19,6 +19,8 @@ CASES = [
     ("pair-classification", {}),
     ("text-regression", {}),
     ("text-classification", {"method": "linear-probe"}),
+    ("text-classification", {"method": "prototypical-networks"}),
+    ("pair-classification", {"method": {"name": "maml", "options": {"anil": True}}}),
     ("text-classification", {"method": "lora"}),
     ("text-classification", {"method": {"name": "lora", "options": {"merge": False}}}),
     ("text-regression", {"method": "lora"}),

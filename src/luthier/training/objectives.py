@@ -73,6 +73,7 @@ def make_loss(objective: Objective, device: torch.device) -> Loss:
         "span": (_span, _count_rows),
         "crf": (_crf, _count_rows),
         "contrastive": (_contrastive, _count),
+        "own": (_own, _count_rows),
     }
     make_total, weight = totals[objective.name]
     return Loss(
@@ -167,6 +168,15 @@ def _contrastive(objective: Objective, weights: Tensor | None) -> Total:
         means = [far[kind].mean() for kind in (equal, ~equal) if kind.any()]
         mean = torch.stack(means).mean() if means else 0.0 * features.sum()
         return mean * len(labels)
+
+    return total
+
+
+def _own(objective: Objective, weights: Tensor | None) -> Total:
+    """Take the loss that the model itself gives, summed over the items of the batch."""
+
+    def total(said: Any, labels: Tensor) -> Tensor:
+        return said.loss
 
     return total
 

@@ -1,0 +1,178 @@
+"""Train a model on episodes by the one training loop, and give it a head of class means.
+
+The body learns to tell classes apart in general; the head that the run keeps is made afterwards
+from all training rows, and validation rows are scored by such a head on the way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from luthier.episodes.adaptation import (
+    LinearHead,
+    class_means,
+    head_of_means,
+    put_head_on,
+    take_head_off,
+    trained_weights,
+)
+from luthier.episodes.learner import EpisodeLearner, Study, collate_episodes, encode_episodes
+from luthier.episodes.options import EpisodeOptions
+from luthier.episodes.plan import Plan, plan_episodes
+from luthier.errors import ModelError, RecipeError
+from luthier.models.anatomy import trunk
+from luthier.models.heads import PooledClassifier
+from luthier.records import Encoded, Job, Objective, Outputs, Rows, StepInfo
+from luthier.training.follow import follow
+from luthier.training.loop import train
+from luthier.training.predict import read_items
+
+
+def fit_on_episodes(
+    model: Any,
+    job: Job,
+    options: EpisodeOptions,
+    study: Study,
+    *,
+    loss: str = "cross-entropy",
+    replaces_weights: bool = False,
+) -> Generator[StepInfo, None, PooledClassifier]:
+    """Train the body on episodes; the return value has a head of class means.
+
+    Args:
+        model: A classification model.
+        job: What to learn.
+        options: How large episodes are, and how many.
+        study: What is done in one.
+        loss: By which objective its answers are judged; `own`: it gives the loss itself.
+        replaces_weights: Whether it runs the model with other weights than the model's own.
+
+    Raises:
+        RecipeError: The recipe asks for what episodes cannot do.
+        DataError: The rows do not suffice.
+        ModelError: The model has no one vector for a text, or all of its body is frozen.
+    """
+    plan = plan_episodes(job, options)
+    if replaces_weights and job.training.gradient_checkpointing:
+        raise RecipeError(
+            "Activations cannot be computed again where an episode changes the weights.",
+            received="training.gradient_checkpointing=true",
+            hint="training.gradient_checkpointing=false, or method=prototypical-networks",
+        )
+    body = body_of(model, n_outputs=job.target.n_outputs)
+    yield StepInfo("planning episodes", 1, 1, message=plan.story)
+    learner = EpisodeLearner(body, plan.shape, study)
+    head_by = partial(learn_head, learner, job, temperature=options.temperature)
+
+    def gather(read: Mapping[str, Any], encoded: Encoded, rows: Rows) -> Outputs:
+        head = follow(head_by(), lambda info: None)
+        return job.gather({"logits": logits_of(head, read["logits"])}, encoded, rows)
+
+    episodic = job.but(
+        encoded={**job.encoded, "train": encode_episodes(job.encoded["train"], plan)},
+        collate=partial(collate_episodes, rows=job.encoded["train"], collate=job.collate),
+        objective=Objective(loss, label_smoothing=job.objective.label_smoothing),
+        gather=gather,
+        training=settings_of(job, options, plan),
+    )
+    yield from told(train(learner, episodic), job, options, plan)
+    put_head_on(body, (yield from head_by()))
+    return body.eval()
+
+
+def body_of(model: Any, *, n_outputs: int) -> PooledClassifier:
+    """Take the head off; what gives no pooled features yet gives the mean of its last states.
+
+    Pre-trained poolers were trained to tell something else, and class means of what they give are
+    poor; the mean of the states is what sentence encoders use.
+
+    Raises:
+        ModelError: An encoder-decoder has no such states, or all of the body is frozen.
+    """
+    if not isinstance(model, PooledClassifier):
+        if getattr(model.config, "is_encoder_decoder", False):
+            raise ModelError(
+                f"{model.config.model_type} is an encoder and a decoder: it has no one vector for "
+                "a text.",
+                received=model.config.model_type,
+                hint="method=full, or an encoder such as MiniLM",
+            )
+        with torch.random.fork_rng(devices=[]):
+            model = PooledClassifier(
+                trunk(model), n_outputs=n_outputs, pooling="mean", hidden_layers=(), dropout=0.0
+            )
+    take_head_off(model)
+    if not trained_weights(model):
+        raise ModelError(
+            "All of the model's body is frozen, and episodes train nothing else.",
+            received="no weight that may be trained",
+            hint="a smaller model.freeze_bottom, or method=linear-probe",
+        )
+    return model
+
+
+def settings_of(job: Job, options: EpisodeOptions, plan: Plan) -> Any:
+    """Have the loop walk once through the plan, evaluating and saving as often as was asked."""
+    settings = job.training
+    per_step = options.meta_batch * settings.gradient_accumulation_steps
+    n_steps = math.ceil(len(plan) / per_step)
+    every = max(1, math.ceil(n_steps / max(1.0, settings.num_train_epochs)))
+    changes: dict[str, Any] = {
+        "per_device_train_batch_size": options.meta_batch,
+        "train_sampling_strategy": "sequential",
+        "num_train_epochs": 1.0,
+        "max_steps": -1,
+    }
+    if settings.eval_strategy == "epoch" or settings.eval_steps is None:
+        changes["eval_steps"] = every
+    if settings.eval_strategy == "epoch":
+        changes["eval_strategy"] = "steps"
+    if settings.save_strategy == "epoch":
+        changes |= {"save_strategy": "steps", "save_steps": every}
+    return settings.model_copy(update=changes)
+
+
+def told(
+    steps: Generator[StepInfo, None, Any], job: Job, options: EpisodeOptions, plan: Plan
+) -> Generator[StepInfo, None, Any]:
+    """Tell of rows and epochs as other methods do: an episode is a batch of so many rows."""
+    per_step = options.meta_batch * job.training.gradient_accumulation_steps
+    n_rows = len(np.unique(job.encoded["train"].rows))
+    while True:
+        try:
+            info = next(steps)
+        except StopIteration as end:
+            return end.value
+        seen = min(info.step * per_step, len(plan)) * plan.shape.rows
+        yield replace(info, rows=info.rows * plan.shape.rows, epoch=seen / n_rows)
+
+
+def learn_head(
+    learner: EpisodeLearner, job: Job, *, temperature: float | None
+) -> Generator[StepInfo, None, LinearHead]:
+    """Make the head of the class means of all training rows."""
+    encoded = job.encoded["train"]
+    features = yield from read_items(
+        learner,
+        encoded,
+        job.collate,
+        batch_size=job.training.per_device_eval_batch_size,
+        phase="class means",
+    )
+    labels = torch.from_numpy(np.asarray(encoded.targets))
+    means = class_means(torch.from_numpy(features), labels, job.target.n_outputs)
+    device = next(learner.parameters()).device
+    return head_of_means(means.to(device), temperature=temperature)
+
+
+def logits_of(head: LinearHead, features: Any) -> Any:
+    """Give the logits of features (rows, width) as arrays, (rows, classes)."""
+    weight, bias = head.weight.cpu().numpy(), head.bias.cpu().numpy()
+    return features @ weight.T + bias if len(features) else features

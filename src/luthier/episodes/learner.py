@@ -1,0 +1,148 @@
+"""A model that learns from episodes: what the training loop sees as one item is a whole episode.
+
+So resuming, checks and batches cut for memory stay the loop's. Next: `adaptation.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from luthier.episodes.plan import Plan
+from luthier.episodes.sampler import Shape
+from luthier.models.heads import PooledClassifier
+from luthier.records import Array, Batch, Encoded
+from luthier.training.batches import Tensors
+
+EPISODE = "episode"  # the input that holds the items of each
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One small task.
+
+    Args:
+        rows: Model inputs of all rows, each (ways * (shots + queries), tokens), class by class.
+        shape: How large it is.
+    """
+
+    rows: Tensors
+    shape: Shape
+
+    def part(self, start: int, end: int) -> Tensors:
+        """Take from every class its rows `start` to `end`; each (ways * (end - start), tokens)."""
+        ways, of_class = self.shape.ways, self.shape.of_class
+        return {
+            name: values.unflatten(0, (ways, of_class))[:, start:end].flatten(0, 1)
+            for name, values in self.rows.items()
+        }
+
+    @property
+    def support(self) -> Tensors:
+        """The rows to learn from."""
+        return self.part(0, self.shape.shots)
+
+    @property
+    def query(self) -> Tensors:
+        """The rows to judge by."""
+        return self.part(self.shape.shots, self.shape.of_class)
+
+    def every(self, first: int, nth: int) -> tuple[Tensors, Tensor]:
+        """Take every `nth` row of each class from `first` on, with their classes."""
+        chosen = range(self.shape.of_class)[first::nth]
+        picked = [self.part(place, place + 1) for place in chosen]  # each (ways, tokens)
+        rows = {name: torch.cat([one[name] for one in picked]) for name in self.rows}
+        return rows, self.classes(1).repeat(len(picked))
+
+    def classes(self, n: int) -> Tensor:
+        """Number the classes of `n` rows of each, (ways * n,)."""
+        device = next(iter(self.rows.values())).device
+        return torch.arange(self.shape.ways, device=device).repeat_interleave(n)
+
+
+Study = Callable[[PooledClassifier, Episode], Tensor]
+
+
+class EpisodeLearner(nn.Module):
+    """Gives logits of an episode's queries in training, and features of rows otherwise.
+
+    Args:
+        model: The trunk and its pooling; without its last layer, so it gives features.
+        shape: How large episodes are.
+        study: From the model and an episode to logits of its queries (queries, ways), or to its
+            loss, a scalar whose gradient is what the optimizer shall follow.
+    """
+
+    def __init__(self, model: PooledClassifier, shape: Shape, study: Study):
+        super().__init__()
+        self.model, self.shape, self.study = model, shape, study
+
+    def gradient_checkpointing_enable(self) -> None:
+        """Trade time for memory in the trunk."""
+        self.model.gradient_checkpointing_enable()
+
+    def forward(self, **batch: Tensor) -> Any:
+        """Learn from episodes (episodes, rows, tokens), or give features of rows (rows, tokens).
+
+        Returns:
+            `.logits`: (episodes, ways, queries), as `cross_entropy` has them, or (rows, width);
+            `.loss` where the study gives losses, summed over episodes.
+        """
+        if batch["attention_mask"].ndim == 2:
+            return self.model(**batch)
+        n_episodes = len(batch["attention_mask"])
+        said = torch.stack(
+            [
+                self.study(self.model, Episode({k: one[n] for k, one in batch.items()}, self.shape))
+                for n in range(n_episodes)
+            ]
+        )
+        if said.ndim == 1:
+            return SimpleNamespace(loss=said.sum())
+        return SimpleNamespace(logits=said.transpose(1, 2))
+
+
+def encode_episodes(encoded: Encoded, plan: Plan) -> Encoded:
+    """Make every planned episode one item, its rows named by `row_of`, (episodes, rows)."""
+    items = plan.items.reshape(len(plan), -1)
+    classes = np.repeat(np.arange(plan.shape.ways), plan.shape.queries)
+    return replace(
+        encoded,
+        inputs={EPISODE: items},
+        targets=np.tile(classes, (len(plan), 1)),
+        row_of=encoded.rows[items],
+        kept_lengths=None,
+    )
+
+
+def collate_episodes(
+    encoded: Encoded, indices: Array, *, rows: Encoded, collate: Callable[..., Batch], **asked: Any
+) -> Batch:
+    """Collate episodes: their rows padded alike, and the classes of their queries as labels.
+
+    Args:
+        encoded: Episodes; others are collated as the task does.
+        indices: Which of them.
+        rows: What the episodes are made of.
+        collate: The task's.
+        asked: What else the loop asks for.
+
+    Returns:
+        Inputs (episodes, rows, tokens) and labels (episodes, queries).
+    """
+    if EPISODE not in encoded.inputs:
+        return collate(encoded, indices, **asked)
+    items = np.asarray(encoded.inputs[EPISODE])[indices]
+    batch = collate(rows, items.reshape(-1), **asked)
+    made = {
+        name: values.reshape(*items.shape, *values.shape[1:])
+        for name, values in batch.items()
+        if name != "labels"
+    }
+    return {**made, "labels": np.asarray(encoded.targets)[indices]}

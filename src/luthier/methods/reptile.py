@@ -1,0 +1,87 @@
+"""`reptile`: move the weights towards those that each episode's own training ends at.
+
+With φ the weights and U(φ) those after inner steps of gradient descent on an episode, the step is
+φ ← φ + ε (U(φ) - φ), averaged over episodes. Nichol et al. 2018, algorithms 1 and 2,
+https://arxiv.org/abs/1803.02999. As they suggest there, φ - U(φ) is given to the optimizer as the
+gradient, so ε is the training section's learning rate (exactly so for `optim: sgd`).
+
+Deviations: an episode's head is thrown away after it and begins at class means of its shots, or at
+zero; only the body is moved. The inner steps are plain gradient descent, each on other rows of the
+episode, in turn and as many of every class; the paper uses Adam. The head that the run keeps is of
+class means of all training rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from luthier.episodes.options import InnerOptions
+from luthier.records import Job, StepInfo
+
+
+class Reptile:
+    """Move the weights towards where each episode's training ends."""
+
+    name: ClassVar[str] = "reptile"
+    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
+    Options = InnerOptions
+    defaults: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, options: InnerOptions):
+        self.options = options
+
+    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+        """Train on episodes; the head is made of the class means of all training rows."""
+        from luthier.episodes.fitting import fit_on_episodes
+
+        study = partial(move_towards, options=self.options)
+        return (
+            yield from fit_on_episodes(
+                model, job, self.options, study, loss="own", replaces_weights=True
+            )
+        )
+
+    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Write the trunk as a plain checkpoint, and the head beside it."""
+        from luthier.models.load import save_model
+
+        save_model(model, tokenizer, folder)
+
+    def load(self, folder: Path) -> tuple[Any, Any]:
+        """Read the whole model back."""
+        from luthier.models.load import load_saved
+
+        return load_saved(folder)
+
+
+def move_towards(body: Any, episode: Any, *, options: InnerOptions) -> Any:
+    """Give a scalar: the mean loss of the inner steps, its gradient being φ - U(φ)."""
+    import torch
+
+    from luthier.episodes.adaptation import begin_head, descend, features_by, trained_weights
+
+    compute, weights = features_by(body), trained_weights(body)
+    shape = episode.shape
+    with torch.no_grad():
+        features = compute(weights, episode.support)
+        head = begin_head(
+            features,
+            episode.classes(shape.shots),
+            shape.ways,
+            begin=options.head,
+            temperature=options.temperature,
+        )
+    n_parts = min(options.inner_steps, shape.of_class)
+    parts = [episode.every(part, n_parts) for part in range(n_parts)]
+    steps = [parts[step % n_parts] for step in range(options.inner_steps)]
+    ends, _, losses = descend(
+        compute, weights, head, steps, rate=options.inner_learning_rate, second_order=False
+    )
+    pull = torch.stack(
+        [((one - ends[name]).detach() * one).sum() for name, one in weights.items()]
+    ).sum()
+    return torch.stack(losses).mean() + pull - pull.detach()
