@@ -27,12 +27,15 @@ ARMS = ("teacher", "plain", "distilled", "distilled-states")
 def main() -> None:
     """Train teacher and students of every seed and compare their test accuracies."""
     options = parse()
+    settings = {name: str(one) for name, one in vars(options).items() if name != "data"}
+    name = f"distillation-{options.rows}"
     results: list[dict[str, Any]] = []
     for seed in options.seeds:
         with tempfile.TemporaryDirectory() as folder:
             for arm in ARMS:
                 results.append(run_arm(arm, seed, Path(folder), options))
                 print(results[-1], flush=True)
+        write(name, {"settings": settings, "results": results})  # a long measurement may end early
     summary = summarise(results)
     for arm, scores in summary["accuracy"].items():
         told = "  ".join(f"{one:.2f}" for one in scores)
@@ -40,8 +43,7 @@ def main() -> None:
     for arm, found in summary["over plain"].items():
         interval = " to ".join(f"{end:+.2f}" for end in found["interval"] or ()) or "unknown"
         print(f"{arm:17} {found['difference']:+.2f} points over plain, 95 % interval {interval}")
-    settings = {name: str(one) for name, one in vars(options).items() if name != "data"}
-    write(f"distillation-{options.rows}", {"settings": settings, "results": results, **summary})
+    write(name, {"settings": settings, "results": results, **summary})
 
 
 def parse() -> argparse.Namespace:
