@@ -74,6 +74,18 @@ def cells() -> dict[str, dict[str, Any]]:
         "lora with dropout": {"method": {"name": "lora", "options": {"dropout": 0.3}}},
         "lora, adapter alone": {"method": {"name": "lora", "options": {"merge": False}}},
         "linear probe": {"method": "linear-probe"},
+        "top layers": {"method": {"name": "top-layers", "options": {"n_layers": 1}}},
+        "layer-wise": {"method": "layer-wise"},
+        "gradual unfreezing": {"method": "gradual-unfreezing"},
+        "contrastive": {"method": "contrastive"},
+        "bitfit": {"method": "bitfit"},
+        "ia3": {"method": "ia3"},
+        "prefix tuning": {
+            "method": {"name": "prefix-tuning", "options": {"num_virtual_tokens": 3}}
+        },
+        "p-tuning": {"method": {"name": "p-tuning", "options": {"num_virtual_tokens": 3}}},
+        "vera, by peft's name": {"method": {"name": "peft", "options": {"tuner": "VERA"}}},
+        "dora": {"method": {"name": "lora", "options": {"use_dora": True}}},
         "prototypical networks": {"method": "prototypical-networks"},
         "maml": {"method": {"name": "maml", "options": {"shots": 1, "meta_batch": 2}}},
         "reptile": {"method": {"name": "reptile", "options": {"shots": 1, "meta_batch": 2}}},

@@ -8,7 +8,7 @@ import pytest
 from luthier.episodes.options import EpisodeOptions
 from luthier.episodes.plan import plan_episodes
 from luthier.errors import DataError, ModelError, RecipeError
-from luthier.recipe.checks import check, make_plugin
+from luthier.recipe.checks import check, fits, make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import Objective
 from luthier.registry import find, names
