@@ -8,7 +8,7 @@ from luthier.registry import CATALOGUE
 from tests.docs.blocks import PAGES, ROOT
 
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)[^)]*\)")
-SOURCE = re.compile(r"`((?:[a-z_]+/)*[a-z_]+\.py)`")
+SOURCE = re.compile(r"`((?:[a-z_]+/)*[a-z0-9_]+\.py)`")
 PATH = re.compile(r"`((?:src|docs|tests|benchmarks|recipes)/[\w/.-]+)`")
 EXAMPLE = "baselines/coin_flip.py"  # of a plug-in that somebody might add
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
