@@ -158,6 +158,26 @@ def test_methods_bring_their_own_defaults_and_small_sets_enough_steps(recipe):
     assert {one.recipe.training.seed for one in cells} == {7}
 
 
+@pytest.mark.parametrize("task", ["token-classification", "text-regression"])
+def test_tasks_without_classes_count_rows(task, tiny_model, tmp_path):
+    rows = toy_rows(task)
+    lines = [
+        dict(zip(rows.columns, cells, strict=True))
+        for cells in zip(*rows.columns.values(), strict=True)
+    ]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    tree = {"model": str(tiny_model("bert")), "task": task, "data": {"train": str(file)}}
+    cells, _ = ladder(read_recipe(tree), methods=None, shots=["8", "full"], seeds=[0], min_steps=1)
+    assert "contrastive" not in {cell.arm for cell in cells}
+    assert {"full", "lora"} <= {cell.arm for cell in cells}
+    assert {cell.level: cell.recipe.data.limit.get("train") for cell in cells} == {
+        "8": 8,
+        "full": None,
+    }
+    assert all(cell.recipe.data.shots is None for cell in cells)
+
+
 @pytest.mark.parametrize("words", ["", "4,x", "0", "-1", "2.5"])
 def test_shots_that_are_no_numbers_are_refused(words):
     with pytest.raises(RecipeError, match="Shots are"):

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from luthier.adapters.prompts import refuse_no_room, say_of_tokens, unpacked
-from luthier.adapters.settings import check_options, config_class, fields_of, is_prompt, place
+from luthier.adapters.settings import check_options, config_class, is_prompt, place
 from luthier.errors import ModelError
 from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
@@ -146,16 +146,31 @@ class PeftMethod:
         """Put a kept adapter onto its base, merged where it can be.
 
         Its configuration is made again from the fields that `fit` sets, and from no others: others
-        name modules to import and files that are pickles.
+        name modules to import and files that are pickles. Of these, numbers and lists of layers
+        are those that were kept; words are our own, since some have peft read files.
         """
         from peft import PeftModel
 
         config = config_class(self.tuner)
-        fields = {name: kept[name] for name in self.fields(base) if name in fields_of(config)}
+        fields = {
+            name: kept[name] if is_size_or_place(kept.get(name)) else value
+            for name, value in self.fields(base).items()
+        }
         model = PeftModel.from_pretrained(base, str(folder), config=config(**fields))
         if is_prompt(config):
             return say_of_tokens(model)
         return merged(model) if can_merge(model) else model
+
+
+def is_size_or_place(value: Any) -> bool:
+    """Say whether a kept value is a number or a list of names: what cannot lead anywhere.
+
+    >>> [is_size_or_place(value) for value in (8, 0.5, ["query"], "corda", {"a": 1}, None)]
+    [True, True, True, False, False, False]
+    """
+    if isinstance(value, list):
+        return all(isinstance(one, str) for one in value)
+    return isinstance(value, (int, float))
 
 
 def can_merge(wrapped: Any) -> bool:

@@ -31,8 +31,8 @@ def ladder(
     recipe: Recipe,
     overrides: Overrides = None,
     methods: Annotated[
-        str, typer.Option(help="Methods to compare, with commas between.")
-    ] = "full,lora,linear-probe,contrastive",
+        str | None, typer.Option(help="Methods to compare, with commas between; else the usual.")
+    ] = None,
     shots: Annotated[
         str, typer.Option(help="Labels a class: numbers, and full for all.")
     ] = "4,8,16,64,full",
@@ -50,17 +50,18 @@ def ladder(
     from luthier.studies.ladder import parse_shots
 
     levels = parse_shots(shots)
-    named = [name.strip() for name in methods.split(",") if name.strip()]
+    named = methods and [name.strip() for name in methods.split(",") if name.strip()]
     made = read_recipe(recipe, overrides or ())
     print("checking the data")
     cells, notes = lay_out(
         made, methods=named, shots=levels, seeds=range(seeds), min_steps=min_steps
     )
+    arms = dict.fromkeys(cell.arm for cell in cells)
     per_class = any(cell.recipe.data.shots is not None for cell in cells)
     unit = "labels a class" if per_class or levels == ["full"] else "rows"
     folder = out or Path("runs") / f"{recipe.stem}-ladder"
     _study(
-        f"{recipe.stem}: {', '.join(named)}", cells, notes, folder, unit, keep_models, quiet=quiet
+        f"{recipe.stem}: {', '.join(arms)}", cells, notes, folder, unit, keep_models, quiet=quiet
     )
 
 

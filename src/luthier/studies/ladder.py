@@ -33,6 +33,7 @@ from luthier.studies.grid import Cell
 
 FULL = "full"
 BASELINES = ("majority", "tfidf-linear")
+METHODS = ("full", "lora", "linear-probe", "contrastive")  # compared where none are named
 
 
 def parse_shots(words: str) -> list[str]:
@@ -58,7 +59,7 @@ def parse_shots(words: str) -> list[str]:
 def ladder(
     recipe: Recipe,
     *,
-    methods: Sequence[str],
+    methods: Sequence[str] | None,
     shots: Sequence[str],
     seeds: Sequence[int],
     min_steps: int,
@@ -67,7 +68,7 @@ def ladder(
 
     Args:
         recipe: What all cells share.
-        methods: Names in the catalogue.
+        methods: Names in the catalogue; None: those of `METHODS` that can learn the task.
         shots: Labels a class (rows in all, for tasks without classes), or `full`.
         seeds: Of draws and training.
         min_steps: Optimizer steps that every training has at least.
@@ -81,6 +82,8 @@ def ladder(
         DataError: The data cannot be trained on, or a label has too few rows.
     """
     task: Task = make_plugin("tasks", recipe.task)
+    if methods is None:
+        methods = [name for name in METHODS if fits(find("methods", name), task)]
     refuse_methods(methods, task)
     fixed = fixed_test(recipe)
     checked = check_data(read_recipe(fixed, ["training.seed=0"]), task)
