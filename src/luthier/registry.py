@@ -40,6 +40,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "layer-wise": "luthier.methods.layer_wise:LayerWise",
         "gradual-unfreezing": "luthier.methods.gradual_unfreezing:GradualUnfreezing",
         "lora": "luthier.methods.lora:Lora",
+        "qlora": "luthier.methods.qlora:Qlora",
         "ia3": "luthier.methods.ia3:Ia3",
         "prefix-tuning": "luthier.methods.prefix_tuning:PrefixTuning",
         "prompt-tuning": "luthier.methods.prompt_tuning:PromptTuning",

@@ -8,6 +8,7 @@ from tests.architecture.source import FILES, imports, imports_of, relative, tree
 
 FENCES = {
     "peft": ("adapters/",),
+    "bitsandbytes": ("adapters/",),
     "datasets": ("data/",),
     "huggingface_hub": ("data/", "models/"),
     "pyarrow": ("data/",),

@@ -78,7 +78,7 @@ class PeftMethod:
             refuse_a_changed_base(model, is_prompt=is_prompt(config))
         wrapped = self.wrap(model, config, seed=job.training.seed)
         try_out(self.tuner, wrapped, job)
-        if self.is_merged and not can_merge(wrapped):
+        if self.is_merged and not self.can_merge(wrapped):
             raise ModelError(
                 f"What {self.tuner} learns cannot be merged into the model's weights.",
                 received="method.options.merge=true",
@@ -104,6 +104,10 @@ class PeftMethod:
         except REFUSALS as problem:
             raise unfit(self.tuner, model, problem) from problem
         return say_of_tokens(wrapped) if is_prompt(config) else wrapped
+
+    def can_merge(self, wrapped: Any) -> bool:
+        """Say whether what is learned can become weights of the model, tried on one layer."""
+        return can_merge(wrapped)
 
     def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
         """Write the merged checkpoint and, beside it, the adapter; or the adapter alone."""
@@ -159,7 +163,7 @@ class PeftMethod:
         model = PeftModel.from_pretrained(base, str(folder), config=config(**fields))
         if is_prompt(config):
             return say_of_tokens(model)
-        return merged(model) if can_merge(model) else model
+        return merged(model) if self.can_merge(model) else model
 
 
 def is_size_or_place(value: Any) -> bool:

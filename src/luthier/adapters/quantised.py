@@ -1,0 +1,125 @@
+"""Linear layers in 4 bits, and back: what QLoRA keeps its frozen weights in.
+
+Blocks of 64 weights are kept as 4-bit NormalFloats with one scale each, and the scales in 8 bits
+(Dettmers et al. 2023, section 3, https://arxiv.org/abs/2305.14314), through bitsandbytes. Layers
+are exchanged one by one in a model that was read as always, so that nothing else changes.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from luthier.errors import ModelError
+
+BLOCK = 64
+
+
+def load_library() -> Any:
+    """Import bitsandbytes; it would fetch code from a hub by `kernels`, which is kept from it.
+
+    Raises:
+        ModelError: It is not installed.
+    """
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    try:
+        with _hidden("kernels"):
+            import bitsandbytes
+    except ImportError as problem:
+        raise ModelError(
+            "4-bit weights need the library bitsandbytes.",
+            received=str(problem),
+            hint="pip install 'luthier[quantised]', or method=lora",
+        ) from problem
+    return bitsandbytes
+
+
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """Have a library look as if it were not installed."""
+    before = sys.modules.get(name)
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        if before is not None:
+            sys.modules[name] = before
+
+
+def quantise(model: Any, names: Iterable[str], *, kind: str, double: bool) -> None:
+    """Keep the weights of some linear layers in 4 bits from here on.
+
+    Args:
+        model: Changed in place.
+        names: Of its linear layers; those of GPT-2, which lie transposed, included.
+        kind: `nf4` or `fp4`.
+        double: Whether the scales of blocks are quantised too.
+
+    Raises:
+        ModelError: A layer's weights are no whole number of blocks, or bitsandbytes is missing.
+    """
+    library = load_library()
+    for name in names:
+        layer = model.get_submodule(name)
+        is_transposed = isinstance(layer, Conv1D)
+        weight = layer.weight.detach().T.contiguous() if is_transposed else layer.weight.detach()
+        if weight.numel() % BLOCK:
+            raise ModelError(
+                f"4-bit weights are kept in blocks of {BLOCK}, and a layer is not made of such.",
+                received=f"{name} of {' × '.join(map(str, weight.shape))} weights",
+                hint="method=lora",
+            )
+        n_outputs, n_inputs = weight.shape
+        new = library.nn.Linear4bit(n_inputs, n_outputs, bias=False, device="meta")
+        new.weight = library.nn.Params4bit(
+            weight.clone(),
+            requires_grad=False,
+            compress_statistics=double,
+            quant_type=kind,
+            blocksize=BLOCK,
+            module=new,
+        )
+        new.bias = layer.bias
+        new.support_avx512bf16_for_cpu = False  # it would lay weights out anew when predicting
+        new.lay_transposed = is_transposed
+        _exchange(model, name, new.to(weight.device))  # where they become 4-bit
+
+
+def dequantise(model: Any) -> None:
+    """Give layers in 4 bits their full precision back: the weights that were computed with.
+
+    Whatever stands around them (low-rank changes, say) stays as it is.
+    """
+    library = load_library()
+    for name, layer in list(model.named_modules()):
+        if not isinstance(layer, library.nn.Linear4bit):
+            continue
+        kept = layer.weight
+        weight = library.functional.dequantize_4bit(kept.data, kept.quant_state)
+        n_outputs, n_inputs = weight.shape
+        new: Any
+        if layer.lay_transposed:
+            new = Conv1D(n_outputs, n_inputs)
+            weight = weight.T.contiguous()
+        else:
+            new = nn.Linear(n_inputs, n_outputs, bias=False, device="meta")
+        new.weight = nn.Parameter(weight, requires_grad=False)
+        new.bias = layer.bias
+        _exchange(model, name, new)
+        owner = model.get_submodule(name.rpartition(".")[0])
+        if layer.lay_transposed and hasattr(owner, "fan_in_fan_out"):
+            owner.fan_in_fan_out = True  # peft's word for it
+
+
+def _exchange(model: Any, name: str, new: nn.Module) -> None:
+    owner, _, own_name = name.rpartition(".")
+    with torch.no_grad():
+        setattr(model.get_submodule(owner), own_name, new)

@@ -1,0 +1,84 @@
+"""`qlora`: low-rank changes of a model whose frozen linear layers are kept in 4 bits.
+
+Dettmers et al. 2023, section 3, https://arxiv.org/abs/2305.14314. What a model weighs in memory
+while it is trained falls to little more than its embeddings and an eighth of the rest. Deviations:
+activations are computed in the run's own precision, and there are no paged optimizers. The
+checkpoint left behind has the weights that were trained with: rounded to 4 bits, then changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from luthier.adapters.method import LayerOptions, PeftMethod
+
+
+class QloraOptions(LayerOptions):
+    """The low-rank changes, and how the weights under them are kept."""
+
+    rank: int = Field(8, ge=1, description="Rank of each change.")
+    alpha: float = Field(16.0, gt=0, description="Changes are scaled by alpha / rank.")
+    dropout: float = Field(0.05, ge=0, lt=1, description="Dropout before each change.")
+    quantisation: Literal["nf4", "fp4"] = Field("nf4", description="The kind of 4-bit number.")
+    double_quantisation: bool = Field(True, description="Keep the scales of blocks in 8 bits.")
+
+
+class Qlora(PeftMethod):
+    """Learn low-rank changes of layers in 4 bits, and the head."""
+
+    name: ClassVar[str] = "qlora"
+    Options = QloraOptions
+    defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-4}
+    tuner = "LORA"
+
+    def __init__(self, options: QloraOptions):
+        self.options = options
+
+    def settings(self, model: Any) -> dict[str, Any]:
+        """Give size, scale and dropout."""
+        options = self.options
+        return {"r": options.rank, "lora_alpha": options.alpha, "lora_dropout": options.dropout}
+
+    def wrap(self, model: Any, config: Any, *, seed: int) -> Any:
+        """Keep the blocks' linear layers in 4 bits, then wrap the model."""
+        self._quantise(model)
+        return super().wrap(model, config, seed=seed)
+
+    def can_merge(self, wrapped: Any) -> bool:
+        """Low-rank changes can be merged into any linear layer, once it has its precision back."""
+        return True
+
+    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+        """Give the layers their precision back where all becomes one checkpoint, and write it."""
+        from luthier.adapters.quantised import dequantise
+
+        if self.is_merged:
+            dequantise(model)
+        super().save(model, tokenizer, folder)
+
+    def put_on(self, base: Any, folder: Path, kept: Mapping[str, Any]) -> Any:
+        """Put a kept adapter onto the weights that it was trained with: those of 4 bits."""
+        from luthier.adapters.quantised import dequantise
+        from luthier.models.anatomy import is_transposed
+
+        self._quantise(base)
+        dequantise(base)
+        lying = {"fan_in_fan_out": is_transposed(base)}  # layers in 4 bits never lie transposed
+        return super().put_on(base, folder, {**kept, **lying})
+
+    def _quantise(self, model: Any) -> None:
+        from luthier.adapters.quantised import quantise
+        from luthier.models.anatomy import linear_layers
+
+        options = self.options
+        precise = set(getattr(model, "_keep_in_fp32_modules", None) or ())  # T5's `wo`
+        quantise(
+            model,
+            [name for name in linear_layers(model) if precise.isdisjoint(name.split("."))],
+            kind=options.quantisation,
+            double=options.double_quantisation,
+        )
