@@ -16,6 +16,14 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from luthier.adapters.base import (
+    Base,
+    describe_base,
+    head_of,
+    read_base,
+    read_known,
+    write_known,
+)
 from luthier.adapters.prompts import refuse_no_room, say_of_tokens, unpacked
 from luthier.adapters.settings import check_options, config_class, is_prompt, place
 from luthier.errors import ModelError
@@ -74,9 +82,10 @@ class PeftMethod:
         if is_prompt(config):
             job = unpacked(job)
             refuse_no_room(model, job, n_tokens=self.settings(model)["num_virtual_tokens"])
-        if not self.is_merged:
-            refuse_a_changed_base(model, is_prompt=is_prompt(config))
+        alone = not self.is_merged
+        base = describe_base(model, is_prompt=is_prompt(config)) if alone else None
         wrapped = self.wrap(model, config, seed=job.training.seed)
+        wrapped.known_base = base  # as it was before any rounding
         try_out(self.tuner, wrapped, job)
         if self.is_merged and not self.can_merge(wrapped):
             raise ModelError(
@@ -118,6 +127,9 @@ class PeftMethod:
             save_model(merged(model), tokenizer, folder)
             return
         model.save_pretrained(folder)
+        known: Base | None = model.known_base
+        if known is not None:
+            write_known(known, folder)
         model.config.architectures = [type(model.get_base_model()).__name__]
         model.config.save_pretrained(folder)
         if model.can_generate():
@@ -125,14 +137,30 @@ class PeftMethod:
         tokenizer.save_pretrained(folder)
 
     def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read the merged checkpoint, or put the adapter onto its base again."""
+        """Read the merged checkpoint, or put the adapter onto its base again, merged if it can be.
+
+        Raises:
+            ModelError: As `load_apart` does.
+        """
+        model, tokenizer = self.load_apart(folder)
+        is_apart = not is_prompt(config_class(self.tuner)) and hasattr(model, "peft_config")
+        if is_apart and self.can_merge(model):
+            model = merged(model)
+        return model.eval(), tokenizer
+
+    def load_apart(self, folder: Path) -> tuple[Any, Any]:
+        """Read the model as `save` left it: an adapter that was kept alone stays unmerged.
+
+        Raises:
+            ModelError: The folder is not whole, or another base model lies where its own was.
+        """
         from luthier.models.load import class_of, config_at, load_saved, tokenizer_at
         from luthier.models.opening import check_folder, read_json, telling_what_failed
 
         if not (folder / ADAPTER).is_file():
             return load_saved(folder)
         check_folder(folder)
-        kept = read_json(folder / ADAPTER)
+        kept, known = read_json(folder / ADAPTER), read_known(folder)
         if not (folder / WEIGHTS).is_file():
             raise ModelError(
                 "The adapter has no safetensors weights; pickled ones are never opened.",
@@ -141,13 +169,14 @@ class PeftMethod:
             )
         with telling_what_failed(str(folder / ADAPTER)):
             config = config_at(folder)
-            base = read_base(class_of(config), str(kept["base_model_name_or_path"]), config)
+            name, head = str(kept["base_model_name_or_path"]), head_of(known, kept)
+            base = read_base(class_of(config), name, config, known=known, head=head)
             take_generation(base, folder)
             model = self.put_on(base, folder, kept)
         return model.eval(), tokenizer_at(folder)
 
     def put_on(self, base: Any, folder: Path, kept: Mapping[str, Any]) -> Any:
-        """Put a kept adapter onto its base, merged where it can be.
+        """Put a kept adapter onto its base.
 
         Its configuration is made again from the fields that `fit` sets, and from no others: others
         name modules to import and files that are pickles. Of these, numbers and lists of layers
@@ -161,9 +190,7 @@ class PeftMethod:
             for name, value in self.fields(base).items()
         }
         model = PeftModel.from_pretrained(base, str(folder), config=config(**fields))
-        if is_prompt(config):
-            return say_of_tokens(model)
-        return merged(model) if self.can_merge(model) else model
+        return say_of_tokens(model) if is_prompt(config) else model
 
 
 def is_size_or_place(value: Any) -> bool:
@@ -241,14 +268,6 @@ def unfit(tuner: str, model: Any, problem: Exception) -> ModelError:
     )
 
 
-def read_base(kind: Any, base: str, config: Any) -> Any:
-    """Read the base model as the hub or its folder has it, with a fresh head of its class."""
-    from luthier.models.load import SAFELY
-    from luthier.models.sources import locate
-
-    return kind.from_pretrained(locate(base), config=config, ignore_mismatched_sizes=True, **SAFELY)
-
-
 def take_generation(model: Any, folder: Path) -> None:
     """Have the model write as it did, where it writes."""
     from transformers import GenerationConfig
@@ -258,30 +277,3 @@ def take_generation(model: Any, folder: Path) -> None:
     path = folder / "generation_config.json"
     if path.is_file():
         model.generation_config = GenerationConfig.from_dict(read_json(path))
-
-
-def refuse_a_changed_base(model: Any, *, is_prompt: bool) -> None:
-    """Raise where the adapter alone would not be enough to rebuild the model.
-
-    Layers that the recipe re-initialises or a head of ours are in no checkpoint: without a merged
-    one they would be lost.
-    """
-    from luthier.models.anatomy import head_modules
-    from luthier.models.heads import needs
-
-    if needs(model) is None:
-        fresh = read_base(type(model), model.config.name_or_path, model.config).state_dict()
-        head = head_modules(model)
-        changed = [
-            name
-            for name, parameter in model.named_parameters()
-            if not name.startswith(tuple(f"{module}." for module in head))
-            and (name not in fresh or not parameter.equal(fresh[name]))
-        ]
-        if not changed:
-            return
-    raise ModelError(
-        "The adapter alone would not be enough: the recipe changes the base model's structure.",
-        received="prompts, which cannot be merged" if is_prompt else "method.options.merge=false",
-        hint="the model section without changes" if is_prompt else "method.options.merge=true",
-    )
