@@ -7,12 +7,13 @@ from typer.testing import CliRunner
 
 import luthier
 from luthier.cli.app import app
-from luthier.errors import DataError, RecipeError
+from luthier.errors import DataError, RecipeError, RunError
 from luthier.recipe.sources import read_recipe
 from luthier.records import Rows
 from luthier.runs import RunFolder
 from luthier.studies.grid import run_cells
 from luthier.studies.ladder import ladder, parse_shots
+from luthier.studies.seeds import seeds
 from tests.toys import toy_rows, write_csv
 
 LADDER = ["--methods", "linear-probe,prototypes", "--shots", "2,4,full", "--seeds", "2", "-q"]
@@ -152,10 +153,47 @@ def test_methods_bring_their_own_defaults_and_small_sets_enough_steps(recipe):
     rates = {(one.arm, one.level): one.recipe.training.learning_rate for one in cells}
     assert rates["full", "2"] == 1e-2
     assert rates["lora", "2"] == 5e-4
-    steps = {(one.arm, one.level): one.recipe.training.max_steps for one in cells}
-    assert steps["full", "2"] == 20
+    passes = {(one.arm, one.level): one.recipe.training.num_train_epochs for one in cells}
+    assert passes["full", "2"] == 20  # all rows of a draw are one batch
+    assert {one.recipe.training.max_steps for one in cells} == {-1}
     assert any("seed 0" in note for note in notes)
     assert {one.recipe.training.seed for one in cells} == {7}
+
+
+def test_methods_do_not_inherit_the_defaults_of_another(recipe):
+    tree = read_recipe(recipe).model_dump(mode="json")
+    for own in ("prompt-tuning", "contrastive"):
+        tree |= {"method": own, "training": {"weight_decay": 0.3}}
+        cells, _ = ladder(
+            read_recipe(tree), methods=["full", "lora"], shots=["full"], seeds=[0], min_steps=0
+        )
+        found = {one.arm: one.recipe.training for one in cells}
+        assert found["full"].learning_rate == 5e-5
+        assert found["lora"].learning_rate == 5e-4
+        assert {one.num_train_epochs for one in found.values()} == {3.0}
+        assert {one.weight_decay for one in found.values()} == {0.3}  # the user's word stays
+
+
+def test_least_steps_lengthen_and_never_shorten(recipe):
+    made = read_recipe(recipe)
+    for least, passes in ((1, 20.0), (500, 500.0)):
+        (cell,), _ = ladder(made, methods=["linear-probe"], shots=["2"], seeds=[0], min_steps=least)
+        assert cell.recipe.training.max_steps == -1
+        assert cell.recipe.method.options["num_train_epochs"] == passes
+    for method, meta_batch in (("maml", 4), ("reptile", 4), ("prototypical-networks", 1)):
+        for episodes, expected in ((1000, 1000), (3, 10 * meta_batch)):
+            named = read_recipe(recipe, [f"method={{name: {method}}}"]).model_dump(mode="json")
+            named["method"]["options"] = {"episodes": episodes}
+            (cell,), _ = ladder(
+                read_recipe(named), methods=[method], shots=["10"], seeds=[0], min_steps=10
+            )
+            assert cell.recipe.training.max_steps == -1
+            assert cell.recipe.method.options["episodes"] == expected
+        (cell,), _ = ladder(made, methods=[method], shots=["10"], seeds=[0], min_steps=10)
+        options, training = cell.recipe.method.options, cell.recipe.training
+        assert "episodes" not in options
+        n_rows = 10 * len(set(toy_rows("text-classification").columns["label"]))
+        assert training.num_train_epochs * n_rows >= 10 * meta_batch * 5 * 10
 
 
 @pytest.mark.parametrize("task", ["token-classification", "text-regression"])
@@ -176,9 +214,11 @@ def test_tasks_without_classes_count_rows(task, tiny_model, tmp_path):
         "full": None,
     }
     assert all(cell.recipe.data.shots is None for cell in cells)
+    with pytest.raises(DataError, match="fewer training rows"):
+        ladder(read_recipe(tree), methods=None, shots=["5000"], seeds=[0], min_steps=1)
 
 
-@pytest.mark.parametrize("words", ["", "4,x", "0", "-1", "2.5"])
+@pytest.mark.parametrize("words", ["", "4,x", "0", "-1", "2.5", "²"])
 def test_shots_that_are_no_numbers_are_refused(words):
     with pytest.raises(RecipeError, match="Shots are"):
         parse_shots(words)
@@ -208,6 +248,69 @@ def test_seeds_say_how_far_a_score_is_luck(recipe, tmp_path):
     assert found["lines"][0]["score"]["n_seeds"] == 2
     assert len(found["pairs"]) == 1
     assert "is best" in found["sentences"][0]
+
+
+def test_recipes_of_other_seeds_are_judged_on_the_same_rows(recipe):
+    made = read_recipe(recipe)
+    cells, _ = seeds({"a": made, "b": read_recipe(recipe, ["training.seed=9"])}, seeds=[0, 1])
+    assert {one.recipe.data.split.seed for one in cells} == {0}
+
+
+def run_all(cells, folder, *, keep_models=False):
+    """Run cells without telling of them."""
+    return run_cells(cells, folder, metric=None, keep_models=keep_models, tell=lambda *news: None)
+
+
+def prototypes_of(recipe, *overrides, n_seeds=1):
+    """Lay out the quickest cells there are."""
+    made = read_recipe(recipe, ["method=prototypes", *overrides])
+    return seeds({"prototypes": made}, seeds=range(n_seeds))[0]
+
+
+def test_recipes_with_other_test_rows_are_refused(recipe, tmp_path):
+    arms = {
+        "one": read_recipe(recipe, ["method=prototypes"]),
+        "two": read_recipe(recipe, ["method=prototypes", "data.split.test=50"]),
+    }
+    with pytest.raises(RunError, match="same test rows") as refused:
+        run_all(seeds(arms, seeds=[0])[0], tmp_path)
+    assert "one-seed0 and two-seed0" in refused.value.received
+    assert "same data section" in refused.value.hint
+
+
+def test_a_study_does_not_go_on_with_a_changed_file(recipe, tmp_path):
+    changed = tmp_path / "rows.csv"
+    changed.write_bytes(recipe.with_name("topics.csv").read_bytes())
+    where = f"data.train={changed}"
+    run_all(prototypes_of(recipe, where), tmp_path / "out")
+    changed.write_text("\n".join(changed.read_text().splitlines()[:-40]) + "\n")
+    with pytest.raises(RunError, match="same test rows"):
+        run_all(prototypes_of(recipe, where, n_seeds=2), tmp_path / "out")
+
+
+def test_weights_that_were_kept_stay(recipe, tmp_path):
+    run_all(prototypes_of(recipe), tmp_path, keep_models=True)
+    run_all(prototypes_of(recipe, n_seeds=2), tmp_path)
+    kept = {path.parent.name for path in tmp_path.glob("cells/*/model")}
+    assert kept == {"prototypes-seed0"}
+
+
+def test_a_missing_teacher_is_a_failure_of_its_cell_alone(recipe, tmp_path):
+    teacher = f"method={{name: distillation, options: {{teacher: {tmp_path / 'none'}}}}}"
+    arms = {
+        "distillation": read_recipe(recipe, [teacher]),
+        "prototypes": read_recipe(recipe, ["method=prototypes"]),
+    }
+    outcomes, failures = run_all(seeds(arms, seeds=[0])[0], tmp_path)
+    assert [one.cell.arm for one in failures] == ["distillation"]
+    assert [one.arm for one in outcomes] == ["prototypes"]
+
+
+def test_a_study_of_failures_alone_says_so(recipe, tmp_path):
+    teacher = f"method={{name: distillation, options: {{teacher: {tmp_path / 'none'}}}}}"
+    said = ask("seeds", recipe, teacher, "--seeds", "2", "--out", tmp_path / "out", "-q")
+    assert said.exit_code == 2, said.output
+    assert "Nothing was finished." in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_shots_in_a_plain_recipe(recipe, tmp_path):

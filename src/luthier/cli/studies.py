@@ -134,6 +134,8 @@ def _study(
     page = write_study(folder, document)
     show_study(results)
     print(f"Report: {page}")
+    if not outcomes:
+        raise typer.Exit(2)
 
 
 class Teller:

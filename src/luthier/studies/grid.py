@@ -2,7 +2,7 @@
 
 A study that was stopped goes on: cells that are finished are read, one that was cut short goes on
 from its checkpoint, and the others are run. A cell that cannot be run leaves its reason and does
-not stop the others.
+not stop the others. All cells are judged on the same test rows, or the study is refused.
 """
 
 from __future__ import annotations
@@ -100,28 +100,49 @@ def run_cells(
         listeners: Called with every `StepInfo`.
 
     Raises:
-        RunError: A cell's folder holds a run of another recipe.
+        RunError: A cell's folder holds a run of another recipe, or two cells have different test
+            rows.
         Interrupted: By Ctrl-C; the same study goes on.
     """
     outcomes: list[Outcome] = []
     failures: list[Failure] = []
+    judged: dict[str, Cell] = {}
     for number, cell in enumerate(cells, start=1):
         tell(number, len(cells), cell, None)
         place = folder / "cells" / cell.folder
+        was_done = is_done(place, cell.recipe)
         try:
-            if not is_done(place, cell.recipe):
+            if not was_done:
                 _run(cell, place, listeners=listeners)
             found = read_outcomes(cell, RunFolder.open(place), metric=metric)
-            outcomes += found
-            if not keep_models:
-                shutil.rmtree(place / "model", ignore_errors=True)
-            tell(number, len(cells), cell, found)
         except LuthierError as problem:
-            if isinstance(problem, RunError):
-                raise
             failures.append(Failure(cell, problem.problem, problem.hint))
             tell(number, len(cells), cell, failures[-1])
+            continue
+        refuse_other_test(judged, cell, RunFolder(place))
+        outcomes += found
+        if not keep_models and not was_done:
+            shutil.rmtree(place / "model", ignore_errors=True)
+        tell(number, len(cells), cell, found)
     return outcomes, failures
+
+
+def refuse_other_test(judged: dict[str, Cell], cell: Cell, run_folder: RunFolder) -> None:
+    """Remember what a cell was judged on; raise where another one was judged on other rows.
+
+    Raises:
+        RunError: The two cells are named: their scores cannot be compared.
+    """
+    test = run_folder.read_json("data")["splits"]["test"]["sha256"]
+    judged.setdefault(test, cell)
+    if len(judged) > 1:
+        first = next(iter(judged.values()))
+        raise RunError(
+            "All runs of a study must be judged on the same test rows.",
+            received=f"{first.folder} and {cell.folder} were judged on different ones",
+            hint="--out another folder begins another study; recipes that are compared need the "
+            "same data section",
+        )
 
 
 def _run(cell: Cell, place: Path, *, listeners: Sequence[Any]) -> None:
@@ -139,12 +160,13 @@ def is_done(place: Path, recipe: Recipe) -> bool:
     """Say whether a cell was finished before.
 
     Raises:
-        RunError: It was, but of another recipe.
+        RunError: It was, or was begun and trained, but of another recipe.
     """
     if not (place / "recipe.yaml").is_file():
         return False
     folder = RunFolder(place)
-    if folder.state()["state"] != "finished":
+    state = folder.state()["state"]
+    if state == "failed" or (state != "finished" and not folder.has_work):
         return False
     changes = [change for change in differences(folder, recipe) if not change.is_safe]
     if changes:
@@ -153,7 +175,7 @@ def is_done(place: Path, recipe: Recipe) -> bool:
             received=f"{place}: {'; '.join(map(str, changes[:3]))}",
             hint="--out another folder begins another study",
         )
-    return True
+    return bool(state == "finished")
 
 
 def read_outcomes(cell: Cell, run_folder: RunFolder, *, metric: str | None) -> list[Outcome]:

@@ -8,28 +8,29 @@ The few-shot protocol, the same for all methods:
 - There are no validation rows: with 8 labels a class nobody has 100 to choose an epoch by (Perez et
   al. 2021, https://arxiv.org/abs/2105.11447). Each method trains to its end with fixed settings.
 - Small sets are trained for at least `min_steps` steps: three passes over 16 rows teach nothing
-  (Mosbach et al. 2021, https://arxiv.org/abs/2006.04884).
+  (Mosbach et al. 2021, https://arxiv.org/abs/2006.04884). More passes are given, never fewer.
 - The recipe's training section holds for its own method; others bring their defaults where they
-  have them (a learning rate that suits full fine-tuning does not suit LoRA).
+  have them (a learning rate that suits full fine-tuning does not suit LoRA), and never inherit
+  those of the recipe's method.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from luthier.checking import check_data, refuse_errors
 from luthier.data.labels import label_name
 from luthier.data.shots import few_shots
-from luthier.errors import RecipeError
+from luthier.errors import DataError, RecipeError
 from luthier.protocols import Task
 from luthier.recipe.checks import fits, make_plugin
 from luthier.recipe.sources import read_recipe
-from luthier.recipe.tree import Recipe
+from luthier.recipe.tree import Recipe, Training
 from luthier.records import Splits
 from luthier.registry import find
 from luthier.studies.grid import Cell
+from luthier.studies.lengths import lengthened
 
 FULL = "full"
 BASELINES = ("majority", "tfidf-linear")
@@ -46,14 +47,18 @@ def parse_shots(words: str) -> list[str]:
     ['4', '8', 'full']
     """
     found = [word.strip() for word in words.split(",") if word.strip()]
-    wrong = [word for word in found if word != FULL and not (word.isdigit() and int(word) > 0)]
+    wrong = [word for word in found if word != FULL and not _counts(word)]
     if wrong or not found:
         raise RecipeError(
             "Shots are numbers of labels, or full.",
             received=f"--shots {words}",
             hint="--shots 4,8,16,64,full",
         )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(word if word == FULL else str(int(word)) for word in found))
+
+
+def _counts(word: str) -> bool:
+    return word.isdecimal() and int(word) > 0
 
 
 def ladder(
@@ -110,7 +115,8 @@ def ladder(
         for seed in seeds
         for method in methods
     ]
-    return cells, notes_on(checked.splits, seeds, min_steps, n_classes)
+    least = min_steps if recipe.training.max_steps <= 0 else 0
+    return cells, notes_on(checked.splits, seeds, least, n_classes)
 
 
 def refuse_methods(methods: Sequence[str], task: Task) -> None:
@@ -154,12 +160,18 @@ def rows_at(level: str, splits: Splits, task: Task, n_classes: int | None) -> in
     """Say how many training rows a cell has.
 
     Raises:
-        DataError: A label has too few.
+        DataError: A label has too few, or there are fewer rows in all.
     """
     if level == FULL:
         return len(splits.train)
     if n_classes is None:
-        return min(int(level), len(splits.train))
+        if int(level) > len(splits.train):
+            raise DataError(
+                "There are fewer training rows than are asked for.",
+                received=f"--shots {level}; {len(splits.train)} training rows",
+                hint=f"--shots {len(splits.train)}, or full",
+            )
+        return int(level)
     return len(few_shots(splits.train, str(task.answer_role), int(level), seed=0))
 
 
@@ -184,13 +196,24 @@ def cell_recipe(
     tree = {**fixed, "data": data, "baselines": baselines}
     if method != recipe.method.name:
         tree["method"] = {"name": method}
-        training |= find("methods", method).defaults
-    steps = math.ceil(n_rows / training["per_device_train_batch_size"])
-    steps = math.ceil(steps / training["gradient_accumulation_steps"])
-    planned = steps * training["num_train_epochs"]
-    if training["max_steps"] <= 0 and planned < min_steps:
-        training["max_steps"] = min_steps
-    return read_recipe({**tree, "training": training})
+        training = of_other_method(training, recipe.method.name, method)
+    made = read_recipe({**tree, "training": training})
+    return lengthened(made, n_rows=n_rows, min_steps=min_steps)
+
+
+def of_other_method(training: dict[str, Any], own: str, other: str) -> dict[str, Any]:
+    """Give the training section for another method than the one it was written for.
+
+    A recipe is checked with its method's defaults filled in. Those are no wish of the user and go;
+    what the user wrote stays, except where the other method has a default of its own.
+    """
+    usual = Training.model_fields
+    filled = find("methods", own).defaults
+    asked = {
+        name: usual[name].default if name in filled and value == filled[name] else value
+        for name, value in training.items()
+    }
+    return asked | dict(find("methods", other).defaults)
 
 
 def baselines_of(task: Task) -> list[str]:
@@ -209,5 +232,5 @@ def notes_on(
         "larger draws hold the smaller ones.",
         f"Seeds: {', '.join(map(str, seeds))}.",
         "No validation rows: settings are fixed, and nothing is chosen by scores.",
-        f"At least {min_steps} optimizer steps.",
+        *([f"At least {min_steps} optimizer steps."] if min_steps else []),
     ]

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from luthier.metrics.names import as_points, lower_is_better
 from luthier.studies.grid import Failure, Outcome
-from luthier.studies.statistics import Estimate, Pair, of_arm, pairs
+from luthier.studies.statistics import Line, Pair, of_arm, pairs
+from luthier.studies.verdict import sentences_of
 
 COSTS = ("seconds", "peak_memory_mib", "trained", "parameters", "bytes")
-
-
-@dataclass(frozen=True)
-class Line:
-    """One arm at one level: its score over seeds, and the medians of what it cost."""
-
-    level: str
-    arm: str
-    score: Estimate
-    costs: dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -96,7 +85,7 @@ def sum_up(
         arms,
         lines,
         compared,
-        tuple(verdict(lines, compared, metric, unit)),
+        tuple(sentences_of(lines, compared, metric, confidence=confidence, unit=unit)),
         max((one.n_test for one in outcomes), default=0),
         tuple(sorted({one.cell.seed for one in outcomes})),
         tuple(
@@ -113,57 +102,6 @@ def costs(outcomes: Sequence[Outcome]) -> dict[str, float | None]:
         known = [one.facts[name] for one in outcomes if one.facts.get(name) is not None]
         found[name] = float(np.median(known)) if known else None
     return found
-
-
-def verdict(lines: Sequence[Line], compared: Sequence[Pair], metric: str, unit: str) -> list[str]:
-    """Say which arm is best from which level on, and which cannot be told apart from it."""
-    sign = -1.0 if lower_is_better(metric) else 1.0
-    best = []
-    for level, group in groupby(lines, key=lambda line: line.level):
-        ranked = sorted(group, key=lambda line: -sign * line.score.mean)
-        unclear = [
-            other.arm
-            for other in ranked[1:]
-            if not _is_clear(compared, level, ranked[0].arm, other.arm)
-        ]
-        best.append((level, ranked[0], unclear))
-    sentences = []
-    for arm, stretch in groupby(best, key=lambda one: one[1].arm):
-        found = list(stretch)
-        first, last = found[0], found[-1]
-        scores = [_score(one[1].score, metric) for one in found]
-        shown = scores[0] if len(found) == 1 else f"{scores[0]} to {scores[-1]}"
-        where = _where(first[0], last[0], unit)
-        doubt = sorted({name for one in found for name in one[2]})
-        rest = f"; not told apart from {', '.join(doubt)} at every level" if doubt else ""
-        if doubt and len(found) == 1:
-            rest = f"; not told apart from {', '.join(doubt)}"
-        sentences.append(f"{where}{arm} is best ({shown}){rest}.")
-    return [sentence[:1].upper() + sentence[1:] for sentence in sentences]
-
-
-def _is_clear(compared: Sequence[Pair], level: str, one: str, other: str) -> bool:
-    return any(
-        pair.is_clear
-        for pair in compared
-        if pair.level == level and {pair.first, pair.second} == {one, other}
-    )
-
-
-def _where(first: str, last: str, unit: str) -> str:
-    if not unit:
-        return ""
-    if first == last:
-        return "with all labels " if first == "full" else f"with {first} {unit} "
-    end = "all" if last == "full" else last
-    return f"with {first} to {end} {unit} "
-
-
-def _score(score: Estimate, metric: str) -> str:
-    reach = (score.high - score.low) / 2
-    if as_points(metric):
-        return f"{100 * score.mean:.1f} ± {100 * reach:.1f}"
-    return f"{score.mean:.3f} ± {reach:.3f}"
 
 
 def as_document(results: Results) -> dict[str, Any]:

@@ -44,6 +44,16 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Line:
+    """One arm at one level: its score over seeds, and the medians of what it cost."""
+
+    level: str
+    arm: str
+    score: Estimate
+    costs: dict[str, float | None]
+
+
+@dataclass(frozen=True)
 class Pair:
     """Two arms at one level: the first minus the second, signed so that more is better."""
 

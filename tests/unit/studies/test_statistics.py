@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from luthier.studies.grid import Cell, Outcome
-from luthier.studies.results import sum_up
 from luthier.studies.statistics import estimate, pairs
 
 
@@ -60,30 +59,3 @@ def test_errors_count_the_other_way_round():
         one.values["mae"] = one.values["accuracy"]
     (pair,) = pairs({"8": {"a": ours, "b": theirs}}, "mae", confidence=0.95)
     assert pair.difference.mean > 0
-
-
-def test_the_verdict_says_from_where_on_which_is_best():
-    outcomes = []
-    for level, best, other in (("4", 0.6, 0.4), ("16", 0.8, 0.7), ("full", 0.85, 0.9)):
-        for seed in range(4):
-            outcomes.append(outcome("contrastive", level, seed, best + seed / 1e4))
-            outcomes.append(outcome("full", level, seed, other + seed / 1e3))
-    results = sum_up(
-        "study", outcomes, [], metric="accuracy", confidence=0.95, unit="labels a class", notes=[]
-    )
-    first, second = results.sentences
-    assert first == "With 4 to 16 labels a class contrastive is best (60.0 ± 0.0 to 80.0 ± 0.0)."
-    assert second == "With all labels full is best (90.2 ± 0.2)."
-    assert results.levels == ("4", "16", "full")
-    assert len(results.pairs) == 3
-
-
-def test_the_verdict_names_those_that_are_not_told_apart():
-    outcomes = [
-        outcome(arm, "8", seed, value + noise)
-        for arm, value in (("a", 0.7), ("b", 0.69))
-        for seed, noise in enumerate((0.1, -0.1, 0.05) if arm == "a" else (-0.1, 0.1, 0.0))
-    ]
-    results = sum_up("s", outcomes, [], metric="accuracy", confidence=0.95, unit="rows", notes=[])
-    assert results.sentences[0].startswith("With 8 rows a is best")
-    assert results.sentences[0].endswith("not told apart from b.")
