@@ -1,13 +1,17 @@
 """From a run to one plain checkpoint that answers as the run does.
 
 A run's `model/` is plain already, but for adapters that were kept apart and heads of our own. What
-can be merged is merged; that the copy gives the same outputs is tried out on the run's own rows.
+can be merged is merged. That the checkpoint answers as the model did before anything was merged is
+tried out on the run's own rows, before the checkpoint is put where it was asked for.
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from shutil import move
 from typing import Any
 
 import numpy as np
@@ -16,11 +20,15 @@ from luthier.errors import ModelError, RunError
 from luthier.models.heads import needs
 from luthier.models.load import load_saved, save_model
 from luthier.prediction import Predictor, load
-from luthier.records import Rows
-from luthier.runs import RunFolder
+from luthier.recipe.checks import make_plugin
+from luthier.records import Outputs, Rows
+from luthier.runs import RunFolder, plain
 
 ALIKE = 1e-5
 MOST_ROWS = 64  # tried out
+SYSTEM = "fine-tuned"  # the model's name among those whose predictions a run keeps
+NEAR = 1e-2  # of numbers that were computed on another device, and rounded when they were kept
+MOST_UNLIKE = 0.1  # of the rows: another device may tip what stood on the edge
 
 
 def export_merged(run: str | Path, out: str | Path) -> tuple[Path, float]:
@@ -36,7 +44,7 @@ def export_merged(run: str | Path, out: str | Path) -> tuple[Path, float]:
     Raises:
         RunError: The folder is not empty.
         ModelError: The model cannot be merged (prompts are no weights of it), or the copy answers
-            otherwise.
+            otherwise; nothing is left in the folder then.
     """
     folder = Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -45,21 +53,48 @@ def export_merged(run: str | Path, out: str | Path) -> tuple[Path, float]:
             received=str(folder),
             hint=f"--out {folder}-2",
         )
-    predictor = load(run)
-    refuse_what_stays_apart(predictor.model, run)
-    save_model(predictor.model, predictor.tokenizer, folder)
-    difference = compare(predictor, folder, first_rows(RunFolder.open(run)))
-    if difference > ALIKE:
-        raise ModelError(
-            "The exported model does not answer as the run's does.",
-            received=f"outputs differ by {difference:.1e}",
-            hint="keep the run's own model folder, and report this",
-        )
+    predictor, opened = load(run), RunFolder.open(run)
+    refuse_what_stays_apart(predictor, run)
+    lines = first_lines(opened)
+    rows = rows_of(lines)
+    before = outputs_unmerged(predictor, opened, rows)
+    parent = folder.resolve().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=f".{folder.resolve().name}-") as aside:
+        written = Path(aside) / "model"
+        save_model(predictor.model, predictor.tokenizer, written)
+        predictor.model, _ = load_saved(written)
+        after = predictor.outputs(rows)
+        difference = gap(before, after)
+        if not difference <= ALIKE:
+            raise otherwise(f"outputs differ by {difference:.1e}")
+        if was_merged(opened) and is_exact(predictor):
+            refuse_other_answers(predictor, after, lines, rows)
+        put_in_place(written, folder)
     return folder, difference
 
 
-def refuse_what_stays_apart(model: Any, run: str | Path) -> None:
-    """Raise where a model cannot be one plain checkpoint."""
+def put_in_place(written: Path, folder: Path) -> None:
+    """Move what was written and tried out to where it was asked for."""
+    if not folder.exists():
+        written.rename(folder)
+        return
+    for item in sorted(written.iterdir()):
+        move(item, folder / item.name)
+
+
+def otherwise(received: str) -> ModelError:
+    """Say that the exported model is not the run's."""
+    return ModelError(
+        "The exported model does not answer as the run's does.",
+        received=received,
+        hint="keep the run's own model folder, and report this",
+    )
+
+
+def refuse_what_stays_apart(predictor: Predictor, run: str | Path) -> None:
+    """Raise where a run's model cannot be one plain checkpoint."""
+    model, asked = predictor.model, predictor.recipe.model
     if hasattr(model, "peft_config"):
         kind = next(iter(model.peft_config.values())).peft_type.value
         raise ModelError(
@@ -68,32 +103,95 @@ def refuse_what_stays_apart(model: Any, run: str | Path) -> None:
             hint="luthier.load(RUN) puts both together; method=lora leaves what can be merged",
         )
     if (missing := needs(model)) is not None:
+        is_asked_for = asked.pooling != "default" or bool(asked.head_hidden_layers)
+        others = "model.pooling=default and no hidden layers, or " if is_asked_for else ""
         raise ModelError(
             f"No class of Transformers has this head. {missing}",
             received=str(run),
-            hint="model.pooling=default and no hidden layers, or luthier.load(RUN)",
+            hint=f"{others}luthier.load(RUN), which reads the head too",
         )
 
 
-def first_rows(run: RunFolder) -> Rows:
-    """Give the first test rows of a run."""
-    lines = []
+def first_lines(run: RunFolder) -> list[Mapping[str, Any]]:
+    """Give the first test rows of a run, as it kept them with its predictions."""
+    lines: list[Mapping[str, Any]] = []
     for line in run.read_predictions():
-        lines.append(line["columns"])
+        lines.append(line)
         if len(lines) == MOST_ROWS:
             break
-    return Rows.of({name: [line[name] for line in lines] for name in lines[0]})
+    return lines
 
 
-def compare(predictor: Predictor, folder: Path, rows: Rows) -> float:
-    """Give the largest difference between two models' outputs on some rows."""
-    before = predictor.outputs(rows)
-    predictor.model, _ = load_saved(folder)
-    return gap(before, predictor.outputs(rows))
+def rows_of(lines: list[Mapping[str, Any]]) -> Rows:
+    """Give the rows of kept lines."""
+    names = lines[0]["columns"]
+    return Rows.of({name: [line["columns"][name] for line in lines] for name in names})
+
+
+def outputs_unmerged(predictor: Predictor, run: RunFolder, rows: Rows) -> Outputs:
+    """Give the outputs of a run's model as the run left it: an adapter beside its base."""
+    method = make_plugin("methods", predictor.recipe.method)
+    if not hasattr(method, "load_apart"):
+        return predictor.outputs(rows)
+    whole = predictor.model
+    predictor.model, _ = method.load_apart(run.model)
+    outputs = predictor.outputs(rows)
+    predictor.model = whole
+    return outputs
+
+
+def was_merged(run: RunFolder) -> bool:
+    """Say whether the run itself merged its model, of which only its predictions tell."""
+    return (run.model / "adapter").is_dir()
+
+
+def is_exact(predictor: Predictor) -> bool:
+    """Say whether a run predicted in full precision, so that its predictions can be repeated."""
+    training = predictor.recipe.training
+    return not (training.bf16 or training.fp16)
+
+
+def refuse_other_answers(
+    predictor: Predictor, outputs: Outputs, lines: list[Mapping[str, Any]], rows: Rows
+) -> None:
+    """Raise where answers are not those that the run kept, which were given before it merged.
+
+    Raises:
+        ModelError: More rows are answered otherwise than another device would explain.
+    """
+    task, target = predictor.task, predictor.target
+    said = task.decode(outputs, target)
+    unlike = 0
+    for index, line in enumerate(lines):
+        answer = task.spell(said.answers, index, rows, target)
+        now = plain({"answer": answer, **task.keep(said, index)})
+        unlike += not is_near(line["predictions"][SYSTEM], now)
+    if unlike > MOST_UNLIKE * len(lines):
+        raise otherwise(f"{unlike} of {len(lines)} rows are answered otherwise than the run did")
+
+
+def is_near(kept: Any, now: Any) -> bool:
+    """Say whether an answer is the one that was kept, but for the last digits of its numbers.
+
+    >>> is_near({"answer": "a", "p": [0.5, 0.5]}, {"answer": "a", "p": [0.501, 0.499]})
+    True
+    >>> is_near([0.5], [0.6]), is_near("a", "b"), is_near([0.5], [])
+    (False, False, False)
+    """
+    if isinstance(kept, Mapping) and isinstance(now, Mapping):
+        return kept.keys() == now.keys() and all(is_near(kept[key], now[key]) for key in kept)
+    if isinstance(kept, list) and isinstance(now, list):
+        return len(kept) == len(now) and all(map(is_near, kept, now))
+    if isinstance(kept, float) and isinstance(now, (int, float)):
+        return abs(kept - now) <= NEAR * max(1.0, abs(kept))
+    return bool(kept == now)
 
 
 def gap(one: Any, other: Any) -> float:
-    """Give the largest difference between two outputs of one shape; texts that differ: infinity."""
+    """Give the largest difference between two outputs of one shape.
+
+    It is infinite for texts that differ, and for what is no number, which is like nothing.
+    """
     if is_dataclass(one):
         names = [field.name for field in fields(one)]
         return max((gap(getattr(one, name), getattr(other, name)) for name in names), default=0.0)
@@ -104,7 +202,10 @@ def gap(one: Any, other: Any) -> float:
     if isinstance(one, np.ndarray) and one.dtype.kind in "fiub":
         if one.shape != other.shape:
             return float("inf")
-        return float(np.abs(one.astype(float) - other.astype(float)).max(initial=0.0))
+        if np.isnan(one).any() or np.isnan(other).any():
+            return float("inf")
+        differs = one != other  # infinities that are equal have no difference
+        return float(np.abs(one[differs].astype(float) - other[differs]).max(initial=0.0))
     if isinstance(one, np.ndarray):
         return gap(one.tolist(), other.tolist())
     return 0.0 if one == other else float("inf")

@@ -1,8 +1,10 @@
 """A merged export is one plain checkpoint that answers as the run does."""
 
 import numpy as np
+import peft
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import luthier
@@ -34,6 +36,9 @@ def finished(tiny_model, tmp_path):
     [
         ("text-classification", "full"),
         ("text-classification", {"name": "lora", "options": ALONE}),
+        ("text-classification", "lora"),
+        ("token-classification", "lora"),
+        ("translation", "lora"),
         ("text-classification", {"name": "ia3", "options": ALONE}),
         ("text-classification", {"name": "peft", "options": {"tuner": "LOHA", **ALONE}}),
         ("token-classification", {"name": "lora", "options": ALONE}),
@@ -50,6 +55,45 @@ def test_one_plain_checkpoint_is_left(task, method, finished, tmp_path):
     assert (out / "model.safetensors").is_file()
     assert (out / "tokenizer.json").is_file()
     assert not list(out.rglob("adapter*"))
+    assert {one.name for one in tmp_path.iterdir()} == {"run", "plain"}
+
+
+def test_an_empty_folder_is_filled(finished, tmp_path):
+    (tmp_path / "plain").mkdir()
+    out, _ = export_merged(finished("text-classification", "full"), tmp_path / "plain")
+    assert (out / "model.safetensors").is_file()
+    assert {one.name for one in tmp_path.iterdir()} == {"run", "plain"}
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize("wrong", [2.0, float("nan")])
+def test_a_wrong_merge_is_refused_and_leaves_nothing(
+    wrong, is_there, finished, tmp_path, monkeypatch
+):
+    run = finished("text-classification", {"name": "lora", "options": ALONE})
+    if is_there:
+        (tmp_path / "plain").mkdir()
+    right = peft.tuners.lora.Linear.get_delta_weight
+    monkeypatch.setattr(
+        peft.tuners.lora.Linear, "get_delta_weight", lambda layer, name: right(layer, name) * wrong
+    )
+    with pytest.raises(ModelError, match="does not answer as the run's does") as caught:
+        export_merged(run, tmp_path / "plain")
+    assert "outputs differ by" in caught.value.received
+    assert not list(tmp_path.glob("plain/*"))
+    assert not list(tmp_path.glob(".plain*"))
+
+
+def test_what_the_run_merged_wrongly_is_refused_and_leaves_nothing(finished, tmp_path):
+    run = finished("text-classification", "lora")
+    path = RunFolder(run).model / "model.safetensors"
+    weights = load_file(path)
+    weights["classifier.bias"] += torch.arange(len(weights["classifier.bias"])) * 3
+    save_file(weights, path, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="does not answer as the run's does") as caught:
+        export_merged(run, tmp_path / "plain")
+    assert "rows are answered otherwise" in caught.value.received
+    assert {one.name for one in tmp_path.iterdir()} == {"run"}
 
 
 def test_plain_transformers_answer_as_the_run_did(finished, tmp_path):
@@ -83,6 +127,22 @@ def test_what_cannot_be_merged_says_so(method, model, message, finished, tmp_pat
     assert not (tmp_path / "plain").exists()
 
 
+@pytest.mark.parametrize("method", ["contrastive", "prototypes", "knn"])
+def test_a_head_that_the_method_made_is_not_blamed_on_the_recipe(method, finished, tmp_path):
+    run = finished("text-classification", method)
+    with pytest.raises(ModelError, match="No class of Transformers has this head") as caught:
+        export_merged(run, tmp_path / "plain")
+    assert "luthier.load(RUN)" in caught.value.hint
+    assert "model.pooling" not in caught.value.hint
+
+
+def test_a_head_that_the_recipe_asked_for_can_be_left_out(finished, tmp_path):
+    run = finished("text-classification", "full", model={"pooling": "mean"})
+    with pytest.raises(ModelError, match="No class of Transformers has this head") as caught:
+        export_merged(run, tmp_path / "plain")
+    assert "model.pooling=default" in caught.value.hint
+
+
 def test_nothing_is_overwritten(finished, tmp_path):
     run = finished("text-classification", "full")
     with pytest.raises(RunError, match="not empty"):
@@ -99,3 +159,6 @@ def test_gaps_of_outputs_are_seen():
     assert gap(some, other) == float("inf")
     assert gap(Ragged.of([[1, 2]]), Ragged.of([[1, 4]])) == 2
     assert gap([np.ones(2)], [np.ones(3)]) == float("inf")
+    assert gap([np.ones(1), np.array([np.nan])], [np.ones(1), np.ones(1)]) == float("inf")
+    assert gap(np.array([np.nan]), np.array([np.nan])) == float("inf")
+    assert gap(np.array([-np.inf, 1]), np.array([-np.inf, 2])) == 1
