@@ -88,7 +88,8 @@ def read_base(kind: Any, name: str, config: Any, *, known: Base, head: Sequence[
     model, lost = _read(kind, name, config, revision=known.revision)
     if known.head is None:  # not every tuner of peft says what it brings along
         head = (*head, *head_modules(model))
-    outside = sorted(key for key in lost if not _is_in(key, head))
+    trunk = f"{model.base_model_prefix}."  # beside it, a base may lack what is made the same anew
+    outside = sorted(key for key in lost if key.startswith(trunk) and not _is_in(key, head))
     if outside:
         raise _another_base(name, f"no {outside[0]} of the right shape")
     if known.sha256 is not None and digest(model, head) != known.sha256:
