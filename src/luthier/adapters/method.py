@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from luthier.adapters.base import (
+from luthier.adapters.foundation import (
     Base,
     describe_base,
     head_of,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from luthier.adapters.base import BASE_FILE, digest
+from luthier.adapters.foundation import BASE_FILE, digest
 from luthier.errors import ModelError
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
