@@ -83,9 +83,13 @@ class QuestionAnswering(Answering):
         return canonical(rows)
 
     def learn_target(self, rows: Rows) -> Target:
-        """See whether some questions have no answer."""
+        """See whether some questions have no answer.
+
+        There are two names either way: by their number a head knows its outputs, which are scores
+        of the first and the last token.
+        """
         some_have_none = any(len(answers) == 0 for answers in column_of(rows, "answers"))
-        return Target(self.kind, ("answer", "none") if some_have_none else ("answer",))
+        return Target(self.kind, ("answer", "none") if some_have_none else ("first", "last"))
 
     def gold(self, rows: Rows, target: Target) -> Array:
         """Give contexts and true answers, (rows,) of `Question`."""

@@ -1,12 +1,16 @@
 """When none is answered, and what is said of answers."""
 
+import json
+
 import numpy as np
 import pytest
 
+import luthier
 from luthier.framing.spans import best_spans
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import Encoded, Ragged, Rows
+from tests.toys import toy_rows, toy_tree
 
 TASK = make_plugin("tasks", Plugin(name="question-answering"))
 CONTEXT = "Ada baked a cake"
@@ -33,9 +37,29 @@ def outputs(nulls, scores, span=(0, 3)):
 def test_data_without_impossible_questions_is_always_answered():
     rows = ROWS.take([0, 2])
     target = TASK.learn_target(rows)
-    assert target.names == ("answer",)
+    assert "none" not in target.names
+    assert target.n_outputs == 2
     said = outputs([99.0] * 3, [0.0] * 3)[:2]
     assert TASK.decode(said, target).answers.tolist() == [[0, 3], [0, 3]]
+
+
+def test_data_without_impossible_questions_is_learned(tiny_model, tmp_path):
+    rows = toy_rows("question-answering")
+    possible = rows.take([n for n, answers in enumerate(rows["answers"]) if answers][:40])
+    paragraphs = [
+        {"context": context, "qas": [{"id": str(n), "question": question, "answers": answers}]}
+        for n, (question, context, answers) in enumerate(
+            zip(possible["question"], possible["context"], possible["answers"], strict=True)
+        )
+    ]
+    told = {"version": "1.1", "data": [{"title": "Who", "paragraphs": paragraphs}]}
+    (tmp_path / "squad.json").write_text(json.dumps(told), encoding="utf-8")
+    tree = toy_tree("question-answering", tiny_model("bert"), baselines=[])
+    tree["data"]["train"] = str(tmp_path / "squad.json")
+    tree["training"] |= {"num_train_epochs": 1, "use_cpu": True}
+    run = luthier.run(tree, out=tmp_path / "run")
+    assert 0 <= run.scores["fine-tuned"]["f1"].value <= 1
+    assert luthier.load(run.folder)("Who baked?", CONTEXT)["answer"]
 
 
 def test_the_threshold_of_none_is_chosen_on_validation():
