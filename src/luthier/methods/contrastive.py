@@ -20,11 +20,15 @@ from pydantic import Field
 from luthier.recipe.tree import Section
 from luthier.records import Encoded, Job, StepInfo
 
+LEAST_TEXTS = 4  # in a batch: two of each of two labels
+
 
 class ContrastiveOptions(Section):
     """How the body learns from pairs, and how the head is fitted."""
 
-    together: int = Field(4, ge=2, description="Texts of one label that stand in one batch.")
+    together: int = Field(
+        4, ge=2, description="Texts of one label that stand in one batch; half of it at most."
+    )
     strength: float = Field(
         1.0, gt=0, description="Inverse regularisation of the head: larger trusts the labels more."
     )
@@ -51,6 +55,7 @@ class Contrastive:
         from luthier.training.loop import train
         from luthier.training.pairs import PairOrder
 
+        refuse_small_batches(job)
         refuse_one_class(job)
         pooled = with_linear_head(model, n_outputs=job.target.n_outputs, normalise=True)
         pooled.classifier.requires_grad_(False)
@@ -89,6 +94,19 @@ class Contrastive:
         from luthier.models.load import load_saved
 
         return load_saved(folder)
+
+
+def refuse_small_batches(job: Job) -> None:
+    """Raise where a batch has no room for two texts of each of two labels."""
+    from luthier.errors import RecipeError
+
+    size = job.training.per_device_train_batch_size
+    if size < LEAST_TEXTS:
+        raise RecipeError(
+            "Pairs are made within a batch, which needs room for two texts of two labels.",
+            received=f"training.per_device_train_batch_size={size}",
+            hint=f"training.per_device_train_batch_size={LEAST_TEXTS}, or method=prototypes",
+        )
 
 
 def refuse_one_class(job: Job) -> None:

@@ -21,7 +21,8 @@ class PairOrder:
     Args:
         answers: Label id of every text, (texts,).
         batch_size: Texts in a batch; the last one of an epoch may be smaller.
-        together: Texts of one label that stand together.
+        together: Texts of one label that stand together; at most half a batch, so that there is
+            room for others.
         seed: The run's seed.
     """
 
@@ -29,7 +30,8 @@ class PairOrder:
 
     def __init__(self, answers: Array, *, batch_size: int, together: int, seed: int):
         self.answers = np.asarray(answers)
-        self.batch_size, self.together, self.seed = batch_size, together, seed
+        self.batch_size, self.seed = batch_size, seed
+        self.together = max(2, min(together, batch_size // 2))
         self.epoch = 0
         self.skipped = 0
 

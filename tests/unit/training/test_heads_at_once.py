@@ -100,6 +100,16 @@ def test_every_text_stands_once_in_an_epoch_beside_others_of_its_label():
             assert (counts > 0).sum() >= 2
 
 
+@pytest.mark.parametrize("batch_size", [4, 6])
+def test_small_batches_have_room_for_two_labels(batch_size):
+    answers = np.repeat(np.arange(8), 12)
+    batches = list(PairOrder(answers, batch_size=batch_size, together=4, seed=0))
+    counts = [np.bincount(answers[batch]) for batch in batches]
+    assert all(count.max() >= 2 for count in counts)
+    # Two chunks of one label may meet by chance, in about one of eight batches.
+    assert np.mean([(count > 0).sum() >= 2 for count in counts]) > 0.6
+
+
 def test_orders_differ_by_epoch_and_go_on_where_they_stopped():
     order = PairOrder(np.arange(40) % 4, batch_size=8, together=4, seed=0)
     first = list(order)
