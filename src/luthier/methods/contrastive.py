@@ -50,11 +50,12 @@ class Contrastive:
         """Train the body on pairs, then fit the head."""
         from luthier.models.heads import with_linear_head
         from luthier.training.features import Features
-        from luthier.training.frozen import features_of, finished, set_head
+        from luthier.training.frozen import features_of, finished, refuse_other_loss, set_head
         from luthier.training.linear import fit_head
         from luthier.training.loop import train
         from luthier.training.pairs import PairOrder
 
+        refuse_other_loss(job)
         refuse_small_batches(job)
         refuse_one_class(job)
         pooled = with_linear_head(model, n_outputs=job.target.n_outputs, normalise=True)

@@ -44,8 +44,9 @@ class Knn:
         import torch
 
         from luthier.models.heads import with_neighbours
-        from luthier.training.frozen import features_of, finished
+        from luthier.training.frozen import features_of, finished, refuse_other_loss
 
+        refuse_other_loss(job)
         n_outputs = job.target.n_outputs
         answers = np.asarray(job.encoded["train"].targets)
         pooled = with_neighbours(

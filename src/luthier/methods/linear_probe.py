@@ -50,9 +50,11 @@ class LinearProbe:
         """Store the features of train and validation, then train the head on them."""
         from luthier.models.anatomy import first_linear, probe_of
         from luthier.training import features
-        from luthier.training.frozen import finished
+        from luthier.training.frozen import finished, refuse_other_loss
         from luthier.training.loop import train
 
+        if self.options.solver == "logistic-regression":
+            refuse_other_loss(job)
         probe = probe_of(model)
         model.requires_grad_(False)
         probe.head.requires_grad_(True)

@@ -45,8 +45,9 @@ class Prototypes:
         """Compute the features of the training rows, and their means."""
         from luthier.models.heads import with_linear_head
         from luthier.training.class_means import head_of_means
-        from luthier.training.frozen import features_of, finished, set_head
+        from luthier.training.frozen import features_of, finished, refuse_other_loss, set_head
 
+        refuse_other_loss(job)
         pooled = with_linear_head(
             model, n_outputs=job.target.n_outputs, normalise=self.options.normalise
         )

@@ -9,9 +9,29 @@ import numpy as np
 import torch
 from torch import nn
 
+from luthier.errors import RecipeError
 from luthier.records import Array, Job, StepInfo
 from luthier.training.features import Features, store
 from luthier.training.predict import predict_quietly
+
+
+def refuse_other_loss(job: Job) -> None:
+    """Raise where the rows are to be weighed as a head that is fitted at once does not weigh them.
+
+    Raises:
+        RecipeError: It is so.
+    """
+    aim = job.objective
+    said = ["task.options.loss=focal"] * (aim.name == "focal")
+    said += ["task.options.class_weights"] * (aim.class_weights is not None)
+    if aim.label_smoothing:
+        said.append(f"training.label_smoothing_factor={aim.label_smoothing}")
+    if said:
+        raise RecipeError(
+            "The head is fitted at once to plain labels, and follows no other loss.",
+            received=", ".join(said),
+            hint=f"leave out {' and '.join(one.split('=')[0] for one in said)}, or method=full",
+        )
 
 
 def features_of(model: Any, job: Job, split: str) -> Generator[StepInfo, None, Array]:
