@@ -7,15 +7,17 @@ one, and prefixes are learned themselves unless `prefix_projection` asks for a n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from luthier.adapters.method import PeftMethod
 from luthier.adapters.settings import shape_of_cache
+from luthier.errors import RecipeError
 from luthier.protocols import UNITS
 from luthier.recipe.tree import Section
+from luthier.records import Job, StepInfo
 
 
 class PrefixTuningOptions(Section):
@@ -36,6 +38,21 @@ class PrefixTuning(PeftMethod):
 
     def __init__(self, options: PrefixTuningOptions):
         self.options = options
+
+    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+        """Train the prefixes and the head.
+
+        Raises:
+            RecipeError: Activations are to be computed again, for which models drop the keys and
+                values that they are given.
+        """
+        if job.training.gradient_checkpointing:
+            raise RecipeError(
+                "Computing activations again drops the prefixes, which are keys and values.",
+                received="training.gradient_checkpointing=true",
+                hint="training.gradient_checkpointing=false, or method=lora",
+            )
+        return (yield from super().fit(model, job))
 
     def settings(self, model: Any) -> dict[str, Any]:
         """Give the prefix's length and the shape of the model's keys and values."""
