@@ -6,6 +6,7 @@ side by side. Names are loaded when first used, so that importing stays fast.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from luthier.prediction import Predictor, load
     from luthier.recipe.tree import Recipe
     from luthier.records import RunResult
+
+# Where bitsandbytes is installed, other libraries import it and it tells of a kernel that it lacks.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 __version__ = "0.1.0"
 

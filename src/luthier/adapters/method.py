@@ -108,6 +108,7 @@ class PeftMethod:
         try:
             with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Unsupported layer type")  # norms, as asked for
+                warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
                 torch.manual_seed(seed_of(seed, self.name))
                 wrapped = get_peft_model(model, config(**fields))
         except REFUSALS as problem:
@@ -154,7 +155,7 @@ class PeftMethod:
         Raises:
             ModelError: The folder is not whole, or another base model lies where its own was.
         """
-        from luthier.models.load import class_of, config_at, load_saved, tokenizer_at
+        from luthier.models.load import class_of, config_at, load_saved, quietly, tokenizer_at
         from luthier.models.opening import check_folder, read_json, telling_what_failed
 
         if not (folder / ADAPTER).is_file():
@@ -167,7 +168,7 @@ class PeftMethod:
                 received=f"no {WEIGHTS} beside {folder / ADAPTER}",
                 hint="copy the run's model folder whole, or run the recipe again",
             )
-        with telling_what_failed(str(folder / ADAPTER)):
+        with quietly(), telling_what_failed(str(folder / ADAPTER)):
             config = config_at(folder)
             name, head = str(kept["base_model_name_or_path"]), head_of(known, kept)
             base = read_base(class_of(config), name, config, known=known, head=head)

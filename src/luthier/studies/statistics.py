@@ -11,13 +11,13 @@ https://arxiv.org/abs/2103.03098, say why seeds alone are too few sources of var
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 from scipy.stats import norm, t
 
-from luthier.metrics.names import lower_is_better
+from luthier.metrics.names import as_points, lower_is_better
 from luthier.metrics.significance import holm
 from luthier.records import Array
 from luthier.studies.grid import Outcome
@@ -96,9 +96,12 @@ def estimate(values: Array, resampled: Array, *, confidence: float) -> Estimate:
 
 
 def of_arm(outcomes: Sequence[Outcome], metric: str, *, confidence: float) -> Estimate:
-    """Estimate the mean score of one arm at one level."""
+    """Estimate the mean score of one arm at one level; a share lies between 0 and 1."""
     values = np.array([one.values[metric] for one in outcomes])
-    return estimate(values, np.stack([one.resampled for one in outcomes]), confidence=confidence)
+    found = estimate(values, np.stack([one.resampled for one in outcomes]), confidence=confidence)
+    if as_points(metric):
+        return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
+    return found
 
 
 def pairs(

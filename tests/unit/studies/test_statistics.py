@@ -1,10 +1,12 @@
 """Means over seeds: intervals that cover as often as they say, and differences that are paired."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from luthier.studies.grid import Cell, Outcome
-from luthier.studies.statistics import estimate, pairs
+from luthier.studies.statistics import estimate, of_arm, pairs
 
 
 def outcome(arm, level, seed, value, resampled=None):
@@ -59,3 +61,13 @@ def test_errors_count_the_other_way_round():
         one.values["mae"] = one.values["accuracy"]
     (pair,) = pairs({"8": {"a": ours, "b": theirs}}, "mae", confidence=0.95)
     assert pair.difference.mean > 0
+
+
+def test_an_interval_of_a_share_ends_at_zero_and_one():
+    outcomes = [
+        SimpleNamespace(values={"accuracy": value, "mcc": value}, resampled=np.full(100, value))
+        for value in (0.9, 1.0)
+    ]
+    share = of_arm(outcomes, "accuracy", confidence=0.95)
+    assert (share.low, share.high) == (pytest.approx(0.3147, abs=1e-3), 1.0)
+    assert of_arm(outcomes, "mcc", confidence=0.95).high > 1
