@@ -140,7 +140,7 @@ def test_a_cell_that_cannot_be_run_does_not_stop_the_others(recipe, tmp_path):
     )
     assert [one.cell.arm for one in failures] == ["top-layers"]
     assert "to cut between" in failures[0].reason  # the tiny model has two layers
-    assert {one.arm for one in outcomes} == {"prototypes"}
+    assert {one.arm for one in outcomes} == {"prototypes", "majority", "tfidf-linear"}
     assert (tmp_path / "cells" / "prototypes-2-seed0" / "model").is_dir()
     assert len(told) == 4
 
@@ -318,3 +318,13 @@ def test_shots_in_a_plain_recipe(recipe, tmp_path):
     data = json.loads((RunFolder(done.folder).path / "data.json").read_text())
     assert set(data["splits"]["train"]["labels"].values()) == {3}
     assert "3 of each label, seed 0" in data["splits"]["train"]["made"]
+
+
+def test_baselines_outlive_the_method_that_was_to_bring_them(recipe, tmp_path):
+    made = read_recipe(recipe)
+    methods = ["top-layers", "prototypes"]
+    cells, _ = ladder(made, methods=methods, shots=["2"], seeds=[0], min_steps=1)
+    for _ in range(2):  # run, then read
+        outcomes, failures = run_all(cells, tmp_path)
+        assert [one.cell.arm for one in failures] == ["top-layers"]
+        assert [one.arm for one in outcomes] == ["prototypes", "majority", "tfidf-linear"]

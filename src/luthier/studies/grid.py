@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,10 @@ def run_cells(
     outcomes: list[Outcome] = []
     failures: list[Failure] = []
     judged: dict[str, Cell] = {}
-    for number, cell in enumerate(cells, start=1):
+    left: dict[tuple[str, int], Any] = {}  # baselines of cells that failed, for the next method
+    for number, planned in enumerate(cells, start=1):
+        draw = (planned.level, planned.seed)
+        cell = with_baselines(planned, left.pop(draw, None))
         tell(number, len(cells), cell, None)
         place = folder / "cells" / cell.folder
         was_done = is_done(place, cell.recipe)
@@ -117,6 +120,7 @@ def run_cells(
             found = read_outcomes(cell, RunFolder.open(place), metric=metric)
         except LuthierError as problem:
             failures.append(Failure(cell, problem.problem, problem.hint))
+            left[draw] = cell.recipe.baselines
             tell(number, len(cells), cell, failures[-1])
             continue
         refuse_other_test(judged, cell, RunFolder(place))
@@ -125,6 +129,13 @@ def run_cells(
             shutil.rmtree(place / "model", ignore_errors=True)
         tell(number, len(cells), cell, found)
     return outcomes, failures
+
+
+def with_baselines(cell: Cell, baselines: Any) -> Cell:
+    """Have a cell judge baselines that another cell of the same rows was to judge, and failed."""
+    if not baselines or cell.recipe.baselines:
+        return cell
+    return replace(cell, recipe=cell.recipe.model_copy(update={"baselines": baselines}))
 
 
 def refuse_other_test(judged: dict[str, Cell], cell: Cell, run_folder: RunFolder) -> None:

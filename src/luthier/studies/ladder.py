@@ -38,12 +38,12 @@ METHODS = ("full", "lora", "linear-probe", "contrastive")  # compared where none
 
 
 def parse_shots(words: str) -> list[str]:
-    """Read how many labels: `4,8,16,full`.
+    """Read how many labels, fewest first: `4,8,16,full`.
 
     Raises:
         RecipeError: A word is neither a number nor `full`.
 
-    >>> parse_shots("4, 8,full")
+    >>> parse_shots("full, 8,4")
     ['4', '8', 'full']
     """
     found = [word.strip() for word in words.split(",") if word.strip()]
@@ -54,7 +54,8 @@ def parse_shots(words: str) -> list[str]:
             received=f"--shots {words}",
             hint="--shots 4,8,16,64,full",
         )
-    return list(dict.fromkeys(word if word == FULL else str(int(word)) for word in found))
+    numbers = sorted({int(word) for word in found if word != FULL})
+    return [*map(str, numbers), *([FULL] if FULL in found else [])]
 
 
 def _counts(word: str) -> bool:
