@@ -38,7 +38,9 @@ def tiny_teacher(tiny_model, tmp_path_factory) -> Callable[[str], Path]:
 
     def run_of(task: str) -> Path:
         if task not in made:
-            training = {"num_train_epochs": 12, "learning_rate": 5e-3, "use_cpu": True}
+            # long enough that it is sure of its answers, and its last weights, which are surest
+            training = {"num_train_epochs": 25, "learning_rate": 5e-3, "use_cpu": True}
+            training["load_best_model_at_end"] = False
             tree = toy_tree(task, tiny_model("bert"), baselines=[], training=training)
             folder = tmp_path_factory.mktemp("teacher") / task
             made[task] = Path(luthier.run(tree, out=folder, data={"train": toy_rows(task)}).folder)

@@ -25,7 +25,7 @@ LEARNING: dict = {  # options, training and model, where others than usual
     "linear-probe": ({"learning_rate": 5e-2, "num_train_epochs": 100}, {}, MEAN),
     "top-layers": ({"n_layers": 1}, {}, MEAN),
     "lora": ({}, {"learning_rate": 1e-2}, MEAN),
-    "ia3": ({}, {"learning_rate": 5e-2}, MEAN),
+    "ia3": ({}, {"learning_rate": 5e-2, "num_train_epochs": 50}, MEAN),
     "bitfit": ({}, {"learning_rate": 3e-2}, MEAN),
     "peft": ({}, {"learning_rate": 3e-2}, MEAN),
     "prefix-tuning": ({}, {"learning_rate": 1e-2, "num_train_epochs": 4}, REAL),

@@ -192,6 +192,13 @@ class Training(Section):
     auto_batch_size: bool = Field(
         False, description="Cut batches that do not fit into memory; the gradient is the same."
     )
+    unpadded: bool = Field(
+        True, description="On a CPU, leave padding out of all layers; the function is the same."
+    )
+    cls_only: bool = Field(
+        True, description="With it, compute only what the head reads in the last layer."
+    )
+    fast_dropout: bool = Field(True, description="On a CPU, draw dropout's masks cheaply.")
     dataloader_num_workers: int = Field(0, ge=0, description="Processes that make batches.")
     use_cpu: bool = Field(False, description="Stay on the CPU even where there is a GPU.")
     seed: int = Field(0, ge=0, description="Everything random follows from it.")

@@ -9,11 +9,12 @@ step has: `course.py`. What is saved: `checkpoint.py`.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -21,10 +22,11 @@ from torch import Tensor
 
 from luthier.interruption import asked, end, patience
 from luthier.models.anatomy import compute_again
+from luthier.models.exact.install import faster
 from luthier.recipe.tree import Training
 from luthier.records import Job, StepInfo
 from luthier.seeding import seed_of
-from luthier.training.batches import BatchOrder, Tensors, make_loader
+from luthier.training.batches import BatchOrder, Tensors, make_loader, to_tensors
 from luthier.training.blocks import refuse_leaking_blocks
 from luthier.training.checkpoint import Keeper
 from luthier.training.course import Course
@@ -70,7 +72,7 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     update = Update(prepared, optimizer, accelerator, job, pieces)
     has_validation = len(job.encoded["validation"]) > 0
 
-    with patience():
+    with patience(), faster(model, trial_of(model, job), **speed_ups(settings)):
         for step, batches in course.after(keeper.saved):
             if best.is_over:
                 break
@@ -181,6 +183,26 @@ def make_ready(model: Any, job: Job) -> None:
         compute_again(model)
     if "position_ids" in job.encoded["train"].inputs:
         refuse_leaking_blocks(model)
+
+
+def trial_of(model: Any, job: Job) -> Callable[[], Any] | None:
+    """Make what runs the model on its longest and its shortest rows; None for packed blocks."""
+    encoded = job.encoded["train"]
+    if "position_ids" in encoded.inputs or not len(encoded):
+        return None
+    order = np.argsort(encoded.lengths, kind="stable")
+    batch = to_tensors(job.collate(encoded, np.unique([*order[:2], *order[-2:]]), epoch=0))
+    is_writer = job.objective.name == "sequence-to-sequence"
+    return partial(run_model, model, batch, decoder=is_writer)
+
+
+def speed_ups(settings: Training) -> dict[str, bool]:
+    """Say which speed-ups are asked for; blocks that are computed again keep their padding."""
+    return {
+        "unpadded": settings.unpadded and not settings.gradient_checkpointing,
+        "cls_only": settings.cls_only,
+        "fast_dropout": settings.fast_dropout,
+    }
 
 
 def evaluate(model: Any, job: Job) -> dict[str, float]:

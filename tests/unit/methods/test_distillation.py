@@ -116,6 +116,8 @@ def test_outputs_are_put_into_the_order_and_unit_of_the_student():
 def test_a_student_of_the_teacher_alone_says_what_it_says(
     job, tiny_teacher, tiny_model, with_states
 ):
+    longer = {"num_train_epochs": 20, "eval_strategy": "no"}  # a teacher is followed to the end
+    job = job.but(training=job.training.model_copy(update=longer))
     options = {"alpha": 1.0, "temperature": 1.0, "hidden_states": with_states}
     made = Distillation.Options(teacher=str(tiny_teacher(TASK)), **options)
     teacher = open_teacher(made.teacher, job)

@@ -1,0 +1,129 @@
+"""Put the speed-ups into a model for a while: each where it fits, and where a trial agrees.
+
+The trial runs a few rows with and without. What differs by more than rounding is not used, and the
+caller is told: speed is never bought by another function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from luthier.errors import ModelError
+from luthier.models.anatomy import layers, trunk
+from luthier.models.crf import CrfTagger
+from luthier.models.exact.dropout import forward_of
+from luthier.models.exact.unpadded import Chosen, Unpadded
+from luthier.models.heads import PooledClassifier
+
+ALIKE = 1e-4  # largest difference of outputs, against the largest output
+KNOWN = (PreTrainedModel, PooledClassifier, CrfTagger)  # ours take a trunk's states as they are
+
+
+@contextmanager
+def faster(
+    model: Any,
+    compute: Callable[[], Any] | None,
+    *,
+    unpadded: bool = True,
+    cls_only: bool = True,
+    fast_dropout: bool = True,
+) -> Iterator[str | None]:
+    """Have a model compute the same with less work, and as ever afterwards.
+
+    Args:
+        model: On a CPU; on other devices nothing is changed.
+        compute: Runs the model on a few padded rows, and gives what it says; None: such rows
+            cannot be, and nothing is left out for them.
+        unpadded: Whether blocks leave padding out.
+        cls_only: Whether the last block computes only what the head reads, where that is one token.
+        fast_dropout: Whether masks of dropout are drawn cheaply.
+
+    Yields:
+        Why padding is not left out, where it was asked for and cannot be; else None.
+    """
+    with ExitStack() as undo:
+        is_known = isinstance(model, KNOWN) or hasattr(model, "peft_config")
+        if fast_dropout and is_known and _on_cpu(model):
+            for part in model.modules():
+                if type(part) is nn.Dropout and "forward" not in part.__dict__:
+                    part.forward = forward_of(part)  # type: ignore[method-assign]
+                    undo.callback(delattr, part, "forward")
+        reason = None
+        if unpadded and not is_known:
+            reason = "the model is wrapped by what needs all of its states"
+        elif unpadded and compute is not None and _on_cpu(model):
+            reason = _leave_out_padding(model, compute, undo, cls_only=cls_only)
+        yield reason
+
+
+def _leave_out_padding(
+    model: Any, compute: Callable[[], Any], undo: ExitStack, *, cls_only: bool
+) -> str | None:
+    inner = next((one for one in model.modules() if isinstance(one, PreTrainedModel)), None)
+    if inner is None:
+        return "it is no model of Transformers"
+    if getattr(inner.config, "is_encoder_decoder", False):
+        return "an encoder and a decoder pad apart"
+    try:
+        blocks = list(layers(inner))
+    except ModelError:
+        return "its blocks cannot be found"
+    n_calls = inner.config.num_hidden_layers
+    computing = [block for block in blocks if "forward" not in block.__dict__]
+    if len(computing) < len(blocks):  # the lower ones give stored states
+        blocks, n_calls = computing, len(computing)
+    chosen = read_token(model, inner) if cls_only else None
+    unpadded = Unpadded(trunk(inner), blocks, n_calls, chosen)
+    if not agrees(model, compute, unpadded):
+        return f"{inner.config.model_type} computes otherwise without it"
+    unpadded.put_in()
+    undo.callback(unpadded.take_out)
+    return None
+
+
+def read_token(model: Any, inner: Any) -> Chosen | None:
+    """Say which token of each row a head reads, where it is one."""
+    if isinstance(model, PooledClassifier):
+        return "first" if model.pooling_name == "cls" else None
+    if not type(inner).__name__.endswith("ForSequenceClassification"):
+        return None
+    if getattr(inner.config, "classifier_pooling", None) == "mean":
+        return None
+    return "last" if hasattr(inner, "score") else "first"
+
+
+def agrees(model: Any, compute: Callable[[], Any], unpadded: Unpadded) -> bool:
+    """Try out whether a model gives the same without padding, dropout off."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            before = _outputs(compute())
+            unpadded.put_in()
+            try:
+                after = _outputs(compute())
+            except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
+                return False  # its attention is not one that Transformers lets others stand in for
+            finally:
+                unpadded.take_out()
+    finally:
+        model.train(was_training)
+    return bool(before) and all(
+        one.shape == other.shape and bool((one - other).abs().max() <= ALIKE * one.abs().max())
+        for one, other in zip(before, after, strict=True)
+    )
+
+
+def _outputs(said: Any) -> list[Tensor]:
+    names = ("logits", "start_logits", "end_logits")
+    return [one for name in names if (one := getattr(said, name, None)) is not None]
+
+
+def _on_cpu(model: Any) -> bool:
+    return all(one.device.type == "cpu" for one in model.parameters())
