@@ -154,8 +154,9 @@ class Teller:
             return
         spent = time.monotonic() - self.cell_begun
         self.n_run += spent > 1
-        said = getattr(found, "reason", None)
-        if said is None:
+        if (reason := getattr(found, "reason", None)) is not None:
+            said = f"could not be run: {reason}"
+        else:
             said = f"{self.metric} {found[0].values[self.metric]:.4f}"
         left = ""
         if self.n_run and number < n_cells:

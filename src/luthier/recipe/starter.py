@@ -44,7 +44,7 @@ method: full
 
 training:
   num_train_epochs: 3                 # how often to go over the training rows
-  learning_rate: 5.0e-5               # size of the steps: too large forgets, too small is slow
+  # learning_rate: 5.0e-5             # size of the steps; left out, each method has its own
   per_device_train_batch_size: 16     # rows a step; make it smaller when memory runs out
   seed: 0                             # the same seed gives the same model
 
