@@ -20,7 +20,9 @@ from luthier.data.split import make_splits
 from luthier.errors import DataError
 from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
-from luthier.records import Finding, Rows, Splits
+from luthier.records import Finding, Rows, Splits, Target
+
+NAMED = frozenset({"single-label", "multi-label", "tags"})  # kinds of target that labels name
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,21 @@ class Checked:
     Args:
         splits: The rows. `findings`: what the doctor found in all of them, limits not applied.
         notes: What was detected or decided on the way, in words.
+        undrawn: The training rows before some of them were drawn.
     """
 
     splits: Splits
     findings: list[Finding]
     notes: list[str]
+    undrawn: Rows
+
+    def learn_target(self, task: Task) -> Target:
+        """Learn what there is to answer: labels by name from all rows, the rest from those drawn.
+
+        Rows that were not drawn tell of labels that test rows may have; of numbers they would tell
+        what is not to be known.
+        """
+        return task.learn_target(self.undrawn if task.kind in NAMED else self.splits.train)
 
 
 def check_data(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) -> Checked:
@@ -76,11 +88,12 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = Non
         splits, counts = drop_leaks(splits, text_roles=texts)
         notes += [f"{n} leaked rows dropped from {split}" for split, n in counts.items() if n]
         findings = [dropped_already(finding) for finding in findings]
+    undrawn = splits.train
     if data.limit:
         splits = limited(splits, recipe, task)
     if data.shots is not None:
         splits = with_shots(splits, recipe, task)
-    return Checked(splits, findings, list(dict.fromkeys(notes)))
+    return Checked(splits, findings, list(dict.fromkeys(notes)), undrawn)
 
 
 def read_rows(

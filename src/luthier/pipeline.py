@@ -307,7 +307,7 @@ def inspect_recipe(
     task: Task = make_plugin("tasks", made.task)
     checked = check_data(made, task)
     if not any(finding.severity == "error" for finding in checked.findings):
-        target = task.learn_target(checked.splits.train)
+        target = checked.learn_target(task)
         for _, rows in checked.splits.items():
             task.gold(rows, target)
     return checked.splits, checked.findings, checked.notes

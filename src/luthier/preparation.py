@@ -39,7 +39,7 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
     checked = check_data(recipe, task, given)
     refuse_errors(checked.findings, recipe.data.ignore_findings)
     splits, model = checked.splits, recipe.model
-    target = task.learn_target(splits.train)
+    target = checked.learn_target(task)
     asked = model.model_dump(include={"revision", "ignore_unsafe_files"})
     tokenizer = load_tokenizer(model.name, new_tokens=model.new_tokens, **asked)
     config = read_config(model.name, **asked)
