@@ -19,6 +19,7 @@ import numpy as np
 from luthier.errors import ModelError, RunError
 from luthier.models.heads import needs
 from luthier.models.load import load_saved, save_model
+from luthier.pipeline import SYSTEM
 from luthier.prediction import Predictor, load
 from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Rows
@@ -26,7 +27,6 @@ from luthier.runs import RunFolder, plain
 
 ALIKE = 1e-5
 MOST_ROWS = 64  # tried out
-SYSTEM = "fine-tuned"  # the model's name among those whose predictions a run keeps
 NEAR = 1e-2  # of numbers that were computed on another device, and rounded when they were kept
 MOST_UNLIKE = 0.1  # of the rows: another device may tip what stood on the edge
 

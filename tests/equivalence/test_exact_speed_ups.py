@@ -16,8 +16,10 @@ from luthier.models.exact.install import faster, read_token
 from luthier.models.exact.layout import Layout
 from luthier.models.exact.unpadded import Unpadded
 from luthier.models.load import build_model, load_tokenizer
+from luthier.training.batches import to_tensors
 from luthier.training.follow import follow
-from luthier.training.loop import train
+from luthier.training.loop import train, trial_of
+from luthier.training.objectives import make_loss, run_model
 from tests.tiny import DECODERS, JUDGES
 from tests.toys import toy_problem
 
@@ -127,7 +129,7 @@ def test_a_head_that_pools_reads_all_tokens(tiny_model):
     model, batch = judge_of("bert", tiny_model, pooling="mean", head_dropout=0.0)
     assert read_token(model, trunk(model)) is None
     before = learn(model, batch)
-    with faster(model, lambda: model(**batch)) as reason:
+    with faster(model, lambda: [model(**batch).logits]) as reason:
         assert reason is None
         assert trunk(model).config._attn_implementation == "luthier-unpadded"
         assert_alike(before, learn(model, batch))
@@ -137,7 +139,7 @@ def test_a_head_that_pools_reads_all_tokens(tiny_model):
 def test_a_family_with_attention_of_its_own_is_left_as_it_is(family, tiny_model):
     model, batch = judge_of(family, tiny_model)
     before = learn(model, batch)
-    with faster(model, lambda: model(**batch)) as reason:
+    with faster(model, lambda: [model(**batch).logits]) as reason:
         assert reason
         assert torch.equal(learn(model, batch)[0], before[0])
 
@@ -150,9 +152,32 @@ def test_what_a_trial_finds_to_differ_is_not_used(tiny_model, monkeypatch):
         return whole(self, 1.1 * states, slots)
 
     monkeypatch.setattr(Layout, "unflatten", wrong)
-    with faster(model, lambda: model(**batch)) as reason:
+    with faster(model, lambda: [model(**batch).logits]) as reason:
         assert "otherwise" in reason
         assert trunk(model).config._attn_implementation != "luthier-unpadded"
+
+
+def test_what_is_said_of_each_token_keeps_its_loss_and_gradients(tiny_model):
+    _, prepared = toy_problem("token-classification", tiny_model("bert"), training=TRAINING)
+    job, encoded = prepared.job, prepared.job.encoded["train"]
+    assert encoded.lengths.min() < encoded.lengths.max(), "some must be padded"
+    model = job.make_model(True)
+    silence(model)
+    batch = to_tensors(job.collate(encoded, np.arange(len(encoded)), epoch=0))
+    loss = make_loss(job.objective, torch.device("cpu"))
+
+    def learn_tags():
+        model.train().zero_grad()
+        total = loss.total(run_model(model, batch), batch["labels"])
+        total.backward()
+        named = model.named_parameters()
+        return total.detach(), {name: p.grad.clone() for name, p in named if p.grad is not None}
+
+    before = learn_tags()
+    with faster(model, trial_of(model, job)) as reason:
+        assert reason is None
+        assert trunk(model).config._attn_implementation == "luthier-unpadded"
+        assert_alike(before, learn_tags())
 
 
 @pytest.mark.parametrize("optim", ["adamw_torch_fused", "sgd"])

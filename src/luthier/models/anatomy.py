@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -293,7 +293,15 @@ def read_by_head(model: Any, states: Tensor, mask: Tensor) -> Tensor:
     """Pick from the trunk's states (batch, tokens, width) the vector that the head reads."""
     if hasattr(model, "pooling_name"):
         return model.pooling(states, mask)
-    if getattr(model.config, "classifier_pooling", None) == "mean":
+    place = read_place(model)
+    if place == "mean":
         return mean_of_tokens(states, mask)
+    return last_token(states, mask) if place == "last" else states[:, 0]
+
+
+def read_place(model: Any) -> Literal["first", "last", "mean"]:
+    """Say which of a text's states a head of Transformers reads: one of them, or their mean."""
+    if getattr(model.config, "classifier_pooling", None) == "mean":
+        return "mean"
     reads_last = hasattr(model, "score") or getattr(model.config, "summary_type", "") == "last"
-    return last_token(states, mask) if reads_last else states[:, 0]
+    return "last" if reads_last else "first"

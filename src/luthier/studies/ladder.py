@@ -31,8 +31,8 @@ from luthier.records import Splits
 from luthier.registry import find
 from luthier.studies.grid import Cell
 from luthier.studies.lengths import lengthened
+from luthier.studies.verdict import FULL
 
-FULL = "full"
 BASELINES = ("majority", "tfidf-linear")
 METHODS = ("full", "lora", "linear-probe", "contrastive")  # compared where none are named
 

@@ -32,7 +32,7 @@ from luthier.training.checkpoint import Keeper
 from luthier.training.course import Course
 from luthier.training.divergence import refuse_step
 from luthier.training.memory import MicroBatches
-from luthier.training.objectives import make_loss, run_model
+from luthier.training.objectives import make_loss, outputs_of, run_model
 from luthier.training.optimizer import make_optimizer, make_schedule, set_rate
 from luthier.training.predict import predict_quietly
 from luthier.training.state import State, seed_all
@@ -185,15 +185,25 @@ def make_ready(model: Any, job: Job) -> None:
         refuse_leaking_blocks(model)
 
 
-def trial_of(model: Any, job: Job) -> Callable[[], Any] | None:
-    """Make what runs the model on its longest and its shortest rows; None for packed blocks."""
+def trial_of(model: Any, job: Job) -> Callable[[], list[Tensor]] | None:
+    """Make what runs the model on its longest and its shortest rows; None for packed blocks.
+
+    What is said of each token counts where there is one. The borders of an answer count everywhere:
+    their softmax runs over padding too.
+    """
     encoded = job.encoded["train"]
     if "position_ids" in encoded.inputs or not len(encoded):
         return None
     order = np.argsort(encoded.lengths, kind="stable")
     batch = to_tensors(job.collate(encoded, np.unique([*order[:2], *order[-2:]]), epoch=0))
-    is_writer = job.objective.name == "sequence-to-sequence"
-    return partial(run_model, model, batch, decoder=is_writer)
+    is_writer, real = job.objective.name == "sequence-to-sequence", batch["attention_mask"].bool()
+
+    def compute() -> list[Tensor]:
+        said = outputs_of(run_model(model, batch, decoder=is_writer))
+        by_token = [one.ndim == 3 and one.shape[:2] == real.shape for one in said]
+        return [one[real] if is_one else one for one, is_one in zip(said, by_token, strict=True)]
+
+    return compute
 
 
 def speed_ups(settings: Training) -> dict[str, bool]:

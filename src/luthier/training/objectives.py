@@ -52,6 +52,12 @@ def run_model(model: Any, batch: dict[str, Tensor], *, decoder: bool = False) ->
     return model(**inputs)
 
 
+def outputs_of(said: Any) -> list[Tensor]:
+    """Give what a model said, by the fields that heads have for it."""
+    names = ("logits", "start_logits", "end_logits")
+    return [one for name in names if (one := getattr(said, name, None)) is not None]
+
+
 def make_loss(objective: Objective, device: torch.device) -> Loss:
     """Make the loss of an objective, its class weights on `device`."""
     if objective.teaching is not None:  # `distillation`, around the loss of the true answers

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from luthier.records import Array, Batch, Encoded, Job, Ragged, StepInfo
 from luthier.training.batches import Tensors, to_tensors
-from luthier.training.objectives import run_model
+from luthier.training.objectives import outputs_of, run_model
 
 ALIKE = 1e-4  # outputs with stored states and without
 STATES = "stored_states"
@@ -146,15 +146,10 @@ def why_not(cut: Cut, job: Job, batch: Tensors, again: Batch, first: Batch) -> s
         cut.put_in()
         stored = run_model(cut.model, {**batch, STATES: states})
         cut.take_out()
-    pairs = zip(_outputs(whole), _outputs(stored), strict=True)
+    pairs = zip(outputs_of(whole), outputs_of(stored), strict=True)
     if all(torch.allclose(one, other, atol=ALIKE, rtol=ALIKE) for one, other in pairs):
         return None
     return "its layers look below the layer beneath them"
-
-
-def _outputs(said: Any) -> list[Tensor]:
-    names = ("logits", "start_logits", "end_logits")
-    return [getattr(said, name) for name in names if getattr(said, name, None) is not None]
 
 
 def store(

@@ -91,7 +91,8 @@ def test_a_base_of_another_shape_is_refused(changes, is_old, kept):
 def test_a_folder_of_an_older_version_is_read(name, options, kept):
     method, folder, _ = kept(name, options)
     (folder / BASE_FILE).unlink()
-    method.load(folder)
+    model, _ = method.load(folder)
+    assert not model.training
 
 
 def test_the_base_may_lie_there_again_with_another_head(kept):
@@ -99,7 +100,8 @@ def test_the_base_may_lie_there_again_with_another_head(kept):
     model = AutoModel.from_pretrained(base)
     model.config.id2label = dict(enumerate("abcdefg"))
     model.save_pretrained(base)
-    method.load(folder)
+    read, _ = method.load(folder)
+    assert read.config.num_labels == 3
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from luthier.errors import ModelError
-from luthier.models.anatomy import layers, trunk
+from luthier.models.anatomy import layers, read_place, trunk
 from luthier.models.crf import CrfTagger
 from luthier.models.exact.dropout import forward_of
 from luthier.models.exact.unpadded import Chosen, Unpadded
@@ -28,7 +28,7 @@ KNOWN = (PreTrainedModel, PooledClassifier, CrfTagger)  # ours take a trunk's st
 @contextmanager
 def faster(
     model: Any,
-    compute: Callable[[], Any] | None,
+    compute: Callable[[], list[Tensor]] | None,
     *,
     unpadded: bool = True,
     cls_only: bool = True,
@@ -38,8 +38,8 @@ def faster(
 
     Args:
         model: On a CPU; on other devices nothing is changed.
-        compute: Runs the model on a few padded rows, and gives what it says; None: such rows
-            cannot be, and nothing is left out for them.
+        compute: Runs the model on a few padded rows, and gives those of its outputs that count;
+            None: such rows cannot be, and nothing is left out for them.
         unpadded: Whether blocks leave padding out.
         cls_only: Whether the last block computes only what the head reads, where that is one token.
         fast_dropout: Whether masks of dropout are drawn cheaply.
@@ -63,7 +63,7 @@ def faster(
 
 
 def _leave_out_padding(
-    model: Any, compute: Callable[[], Any], undo: ExitStack, *, cls_only: bool
+    model: Any, compute: Callable[[], list[Tensor]], undo: ExitStack, *, cls_only: bool
 ) -> str | None:
     inner = next((one for one in model.modules() if isinstance(one, PreTrainedModel)), None)
     if inner is None:
@@ -93,21 +93,20 @@ def read_token(model: Any, inner: Any) -> Chosen | None:
         return "first" if model.pooling_name == "cls" else None
     if not type(inner).__name__.endswith("ForSequenceClassification"):
         return None
-    if getattr(inner.config, "classifier_pooling", None) == "mean":
-        return None
-    return "last" if hasattr(inner, "score") else "first"
+    read = read_place(inner)
+    return None if read == "mean" else read
 
 
-def agrees(model: Any, compute: Callable[[], Any], unpadded: Unpadded) -> bool:
+def agrees(model: Any, compute: Callable[[], list[Tensor]], unpadded: Unpadded) -> bool:
     """Try out whether a model gives the same without padding, dropout off."""
     was_training = model.training
     model.eval()
     try:
         with torch.no_grad():
-            before = _outputs(compute())
+            before = compute()
             unpadded.put_in()
             try:
-                after = _outputs(compute())
+                after = compute()
             except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
                 return False  # its attention is not one that Transformers lets others stand in for
             finally:
@@ -118,11 +117,6 @@ def agrees(model: Any, compute: Callable[[], Any], unpadded: Unpadded) -> bool:
         one.shape == other.shape and bool((one - other).abs().max() <= ALIKE * one.abs().max())
         for one, other in zip(before, after, strict=True)
     )
-
-
-def _outputs(said: Any) -> list[Tensor]:
-    names = ("logits", "start_logits", "end_logits")
-    return [one for name in names if (one := getattr(said, name, None)) is not None]
 
 
 def _on_cpu(model: Any) -> bool:
