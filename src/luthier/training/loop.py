@@ -186,7 +186,7 @@ def make_ready(model: Any, job: Job) -> None:
 
 
 def trial_of(model: Any, job: Job) -> Callable[[], list[Tensor]] | None:
-    """Make what runs the model on its longest and its shortest rows; None for packed blocks.
+    """Make what runs the model on its longest and its shortest rows; None where nothing is padded.
 
     What is said of each token counts where there is one. The borders of an answer count everywhere:
     their softmax runs over padding too.
@@ -196,6 +196,8 @@ def trial_of(model: Any, job: Job) -> Callable[[], list[Tensor]] | None:
         return None
     order = np.argsort(encoded.lengths, kind="stable")
     batch = to_tensors(job.collate(encoded, np.unique([*order[:2], *order[-2:]]), epoch=0))
+    if "attention_mask" not in batch:  # features that were stored, say
+        return None
     is_writer, real = job.objective.name == "sequence-to-sequence", batch["attention_mask"].bool()
 
     def compute() -> list[Tensor]:
