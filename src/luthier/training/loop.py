@@ -9,8 +9,8 @@ step has: `course.py`. What is saved: `checkpoint.py`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from torch import Tensor
 from luthier.interruption import asked, end, patience
 from luthier.models.anatomy import compute_again
 from luthier.models.exact.install import faster
+from luthier.models.exact.vocabulary import compact, words_in
 from luthier.recipe.tree import Training
 from luthier.records import Job, StepInfo
 from luthier.seeding import seed_of
@@ -53,6 +54,14 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     seed_all(seed_of(settings.seed, "training"))
     accelerator = make_accelerator(settings)
     make_ready(model, job)
+    with speed_ups(model, job, accelerator):
+        yield from steps(model, job, accelerator)
+    return model.eval()
+
+
+def steps(model: Any, job: Job, accelerator: Accelerator) -> Iterator[StepInfo]:
+    """Take all steps, and leave the model with the weights that are wanted."""
+    settings: Training = job.training
     order = make_order(job)
     n_workers = settings.dataloader_num_workers
     prepared, optimizer, loader = accelerator.prepare(
@@ -63,7 +72,6 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     course = Course(loader, order, settings, n_processes=accelerator.num_processes)
     schedule = make_schedule(optimizer, settings, n_steps=course.n_steps)
     best, window, pieces = Best(job.main_metric, settings), Window(), MicroBatches(settings)
-    model = accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
     state = State(model, optimizer, schedule, accelerator.scaler, best, window, pieces)
     keeper = Keeper(job, state, course)
     if (told := keeper.resume()) is not None:
@@ -72,7 +80,7 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     update = Update(prepared, optimizer, accelerator, job, pieces)
     has_validation = len(job.encoded["validation"]) > 0
 
-    with patience(), faster(model, trial_of(model, job), **speed_ups(settings)):
+    with patience():
         for step, batches in course.after(keeper.saved):
             if best.is_over:
                 break
@@ -108,7 +116,7 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
                 keeper.save(step)
                 end(keeper.story(step))
     best.restore(model)
-    return model.eval()
+    accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)  # its precision ends with training
 
 
 class Update:
@@ -208,13 +216,22 @@ def trial_of(model: Any, job: Job) -> Callable[[], list[Tensor]] | None:
     return compute
 
 
-def speed_ups(settings: Training) -> dict[str, bool]:
-    """Say which speed-ups are asked for; blocks that are computed again keep their padding."""
-    return {
-        "unpadded": settings.unpadded and not settings.gradient_checkpointing,
-        "cls_only": settings.cls_only,
-        "fast_dropout": settings.fast_dropout,
-    }
+def speed_ups(model: Any, job: Job, accelerator: Accelerator) -> AbstractContextManager[Any]:
+    """Have the model train with less work; blocks that are computed again keep their padding."""
+    settings: Training = job.training
+    if accelerator.device.type != "cpu":
+        return nullcontext()
+    vocabulary = None
+    if settings.compact_vocabulary and accelerator.num_processes == 1:
+        vocabulary = compact(model, words_in(job.encoded, job.tokenizer), settings)
+    return faster(
+        model,
+        trial_of(model, job),
+        unpadded=settings.unpadded and not settings.gradient_checkpointing,
+        cls_only=settings.cls_only,
+        fast_dropout=settings.fast_dropout,
+        vocabulary=vocabulary,
+    )
 
 
 def evaluate(model: Any, job: Job) -> dict[str, float]:
