@@ -8,7 +8,8 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c const
 SOURCES := src tests benchmarks
 
 .PHONY: quickstart test check format bench-quality bench-speed bench-tasks bench-translation \
-	bench-memory bench-saving bench-distillation bench-episodes bench-methods bench-few-shot torture clean
+	bench-memory bench-saving bench-distillation bench-episodes bench-methods bench-few-shot \
+	bench-speed-larger bench-speed-tasks bench-prediction bench-cost-curves bench-startup torture clean
 
 quickstart: $(VENV)/.installed-demo
 	$(BIN)/luthier run recipes/quickstart.yaml
@@ -32,6 +33,21 @@ bench-quality: $(VENV)/.installed-dev
 
 bench-speed: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/throughput/measure.py $(ARGS)
+
+bench-speed-larger: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/larger_encoder/measure.py $(ARGS)
+
+bench-speed-tasks: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/task_speed/measure.py $(ARGS)
+
+bench-prediction: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/prediction/measure.py $(ARGS)
+
+bench-cost-curves: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/cost_curves/measure.py $(ARGS)
+
+bench-startup: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/startup/measure.py $(ARGS)
 
 bench-tasks: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/tasks/measure.py $(ARGS)

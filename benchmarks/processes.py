@@ -1,39 +1,116 @@
-"""Run arms in fresh processes, interleaved, and gather what they print."""
+"""Run programs in fresh processes, interleaved; gather what they print; compare round by round."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import statistics
 import subprocess
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path("build/benchmarks")
+HERE = Path(__file__).parent
+Result = dict[str, Any]
+Round = dict[str, Result]  # arm to its result
+SHARED = (  # options that a program takes over from the measurement
+    "data",
+    "problem",
+    "model",
+    "rows",
+    "epochs",
+    "steps",
+    "learning_rate",
+    "batch_size",
+    "max_tokens",
+)
 
 
-def run_arm(arm: str, seed: int, options: argparse.Namespace, *, score: bool) -> dict[str, Any]:
-    """Run one arm once; its last line of output is its result."""
-    command = [
-        sys.executable,
-        str(Path(__file__).with_name("arms.py")),
-        arm,
-        f"--data={options.data}",
-        f"--seed={seed}",
-        f"--epochs={options.epochs}",
-        f"--learning-rate={options.learning_rate}",
-        f"--batch-size={options.batch_size}",
-    ]
-    if options.rows:
-        command.append(f"--rows={options.rows}")
-    if score:
-        command.append("--score")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def words_of(options: argparse.Namespace, **changed: Any) -> list[str]:
+    """Write the shared options out as words of a command line."""
+    asked = {**vars(options), **changed}
+    named = {name: asked[name] for name in SHARED if asked.get(name) is not None}
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in named.items()]
+    return [*words, *(f"--set={one}" for one in asked.get("set") or ())]
+
+
+def run_fresh(script: str | Path, words: Sequence[str], *, threads: int | None = None) -> Result:
+    """Run a program of this folder once; its last line of output is its result."""
+    environment = dict(os.environ)
+    if threads is not None:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    done = subprocess.run(
+        [sys.executable, str(HERE / script), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
     if done.returncode:
-        sys.exit(f"{arm} failed:\n{done.stderr}")
-    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        sys.exit(f"{script} {' '.join(words)} failed:\n{done.stderr}{done.stdout}")
+    result: Result = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
+
+
+def run_arm(
+    arm: str,
+    options: argparse.Namespace,
+    *,
+    name: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    score: bool = False,
+    checked: bool = False,
+    **changed: Any,
+) -> Result:
+    """Run one arm of a training once.
+
+    Args:
+        arm: `luthier`, `trainer` or `bare`.
+        options: Of the measurement.
+        name: What to call it in results; None: as the arm.
+        settings: Of a peer.
+        seed: Of head, order and dropout.
+        score: Whether to score the test rows.
+        checked: Whether Luthier checks the data first.
+        changed: Options that are others for this arm.
+    """
+    words = [arm, *words_of(options, **changed), f"--seed={seed}"]
+    words += [f"--settings={json.dumps(dict(settings or {}))}"]
+    words += ["--score"] * score + ["--checked"] * checked
+    result = run_fresh("arms.py", words, threads=options.threads)
+    result["arm"] = name or arm
     print(json.dumps(result), flush=True)
     return result
+
+
+def interleave(arms: Mapping[str, Callable[[], Result]], n_rounds: int) -> list[Round]:
+    """Run all arms in turn, forwards then backwards."""
+    rounds = []
+    for number in range(n_rounds):
+        order = list(arms) if number % 2 == 0 else list(arms)[::-1]
+        done = {arm: arms[arm]() for arm in order}
+        rounds.append({arm: done[arm] for arm in arms})
+    return rounds
+
+
+def median(values: Sequence[float]) -> float:
+    """Give the middle one."""
+    return statistics.median(values)
+
+
+def ratios(
+    rounds: Sequence[Round], of: str, other: str, keys: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Compare two arms round by round: each key's ratios, and their median."""
+    found = {}
+    for key in keys:
+        each = [one[of][key] / one[other][key] for one in rounds]
+        found[key] = {"median": round(median(each), 4), "each": [round(one, 4) for one in each]}
+    return found
 
 
 def write(name: str, content: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,11 +22,13 @@ from processes import write
 
 import luthier
 
+PLACES = (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))
 CHILD = """
-import resource, sys
+import sys
 import luthier
+from watch import peak_mib
 n_rows, _ = luthier.load(sys.argv[1]).evaluate(sys.argv[2])
-print(n_rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(n_rows, peak_mib())
 """
 
 
@@ -54,7 +57,9 @@ def main() -> None:
         for n_rows in options.rows * options.repeats:
             file = write_rows(options.data, folder / "rows.csv", n_rows)
             command = [sys.executable, "-c", CHILD, done.folder, str(file)]
-            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            here = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, PLACES))}
+            told = subprocess.run(command, capture_output=True, text=True, check=True, env=here)
+            said = told.stdout
             peaks[n_rows].append(float(said.split()[-1]))
             print(f"{n_rows:,} rows: {peaks[n_rows][-1]:.0f} MiB at most", flush=True)
     write("memory", {str(n_rows): values for n_rows, values in peaks.items()})

@@ -14,9 +14,10 @@ from scipy.stats import t
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from arms import arguments
+from peers import GROUPED
 from processes import run_arm, write
 
-ARMS = ("luthier", "trainer-grouped")
+ARMS = {"luthier": ("luthier", {}), "trainer-grouped": ("trainer", GROUPED)}
 MARGIN = 0.5  # points, set before measuring
 
 
@@ -25,7 +26,11 @@ def main() -> None:
     parser = arguments(__doc__ or "")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
-    results = [run_arm(arm, seed, options, score=True) for seed in options.seeds for arm in ARMS]
+    results = [
+        run_arm(program, options, name=arm, settings=settings, seed=seed, score=True)
+        for seed in options.seeds
+        for arm, (program, settings) in ARMS.items()
+    ]
     summary = summarise(results)
     for arm, scores in summary["accuracy"].items():
         print(f"{arm:16} {'  '.join(f'{one:.2f}' for one in scores)}  mean {mean(scores):.2f}")

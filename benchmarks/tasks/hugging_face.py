@@ -6,7 +6,7 @@ windows, a null answer where its score is above that of the best by more than 0 
 
 from __future__ import annotations
 
-import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,15 @@ from transformers import (
     Trainer,
     TrainingArguments,
     set_seed,
+)
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from problems import (
+    encode_answers,
+    encode_entities,
+    read_conll,
+    read_squad,
+    tokenize_questions,
 )
 
 from luthier.models.sources import locate
@@ -62,41 +71,17 @@ def predict_in_order(trainer: Trainer, dataset: Dataset) -> Any:
     return trainer.predict(dataset)
 
 
-def read_conll(path: Path) -> list[tuple[list[str], list[str]]]:
-    """Read words and tags, sentence by sentence."""
-    found = []
-    for block in path.read_text(encoding="utf-8").split("\n\n"):
-        pairs = [line.split("\t") for line in block.split("\n") if line.strip()]
-        if pairs:
-            found.append(([one[0] for one in pairs], [one[1] for one in pairs]))
-    return found
-
-
 def entities(files: dict[str, Path], asked: dict[str, Any], seed: int) -> list[list[str]]:
     """Train on CoNLL columns; give the tags of the test words, O for those cut off."""
     set_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(MODEL)
     rows = {split: read_conll(path) for split, path in files.items()}
     names = sorted({tag for _, tags in rows["train"] for tag in tags})
-    ids = {name: index for index, name in enumerate(names)}
 
     def encode(sentences: list[tuple[list[str], list[str]]]) -> Dataset:
-        encoded = tokenizer(
-            [words for words, _ in sentences],
-            is_split_into_words=True,
-            truncation=True,
-            max_length=asked["max_tokens"],
-        )
-        labels = []
-        for row, (_, tags) in enumerate(sentences):
-            before, of_row = None, []
-            for word in encoded.word_ids(row):
-                is_first = word is not None and word != before
-                of_row.append(ids.get(tags[word], 0) if is_first else -100)
-                before = word
-            labels.append(of_row)
-        lengths = [len(one) for one in labels]
-        return Dataset.from_dict({**encoded, "labels": labels, "length": lengths})
+        encoded = encode_entities(sentences, tokenizer, names, asked["max_tokens"])
+        lengths = [len(one) for one in encoded["labels"]]
+        return Dataset.from_dict({**encoded, "length": lengths})
 
     model = AutoModelForTokenClassification.from_pretrained(MODEL, num_labels=len(names))
     trainer = Trainer(
@@ -115,71 +100,26 @@ def entities(files: dict[str, Path], asked: dict[str, Any], seed: int) -> list[l
     return found
 
 
-def read_squad(path: Path) -> list[dict[str, Any]]:
-    """Read questions, one after another."""
-    articles = json.loads(path.read_text(encoding="utf-8"))["data"]
-    return [
-        {**asked, "context": paragraph["context"]}
-        for article in articles
-        for paragraph in article["paragraphs"]
-        for asked in paragraph["qas"]
-    ]
-
-
 def answers(files: dict[str, Path], asked: dict[str, Any], seed: int) -> list[str]:
     """Train on SQuAD's JSON; give the answers to the test questions."""
     set_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(MODEL)
     train, test = read_squad(files["train"]), read_squad(files["test"])
 
-    def encode(rows: list[dict[str, Any]]) -> Any:
-        return tokenizer(
-            [row["question"] for row in rows],
-            [row["context"] for row in rows],
-            truncation="only_second",
-            max_length=asked["max_tokens"],
-            stride=asked["stride"],
-            return_overflowing_tokens=True,
-            return_offsets_mapping=True,
-        )
-
-    encoded = encode(train)
-    borders = [_borders(encoded, window, train) for window in range(len(encoded["input_ids"]))]
-    inputs = {name: encoded[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
-    dataset = Dataset.from_dict(
-        {
-            **inputs,
-            "start_positions": [start for start, _ in borders],
-            "end_positions": [end for _, end in borders],
-            "length": [len(ids) for ids in encoded["input_ids"]],
-        }
-    )
+    limits = (asked["max_tokens"], asked["stride"])
+    encoded = encode_answers(train, tokenizer, [], *limits)
+    lengths = [len(ids) for ids in encoded["input_ids"]]
+    dataset = Dataset.from_dict({**encoded, "length": lengths})
     trainer = Trainer(
         model=AutoModelForQuestionAnswering.from_pretrained(MODEL),
         args=arguments(asked, seed),
         train_dataset=dataset,
         data_collator=DataCollatorWithPadding(tokenizer),
     )
-    encoded = encode(test)
+    encoded = tokenize_questions(test, tokenizer, *limits)
     inputs = {name: encoded[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
     said = predict_in_order(trainer, Dataset.from_dict(inputs)).predictions
     return _choose(encoded, said[0], said[1], test)
-
-
-def _borders(encoded: Any, window: int, rows: list[dict[str, Any]]) -> tuple[int, int]:
-    """Find the answer's tokens in a window, or the first token twice."""
-    found = rows[encoded["overflow_to_sample_mapping"][window]]["answers"]
-    if not found:
-        return 0, 0
-    first = found[0]["answer_start"]
-    past = first + len(found[0]["text"])
-    offsets, parts = encoded["offset_mapping"][window], encoded.sequence_ids(window)
-    inside = [place for place, part in enumerate(parts) if part == 1]
-    if offsets[inside[0]][0] > first or offsets[inside[-1]][1] < past:
-        return 0, 0
-    start = max(place for place in inside if offsets[place][0] <= first)
-    end = min(place for place in inside if offsets[place][1] >= past)
-    return start, end
 
 
 def _choose(encoded: Any, starts: Any, ends: Any, rows: list[dict[str, Any]]) -> list[str]:

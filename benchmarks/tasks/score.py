@@ -10,7 +10,7 @@ import string
 from collections import Counter
 from pathlib import Path
 
-from hugging_face import read_conll, read_squad
+from problems import read_conll, read_squad
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 

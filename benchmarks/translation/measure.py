@@ -16,19 +16,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from tokenizers.processors import TemplateProcessing
-from transformers import MarianConfig, MarianMTModel, PreTrainedTokenizerFast
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from models import make_marian
 from processes import write
 
 from luthier.pipeline import run
 from luthier.runs import RunFolder
-
-WORDS = 4000  # entries of the vocabulary, of both languages together
-SPECIAL = ("<pad>", "</s>", "<unk>")
 
 
 def main() -> None:
@@ -40,7 +33,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        model = make_model(options.data, Path(folder) / "model")
+        texts = [options.data / f"train.{language}" for language in ("en", "de")]
+        model = make_marian(texts, Path(folder) / "model")
         done = run(recipe_of(model, options), out=options.out)
     lines = list(RunFolder.open(done.folder).read_predictions())
     ours = {name: score.value for name, score in done.scores["fine-tuned"].items()}
@@ -57,45 +51,6 @@ def main() -> None:
         for system, of_system in done.scores.items()
     }
     write("translation", {"scores": scores, "sacrebleu": theirs})
-
-
-def make_model(data: Path, folder: Path) -> Path:
-    """Write a Marian of random weights, with a tokenizer made from the training texts."""
-    pieces = Tokenizer(models.BPE(unk_token="<unk>"))
-    pieces.normalizer = normalizers.NFC()
-    pieces.pre_tokenizer = pre_tokenizers.Metaspace()
-    pieces.decoder = decoders.Metaspace()
-    trainer = trainers.BpeTrainer(vocab_size=WORDS, special_tokens=list(SPECIAL))
-    pieces.train([str(data / "train.en"), str(data / "train.de")], trainer)
-    pieces.post_processor = TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=pieces,
-        pad_token="<pad>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        model_max_length=256,
-    )
-    torch.manual_seed(0)
-    config = MarianConfig(
-        vocab_size=len(tokenizer),
-        d_model=192,
-        encoder_layers=2,
-        decoder_layers=2,
-        encoder_attention_heads=4,
-        decoder_attention_heads=4,
-        encoder_ffn_dim=768,
-        decoder_ffn_dim=768,
-        activation_function="relu",
-        max_position_embeddings=256,
-        scale_embedding=True,
-        pad_token_id=0,
-        eos_token_id=1,
-        decoder_start_token_id=0,
-        forced_eos_token_id=1,
-    )
-    MarianMTModel(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 def recipe_of(model: Path, options: argparse.Namespace) -> dict[str, Any]:
