@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import platform
 import shlex
@@ -128,6 +129,22 @@ def _trim() -> Callable[[int], int] | None:
     try:
         return ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError, TypeError):  # not glibc, or Windows
+        return None
+
+
+def usable_cores() -> int:
+    """Count the processors that this process may use: a container may grant less than there is."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _cores()
+    quota = _quota(Path("/sys/fs/cgroup/cpu.max"))
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def _quota(limits: Path) -> float | None:
+    """Read how many processors a container is granted (Linux, cgroup v2); None: no limit known."""
+    try:
+        granted, period = limits.read_text(encoding="ascii").split()
+        return None if granted == "max" else int(granted) / int(period)
+    except (OSError, ValueError):
         return None
 
 

@@ -68,7 +68,7 @@ def export_merged(run: str | Path, out: str | Path) -> tuple[Path, float]:
         difference = gap(before, after)
         if not difference <= ALIKE:
             raise otherwise(f"outputs differ by {difference:.1e}")
-        if was_merged(opened) and is_exact(predictor):
+        if was_merged(opened):
             refuse_other_answers(predictor, after, lines, rows)
         put_in_place(written, folder)
     return folder, difference
@@ -143,12 +143,6 @@ def outputs_unmerged(predictor: Predictor, run: RunFolder, rows: Rows) -> Output
 def was_merged(run: RunFolder) -> bool:
     """Say whether the run itself merged its model, of which only its predictions tell."""
     return (run.model / "adapter").is_dir()
-
-
-def is_exact(predictor: Predictor) -> bool:
-    """Say whether a run predicted in full precision, so that its predictions can be repeated."""
-    training = predictor.recipe.training
-    return not (training.bf16 or training.fp16)
 
 
 def refuse_other_answers(

@@ -236,7 +236,7 @@ def _check_sense(recipe: Recipe) -> Iterator[Problem]:
             "cannot work when nothing is evaluated",
             fix="training.eval_strategy=epoch",
         )
-    if training.bf16 and training.fp16:
+    if training.bf16 is True and training.fp16:
         yield Problem(
             "training.fp16", "only one of bf16 and fp16 can be on", fix="training.fp16=false"
         )

@@ -8,6 +8,7 @@
     environment.json   what it ran on               report.html       all of it, for people
     status.json        running, finished, failed or interrupted, and why
     attempts.json      each time that the run was begun or gone on with
+    calibration.json   threads and precision that were measured to be fastest, by phase
     checkpoints/       what a training needs to go on, by phase (`store.py`)
 
 This is the only module that knows those names.
@@ -52,6 +53,7 @@ DOCUMENTS = (
     "comparison",
     "analysis",
     "environment",
+    "calibration",
     "status",
     "attempts",
 )

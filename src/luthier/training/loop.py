@@ -29,6 +29,7 @@ from luthier.records import Job, StepInfo
 from luthier.seeding import seed_of
 from luthier.training.batches import BatchOrder, Tensors, make_loader, to_tensors
 from luthier.training.blocks import refuse_leaking_blocks
+from luthier.training.calibration import calibrate, precision_of
 from luthier.training.checkpoint import Keeper
 from luthier.training.course import Course
 from luthier.training.divergence import refuse_step
@@ -52,6 +53,10 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     """
     settings: Training = job.training
     seed_all(seed_of(settings.seed, "training"))
+    if (choice := calibrate(model, job)) is not None:
+        yield StepInfo(job.phase, 0, 0, message=choice.words)
+    settings = settings.model_copy(update={"bf16": precision_of(settings, choice)})
+    job = job.but(training=settings)
     accelerator = make_accelerator(settings)
     make_ready(model, job)
     with speed_ups(model, job, accelerator):
@@ -242,5 +247,5 @@ def evaluate(model: Any, job: Job) -> dict[str, float]:
 def make_accelerator(settings: Training) -> Accelerator:
     """Choose device and precision; each training chooses anew, also within one process."""
     AcceleratorState._reset_state()
-    precision = "bf16" if settings.bf16 else "fp16" if settings.fp16 else "no"
+    precision = "bf16" if settings.bf16 is True else "fp16" if settings.fp16 else "no"
     return Accelerator(cpu=settings.use_cpu, mixed_precision=precision)

@@ -57,7 +57,7 @@ def check_training(settings: Training) -> None:
                 f"it has {', '.join(sorted(allowed))}"
             )
         problems += _try_out(settings)
-    if settings.bf16 and settings.fp16:
+    if settings.bf16 is True and settings.fp16:
         problems.append("training: bf16 and fp16 exclude each other; choose one")
     if settings.eval_strategy == "steps" and settings.eval_steps is None:
         problems.append("training.eval_steps: needed with eval_strategy=steps")

@@ -82,14 +82,21 @@ class CompactVocabulary:
 
 
 def words_in(encoded: Mapping[str, Encoded], tokenizer: Any) -> Array:
-    """Find the ids that batches of any split can hold, (words,); none where items are no texts."""
+    """Find the ids that batches of any split can hold, (words,); none where items are no texts.
+
+    Args:
+        encoded: Split to its rows, `train` among them.
+        tokenizer: Its special tokens count too.
+    """
+    if "input_ids" not in encoded["train"].inputs:
+        return np.empty(0, dtype=np.int64)
     flat = [one.inputs["input_ids"] for one in encoded.values() if "input_ids" in one.inputs]
     values = [one.values for one in flat if isinstance(one, Ragged)]
     added = [*getattr(tokenizer, "all_special_ids", ())]
     seen = np.zeros(max([0, *added, *(int(one.max(initial=0)) for one in values)]) + 1, dtype=bool)
     for one in (*values, np.array(added, dtype=np.int64)):
         seen[one] = True
-    return np.flatnonzero(seen) if values else np.empty(0, dtype=np.int64)
+    return np.flatnonzero(seen)
 
 
 def compact(model: Any, used: Array, settings: Training) -> CompactVocabulary | None:

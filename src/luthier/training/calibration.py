@@ -1,0 +1,177 @@
+"""Which threads and which precision are fastest here: measured in a second, before long trainings.
+
+bfloat16 doubles the rate of matrix products on processors that have instructions for it, and is
+ten times slower on those that have not; a container may grant fewer processors than PyTorch
+starts threads for. So both are measured, at the shapes of the model's own linear layers. What was
+chosen is told, kept with the run, and taken from there when it goes on. A short training takes
+PyTorch's threads and float32, since measuring would not pay.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers.pytorch_utils import Conv1D
+
+from luthier.environment import usable_cores
+from luthier.recipe.tree import Training
+from luthier.records import Job
+
+WORTH = 1e12  # floating-point operations of a training for which measuring pays: some 10 s
+SECONDS = 1.5  # that measuring takes at most, about
+BFLOAT16_WORTH = 1.5  # times as fast as float32: below, conversions eat what products gain
+THREADS_WORTH = 1.15  # times as fast as PyTorch's own choice of threads
+PRODUCT = 2e8  # operations of one product that is timed, at most
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a training computes with.
+
+    Args:
+        threads: Of PyTorch.
+        bf16: Whether in bfloat16 mixed precision.
+        rates: `THREADS x PRECISION` to the measured rate, in 10⁹ operations a second.
+    """
+
+    threads: int
+    bf16: bool
+    rates: Mapping[str, float]
+
+    @property
+    def words(self) -> str:
+        """Tell it."""
+        measured = ", ".join(f"{name}: {rate:.0f}" for name, rate in self.rates.items())
+        precision = "bfloat16 mixed precision" if self.bf16 else "float32"
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"computing in {precision} with {threads} (matrix products, GFLOP/s: {measured})"
+
+
+def calibrate(model: Any, job: Job) -> Choice | None:
+    """Choose threads and precision for a training on the CPU; None: both stay as they are.
+
+    The threads are set. A run that was begun before keeps what was chosen then.
+
+    Args:
+        model: To be trained.
+        job: Its recipe asks for a precision, or leaves it open (`bf16: auto`).
+    """
+    settings: Training = job.training
+    if not on_cpu(settings) or work(model, job) < WORTH:
+        return None
+    kept = (job.run.read_json("calibration") or {}) if job.run is not None else {}
+    if job.phase in kept:
+        choice = Choice(**kept[job.phase])
+    else:
+        choice = measure(model, job)
+        if job.run is not None:
+            job.run.write_json("calibration", {**kept, job.phase: asdict(choice)})
+    torch.set_num_threads(choice.threads)
+    return choice
+
+
+def precision_of(settings: Training, choice: Choice | None) -> bool:
+    """Say whether to train in bfloat16: as asked for or, where that is left open, as is faster."""
+    if settings.bf16 != "auto":
+        return settings.bf16
+    if settings.fp16:
+        return False
+    if on_cpu(settings):
+        return choice is not None and choice.bf16
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def on_cpu(settings: Training) -> bool:
+    """Say whether the training will be on the CPU."""
+    return settings.use_cpu or not torch.accelerator.is_available()
+
+
+def work(model: Any, job: Job) -> float:
+    """Estimate the operations of a training: six for each weight and token (Kaplan et al. 2020).
+
+    https://arxiv.org/abs/2001.08361, section 2.1.
+    """
+    settings: Training = job.training
+    lengths = job.encoded["train"].lengths
+    n_rows = settings.num_train_epochs * len(lengths)
+    if settings.max_steps > 0:
+        a_step = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
+        n_rows = settings.max_steps * a_step
+    n_tokens = n_rows * float(lengths.mean()) if len(lengths) else 0.0
+    return 6.0 * n_tokens * sum(n * n_in * n_out for (n_in, n_out), n in shapes(model).items())
+
+
+def shapes(model: Any) -> dict[tuple[int, int], int]:
+    """Count the linear layers of each shape (inputs, outputs)."""
+    found: dict[tuple[int, int], int] = {}
+    for part in model.modules():
+        if isinstance(part, (nn.Linear, Conv1D)) and part.weight.ndim == 2:
+            rows, columns = part.weight.shape
+            shape = (rows, columns) if isinstance(part, Conv1D) else (columns, rows)
+            found[shape] = found.get(shape, 0) + 1
+    return found
+
+
+def measure(model: Any, job: Job) -> Choice:
+    """Time matrix products at a model's own shapes, settings in turn, each by its best time."""
+    settings: Training = job.training
+    lengths = job.encoded["train"].lengths
+    n_tokens = int(settings.per_device_train_batch_size * float(lengths.mean()))
+    count = shapes(model)
+    shape = max(count, key=lambda one: count[one] * one[0] * one[1])
+    before = torch.get_num_threads()
+    threads = sorted({before, *candidates(before)})
+    tried = [(n, torch.float32) for n in threads]
+    if settings.bf16 == "auto" and not settings.fp16:
+        tried.append((before, torch.bfloat16))
+    rates = _rates(tried, max(16, n_tokens), shape)
+    torch.set_num_threads(before)
+    best = max(threads, key=lambda n: rates[n, torch.float32])
+    if rates[best, torch.float32] < THREADS_WORTH * rates[before, torch.float32]:
+        best = before
+    in_bf16 = rates.get((before, torch.bfloat16), 0.0)
+    return Choice(
+        best,
+        in_bf16 >= BFLOAT16_WORTH * rates[before, torch.float32],
+        {f"{n} x {str(kind).removeprefix('torch.')}": rate for (n, kind), rate in rates.items()},
+    )
+
+
+def candidates(before: int) -> set[int]:
+    """Give numbers of threads that may be faster than PyTorch's own, unless the user chose it."""
+    if os.environ.get("OMP_NUM_THREADS") or os.environ.get("MKL_NUM_THREADS"):
+        return set()
+    usable = usable_cores()
+    return {n for n in (usable, usable // 2) if 1 <= n <= max(before, usable)}
+
+
+Setting = tuple[int, torch.dtype]
+
+
+def _rates(tried: list[Setting], n_tokens: int, shape: tuple[int, int]) -> dict[Setting, float]:
+    """Time x Wᵀ for x (tokens, inputs), in 10⁹ operations a second."""
+    n_in, n_out = shape
+    n_rows = max(16, min(n_tokens, int(PRODUCT / (2 * n_in * n_out))))
+    values = torch.randn(n_rows, n_in, generator=torch.Generator().manual_seed(0))
+    weight = torch.ones(n_out, n_in)
+    best: dict[Setting, float] = {}
+    end = time.perf_counter() + SECONDS
+    for _ in range(20):
+        for threads, kind in tried:
+            torch.set_num_threads(threads)
+            x, w = values.to(kind), weight.to(kind)
+            functional.linear(x, w)  # the first one after a change of threads starts them
+            begun = time.perf_counter()
+            functional.linear(x, w)
+            seconds = time.perf_counter() - begun
+            best[threads, kind] = min(best.get((threads, kind), seconds), seconds)
+        if time.perf_counter() > end:
+            break
+    return {one: 2e-9 * n_rows * n_in * n_out / seconds for one, seconds in best.items()}
