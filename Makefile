@@ -9,7 +9,8 @@ SOURCES := src tests benchmarks
 
 .PHONY: quickstart test check format bench-quality bench-speed bench-tasks bench-translation \
 	bench-memory bench-saving bench-distillation bench-episodes bench-methods bench-few-shot \
-	bench-speed-larger bench-speed-tasks bench-prediction bench-cost-curves bench-startup torture clean
+	bench-speed-larger bench-speed-tasks bench-prediction bench-cost-curves bench-startup bench-rows \
+	torture clean
 
 quickstart: $(VENV)/.installed-demo
 	$(BIN)/luthier run recipes/quickstart.yaml
@@ -57,6 +58,9 @@ bench-translation: $(VENV)/.installed-dev
 
 bench-memory: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/memory/measure.py $(ARGS)
+
+bench-rows: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/rows/measure.py $(ARGS)
 
 bench-saving: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/saving/measure.py $(ARGS)

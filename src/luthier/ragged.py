@@ -1,7 +1,13 @@
-"""Sequences of unequal length, kept flat: the one container that NumPy lacks."""
+"""Sequences of unequal length, kept flat: the one container that NumPy lacks.
+
+Large ones lie in a file that no other process sees and that vanishes with the array, so that the
+system may drop their pages from memory and read them again.
+"""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+LARGE = 64 * 2**20  # bytes of values above which they go into a file
+CHUNK = 1 << 14  # sequences taken together: few enough that where they stand is little to hold
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,16 @@ class Ragged:
 
     def take(self, indices: Sequence[int] | Array) -> Ragged:
         """Keep the sequences at `indices`, in that order."""
-        width = self.values.shape[1:]
-        return Ragged.of([self[int(i)] for i in indices], dtype=self.values.dtype, width=width)
+        chosen = np.asarray(indices, dtype=np.int64)
+        starts, lengths = self.offsets[chosen], self.lengths[chosen]
+        offsets = offsets_of(lengths)
+        values = np.empty((int(offsets[-1]), *self.values.shape[1:]), dtype=self.values.dtype)
+        for first in range(0, len(chosen), CHUNK):
+            part = slice(first, first + CHUNK)
+            base, past = offsets[first], offsets[min(first + CHUNK, len(chosen))]
+            inside = np.arange(past - base) - np.repeat(offsets[:-1][part] - base, lengths[part])
+            values[base:past] = self.values[np.repeat(starts[part], lengths[part]) + inside]
+        return Ragged(values, offsets)
 
     @staticmethod
     def of(
@@ -43,13 +59,78 @@ class Ragged:
         width: tuple[int, ...] = (),
     ) -> Ragged:
         """Lay sequences end to end; `width` is the shape of what stands at each place."""
-        offsets = np.zeros(len(sequences) + 1, dtype=np.int64)
-        np.cumsum([len(sequence) for sequence in sequences], out=offsets[1:])
+        offsets = offsets_of([len(sequence) for sequence in sequences])
         values = np.empty((int(offsets[-1]), *width), dtype=dtype)
         for index, sequence in enumerate(sequences):
             if len(sequence):
                 values[offsets[index] : offsets[index + 1]] = sequence
         return Ragged(values, offsets)
+
+
+def offsets_of(lengths: Sequence[int] | Array) -> Array:
+    """Say where sequences of these lengths begin and end, laid end to end, (sequences + 1,)."""
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+class RaggedWriter:
+    """Lays sequences end to end, a chunk at a time: none is held twice.
+
+    Args:
+        dtype: Of the values.
+        large: Bytes of values above which they go into a temporary file (where `TMPDIR` says), if
+            its disk has room.
+    """
+
+    def __init__(self, dtype: Any = np.int32, *, large: int = LARGE):
+        self.dtype, self.large = np.dtype(dtype), large
+        self._values = np.empty(1024, dtype=self.dtype)
+        self._n_values = self._n_written = 0
+        self._lengths: list[Array] = []
+        self._file: Any = None
+
+    def add(self, sequences: Sequence[Sequence[int]]) -> None:
+        """Lay sequences behind those that are there."""
+        lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int32)
+        past = self._n_values + int(lengths.sum())
+        if past > len(self._values):
+            grown = np.empty(max(past, len(self._values) * 5 // 4), dtype=self.dtype)
+            grown[: self._n_values] = self._values[: self._n_values]
+            self._values = grown
+        start = self._n_values
+        for sequence, length in zip(sequences, lengths.tolist(), strict=True):
+            self._values[start : start + length] = sequence
+            start += length
+        self._n_values = past
+        self._lengths.append(lengths)
+        if self._n_values * self.dtype.itemsize > self.large:
+            self._write()
+
+    def _write(self) -> None:
+        """Move what is in memory to the file; leave it where the disk has no room."""
+        part = self._values[: self._n_values]
+        if shutil.disk_usage(tempfile.gettempdir()).free < 2 * part.nbytes:
+            self.large *= 2
+            return
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="luthier-")  # noqa: SIM115, finish closes it
+        part.tofile(self._file)
+        self._n_written += self._n_values
+        self._n_values = 0
+
+    def finish(self) -> Ragged:
+        """Give the sequences; values in a file are read-only."""
+        lengths = np.concatenate(self._lengths) if self._lengths else np.zeros(0, dtype=np.int32)
+        offsets = offsets_of(lengths)
+        rest = self._values[: self._n_values]
+        if self._file is None:
+            return Ragged(rest.copy(), offsets)
+        with self._file:
+            rest.tofile(self._file)
+            self._file.flush()
+            values = np.memmap(self._file, dtype=self.dtype, mode="r", shape=(int(offsets[-1]),))
+        return Ragged(np.asarray(values), offsets)
 
 
 def take(values: Any, chosen: Array) -> Any:

@@ -182,6 +182,7 @@ class Encoded:
         kept_lengths: Tokens of every row that the model sees, (rows,); None: as the items have.
         cuts: What was cut off besides the rows' own tokens.
         marks: What the task needs to put items together again, item by item; models do not see it.
+        item_lengths: Tokens of every item, (items,); None: as its first input has.
     """
 
     inputs: Mapping[str, Ragged | Array]
@@ -191,6 +192,7 @@ class Encoded:
     kept_lengths: Array | None = None
     cuts: tuple[Cut, ...] = ()
     marks: Mapping[str, Any] = field(default_factory=dict)
+    item_lengths: Array | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
@@ -198,6 +200,8 @@ class Encoded:
     @property
     def lengths(self) -> Array:
         """Tokens of every item, (items,); ones for dense features."""
+        if self.item_lengths is not None:
+            return self.item_lengths
         first = next(iter(self.inputs.values()))
         return first.lengths if isinstance(first, Ragged) else np.ones(len(self), dtype=np.int64)
 

@@ -67,6 +67,15 @@ def test_the_same_call_goes_on_to_the_same_weights(tiny_model, tmp_path, whole):
     assert not (gone_on.path / "checkpoints").exists()
 
 
+def test_batches_by_tokens_go_on_to_the_same_weights(tiny_model, tmp_path):
+    by_tokens = {"tokens_per_batch": 100, "train_sampling_strategy": "random"}
+    left = interrupted(tiny_model, tmp_path / "left", **by_tokens)
+    gone_on = run(tree(tiny_model, **by_tokens), left.path)
+    whole = run(tree(tiny_model, **by_tokens), tmp_path / "whole")
+    assert model_of(gone_on) == model_of(whole)
+    assert logged(gone_on) == logged(whole)
+
+
 def test_going_on_is_told_to_those_who_listen(tiny_model, tmp_path):
     interrupted(tiny_model, tmp_path / "left")
     said = []

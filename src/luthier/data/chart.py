@@ -42,10 +42,9 @@ class Chart:
         """The texts of every row without case, spaces and punctuation; empty if all are."""
         return [key_of(texts) for texts in self.texts]
 
-    @cached_property
-    def words(self) -> list[str]:
-        """The texts of every row as plain words, without web addresses, for near-duplicates."""
-        return [" ".join(map(plain_words, texts)) for texts in self.texts]
+    def words(self, index: int) -> str:
+        """Write a row's texts as plain words, without web addresses, for near-duplicates."""
+        return " ".join(map(plain_words, self.texts[index]))
 
 
 Place = tuple[Chart, int, str]  # chart, row, column

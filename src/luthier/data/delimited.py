@@ -7,7 +7,6 @@ line is the one where it starts.
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ DELIMITERS = (",", ";", "\t", "|")
 SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 SAMPLE_RECORDS = 300
 LONGEST_CELL = 1 << 30
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ def _read_separator_line(text: str) -> tuple[str, str | None]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    return iter(io.StringIO(text, newline=""))
+    """Cut a text after every line end, without the copy of four bytes a character of `StringIO`."""
+    return (line[0] for line in _LINE.finditer(text))
 
 
 class _Counted:

@@ -7,14 +7,15 @@ equal without case, spaces and punctuation, or differ in 15 % of their character
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
+
+import numpy as np
 
 from luthier.data.chart import Chart, Place, finding
 from luthier.data.labels import is_missing, label_name, split_labels
 from luthier.data.near_duplicates import similar_pairs
-from luthier.records import Finding
+from luthier.records import Array, Finding
 
 ORDER = {"train": 0, "validation": 1, "test": 2}
 Member = tuple[int, int]  # chart, row
@@ -24,8 +25,8 @@ def check_duplicates(charts: Sequence[Chart]) -> list[Finding]:
     """Find copies and near-copies, within splits and across them."""
     by_text = _group(charts, lambda chart, index: chart.texts[index])
     by_key = _group(charts, lambda chart, index: chart.keys[index])
-    copies, leaked = _repeated(by_text)
-    near, near_leaked = _repeated(by_key)
+    copies, leaked = _repeated(charts, by_text)
+    near, near_leaked = _repeated(charts, by_key)
     similar, similar_leaked = _similar(charts, by_key)
     known = copies | leaked
     near = (near | similar) - known - near_leaked - similar_leaked
@@ -66,11 +67,12 @@ def check_duplicates(charts: Sequence[Chart]) -> list[Finding]:
 def check_conflicts(charts: Sequence[Chart], label_role: str, kind: str) -> list[Finding]:
     """Find copies with different answers, of which at most one can be learned."""
     conflicting: list[Member] = []
-    for members in _group(charts, lambda c, i: c.texts[i]).values():
-        if len(members) > 1:
-            answers = [_answer(charts[c].rows[label_role][i], kind) for c, i in members]
-            if len({answer for answer in answers if answer is not None}) > 1:
-                conflicting += members
+    starts = _starts(charts)
+    for rows in _together(_group(charts, lambda c, i: c.texts[i])):
+        members = [_member(starts, row) for row in rows.tolist()]
+        answers = [_answer(charts[c].rows[label_role][i], kind) for c, i in members]
+        if len({answer for answer in answers if answer is not None}) > 1:
+            conflicting += members
     return finding(
         "conflicting-labels",
         "note" if kind == "number" else "warning",
@@ -88,57 +90,90 @@ def _answer(value: Any, kind: str) -> Hashable:
     return label_name(value)
 
 
-def _group(
-    charts: Sequence[Chart], key: Callable[[Chart, int], Hashable]
-) -> dict[Hashable, list[Member]]:
-    """Gather the rows of equal key, in the order of the splits; rows without text are left out."""
-    groups: dict[Hashable, list[Member]] = defaultdict(list)
-    for number, chart in enumerate(charts):
-        for index, plain in enumerate(chart.keys):
-            if plain:
-                groups[key(chart, index)].append((number, index))
-    return groups
+def _group(charts: Sequence[Chart], key: Callable[[Chart, int], Hashable]) -> Array:
+    """Number the groups of equal key, (rows,): all rows in the order of the splits.
+
+    Rows without text have -1. Numbers and no lists of members: nearly all rows stand alone.
+    """
+    ids: dict[Hashable, int] = {}
+    return np.fromiter(
+        (
+            ids.setdefault(key(chart, index), len(ids)) if plain else -1
+            for chart in charts
+            for index, plain in enumerate(chart.keys)
+        ),
+        dtype=np.int64,
+        count=sum(len(chart.keys) for chart in charts),
+    )
 
 
-def _repeated(groups: dict[Hashable, list[Member]]) -> tuple[set[Member], set[Member]]:
+def _starts(charts: Sequence[Chart]) -> Array:
+    """Say where each chart's rows begin among all rows, and where they end, (charts + 1,)."""
+    return np.cumsum([0, *(len(chart.rows) for chart in charts)])
+
+
+def _member(starts: Array, row: int) -> Member:
+    number = int(np.searchsorted(starts, row, side="right")) - 1
+    return number, row - int(starts[number])
+
+
+def _members(charts: Sequence[Chart], rows: Array) -> set[Member]:
+    starts = _starts(charts)
+    return {_member(starts, row) for row in rows.tolist()}
+
+
+def _together(groups: Array) -> list[Array]:
+    """Give the rows of every group that has several."""
+    order = np.argsort(groups, kind="stable")
+    order = order[groups[order] >= 0]
+    _, firsts, counts = np.unique(groups[order], return_index=True, return_counts=True)
+    return [order[firsts[one] : firsts[one] + counts[one]] for one in np.flatnonzero(counts > 1)]
+
+
+def _repeated(charts: Sequence[Chart], groups: Array) -> tuple[set[Member], set[Member]]:
     """Give the rows that repeat one of their own split, and those that repeat an earlier split's.
 
     A row that does both counts as a leak.
     """
-    within, across = set(), set()
-    for members in groups.values():
-        first = members[0][0]
-        seen: set[int] = set()
-        for member in members:
-            if member[0] > first:
-                across.add(member)
-            elif member[0] in seen:
-                within.add(member)
-            seen.add(member[0])
-    return within, across
+    split = np.repeat(np.arange(len(charts)), np.diff(_starts(charts)))
+    rows = np.flatnonzero(groups >= 0)
+    _, firsts, inverse = np.unique(groups[rows], return_index=True, return_inverse=True)
+    first = rows[firsts][inverse]
+    is_across = split[rows] > split[first]
+    within = rows[~is_across & (rows != first)]
+    return _members(charts, within), _members(charts, rows[is_across])
 
 
-def _similar(
-    charts: Sequence[Chart], by_key: dict[Hashable, list[Member]]
-) -> tuple[set[Member], set[Member]]:
+def _similar(charts: Sequence[Chart], by_key: Array) -> tuple[set[Member], set[Member]]:
     """Give the rows that are near an earlier row of their split, and near one of an earlier split.
 
     Texts that are equal but for case, spaces and punctuation are compared once.
     """
-    unique: dict[str, list[Member]] = {}
-    for members in by_key.values():
-        number, index = members[0]
-        unique.setdefault(charts[number].words[index], []).extend(members)
-    groups = list(unique.values())
+    starts = _starts(charts)
+    with_text = np.flatnonzero(by_key >= 0)
+    _, firsts = np.unique(by_key[with_text], return_index=True)
+    ids: dict[str, int] = {}
+    of_group = np.empty(len(firsts), dtype=np.int64)
+    for group, row in enumerate(with_text[firsts].tolist()):
+        number, index = _member(starts, row)
+        of_group[group] = ids.setdefault(charts[number].words(index), len(ids))
+    of_row = of_group[by_key[with_text]]
+    order = np.argsort(of_row, kind="stable")
+    ends = np.cumsum(np.bincount(of_row, minlength=len(ids)))
     within: set[Member] = set()
     across: set[Member] = set()
-    for one, other in similar_pairs(list(unique)):
-        first, second = min(groups[one], groups[other]), max(groups[one], groups[other])
-        earliest = min(first)[0]
+    for pair in similar_pairs(list(ids)):
+        first, second = sorted(
+            [
+                _member(starts, row)
+                for row in with_text[order[ends[one - 1] if one else 0 : ends[one]]].tolist()
+            ]
+            for one in pair
+        )
+        earliest = first[0][0]
         for member in second:
             (across if member[0] > earliest else within).add(member)
-        if second and first is not second:
-            across.update(m for m in first if m[0] > min(second)[0])
+        across.update(member for member in first if member[0] > second[0][0])
     return within, across
 
 

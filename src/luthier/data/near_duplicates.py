@@ -37,6 +37,7 @@ MOST_MEETINGS = 200_000  # pairs taken from one band
 MOST_CHARACTERS = 5_000_000  # read to compute edit distances, of the likeliest pairs first
 BUCKETS = 32
 CHUNK = 200_000
+BLOCK = 4096  # texts, or pairs of signatures, that are looked at together
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -124,10 +125,13 @@ def _meeting(signatures: Array) -> Array:
 def _may_be_near(pairs: Array, texts: Sequence[str]) -> Array:
     """Bound the edit distance from below by the characters that the other text has not."""
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    codes = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), dtype=np.uint32) % BUCKETS
-    cells = np.repeat(np.arange(len(texts)) * BUCKETS, lengths) + codes
-    counts = np.bincount(cells, minlength=len(texts) * BUCKETS)
-    counts = counts.reshape(-1, BUCKETS).astype(np.int16)
+    counts = np.empty((len(texts), BUCKETS), dtype=np.int16)
+    for start in range(0, len(texts), BLOCK):
+        block = texts[start : start + BLOCK]
+        codes = np.frombuffer("".join(block).encode("utf-32-le", "replace"), dtype=np.uint32)
+        cells = np.repeat(np.arange(len(block)) * BUCKETS, lengths[start : start + BLOCK])
+        counted = np.bincount(cells + codes % BUCKETS, minlength=len(block) * BUCKETS)
+        counts[start : start + BLOCK] = counted.reshape(-1, BUCKETS)
     possible = np.zeros(len(pairs), dtype=bool)
     for first in range(0, len(pairs), CHUNK):
         one, other = pairs[first : first + CHUNK].T
@@ -140,11 +144,13 @@ def _may_be_near(pairs: Array, texts: Sequence[str]) -> Array:
 
 def _agreement(signatures: Array, pairs: Array) -> Array:
     """Estimate the Jaccard index of each pair: the share of hashes that are equal."""
-    by_text = np.ascontiguousarray(signatures.T)
+    used, place = np.unique(pairs, return_inverse=True)  # few texts have a near one
+    pairs = place.reshape(-1, 2)
+    by_text = np.ascontiguousarray(signatures[:, used].T)
     agreement = np.zeros(len(pairs))
-    for first in range(0, len(pairs), CHUNK):
-        one, other = pairs[first : first + CHUNK].T
-        agreement[first : first + CHUNK] = (by_text[one] == by_text[other]).mean(axis=1)
+    for first in range(0, len(pairs), BLOCK):  # a signature is 480 bytes
+        one, other = pairs[first : first + BLOCK].T
+        agreement[first : first + BLOCK] = (by_text[one] == by_text[other]).mean(axis=1)
     return agreement
 
 

@@ -61,7 +61,13 @@ def check_outliers(charts: Sequence[Chart]) -> list[Finding]:
     """Find texts far longer than the others, as runaway quotes or pasted pages make them."""
     places: list[Place] = []
     for chart in charts:
-        lengths = np.array([[len(text) for text in texts] for texts in chart.texts])
+        lengths = np.stack(
+            [
+                np.fromiter(map(len, column), dtype=np.int64)
+                for column in zip(*chart.texts, strict=True)
+            ],
+            axis=1,
+        )
         limit = np.maximum(OUTLIER_TIMES * np.median(lengths, axis=0), OUTLIER_LENGTH)
         for index, column in np.argwhere(lengths > limit):
             places.append((chart, int(index), chart.text_roles[column]))

@@ -126,6 +126,7 @@ def settings_of(job: Job, options: EpisodeOptions, plan: Plan) -> Any:
     every = max(1, math.ceil(n_steps / max(1.0, settings.num_train_epochs)))
     changes: dict[str, Any] = {
         "per_device_train_batch_size": options.meta_batch,
+        "tokens_per_batch": None,
         "train_sampling_strategy": "sequential",
         "num_train_epochs": 1.0,
         "max_steps": -1,

@@ -102,6 +102,12 @@ def refuse_small_batches(job: Job) -> None:
     from luthier.errors import RecipeError
 
     size = job.training.per_device_train_batch_size
+    if job.training.tokens_per_batch is not None:
+        raise RecipeError(
+            "Pairs are made within a batch of a set number of texts.",
+            received=f"training.tokens_per_batch={job.training.tokens_per_batch}",
+            hint="training.tokens_per_batch=null training.per_device_train_batch_size=16",
+        )
     if size < LEAST_TEXTS:
         raise RecipeError(
             "Pairs are made within a batch, which needs room for two texts of two labels.",

@@ -75,7 +75,10 @@ class LinearProbe:
             encoded=stored,
             collate=features.collate_features,
             training=job.training.model_copy(
-                update=self.options.model_dump(exclude={"solver", "strength"})
+                update={
+                    **self.options.model_dump(exclude={"solver", "strength"}),
+                    "tokens_per_batch": None,  # features are one vector a row
+                }
             ),
         )
         yield from train(features.OnFeatures(probe.head), of_head)

@@ -120,7 +120,18 @@ class Training(Section):
     num_train_epochs: float = Field(3.0, gt=0, description="Passes over the training rows.")
     max_steps: int = Field(-1, description="Optimizer steps; when above 0, overrides the epochs.")
     per_device_train_batch_size: int = Field(16, ge=1, description="Rows in a training batch.")
-    per_device_eval_batch_size: int = Field(64, ge=1, description="Rows in an evaluation batch.")
+    tokens_per_batch: int | None = Field(
+        None,
+        ge=1,
+        description="Tokens in a training batch, padding not counted, instead of a number of rows; "
+        "a longer row stands alone; null: rows.",
+    )
+    per_device_eval_batch_size: int = Field(
+        64,
+        ge=1,
+        description="Rows of 64 tokens that an evaluation batch may hold; of shorter rows more "
+        "stand in it, of longer ones fewer. On a CPU, batches are no larger than its cache.",
+    )
     gradient_accumulation_steps: int = Field(
         1, ge=1, description="Batches whose gradients are summed before each step."
     )
@@ -150,7 +161,8 @@ class Training(Section):
     )
     train_sampling_strategy: Literal["random", "group_by_length", "sequential"] = Field(
         "group_by_length",
-        description="Order of rows; group_by_length puts rows of like length together.",
+        description="Order of rows; group_by_length puts rows of like length together, so batches "
+        "are no longer drawn at random, only their order is.",
     )
     eval_strategy: Literal["epoch", "steps", "no"] = Field(
         "epoch", description="When to score the validation rows."

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from luthier.errors import RecipeError
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.sources import read_recipe
-from luthier.recipe.tree import Recipe
+from luthier.recipe.tree import Recipe, Training
 
 PASSES, BATCH, EPISODES = "num_train_epochs", "per_device_train_batch_size", "episodes"
 
@@ -23,6 +24,9 @@ def lengthened(recipe: Recipe, *, n_rows: int, min_steps: int) -> Recipe:
         recipe: Whose `training.max_steps`, if set, is the user's word and stays.
         n_rows: Training rows.
         min_steps: Optimizer steps.
+
+    Raises:
+        RecipeError: Batches are by tokens, so passes cannot be told before rows are tokenized.
     """
     if recipe.training.max_steps > 0:
         return recipe
@@ -42,6 +46,7 @@ def lengthened(recipe: Recipe, *, n_rows: int, min_steps: int) -> Recipe:
         least = passes_for(min_steps, n_rows, size, training.gradient_accumulation_steps)
         own = {PASSES: max(getattr(options, PASSES), least)}
     else:
+        refuse_tokens(training, min_steps)
         size = training.per_device_train_batch_size
         least = passes_for(min_steps, n_rows, size, training.gradient_accumulation_steps)
         passes = max(passes, least)
@@ -49,6 +54,17 @@ def lengthened(recipe: Recipe, *, n_rows: int, min_steps: int) -> Recipe:
     tree["training"][PASSES] = passes
     tree["method"]["options"] = {**tree["method"]["options"], **own}
     return read_recipe(tree)
+
+
+def refuse_tokens(training: Training, min_steps: int) -> None:
+    """Raise where a least number of steps is asked for, and batches are by tokens."""
+    if training.tokens_per_batch is not None and min_steps > 0:
+        raise RecipeError(
+            "How many passes make so many steps is known for batches by rows alone.",
+            received=f"training.tokens_per_batch={training.tokens_per_batch}, "
+            f"at least {min_steps} steps",
+            hint="training.tokens_per_batch=null, training.max_steps=NUMBER or --min-steps 0",
+        )
 
 
 def passes_for(n_steps: int, n_rows: int, size: int, n_accumulated: int) -> float:

@@ -143,6 +143,7 @@ class MultipleChoice(Answering):
             np.array(longest, dtype=np.int64),
             kept_lengths=np.array(kept, dtype=np.int64),
             marks={"choices": inputs, "starts": starts, "n": target.n_outputs},
+            item_lengths=target.n_outputs * np.array(kept, dtype=np.int64),
         )
 
     def collate(

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from luthier.errors import DataError, ModelError
+from luthier.ragged import RaggedWriter
 from luthier.records import Array, Ragged
 
 CHUNK = 512  # rows given to the tokenizer together: enough to use its threads, little to hold
 LARGEST_UNASKED = 512  # tokens: attention's cost grows with the square
+KINDS = {"input_ids": np.int32, "token_type_ids": np.int8}  # of texts there are two kinds, or five
 ENDLESS = 1_000_000  # tokenizers without a limit state one of this size and more
 
 
@@ -42,7 +44,7 @@ def tokenize(
     names = ["input_ids"]
     if "token_type_ids" in tokenizer.model_input_names:
         names.append("token_type_ids")
-    pieces: dict[str, list[Ragged]] = {name: [] for name in names}
+    written = {name: RaggedWriter(KINDS[name]) for name in names}
     full_lengths = np.empty(len(texts), dtype=np.int64)
     for start in range(0, len(texts), CHUNK):
         rows = slice(start, start + CHUNK)
@@ -57,18 +59,9 @@ def tokenize(
             None if pairs is None else pairs[rows],
             max_tokens=max_tokens,
         )
-        for name in names:
-            pieces[name].append(Ragged.of(chunk[name]))
-    return {name: _join(parts) for name, parts in pieces.items()}, full_lengths
-
-
-def _join(parts: Sequence[Ragged]) -> Ragged:
-    """Lay ragged parts end to end."""
-    if not parts:
-        return Ragged.of([])
-    lengths = np.concatenate([part.lengths for part in parts])
-    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
-    return Ragged(np.concatenate([part.values for part in parts]), offsets)
+        for name, writer in written.items():
+            writer.add(chunk[name])
+    return {name: writer.finish() for name, writer in written.items()}, full_lengths
 
 
 def _encode(

@@ -20,6 +20,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
+from luthier.errors import TrainingError
 from luthier.interruption import asked, end, patience
 from luthier.models.anatomy import compute_again
 from luthier.models.exact.install import faster
@@ -106,7 +107,7 @@ def steps(model: Any, job: Job, accelerator: Accelerator) -> Iterator[StepInfo]:
                 job.phase,
                 step,
                 course.n_steps,
-                epoch=step / course.steps_per_epoch,
+                epoch=course.epoch_after(step),
                 rows=sum(len(batch["labels"]) for batch in batches),
                 loss=window.mean() if is_told else None,
                 learning_rate=rate,
@@ -187,6 +188,7 @@ def make_order(job: Job) -> BatchOrder:
         batch_size=job.training.per_device_train_batch_size,
         strategy=job.training.train_sampling_strategy,
         seed=job.training.seed,
+        tokens=job.training.tokens_per_batch,
     )
 
 
@@ -245,7 +247,20 @@ def evaluate(model: Any, job: Job) -> dict[str, float]:
 
 
 def make_accelerator(settings: Training) -> Accelerator:
-    """Choose device and precision; each training chooses anew, also within one process."""
+    """Choose device and precision; each training chooses anew, also within one process.
+
+    Raises:
+        TrainingError: Batches by tokens are asked for, and several processes would share them:
+            they go in step only where batches are of one size.
+    """
     AcceleratorState._reset_state()
     precision = "bf16" if settings.bf16 is True else "fp16" if settings.fp16 else "no"
-    return Accelerator(cpu=settings.use_cpu, mixed_precision=precision)
+    accelerator = Accelerator(cpu=settings.use_cpu, mixed_precision=precision)
+    if settings.tokens_per_batch is not None and accelerator.num_processes > 1:
+        raise TrainingError(
+            "Batches by tokens are for one process.",
+            received=f"training.tokens_per_batch={settings.tokens_per_batch} and "
+            f"{accelerator.num_processes} processes",
+            hint="training.tokens_per_batch=null",
+        )
+    return accelerator

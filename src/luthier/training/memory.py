@@ -31,6 +31,7 @@ class MicroBatches:
     def __init__(self, settings: Training):
         self.settings = settings
         self.n_pieces = self.n_told = 1
+        self.largest = 0  # rows of a batch
 
     def compute(self, work: Callable[[list[Tensors]], T], batches: list[Tensors]) -> T:
         """Do the work of a step on batches or, where memory does not suffice, on pieces of them.
@@ -43,6 +44,7 @@ class MicroBatches:
             TrainingError: Memory does not suffice for one row, or pieces were not asked for.
         """
         asked, state = self.n_pieces, _random_state()
+        self.largest = max(self.largest, *(len(batch["labels"]) for batch in batches))
         while True:
             try:
                 done = work([piece for batch in batches for piece in self._cut(batch)])
@@ -73,7 +75,7 @@ class MicroBatches:
     @property
     def rows(self) -> int:
         """Rows that are in memory together."""
-        return -(-self.settings.per_device_train_batch_size // self.n_pieces)
+        return -(-self.largest // self.n_pieces)
 
     def _cut(self, batch: Tensors) -> Iterator[Tensors]:
         n_rows = len(batch["labels"])
@@ -84,10 +86,13 @@ class MicroBatches:
     def _advice(self) -> TrainingError:
         settings = self.settings
         accumulated = settings.gradient_accumulation_steps * self.n_pieces
+        smaller = f"training.per_device_train_batch_size={self.rows}"
+        if settings.tokens_per_batch is not None:
+            smaller = f"training.tokens_per_batch={settings.tokens_per_batch // self.n_pieces}"
         return TrainingError(
             "The batch does not fit into memory.",
-            received=f"{settings.per_device_train_batch_size} rows at a time; {self.rows} fitted",
-            hint=f"training.per_device_train_batch_size={self.rows} "
+            received=f"{self.largest} rows at a time; {self.rows} fitted",
+            hint=f"{smaller} "
             f"training.gradient_accumulation_steps={accumulated} is the same mathematics; "
             "training.auto_batch_size=true finds it by itself",
         )

@@ -1,8 +1,9 @@
 """From a model and encoded rows to its outputs, in the rows' order.
 
-Items are taken longest first, so that a batch holds items of like length and the largest batch
-comes first: memory that would not suffice is found out at once. Only what is read is kept, so
-memory does not grow with the number of batches.
+Items are taken longest first, so that a batch holds items of like length and the longest come
+first: memory that would not suffice is found out at once. A batch holds as many items as a budget
+of slots does (items × longest): many short texts, few long ones, and about the same memory. Only
+what is read is kept, so memory does not grow with the number of batches.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import torch
 
 from luthier.environment import give_back_memory
 from luthier.records import Array, Batch, Encoded, Job, Outputs, Ragged, Rows, StepInfo
-from luthier.training.batches import to_tensors
+from luthier.training.batches import cut_by_slots, to_tensors
 from luthier.training.follow import follow
 from luthier.training.memory import telling_what_fits
 from luthier.training.readings import PER_TOKEN, READINGS
 
 TRIMMED = 8  # batches after which freed memory is given back
+TYPICAL = 64  # tokens of the items that `batch_size` counts
+CACHED = 1024  # slots for each thread of a CPU: more leave its cache, and are slower
+SMALL = frozenset({"logits", "token-logits", "span-logits"})  # no vocabulary for every token
 
 
 def read_items(
@@ -34,34 +38,73 @@ def read_items(
 ) -> Generator[StepInfo, None, Array | Ragged]:
     """Run the model over all items, telling of every batch.
 
+    Args:
+        model: The model.
+        encoded: The items.
+        collate: (encoded, items, reading) -> batch.
+        batch_size: Items of 64 tokens in a batch; see `deal`.
+        reading: What to take.
+        phase: What to call this in progress reports.
+
     Returns:
         What was read of each: (items, outputs) float32, or a `Ragged` where lengths differ.
     """
-    order = np.argsort(-encoded.lengths, kind="stable")
-    starts = range(0, len(order), batch_size)
     device = next(model.parameters()).device
+    batches = deal(encoded.lengths, batch_size, device=device, reading=reading)
     read = READINGS[reading]
     was_training = model.training
     model.eval()
-    found: Any = [None] * len(order)
-    for number, start in enumerate(starts, start=1):
-        items = order[start : start + batch_size]
+    found: Any = [None] * len(encoded)
+    for number, items in enumerate(batches, start=1):
         batch = to_tensors(collate(encoded, items, reading=reading))
         with telling_what_fits(batch_size), torch.inference_mode():
             said = read(model, {name: values.to(device) for name, values in batch.items()})
         if number == 1 and reading not in PER_TOKEN:
-            found = np.empty((len(order), *said[0].shape), dtype=said[0].dtype)
+            found = np.empty((len(encoded), *said[0].shape), dtype=said[0].dtype)
         for item, one in zip(items, said, strict=True):
             found[item] = one
         if number % TRIMMED == 0:
             give_back_memory()
-        yield StepInfo(phase, number, len(starts), rows=len(items))
+        yield StepInfo(phase, number, len(batches), rows=len(items))
     model.train(was_training)
     if reading not in PER_TOKEN:
-        return found if len(order) else np.empty((0, 0), dtype=np.float32)
-    if not len(order):
+        return found if len(encoded) else np.empty((0, 0), dtype=np.float32)
+    if not len(encoded):
         return Ragged.of([])
     return Ragged.of(found, dtype=found[0].dtype, width=found[0].shape[1:])
+
+
+def deal(
+    lengths: Array, batch_size: int, *, device: torch.device, reading: str = "logits"
+) -> list[Array]:
+    """Deal items out to batches that cost about the same, longest first.
+
+    A batch has at most `batch_size` × 64 slots, on a CPU at most 1024 for each thread. Where texts
+    are written, or a whole vocabulary is said of every token, it also has at most `batch_size`
+    items. An item of more slots stands alone.
+
+    Args:
+        lengths: Tokens of every item, (items,).
+        batch_size: Items of 64 tokens in a batch.
+        device: Where they are read.
+        reading: What is taken of each.
+
+    >>> lengths = np.array([2, 128, 2, 64, 2])
+    >>> [items.tolist() for items in deal(lengths, 1, device=torch.device("cpu"))]
+    [[1], [3], [0, 2, 4]]
+    """
+    order = np.argsort(-lengths, kind="stable")
+    most = batch_size * TYPICAL
+    if device.type == "cpu":
+        most = min(most, CACHED * torch.get_num_threads())
+    batches = cut_by_slots(order, lengths[order], most)
+    if reading in SMALL:
+        return batches
+    return [
+        items[start : start + batch_size]
+        for items in batches
+        for start in range(0, len(items), batch_size)
+    ]
 
 
 def read_rows(
@@ -84,7 +127,7 @@ def read_rows(
         collate: (encoded, items, reading) -> batch.
         gather: (reading -> what was read, encoded, rows) -> outputs.
         readings: What to take.
-        batch_size: Items in a batch.
+        batch_size: Items of 64 tokens in a batch.
         phase: What to call this in progress reports.
     """
     read: dict[str, Any] = {}

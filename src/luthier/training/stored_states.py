@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from luthier.records import Array, Batch, Encoded, Job, Ragged, StepInfo
 from luthier.training.batches import Tensors, to_tensors
 from luthier.training.objectives import outputs_of, run_model
+from luthier.training.predict import deal
 
 ALIKE = 1e-4  # outputs with stored states and without
 STATES = "stored_states"
@@ -165,14 +166,12 @@ def store(
         phase: What to call this in progress reports.
     """
     encoded = job.encoded[split]
-    order = np.argsort(-encoded.lengths, kind="stable")
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(encoded.lengths)])
-    size = job.training.per_device_eval_batch_size
-    starts = range(0, len(order), size)
     values: Array = np.empty((0, 0), dtype=np.float32)
     device = next(cut.model.parameters()).device
-    for number, start in enumerate(starts, start=1):
-        items = order[start : start + size]
+    size = job.training.per_device_eval_batch_size
+    batches = deal(encoded.lengths, size, device=device)
+    for number, items in enumerate(batches, start=1):
         batch = to_tensors(job.collate(encoded, items))
         with torch.inference_mode():
             states = cut.seen({name: one.to(device) for name, one in batch.items()})
@@ -183,7 +182,7 @@ def store(
         for item, end in zip(items, ends, strict=True):
             length = encoded.lengths[item]
             values[offsets[item] : offsets[item + 1]] = shown[end - length : end]
-        yield StepInfo(phase, number, len(starts), rows=len(items))
+        yield StepInfo(phase, number, len(batches), rows=len(items))
     return Ragged(values, offsets)
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from luthier.errors import DataError, ModelError
 from luthier.models.load import load_tokenizer, read_config
+from luthier.ragged import RaggedWriter
 from luthier.text.batches import pad
 from luthier.text.tokenize import token_limit, tokenize
 from tests.tiny import FAMILIES
@@ -100,3 +101,17 @@ def test_a_decoder_reads_its_first_token_for_an_empty_text(tiny_model):
     tokenizer = load_tokenizer(str(tiny_model("llama")))
     inputs, _ = tokenize(tokenizer, [""], max_tokens=64)
     assert inputs["input_ids"][0].tolist() == [tokenizer.bos_token_id]
+
+
+def test_tokens_in_a_file_are_batched_like_those_in_memory(tokenizer, monkeypatch):
+    texts = TEXTS * 200
+    here, lengths = tokenize(tokenizer, texts, max_tokens=16)
+    monkeypatch.setattr(RaggedWriter.__init__, "__kwdefaults__", {"large": 512})
+    there, others = tokenize(tokenizer, texts, max_tokens=16)
+    assert isinstance(there["input_ids"].values.base, np.memmap)
+    assert np.array_equal(lengths, others)
+    rows = np.random.default_rng(0).integers(0, len(texts), size=32)
+    one, other = (pad(inputs, rows, tokenizer=tokenizer) for inputs in (here, there))
+    for name in one:
+        assert one[name].dtype == np.int64
+        assert np.array_equal(one[name], other[name]), name

@@ -48,6 +48,23 @@ def test_without_being_asked_the_size_that_fits_is_told():
     assert "training.gradient_accumulation_steps=8" in caught.value.hint
 
 
+def test_of_batches_by_tokens_fewer_tokens_are_told():
+    settings = Training(tokens_per_batch=400)
+    with pytest.raises(TrainingError) as caught:
+        MicroBatches(settings).compute(room_for(4, []), [batch(16)])
+    assert caught.value.received == "16 rows at a time; 4 fitted"
+    assert "training.tokens_per_batch=100" in caught.value.hint
+    assert "training.gradient_accumulation_steps=4" in caught.value.hint
+
+
+def test_batches_by_tokens_are_for_one_process(monkeypatch):
+    shared = type("Shared", (), {"num_processes": 2, "__init__": lambda self, **given: None})
+    monkeypatch.setattr(loop, "Accelerator", shared)
+    with pytest.raises(TrainingError, match="for one process") as caught:
+        loop.make_accelerator(Training(tokens_per_batch=400))
+    assert caught.value.hint == "training.tokens_per_batch=null"
+
+
 def test_where_not_even_one_row_fits_that_is_told():
     with pytest.raises(TrainingError, match="Not even one row"):
         MicroBatches(Training(auto_batch_size=True)).compute(room_for(0, []), [batch(3)])
