@@ -30,6 +30,7 @@ class Facts:
         recipe: As a mapping; empty where this version cannot read it. `recipe_text`: as YAML.
         data: Of data.json. `scores`: of scores.json. `comparison`: of comparison.json.
         analysis: Of analysis.json. `environment`: of environment.json. `target`: of target.json.
+        calibration: Of calibration.json, by phase.
         curves: Phase to the events that carry a loss or scores.
         attempts: Each time that the run was begun or gone on with.
         unreadable: Documents that are there but damaged.
@@ -44,6 +45,7 @@ class Facts:
     comparison: Mapped
     analysis: Mapped
     environment: Mapped
+    calibration: Mapped
     target: Mapped
     curves: dict[str, list[Mapped]]
     attempts: list[Mapped]

@@ -61,6 +61,8 @@ def faster(
             vocabulary.put_in()
             undo.callback(vocabulary.take_out)
         reason = None
+        if any("unpadded" in part.__dict__ for part in model.modules()):
+            unpadded = False  # it is in already, as where a training is evaluated
         if unpadded and not is_known:
             reason = "the model is wrapped by what needs all of its states"
         elif unpadded and compute is not None and _on_cpu(model):
