@@ -20,14 +20,14 @@ from luthier.training.batches import to_tensors
 from luthier.training.follow import follow
 from luthier.training.loop import train, trial_of
 from luthier.training.objectives import make_loss, run_model
+from tests.silence import ALIKE, assert_alike, silence
 from tests.tiny import DECODERS, JUDGES
 from tests.toys import toy_problem
 
-OTHER_ATTENTION = ("deberta-v2", "mpnet", "xlnet")  # not on the interface of Transformers
+OTHER_ATTENTION = ("deberta-v2", "mpnet", "xlnet")  # see test_unpadded_families.py
 FAMILIES = [family for family in JUDGES if family not in OTHER_ATTENTION]
 TEXTS = ["the cat sees a dog", "a", "what a film the cat sees a dog and a film it was a cat", "dog"]
 GOLD = torch.tensor([0, 1, 2, 0])
-ALIKE = 1e-5
 TRAINING = {
     "max_steps": 50,
     "learning_rate": 1e-3,
@@ -56,19 +56,6 @@ def judge_of(family, tiny_model, *, texts=TEXTS, **structure):
     return model, dict(tokenizer(texts, padding=True, return_tensors="pt"))
 
 
-def silence(model):
-    """Set every dropout to zero."""
-    for part in model.modules():
-        if isinstance(part, nn.Dropout):
-            part.p = 0.0
-    for field in ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop"):
-        if hasattr(model.config, field):
-            setattr(model.config, field, 0.0)
-    for part in model.modules():
-        if isinstance(getattr(part, "attention_dropout", None), float):
-            part.attention_dropout = 0.0
-
-
 def learn(model, batch):
     """Give logits, and the gradient of every parameter."""
     model.train().zero_grad()
@@ -81,15 +68,6 @@ def learn(model, batch):
 def unpadded(model, chosen=None):
     """Make the speed-up for a model."""
     return Unpadded(trunk(model), list(layers(model)), model.config.num_hidden_layers, chosen)
-
-
-def assert_alike(one, other):
-    """Compare logits and gradients, relative to the largest."""
-    assert torch.allclose(one[0], other[0], atol=ALIKE * float(one[0].abs().max()))
-    assert one[1].keys() == other[1].keys()
-    largest = max(float(values.abs().max()) for values in one[1].values())
-    for name, values in one[1].items():
-        assert torch.allclose(values, other[1][name], atol=ALIKE * largest), name
 
 
 @pytest.mark.parametrize("is_one", [False, True], ids=["all tokens", "the token that is read"])
@@ -133,15 +111,6 @@ def test_a_head_that_pools_reads_all_tokens(tiny_model):
         assert reason is None
         assert trunk(model).config._attn_implementation == "luthier-unpadded"
         assert_alike(before, learn(model, batch))
-
-
-@pytest.mark.parametrize("family", OTHER_ATTENTION)
-def test_a_family_with_attention_of_its_own_is_left_as_it_is(family, tiny_model):
-    model, batch = judge_of(family, tiny_model)
-    before = learn(model, batch)
-    with faster(model, lambda: [model(**batch).logits]) as reason:
-        assert reason
-        assert torch.equal(learn(model, batch)[0], before[0])
 
 
 def test_what_a_trial_finds_to_differ_is_not_used(tiny_model, monkeypatch):

@@ -92,6 +92,35 @@ def blocks(model: Any) -> list[nn.ModuleList]:
     return [part for part in lists if len(part) in n_layers]
 
 
+def stacks(model: Any) -> list[tuple[Any, list[nn.Module]]]:
+    """Give the encoder and the decoder of a model that has both, each with its blocks in order.
+
+    Raises:
+        ModelError: One of them has no list of blocks.
+    """
+    found = []
+    for stack in (model.get_encoder(), model.get_decoder()):
+        lists = [part for part in stack.modules() if isinstance(part, nn.ModuleList)]
+        if not lists or stack is model:
+            raise ModelError(
+                "The blocks of this model's encoder and decoder cannot be found.",
+                received=model.config.model_type,
+                hint="training.unpadded=false",
+            )
+        found.append((stack, list(lists[0])))  # the outermost comes first
+    return found
+
+
+def attentions(block: nn.Module) -> list[nn.Module]:
+    """Give what attends in a block: by their names, and of one inside another the inner."""
+    named = [part for part in block.modules() if "Attention" in type(part).__name__]
+    return [
+        part
+        for part in named
+        if not any(other is not part and other in set(part.modules()) for other in named)
+    ]
+
+
 def embeddings(model: Any) -> list[nn.Module]:
     """Give what turns token ids into the first states."""
     base = trunk(model)

@@ -217,6 +217,9 @@ class Training(Section):
     compact_vocabulary: bool = Field(
         True, description="On a CPU, train only the embeddings of words that the rows have."
     )
+    labelled_only: bool = Field(
+        True, description="Score words only where there is a label; the loss is the same."
+    )
     fast_dropout: bool = Field(True, description="On a CPU, draw dropout's masks cheaply.")
     dataloader_num_workers: int = Field(0, ge=0, description="Processes that make batches.")
     use_cpu: bool = Field(False, description="Stay on the CPU even where there is a GPU.")

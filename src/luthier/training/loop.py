@@ -23,6 +23,7 @@ from torch import Tensor
 from luthier.errors import TrainingError
 from luthier.interruption import asked, end, patience
 from luthier.models.anatomy import compute_again
+from luthier.models.exact.head import head_only_at
 from luthier.models.exact.install import faster
 from luthier.models.exact.vocabulary import compact, words_in
 from luthier.recipe.tree import Training
@@ -34,8 +35,9 @@ from luthier.training.calibration import calibrate, precision_of
 from luthier.training.checkpoint import Keeper
 from luthier.training.course import Course
 from luthier.training.divergence import refuse_step
+from luthier.training.labelled import can_skip_unlabelled
 from luthier.training.memory import MicroBatches
-from luthier.training.objectives import make_loss, outputs_of, run_model
+from luthier.training.objectives import IGNORED, make_loss, outputs_that_count, run_model
 from luthier.training.optimizer import make_optimizer, make_schedule, set_rate
 from luthier.training.predict import predict_quietly
 from luthier.training.state import State, seed_all
@@ -142,6 +144,8 @@ class Update:
         self.loss = make_loss(job.objective, accelerator.device)
         self.most = job.training.max_grad_norm or math.inf
         self.pieces = pieces
+        inner = accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+        self.only_labelled = can_skip_unlabelled(inner, job, trial_batch(job))
 
     def gradient(self, batches: list[Tensors]) -> tuple[float, float]:
         """Compute the gradient over accumulated batches; give the mean loss and its norm.
@@ -170,8 +174,10 @@ class Update:
 
     def summed(self, batch: Tensors) -> Tensor:
         """Compute the summed loss of a batch."""
-        said = run_model(self.model, batch, decoder=self.loss.decoder)
-        return self.loss.total(said, batch["labels"])
+        labels = batch["labels"]
+        with head_only_at(self.model, labels != IGNORED if self.only_labelled else None):
+            said = run_model(self.model, batch, decoder=self.loss.decoder)
+        return self.loss.total(said, labels)
 
     def take(self) -> None:
         """Step along the gradient."""
@@ -200,25 +206,28 @@ def make_ready(model: Any, job: Job) -> None:
         refuse_leaking_blocks(model)
 
 
-def trial_of(model: Any, job: Job) -> Callable[[], list[Tensor]] | None:
-    """Make what runs the model on its longest and its shortest rows; None where nothing is padded.
-
-    What is said of each token counts where there is one. The borders of an answer count everywhere:
-    their softmax runs over padding too.
-    """
+def trial_batch(job: Job) -> Tensors | None:
+    """Make a batch of the longest and the shortest rows; None where there are no rows."""
     encoded = job.encoded["train"]
-    if "position_ids" in encoded.inputs or not len(encoded):
+    if not len(encoded):
         return None
     order = np.argsort(encoded.lengths, kind="stable")
-    batch = to_tensors(job.collate(encoded, np.unique([*order[:2], *order[-2:]]), epoch=0))
-    if "attention_mask" not in batch:  # features that were stored, say
+    return to_tensors(job.collate(encoded, np.unique([*order[:2], *order[-2:]]), epoch=0))
+
+
+def trial_of(model: Any, job: Job) -> Callable[[], list[Tensor]] | None:
+    """Make what runs the model on such a batch, and gives what it says of all but padding.
+
+    None where nothing is padded: blocks of several texts, features that were stored.
+    """
+    batch = trial_batch(job)
+    if batch is None or "position_ids" in batch or "attention_mask" not in batch:
         return None
-    is_writer, real = job.objective.name == "sequence-to-sequence", batch["attention_mask"].bool()
+    is_writer = job.objective.name == "sequence-to-sequence"
 
     def compute() -> list[Tensor]:
-        said = outputs_of(run_model(model, batch, decoder=is_writer))
-        by_token = [one.ndim == 3 and one.shape[:2] == real.shape for one in said]
-        return [one[real] if is_one else one for one, is_one in zip(said, by_token, strict=True)]
+        said = run_model(model, batch, decoder=is_writer)
+        return outputs_that_count(said, batch, decoder=is_writer)
 
     return compute
 

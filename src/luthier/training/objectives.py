@@ -19,6 +19,7 @@ from luthier.records import Objective
 from luthier.training.distilling import Total, Weight, distilled
 
 IGNORED = -100  # the label of tokens that do not count
+BORDERS = ("start_logits", "end_logits")  # of answers
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ def run_model(model: Any, batch: dict[str, Tensor], *, decoder: bool = False) ->
     """Run a model on a batch without its labels; a decoder is given them, shifted by one.
 
     Transformers keeps texts of one block apart by their positions, but only where no cache is kept.
+    What stands after a row's last label reaches no label, so it is padding to a decoder. No answer
+    begins or ends in padding: scores of such borders are -∞.
     """
     inputs: dict[str, Any] = {name: one for name, one in batch.items() if name != "labels"}
     if "position_ids" in inputs:
@@ -49,13 +52,55 @@ def run_model(model: Any, batch: dict[str, Tensor], *, decoder: bool = False) ->
         inner = getattr(model, "module", model)  # inside a wrapper for several processes
         labels = batch["labels"]
         inputs["decoder_input_ids"] = inner.prepare_decoder_input_ids_from_labels(labels=labels)
-    return model(**inputs)
+        inputs["decoder_attention_mask"] = _until_last(labels != IGNORED)
+    said = model(**inputs)
+    real = batch.get("attention_mask")
+    for name in BORDERS:
+        scores = getattr(said, name, None)
+        if scores is not None and real is not None and scores.shape == real.shape:
+            setattr(said, name, scores.masked_fill(~real.bool(), float("-inf")))
+    return said
+
+
+def _until_last(counts: Tensor) -> Tensor:
+    """Mark all tokens up to the last that counts, and the first one, (batch, tokens)."""
+    kept = counts.flip(1).cumsum(dim=1).flip(1) > 0
+    kept[:, 0] = True
+    return kept.long()
 
 
 def outputs_of(said: Any) -> list[Tensor]:
     """Give what a model said, by the fields that heads have for it."""
-    names = ("logits", "start_logits", "end_logits")
+    names = ("logits", *BORDERS)
     return [one for name in names if (one := getattr(said, name, None)) is not None]
+
+
+def outputs_that_count(said: Any, batch: dict[str, Tensor], *, decoder: bool) -> list[Tensor]:
+    """Give what a model said, without what it said of padding.
+
+    Args:
+        said: By the model.
+        batch: Of what.
+        decoder: Whether it is said of the labels rather than of the text.
+    """
+    labels = batch["labels"]
+    real = _until_last(labels != IGNORED) if decoder else batch["attention_mask"]
+    borders = [one for name in BORDERS if (one := getattr(said, name, None)) is not None]
+    logits = getattr(said, "logits", None)
+    if logits is not None and logits.ndim == 3 and logits.shape[:2] == real.shape:
+        return [logits[real.bool()]]
+    kept = [one[real.bool()] if one.shape == real.shape else one for one in borders]
+    return kept if logits is None else [logits, *kept]
+
+
+def at_labels(logits: Tensor, labels: Tensor) -> Tensor:
+    """Give the logits of tokens that have a label, (labelled, outputs).
+
+    Args:
+        logits: (batch, tokens, outputs); or (1, labelled, outputs), of a head that saw no others.
+        labels: (batch, tokens).
+    """
+    return logits[labels != IGNORED] if logits.shape[:2] == labels.shape else logits[0]
 
 
 def make_loss(objective: Objective, device: torch.device) -> Loss:
@@ -112,13 +157,12 @@ def _weight_of_tokens(labels: Tensor, weights: Tensor | None) -> Tensor:
 
 
 def _token_cross_entropy(objective: Objective, weights: Tensor | None) -> Total:
-    """Sum over the tokens that have a label; logits (batch, tokens, labels)."""
+    """Sum over the tokens that have a label; logits (batch, tokens, labels), or of these alone."""
 
     def total(said: Any, labels: Tensor) -> Tensor:
-        counts = labels != IGNORED  # only these reach the softmax: vocabularies are long
         return functional.cross_entropy(
-            said.logits[counts].float(),
-            labels[counts],
+            at_labels(said.logits, labels).float(),  # vocabularies are long
+            labels[labels != IGNORED],
             weight=weights,
             label_smoothing=objective.label_smoothing,
             reduction="sum",
@@ -128,24 +172,32 @@ def _token_cross_entropy(objective: Objective, weights: Tensor | None) -> Total:
 
 
 def _span(objective: Objective, weights: Tensor | None) -> Total:
-    """Average the cross-entropies of the first and the last token, as Devlin et al. 2018 (4.2)."""
+    """Average the cross-entropies of the first and the last token, as Devlin et al. 2018 (4.2).
+
+    The softmax is over the tokens of the row itself: padding, whose scores are -∞, has no part in
+    it nor in the smoothing of labels. So what a row costs does not depend on those beside it.
+    """
+    smoothing = objective.label_smoothing
 
     def total(said: Any, labels: Tensor) -> Tensor:
         both = [
-            functional.cross_entropy(
-                logits.float(),
-                border,
-                label_smoothing=objective.label_smoothing,
-                reduction="sum",
-            )
-            for logits, border in (
-                (said.start_logits, labels[:, 0]),
-                (said.end_logits, labels[:, 1]),
-            )
+            _cross_entropy_of_real(getattr(said, name).float(), labels[:, column], smoothing)
+            for column, name in enumerate(BORDERS)
         ]
         return (both[0] + both[1]) / 2
 
     return total
+
+
+def _cross_entropy_of_real(logits: Tensor, border: Tensor, smoothing: float) -> Tensor:
+    """Sum (1 - ε) (-log p_border) + ε (mean of -log p over the tokens that are there)."""
+    log_p = logits.log_softmax(dim=-1)  # (batch, tokens)
+    loss = -log_p.gather(1, border[:, None]).sum()
+    if smoothing == 0:
+        return loss
+    is_real = logits > float("-inf")
+    spread = -log_p.where(is_real, 0.0).sum(dim=-1) / is_real.sum(dim=-1)
+    return (1 - smoothing) * loss + smoothing * spread.sum()
 
 
 def _crf(objective: Objective, weights: Tensor | None) -> Total:

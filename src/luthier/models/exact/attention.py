@@ -3,7 +3,10 @@
 Queries, keys and values come as (real tokens, heads, head width) and so does the answer. Padding is
 at most what rows of like length differ by. Forwards and backwards are written out, since gathering
 tokens and scattering gradients is a copy each way here, and no sum: a token stands in one place.
-Dropout (Vaswani et al. 2017, section 5.4) is on the softmax, by `dropout.py`. Next: `unpadded.py`.
+Dropout (Vaswani et al. 2017, section 5.4) is on the softmax, by `dropout.py`. A decoder's tokens
+may look at those of another text, its encoder's; then groups are the same rows on either side. T5's
+bias by distance (Raffel et al. 2020, section 2.1, https://arxiv.org/abs/1910.10683) is added
+to the scores. Next: `interface.py`.
 """
 
 from __future__ import annotations
@@ -41,6 +44,8 @@ def attend(
     among: Among,
     scaling: float,
     dropout: float = 0.0,
+    source: Layout | None = None,
+    bias: Tensor | None = None,
 ) -> Tensor:
     """Attend among real tokens.
 
@@ -52,6 +57,9 @@ def attend(
         among: Which tokens look at which.
         scaling: Of the scores, before the softmax.
         dropout: Share of the softmax that is dropped.
+        source: Where the tokens stand that are looked at, by the same groups of rows; None: it is
+            the same text.
+        bias: Added to the scores, (1, heads, tokens, tokens) of a row; None: nothing.
 
     Returns:
         As `query`.
@@ -60,9 +68,8 @@ def attend(
     if key.shape[1] != n_heads:  # heads that share keys
         key = key.repeat_interleave(n_heads // key.shape[1], dim=1)
         value = value.repeat_interleave(n_heads // value.shape[1], dim=1)
-    return _Attention.apply(
-        query.contiguous(), key.contiguous(), value.contiguous(), layout, among, scaling, dropout
-    )
+    laid = query.contiguous(), key.contiguous(), value.contiguous()
+    return _Attention.apply(*laid, bias, layout, source or layout, among, scaling, dropout)
 
 
 class _Attention(torch.autograd.Function):
@@ -74,7 +81,9 @@ class _Attention(torch.autograd.Function):
         query: Tensor,
         key: Tensor,
         value: Tensor,
+        bias: Tensor | None,
         layout: Layout,
+        source: Layout,
         among: Among,
         scaling: float,
         dropout: float,
@@ -82,48 +91,58 @@ class _Attention(torch.autograd.Function):
         """Give the answers; keep each group's softmax or graph for the way back."""
         n_heads, width = key.shape[1:]
         gather = _Gather(layout, n_heads, width, is_one=among.asking is not None)
-        queries, keys, values = gather.asking(query), gather.tokens(key), gather.tokens(value)
+        seen = gather if source is layout else _Gather(source, n_heads, width, is_one=False)
+        queries, keys, values = gather.asking(query), seen.tokens(key), seen.tokens(value)
         answers = torch.empty_like(queries)
-        needs = torch.is_grad_enabled() or any(ctx.needs_input_grad[:3])
+        needs = torch.is_grad_enabled() or any(ctx.needs_input_grad[:4])
         kept = []
-        for group in layout.groups:
+        for group, looked_at in zip(layout.groups, source.groups, strict=True):
             q, o = gather.asked(queries, group), gather.asked(answers, group)
-            k, v = gather.of(keys, group), gather.of(values, group)
-            allowed = _allowed_once(layout, group, among)
+            k, v = seen.of(keys, looked_at), seen.of(values, looked_at)
+            scores = _Scores(scaling, _allowed_once(source, looked_at, among), _cut(bias, q, k))
             if dropout > 0:
-                kept.append(_dropped(o, q, k, v, allowed, scaling, dropout))
+                kept.append(_dropped(o, q, k, v, scores, dropout))
             else:
-                kept.append(_whole(o, q, k, v, allowed, scaling, needs=needs))
-        ctx.gather, ctx.kept, ctx.scaling, ctx.layout = gather, kept, scaling, layout
+                kept.append(_whole(o, q, k, v, scores, needs=needs))
+        ctx.gather, ctx.seen, ctx.kept, ctx.scaling = gather, seen, kept, scaling
+        ctx.groups = list(zip(layout.groups, source.groups, strict=True))
         ctx.save_for_backward(queries, keys, values)
+        ctx.bias = None if bias is None else torch.zeros_like(bias)  # its gradient to be
         return gather.answered(answers)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        """Give the gradients of queries, keys and values."""
+        """Give the gradients of queries, keys, values and the bias."""
         queries, keys, values = ctx.saved_tensors
-        gather = ctx.gather
+        gather, seen = ctx.gather, ctx.seen
         above = gather.asking(gradient.contiguous(), fill=True)
         to_queries, to_keys = torch.empty_like(queries), torch.empty_like(keys)
         to_values = torch.empty_like(values)
-        for group, kept in zip(ctx.layout.groups, ctx.kept, strict=True):
-            q, k, v = gather.asked(queries, group), gather.of(keys, group), gather.of(values, group)
-            go = gather.asked(above, group)
-            gq, gk = gather.asked(to_queries, group), gather.of(to_keys, group)
-            gv = gather.of(to_values, group)
+        for (group, looked_at), kept in zip(ctx.groups, ctx.kept, strict=True):
+            q, go = gather.asked(queries, group), gather.asked(above, group)
+            k, v = seen.of(keys, looked_at), seen.of(values, looked_at)
+            to = _Gradients(
+                gather.asked(to_queries, group),
+                seen.of(to_keys, looked_at),
+                seen.of(to_values, looked_at),
+                _cut(ctx.bias, q, k),
+            )
             if isinstance(kept, _Softmax):
-                _dropped_back(gq, gk, gv, go, q, k, v, kept, ctx.scaling)
-            else:
-                found = torch.autograd.grad(kept[0], kept[1:], go)
-                for place, one in zip((gq, gk, gv), found, strict=True):
-                    place.copy_(one)
+                _dropped_back(to, go, q, k, v, kept, ctx.scaling)
+                continue
+            found = torch.autograd.grad(kept[0], kept[1:], go)
+            for place, one in zip(to[:3], found[:3], strict=True):
+                place.copy_(one)
+            if to.bias is not None:
+                to.bias.add_(found[3])
         ctx.kept = None
         return (
             gather.answered(to_queries),
-            gather.back(to_keys),
-            gather.back(to_values),
-            *(None,) * 4,
+            seen.back(to_keys),
+            seen.back(to_values),
+            ctx.bias,
+            *(None,) * 5,
         )
 
 
@@ -176,6 +195,28 @@ class _Gather:
         return torch.empty_like(laid).index_copy_(0, self.order, laid)
 
 
+class _Scores(NamedTuple):
+    """What becomes of Q Kᵀ: scaled, the bias added, what may not be looked at left out."""
+
+    scaling: float
+    allowed: Tensor | None
+    bias: Tensor | None
+
+
+class _Gradients(NamedTuple):
+    """Where a group's gradients are written; that of the bias, which groups share, is added."""
+
+    queries: Tensor
+    keys: Tensor
+    values: Tensor
+    bias: Tensor | None
+
+
+def _cut(bias: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
+    """Take the part of a bias that a group's rows are long enough for."""
+    return None if bias is None else bias[:, :, : query.shape[2], : key.shape[2]]
+
+
 class _Softmax(NamedTuple):
     """What the way back needs: the softmax, and what dropout left of it."""
 
@@ -211,51 +252,42 @@ def _allowed(group: Group, among: Among) -> Tensor | None:
 
 
 def _whole(
-    answers: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    allowed: Tensor | None,
-    scaling: float,
-    *,
-    needs: bool,
+    answers: Tensor, q: Tensor, k: Tensor, v: Tensor, scores: _Scores, *, needs: bool
 ) -> Any:
     """Attend without dropout by PyTorch's own kernel; keep its graph where it is needed."""
-    if not needs:
-        said = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed, scale=scaling)
-        answers.copy_(said)
-        return None
-    with torch.enable_grad():
-        q, k, v = (one.detach().requires_grad_() for one in (q, k, v))
-        said = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed, scale=scaling)
+    with torch.set_grad_enabled(needs):
+        inputs = [one.detach().requires_grad_(needs) for one in (q, k, v)]
+        mask = scores.allowed
+        if scores.bias is not None:
+            bias = scores.bias.detach().requires_grad_(needs)
+            inputs.append(bias)
+            mask = bias if mask is None else torch.where(mask, bias, float("-inf"))
+        q, k, v = inputs[:3]
+        said = functional.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, scale=scores.scaling
+        )
     answers.copy_(said.detach())
-    return said, q, k, v
+    return (said, *inputs) if needs else None
 
 
 def _dropped(
-    answers: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    allowed: Tensor | None,
-    scaling: float,
-    dropout: float,
+    answers: Tensor, q: Tensor, k: Tensor, v: Tensor, scores: _Scores, dropout: float
 ) -> _Softmax:
     """Attend with dropout on the softmax."""
-    scores = torch.matmul(q, k.transpose(-1, -2)).mul_(scaling)  # (rows, heads, queries, tokens)
-    if allowed is not None:
-        scores.masked_fill_(~allowed, float("-inf"))
-    precise = torch.float32 if scores.dtype in (torch.bfloat16, torch.float16) else scores.dtype
-    shares = scores.softmax(dim=-1, dtype=precise).to(scores.dtype)
+    found = torch.matmul(q, k.transpose(-1, -2)).mul_(scores.scaling)  # (rows, heads, queries, …)
+    if scores.bias is not None:
+        found.add_(scores.bias)
+    if scores.allowed is not None:
+        found.masked_fill_(~scores.allowed, float("-inf"))
+    precise = torch.float32 if found.dtype in (torch.bfloat16, torch.float16) else found.dtype
+    shares = found.softmax(dim=-1, dtype=precise).to(found.dtype)
     mask = draw_mask(shares, dropout)
     answers.copy_(torch.matmul(mask.apply(shares), v))
     return _Softmax(shares, mask)
 
 
 def _dropped_back(
-    to_q: Tensor,
-    to_k: Tensor,
-    to_v: Tensor,
+    to: _Gradients,
     above: Tensor,
     q: Tensor,
     k: Tensor,
@@ -266,8 +298,11 @@ def _dropped_back(
     """Go back through `_dropped`: d scores = shares · (d shares - Σ shares · d shares)."""
     shares, mask = kept
     dropped = mask.apply(shares)
-    to_v.copy_(torch.matmul(dropped.transpose(-1, -2), above))
+    to.values.copy_(torch.matmul(dropped.transpose(-1, -2), above))
     flow = torch.matmul(above, v.transpose(-1, -2)).mul_(dropped)  # shares · d shares
-    flow.sub_(shares * flow.sum(dim=-1, keepdim=True)).mul_(scaling)
-    to_q.copy_(torch.matmul(flow, k))
-    to_k.copy_(torch.matmul(flow.transpose(-1, -2), q))
+    flow.sub_(shares * flow.sum(dim=-1, keepdim=True))
+    if to.bias is not None:
+        to.bias.add_(flow.sum(dim=0, keepdim=True))
+    flow.mul_(scaling)
+    to.queries.copy_(torch.matmul(flow, k))
+    to.keys.copy_(torch.matmul(flow.transpose(-1, -2), q))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from luthier.errors import ModelError
-from luthier.models.anatomy import layers, read_place, trunk
+from luthier.models.anatomy import layers, read_place, stacks, trunk
 from luthier.models.crf import CrfTagger
 from luthier.models.exact.dropout import forward_of
 from luthier.models.exact.unpadded import Chosen, Unpadded
@@ -76,23 +76,50 @@ def _leave_out_padding(
     inner = next((one for one in model.modules() if isinstance(one, PreTrainedModel)), None)
     if inner is None:
         return "it is no model of Transformers"
-    if getattr(inner.config, "is_encoder_decoder", False):
-        return "an encoder and a decoder pad apart"
     try:
-        blocks = list(layers(inner))
+        ways = list(ways_of(model, inner, cls_only=cls_only))
     except ModelError:
         return "its blocks cannot be found"
+    for way in ways:
+        if agrees(model, compute, way):
+            for stack in way:
+                stack.put_in()
+                undo.callback(stack.take_out)
+            return None
+    return f"{inner.config.model_type} computes otherwise without it"
+
+
+def ways_of(model: Any, inner: Any, *, cls_only: bool = True) -> Iterator[list[Unpadded]]:
+    """Give the ways to leave out padding, the fastest first: each is what to put into which stack.
+
+    Attention goes by the interface of Transformers, or is the family's own; a decoder may keep its
+    padding where an encoder need not.
+
+    Args:
+        model: What is trained.
+        inner: The model of Transformers in it.
+        cls_only: Whether the last block may compute only the token that the head reads.
+
+    Raises:
+        ModelError: Its blocks cannot be found.
+    """
+    if getattr(inner.config, "is_encoder_decoder", False):
+        both = stacks(inner)
+        for found in (both, both[:1]):
+            for own in (False, True):
+                yield [
+                    Unpadded(stack, parts, len(parts), own_attention=own) for stack, parts in found
+                ]
+        return
+    blocks = list(layers(inner))
     n_calls = inner.config.num_hidden_layers
     computing = [block for block in blocks if "forward" not in block.__dict__]
-    if len(computing) < len(blocks):  # the lower ones give stored states
+    is_whole = len(computing) == len(blocks)
+    if not is_whole:  # the lower ones give stored states
         blocks, n_calls = computing, len(computing)
     chosen = read_token(model, inner) if cls_only else None
-    unpadded = Unpadded(trunk(inner), blocks, n_calls, chosen)
-    if not agrees(model, compute, unpadded):
-        return f"{inner.config.model_type} computes otherwise without it"
-    unpadded.put_in()
-    undo.callback(unpadded.take_out)
-    return None
+    yield [Unpadded(trunk(inner), blocks, n_calls, chosen, is_whole=is_whole)]
+    yield [Unpadded(trunk(inner), blocks, n_calls, own_attention=True)]
 
 
 def read_token(model: Any, inner: Any) -> Chosen | None:
@@ -105,22 +132,27 @@ def read_token(model: Any, inner: Any) -> Chosen | None:
     return None if read == "mean" else read
 
 
-def agrees(model: Any, compute: Callable[[], list[Tensor]], unpadded: Unpadded) -> bool:
+def agrees(model: Any, compute: Callable[[], list[Tensor]], way: list[Unpadded]) -> bool:
     """Try out whether a model gives the same without padding, dropout off."""
     was_training = model.training
     model.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), ExitStack() as undo:
             before = compute()
-            unpadded.put_in()
+            for stack in way:
+                stack.put_in()
+                undo.callback(stack.take_out)
             try:
                 after = compute()
             except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
                 return False  # its attention is not one that Transformers lets others stand in for
-            finally:
-                unpadded.take_out()
     finally:
         model.train(was_training)
+    return are_alike(before, after)
+
+
+def are_alike(before: list[Tensor], after: list[Tensor]) -> bool:
+    """Say whether outputs are the same, up to rounding."""
     return bool(before) and all(
         one.shape == other.shape and bool((one - other).abs().max() <= ALIKE * one.abs().max())
         for one, other in zip(before, after, strict=True)

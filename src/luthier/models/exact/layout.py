@@ -8,6 +8,7 @@ A group is padded to its own longest row alone. Next: `attention.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -73,17 +74,27 @@ class Layout:
     back: Tensor
     kept: dict[Any, Any] = field(default_factory=dict)  # what was derived from it, by what it is
 
+    @property
+    def groups_of_rows(self) -> list[tuple[int, ...]]:
+        """Which rows make up each group."""
+        return [group.rows for group in self.groups]
+
     @staticmethod
-    def of(mask: Tensor) -> Layout:
-        """Find the real tokens of an attention mask (batch, tokens), wherever the padding is."""
+    def of(mask: Tensor, together: Sequence[tuple[int, ...]] | None = None) -> Layout:
+        """Find the real tokens of an attention mask (batch, tokens), wherever the padding is.
+
+        Args:
+            mask: Of one text for each row.
+            together: Which rows make up each group; None: those of like length.
+        """
         real = mask.bool()
         counts = real.sum(dim=1)
         lengths = counts.tolist()
         starts = (counts.cumsum(0) - counts).tolist()
         groups, places, is_padding = [], [], []
         first = 0
-        for rows in alike(lengths):
-            width = max(lengths[rows[0]], 1)
+        for rows in alike(lengths) if together is None else together:
+            width = max(1, *(lengths[row] for row in rows))
             own = counts[list(rows)]
             groups.append(Group(rows, width, first, own))
             begin = torch.tensor([starts[row] for row in rows], device=mask.device)

@@ -1,9 +1,12 @@
-"""A model's blocks on real tokens alone, and the last block on what the head reads.
+"""A stack's blocks on real tokens alone, and its last block on what the head reads.
 
-Between a model's first block and its last, padding is left out: states go as (1, real tokens,
-width), so all that goes token by token (linear layers, norms, activations) does no work in vain;
-attention, the one thing that does not, is ours (`attention.py`), by way of the interface that
-Transformers has for attention functions. Everything else is the model's own code.
+Between a stack's first block and its last, padding is left out: states go as (1, real tokens,
+width), so all that goes token by token (linear layers, norms, activations) does no work in vain.
+Attention, the one thing that does not, is ours, by way of the interface that Transformers has for
+attention functions (`interface.py`); where a family has attention of its own, tokens are put back
+into (batch, tokens, width) before it and taken out again after it. Everything else is the model's
+own code. An encoder and a decoder are a stack each, and a decoder's tokens look at the real ones
+of the encoder.
 
 Where a head reads one token of each row, the last block need not compute the others. It is asked
 twice: once for its keys and values, all tokens', and there it is stopped; then it is run on the
@@ -18,35 +21,45 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
 
-from luthier.models.exact.attention import Among, attend
+from luthier.models.anatomy import attentions
+from luthier.models.exact.interface import NAME, KeysSeenError, bias_of_rows, skip_masks
 from luthier.models.exact.layout import Asking, Layout
 
-NAME = "luthier-unpadded"
 Chosen = Literal["first", "last"]
-
-
-class _KeysSeenError(Exception):
-    """The keys and values that were wanted have been seen."""
+TOKENS_FIRST = frozenset({"xlnet"})  # families whose states are (tokens, batch, width)
+STORED = ("past_key_values", "mems", "output_hidden_states", "output_attentions")
 
 
 class Unpadded:
-    """What the blocks of one model know of the batch that passes through.
+    """What the blocks of one stack know of the batch that passes through.
 
     Args:
-        trunk: A model of Transformers, told of padding by `attention_mask`.
+        trunk: A model of Transformers or a stack of one, told of padding by `attention_mask`.
         blocks: Its blocks, in order.
         n_calls: How often a batch passes one of these; more often than there are where one serves
             as several. Blocks below them see the batch with its padding.
         chosen: Which token of each row the head reads; None: any.
+        own_attention: Whether attention is left to the model, on states with padding.
+        is_whole: Whether there are no blocks below these.
     """
 
-    def __init__(self, trunk: Any, blocks: list[nn.Module], n_calls: int, chosen: Chosen | None):
+    def __init__(
+        self,
+        trunk: Any,
+        blocks: list[nn.Module],
+        n_calls: int,
+        chosen: Chosen | None = None,
+        *,
+        own_attention: bool = False,
+        is_whole: bool = True,
+    ):
         self.trunk, self.blocks, self.n_calls, self.chosen = trunk, blocks, n_calls, chosen
+        self.own_attention, self.is_whole = own_attention, is_whole
+        self.is_swapped = trunk.config.model_type in TOKENS_FIRST
         self.layout: Layout | None = None
+        self.source: Layout | None = None  # of what an encoder gives to a decoder
+        self.read: tuple[Tensor, Tensor] | None = None  # that, with its padding and without
         self.asking: Asking | None = None
         self.called = 0
         self.keys: tuple[Tensor, Tensor] | None = None
@@ -54,39 +67,68 @@ class Unpadded:
         self._undo: list[Callable[[], Any]] = []
 
     def put_in(self) -> None:
-        """Have the model compute so from here on."""
-        config = self.trunk.config
-        before = config._attn_implementation
-        config._attn_implementation = NAME
-        self._undo.append(partial(setattr, config, "_attn_implementation", before))
-        for module in (part for block in self.blocks for part in block.modules()):
-            module.__dict__["unpadded"] = self
-            self._undo.append(partial(module.__dict__.pop, "unpadded", None))
+        """Have the stack compute so from here on."""
+        inside = [part for block in self.blocks for part in block.modules()]
+        if self.own_attention:
+            for part in (one for block in self.blocks for one in attentions(block)):
+                self._replace(part, "forward", self._with_padding(part.forward))
+        else:
+            config = self.trunk.config
+            self._undo.append(
+                partial(setattr, config, "_attn_implementation", config._attn_implementation)
+            )
+            config._attn_implementation = NAME
+            for module in inside:
+                module.__dict__["unpadded"] = self
+                self._undo.append(partial(module.__dict__.pop, "unpadded", None))
+                if callable(own := getattr(module, "compute_bias", None)):
+                    self._replace(module, "compute_bias", bias_of_rows(self, own))
         for block in self.blocks:
-            block.forward = self._around(block.forward)
-            self._undo.append(partial(delattr, block, "forward"))
+            self._replace(block, "forward", self._around(block.forward))
         begin = self.trunk.register_forward_pre_hook(self._begin, with_kwargs=True)
         end = self.trunk.register_forward_hook(self._end, always_call=True)
         self._undo += [begin.remove, end.remove]
 
     def take_out(self) -> None:
-        """Have the model compute as ever."""
+        """Have the stack compute as ever."""
         while self._undo:
             self._undo.pop()()
 
-    def _begin(self, module: nn.Module, args: Any, given: dict[str, Any]) -> None:
-        global _is_unpadded
+    def _replace(self, module: Any, name: str, function: Callable[..., Any]) -> None:
+        setattr(module, name, function)
+        self._undo.append(partial(delattr, module, name))  # the class's own shows again
+
+    def _begin(self, module: nn.Module, args: Any, given: dict[str, Any]) -> Any:
+        self.called, self.layout, self.asking, self.source, self.read = 0, None, None, None, None
         mask = given.get("attention_mask")
-        self.called, self.layout, self.asking = 0, None, None
-        if isinstance(mask, Tensor) and mask.dim() == 2 and given.get("past_key_values") is None:
-            self.layout = Layout.of(mask)
-            _is_unpadded = self.n_calls == self.trunk.config.num_hidden_layers
-            if self.chosen is not None:
-                self.asking = self.layout.asking(self._places(mask, given.get("input_ids")))
+        if not isinstance(mask, Tensor) or mask.dim() != 2 or given.get("use_cache"):
+            return None
+        if any(given.get(name) is not None and given[name] is not False for name in STORED):
+            return None
+        if module.training and getattr(module, "layerdrop", False):
+            return None  # its first block or its last may be skipped
+        self.layout = Layout.of(mask)
+        if not self.own_attention:
+            skip_masks(self.is_whole)
+            self._read_source(given, self.layout)
+        if self.chosen is not None:
+            self.asking = self.layout.asking(self._places(mask, given.get("input_ids")))
+        # what would be kept for going on has no padding, so nothing could go on from it
+        return (args, {**given, "use_cache": False}) if "use_cache" in given else None
+
+    def _read_source(self, given: dict[str, Any], layout: Layout) -> None:
+        states = given.get("encoder_hidden_states")
+        if states is None:
+            return
+        mask = given.get("encoder_attention_mask")
+        if mask is None:
+            mask = torch.ones(states.shape[:2], device=states.device)
+        self.source = Layout.of(mask, layout.groups_of_rows)
+        self.read = (states, self.source.flatten(states))
 
     def _end(self, *_: Any) -> None:
-        global _is_unpadded
-        _is_unpadded = False
+        self.read = None
+        skip_masks(False)
 
     def _around(self, forward: Callable[..., Any]) -> Callable[..., Any]:
         """Make what stands in for a block's own forward."""
@@ -98,18 +140,53 @@ class Unpadded:
             self.called += 1
             is_last = self.called == self.n_calls
             if self.called == 1:
-                states = layout.flatten(states)
+                states = self._flat(states, layout)
             if is_last and self.asking is not None:
                 return self._last(forward, states, args, given, layout, self.asking)
-            flat = {name: _flatten(name, one, layout) for name, one in given.items()}
-            said = forward(states, *args, **flat)
-            if not is_last:
-                return said
-            if isinstance(said, Tensor):
-                return layout.unflatten(said)
-            return (layout.unflatten(said[0]), *said[1:])
+            few = [self._given("", one, layout) for one in args]
+            said = forward(states, *few, **self._all_given(given, layout))
+            return _changed(said, partial(self._padded, layout=layout)) if is_last else said
 
         return unpadded
+
+    def _with_padding(self, forward: Callable[..., Any]) -> Callable[..., Any]:
+        """Make what stands in for attention of a family's own: padding is put back around it."""
+
+        def padded(*args: Any, **given: Any) -> Any:
+            layout = self.layout
+            if layout is None:
+                return forward(*args, **given)
+            if args:
+                args = (self._padded(args[0], layout), *args[1:])
+            else:
+                given["hidden_states"] = self._padded(given["hidden_states"], layout)
+            return _changed(forward(*args, **given), partial(self._flat, layout=layout))
+
+        return padded
+
+    def _flat(self, states: Tensor, layout: Layout) -> Tensor:
+        return layout.flatten(states.transpose(0, 1) if self.is_swapped else states)
+
+    def _padded(self, states: Tensor, layout: Layout) -> Tensor:
+        laid = layout.unflatten(states)
+        return laid.transpose(0, 1) if self.is_swapped else laid
+
+    def _all_given(
+        self, given: dict[str, Any], layout: Layout, slots: Tensor | None = None
+    ) -> dict[str, Any]:
+        return {name: self._given(name, one, layout, slots) for name, one in given.items()}
+
+    def _given(self, name: str, value: Any, layout: Layout, slots: Tensor | None = None) -> Any:
+        """Take real tokens of what a block is given beside states, where it goes by tokens."""
+        if self.own_attention:
+            return value
+        if self.read is not None and value is self.read[0]:
+            return self.read[1]
+        if name == "position_embeddings" and isinstance(value, tuple):
+            return tuple(layout.flatten(one, slots) for one in value)
+        if name == "position_ids" and isinstance(value, Tensor):
+            return layout.flatten(value, slots)
+        return value
 
     def _last(
         self,
@@ -123,21 +200,18 @@ class Unpadded:
         """Run the last block on the chosen tokens alone."""
         self.stops = True
         try:
-            flat = {name: _flatten(name, one, layout) for name, one in given.items()}
-            forward(states, *args, **flat)
-        except _KeysSeenError:
+            forward(states, *args, **self._all_given(given, layout))
+        except KeysSeenError:
             pass
         finally:
             self.stops = False
         self.asks = True
         try:
-            few = {name: _flatten(name, one, layout, asking.slots) for name, one in given.items()}
+            few = self._all_given(given, layout, asking.slots)
             said = forward(states.index_select(1, asking.tokens), *args, **few)
         finally:
             self.asks, self.keys = False, None
-        if isinstance(said, Tensor):
-            return layout.unflatten(said, asking.slots)
-        return (layout.unflatten(said[0], asking.slots), *said[1:])
+        return _changed(said, partial(layout.unflatten, slots=asking.slots))
 
     def _places(self, mask: Tensor, ids: Tensor | None) -> Tensor:
         """Say which token of each row the head reads, (batch,).
@@ -153,59 +227,6 @@ class Unpadded:
         return (real * places).argmax(dim=1)
 
 
-_is_unpadded = False  # whether masks of all tokens by all tokens are of no use
-
-
-def _flatten(name: str, value: Any, layout: Layout, slots: Tensor | None = None) -> Any:
-    """Take real tokens of what a block is given beside states, where it goes by positions."""
-    if name == "position_embeddings" and isinstance(value, tuple):
-        return tuple(layout.flatten(one, slots) for one in value)
-    if name == "position_ids" and isinstance(value, Tensor):
-        return layout.flatten(value, slots)
-    return value
-
-
-def _attention(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **given: Any
-) -> tuple[Tensor, None]:
-    """Attend as Transformers asks: (1, heads, tokens, width) to (1, tokens, heads, width)."""
-    state: Unpadded | None = module.__dict__.get("unpadded")
-    if state is None or state.layout is None:
-        said: tuple[Tensor, None] = sdpa_attention_forward(
-            module, query, key, value, attention_mask, **given
-        )
-        return said
-    if state.stops:
-        state.keys = (key, value)
-        raise _KeysSeenError
-    if state.asks and state.keys is not None:
-        key, value = state.keys
-    among = Among(
-        causal=bool(getattr(module, "is_causal", False)),
-        window=_window(given.get("sliding_window")),
-        asking=state.asking if state.asks else None,
-    )
-    scaling = given.get("scaling")
-    answer = attend(
-        query[0].transpose(0, 1),
-        key[0].transpose(0, 1),
-        value[0].transpose(0, 1),
-        state.layout,
-        among=among,
-        scaling=query.shape[-1] ** -0.5 if scaling is None else scaling,
-        dropout=given.get("dropout") or 0.0,
-    )
-    return answer[None], None
-
-
-def _window(asked: int | None) -> int | None:
-    """Say how far a token looks; Transformers counts the token itself too."""
-    return None if asked is None else asked - 1
-
-
-def _mask(*args: Any, **given: Any) -> Any:
-    return None if _is_unpadded else sdpa_mask(*args, **given)
-
-
-AttentionInterface.register(NAME, _attention)
-AttentionMaskInterface.register(NAME, _mask)
+def _changed(said: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """Change the states among what a block or its attention says; they stand first."""
+    return change(said) if isinstance(said, Tensor) else (change(said[0]), *said[1:])
