@@ -62,12 +62,15 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     job = job.but(training=settings)
     accelerator = make_accelerator(settings)
     make_ready(model, job)
+    only_labelled = can_skip_unlabelled(model, job, trial_batch(job))
     with speed_ups(model, job, accelerator):
-        yield from steps(model, job, accelerator)
+        yield from steps(model, job, accelerator, only_labelled=only_labelled)
     return model.eval()
 
 
-def steps(model: Any, job: Job, accelerator: Accelerator) -> Iterator[StepInfo]:
+def steps(
+    model: Any, job: Job, accelerator: Accelerator, *, only_labelled: bool
+) -> Iterator[StepInfo]:
     """Take all steps, and leave the model with the weights that are wanted."""
     settings: Training = job.training
     order = make_order(job)
@@ -85,7 +88,7 @@ def steps(model: Any, job: Job, accelerator: Accelerator) -> Iterator[StepInfo]:
     if (told := keeper.resume()) is not None:
         set_rate(schedule)
         yield told
-    update = Update(prepared, optimizer, accelerator, job, pieces)
+    update = Update(prepared, optimizer, accelerator, job, pieces, only_labelled=only_labelled)
     has_validation = len(job.encoded["validation"]) > 0
 
     with patience():
@@ -135,17 +138,24 @@ class Update:
         accelerator: Of device, precision and processes.
         job: Says the loss.
         pieces: Cuts batches that do not fit into memory.
+        only_labelled: Whether words are scored only where there is a label.
     """
 
     def __init__(
-        self, model: Any, optimizer: Any, accelerator: Accelerator, job: Job, pieces: MicroBatches
+        self,
+        model: Any,
+        optimizer: Any,
+        accelerator: Accelerator,
+        job: Job,
+        pieces: MicroBatches,
+        *,
+        only_labelled: bool,
     ):
         self.model, self.optimizer, self.accelerator = model, optimizer, accelerator
         self.loss = make_loss(job.objective, accelerator.device)
         self.most = job.training.max_grad_norm or math.inf
         self.pieces = pieces
-        inner = accelerator.unwrap_model(model, keep_fp32_wrapper=False)
-        self.only_labelled = can_skip_unlabelled(inner, job, trial_batch(job))
+        self.only_labelled = only_labelled
 
     def gradient(self, batches: list[Tensors]) -> tuple[float, float]:
         """Compute the gradient over accumulated batches; give the mean loss and its norm.
