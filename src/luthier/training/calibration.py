@@ -24,11 +24,12 @@ from luthier.environment import usable_cores
 from luthier.recipe.tree import Training
 from luthier.records import Job
 
-WORTH = 1e12  # floating-point operations of a training for which measuring pays: some 10 s
-SECONDS = 1.5  # that measuring takes at most, about
+WORTH = 1e13  # floating-point operations of a training for which measuring pays: minutes
+SECONDS = 1.0  # that measuring takes at most, about
 BFLOAT16_WORTH = 1.5  # times as fast as float32: below, conversions eat what products gain
 THREADS_WORTH = 1.15  # times as fast as PyTorch's own choice of threads
 PRODUCT = 2e8  # operations of one product that is timed, at most
+HOPELESS = 2.0  # times as slow as the best: not tried again after three rounds
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,11 @@ def _rates(tried: list[Setting], n_tokens: int, shape: tuple[int, int]) -> dict[
     weight = torch.ones(n_out, n_in)
     best: dict[Setting, float] = {}
     end = time.perf_counter() + SECONDS
-    for _ in range(20):
+    for number in range(20):
+        hopeless = HOPELESS * min(best.values(), default=0.0)
         for threads, kind in tried:
+            if number >= 3 and best[threads, kind] > hopeless:
+                continue
             torch.set_num_threads(threads)
             x, w = values.to(kind), weight.to(kind)
             functional.linear(x, w)  # the first one after a change of threads starts them
