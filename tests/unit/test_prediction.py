@@ -126,6 +126,21 @@ def test_new_labelled_rows_are_scored_with_intervals(predictors, tmp_path):
     assert scores["accuracy"].n == 90
 
 
+def test_what_int8_costs_is_measured_on_the_same_rows(predictors, tmp_path):
+    source = write_csv(toy_rows("text-classification"), tmp_path / "more.csv")
+    predictor = predictors["text-classification"]
+    n_rows, scores, comparison = predictor.evaluate_int8(source)
+    assert n_rows == 90
+    assert scores["float32"] == predictor.evaluate(source)[1]
+    assert (comparison.system, comparison.baseline) == ("int8", "float32")
+    assert comparison.difference == pytest.approx(
+        scores["int8"]["accuracy"].value - scores["float32"]["accuracy"].value
+    )
+    assert comparison.low <= comparison.difference <= comparison.high
+    (answer,) = predictor.in_int8()("Snow over town")
+    assert answer["score"] == pytest.approx(predictor("Snow over town")[0]["score"], abs=0.1)
+
+
 def test_an_unknown_label_in_new_rows_is_named(predictors, tmp_path):
     (tmp_path / "more.csv").write_text("text,label\nSnow,snwo\n")
     with pytest.raises(DataError) as caught:

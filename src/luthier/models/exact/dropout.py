@@ -28,7 +28,7 @@ class Mask(NamedTuple):
 
     def apply(self, values: Tensor) -> Tensor:
         """Multiply values by it."""
-        return torch.mul(values, self.kept.to(values.dtype)).mul_(self.scale)
+        return self.kept.to(values.dtype).mul_(self.scale).mul_(values)
 
 
 def draw_mask(like: Tensor, dropout: float) -> Mask:
