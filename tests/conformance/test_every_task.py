@@ -130,11 +130,16 @@ def test_texts_are_strings_one_for_each_role_and_row(task, rows):
     assert all(isinstance(text, str) for column in texts for text in column)
 
 
-def test_items_are_within_the_limit_and_belong_to_rows(task, rows, encoded):
+def sequences(task, target):
+    """Say how many sequences an item is: one for each choice, else one."""
+    return target.n_outputs if task.unit == "choice" else 1
+
+
+def test_items_are_within_the_limit_and_belong_to_rows(task, rows, target, encoded):
     assert len(encoded.full_lengths) == len(encoded.kept) == len(rows)
     assert set(encoded.rows.tolist()) == set(range(len(rows)))
     assert len(encoded.rows) == len(encoded) == len(encoded.targets)
-    assert encoded.lengths.max() <= MAX_TOKENS
+    assert encoded.lengths.max() <= MAX_TOKENS * sequences(task, target)
     assert (encoded.full_lengths >= encoded.kept).all()
 
 
@@ -147,7 +152,7 @@ def test_windows_let_the_model_see_every_token(task, rows, target, tokenizer, st
         assert (made.full_lengths >= made.kept).all()
     else:
         assert np.array_equal(made.full_lengths, made.kept)
-    assert made.lengths.max() <= MAX_TOKENS
+    assert made.lengths.max() <= MAX_TOKENS * sequences(task, target)
 
 
 def test_each_row_is_encoded_for_itself(task, rows, target, tokenizer, encoded):

@@ -68,14 +68,19 @@ def calibrate(model: Any, job: Job) -> Choice | None:
     if not on_cpu(settings) or work(model, job) < WORTH:
         return None
     kept = (job.run.read_json("calibration") or {}) if job.run is not None else {}
-    if job.phase in kept:
-        choice = Choice(**kept[job.phase])
-    else:
+    if (choice := _read(kept.get(job.phase))) is None:
         choice = measure(model, job)
         if job.run is not None:
             job.run.write_json("calibration", {**kept, job.phase: asdict(choice)})
     torch.set_num_threads(choice.threads)
     return choice
+
+
+def _read(kept: Any) -> Choice | None:
+    try:
+        return Choice(int(kept["threads"]), bool(kept["bf16"]), dict(kept["rates"]))
+    except (TypeError, KeyError, ValueError):  # nothing was kept, or it is damaged
+        return None
 
 
 def precision_of(settings: Training, choice: Choice | None) -> bool:

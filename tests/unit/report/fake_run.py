@@ -40,6 +40,13 @@ def fake_run(
         "comparison": fake_comparison(),
         "analysis": fake_analysis(labels, text, n_mistakes),
         "environment": fake_environment(),
+        "calibration": {
+            "fine-tuning": {
+                "threads": 2,
+                "bf16": True,
+                "rates": {"2 x float32": 70.5, "2 x bfloat16": 140.25},
+            }
+        },
     }
     for name, content in documents.items():
         if name not in without:

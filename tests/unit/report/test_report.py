@@ -270,3 +270,11 @@ def test_the_policy_knows_the_pages_own_script_alone(tmp_path):
     inside = html.rpartition("<script>")[2].partition("</script>")[0]
     assert f"script-src '{hash_of(inside)}'" in html
     assert "script-src 'unsafe-inline'" not in html
+
+
+def test_what_was_measured_before_training_is_shown(tmp_path):
+    _, html = page_of(fake_run(tmp_path / "run"))
+    assert "bfloat16 mixed precision" in html
+    assert "140" in html
+    _, html = page_of(fake_run(tmp_path / "other", without=("calibration",)))
+    assert "measured to be fastest" not in html
