@@ -208,6 +208,17 @@ class Training(Section):
     auto_batch_size: bool = Field(
         False, description="Cut batches that do not fit into memory; the gradient is the same."
     )
+    torch_compile: bool = Field(
+        False,
+        description="Compile the model by PyTorch, for any lengths; instead of what is left out "
+        "on a CPU.",
+    )
+    torch_compile_backend: str | None = Field(
+        None, description="By which of its backends; null: inductor, which needs a C++ compiler."
+    )
+    torch_compile_mode: str | None = Field(
+        None, description="How: default, reduce-overhead (CUDA graphs), max-autotune …"
+    )
     unpadded: bool = Field(
         True, description="On a CPU, leave padding out of all layers; the function is the same."
     )

@@ -13,31 +13,29 @@ from luthier.errors import TrainingError
 from luthier.recipe.tree import Training
 from luthier.records import Array, Job
 from luthier.training.batches import to_tensors
+from luthier.training.window import Reading
 
 MOST_NAMED = 5
 
 
 def refuse_step(
-    loss: float,
-    norm: float,
+    reading: Reading,
     job: Job,
-    step: int,
     items: Callable[[], Array],
     loss_of: Callable[[Any], Any],
 ) -> None:
-    """Raise before a step is taken that would make the weights mean nothing.
+    """Raise where a step makes the weights mean nothing, before anything of it is saved.
 
     Args:
-        loss: Of the step.
-        norm: Of its gradient; not looked at in float16, where the scaler does.
+        reading: What the step came to; in float16 the norm is not looked at, the scaler does that.
         job: Whose training.
-        step: Its number.
         items: Gives the items that it learns from.
         loss_of: From a batch of tensors to its loss, to find the rows that are at fault.
 
     Raises:
         TrainingError: One of them is not finite.
     """
+    step, loss, norm, _ = reading
     has_loss = math.isfinite(loss)
     if has_loss and (job.training.fp16 or math.isfinite(norm)):
         return
@@ -49,8 +47,8 @@ def refuse_step(
     more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
     what = f"loss {loss}" if not has_loss else f"loss {loss:.4g}, gradient norm {norm}"
     raise TrainingError(
-        f"The {'loss' if not has_loss else 'gradient'} is no longer a finite number. The step was "
-        "not taken, and the last checkpoint is from before it.",
+        f"The {'loss' if not has_loss else 'gradient'} is no longer a finite number. Nothing of "
+        "that step was saved: the last checkpoint is from before it.",
         received=f"{what} at step {step}, learning rate {job.training.learning_rate:.2g}, "
         f"{'from' if guilty else 'among'} the rows {places}{more}",
         hint="look at those rows" if guilty else remedy(job.training),

@@ -28,7 +28,8 @@ def can_skip_unlabelled(model: Any, job: Job, batch: Tensors | None) -> bool:
         batch: A few rows to try it on; None: there are none.
     """
     is_fit = job.objective.name in OBJECTIVES and has_word_head(model)
-    if not (job.training.labelled_only and is_fit) or batch is None:
+    is_wanted = job.training.labelled_only and not job.training.torch_compile
+    if not (is_wanted and is_fit) or batch is None:
         return False
     device = next(model.parameters()).device
     batch = {name: values.to(device) for name, values in batch.items()}

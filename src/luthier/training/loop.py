@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import TorchDynamoPlugin
 from torch import Tensor
 
 from luthier.errors import TrainingError
@@ -97,17 +98,19 @@ def steps(
                 break
             rate = optimizer.param_groups[0]["lr"]
             with job.partly(model, step, course.n_steps) if job.partly else nullcontext():
-                loss, norm = update.gradient(batches)
-            refuse_step(loss, norm, job, step, partial(course.items, step), update.summed)
+                window.add(step, *update.gradient(batches))
+            is_last = step == course.n_steps
+            is_evaluated = has_validation and course.is_evaluated(step)
+            is_told = step % settings.logging_steps == 0 or is_last or is_evaluated
+            readings = window.read() if is_told or is_near(accelerator.device) else []
+            for reading in readings:
+                refuse_step(reading, job, partial(course.items, reading.step), update.summed)
             update.take()
             schedule.step()
-            is_spike = window.add(loss)
-            is_last = step == course.n_steps
             scores, is_best = None, False
-            if has_validation and course.is_evaluated(step):
+            if is_evaluated:
                 scores = evaluate(prepared, job)
                 is_best = best.see(scores, model, is_last=is_last)
-            is_told = step % settings.logging_steps == 0 or is_last or scores is not None
             yield StepInfo(
                 job.phase,
                 step,
@@ -116,10 +119,10 @@ def steps(
                 rows=sum(len(batch["labels"]) for batch in batches),
                 loss=window.mean() if is_told else None,
                 learning_rate=rate,
-                gradient_norm=norm if is_told else None,
+                gradient_norm=readings[-1].norm if is_told else None,
                 scores=scores,
                 is_best=is_best,
-                spike=loss if is_spike else None,
+                spike=next((one.loss for one in readings if one.is_spike), None),
                 message=best.verdict if best.is_over else pieces.news(),
             )
             keeper.see(step, is_best=is_best, is_last=is_last or best.is_over)
@@ -157,8 +160,8 @@ class Update:
         self.pieces = pieces
         self.only_labelled = only_labelled
 
-    def gradient(self, batches: list[Tensors]) -> tuple[float, float]:
-        """Compute the gradient over accumulated batches; give the mean loss and its norm.
+    def gradient(self, batches: list[Tensors]) -> tuple[Tensor, Tensor]:
+        """Compute the gradient over accumulated batches; give the mean loss and its norm, unread.
 
         The loss of each batch is divided by the weight of all of them, over all processes: eight
         batches of one row give the gradient of one batch of eight. Dividing by the number of
@@ -180,10 +183,11 @@ class Update:
         self.model.train()
         total = self.pieces.compute(work, batches)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.most)
-        return float(total), float(norm)
+        return total, norm
 
     def summed(self, batch: Tensors) -> Tensor:
         """Compute the summed loss of a batch."""
+        batch = {name: one.to(self.accelerator.device) for name, one in batch.items()}
         labels = batch["labels"]
         with head_only_at(self.model, labels != IGNORED if self.only_labelled else None):
             said = run_model(self.model, batch, decoder=self.loss.decoder)
@@ -193,6 +197,11 @@ class Update:
         """Step along the gradient."""
         self.optimizer.step()
         self.optimizer.zero_grad()
+
+
+def is_near(device: torch.device) -> bool:
+    """Say whether to read a number is not to wait."""
+    return device.type == "cpu"
 
 
 def make_order(job: Job) -> BatchOrder:
@@ -245,7 +254,7 @@ def trial_of(model: Any, job: Job) -> Callable[[], list[Tensor]] | None:
 def speed_ups(model: Any, job: Job, accelerator: Accelerator) -> AbstractContextManager[Any]:
     """Have the model train with less work; blocks that are computed again keep their padding."""
     settings: Training = job.training
-    if accelerator.device.type != "cpu":
+    if accelerator.device.type != "cpu" or settings.torch_compile:
         return nullcontext()
     vocabulary = None
     if settings.compact_vocabulary and accelerator.num_processes == 1:
@@ -274,7 +283,16 @@ def make_accelerator(settings: Training) -> Accelerator:
     """
     AcceleratorState._reset_state()
     precision = "bf16" if settings.bf16 is True else "fp16" if settings.fp16 else "no"
-    accelerator = Accelerator(cpu=settings.use_cpu, mixed_precision=precision)
+    compiler = None
+    if settings.torch_compile:
+        compiler = TorchDynamoPlugin(
+            backend=settings.torch_compile_backend or "inductor",
+            mode=settings.torch_compile_mode,
+            dynamic=True,  # or every length would be compiled anew
+        )
+    accelerator = Accelerator(
+        cpu=settings.use_cpu, mixed_precision=precision, dynamo_plugin=compiler
+    )
     if settings.tokens_per_batch is not None and accelerator.num_processes > 1:
         raise TrainingError(
             "Batches by tokens are for one process.",

@@ -31,6 +31,8 @@ OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], dict[str, Any]
     "radam": (torch.optim.RAdam, {}),
     "adamax": (torch.optim.Adamax, {}),
 }
+COMPILERS = ("inductor", "aot_eager", "eager", "cudagraphs")
+MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 # ReduceLROnPlateau is driven by scores, not by steps; Greedy and the rest of its kind likewise.
 SCHEDULES = tuple(kind.value for kind in SchedulerType if kind.value != "reduce_lr_on_plateau")
 
@@ -42,9 +44,14 @@ def check_training(settings: Training) -> None:
         RecipeError: An unknown optimizer, schedule or optimizer option; all are named at once.
     """
     problems = []
-    for field, known in (("optim", tuple(OPTIMIZERS)), ("lr_scheduler_type", SCHEDULES)):
+    for field, known in (
+        ("optim", tuple(OPTIMIZERS)),
+        ("lr_scheduler_type", SCHEDULES),
+        ("torch_compile_backend", COMPILERS),
+        ("torch_compile_mode", MODES),
+    ):
         asked = getattr(settings, field)
-        if asked not in known:
+        if asked is not None and asked not in known:
             close = nearest(asked, known)
             advice = f"did you mean '{close}'?" if close else f"one of: {', '.join(known)}"
             problems.append(f"training.{field}: there is no '{asked}'; {advice}")
