@@ -18,7 +18,8 @@ from luthier.models.exact.unpadded import Unpadded
 from luthier.models.load import build_model, load_tokenizer
 from luthier.training.batches import to_tensors
 from luthier.training.follow import follow
-from luthier.training.loop import train, trial_of
+from luthier.training.less_work import trial_of
+from luthier.training.loop import train
 from luthier.training.objectives import make_loss, run_model
 from tests.silence import ALIKE, assert_alike, silence
 from tests.tiny import DECODERS, JUDGES

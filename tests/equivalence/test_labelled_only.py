@@ -14,7 +14,8 @@ from luthier.records import Objective
 from luthier.training.batches import to_tensors
 from luthier.training.follow import follow
 from luthier.training.labelled import can_skip_unlabelled
-from luthier.training.loop import train, trial_batch, trial_of
+from luthier.training.less_work import trial_batch, trial_of
+from luthier.training.loop import train
 from luthier.training.objectives import IGNORED, make_loss, run_model
 from tests.silence import assert_alike, silence
 from tests.tiny import WRITERS

@@ -1,48 +1,40 @@
 """THE loop: from a model and a job to a trained model, one `StepInfo` at a time.
 
 It is a generator. It trains, evaluates, keeps the best weights, stops early and saves what going on
-needs; logging, progress bars and web pages only listen. Devices, mixed precision and several
-processes are Accelerate's. Read `Update` first: one optimizer step. Then `train`. Which batches a
-step has: `course.py`. What is saved: `checkpoint.py`.
+needs; logging, progress bars and web pages only listen. Read `update.py` first: one optimizer step.
+Then `train`. Which batches a step has: `course.py`. What is saved: `checkpoint.py`. On which
+device, in which precision: `devices.py`, `calibration.py`. What is left out: `less_work.py`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-import numpy as np
-import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from accelerate.utils import TorchDynamoPlugin
-from torch import Tensor
 
-from luthier.errors import TrainingError
 from luthier.interruption import asked, end, patience
 from luthier.models.anatomy import compute_again
-from luthier.models.exact.head import head_only_at
-from luthier.models.exact.install import faster
-from luthier.models.exact.vocabulary import compact, words_in
 from luthier.recipe.tree import Training
 from luthier.records import Job, StepInfo
 from luthier.seeding import seed_of
-from luthier.training.batches import BatchOrder, Tensors, make_loader, to_tensors
+from luthier.training.batches import BatchOrder, make_loader
 from luthier.training.blocks import refuse_leaking_blocks
 from luthier.training.calibration import calibrate, precision_of
 from luthier.training.checkpoint import Keeper
 from luthier.training.course import Course
+from luthier.training.devices import is_near, make_accelerator
 from luthier.training.divergence import refuse_step
 from luthier.training.labelled import can_skip_unlabelled
+from luthier.training.less_work import speed_ups, trial_batch
 from luthier.training.memory import MicroBatches
-from luthier.training.objectives import IGNORED, make_loss, outputs_that_count, run_model
 from luthier.training.optimizer import make_optimizer, make_schedule, set_rate
 from luthier.training.predict import predict_quietly
 from luthier.training.state import State, seed_all
 from luthier.training.stopping import Best
+from luthier.training.update import Update
 from luthier.training.window import Window
 
 
@@ -133,77 +125,6 @@ def steps(
     accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)  # its precision ends with training
 
 
-class Update:
-    """One optimizer step, in two halves: the gradient, and the step along it.
-
-    Args:
-        model: As Accelerate prepared it. `optimizer`: Likewise.
-        accelerator: Of device, precision and processes.
-        job: Says the loss.
-        pieces: Cuts batches that do not fit into memory.
-        only_labelled: Whether words are scored only where there is a label.
-    """
-
-    def __init__(
-        self,
-        model: Any,
-        optimizer: Any,
-        accelerator: Accelerator,
-        job: Job,
-        pieces: MicroBatches,
-        *,
-        only_labelled: bool,
-    ):
-        self.model, self.optimizer, self.accelerator = model, optimizer, accelerator
-        self.loss = make_loss(job.objective, accelerator.device)
-        self.most = job.training.max_grad_norm or math.inf
-        self.pieces = pieces
-        self.only_labelled = only_labelled
-
-    def gradient(self, batches: list[Tensors]) -> tuple[Tensor, Tensor]:
-        """Compute the gradient over accumulated batches; give the mean loss and its norm, unread.
-
-        The loss of each batch is divided by the weight of all of them, over all processes: eight
-        batches of one row give the gradient of one batch of eight. Dividing by the number of
-        batches would not, as soon as their sizes or class weights differ.
-        """
-        weight = torch.stack([self.loss.weight(batch["labels"]) for batch in batches]).sum()
-        if self.accelerator.num_processes > 1:  # as gradients are, the weight is averaged
-            weight = self.accelerator.reduce(weight, "mean")
-
-        def work(pieces: list[Tensors]) -> Tensor:
-            self.optimizer.zero_grad()
-            total = torch.zeros((), device=self.accelerator.device)
-            for piece in pieces:
-                share = self.summed(piece) / weight
-                self.accelerator.backward(share)
-                total += share.detach()
-            return total
-
-        self.model.train()
-        total = self.pieces.compute(work, batches)
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.most)
-        return total, norm
-
-    def summed(self, batch: Tensors) -> Tensor:
-        """Compute the summed loss of a batch."""
-        batch = {name: one.to(self.accelerator.device) for name, one in batch.items()}
-        labels = batch["labels"]
-        with head_only_at(self.model, labels != IGNORED if self.only_labelled else None):
-            said = run_model(self.model, batch, decoder=self.loss.decoder)
-        return self.loss.total(said, labels)
-
-    def take(self) -> None:
-        """Step along the gradient."""
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-
-
-def is_near(device: torch.device) -> bool:
-    """Say whether to read a number is not to wait."""
-    return device.type == "cpu"
-
-
 def make_order(job: Job) -> BatchOrder:
     """Make the order of the training rows."""
     if job.order is not None:
@@ -225,79 +146,6 @@ def make_ready(model: Any, job: Job) -> None:
         refuse_leaking_blocks(model)
 
 
-def trial_batch(job: Job) -> Tensors | None:
-    """Make a batch of the longest and the shortest rows; None where there are no rows."""
-    encoded = job.encoded["train"]
-    if not len(encoded):
-        return None
-    order = np.argsort(encoded.lengths, kind="stable")
-    return to_tensors(job.collate(encoded, np.unique([*order[:2], *order[-2:]]), epoch=0))
-
-
-def trial_of(model: Any, job: Job) -> Callable[[], list[Tensor]] | None:
-    """Make what runs the model on such a batch, and gives what it says of all but padding.
-
-    None where nothing is padded: blocks of several texts, features that were stored.
-    """
-    batch = trial_batch(job)
-    if batch is None or "position_ids" in batch or "attention_mask" not in batch:
-        return None
-    is_writer = job.objective.name == "sequence-to-sequence"
-
-    def compute() -> list[Tensor]:
-        said = run_model(model, batch, decoder=is_writer)
-        return outputs_that_count(said, batch, decoder=is_writer)
-
-    return compute
-
-
-def speed_ups(model: Any, job: Job, accelerator: Accelerator) -> AbstractContextManager[Any]:
-    """Have the model train with less work; blocks that are computed again keep their padding."""
-    settings: Training = job.training
-    if accelerator.device.type != "cpu" or settings.torch_compile:
-        return nullcontext()
-    vocabulary = None
-    if settings.compact_vocabulary and accelerator.num_processes == 1:
-        vocabulary = compact(model, words_in(job.encoded, job.tokenizer), settings)
-    return faster(
-        model,
-        trial_of(model, job),
-        unpadded=settings.unpadded and not settings.gradient_checkpointing,
-        cls_only=settings.cls_only,
-        fast_dropout=settings.fast_dropout,
-        vocabulary=vocabulary,
-    )
-
-
 def evaluate(model: Any, job: Job) -> dict[str, float]:
     """Score the validation rows."""
     return job.evaluate(predict_quietly(model, job, "validation", readings=[job.task.watched]))
-
-
-def make_accelerator(settings: Training) -> Accelerator:
-    """Choose device and precision; each training chooses anew, also within one process.
-
-    Raises:
-        TrainingError: Batches by tokens are asked for, and several processes would share them:
-            they go in step only where batches are of one size.
-    """
-    AcceleratorState._reset_state()
-    precision = "bf16" if settings.bf16 is True else "fp16" if settings.fp16 else "no"
-    compiler = None
-    if settings.torch_compile:
-        compiler = TorchDynamoPlugin(
-            backend=settings.torch_compile_backend or "inductor",
-            mode=settings.torch_compile_mode,
-            dynamic=True,  # or every length would be compiled anew
-        )
-    accelerator = Accelerator(
-        cpu=settings.use_cpu, mixed_precision=precision, dynamo_plugin=compiler
-    )
-    if settings.tokens_per_batch is not None and accelerator.num_processes > 1:
-        raise TrainingError(
-            "Batches by tokens are for one process.",
-            received=f"training.tokens_per_batch={settings.tokens_per_batch} and "
-            f"{accelerator.num_processes} processes",
-            hint="training.tokens_per_batch=null",
-        )
-    return accelerator

@@ -14,8 +14,8 @@ from torch import Tensor
 from luthier.models.states import WithStates
 from luthier.recipe.tree import Training
 from luthier.records import Array, Batch, Encoded, Outputs, Rows, StepInfo
+from luthier.training.devices import make_accelerator
 from luthier.training.features import Features
-from luthier.training.loop import make_accelerator
 from luthier.training.predict import read_rows
 
 

@@ -6,7 +6,8 @@ import torch
 from luthier.errors import TrainingError
 from luthier.training import loop
 from luthier.training.follow import follow
-from luthier.training.loop import Update, train
+from luthier.training.loop import train
+from luthier.training.update import Update
 from tests.toys import toy_problem
 
 

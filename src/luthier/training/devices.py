@@ -1,0 +1,45 @@
+"""Device, precision, compiler and processes: all of them Accelerate's."""
+
+from __future__ import annotations
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import TorchDynamoPlugin
+
+from luthier.errors import TrainingError
+from luthier.recipe.tree import Training
+
+
+def make_accelerator(settings: Training) -> Accelerator:
+    """Choose device and precision; each training chooses anew, also within one process.
+
+    Raises:
+        TrainingError: Batches by tokens are asked for, and several processes would share them:
+            they go in step only where batches are of one size.
+    """
+    AcceleratorState._reset_state()
+    precision = "bf16" if settings.bf16 is True else "fp16" if settings.fp16 else "no"
+    compiler = None
+    if settings.torch_compile:
+        compiler = TorchDynamoPlugin(
+            backend=settings.torch_compile_backend or "inductor",
+            mode=settings.torch_compile_mode,
+            dynamic=True,  # or every length would be compiled anew
+        )
+    accelerator = Accelerator(
+        cpu=settings.use_cpu, mixed_precision=precision, dynamo_plugin=compiler
+    )
+    if settings.tokens_per_batch is not None and accelerator.num_processes > 1:
+        raise TrainingError(
+            "Batches by tokens are for one process.",
+            received=f"training.tokens_per_batch={settings.tokens_per_batch} and "
+            f"{accelerator.num_processes} processes",
+            hint="training.tokens_per_batch=null",
+        )
+    return accelerator
+
+
+def is_near(device: torch.device) -> bool:
+    """Say whether to read a number is not to wait."""
+    return device.type == "cpu"

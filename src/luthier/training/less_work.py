@@ -1,0 +1,62 @@
+"""Which speed-ups a training gets, and what they are tried out on (`models/exact/`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+from accelerate import Accelerator
+from torch import Tensor
+
+from luthier.models.exact.install import faster
+from luthier.models.exact.vocabulary import compact, words_in
+from luthier.recipe.tree import Training
+from luthier.records import Job
+from luthier.training.batches import Tensors, to_tensors
+from luthier.training.objectives import outputs_that_count, run_model
+
+
+def trial_batch(job: Job) -> Tensors | None:
+    """Make a batch of the longest and the shortest rows; None where there are no rows."""
+    encoded = job.encoded["train"]
+    if not len(encoded):
+        return None
+    order = np.argsort(encoded.lengths, kind="stable")
+    return to_tensors(job.collate(encoded, np.unique([*order[:2], *order[-2:]]), epoch=0))
+
+
+def trial_of(model: Any, job: Job) -> Callable[[], list[Tensor]] | None:
+    """Make what runs the model on such a batch, and gives what it says of all but padding.
+
+    None where nothing is padded: blocks of several texts, features that were stored.
+    """
+    batch = trial_batch(job)
+    if batch is None or "position_ids" in batch or "attention_mask" not in batch:
+        return None
+    is_writer = job.objective.name == "sequence-to-sequence"
+
+    def compute() -> list[Tensor]:
+        said = run_model(model, batch, decoder=is_writer)
+        return outputs_that_count(said, batch, decoder=is_writer)
+
+    return compute
+
+
+def speed_ups(model: Any, job: Job, accelerator: Accelerator) -> AbstractContextManager[Any]:
+    """Have the model train with less work; blocks that are computed again keep their padding."""
+    settings: Training = job.training
+    if accelerator.device.type != "cpu" or settings.torch_compile:
+        return nullcontext()
+    vocabulary = None
+    if settings.compact_vocabulary and accelerator.num_processes == 1:
+        vocabulary = compact(model, words_in(job.encoded, job.tokenizer), settings)
+    return faster(
+        model,
+        trial_of(model, job),
+        unpadded=settings.unpadded and not settings.gradient_checkpointing,
+        cls_only=settings.cls_only,
+        fast_dropout=settings.fast_dropout,
+        vocabulary=vocabulary,
+    )

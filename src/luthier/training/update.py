@@ -1,0 +1,82 @@
+"""One optimizer step: the gradient over its batches, and the step along it. Next: `loop.py`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from luthier.models.exact.head import head_only_at
+from luthier.records import Job
+from luthier.training.batches import Tensors
+from luthier.training.memory import MicroBatches
+from luthier.training.objectives import IGNORED, make_loss, run_model
+
+
+class Update:
+    """One optimizer step, in two halves: the gradient, and the step along it.
+
+    Args:
+        model: As Accelerate prepared it. `optimizer`: Likewise.
+        accelerator: Of device, precision and processes.
+        job: Says the loss.
+        pieces: Cuts batches that do not fit into memory.
+        only_labelled: Whether words are scored only where there is a label.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        optimizer: Any,
+        accelerator: Accelerator,
+        job: Job,
+        pieces: MicroBatches,
+        *,
+        only_labelled: bool,
+    ):
+        self.model, self.optimizer, self.accelerator = model, optimizer, accelerator
+        self.loss = make_loss(job.objective, accelerator.device)
+        self.most = job.training.max_grad_norm or math.inf
+        self.pieces = pieces
+        self.only_labelled = only_labelled
+
+    def gradient(self, batches: list[Tensors]) -> tuple[Tensor, Tensor]:
+        """Compute the gradient over accumulated batches; give the mean loss and its norm, unread.
+
+        The loss of each batch is divided by the weight of all of them, over all processes: eight
+        batches of one row give the gradient of one batch of eight. Dividing by the number of
+        batches would not, as soon as their sizes or class weights differ.
+        """
+        weight = torch.stack([self.loss.weight(batch["labels"]) for batch in batches]).sum()
+        if self.accelerator.num_processes > 1:  # as gradients are, the weight is averaged
+            weight = self.accelerator.reduce(weight, "mean")
+
+        def work(pieces: list[Tensors]) -> Tensor:
+            self.optimizer.zero_grad()
+            total = torch.zeros((), device=self.accelerator.device)
+            for piece in pieces:
+                share = self.summed(piece) / weight
+                self.accelerator.backward(share)
+                total += share.detach()
+            return total
+
+        self.model.train()
+        total = self.pieces.compute(work, batches)
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.most)
+        return total, norm
+
+    def summed(self, batch: Tensors) -> Tensor:
+        """Compute the summed loss of a batch."""
+        batch = {name: one.to(self.accelerator.device) for name, one in batch.items()}
+        labels = batch["labels"]
+        with head_only_at(self.model, labels != IGNORED if self.only_labelled else None):
+            said = run_model(self.model, batch, decoder=self.loss.decoder)
+        return self.loss.total(said, labels)
+
+    def take(self) -> None:
+        """Step along the gradient."""
+        self.optimizer.step()
+        self.optimizer.zero_grad()
