@@ -5,7 +5,7 @@ import torch
 
 from luthier.errors import TrainingError
 from luthier.recipe.tree import Training
-from luthier.training import loop
+from luthier.training import devices, loop
 from luthier.training.follow import follow
 from luthier.training.memory import MicroBatches, is_out_of_memory
 from tests.toys import toy_problem
@@ -59,9 +59,9 @@ def test_of_batches_by_tokens_fewer_tokens_are_told():
 
 def test_batches_by_tokens_are_for_one_process(monkeypatch):
     shared = type("Shared", (), {"num_processes": 2, "__init__": lambda self, **given: None})
-    monkeypatch.setattr(loop, "Accelerator", shared)
+    monkeypatch.setattr(devices, "Accelerator", shared)
     with pytest.raises(TrainingError, match="for one process") as caught:
-        loop.make_accelerator(Training(tokens_per_batch=400))
+        devices.make_accelerator(Training(tokens_per_batch=400))
     assert caught.value.hint == "training.tokens_per_batch=null"
 
 
