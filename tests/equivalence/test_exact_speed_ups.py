@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from luthier.models.anatomy import layers, trunk
-from luthier.models.exact.dropout import draw_mask, drop
+from luthier.models.exact import dropout as dropout_module
+from luthier.models.exact import layout as layout_module
+from luthier.models.exact.dropout import cheap_masks, draw_mask, drop
 from luthier.models.exact.install import faster, read_token
-from luthier.models.exact.layout import Layout
+from luthier.models.exact.layout import Layout, alike
 from luthier.models.exact.unpadded import Unpadded
 from luthier.models.load import build_model, load_tokenizer
 from luthier.training.batches import to_tensors
@@ -36,6 +38,12 @@ TRAINING = {
     "eval_strategy": "no",
     "per_device_train_batch_size": 8,
 }
+
+
+@pytest.fixture(autouse=True)
+def many_groups(monkeypatch):
+    """Have rows of unequal length attend in groups, however short they are."""
+    monkeypatch.setattr(layout_module, "WORTH", 0)
 
 
 def judge_of(family, tiny_model, *, texts=TEXTS, **structure):
@@ -249,3 +257,29 @@ def test_tokens_go_flat_and_come_back(tiny_model):
     assert flat.shape == (1, 9, 2)
     assert torch.equal(layout.unflatten(flat), states * mask[:, :, None])
     assert sorted(row for group in layout.groups for row in group.rows) == [0, 1, 2]
+
+
+def test_dropout_of_modules_and_functions_is_cheap_for_a_while(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        dropout_module, "draw_mask", lambda *given: drawn.append(1) or draw_mask(*given)
+    )
+    values = torch.ones(10, 10)
+    with cheap_masks():
+        with cheap_masks():
+            nn.Dropout(0.5)(values)
+        nn.functional.dropout(values, 0.5, training=True)
+        assert len(drawn) == 2
+        assert nn.functional.dropout(values, 0.5, training=False) is values
+        nn.functional.dropout(values.clone(), 0.5, inplace=True)
+        nn.Dropout(0.5).eval()(values)
+        assert len(drawn) == 2
+    nn.Dropout(0.5)(values)
+    assert len(drawn) == 2, "PyTorch's own must be back"
+
+
+def test_few_short_rows_are_no_group_of_their_own(monkeypatch):
+    assert alike([40, 8] + [39] * 14) == [(0, *range(2, 16)), (1,)]
+    monkeypatch.undo()
+    assert alike([40, 8] + [39] * 14) == [(0, *range(2, 16), 1)]
+    assert alike([200, 8] + [199] * 14) == [(0, *range(2, 16)), (1,)]

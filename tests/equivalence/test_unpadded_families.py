@@ -7,6 +7,7 @@ from torch import nn
 from transformers import AutoModelForSeq2SeqLM, AutoModelForSequenceClassification
 
 from luthier.models.anatomy import attentions, layers, stacks
+from luthier.models.exact import layout as layout_module
 from luthier.models.exact.attention import Among, attend
 from luthier.models.exact.install import agrees, faster, ways_of
 from luthier.models.exact.layout import Layout
@@ -37,6 +38,12 @@ def padded_ids(lengths, *, side="right"):
     mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
     ids = torch.randint(5, 90, mask.shape) * mask + PAD * (1 - mask)
     return (ids, mask) if side == "right" else (ids.flip(1), mask.flip(1))
+
+
+@pytest.fixture(autouse=True)
+def many_groups(monkeypatch):
+    """Have rows of unequal length attend in groups, however short they are."""
+    monkeypatch.setattr(layout_module, "WORTH", 0)
 
 
 def judge_of(folder, family):

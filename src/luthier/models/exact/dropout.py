@@ -9,13 +9,15 @@ Srivastava et al. 2014, section 4, https://jmlr.org/papers/v15/srivastava14a.htm
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
 
 LEVELS = 65536
 
@@ -73,10 +75,34 @@ def drop(values: Tensor, *, dropout: float, training: bool) -> Tensor:
     return torch.zeros_like(values) if dropout == 1 else _Dropout.apply(values, dropout)
 
 
-def forward_of(module: nn.Dropout) -> Any:
-    """Make what shall stand in for a module's own forward."""
-    return partial(_forward, module)
+@contextmanager
+def cheap_masks() -> Iterator[None]:
+    """Have PyTorch's own dropout, of modules and as a function, draw its masks so on a CPU.
+
+    Models of Transformers call it in both ways. It is put back when the last of those who asked
+    for it is done.
+    """
+    _Cheap.users += 1
+    functional.dropout = _dropout
+    try:
+        yield
+    finally:
+        _Cheap.users -= 1
+        if _Cheap.users == 0:
+            functional.dropout = _plain
 
 
-def _forward(module: nn.Dropout, values: Tensor) -> Tensor:
-    return drop(values, dropout=module.p, training=module.training)
+class _Cheap:
+    """Who uses it: the function that is replaced is the process's, so this is too."""
+
+    users = 0
+
+
+_plain = functional.dropout
+
+
+def _dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    is_ours = training and 0 < p < 1 and not inplace and input.is_floating_point()
+    if is_ours and input.device.type == "cpu":
+        return drop(input, dropout=p, training=True)
+    return _plain(input, p, training, inplace)

@@ -11,13 +11,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from luthier.errors import ModelError
 from luthier.models.anatomy import layers, read_place, stacks, trunk
 from luthier.models.crf import CrfTagger
-from luthier.models.exact.dropout import forward_of
+from luthier.models.exact.dropout import cheap_masks
 from luthier.models.exact.unpadded import Chosen, Unpadded
 from luthier.models.exact.vocabulary import CompactVocabulary
 from luthier.models.heads import PooledClassifier
@@ -53,10 +53,7 @@ def faster(
     with ExitStack() as undo:
         is_known = isinstance(model, KNOWN) or hasattr(model, "peft_config")
         if fast_dropout and is_known and _on_cpu(model):
-            for part in model.modules():
-                if type(part) is nn.Dropout and "forward" not in part.__dict__:
-                    part.forward = forward_of(part)  # type: ignore[method-assign]
-                    undo.callback(delattr, part, "forward")
+            undo.enter_context(cheap_masks())
         if vocabulary is not None:
             vocabulary.put_in()
             undo.callback(vocabulary.take_out)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 ALIKE = 0.7  # rows of a group are at least so long as this share of its longest
+WORTH = 4096  # or would spare fewer pairs of tokens than this by a group of their own
 
 
 class Asking(NamedTuple):
@@ -170,15 +171,19 @@ class Layout:
 
 
 def alike(lengths: list[int]) -> list[tuple[int, ...]]:
-    """Put rows of like length together, longest first.
+    """Put rows of like length together, longest first; few short ones are no group of their own.
 
-    >>> alike([5, 50, 48, 6])
+    >>> alike([5, 90, 88, 6])
     [(1, 2), (3, 0)]
+    >>> alike([5, 9, 8, 6])
+    [(1, 2, 3, 0)]
     """
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     groups: list[list[int]] = []
-    for row in order:
-        if groups and lengths[row] >= ALIKE * lengths[groups[-1][0]]:
+    for place, row in enumerate(order):
+        longest, own = lengths[groups[-1][0]] if groups else 0, lengths[row]
+        spared = (len(order) - place) * (longest**2 - own**2)
+        if groups and (own >= ALIKE * longest or spared < WORTH):
             groups[-1].append(row)
         else:
             groups.append([row])
