@@ -14,7 +14,7 @@ from luthier.records import Objective
 from luthier.training.batches import to_tensors
 from luthier.training.follow import follow
 from luthier.training.labelled import can_skip_unlabelled
-from luthier.training.less_work import trial_batch, trial_of
+from luthier.training.less_work import trial_of
 from luthier.training.loop import train
 from luthier.training.objectives import IGNORED, make_loss, run_model
 from tests.silence import assert_alike, silence
@@ -74,7 +74,7 @@ def test_words_are_scored_where_there_is_a_label(task, family, head, is_unpadded
     before = learn(model, job, batch)
     with faster(model, trial_of(model, job), unpadded=is_unpadded) as reason:
         assert reason is None
-        assert can_skip_unlabelled(model, job, trial_batch(job))
+        assert can_skip_unlabelled(model, job)
         after = learn(model, job, batch, places=places)
     assert after[2].logits.shape[:2] == (1, int(places.sum()))
     assert before[2].logits.shape[:2] == places.shape
@@ -99,23 +99,23 @@ def test_training_leads_to_the_same_weights(task, family, head, tiny_model):
 def test_blocks_of_several_texts_are_scored_where_there_is_a_label(tiny_model):
     model, job, batch = problem_of("causal-lm", tiny_model("llama", "CausalLM"), packing=True)
     assert "position_ids" in batch
-    assert can_skip_unlabelled(model, job, trial_batch(job))
+    assert can_skip_unlabelled(model, job)
     before = learn(model, job, batch)
     assert_alike(before, learn(model, job, batch, places=batch["labels"] != IGNORED))
 
 
 def test_a_head_that_looks_at_neighbours_sees_all_tokens(tiny_model):
     model, job, _ = problem_of("masked-lm", tiny_model("bert", "MaskedLM"))
-    assert can_skip_unlabelled(model, job, trial_batch(job))
+    assert can_skip_unlabelled(model, job)
     model.cls.register_forward_pre_hook(lambda module, args: (args[0] + args[0].roll(1, dims=1),))
-    assert not can_skip_unlabelled(model, job, trial_batch(job))
+    assert not can_skip_unlabelled(model, job)
 
 
 def test_the_switch_and_other_tasks_leave_the_head_as_it_is(tiny_model):
     model, job, _ = problem_of("masked-lm", tiny_model("bert", "MaskedLM"), labelled_only=False)
-    assert not can_skip_unlabelled(model, job, trial_batch(job))
+    assert not can_skip_unlabelled(model, job)
     model, job, _ = problem_of("token-classification", tiny_model("bert"))
-    assert not can_skip_unlabelled(model, job, trial_batch(job))
+    assert not can_skip_unlabelled(model, job)
 
 
 @pytest.mark.parametrize("family", READERS)

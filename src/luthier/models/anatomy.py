@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import ModelOutput
 
@@ -25,6 +26,11 @@ FRESH = "fresh_weights"  # attribute of a model: names of weights of its head th
 def trunk(model: Any) -> Any:
     """Give the pre-trained part of a model, without its head."""
     return model.base_model
+
+
+def pretrained(model: Any) -> Any:
+    """Give the model of Transformers that a model is or has inside; None where there is none."""
+    return next((one for one in model.modules() if isinstance(one, PreTrainedModel)), None)
 
 
 def layers(model: Any) -> nn.ModuleList:

@@ -13,23 +13,23 @@ import torch
 from luthier.models.exact.head import has_word_head, head_only_at
 from luthier.models.exact.install import are_alike
 from luthier.records import Job
-from luthier.training.batches import Tensors
+from luthier.training.less_work import trial_batch
 from luthier.training.objectives import run_model
 
 OBJECTIVES = frozenset({"token-cross-entropy", "sequence-to-sequence"})
 
 
-def can_skip_unlabelled(model: Any, job: Job, batch: Tensors | None) -> bool:
+def can_skip_unlabelled(model: Any, job: Job) -> bool:
     """Say whether a model's head may leave out tokens that have no label.
 
     Args:
         model: As it is trained.
         job: Says the loss, and whether it is wanted (`training.labelled_only`).
-        batch: A few rows to try it on; None: there are none.
     """
     is_fit = job.objective.name in OBJECTIVES and has_word_head(model)
     is_wanted = job.training.labelled_only and not job.training.torch_compile
-    if not (is_wanted and is_fit) or batch is None:
+    batch = trial_batch(job) if is_wanted and is_fit else None
+    if batch is None:
         return False
     device = next(model.parameters()).device
     batch = {name: values.to(device) for name, values in batch.items()}

@@ -28,7 +28,7 @@ from luthier.training.course import Course
 from luthier.training.devices import is_near, make_accelerator
 from luthier.training.divergence import refuse_step
 from luthier.training.labelled import can_skip_unlabelled
-from luthier.training.less_work import speed_ups, trial_batch
+from luthier.training.less_work import speed_ups
 from luthier.training.memory import MicroBatches
 from luthier.training.optimizer import make_optimizer, make_schedule, set_rate
 from luthier.training.predict import predict_quietly
@@ -55,7 +55,7 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     job = job.but(training=settings)
     accelerator = make_accelerator(settings)
     make_ready(model, job)
-    only_labelled = can_skip_unlabelled(model, job, trial_batch(job))
+    only_labelled = can_skip_unlabelled(model, job)
     with speed_ups(model, job, accelerator):
         yield from steps(model, job, accelerator, only_labelled=only_labelled)
     return model.eval()

@@ -6,7 +6,6 @@ to do, and a GPU that is waited for in every step has nothing to do when the nex
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Mapping
 from statistics import fmean
@@ -76,8 +75,3 @@ class Window:
         """Go on from what `state_dict` gave."""
         self.losses = list(state["losses"])
         self.recent = deque(state["recent"], maxlen=RECENT)
-
-
-def is_finite(*numbers: float) -> bool:
-    """Say whether all are numbers that mean something."""
-    return all(map(math.isfinite, numbers))

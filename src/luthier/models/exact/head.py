@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
-from luthier.models.anatomy import trunk
+from luthier.models.anatomy import pretrained, trunk
 
 
 @contextmanager
@@ -51,17 +50,13 @@ def head_only_at(model: Any, places: Tensor | None) -> Iterator[None]:
 
 def has_word_head(model: Any) -> bool:
     """Say whether a model's head is one over words."""
-    inner = _inner(model)
+    inner = pretrained(model)
     return inner is not None and inner.get_output_embeddings() is not None
 
 
 def stack_below_head(model: Any) -> Any:
     """Give what a language model's head reads the states of: its decoder, or its trunk."""
-    inner = _inner(model)
+    inner = pretrained(model)
     if getattr(inner.config, "is_encoder_decoder", False):
         return inner.get_decoder()
     return trunk(inner)
-
-
-def _inner(model: Any) -> Any:
-    return next((one for one in model.modules() if isinstance(one, PreTrainedModel)), None)

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from luthier.errors import ModelError
-from luthier.models.anatomy import layers, read_place, stacks, trunk
+from luthier.models.anatomy import layers, pretrained, read_place, stacks, trunk
 from luthier.models.crf import CrfTagger
 from luthier.models.exact.dropout import cheap_masks
 from luthier.models.exact.unpadded import Chosen, Unpadded
@@ -70,7 +70,7 @@ def faster(
 def _leave_out_padding(
     model: Any, compute: Callable[[], list[Tensor]], undo: ExitStack, *, cls_only: bool
 ) -> str | None:
-    inner = next((one for one in model.modules() if isinstance(one, PreTrainedModel)), None)
+    inner = pretrained(model)
     if inner is None:
         return "it is no model of Transformers"
     try:

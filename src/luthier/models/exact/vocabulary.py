@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedModel
 
 from luthier.errors import TrainingError
+from luthier.models.anatomy import pretrained
 from luthier.recipe.tree import Training
 from luthier.records import Array, Encoded, Ragged
 
@@ -113,7 +113,7 @@ def compact(model: Any, used: Array, settings: Training) -> CompactVocabulary | 
     """
     if settings.optim in TOGETHER or (settings.weight_decay > 0 and settings.optim not in APART):
         return None
-    inner = next((one for one in model.modules() if isinstance(one, PreTrainedModel)), None)
+    inner = pretrained(model)
     if inner is None or not len(used):
         return None
     try:
