@@ -73,7 +73,9 @@ def problems_of(
 ) -> Iterator[Problem]:
     """Retell what pydantic found, with full paths and the nearest names."""
     told: set[str] = set()
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    words = {one["loc"][:-1]: one for one in details if one["type"] == "literal_error"}
+    for detail in details:
         path, value = _path_in(given, detail["loc"], missing=detail["type"] == "missing")
         if detail["loc"][-1:] == ("[key]",):  # the key is wrong, not what it holds
             value = path.rpartition(".")[2]
@@ -86,7 +88,10 @@ def problems_of(
         elif detail["type"] == "missing":
             yield Problem(whole, "this is missing", fix=_how_to_give(whole))
         else:
-            yield Problem(whole or "options", *_wrong_value(detail, value))
+            sibling = words.get(detail["loc"][:-1])  # of a union: a truth value or 'auto', say
+            is_of_union = detail["type"] in ("bool_parsing", "bool_type")
+            also = f" or {sibling['ctx']['expected']}" if sibling and is_of_union else ""
+            yield Problem(whole or "options", *_wrong_value(detail, value, also=also))
 
 
 def _path_in(given: Any, location: tuple[Any, ...], *, missing: bool) -> tuple[str, Any]:
@@ -152,7 +157,7 @@ def _how_to_give(path: str) -> str:
     return examples.get(path, f"{path}=…")
 
 
-def _wrong_value(detail: Any, value: Any) -> tuple[str, str | None]:
+def _wrong_value(detail: Any, value: Any, *, also: str = "") -> tuple[str, str | None]:
     """Say what a value should be, what it is, and the nearest good one."""
     words = str(detail["msg"])
     words = words.removeprefix("Value error, ").removeprefix("Input ")
@@ -189,7 +194,7 @@ def _wrong_value(detail: Any, value: Any) -> tuple[str, str | None]:
         fix = f"did you mean '{close}'?" if close else None
     elif detail["type"] == "string_type" and isinstance(value, (int, float)):
         fix = f"write it in quotes: '{value}'"
-    return f"{words}, not {_shown(value)}", fix
+    return f"{words}{also}, not {_shown(value)}", fix
 
 
 def _shown(value: Any) -> str:

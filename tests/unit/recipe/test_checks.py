@@ -61,6 +61,8 @@ def test_all_problems_are_told_together_in_the_order_of_the_file():
             "should be 'epoch', 'steps' or 'no', not 'epcoh'; did you mean 'epoch'?",
         ),
         ({"training": {"bf16": "perhaps"}}, "bf16: should be a truth value"),
+        ({"training": {"bf16": "perhaps"}}, "(true or false) or 'auto', not 'perhaps'"),
+        ({"training": {"fp16": "perhaps"}}, "(true or false), not 'perhaps'"),
         ({"training": 3}, "training: should be a mapping, {field: value}, not 3"),
         ({"model": 3}, "model: should be a name, or {name: …}, not 3"),
         ({"model": {"pooling": "mean"}}, "model.name: this is missing; model.name=…"),
