@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -9,6 +11,8 @@ from accelerate.utils import TorchDynamoPlugin
 
 from luthier.errors import TrainingError
 from luthier.recipe.tree import Training
+
+KERNELS = "64"  # that oneDNN keeps: one for each shape, and batches seldom have one twice
 
 
 def make_accelerator(settings: Training) -> Accelerator:
@@ -38,6 +42,14 @@ def make_accelerator(settings: Training) -> Accelerator:
             hint="training.tokens_per_batch=null",
         )
     return accelerator
+
+
+def keep_few_kernels() -> None:
+    """Have oneDNN keep few of the kernels that it makes, unless told otherwise, from its first on.
+
+    It makes one for every number of tokens, for bfloat16 with room of its own, and keeps 1024.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS)
 
 
 def is_near(device: torch.device) -> bool:

@@ -25,7 +25,7 @@ from luthier.training.blocks import refuse_leaking_blocks
 from luthier.training.calibration import calibrate, precision_of
 from luthier.training.checkpoint import Keeper
 from luthier.training.course import Course
-from luthier.training.devices import is_near, make_accelerator
+from luthier.training.devices import is_near, keep_few_kernels, make_accelerator
 from luthier.training.divergence import refuse_step
 from luthier.training.labelled import can_skip_unlabelled
 from luthier.training.less_work import speed_ups
@@ -49,6 +49,7 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     """
     settings: Training = job.training
     seed_all(seed_of(settings.seed, "training"))
+    keep_few_kernels()
     if (choice := calibrate(model, job)) is not None:
         yield StepInfo(job.phase, 0, 0, message=choice.words)
     settings = settings.model_copy(update={"bf16": precision_of(settings, choice)})
