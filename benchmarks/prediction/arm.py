@@ -47,8 +47,10 @@ def by_luthier(folder: Path, max_tokens: int) -> Answer:
     predictor = luthier.load(folder)
 
     def answer(texts: list[str], settings: dict[str, Any]) -> list[str]:
+        asked = settings.get("precision")
+        one = predictor if asked is None else predictor.rounded(asked)
         rows = Rows.of({"text": texts})
-        return [str(one["label"]) for one in predictor.answers(rows)]
+        return [str(said["label"]) for said in one.answers(rows)]
 
     return answer
 
@@ -166,7 +168,8 @@ def main() -> None:
         said = answer(texts, options.settings)
     found = {"arm": options.arm, "settings": options.settings, **watch.found()}
     is_half = any(options.settings.get(name) for name in HALF)
-    found |= {"precision": "bf16" if is_half else "fp32", "answers": said}
+    precision = options.settings.get("precision", "bf16" if is_half else "fp32")
+    found |= {"precision": precision, "answers": said}
     print(json.dumps(found))
 
 

@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sweep-rows", type=int, default=320)
     parser.add_argument("--max-tokens", type=int, default=128)
+    parser.add_argument("--precision", nargs="*", default=[], help="of more arms: bf16, int8")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--set", action="append", default=[], metavar="training.FIELD=VALUE")
     options = parser.parse_args()
@@ -54,6 +55,10 @@ def main() -> None:
         rounds = interleave(
             {
                 "luthier": partial(arm, "luthier"),
+                **{
+                    f"luthier-{one}": partial(arm, "luthier", settings={"precision": one})
+                    for one in options.precision
+                },
                 "trainer-default": partial(arm, "trainer"),
                 "trainer-best": partial(arm, "trainer", settings=best["trainer"]),
                 "bare": partial(arm, "bare", settings=best["bare"]),

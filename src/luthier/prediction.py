@@ -187,16 +187,19 @@ class Predictor:
             ) from problem
         return len(rows)
 
-    def in_int8(self) -> Predictor:
-        """Give a predictor that answers in int8: faster on a CPU, and a little less exact.
+    def rounded(self, precision: str) -> Predictor:
+        """Give a predictor that answers in fewer bits: faster on a CPU, and a little less exact.
+
+        Args:
+            precision: `bf16` or `int8`.
 
         Raises:
             ModelError: The model or this build of PyTorch is not made for it.
         """
-        from luthier.models.int8 import in_int8
+        from luthier.models.rounded import ROUNDED
 
         made = copy.copy(self)
-        made.model = in_int8(self.model)
+        made.model = ROUNDED[precision](self.model)
         return made
 
     def evaluate(self, source: Any) -> tuple[int, dict[str, Score]]:
@@ -208,15 +211,21 @@ class Predictor:
         n_rows, scores, _ = self._judge(source, {"fine-tuned": self}, "fine-tuned")
         return n_rows, scores["fine-tuned"]
 
-    def evaluate_int8(self, source: Any) -> tuple[int, dict[str, dict[str, Score]], Comparison]:
-        """Score the model on new labelled rows in int8 too: what is lost by it?
+    def evaluate_rounded(
+        self, source: Any, precision: str
+    ) -> tuple[int, dict[str, dict[str, Score]], Comparison]:
+        """Score the model on new labelled rows in fewer bits too: what is lost by it?
+
+        Args:
+            source: The rows.
+            precision: `bf16` or `int8`.
 
         Returns:
-            The number of rows scored, `int8` and `float32` to metric to score with its interval,
-            and the one compared with the other on the same rows.
+            The number of rows scored, precision (`float32` beside that asked for) to metric to
+            score with its interval, and the one compared with the other on the same rows.
         """
-        both = {"int8": self.in_int8(), "float32": self}
-        n_rows, scores, (comparison,) = self._judge(source, both, "int8")
+        both = {precision: self.rounded(precision), "float32": self}
+        n_rows, scores, (comparison,) = self._judge(source, both, precision)
         return n_rows, scores, comparison
 
     def _judge(

@@ -126,18 +126,19 @@ def test_new_labelled_rows_are_scored_with_intervals(predictors, tmp_path):
     assert scores["accuracy"].n == 90
 
 
-def test_what_int8_costs_is_measured_on_the_same_rows(predictors, tmp_path):
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_what_fewer_bits_cost_is_measured_on_the_same_rows(predictors, tmp_path, precision):
     source = write_csv(toy_rows("text-classification"), tmp_path / "more.csv")
     predictor = predictors["text-classification"]
-    n_rows, scores, comparison = predictor.evaluate_int8(source)
+    n_rows, scores, comparison = predictor.evaluate_rounded(source, precision)
     assert n_rows == 90
     assert scores["float32"] == predictor.evaluate(source)[1]
-    assert (comparison.system, comparison.baseline) == ("int8", "float32")
+    assert (comparison.system, comparison.baseline) == (precision, "float32")
     assert comparison.difference == pytest.approx(
-        scores["int8"]["accuracy"].value - scores["float32"]["accuracy"].value
+        scores[precision]["accuracy"].value - scores["float32"]["accuracy"].value
     )
     assert comparison.low <= comparison.difference <= comparison.high
-    (answer,) = predictor.in_int8()("Snow over town")
+    (answer,) = predictor.rounded(precision)("Snow over town")
     assert answer["score"] == pytest.approx(predictor("Snow over town")[0]["score"], abs=0.1)
 
 

@@ -198,6 +198,9 @@ def predict(
     aggregation_strategy: Annotated[
         str | None, typer.Option(help="How tokens become entities: words, none, simple, first …")
     ] = None,
+    bf16: Annotated[
+        bool, typer.Option("--bf16", help="Faster on some CPUs, less exact: see evaluate.")
+    ] = False,
     int8: Annotated[
         bool, typer.Option("--int8", help="Faster on a CPU, a little less exact: see evaluate.")
     ] = False,
@@ -218,7 +221,9 @@ def predict(
         )
     from luthier.prediction import load
 
-    predictor = load(folder).in_int8() if int8 else load(folder)
+    predictor, precision = load(folder), _precision(bf16=bf16, int8=int8)
+    if precision is not None:
+        predictor = predictor.rounded(precision)
     options = predictor.asked(top_k=top_k, aggregation_strategy=aggregation_strategy)
     if file is not None and out is not None:
         from luthier.cli.progress import counted, watching
@@ -235,6 +240,18 @@ def predict(
     columns = [texts or []] if pair is None else [texts or [], [pair] * len(texts or ())]
     answers = predictor(*columns, **options)
     _print_answers(texts or [], answers, as_json=as_json)
+
+
+def _precision(**asked: bool) -> str | None:
+    """Give the precision that was asked for, or None."""
+    given = [name for name, is_given in asked.items() if is_given]
+    if len(given) > 1:
+        raise RecipeError(
+            "Answers have one precision.",
+            received=" ".join(f"--{name}" for name in given),
+            hint=f"--{given[0]} alone",
+        )
+    return given[0] if given else None
 
 
 def _print_answers(texts: list[str], answers: list[Any], *, as_json: bool) -> None:
@@ -267,8 +284,11 @@ def _answer_words(answer: Any) -> str:
 def evaluate(
     folder: Run,
     data: Annotated[Path, typer.Option(help="Rows with their true answers.")],
+    bf16: Annotated[
+        bool, typer.Option("--bf16", help="Score it in bfloat16 too: what is lost by it?")
+    ] = False,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Score it in int8 too, and say what is lost by it.")
+        bool, typer.Option("--int8", help="Score it in int8 too: what is lost by it?")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -277,8 +297,8 @@ def evaluate(
     from luthier.runs import plain
 
     predictor, lost = load(folder), None
-    if int8:
-        n_rows, scored, lost = predictor.evaluate_int8(str(data))
+    if (precision := _precision(bf16=bf16, int8=int8)) is not None:
+        n_rows, scored, lost = predictor.evaluate_rounded(str(data), precision)
     else:
         n_rows, scores = predictor.evaluate(str(data))
         scored = {"": scores}

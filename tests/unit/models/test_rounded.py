@@ -1,4 +1,4 @@
-"""Blocks in int8 say nearly the same; the model that was copied stays as it is."""
+"""Models in fewer bits say nearly the same; the model that was copied stays as it is."""
 
 import pytest
 import torch
@@ -6,8 +6,9 @@ from torch import nn
 
 from luthier.errors import ModelError
 from luthier.models.anatomy import linear_layers
-from luthier.models.int8 import in_int8
+from luthier.models.exact.install import faster
 from luthier.models.load import build_model, load_tokenizer
+from luthier.models.rounded import in_bf16, in_int8
 
 
 def model_of(tiny_model, family, **structure):
@@ -46,3 +47,19 @@ def test_blocks_without_linear_layers_are_refused(tiny_model):
     with pytest.raises(ModelError, match="int8 is for linear layers") as caught:
         in_int8(model_of(tiny_model, "gpt2"))
     assert caught.value.received == "gpt2"
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "modernbert"])
+def test_bfloat16_says_nearly_the_same_and_padding_is_left_out_of_it_too(family, tiny_model):
+    model = model_of(tiny_model, family)
+    made = in_bf16(model)
+    batch = {"input_ids": torch.arange(5, 37).view(4, 8), "attention_mask": torch.ones(4, 8).long()}
+    batch["attention_mask"][0, 5:] = 0
+    with torch.inference_mode():
+        before = model(**batch).logits
+        with faster(made, lambda: [made(**batch).logits.float()], fast_dropout=False) as reason:
+            after = made(**batch).logits
+    assert reason is None
+    assert after.dtype == torch.bfloat16
+    assert 0 < float((before - after).abs().max()) < 0.05 * float(before.abs().max())
+    assert all(one.dtype == torch.float32 for one in model.parameters())
