@@ -8,6 +8,7 @@ options. Tests in `tests/conformance/` run each contract over the whole catalogu
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -263,7 +264,8 @@ class Method(Protocol):
     """How a model learns a task.
 
     One that cannot learn every target says which it can by `kinds`, as baselines do; see
-    `registry.learns`.
+    `registry.learns`. One that needs no more of PyTorch than a model whose parameters say which of
+    them are trained names the other engines that can train it too in `engines`.
     """
 
     name: ClassVar[str]
@@ -298,4 +300,62 @@ class Baseline(Protocol):
 
         Outputs have the shape that the task's `decode` reads.
         """
+        ...
+
+
+class Engine(Protocol):
+    """What computes a training: it changes the weights of a model of PyTorch, by whatever means.
+
+    The loop (`training/loop.py`) decides what happens when; an engine computes gradients and takes
+    steps. Everything before and after a training is the same for all engines.
+    """
+
+    name: ClassVar[str]
+    job: Job  # the one that was given, its training section made definite
+    words: str | None  # something to tell the user once
+    n_processes: int
+    is_near: bool  # whether to read a loss is not to wait for a device
+    scaler: Any  # of float16, or None
+    optimizer: Any  # a PyTorch optimizer, in whose groups the rates stand; known once prepared
+
+    def __init__(self, model: Any, job: Job):
+        """Make ready to train a model."""
+        ...
+
+    @staticmethod
+    def check(settings: Any) -> None:
+        """Refuse a training section that could only fail later, and say what is not installed."""
+        ...
+
+    @staticmethod
+    def check_model(config: Any) -> None:
+        """Refuse a model, of which only the configuration has been read."""
+        ...
+
+    def working(self) -> AbstractContextManager[None]:
+        """Hold what training needs."""
+        ...
+
+    def prepare(self, order: Any, pieces: Any) -> Any:
+        """Make the optimizer; give what yields batches in a `BatchOrder`, with `set_epoch`."""
+        ...
+
+    def begin_anew(self) -> None:
+        """Go on from the weights and moments that a checkpoint has just put into place."""
+        ...
+
+    def gradient(self, batches: list[Any]) -> tuple[Any, Any]:
+        """Compute the gradient over the batches of a step; give the mean loss, and its norm."""
+        ...
+
+    def loss_of(self, batch: Any) -> Any:
+        """Compute the summed loss of a batch of PyTorch's tensors."""
+        ...
+
+    def take(self) -> None:
+        """Step along the gradient, with the rates that stand in the optimizer's groups."""
+        ...
+
+    def settled(self) -> Any:
+        """Give the model with the weights as they are now, to be read."""
         ...

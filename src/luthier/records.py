@@ -324,6 +324,7 @@ class Job:
         make_model: `make_model(pretrained)` -> a fresh model; random weights if False. With
             `auto_model`, one of another Auto class than the task's, its head from the checkpoint.
         tokenizer: What encoded the rows.
+        engine: What computes a training, by its name in the catalogue.
         run: The folder that keeps what goes on after an interruption; None: nothing is kept.
         phase: What to call the work in progress reports, and its checkpoints.
         order: (training items, training section) -> which of them stand together in batches, as a
@@ -345,6 +346,7 @@ class Job:
     main_metric: str
     make_model: Callable[..., Any]
     tokenizer: Any = None
+    engine: str = "torch"
     run: Any = None
     phase: str = "fine-tuning"
     order: Callable[[Encoded, Any], Any] | None = None

@@ -1,9 +1,9 @@
 """THE loop: from a model and a job to a trained model, one `StepInfo` at a time.
 
 It is a generator. It trains, evaluates, keeps the best weights, stops early and saves what going on
-needs; logging, progress bars and web pages only listen. Read `update.py` first: one optimizer step.
-Then `train`. Which batches a step has: `course.py`. What is saved: `checkpoint.py`. On which
-device, in which precision: `devices.py`, `calibration.py`. What is left out: `less_work.py`.
+needs; logging, progress bars and web pages only listen. What computes is an engine, which the
+catalogue gives (`protocols.py`); PyTorch's is `engine.py`, and `update.py` one optimizer step of
+it. Which batches a step has: `course.py`. What is saved: `checkpoint.py`.
 """
 
 from __future__ import annotations
@@ -13,28 +13,21 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-from accelerate import Accelerator
-
 from luthier.interruption import asked, end, patience
-from luthier.models.anatomy import compute_again
+from luthier.protocols import Engine
 from luthier.recipe.tree import Training
 from luthier.records import Job, StepInfo
+from luthier.registry import find
 from luthier.seeding import seed_of
-from luthier.training.batches import BatchOrder, make_loader
-from luthier.training.blocks import refuse_leaking_blocks
-from luthier.training.calibration import calibrate, precision_of
+from luthier.training.batches import BatchOrder
 from luthier.training.checkpoint import Keeper
 from luthier.training.course import Course
-from luthier.training.devices import is_near, keep_few_kernels, make_accelerator
 from luthier.training.divergence import refuse_step
-from luthier.training.labelled import can_skip_unlabelled
-from luthier.training.less_work import speed_ups
 from luthier.training.memory import MicroBatches
-from luthier.training.optimizer import make_optimizer, make_schedule, set_rate
+from luthier.training.optimizer import make_schedule, set_rate
 from luthier.training.predict import predict_quietly
 from luthier.training.state import State, seed_all
 from luthier.training.stopping import Best
-from luthier.training.update import Update
 from luthier.training.window import Window
 
 
@@ -47,62 +40,49 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     Raises:
         TrainingError: The loss, a gradient or a weight is not a finite number.
     """
-    settings: Training = job.training
-    seed_all(seed_of(settings.seed, "training"))
-    keep_few_kernels()
-    if (choice := calibrate(model, job)) is not None:
-        yield StepInfo(job.phase, 0, 0, message=choice.words)
-    settings = settings.model_copy(update={"bf16": precision_of(settings, choice)})
-    job = job.but(training=settings)
-    accelerator = make_accelerator(settings)
-    make_ready(model, job)
-    only_labelled = can_skip_unlabelled(model, job)
-    with speed_ups(model, job, accelerator):
-        yield from steps(model, job, accelerator, only_labelled=only_labelled)
+    seed_all(seed_of(job.training.seed, "training"))
+    engine: Engine = find("engines", job.engine)(model, job)
+    if engine.words is not None:
+        yield StepInfo(job.phase, 0, 0, message=engine.words)
+    with engine.working():
+        yield from steps(model, engine.job, engine)
     return model.eval()
 
 
-def steps(
-    model: Any, job: Job, accelerator: Accelerator, *, only_labelled: bool
-) -> Iterator[StepInfo]:
+def steps(model: Any, job: Job, engine: Engine) -> Iterator[StepInfo]:
     """Take all steps, and leave the model with the weights that are wanted."""
     settings: Training = job.training
     order = make_order(job)
-    n_workers = settings.dataloader_num_workers
-    prepared, optimizer, loader = accelerator.prepare(
-        model,
-        make_optimizer(model.named_parameters(), settings, rates=job.rates),
-        make_loader(job.encoded["train"], job.collate, order, n_workers=n_workers),
-    )
-    course = Course(loader, order, settings, n_processes=accelerator.num_processes)
-    schedule = make_schedule(optimizer, settings, n_steps=course.n_steps)
-    best, window, pieces = Best(job.main_metric, settings), Window(), MicroBatches(settings)
-    state = State(model, optimizer, schedule, accelerator.scaler, best, window, pieces)
+    pieces = MicroBatches(settings)
+    loader = engine.prepare(order, pieces)
+    course = Course(loader, order, settings, n_processes=engine.n_processes)
+    schedule = make_schedule(engine.optimizer, settings, n_steps=course.n_steps)
+    best, window = Best(job.main_metric, settings), Window()
+    state = State(model, engine, schedule, best, window, pieces)
     keeper = Keeper(job, state, course)
     if (told := keeper.resume()) is not None:
         set_rate(schedule)
         yield told
-    update = Update(prepared, optimizer, accelerator, job, pieces, only_labelled=only_labelled)
     has_validation = len(job.encoded["validation"]) > 0
 
     with patience():
         for step, batches in course.after(keeper.saved):
             if best.is_over:
                 break
-            rate = optimizer.param_groups[0]["lr"]
+            rate = engine.optimizer.param_groups[0]["lr"]
             with job.partly(model, step, course.n_steps) if job.partly else nullcontext():
-                window.add(step, *update.gradient(batches))
+                window.add(step, *engine.gradient(batches))
             is_last = step == course.n_steps
             is_evaluated = has_validation and course.is_evaluated(step)
             is_told = step % settings.logging_steps == 0 or is_last or is_evaluated
-            readings = window.read() if is_told or is_near(accelerator.device) else []
+            readings = window.read() if is_told or engine.is_near else []
             for reading in readings:
-                refuse_step(reading, job, partial(course.items, reading.step), update.summed)
-            update.take()
+                refuse_step(reading, job, partial(course.items, reading.step), engine.loss_of)
+            engine.take()
             schedule.step()
             scores, is_best = None, False
             if is_evaluated:
-                scores = evaluate(prepared, job)
+                scores = evaluate(engine.settled(), job)
                 is_best = best.see(scores, model, is_last=is_last)
             yield StepInfo(
                 job.phase,
@@ -122,8 +102,8 @@ def steps(
             if asked():
                 keeper.save(step)
                 end(keeper.story(step))
+    engine.settled()
     best.restore(model)
-    accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)  # its precision ends with training
 
 
 def make_order(job: Job) -> BatchOrder:
@@ -137,14 +117,6 @@ def make_order(job: Job) -> BatchOrder:
         seed=job.training.seed,
         tokens=job.training.tokens_per_batch,
     )
-
-
-def make_ready(model: Any, job: Job) -> None:
-    """Have the model compute activations again where memory is short; try it out on blocks."""
-    if job.training.gradient_checkpointing:
-        compute_again(model)
-    if "position_ids" in job.encoded["train"].inputs:
-        refuse_leaking_blocks(model)
 
 
 def evaluate(model: Any, job: Job) -> dict[str, float]:

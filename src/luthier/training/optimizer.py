@@ -86,13 +86,13 @@ def _try_out(settings: Training) -> list[str]:
     return []
 
 
-def make_optimizer(
+def groups_of(
     parameters: Iterable[tuple[str, nn.Parameter]],
     settings: Training,
     *,
     rates: Mapping[str, float] | None = None,
-) -> torch.optim.Optimizer:
-    """Make the optimizer over the parameters that are trained, in groups.
+) -> list[dict[str, Any]]:
+    """Put the parameters that are trained into groups: with and without decay, by their rates.
 
     Args:
         parameters: (name, parameter) pairs, as `model.named_parameters()` gives them.
@@ -104,7 +104,7 @@ def make_optimizer(
         if parameter.requires_grad:
             kind = ((rates or {}).get(name, 1.0), parameter.ndim >= 2)
             by_kind.setdefault(kind, []).append(parameter)
-    groups = [
+    return [
         {
             "params": by_kind[share, decays],
             "weight_decay": settings.weight_decay if decays else 0.0,
@@ -112,6 +112,16 @@ def make_optimizer(
         }
         for share, decays in sorted(by_kind, reverse=True)
     ]
+
+
+def make_optimizer(
+    parameters: Iterable[tuple[str, nn.Parameter]],
+    settings: Training,
+    *,
+    rates: Mapping[str, float] | None = None,
+) -> torch.optim.Optimizer:
+    """Make the optimizer over the parameters that are trained; arguments as of `groups_of`."""
+    groups = groups_of(parameters, settings, rates=rates)
     optimizer, fixed = OPTIMIZERS[settings.optim]
     options: dict[str, Any] = {**fixed, **settings.optim_args}
     known = inspect.signature(optimizer).parameters

@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from luthier.protocols import Engine
 from luthier.training.memory import MicroBatches
 from luthier.training.stopping import Best
 from luthier.training.window import Window
@@ -66,15 +67,14 @@ class State:
 
     Args:
         model: The model itself, without the wrappers of several processes.
-        optimizer: As Accelerate prepared it. `schedule`: Of the learning rate.
-        scaler: Of float16, or None. `best`: What was best so far.
+        engine: Has the optimizer, and float16's scaler or None.
+        schedule: Of the learning rate. `best`: What was best so far.
         window: The losses since the last line of the log. `pieces`: How batches are cut.
     """
 
     model: Any
-    optimizer: Any
+    engine: Engine
     schedule: Any
-    scaler: Any
     best: Best
     window: Window
     pieces: MicroBatches
@@ -85,7 +85,8 @@ class State:
         Args:
             copy: Whether training goes on before it is written.
         """
-        moments, optimizer = _unfold(self.optimizer.state_dict())
+        moments, optimizer = _unfold(self.engine.optimizer.state_dict())
+        scaler = self.engine.scaler
         tensors = {"weights": self._changing(), "optimizer": moments, "random": random_states()}
         if self.best.weights is not None:
             tensors["best"] = self.best.weights
@@ -97,7 +98,7 @@ class State:
             {
                 "optimizer": optimizer,
                 "schedule": self.schedule.state_dict(),
-                "scaler": self.scaler.state_dict() if self.scaler is not None else None,
+                "scaler": scaler.state_dict() if scaler is not None else None,
                 "best": {"score": self.best.score, "n_waited": self.best.n_waited},
                 "window": self.window.state_dict(),
                 "pieces": self.pieces.n_pieces,
@@ -109,14 +110,15 @@ class State:
         """Become what `Captured.write` wrote there."""
         files = {path.stem: load_file(path) for path in folder.glob("*.safetensors")}
         numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
-        changing = self._changing()
+        changing = self._named()
         with torch.no_grad():
             for name, values in files["weights"].items():
                 changing[name].copy_(values)
-        self.optimizer.load_state_dict(_fold(files["optimizer"], numbers["optimizer"]))
+        self.engine.optimizer.load_state_dict(_fold(files["optimizer"], numbers["optimizer"]))
+        self.engine.begin_anew()
         self.schedule.load_state_dict(numbers["schedule"])
-        if self.scaler is not None and numbers["scaler"]:
-            self.scaler.load_state_dict(numbers["scaler"])
+        if self.engine.scaler is not None and numbers["scaler"]:
+            self.engine.scaler.load_state_dict(numbers["scaler"])
         self.best.score = numbers["best"]["score"]
         self.best.n_waited = numbers["best"]["n_waited"]
         self.best.weights = files.get("best")
@@ -125,6 +127,11 @@ class State:
         set_random(files["random"], numbers["random"])
 
     def _changing(self) -> Named:
+        """Give what training changes, as it is now."""
+        self.engine.settled()
+        return self._named()
+
+    def _named(self) -> Named:
         """Name what training changes: parameters that require gradients, and saved buffers."""
         saved = self.model.state_dict(keep_vars=True)
         trained = {name: one for name, one in self.model.named_parameters() if one.requires_grad}
@@ -134,7 +141,7 @@ class State:
     @property
     def n_bytes(self) -> int:
         """How large what training changes is, without its moments."""
-        return sum(values.nbytes for values in self._changing().values())
+        return sum(values.nbytes for values in self._named().values())
 
     def not_finite(self) -> str | None:
         """Name a trained weight that is no longer a finite number, or None."""

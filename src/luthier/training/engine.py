@@ -1,0 +1,118 @@
+"""The engine of PyTorch: devices and precision by Accelerate, and the work that is left out.
+
+On which device, in which precision: `devices.py`, `calibration.py`. What is left out:
+`less_work.py`. One optimizer step: `update.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from luthier.models.anatomy import compute_again
+from luthier.recipe.tree import Training
+from luthier.records import Job
+from luthier.training.batches import BatchOrder, Tensors, make_loader
+from luthier.training.blocks import refuse_leaking_blocks
+from luthier.training.calibration import calibrate, precision_of
+from luthier.training.devices import is_near, keep_few_kernels, make_accelerator
+from luthier.training.labelled import can_skip_unlabelled
+from luthier.training.less_work import speed_ups
+from luthier.training.memory import MicroBatches
+from luthier.training.optimizer import check_training, make_optimizer
+from luthier.training.update import Update
+
+
+class TorchEngine:
+    """Trains a model in place, by PyTorch.
+
+    Args:
+        model: To be trained.
+        job: Says what from, and how.
+    """
+
+    name: ClassVar[str] = "torch"
+
+    def __init__(self, model: Any, job: Job):
+        settings: Training = job.training
+        keep_few_kernels()
+        choice = calibrate(model, job)
+        self.words = None if choice is None else choice.words
+        settings = settings.model_copy(update={"bf16": precision_of(settings, choice)})
+        self.model, self.job = model, job.but(training=settings)
+        self.accelerator = make_accelerator(settings)
+        self.n_processes: int = self.accelerator.num_processes
+        self.is_near = is_near(self.accelerator.device)
+        self.scaler = self.accelerator.scaler
+        if settings.gradient_checkpointing:
+            compute_again(model)
+        if "position_ids" in job.encoded["train"].inputs:
+            refuse_leaking_blocks(model)
+        self.only_labelled = can_skip_unlabelled(model, self.job)
+        self._prepared: Any = None
+
+    @staticmethod
+    def check(settings: Training) -> None:
+        """Refuse what could only fail later.
+
+        Raises:
+            RecipeError: An unknown optimizer, schedule or option.
+        """
+        check_training(settings)
+
+    @staticmethod
+    def check_model(config: Any) -> None:
+        """Take any model of Transformers."""
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Leave out what need not be computed, and wrap the model for several processes."""
+        with speed_ups(self.model, self.job, self.accelerator):
+            yield
+            # its precision ends with training
+            self.accelerator.unwrap_model(self._prepared, keep_fp32_wrapper=False)
+
+    def prepare(self, order: BatchOrder, pieces: MicroBatches) -> Any:
+        """Make the optimizer, and what gives batches in an order."""
+        job, settings = self.job, self.job.training
+        self._prepared, self.optimizer, loader = self.accelerator.prepare(
+            self.model,
+            make_optimizer(self.model.named_parameters(), settings, rates=job.rates),
+            make_loader(
+                job.encoded["train"],
+                job.collate,
+                order,
+                n_workers=settings.dataloader_num_workers,
+            ),
+        )
+        self.update = Update(
+            self._prepared,
+            self.optimizer,
+            self.accelerator,
+            job,
+            pieces,
+            only_labelled=self.only_labelled,
+        )
+        return loader
+
+    def begin_anew(self) -> None:
+        """Go on from the model's weights as they are now: they are the ones that are trained."""
+
+    def gradient(self, batches: list[Tensors]) -> tuple[Tensor, Tensor]:
+        """Compute the gradient over batches; give the mean loss and the norm, unread."""
+        return self.update.gradient(batches)
+
+    def loss_of(self, batch: Tensors) -> Tensor:
+        """Compute the summed loss of a batch."""
+        return self.update.summed(batch)
+
+    def take(self) -> None:
+        """Step along the gradient."""
+        self.update.take()
+
+    def settled(self) -> Any:
+        """Give the model with the weights as they are now, to be read."""
+        return self._prepared
