@@ -33,6 +33,7 @@ PACKAGES = (
     "scikit-learn",
     "pyarrow",
 )
+EXTRAS = ("tensorflow", "keras", "keras-hub")  # named where they are installed
 MEBI = 2**20
 
 _is_anew = False  # whether the peak is measured since `forget_peak`
@@ -56,7 +57,9 @@ def describe() -> dict[str, Any]:
 
 def describe_packages() -> dict[str, str | None]:
     """Give the versions of what computes."""
-    return {name: _version(name) for name in PACKAGES}
+    extras = {name: _version(name) for name in EXTRAS}
+    installed = {name: version for name, version in extras.items() if version is not None}
+    return {**{name: _version(name) for name in PACKAGES}, **installed}
 
 
 def this_process() -> dict[str, Any]:

@@ -39,12 +39,12 @@ from luthier.records import (
     Splits,
     Target,
 )
+from luthier.registry import find
 from luthier.report.model_card import write_model_card
 from luthier.report.render import write_report
 from luthier.runs import RunFolder
 from luthier.runs.claim import claim
 from luthier.training.follow import Listener, Listeners, follow
-from luthier.training.optimizer import check_training
 from luthier.training.predict import predict
 
 SYSTEM = "fine-tuned"
@@ -84,7 +84,7 @@ def run(
         name = Path(recipe).stem if isinstance(recipe, (str, Path)) else "run"
     in_memory = [f"data.{split}=memory:{split}" for split in data or ()]
     checked = read_recipe(recipe, [*in_memory, *overrides])
-    check_training(checked.training)
+    find("engines", checked.engine).check(checked.training)
     task: Task = make_plugin("tasks", checked.task)
     with listening():
         folder = claim(checked, out=out, name=name, fresh=fresh)

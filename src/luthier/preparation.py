@@ -21,6 +21,7 @@ from luthier.models.sources import unopened
 from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
 from luthier.records import Cut, Encoded, Finding, Job, Outputs, Splits, Target
+from luthier.registry import find
 from luthier.text.tokenize import token_limit
 
 
@@ -45,6 +46,7 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
     config = read_config(model.name, **asked)
     is_pooled = model.pooling != "default" or len(model.head_hidden_layers) > 0
     refuse_unfit(config, is_pooled=is_pooled, auto_model=task.auto_model)
+    find("engines", recipe.engine).check_model(config)
     max_tokens = token_limit(tokenizer, config, asked=recipe.data.max_tokens)
     encoded: dict[str, Encoded] = {}
     findings = list(checked.findings)
@@ -112,6 +114,7 @@ def make_job(
         main_metric=task.watched_metric,
         make_model=make_model,
         tokenizer=tokenizer,
+        engine=recipe.engine,
     )
 
 

@@ -74,12 +74,35 @@ CATALOGUE: dict[str, dict[str, str]] = {
     },
 }
 
+OTHERS: dict[str, dict[str, str]] = {  # chosen by their names too, but with no options of their own
+    "engines": {
+        "torch": "luthier.training.engine:TorchEngine",
+        "tensorflow": "luthier.keras_engine.engine:KerasEngine",
+    },
+    "families-of-tensorflow": {
+        "bert": "luthier.keras_engine.families.bert:Bert",
+        "roberta": "luthier.keras_engine.families.roberta:Roberta",
+        "xlm-roberta": "luthier.keras_engine.families.roberta:Roberta",
+        "distilbert": "luthier.keras_engine.families.distilbert:Distilbert",
+        "albert": "luthier.keras_engine.families.albert:Albert",
+        "electra": "luthier.keras_engine.families.electra:Electra",
+        "deberta-v2": "luthier.keras_engine.families.deberta_v2:DebertaV2",
+        "gpt2": "luthier.keras_engine.families.gpt2:Gpt2",
+        "xlnet": "luthier.keras_engine.families.xlnet:XLNet",
+        "t5": "luthier.keras_engine.families.t5:T5",
+        "bart": "luthier.keras_engine.families.bart:Bart",
+        "mbart": "luthier.keras_engine.families.mbart:MBart",
+        "marian": "luthier.keras_engine.families.marian:Marian",
+    },
+}
+EVERYTHING = {**CATALOGUE, **OTHERS}
+
 
 @cache
 def names(kind: str) -> tuple[str, ...]:
     """List the names of one kind of plug-in, third parties' included."""
     others = (point.name for point in entry_points(group=f"luthier.{kind}"))
-    return tuple(dict.fromkeys([*CATALOGUE[kind], *others]))
+    return tuple(dict.fromkeys([*EVERYTHING[kind], *others]))
 
 
 @cache
@@ -92,7 +115,7 @@ def find(kind: str, name: str) -> Any:
     >>> find("methods", "full").name
     'full'
     """
-    path = CATALOGUE[kind].get(name)
+    path = EVERYTHING[kind].get(name)
     if path is not None:
         module, _, attribute = path.partition(":")
         return getattr(import_module(module), attribute)

@@ -15,7 +15,7 @@ LAYERS = (
     {"runs"},
     {"data", "text", "models", "metrics"},
     {"training", "framing"},
-    {"adapters", "episodes"},
+    {"adapters", "episodes", "keras_engine"},
     {"tasks", "methods", "baselines"},
     {"evaluation", "report", "checking"},
     {"preparation"},

@@ -10,7 +10,7 @@ import ast
 from importlib.util import find_spec
 from pathlib import Path
 
-from luthier.registry import CATALOGUE, find, names
+from luthier.registry import EVERYTHING, find, names
 
 
 def describe(kind: str) -> list[tuple[str, str]]:
@@ -19,7 +19,7 @@ def describe(kind: str) -> list[tuple[str, str]]:
 
 
 def _first_line(kind: str, name: str) -> str:
-    path = CATALOGUE[kind].get(name)
+    path = EVERYTHING[kind].get(name)
     text = _docstring(path) if path else find(kind, name).__doc__
     return (text or "").strip().split("\n")[0]
 

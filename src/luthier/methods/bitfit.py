@@ -26,6 +26,7 @@ class Bitfit:
     name: ClassVar[str] = "bitfit"
     units: ClassVar[frozenset[str]] = UNITS
     kinds: ClassVar[frozenset[str]] = KINDS
+    engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     Options = BitfitOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
 

@@ -21,6 +21,7 @@ class Full:
     name: ClassVar[str] = "full"
     units: ClassVar[frozenset[str]] = UNITS
     kinds: ClassVar[frozenset[str]] = KINDS
+    engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     Options = FullOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
 

@@ -32,6 +32,7 @@ class LayerWise:
     name: ClassVar[str] = "layer-wise"
     units: ClassVar[frozenset[str]] = UNITS
     kinds: ClassVar[frozenset[str]] = KINDS
+    engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     Options = LayerWiseOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
 

@@ -40,6 +40,7 @@ class LinearProbe:
     name: ClassVar[str] = "linear-probe"
     units: ClassVar[frozenset[str]] = frozenset({"sequence"})
     kinds: ClassVar[frozenset[str]] = KINDS
+    engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     Options = LinearProbeOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
 

@@ -37,6 +37,7 @@ class Lora(PeftMethod):
     """Learn low-rank changes of the linear layers, and the head."""
 
     name: ClassVar[str] = "lora"
+    engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     Options = LoraOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-4}
     tuner = "LORA"

@@ -18,6 +18,8 @@ from luthier.recipe.problems import Problem, problems_of
 from luthier.recipe.tree import Recipe
 from luthier.registry import find, names
 
+DEFAULT_ENGINE = Recipe.model_fields["engine"].default
+
 
 class Chosen(NamedTuple):
     """The plug-ins a recipe names, as far as they are known."""
@@ -166,6 +168,11 @@ def fits(plugin: Any, task: Any) -> bool:
     return task.unit in plugin.units and task.kind in getattr(plugin, "kinds", (task.kind,))
 
 
+def runs_on(method: Any, engine: str) -> bool:
+    """Say whether a method can be trained by an engine."""
+    return engine == DEFAULT_ENGINE or engine in getattr(method, "engines", ())
+
+
 def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
     """Check that method, baselines and columns go with the task."""
     task, method, baselines = chosen
@@ -178,6 +185,14 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
             f"'{method.name}' cannot learn {task.name}, which judges each {task.unit} "
             f"({task.kind})",
             fix=f"one of: {', '.join(able)}",
+        )
+    engine = tree.get("engine", DEFAULT_ENGINE)
+    if method is not None and engine in names("engines") and not runs_on(method, engine):
+        able = [one for one in names("methods") if runs_on(find("methods", one), engine)]
+        yield Problem(
+            "method",
+            f"'{method.name}' cannot be trained by engine {engine}",
+            fix=f"engine={DEFAULT_ENGINE}, or one of: {', '.join(able)}",
         )
     for index, baseline in enumerate(baselines):
         if baseline is None:

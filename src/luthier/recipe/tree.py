@@ -254,7 +254,9 @@ class Recipe(Section):
     method: Annotated[Plugin, BeforeValidator(_named)] = Field(
         default_factory=lambda: Plugin(name="full"), description="How to learn it."
     )
-    engine: Literal["torch"] = Field("torch", description="What computes.")
+    engine: Literal["torch", "tensorflow"] = Field(
+        "torch", description="What computes the training; tensorflow needs luthier[tensorflow]."
+    )
     training: Training = Field(default=Training(), description="How to train.")
     baselines: list[Annotated[Plugin, BeforeValidator(_named)]] | None = Field(
         None, description="What to beat; null: the task's own choice; []: nothing."
