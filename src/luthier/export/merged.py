@@ -7,16 +7,16 @@ tried out on the run's own rows, before the checkpoint is put where it was asked
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from itertools import islice
 from pathlib import Path
-from shutil import move
 from typing import Any
 
 import numpy as np
 
-from luthier.errors import ModelError, RunError
+from luthier.errors import ModelError
+from luthier.export.place import aside, refuse_taken
 from luthier.models.heads import needs
 from luthier.models.load import load_saved, save_model
 from luthier.pipeline import SYSTEM
@@ -47,21 +47,13 @@ def export_merged(run: str | Path, out: str | Path) -> tuple[Path, float]:
             otherwise; nothing is left in the folder then.
     """
     folder = Path(out)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(
-            "The folder to export to is not empty, and nothing is ever overwritten.",
-            received=str(folder),
-            hint=f"--out {folder}-2",
-        )
+    refuse_taken(folder)
     predictor, opened = load(run), RunFolder.open(run)
     refuse_what_stays_apart(predictor, run)
-    lines = first_lines(opened)
+    lines = first_lines(opened, MOST_ROWS)
     rows = rows_of(lines)
     before = outputs_unmerged(predictor, opened, rows)
-    parent = folder.resolve().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=parent, prefix=f".{folder.resolve().name}-") as aside:
-        written = Path(aside) / "model"
+    with aside(folder) as written:
         save_model(predictor.model, predictor.tokenizer, written)
         predictor.model, _ = load_saved(written)
         after = predictor.outputs(rows)
@@ -70,17 +62,7 @@ def export_merged(run: str | Path, out: str | Path) -> tuple[Path, float]:
             raise otherwise(f"outputs differ by {difference:.1e}")
         if was_merged(opened):
             refuse_other_answers(predictor, after, lines, rows)
-        put_in_place(written, folder)
     return folder, difference
-
-
-def put_in_place(written: Path, folder: Path) -> None:
-    """Move what was written and tried out to where it was asked for."""
-    if not folder.exists():
-        written.rename(folder)
-        return
-    for item in sorted(written.iterdir()):
-        move(item, folder / item.name)
 
 
 def otherwise(received: str) -> ModelError:
@@ -94,14 +76,8 @@ def otherwise(received: str) -> ModelError:
 
 def refuse_what_stays_apart(predictor: Predictor, run: str | Path) -> None:
     """Raise where a run's model cannot be one plain checkpoint."""
+    refuse_unmerged(predictor, run)
     model, asked = predictor.model, predictor.recipe.model
-    if hasattr(model, "peft_config"):
-        kind = next(iter(model.peft_config.values())).peft_type.value
-        raise ModelError(
-            f"What {kind} learned acts beside the model's weights and cannot be merged into them.",
-            received=str(run),
-            hint="luthier.load(RUN) puts both together; method=lora leaves what can be merged",
-        )
     if (missing := needs(model)) is not None:
         is_asked_for = asked.pooling != "default" or bool(asked.head_hidden_layers)
         others = "model.pooling=default and no hidden layers, or " if is_asked_for else ""
@@ -112,14 +88,20 @@ def refuse_what_stays_apart(predictor: Predictor, run: str | Path) -> None:
         )
 
 
-def first_lines(run: RunFolder) -> list[Mapping[str, Any]]:
+def refuse_unmerged(predictor: Predictor, run: str | Path) -> None:
+    """Raise where something that was learned cannot be merged into the model."""
+    if hasattr(predictor.model, "peft_config"):
+        kind = next(iter(predictor.model.peft_config.values())).peft_type.value
+        raise ModelError(
+            f"What {kind} learned acts beside the model's weights and cannot be merged into them.",
+            received=str(run),
+            hint="luthier.load(RUN) puts both together; method=lora leaves what can be merged",
+        )
+
+
+def first_lines(run: RunFolder, most: int) -> list[Mapping[str, Any]]:
     """Give the first test rows of a run, as it kept them with its predictions."""
-    lines: list[Mapping[str, Any]] = []
-    for line in run.read_predictions():
-        lines.append(line)
-        if len(lines) == MOST_ROWS:
-            break
-    return lines
+    return list(islice(run.read_predictions(), most))
 
 
 def rows_of(lines: list[Mapping[str, Any]]) -> Rows:
