@@ -18,7 +18,7 @@ OPTIMIZERS = {
     "adam": 1e-3,
     "sgd": 1e-3,
     "adamax": 1e-3,
-    "rmsprop": 1e-3,
+    "rmsprop": 1e-2,  # √(v + ε²) in the place of √v + ε: the smallest gradients feel it
     "adagrad": 1e-3,
 }
 

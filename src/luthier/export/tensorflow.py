@@ -90,11 +90,12 @@ def refuse_format(to: str, *, int8: bool) -> None:
             hint=f"--int8 --to {LITERT}",
         )
     if to not in FORMATS:
-        close = nearest(to, FORMATS)
+        known = ("checkpoint", *FORMATS)
+        close = nearest(to, known)
         raise RunError(
             "There is no format of this name.",
             received=f"--to {to}",
-            hint=f"did you mean {close}?" if close else f"checkpoint, {', '.join(FORMATS)}",
+            hint=f"did you mean {close}?" if close else f"one of: {', '.join(known)}",
         )
 
 
