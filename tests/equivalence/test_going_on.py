@@ -7,7 +7,7 @@ from luthier.errors import DataError, RunError, TrainingError
 from luthier.interruption import Interrupted
 from luthier.records import Rows
 from luthier.runs import RunFolder
-from luthier.training import loop, predict
+from luthier.training import engine, loop, predict
 from tests.torture.trial import file_hash, logged
 from tests.toys import toy_rows, toy_tree
 
@@ -167,7 +167,7 @@ def test_checkpoints_are_kept_where_that_is_asked_for(tiny_model, tmp_path):
 
 
 def test_a_loss_that_is_no_number_names_the_row_at_fault(tiny_model, tmp_path, monkeypatch):
-    summed, victim = loop.Update.summed, {}
+    summed, victim = engine.Update.summed, {}
 
     def spoilt(self, batch):
         words = [token for token in batch["input_ids"][0].tolist() if token]
@@ -175,7 +175,7 @@ def test_a_loss_that_is_no_number_names_the_row_at_fault(tiny_model, tmp_path, m
         rows = [[token for token in row.tolist() if token] for row in batch["input_ids"]]
         return summed(self, batch) * (float("nan") if victim["words"] in rows else 1.0)
 
-    monkeypatch.setattr(loop.Update, "summed", spoilt)
+    monkeypatch.setattr(engine.Update, "summed", spoilt)
     with pytest.raises(TrainingError) as caught:
         run(tree(tiny_model), tmp_path / "left")
     assert "at step 1," in caught.value.received

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from luthier.training import loop
+from luthier.training import engine
 from tests.torture.trial import Bench, Ended
 
 TRAINING = {
@@ -63,7 +63,7 @@ def spoiling(kind: str, step: int) -> Callable[[], None]:
     """Make what spoils a number of a run at a step."""
 
     def prepare() -> None:
-        gradient, summed, take = loop.Update.gradient, loop.Update.summed, loop.Update.take
+        gradient, summed, take = engine.Update.gradient, engine.Update.summed, engine.Update.take
         now = {"step": 0, "victim": None}
 
         def counted(self: Any, batches: Any) -> Any:
@@ -89,9 +89,9 @@ def spoiling(kind: str, step: int) -> Callable[[], None]:
                 with torch.no_grad():
                     next(self.model.parameters()).view(-1)[:] = float("inf")
 
-        loop.Update.gradient = counted  # type: ignore[method-assign]
-        loop.Update.summed = spoilt  # type: ignore[method-assign]
-        loop.Update.take = taken  # type: ignore[method-assign]
+        engine.Update.gradient = counted  # type: ignore[method-assign]
+        engine.Update.summed = spoilt  # type: ignore[method-assign]
+        engine.Update.take = taken  # type: ignore[method-assign]
 
     return prepare
 

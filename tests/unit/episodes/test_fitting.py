@@ -5,7 +5,7 @@ import pytest
 from luthier.errors import TrainingError
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
-from luthier.training import loop
+from luthier.training import engine
 from luthier.training.follow import follow
 from tests.toys import toy_problem
 
@@ -48,14 +48,14 @@ def test_mixed_precision_learns_too(name, tiny_model):
 def test_episodes_that_do_not_fit_into_memory_together_are_taken_one_by_one(
     name, tiny_model, monkeypatch
 ):
-    whole = loop.Update.summed
+    whole = engine.Update.summed
 
     def short_of_memory(self, batch):
         if len(batch["labels"]) > 1:
             raise MemoryError
         return whole(self, batch)
 
-    monkeypatch.setattr(loop.Update, "summed", short_of_memory)
+    monkeypatch.setattr(engine.Update, "summed", short_of_memory)
     _, told = fit(name, tiny_model, auto_batch_size=True)
     assert any("cut into 2 pieces" in (step.message or "") for step in told)
 

@@ -5,7 +5,7 @@ import torch
 
 from luthier.errors import TrainingError
 from luthier.recipe.tree import Training
-from luthier.training import devices, loop
+from luthier.training import devices, engine, loop
 from luthier.training.follow import follow
 from luthier.training.memory import MicroBatches, is_out_of_memory
 from tests.toys import toy_problem
@@ -116,7 +116,7 @@ def test_cut_batches_train_to_the_same_weights(tiny_model, monkeypatch):
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
-        summed = loop.Update.summed
+        summed = engine.Update.summed
 
         def bounded(self, batch):
             if len(batch["labels"]) > most:
@@ -124,7 +124,7 @@ def test_cut_batches_train_to_the_same_weights(tiny_model, monkeypatch):
             return summed(self, batch)
 
         with monkeypatch.context() as patch:
-            patch.setattr(loop.Update, "summed", bounded)
+            patch.setattr(engine.Update, "summed", bounded)
             return follow(loop.train(model, prepared.job), lambda info: None).state_dict()
 
     whole, cut = trained(8), trained(2)
