@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 
 from luthier.errors import ModelError, RecipeError, RunError
@@ -62,7 +62,8 @@ def set_up() -> None:
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what is wrong, not what was found
-    with silenced():
+    is_there = "tensorflow" in sys.modules  # before it is, nothing stops C++ code from printing
+    with nullcontext() if is_there else unheard():
         import keras
         import tensorflow
 
@@ -73,16 +74,6 @@ def set_up() -> None:
             received=f"keras on {keras.backend.backend()}",
             hint="KERAS_BACKEND=tensorflow in the environment, or engine=torch",
         )
-
-
-@contextmanager
-def silenced() -> Iterator[None]:
-    """Keep what C++ code prints from the screen: before TensorFlow is there nothing stops it."""
-    if "tensorflow" in sys.modules:
-        yield
-        return
-    with unheard():
-        yield
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from luthier.errors import RecipeError
-from luthier.keras_engine.backend import require, require_twin
+from luthier.keras_engine.backend import require, require_twin, set_up
 from luthier.models.exact.vocabulary import compact, words_in
 from luthier.recipe.tree import Training
 from luthier.records import Job
@@ -44,8 +44,6 @@ class KerasEngine:
     name: ClassVar[str] = "tensorflow"
 
     def __init__(self, model: Any, job: Job):
-        from luthier.keras_engine.backend import set_up
-
         set_up()
         settings: Training = job.training
         self.half = settings.bf16 is True

@@ -37,6 +37,13 @@ def activation(name: str) -> Any:
     return ACTIVATIONS[name]
 
 
+def no_twin(head: str) -> ModelError:
+    """Say that a head has no twin."""
+    return ModelError(
+        "There is no twin of this head for TensorFlow.", received=head, hint="engine=torch"
+    )
+
+
 def dense(
     pairs: Pairs, module: nn.Module, states: Any, *, dtype: Any, act: str | None = None
 ) -> Any:

@@ -119,7 +119,8 @@ class KerasOptimizer(torch.optim.Optimizer):
     Schedules change the rates of groups, and checkpoints keep the state, as with any other.
 
     Args:
-        model: Whose parameters are trained. `partners`: Parameter's id to variables of the twin.
+        parameters: (name, parameter) pairs that are trained.
+        partners: Parameter's id to variables of the twin.
         settings: The recipe's training section. `rates`: Parameter to its share of the rate.
     """
 

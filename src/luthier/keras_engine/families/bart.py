@@ -12,7 +12,7 @@ from keras import ops
 from luthier.errors import ModelError
 from luthier.keras_engine import heads
 from luthier.keras_engine.families import encoder
-from luthier.keras_engine.families.writer import Writer, no_head
+from luthier.keras_engine.families.writer import Writer
 from luthier.keras_engine.pairs import Pairs, chosen
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj")
@@ -38,7 +38,7 @@ class Bart(Writer):
             return heads.logits(ops.cast(said, "float32") + bias)
         if kind.endswith("ForSequenceClassification"):
             return heads.logits(self._judged(model, pairs, dtype=dtype))
-        raise no_head(kind)
+        raise heads.no_twin(kind)
 
     def _judged(self, model: Any, pairs: Pairs, *, dtype: Any) -> Any:
         """Have the decoder read the text again, and judge by its state at the last end token."""

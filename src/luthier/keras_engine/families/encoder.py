@@ -91,11 +91,7 @@ class Encoder:
             return heads.logits(heads.dense(pairs, model.classifier, states, dtype=dtype))
         if kind.endswith("ForQuestionAnswering"):
             return heads.borders(heads.dense(pairs, model.qa_outputs, states, dtype=dtype))
-        raise ModelError(
-            "There is no twin of this head for TensorFlow.",
-            received=kind,
-            hint="engine=torch",
-        )
+        raise heads.no_twin(kind)
 
     def trunk(self, base: Any, pairs: Pairs, *, dtype: Any) -> tuple[Any, Any]:
         """Build the trunk; give states (batch, tokens, width), and the pooled state or None."""

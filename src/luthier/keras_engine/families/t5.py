@@ -11,7 +11,7 @@ from keras_hub.src.models.t5.t5_transformer_layer import T5TransformerLayer
 
 from luthier.errors import ModelError
 from luthier.keras_engine import heads
-from luthier.keras_engine.families.writer import Writer, no_head
+from luthier.keras_engine.families.writer import Writer
 from luthier.keras_engine.pairs import Pairs
 
 BUCKETS = 32  # that KerasHub's layers have for distances
@@ -28,7 +28,7 @@ class T5(Writer):
         """
         config = model.config
         if type(model).__name__ != "T5ForConditionalGeneration":
-            raise no_head(type(model).__name__)
+            raise heads.no_twin(type(model).__name__)
         if config.relative_attention_num_buckets != BUCKETS:
             raise ModelError(
                 f"The twin of a T5 puts distances into {BUCKETS} buckets.",

@@ -92,10 +92,3 @@ class Writer:
         return tf.fill(
             [tf.shape(labels)[0], 1], tf.cast(self.config.decoder_start_token_id, labels.dtype)
         )
-
-
-def no_head(kind: str) -> ModelError:
-    """Say that a head has no twin."""
-    return ModelError(
-        "There is no twin of this head for TensorFlow.", received=kind, hint="engine=torch"
-    )

@@ -58,10 +58,8 @@ class XLNet(Encoder):
         return heads.drop(states, config.dropout, dtype=dtype), None
 
     def head(self, model: Any, states: Any, pooled: Any, pairs: Pairs, *, dtype: Any) -> Any:
-        """Put a model's head on; that for tokens has no dropout of its own."""
+        """Put a model's head on."""
         kind = type(model).__name__
-        if kind == "XLNetForTokenClassification":
-            return heads.logits(heads.dense(pairs, model.classifier, states, dtype=dtype))
         if kind == "XLNetForQuestionAnsweringSimple":
             return heads.borders(heads.dense(pairs, model.qa_outputs, states, dtype=dtype))
         if kind == "XLNetForQuestionAnswering":
