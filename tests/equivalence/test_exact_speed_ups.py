@@ -282,4 +282,18 @@ def test_few_short_rows_are_no_group_of_their_own(monkeypatch):
     assert alike([40, 8] + [39] * 14) == [(0, *range(2, 16)), (1,)]
     monkeypatch.undo()
     assert alike([40, 8] + [39] * 14) == [(0, *range(2, 16), 1)]
-    assert alike([200, 8] + [199] * 14) == [(0, *range(2, 16)), (1,)]
+    assert alike([100, 8] + [99] * 14) == [(0, *range(2, 16)), (1,)]
+
+
+def test_a_group_of_long_rows_has_few():
+    assert alike([300] * 5) == [(0, 1), (2, 3), (4,)]
+    assert alike([600, 590, 3]) == [(0,), (1,), (2,)]
+
+
+def test_spare_tokens_are_at_most_the_padding_that_they_stand_for():
+    even, uneven = torch.ones(2, 5), torch.tensor([[1, 1, 1], [1, 0, 0]])
+    assert Layout.of(even, step=16).n_spare == 0
+    layout = Layout.of(uneven, step=16)
+    assert (layout.n_real, layout.n_spare) == (4, 2)
+    states = torch.randn(2, 3, 4)
+    assert torch.equal(layout.unflatten(layout.flatten(states)), states * uneven[:, :, None])

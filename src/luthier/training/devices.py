@@ -12,7 +12,7 @@ from accelerate.utils import TorchDynamoPlugin
 from luthier.errors import TrainingError
 from luthier.recipe.tree import Training
 
-KERNELS = "64"  # that oneDNN keeps: one for each shape, and batches seldom have one twice
+KERNELS = "256"  # that oneDNN keeps, one for each shape; enough where tokens are rounded
 
 
 def make_accelerator(settings: Training) -> Accelerator:
@@ -47,7 +47,8 @@ def make_accelerator(settings: Training) -> Accelerator:
 def keep_few_kernels() -> None:
     """Have oneDNN keep few of the kernels that it makes, unless told otherwise, from its first on.
 
-    It makes one for every number of tokens, for bfloat16 with room of its own, and keeps 1024.
+    It makes one for every shape, in bfloat16 with room of its own, and keeps 1024. Numbers of
+    tokens are rounded (`models/exact/layout.py`), so few shapes come up, again and again.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS)
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from luthier.models.exact.dropout import Mask, draw_mask
+from luthier.models.exact.dropout import draw_mask
 from luthier.models.exact.layout import Asking, Group, Layout
 
 
@@ -99,7 +99,7 @@ class _Attention(torch.autograd.Function):
         for group, looked_at in zip(layout.groups, source.groups, strict=True):
             q, o = gather.asked(queries, group), gather.asked(answers, group)
             k, v = seen.of(keys, looked_at), seen.of(values, looked_at)
-            scores = _Scores(scaling, _allowed_once(source, looked_at, among), _cut(bias, q, k))
+            scores = _Scores(scaling, _barred_once(q, source, looked_at, among), _cut(bias, q, k))
             if dropout > 0:
                 kept.append(_dropped(o, q, k, v, scores, dropout))
             else:
@@ -152,6 +152,7 @@ class _Gather:
     def __init__(self, layout: Layout, n_heads: int, width: int, *, is_one: bool):
         self.n_heads, self.width, self.is_one = n_heads, width, is_one
         self.places, self.padding, self.backs = layout.by_head(n_heads)
+        self.n_spare = layout.n_spare
         if is_one:
             rows = [row for group in layout.groups for row in group.rows]
             self.order = torch.tensor(rows, device=self.places.device)
@@ -185,8 +186,14 @@ class _Gather:
         return laid.narrow(0, self.first_row[group.first], len(group.rows))[:, :, None]
 
     def back(self, laid: Tensor) -> Tensor:
-        """Give tokens in their order again, (tokens, heads, head width)."""
-        return laid.index_select(0, self.backs).view(-1, self.n_heads, self.width)
+        """Give tokens in their order again, (tokens, heads, head width); zeros where spare."""
+        if not self.n_spare:
+            return laid.index_select(0, self.backs).view(-1, self.n_heads, self.width)
+        n_real = len(self.backs)
+        given = laid.new_empty(n_real + self.n_spare * self.n_heads, self.width)
+        torch.index_select(laid, 0, self.backs, out=given[:n_real])
+        given[n_real:] = 0
+        return given.view(-1, self.n_heads, self.width)
 
     def answered(self, laid: Tensor) -> Tensor:
         """Give those that asked in their order again."""
@@ -196,10 +203,10 @@ class _Gather:
 
 
 class _Scores(NamedTuple):
-    """What becomes of Q Kᵀ: scaled, the bias added, what may not be looked at left out."""
+    """What becomes of Q Kᵀ: scaled, a bias added, and -∞ where it may not be looked at."""
 
     scaling: float
-    allowed: Tensor | None
+    barred: Tensor | None
     bias: Tensor | None
 
 
@@ -218,22 +225,30 @@ def _cut(bias: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
 
 
 class _Softmax(NamedTuple):
-    """What the way back needs: the softmax, and what dropout left of it."""
+    """What the way back needs: the softmax, negative where dropout took it, and dropout's scale."""
 
-    shares: Tensor
-    mask: Mask
+    signed: Tensor
+    scale: float
 
 
-def _allowed_once(layout: Layout, group: Group, among: Among) -> Tensor | None:
-    """Give `_allowed` of a group, found out once for all layers of a kind."""
-    key = (group.first, among.causal, among.window, among.asking is None)
+def _barred_once(query: Tensor, layout: Layout, group: Group, among: Among) -> Tensor | None:
+    """Give what is added to a group's scores, found out once for all layers of a kind."""
+    key = (group.first, among.causal, among.window, among.asking is None, query.dtype)
     if key not in layout.kept:
-        layout.kept[key] = _allowed(group, among)
+        allowed = _allowed(group, among)
+        layout.kept[key] = (
+            None
+            if allowed is None
+            else query.new_zeros(allowed.shape).masked_fill_(~allowed, float("-inf"))
+        )
     return layout.kept[key]
 
 
 def _allowed(group: Group, among: Among) -> Tensor | None:
-    """Say who may look at whom, (rows or 1, 1, queries or 1, tokens); None: everybody at all."""
+    """Say who may look at whom, (rows or 1, 1, queries or 1, tokens); None: everybody at all.
+
+    Padding that looks at others may look at all: a softmax over none is no number.
+    """
     places = torch.arange(group.width, device=group.lengths.device)
     asking = places[:, None]
     if among.asking is not None:
@@ -246,7 +261,7 @@ def _allowed(group: Group, among: Among) -> Tensor | None:
         allowed = before if allowed is None else allowed & before
     if among.window is not None and among.window < group.width:
         near = (places - asking).abs() <= among.window
-        near = near | (places == asking)
+        near = near | (places == asking) | (asking >= group.lengths[:, None, None, None])
         allowed = near if allowed is None else allowed & near
     return allowed
 
@@ -257,11 +272,11 @@ def _whole(
     """Attend without dropout by PyTorch's own kernel; keep its graph where it is needed."""
     with torch.set_grad_enabled(needs):
         inputs = [one.detach().requires_grad_(needs) for one in (q, k, v)]
-        mask = scores.allowed
+        mask = scores.barred
         if scores.bias is not None:
             bias = scores.bias.detach().requires_grad_(needs)
             inputs.append(bias)
-            mask = bias if mask is None else torch.where(mask, bias, float("-inf"))
+            mask = bias if mask is None else bias + mask
         q, k, v = inputs[:3]
         said = functional.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, scale=scores.scaling
@@ -274,16 +289,16 @@ def _dropped(
     answers: Tensor, q: Tensor, k: Tensor, v: Tensor, scores: _Scores, dropout: float
 ) -> _Softmax:
     """Attend with dropout on the softmax."""
-    found = torch.matmul(q, k.transpose(-1, -2)).mul_(scores.scaling)  # (rows, heads, queries, …)
+    found = _product(q, k.transpose(-1, -2), scores.scaling)  # (rows, heads, queries, tokens)
     if scores.bias is not None:
         found.add_(scores.bias)
-    if scores.allowed is not None:
-        found.masked_fill_(~scores.allowed, float("-inf"))
-    precise = torch.float32 if found.dtype in (torch.bfloat16, torch.float16) else found.dtype
-    shares = found.softmax(dim=-1, dtype=precise).to(found.dtype)
+    if scores.barred is not None:
+        found.add_(scores.barred)
+    shares = found.softmax(dim=-1)
     mask = draw_mask(shares, dropout)
-    answers.copy_(torch.matmul(mask.apply(shares), v))
-    return _Softmax(shares, mask)
+    signed = mask.sign(shares)
+    _product(signed.relu(), v, mask.scale, into=answers)
+    return _Softmax(signed, mask.scale)
 
 
 def _dropped_back(
@@ -296,13 +311,23 @@ def _dropped_back(
     scaling: float,
 ) -> None:
     """Go back through `_dropped`: d scores = shares · (d shares - Σ shares · d shares)."""
-    shares, mask = kept
-    dropped = mask.apply(shares)
-    to.values.copy_(torch.matmul(dropped.transpose(-1, -2), above))
-    flow = torch.matmul(above, v.transpose(-1, -2)).mul_(dropped)  # shares · d shares
-    flow.sub_(shares * flow.sum(dim=-1, keepdim=True))
+    signed, scale = kept
+    _product(signed.relu().transpose(-1, -2), above, scale, into=to.values)
+    flow = _product(above, v.transpose(-1, -2), scale)  # d of what dropout left
+    flow = torch.ops.aten.threshold_backward(flow, signed, 0)  # d shares
+    flow = torch.ops.aten._softmax_backward_data(flow, signed.abs_(), -1, flow.dtype)
     if to.bias is not None:
         to.bias.add_(flow.sum(dim=0, keepdim=True))
-    flow.mul_(scaling)
-    to.queries.copy_(torch.matmul(flow, k))
-    to.keys.copy_(torch.matmul(flow.transpose(-1, -2), q))
+    _product(flow, k, scaling, into=to.queries)
+    _product(flow.transpose(-1, -2), q, scaling, into=to.keys)
+
+
+def _product(a: Tensor, b: Tensor, scale: float, *, into: Tensor | None = None) -> Tensor:
+    """Multiply matrices, (rows, heads, m, n) by (rows, heads, n, p), and by a number: in one go."""
+    rows, heads = a.shape[:2]
+    if into is None:
+        into = a.new_empty(rows, heads, a.shape[2], b.shape[3])
+    flat = into.view(rows * heads, *into.shape[2:])
+    a, b = a.reshape(rows * heads, *a.shape[2:]), b.reshape(rows * heads, *b.shape[2:])
+    torch.baddbmm(flat, a, b, beta=0, alpha=scale, out=flat)
+    return into

@@ -30,7 +30,14 @@ class Mask(NamedTuple):
 
     def apply(self, values: Tensor) -> Tensor:
         """Multiply values by it."""
-        return self.kept.to(values.dtype).mul_(self.scale).mul_(values)
+        return torch.mul(values, self.kept).mul_(self.scale)
+
+    def sign(self, shares: Tensor) -> Tensor:
+        """Make negative, in place, what is dropped of numbers that are not: then no mask is kept.
+
+        What it leaves is their `relu`, without the scale, and what they were is their `abs`.
+        """
+        return shares.mul_(self.kept.view(torch.int8) * 2 - 1)
 
 
 def draw_mask(like: Tensor, dropout: float) -> Mask:

@@ -3,7 +3,11 @@
     (batch, tokens, width) ⇄ (real tokens, width)          for everything that goes token by token
     (real tokens, heads, head width) ⇄ groups of rows      for attention, which goes row by row
 
-A group is padded to its own longest row alone. Next: `attention.py`.
+A group is padded to its own longest row alone. In bfloat16, products of matrices come from kernels
+that are made for one shape, which takes about as long as to run one; and memory that was given back
+fits the next batch only where sizes come again. So the number of tokens is rounded up by spare
+ones, which nothing reads and no gradient comes from, and so are the groups' widths.
+Next: `attention.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ from torch import Tensor
 
 ALIKE = 0.7  # rows of a group are at least so long as this share of its longest
 WORTH = 4096  # or would spare fewer pairs of tokens than this by a group of their own
+MOST = 2**18  # pairs of tokens in a group of several rows: more leave the cache
+WIDTH = 8  # what the width of a group is rounded up to
 
 
 class Asking(NamedTuple):
@@ -58,21 +64,22 @@ class Layout:
 
     Args:
         mask: True where there is a token, (batch, tokens).
-        slots: Place of each real token among all slots of the batch, (real tokens,).
+        slots: Place of each real token among all slots of the batch, and the last one's once more
+            for each spare token, (tokens,).
+        n_spare: How many of these are spare.
         lengths: Real tokens of each row, (batch,), as numbers of Python.
         groups: Rows of like length.
         places: Real token behind each slot of the groups, their padding repeats a row's last one.
         padding: Slots of the groups that are padding.
-        back: Slot in the groups of each real token, (real tokens,).
     """
 
     mask: Tensor
     slots: Tensor
+    n_spare: int
     lengths: list[int]
     groups: list[Group]
     places: Tensor
     padding: Tensor
-    back: Tensor
     kept: dict[Any, Any] = field(default_factory=dict)  # what was derived from it, by what it is
 
     @property
@@ -80,13 +87,24 @@ class Layout:
         """Which rows make up each group."""
         return [group.rows for group in self.groups]
 
+    @property
+    def n_real(self) -> int:
+        """How many tokens are real."""
+        return len(self.slots) - self.n_spare
+
     @staticmethod
-    def of(mask: Tensor, together: Sequence[tuple[int, ...]] | None = None) -> Layout:
+    def of(
+        mask: Tensor,
+        together: Sequence[tuple[int, ...]] | None = None,
+        *,
+        step: int = 1,
+    ) -> Layout:
         """Find the real tokens of an attention mask (batch, tokens), wherever the padding is.
 
         Args:
             mask: Of one text for each row.
             together: Which rows make up each group; None: those of like length.
+            step: What the number of tokens is rounded up to; 1: nothing is rounded.
         """
         real = mask.bool()
         counts = real.sum(dim=1)
@@ -96,6 +114,8 @@ class Layout:
         first = 0
         for rows in alike(lengths) if together is None else together:
             width = max(1, *(lengths[row] for row in rows))
+            if step > 1:
+                width = min(width + -width % WIDTH, mask.shape[1])
             own = counts[list(rows)]
             groups.append(Group(rows, width, first, own))
             begin = torch.tensor([starts[row] for row in rows], device=mask.device)
@@ -104,19 +124,12 @@ class Layout:
             places.append((begin[:, None] + torch.minimum(steps, last[:, None])).flatten())
             is_padding.append((steps >= own[:, None]).flatten())
             first += len(rows) * width
-        place, padded = torch.cat(places), torch.cat(is_padding)
-        back = torch.empty(int(counts.sum()), dtype=torch.long, device=mask.device)
-        kept = torch.nonzero(~padded).flatten()
-        back[place[kept]] = kept
-        return Layout(
-            real,
-            torch.nonzero(real.flatten()).flatten(),
-            lengths,
-            groups,
-            place,
-            torch.nonzero(padded).flatten(),
-            back,
-        )
+        slots = torch.nonzero(real.flatten()).flatten()
+        n_spare = min(-len(slots) % step, real.numel() - len(slots)) if len(slots) else 0
+        if n_spare:
+            slots = torch.cat([slots, slots[-1:].expand(n_spare)])
+        padded = torch.nonzero(torch.cat(is_padding)).flatten()
+        return Layout(real, slots, n_spare, lengths, groups, torch.cat(places), padded)
 
     def asking(self, places: Tensor) -> Asking:
         """Find the tokens at some places, one of each row, (batch,); each must be a real one."""
@@ -127,7 +140,7 @@ class Layout:
         return Asking(slots, among, among - torch.cat([starts.new_zeros(1), starts[:-1]]))
 
     def flatten(self, states: Tensor, slots: Tensor | None = None) -> Tensor:
-        """Take the real tokens, or some slots, (batch or 1, tokens, …) to (1, taken, …)."""
+        """Take all tokens but padding, or some slots, (batch or 1, tokens, …) to (1, taken, …)."""
         batch, tokens = self.mask.shape
         if len(states) != batch:
             states = states.expand(batch, *states.shape[1:])
@@ -138,18 +151,21 @@ class Layout:
         """Put tokens back, (1, some tokens, width) to (batch, tokens, width); zeros elsewhere."""
         batch, tokens = self.mask.shape
         padded = states.new_zeros(batch * tokens, states.shape[-1])
-        placed = padded.index_copy(0, self.slots if slots is None else slots, states[0])
+        if slots is None:
+            slots, states = self.slots[: self.n_real], states[:, : self.n_real]
+        placed = padded.index_copy(0, slots, states[0])
         return placed.view(batch, tokens, -1)
 
     def by_head(self, n_heads: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Give `places`, `padding` and `back` for (token, head) pairs, heads inside groups outside.
+        """Give `places` and `padding` for (token, head) pairs, heads inside groups outside.
 
-        Tokens of a group of `rows` and `width` stand as (rows, heads, width).
+        Tokens of a group of `rows` and `width` stand as (rows, heads, width). Third: the slot of
+        each pair of a real token, (real tokens × heads,).
         """
         if ("heads", n_heads) not in self.kept:
             heads = torch.arange(n_heads, device=self.mask.device)
             places, paddings = [], []
-            back = torch.empty(len(self.slots), n_heads, dtype=torch.long, device=self.mask.device)
+            back = torch.empty(self.n_real, n_heads, dtype=torch.long, device=self.mask.device)
             is_padding = torch.zeros(len(self.places), dtype=torch.bool, device=self.mask.device)
             is_padding[self.padding] = True
             for group in self.groups:
@@ -173,6 +189,9 @@ class Layout:
 def alike(lengths: list[int]) -> list[tuple[int, ...]]:
     """Put rows of like length together, longest first; few short ones are no group of their own.
 
+    What a group needs for each head and pair of tokens goes through memory several times, and what
+    is large is asked from the system anew each time. So a group of long rows has few.
+
     >>> alike([5, 90, 88, 6])
     [(1, 2), (3, 0)]
     >>> alike([5, 9, 8, 6])
@@ -183,7 +202,8 @@ def alike(lengths: list[int]) -> list[tuple[int, ...]]:
     for place, row in enumerate(order):
         longest, own = lengths[groups[-1][0]] if groups else 0, lengths[row]
         spared = (len(order) - place) * (longest**2 - own**2)
-        if groups and (own >= ALIKE * longest or spared < WORTH):
+        has_room = groups and (len(groups[-1]) + 1) * longest**2 <= MOST
+        if has_room and (own >= ALIKE * longest or spared < WORTH):
             groups[-1].append(row)
         else:
             groups.append([row])

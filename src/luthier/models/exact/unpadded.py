@@ -28,6 +28,7 @@ from luthier.models.exact.layout import Asking, Layout
 
 Chosen = Literal["first", "last"]
 TOKENS_FIRST = frozenset({"xlnet"})  # families whose states are (tokens, batch, width)
+STEP, STEP_IN_16_BITS = 16, 32  # of numbers of tokens; each number has kernels of its own there
 STORED = ("past_key_values", "mems", "output_hidden_states", "output_attentions")
 
 
@@ -107,7 +108,7 @@ class Unpadded:
             return None
         if module.training and getattr(module, "layerdrop", False):
             return None  # its first block or its last may be skipped
-        self.layout = Layout.of(mask)
+        self.layout = Layout.of(mask, step=_step(module))
         if not self.own_attention:
             skip_masks(self.is_whole)
             self._read_source(given, self.layout)
@@ -123,7 +124,7 @@ class Unpadded:
         mask = given.get("encoder_attention_mask")
         if mask is None:
             mask = torch.ones(states.shape[:2], device=states.device)
-        self.source = Layout.of(mask, layout.groups_of_rows)
+        self.source = Layout.of(mask, layout.groups_of_rows, step=_step(self.trunk))
         self.read = (states, self.source.flatten(states))
 
     def _end(self, *_: Any) -> None:
@@ -225,6 +226,12 @@ class Unpadded:
             real = mask * (ids != self.trunk.config.pad_token_id)
         places = torch.arange(mask.shape[1], device=mask.device)
         return (real * places).argmax(dim=1)
+
+
+def _step(module: Any) -> int:
+    """Say what numbers of tokens are rounded up to."""
+    in_16_bits = torch.is_autocast_enabled("cpu") or module.dtype.itemsize < 4
+    return STEP_IN_16_BITS if in_16_bits else STEP
 
 
 def _changed(said: Any, change: Callable[[Tensor], Tensor]) -> Any:
