@@ -232,6 +232,11 @@ class Training(Section):
         True, description="Score words only where there is a label; the loss is the same."
     )
     fast_dropout: bool = Field(True, description="On a CPU, draw dropout's masks cheaply.")
+    tokens_at_once: int | None = Field(
+        2048,
+        ge=1,
+        description="On a CPU, cut batches of more tokens; the gradient is the same. null: never.",
+    )
     dataloader_num_workers: int = Field(0, ge=0, description="Processes that make batches.")
     use_cpu: bool = Field(False, description="Stay on the CPU even where there is a GPU.")
     seed: int = Field(0, ge=0, description="Everything random follows from it.")

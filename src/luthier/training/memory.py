@@ -1,7 +1,9 @@
-"""When a batch does not fit into memory: smaller pieces of it, and the same gradient.
+"""When a batch does not fit into memory, or a processor's cache: smaller pieces of it.
 
 The loss of a step is a sum over its rows divided by their weight (`objectives.py`), so a batch cut
-into pieces gives the gradient of the whole, up to rounding and the draws of dropout.
+into pieces gives the gradient of the whole, up to rounding and the draws of dropout. On a CPU a
+thousand tokens keep it as busy as ten thousand, and what is kept of them for the way back is a
+tenth. So long batches are cut there even where memory suffices.
 """
 
 from __future__ import annotations
@@ -33,27 +35,40 @@ class MicroBatches:
         self.n_pieces = self.n_told = 1
         self.largest = 0  # rows of a batch
 
-    def compute(self, work: Callable[[list[Tensors]], T], batches: list[Tensors]) -> T:
-        """Do the work of a step on batches or, where memory does not suffice, on pieces of them.
+    def compute(
+        self,
+        work: Callable[[list[Tensors]], T],
+        batches: list[Tensors],
+        *,
+        by_rows: bool = True,
+        tokens: int | None = None,
+    ) -> T:
+        """Do the work of a step on batches, or on pieces of them.
 
         Args:
             work: From batches to what is wanted. It is begun anew after a failure.
             batches: What belongs to one step.
+            by_rows: Whether the loss is a sum over rows; else nothing is cut.
+            tokens: How many, with padding, are worked on together, where a row has no more; None:
+                as many as there are, while memory suffices.
 
         Raises:
-            TrainingError: Memory does not suffice for one row, or pieces were not asked for.
+            TrainingError: Memory does not suffice for one row, or pieces were not asked for, or
+                cannot be.
         """
         asked, state = self.n_pieces, _random_state()
         self.largest = max(self.largest, *(len(batch["labels"]) for batch in batches))
         while True:
             try:
-                done = work([piece for batch in batches for piece in self._cut(batch)])
+                done = work([one for batch in batches for one in self._cut(batch, tokens)])
             except (RuntimeError, MemoryError) as problem:
                 if not is_out_of_memory(problem):
                     raise
                 reason = str(problem)
             else:
                 break
+            if not by_rows:
+                raise self._too_much(reason)
             self.n_pieces *= 2
             if self.n_pieces > max(len(batch["labels"]) for batch in batches):
                 raise self._too_little(reason)
@@ -77,9 +92,12 @@ class MicroBatches:
         """Rows that are in memory together."""
         return -(-self.largest // self.n_pieces)
 
-    def _cut(self, batch: Tensors) -> Iterator[Tensors]:
-        n_rows = len(batch["labels"])
-        size = -(-n_rows // self.n_pieces)
+    def _cut(self, batch: Tensors, tokens: int | None) -> Iterator[Tensors]:
+        n_rows, n_pieces = len(batch["labels"]), self.n_pieces
+        if tokens is not None and "input_ids" in batch:
+            longest = max(batch["input_ids"].numel(), batch["labels"].numel()) // n_rows
+            n_pieces = max(n_pieces, -(-n_rows // max(1, tokens // longest)))
+        size = -(-n_rows // n_pieces)
         for start in range(0, n_rows, size):
             yield {name: values[start : start + size] for name, values in batch.items()}
 
@@ -97,13 +115,25 @@ class MicroBatches:
             "training.auto_batch_size=true finds it by itself",
         )
 
+    def _too_much(self, reason: str) -> TrainingError:
+        return TrainingError(
+            "The batch does not fit into memory, and its loss is of all its rows together.",
+            received=f"{self.largest} rows: {_first_line(reason)}",
+            hint="a smaller training.per_device_train_batch_size, which is another training, or a "
+            "smaller data.max_tokens",
+        )
+
     def _too_little(self, reason: str) -> TrainingError:
         return TrainingError(
             "Not even one row fits into memory.",
-            received=(reason.strip().splitlines() or ["out of memory"])[0][:200],
+            received=_first_line(reason),
             hint="a smaller data.max_tokens, training.gradient_checkpointing=true, method=lora or "
             "a smaller model",
         )
+
+
+def _first_line(reason: str) -> str:
+    return (reason.strip().splitlines() or ["out of memory"])[0][:200]
 
 
 @contextmanager

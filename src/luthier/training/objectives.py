@@ -31,11 +31,13 @@ class Loss:
             indicators, (batch, tokens) ids, (batch, 2) borders) to the summed loss.
         weight: From the labels alone to what the sum is to be divided by.
         decoder: Whether the model is an encoder-decoder that learns to say the labels.
+        by_rows: Whether the sum is one over rows, each by itself.
     """
 
     total: Total
     weight: Weight
     decoder: bool = False
+    by_rows: bool = True
 
 
 def run_model(model: Any, batch: dict[str, Tensor], *, decoder: bool = False) -> Any:
@@ -128,7 +130,10 @@ def make_loss(objective: Objective, device: torch.device) -> Loss:
     }
     make_total, weight = totals[objective.name]
     return Loss(
-        make_total(objective, tensor), weight, decoder=objective.name == "sequence-to-sequence"
+        make_total(objective, tensor),
+        weight,
+        decoder=objective.name == "sequence-to-sequence",
+        by_rows=objective.name != "contrastive",
     )
 
 

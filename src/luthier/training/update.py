@@ -12,6 +12,7 @@ from torch import Tensor
 from luthier.models.exact.head import head_only_at
 from luthier.records import Job
 from luthier.training.batches import Tensors
+from luthier.training.devices import is_near
 from luthier.training.memory import MicroBatches
 from luthier.training.objectives import IGNORED, make_loss, run_model
 
@@ -42,6 +43,8 @@ class Update:
         self.most = job.training.max_grad_norm or math.inf
         self.pieces = pieces
         self.only_labelled = only_labelled
+        is_cut = self.loss.by_rows and is_near(accelerator.device)
+        self.tokens = job.training.tokens_at_once if is_cut else None
 
     def gradient(self, batches: list[Tensors]) -> tuple[Tensor, Tensor]:
         """Compute the gradient over accumulated batches; give the mean loss and its norm, unread.
@@ -64,7 +67,7 @@ class Update:
             return total
 
         self.model.train()
-        total = self.pieces.compute(work, batches)
+        total = self.pieces.compute(work, batches, by_rows=self.loss.by_rows, tokens=self.tokens)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.most)
         return total, norm
 

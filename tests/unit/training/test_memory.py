@@ -1,13 +1,17 @@
 """Batches that do not fit are cut, and the gradient stays that of the whole."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from luthier.errors import TrainingError
 from luthier.recipe.tree import Training
+from luthier.records import Objective
 from luthier.training import devices, engine, loop
 from luthier.training.follow import follow
 from luthier.training.memory import MicroBatches, is_out_of_memory
+from luthier.training.objectives import make_loss
 from tests.toys import toy_problem
 
 FULL = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
@@ -46,6 +50,40 @@ def test_without_being_asked_the_size_that_fits_is_told():
         MicroBatches(settings).compute(room_for(4, []), [batch(16), batch(16)])
     assert "training.per_device_train_batch_size=4" in caught.value.hint
     assert "training.gradient_accumulation_steps=8" in caught.value.hint
+
+
+def test_long_batches_are_cut_where_memory_suffices_too():
+    pieces, seen = MicroBatches(Training()), []
+    long = {"input_ids": torch.zeros(5, 100), "labels": torch.arange(5)}
+    rows = pieces.compute(room_for(9, seen), [long, batch(3)], tokens=250)
+    assert rows.tolist() == [*range(5), *range(3)]
+    assert seen == [[2, 2, 1, 3]]
+    pieces.compute(room_for(9, seen), [long], tokens=30)
+    assert seen[-1] == [1] * 5, "a row is not cut"
+    pieces.compute(room_for(9, seen), [{**long, "labels": torch.zeros(5, 400)}], tokens=1000)
+    assert seen[-1] == [2, 2, 1], "texts to be written count where they are longer"
+    assert pieces.news() is None, "memory was not short"
+
+
+def test_a_loss_of_all_rows_together_is_not_cut():
+    pieces = MicroBatches(Training(auto_batch_size=True))
+    with pytest.raises(TrainingError) as caught:
+        pieces.compute(room_for(4, []), [batch(16)], by_rows=False)
+    assert "all its rows together" in caught.value.problem
+    assert "per_device_train_batch_size" in caught.value.hint
+
+
+def test_only_a_loss_that_is_a_sum_over_rows_is_cut():
+    def loss_of(name):
+        return make_loss(Objective(name), torch.device("cpu"))
+
+    logits, labels = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2])
+    for name in ("cross-entropy", "contrastive"):
+        loss = loss_of(name)
+        said = SimpleNamespace(logits=logits)
+        pieces = [SimpleNamespace(logits=logits[few]) for few in (slice(0, 3), slice(3, 6))]
+        parts = loss.total(pieces[0], labels[:3]) + loss.total(pieces[1], labels[3:])
+        assert torch.isclose(loss.total(said, labels), parts) == loss.by_rows, name
 
 
 def test_of_batches_by_tokens_fewer_tokens_are_told():
@@ -106,27 +144,37 @@ def test_memory_is_told_from_other_errors(problem, is_so):
 
 
 def test_cut_batches_train_to_the_same_weights(tiny_model, monkeypatch):
-    def trained(most):
+    def trained(most, tokens=None):
         _, prepared = toy_problem(
             "text-classification",
             tiny_model("bert"),
-            training={"max_steps": 3, "auto_batch_size": True, "eval_strategy": "no"},
+            training={
+                "max_steps": 3,
+                "auto_batch_size": True,
+                "eval_strategy": "no",
+                "tokens_at_once": tokens,
+            },
         )
         model = prepared.job.make_model(True)
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
-        summed = engine.Update.summed
+        summed, seen = engine.Update.summed, []
 
         def bounded(self, batch):
             if len(batch["labels"]) > most:
                 raise RuntimeError(FULL)
+            seen.append(len(batch["labels"]))
             return summed(self, batch)
 
         with monkeypatch.context() as patch:
             patch.setattr(engine.Update, "summed", bounded)
-            return follow(loop.train(model, prepared.job), lambda info: None).state_dict()
+            weights = follow(loop.train(model, prepared.job), lambda info: None).state_dict()
+        return weights, max(seen)
 
-    whole, cut = trained(8), trained(2)
-    for name, values in whole.items():  # sums in another order differ in the last digits
-        assert torch.allclose(values, cut[name], atol=2e-5), name
+    (whole, most), *others = trained(8), trained(2), trained(8, tokens=20)
+    assert most == 8
+    for cut, most in others:
+        assert most < 8
+        for name, values in whole.items():  # sums in another order differ in the last digits
+            assert torch.allclose(values, cut[name], atol=2e-5), name
