@@ -332,8 +332,8 @@ class Engine(Protocol):
         """Refuse a model, of which only the configuration has been read."""
         ...
 
-    def working(self) -> AbstractContextManager[None]:
-        """Hold what training needs."""
+    def working(self) -> AbstractContextManager[str | None]:
+        """Hold what training needs; give why padding is computed, where it was not to be."""
         ...
 
     def prepare(self, order: Any, pieces: Any) -> Any:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from luthier.models.anatomy import compute_again
+from luthier.models.exact.host import number
 
 IGNORED = -100
 
@@ -62,7 +63,8 @@ class CrfTagger(nn.Module):
         """
         counts = labels != IGNORED
         n_words = counts.sum(dim=1)  # (batch,)
-        order = torch.argsort((~counts).to(torch.int8), dim=1, stable=True)[:, : n_words.max()]
+        most = number(labels, lambda one: (one != IGNORED).sum(dim=1).max())
+        order = torch.argsort((~counts).to(torch.int8), dim=1, stable=True)[:, :most]
         emissions = logits.gather(1, order[..., None].expand(-1, -1, logits.shape[-1]))
         tags = labels.gather(1, order).clamp(min=0)  # (batch, words)
         is_word = torch.arange(order.shape[1], device=labels.device) < n_words[:, None]

@@ -219,8 +219,10 @@ class Training(Section):
     torch_compile_mode: str | None = Field(
         None, description="How: default, reduce-overhead (CUDA graphs), max-autotune …"
     )
-    unpadded: bool = Field(
-        True, description="On a CPU, leave padding out of all layers; the function is the same."
+    unpadded: bool | Literal["auto"] = Field(
+        "auto",
+        description="Leave padding out of all layers; the function is the same. auto: on a CPU; "
+        "true: on a GPU too, which was not measured on one yet.",
     )
     cls_only: bool = Field(
         True, description="With it, compute only what the head reads in the last layer."

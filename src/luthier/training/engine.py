@@ -68,10 +68,11 @@ class TorchEngine:
         """Take any model of Transformers."""
 
     @contextmanager
-    def working(self) -> Iterator[None]:
-        """Leave out what need not be computed, and wrap the model for several processes."""
-        with speed_ups(self.model, self.job, self.accelerator):
-            yield
+    def working(self) -> Iterator[str | None]:
+        """Leave out what need not be computed; say why not, where that was asked for."""
+        is_asked = self.job.training.unpadded is True
+        with speed_ups(self.model, self.job, self.accelerator) as reason:
+            yield reason if is_asked else None
             # its precision ends with training
             self.accelerator.unwrap_model(self._prepared, keep_fp32_wrapper=False)
 
@@ -87,6 +88,7 @@ class TorchEngine:
                 order,
                 n_workers=settings.dataloader_num_workers,
             ),
+            device_placement=[True, True, False],  # batches go there as they are computed
         )
         self.update = Update(
             self._prepared,

@@ -44,7 +44,9 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     engine: Engine = find("engines", job.engine)(model, job)
     if engine.words is not None:
         yield StepInfo(job.phase, 0, 0, message=engine.words)
-    with engine.working():
+    with engine.working() as reason:
+        if reason is not None:
+            yield StepInfo(job.phase, 0, 0, message=f"padding is computed: {reason}")
         yield from steps(model, engine.job, engine)
     return model.eval()
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from luthier.models.exact.host import derived, where
 from luthier.records import Objective
 from luthier.training.distilling import Total, Weight, distilled
 
@@ -54,7 +55,7 @@ def run_model(model: Any, batch: dict[str, Tensor], *, decoder: bool = False) ->
         inner = getattr(model, "module", model)  # inside a wrapper for several processes
         labels = batch["labels"]
         inputs["decoder_input_ids"] = inner.prepare_decoder_input_ids_from_labels(labels=labels)
-        inputs["decoder_attention_mask"] = _until_last(labels != IGNORED)
+        inputs["decoder_attention_mask"] = derived(labels, _until_last)
     said = model(**inputs)
     real = batch.get("attention_mask")
     for name in BORDERS:
@@ -64,9 +65,9 @@ def run_model(model: Any, batch: dict[str, Tensor], *, decoder: bool = False) ->
     return said
 
 
-def _until_last(counts: Tensor) -> Tensor:
-    """Mark all tokens up to the last that counts, and the first one, (batch, tokens)."""
-    kept = counts.flip(1).cumsum(dim=1).flip(1) > 0
+def _until_last(labels: Tensor) -> Tensor:
+    """Mark all tokens up to the last that has a label, and the first one, (batch, tokens)."""
+    kept = (labels != IGNORED).flip(1).cumsum(dim=1).flip(1) > 0
     kept[:, 0] = True
     return kept.long()
 
@@ -86,7 +87,7 @@ def outputs_that_count(said: Any, batch: dict[str, Tensor], *, decoder: bool) ->
         decoder: Whether it is said of the labels rather than of the text.
     """
     labels = batch["labels"]
-    real = _until_last(labels != IGNORED) if decoder else batch["attention_mask"]
+    real = _until_last(labels) if decoder else batch["attention_mask"]
     borders = [one for name in BORDERS if (one := getattr(said, name, None)) is not None]
     logits = getattr(said, "logits", None)
     if logits is not None and logits.ndim == 3 and logits.shape[:2] == real.shape:
@@ -102,7 +103,14 @@ def at_labels(logits: Tensor, labels: Tensor) -> Tensor:
         logits: (batch, tokens, outputs); or (1, labelled, outputs), of a head that saw no others.
         labels: (batch, tokens).
     """
-    return logits[labels != IGNORED] if logits.shape[:2] == labels.shape else logits[0]
+    if logits.shape[:2] != labels.shape:
+        return logits[0]
+    return logits.flatten(0, 1).index_select(0, labelled(labels))
+
+
+def labelled(labels: Tensor) -> Tensor:
+    """Say which of all tokens have a label, (labelled,)."""
+    return where(labels, lambda one: one != IGNORED)
 
 
 def make_loss(objective: Objective, device: torch.device) -> Loss:
@@ -146,11 +154,11 @@ def _weight_of_rows(labels: Tensor, weights: Tensor | None) -> Tensor:
 
 
 def _count(labels: Tensor) -> Tensor:
-    return torch.tensor(float(labels.numel()), device=labels.device)
+    return torch.full((), float(labels.numel()), device=labels.device)
 
 
 def _count_rows(labels: Tensor) -> Tensor:
-    return torch.tensor(float(len(labels)), device=labels.device)
+    return torch.full((), float(len(labels)), device=labels.device)
 
 
 def _count_tokens(labels: Tensor) -> Tensor:
@@ -158,7 +166,9 @@ def _count_tokens(labels: Tensor) -> Tensor:
 
 
 def _weight_of_tokens(labels: Tensor, weights: Tensor | None) -> Tensor:
-    return _count_tokens(labels) if weights is None else weights[labels[labels != IGNORED]].sum()
+    if weights is None:
+        return _count_tokens(labels)
+    return weights[labels.flatten().index_select(0, labelled(labels))].sum()
 
 
 def _token_cross_entropy(objective: Objective, weights: Tensor | None) -> Total:
@@ -167,7 +177,7 @@ def _token_cross_entropy(objective: Objective, weights: Tensor | None) -> Total:
     def total(said: Any, labels: Tensor) -> Tensor:
         return functional.cross_entropy(
             at_labels(said.logits, labels).float(),  # vocabularies are long
-            labels[labels != IGNORED],
+            labels.flatten().index_select(0, labelled(labels)),
             weight=weights,
             label_smoothing=objective.label_smoothing,
             reduction="sum",
@@ -224,12 +234,13 @@ def _contrastive(objective: Objective, weights: Tensor | None) -> Total:
 
     def total(said: Any, labels: Tensor) -> Tensor:
         features = functional.normalize(said.logits.float(), dim=-1)
-        pairs = torch.ones(len(labels), len(labels), device=labels.device).triu(1).bool()
-        cosines = (features @ features.T)[pairs]
-        equal = (labels[:, None] == labels[None])[pairs]
+        rows, others = torch.triu_indices(len(labels), len(labels), 1, device=labels.device)
+        cosines = (features @ features.T)[rows, others]
+        equal = labels[rows] == labels[others]
         far = (cosines - equal.float()) ** 2
-        means = [far[kind].mean() for kind in (equal, ~equal) if kind.any()]
-        mean = torch.stack(means).mean() if means else 0.0 * features.sum()
+        sums = torch.stack([(far * kind).sum() for kind in (equal, ~equal)])
+        counts = torch.stack([kind.sum() for kind in (equal, ~equal)])
+        mean = (sums / counts.clamp(min=1)).sum() / (counts > 0).sum().clamp(min=1)
         return mean * len(labels)
 
     return total

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from luthier.environment import give_back_memory
+from luthier.models.exact.host import on_device
 from luthier.models.exact.install import faster
 from luthier.records import Array, Batch, Encoded, Job, Outputs, Ragged, Rows, StepInfo
 from luthier.training.batches import cut_by_slots, to_tensors
@@ -57,9 +58,8 @@ def read_items(
 
     def read_batch(items: Array) -> list[Array]:
         batch = to_tensors(collate(encoded, items, reading=reading))
-        with telling_what_fits(batch_size), torch.inference_mode():
-            on_device = {name: values.to(device) for name, values in batch.items()}
-            return READINGS[reading](model, on_device)
+        with telling_what_fits(batch_size), torch.inference_mode(), on_device(batch, device) as one:
+            return READINGS[reading](model, one)
 
     def compute() -> list[torch.Tensor]:
         few = np.unique([batches[0][0], batches[-1][-1]])  # the longest and the shortest

@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from luthier.models.exact.head import head_only_at
+from luthier.models.exact.host import on_device, to_device
 from luthier.records import Job
 from luthier.training.batches import Tensors
 from luthier.training.devices import is_near
@@ -40,6 +41,7 @@ class Update:
     ):
         self.model, self.optimizer, self.accelerator = model, optimizer, accelerator
         self.loss = make_loss(job.objective, accelerator.device)
+        self.weight = make_loss(job.objective, torch.device("cpu")).weight  # as labels are
         self.most = job.training.max_grad_norm or math.inf
         self.pieces = pieces
         self.only_labelled = only_labelled
@@ -49,11 +51,14 @@ class Update:
     def gradient(self, batches: list[Tensors]) -> tuple[Tensor, Tensor]:
         """Compute the gradient over accumulated batches; give the mean loss and its norm, unread.
 
+        Batches are on the host; nothing is read from a device (`models/exact/host.py`).
+
         The loss of each batch is divided by the weight of all of them, over all processes: eight
         batches of one row give the gradient of one batch of eight. Dividing by the number of
         batches would not, as soon as their sizes or class weights differ.
         """
-        weight = torch.stack([self.loss.weight(batch["labels"]) for batch in batches]).sum()
+        weights = [self.weight(batch["labels"]) for batch in batches]
+        weight = to_device(torch.stack(weights).sum(), self.accelerator.device)
         if self.accelerator.num_processes > 1:  # as gradients are, the weight is averaged
             weight = self.accelerator.reduce(weight, "mean")
 
@@ -72,12 +77,12 @@ class Update:
         return total, norm
 
     def summed(self, batch: Tensors) -> Tensor:
-        """Compute the summed loss of a batch."""
-        batch = {name: one.to(self.accelerator.device) for name, one in batch.items()}
-        labels = batch["labels"]
-        with head_only_at(self.model, labels != IGNORED if self.only_labelled else None):
-            said = run_model(self.model, batch, decoder=self.loss.decoder)
-        return self.loss.total(said, labels)
+        """Compute the summed loss of a batch that is on the host."""
+        places = batch["labels"] != IGNORED if self.only_labelled else None
+        with on_device(batch, self.accelerator.device) as moved:
+            with head_only_at(self.model, places):
+                said = run_model(self.model, moved, decoder=self.loss.decoder)
+            return self.loss.total(said, moved["labels"])
 
     def take(self) -> None:
         """Step along the gradient."""

@@ -6,7 +6,7 @@ tokens and scattering gradients is a copy each way here, and no sum: a token sta
 Dropout (Vaswani et al. 2017, section 5.4) is on the softmax, by `dropout.py`. A decoder's tokens
 may look at those of another text, its encoder's; then groups are the same rows on either side. T5's
 bias by distance (Raffel et al. 2020, section 2.1, https://arxiv.org/abs/1910.10683) is added
-to the scores. Next: `interface.py`.
+to the scores. Next: `jagged.py`.
 """
 
 from __future__ import annotations
@@ -64,12 +64,17 @@ def attend(
     Returns:
         As `query`.
     """
-    n_heads = query.shape[1]
-    if key.shape[1] != n_heads:  # heads that share keys
-        key = key.repeat_interleave(n_heads // key.shape[1], dim=1)
-        value = value.repeat_interleave(n_heads // value.shape[1], dim=1)
+    key, value = share_keys(query, key, value)
     laid = query.contiguous(), key.contiguous(), value.contiguous()
     return _Attention.apply(*laid, bias, layout, source or layout, among, scaling, dropout)
+
+
+def share_keys(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Give every head keys and values, where several share some; all (tokens, heads, width)."""
+    n_sharing = query.shape[1] // key.shape[1]
+    if n_sharing == 1:
+        return key, value
+    return key.repeat_interleave(n_sharing, dim=1), value.repeat_interleave(n_sharing, dim=1)
 
 
 class _Attention(torch.autograd.Function):

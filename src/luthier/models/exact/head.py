@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from luthier.models.anatomy import pretrained, trunk
+from luthier.models.exact.host import to_device
 
 
 @contextmanager
@@ -25,17 +27,18 @@ def head_only_at(model: Any, places: Tensor | None) -> Iterator[None]:
     Args:
         model: A model with a head over words, or what is around one.
         places: True at those tokens, (batch, tokens); a decoder's where there is one. None: all.
-            States of another shape are left as they are.
+            States of another shape are left as they are. Best on the host: a device is waited for.
     """
     if places is None:
         yield
         return
+    slots = torch.nonzero(places.flatten()).flatten()  # (labelled,)
 
     def select(module: nn.Module, args: Any, said: Any) -> Any:
         states = said[0]  # (batch, tokens, width)
         if states.shape[:2] != places.shape:
             return said
-        few = states[places][None]
+        few = states.flatten(0, 1).index_select(0, to_device(slots, states.device))[None]
         if isinstance(said, tuple):
             return (few, *said[1:])
         said.last_hidden_state = few

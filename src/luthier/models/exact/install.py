@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from luthier.models.heads import PooledClassifier
 
 ALIKE = 1e-4  # largest difference of outputs, against the largest output
 ROUNDED = 5e-2  # likewise, of a model that computes in 16 bits or fewer
+FAILURES = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
 KNOWN = (PreTrainedModel, PooledClassifier, CrfTagger)  # ours take a trunk's states as they are
 
 
@@ -36,17 +38,19 @@ def faster(
     cls_only: bool = True,
     fast_dropout: bool = True,
     vocabulary: CompactVocabulary | None = None,
+    far: bool = False,
 ) -> Iterator[str | None]:
     """Have a model compute the same with less work, and as ever afterwards.
 
     Args:
-        model: On a CPU; on other devices nothing is changed.
+        model: On a CPU; on other devices nothing is changed, unless it is `far`.
         compute: Runs the model on a few padded rows, and gives those of its outputs that count;
             None: such rows cannot be, and nothing is left out for them.
         unpadded: Whether blocks leave padding out.
         cls_only: Whether the last block computes only what the head reads, where that is one token.
         fast_dropout: Whether masks of dropout are drawn cheaply.
         vocabulary: The words in use, where the others shall be left out.
+        far: Whether the model is on a device, and padding is left out there too.
 
     Yields:
         Why padding is not left out, where it was asked for and cannot be; else None.
@@ -63,13 +67,18 @@ def faster(
             unpadded = False  # it is in already, as where a training is evaluated
         if unpadded and not is_known:
             reason = "the model is wrapped by what needs all of its states"
-        elif unpadded and compute is not None and _on_cpu(model):
-            reason = _leave_out_padding(model, compute, undo, cls_only=cls_only)
+        elif unpadded and compute is not None and (far or _on_cpu(model)):
+            reason = _leave_out_padding(model, compute, undo, cls_only=cls_only, far=far)
         yield reason
 
 
 def _leave_out_padding(
-    model: Any, compute: Callable[[], list[Tensor]], undo: ExitStack, *, cls_only: bool
+    model: Any,
+    compute: Callable[[], list[Tensor]],
+    undo: ExitStack,
+    *,
+    cls_only: bool,
+    far: bool,
 ) -> str | None:
     inner = pretrained(model)
     if inner is None:
@@ -78,13 +87,16 @@ def _leave_out_padding(
         ways = list(ways_of(model, inner, cls_only=cls_only))
     except ModelError:
         return "its blocks cannot be found"
+    reasons = []
     for way in ways:
-        if agrees(model, compute, way):
+        reason = why_not(model, compute, way, far=far)
+        if reason is None:
             for stack in way:
                 stack.put_in()
                 undo.callback(stack.take_out)
             return None
-    return f"{inner.config.model_type} computes otherwise without it"
+        reasons.append(reason)
+    return f"{inner.config.model_type} computes otherwise without it ({reasons[0]})"
 
 
 def ways_of(model: Any, inner: Any, *, cls_only: bool = True) -> Iterator[list[Unpadded]]:
@@ -130,24 +142,59 @@ def read_token(model: Any, inner: Any) -> Chosen | None:
     return None if read == "mean" else read
 
 
-def agrees(model: Any, compute: Callable[[], list[Tensor]], way: list[Unpadded]) -> bool:
-    """Try out whether a model gives the same without padding, dropout off."""
+def why_not(
+    model: Any, compute: Callable[[], list[Tensor]], way: list[Unpadded], *, far: bool = False
+) -> str | None:
+    """Try out whether a model gives the same without padding, dropout off; say where it does not.
+
+    On a device, kernels are chosen by what is asked of them: there gradients are compared as well,
+    and a step with dropout must come to numbers.
+    """
+    run = partial(_with_gradient, model, compute) if far else torch.no_grad()(compute)
     was_training = model.training
     model.eval()
     try:
-        with torch.no_grad(), ExitStack() as undo:
-            before = compute()
+        with ExitStack() as undo:
+            before = run()
             for stack in way:
                 stack.put_in()
                 undo.callback(stack.take_out)
             try:
-                after = compute()
-            except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
-                return False  # its attention is not one that Transformers lets others stand in for
+                after = run()
+                is_finite = not far or _is_finite(model, run)
+            except (
+                FAILURES
+            ) as problem:  # its attention lets no others stand in for it, or no kernel
+                return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:200]
     finally:
         model.train(was_training)
-    is_rounded = any(one.dtype.itemsize < 4 for one in model.parameters())
-    return are_alike(before, after, most=ROUNDED if is_rounded else ALIKE)
+    is_rounded = any(one.dtype.itemsize < 4 for one in (*model.parameters(), *before))
+    if not is_finite or not are_alike(before, after, most=ROUNDED if is_rounded else ALIKE):
+        return "its outputs or gradients differ"
+    return None
+
+
+def agrees(model: Any, compute: Callable[[], list[Tensor]], way: list[Unpadded]) -> bool:
+    """Say whether a model gives the same without padding, dropout off."""
+    return why_not(model, compute, way) is None
+
+
+def _with_gradient(model: Any, compute: Callable[[], list[Tensor]]) -> list[Tensor]:
+    """Give outputs, and the gradient of their squares after all that is trained, as one tensor."""
+    said = compute()
+    squares = torch.stack([one.float().square().mean() for one in said]).sum()
+    trained = [one for one in model.parameters() if one.requires_grad]
+    found = torch.autograd.grad(squares, trained, materialize_grads=True)
+    flat = torch.cat([one.float().flatten() for one in found])
+    return [*(one.detach() for one in said), flat]
+
+
+def _is_finite(model: Any, run: Callable[[], list[Tensor]]) -> bool:
+    """Say whether a step with dropout comes to numbers; what it draws is drawn again later."""
+    device = next(model.parameters()).device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        model.train()
+        return all(bool(one.isfinite().all()) for one in run())
 
 
 def are_alike(before: list[Tensor], after: list[Tensor], *, most: float = ALIKE) -> bool:

@@ -14,7 +14,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from luthier.models.exact.attention import Among, attend
+from luthier.models.exact import attention, jagged
+from luthier.models.exact.attention import Among
 
 NAME = "luthier-unpadded"
 _is_unpadded = False  # whether masks of all tokens by all tokens are of no use
@@ -64,6 +65,7 @@ def _attention(
         asking=state.asking if state.asks else None,
     )
     scaling = given.get("scaling")
+    attend = attention.attend if state.layout.offsets is None else jagged.attend
     answer = attend(
         query[0].transpose(0, 1),
         key[0].transpose(0, 1),

@@ -13,11 +13,14 @@ Next: `attention.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from luthier.models.exact.host import to_device
 
 ALIKE = 0.7  # rows of a group are at least so long as this share of its longest
 WORTH = 4096  # or would spare fewer pairs of tokens than this by a group of their own
@@ -31,11 +34,18 @@ class Asking(NamedTuple):
     Args:
         slots: Among all slots of the batch, (batch,). `tokens`: Among the real ones, (batch,).
         places: Within its row, (batch,).
+        is_end: Whether they are the last of their rows.
     """
 
     slots: Tensor
     tokens: Tensor
     places: Tensor
+    is_end: bool
+
+    def to(self, device: torch.device) -> Asking:
+        """Move it from the host to a device."""
+        slots, tokens, places = (to_device(one, device) for one in self[:3])
+        return Asking(slots, tokens, places, self.is_end)
 
 
 class Group(NamedTuple):
@@ -71,6 +81,8 @@ class Layout:
         groups: Rows of like length.
         places: Real token behind each slot of the groups, their padding repeats a row's last one.
         padding: Slots of the groups that are padding.
+        offsets: On a device, where all rows attend at once: where each row begins among the real
+            tokens, and their number, (batch + 1,). There are no groups then.
     """
 
     mask: Tensor
@@ -80,6 +92,7 @@ class Layout:
     groups: list[Group]
     places: Tensor
     padding: Tensor
+    offsets: Tensor | None = None
     kept: dict[Any, Any] = field(default_factory=dict)  # what was derived from it, by what it is
 
     @property
@@ -93,6 +106,24 @@ class Layout:
         return len(self.slots) - self.n_spare
 
     @staticmethod
+    def far(mask: Tensor) -> Layout:
+        """Find the real tokens of a mask on the host, for a device; `to` moves what was found.
+
+        Kernels for rows of unequal length want a token in each: an empty row keeps its first slot.
+        """
+        real = mask != 0
+        real[:, 0] |= ~real.any(dim=1)
+        found = Layout.of(real, ())
+        found.offsets = torch.tensor([0, *accumulate(found.lengths)])
+        return found
+
+    def to(self, device: torch.device) -> Layout:
+        """Move what `far` found."""
+        offsets = None if self.offsets is None else to_device(self.offsets, device)
+        mask, slots = to_device(self.mask, device), to_device(self.slots, device)
+        return replace(self, mask=mask, slots=slots, offsets=offsets)
+
+    @staticmethod
     def of(
         mask: Tensor,
         together: Sequence[tuple[int, ...]] | None = None,
@@ -103,14 +134,15 @@ class Layout:
 
         Args:
             mask: Of one text for each row.
-            together: Which rows make up each group; None: those of like length.
+            together: Which rows make up each group; None: those of like length; (): no groups.
             step: What the number of tokens is rounded up to; 1: nothing is rounded.
         """
         real = mask.bool()
         counts = real.sum(dim=1)
         lengths = counts.tolist()
         starts = (counts.cumsum(0) - counts).tolist()
-        groups, places, is_padding = [], [], []
+        none = torch.empty(0, dtype=torch.long, device=mask.device)
+        groups, places, is_padding = [], [none], [none.bool()]
         first = 0
         for rows in alike(lengths) if together is None else together:
             width = max(1, *(lengths[row] for row in rows))
@@ -137,7 +169,8 @@ class Layout:
         slots = places + torch.arange(batch, device=places.device) * tokens
         among = torch.searchsorted(self.slots, slots)
         starts = torch.tensor(self.lengths, device=places.device).cumsum(0)
-        return Asking(slots, among, among - torch.cat([starts.new_zeros(1), starts[:-1]]))
+        is_end = bool((among == starts - 1).all())
+        return Asking(slots, among, among - torch.cat([starts.new_zeros(1), starts[:-1]]), is_end)
 
     def flatten(self, states: Tensor, slots: Tensor | None = None) -> Tensor:
         """Take all tokens but padding, or some slots, (batch or 1, tokens, …) to (1, taken, …)."""

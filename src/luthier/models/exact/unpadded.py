@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from luthier.models.anatomy import attentions
+from luthier.models.exact.host import is_far, on_host
 from luthier.models.exact.interface import NAME, KeysSeenError, bias_of_rows, skip_masks
 from luthier.models.exact.layout import Asking, Layout
 
@@ -108,24 +109,36 @@ class Unpadded:
             return None
         if module.training and getattr(module, "layerdrop", False):
             return None  # its first block or its last may be skipped
-        self.layout = Layout.of(mask, step=_step(module))
-        if not self.own_attention:
-            skip_masks(self.is_whole)
-            self._read_source(given, self.layout)
-        if self.chosen is not None:
-            self.asking = self.layout.asking(self._places(mask, given.get("input_ids")))
+        if not self._find(given, mask):
+            return None
+        skip_masks(self.is_whole and not self.own_attention)
         # what would be kept for going on has no padding, so nothing could go on from it
         return (args, {**given, "use_cache": False}) if "use_cache" in given else None
 
-    def _read_source(self, given: dict[str, Any], layout: Layout) -> None:
-        states = given.get("encoder_hidden_states")
-        if states is None:
-            return
-        mask = given.get("encoder_attention_mask")
-        if mask is None:
-            mask = torch.ones(states.shape[:2], device=states.device)
-        self.source = Layout.of(mask, layout.groups_of_rows, step=_step(self.trunk))
-        self.read = (states, self.source.flatten(states))
+    def _find(self, given: dict[str, Any], mask: Tensor) -> bool:
+        """Find where tokens stand; not where that would be to read from a device."""
+        device, far = mask.device, is_far(mask.device)
+        real = on_host(mask)
+        ids = given.get("input_ids") if self.chosen == "last" else None
+        said = None if ids is None else on_host(ids)
+        if real is None or (ids is not None and said is None):
+            return False
+        layout = Layout.far(real) if far else Layout.of(real, step=_step(self.trunk))
+        states = None if self.own_attention else given.get("encoder_hidden_states")
+        if states is not None:
+            other = given.get("encoder_attention_mask")
+            seen = torch.ones(states.shape[:2]) if other is None else on_host(other)
+            if seen is None:
+                return False
+            together = layout.groups_of_rows
+            source = Layout.far(seen) if far else Layout.of(seen, together, step=_step(self.trunk))
+            self.source = source.to(device) if far else source
+            self.read = (states, self.source.flatten(states))
+        if self.chosen is not None:
+            asking = layout.asking(self._places(layout.mask, said))
+            self.asking = asking.to(device) if far else asking
+        self.layout = layout.to(device) if far else layout
+        return True
 
     def _end(self, *_: Any) -> None:
         self.read = None
