@@ -37,11 +37,6 @@ class Chart:
         ]
         return list(zip(*columns, strict=True))
 
-    @cached_property
-    def keys(self) -> list[str]:
-        """The texts of every row without case, spaces and punctuation; empty if all are."""
-        return [key_of(texts) for texts in self.texts]
-
     def words(self, index: int) -> str:
         """Write a row's texts as plain words, without web addresses, for near-duplicates."""
         return " ".join(map(plain_words, self.texts[index]))

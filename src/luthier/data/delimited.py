@@ -1,4 +1,4 @@
-"""From the text of a CSV or TSV file to columns of strings, and the line of every row.
+"""From the lines of a CSV or TSV file to columns of strings, and the line of every row.
 
 Cells stay as written: `NA`, `null` and `1.0` are texts. A row may span lines inside quotes; its
 line is the one where it starts.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from luthier.errors import DataError
@@ -18,7 +20,8 @@ DELIMITERS = (",", ";", "\t", "|")
 SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 SAMPLE_RECORDS = 300
 LONGEST_CELL = 1 << 30
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
+MOST_ALIKE = 1000  # different cells of a column that are kept once, however often they occur
+Lines = Callable[[], Iterator[str]]
 
 
 @dataclass(frozen=True)
@@ -26,17 +29,17 @@ class Table:
     """Columns by name, the line of each row, and notes on what was detected."""
 
     columns: Mapping[str, Sequence[Any]]
-    lines: list[int]
+    lines: Sequence[int]
     notes: tuple[str, ...] = ()
 
 
 def parse_delimited(
-    text: str, *, name: str, delimiter: str | None = None, expected: str = ","
+    lines: Lines, *, name: str, delimiter: str | None = None, expected: str = ","
 ) -> Table:
-    """Parse the text of a CSV or TSV file.
+    """Parse a CSV or TSV file.
 
     Args:
-        text: The whole file.
+        lines: Gives its lines from the first one, with their ends, whenever it is called.
         name: What to call the file in messages.
         delimiter: Use this one; None: find out.
         expected: The delimiter that needs no mention.
@@ -44,29 +47,26 @@ def parse_delimited(
     Raises:
         DataError: There are no rows, or they do not fit the header.
     """
-    text, stated = _read_separator_line(text)
+    lines, stated = _read_separator_line(lines)
     asked = delimiter if delimiter is not None else stated
-    if not text.strip():
+    if not any(line.strip() for line in lines()):
         raise _empty(name)
-    used = _check_delimiter(asked) if asked is not None else detect_delimiter(text, expected)
+    used = _check_delimiter(asked) if asked is not None else detect_delimiter(lines, expected)
     notes = [] if used == expected or delimiter is not None else [f"delimiter {spell(used)}"]
-    records, loose = _parse(text, used, name)
+    cells, loose = _parse(lines, used, name)
     if loose is not None:
         notes.append(f"line {loose} has a quote inside a quoted cell that is not doubled")
-    if not records:  # quotes alone are text, but no cells
+    if not cells.header:  # quotes alone are text, but no cells
         raise _empty(name)
-    header = _check_header(records, name)
-    rows = _check_widths(records[1:], header, used, name)
-    if not rows:
+    header = _check_header(cells, name)
+    _check_widths(cells, len(header), used, name)
+    if not cells.lines:
         raise DataError(
             f"{name} has a header but no rows.",
             received=f"columns {', '.join(header)}",
             hint="one row a line after the header",
         )
-    columns = dict(
-        zip(header, map(list, zip(*(cells for _, cells in rows), strict=True)), strict=True)
-    )
-    return Table(columns, [line for line, _ in rows], tuple(notes))
+    return Table(dict(zip(header, cells.columns, strict=False)), cells.lines, tuple(notes))
 
 
 def spell(delimiter: str) -> str:
@@ -74,11 +74,11 @@ def spell(delimiter: str) -> str:
     return "tab" if delimiter == "\t" else f"'{delimiter}'"
 
 
-def detect_delimiter(text: str, expected: str = ",") -> str:
+def detect_delimiter(lines: Lines, expected: str = ",") -> str:
     """Find the delimiter that cuts the header in two or more, and most rows alike."""
     best, best_score = expected, (0.0, 0)
     for candidate in (expected, *(mark for mark in DELIMITERS if mark != expected)):
-        widths = _sample_widths(text, candidate)
+        widths = _sample_widths(lines, candidate)
         if not widths or widths[0] < 2:
             continue
         score = (round(sum(width == widths[0] for width in widths) / len(widths), 2), widths[0])
@@ -86,14 +86,14 @@ def detect_delimiter(text: str, expected: str = ",") -> str:
             best, best_score = candidate, score
     if best_score[1] >= 2:
         return best
-    one_column = [mark for mark in DELIMITERS if set(_sample_widths(text, mark)) <= {1}]
+    one_column = [mark for mark in DELIMITERS if set(_sample_widths(lines, mark)) <= {1}]
     return best if best in one_column or not one_column else one_column[0]
 
 
-def _sample_widths(text: str, delimiter: str) -> list[int]:
+def _sample_widths(lines: Lines, delimiter: str) -> list[int]:
     widths = []
     try:
-        for cells in csv.reader(_lines(text), delimiter=delimiter):
+        for cells in csv.reader(lines(), delimiter=delimiter):
             if cells:
                 widths.append(len(cells))
             if len(widths) >= SAMPLE_RECORDS:
@@ -114,23 +114,22 @@ def _check_delimiter(delimiter: str) -> str:
     return used
 
 
-def _read_separator_line(text: str) -> tuple[str, str | None]:
+def _read_separator_line(lines: Lines) -> tuple[Lines, str | None]:
     """Take Excel's first line `sep=;` off, keeping the line count."""
-    found = re.match(r'"?sep=(.)"?(?=\r|\n)', text, flags=re.IGNORECASE)
-    return (text[found.end() :], found[1]) if found else (text, None)
-
-
-def _lines(text: str) -> Iterator[str]:
-    """Cut a text after every line end, without the copy of four bytes a character of `StringIO`."""
-    return (line[0] for line in _LINE.finditer(text))
+    start = "".join(islice(lines(), 2))
+    found = re.match(r'"?sep=(.)"?(?=\r|\n)', start, flags=re.IGNORECASE)
+    if found is None:
+        return lines, None
+    end = next(lines())[found.end() :]
+    return lambda: chain([end], islice(lines(), 1, None)), found[1]
 
 
 class _Counted:
     """Lines on their way to the parser, counted as an editor counts them."""
 
-    def __init__(self, text: str):
-        self._lines = _lines(text)
-        self._ends = "\n" if "\n" in text else "\r"
+    def __init__(self, lines: Lines):
+        self._lines = lines()
+        self._ends = "\n" if any(line.endswith("\n") for line in lines()) else "\r"
         self.line = 1
 
     def __iter__(self) -> _Counted:
@@ -142,13 +141,37 @@ class _Counted:
         return line
 
 
-Record = tuple[int, list[str]]
+class _Cells:
+    """The header, and the cells below it column by column: no row is kept as a list."""
+
+    def __init__(self) -> None:
+        self.header: list[str] = []
+        self.columns: list[list[str]] = []
+        self.lines = array("q")
+        self.uneven: list[tuple[int, int]] = []  # line and cells of rows that may not fit
+        self._alike: list[dict[str, str]] = []
+
+    def add(self, line: int, cells: list[str]) -> None:
+        """Add a row: what it lacks is empty, what is beyond the header is left out."""
+        width = len(self.header)
+        if not width:
+            self.header = cells
+            self.columns, self._alike = [[] for _ in cells], [{} for _ in cells]
+            return
+        if len(cells) < width or any(cells[width:]):
+            self.uneven.append((line, len(cells)))
+            cells = cells + [""] * (width - len(cells))
+        self.lines.append(line)
+        for column, alike, cell in zip(self.columns, self._alike, cells, strict=False):
+            if len(alike) < MOST_ALIKE:
+                alike.setdefault(cell, cell)
+            column.append(alike.get(cell, cell))
 
 
-def _parse(text: str, delimiter: str, name: str) -> tuple[list[Record], int | None]:
+def _parse(lines: Lines, delimiter: str, name: str) -> tuple[_Cells, int | None]:
     """Parse strictly; where a quote is not doubled, once more loosely, and say the line."""
     try:
-        return _records(text, delimiter, strict=True), None
+        return _read_cells(lines, delimiter, strict=True), None
     except MalformedError as problem:
         if "unexpected end" in problem.reason:
             raise DataError(
@@ -158,7 +181,7 @@ def _parse(text: str, delimiter: str, name: str) -> tuple[list[Record], int | No
             ) from problem
         line = problem.line
     try:
-        return _records(text, delimiter, strict=False), line
+        return _read_cells(lines, delimiter, strict=False), line
     except MalformedError as problem:
         raise DataError(
             f"{name} cannot be read as a table.",
@@ -175,22 +198,22 @@ class MalformedError(Exception):
         super().__init__(reason)
 
 
-def _records(text: str, delimiter: str, *, strict: bool) -> list[Record]:
-    lines = _Counted(text)
+def _read_cells(lines: Lines, delimiter: str, *, strict: bool) -> _Cells:
+    counted = _Counted(lines)
     limit = csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(lines, delimiter=delimiter, strict=strict)
-    records: list[Record] = []
+    reader = csv.reader(counted, delimiter=delimiter, strict=strict)
+    read = _Cells()
     start = 1
     try:
         for cells in reader:
             if any(cells) or len(cells) > 1:  # a blank line is no row
-                records.append((start, cells))
-            start = lines.line
+                read.add(start, cells)
+            start = counted.line
     except csv.Error as problem:
         raise MalformedError(start, str(problem)) from problem
     finally:
         csv.field_size_limit(limit)
-    return records
+    return read
 
 
 def _empty(name: str) -> DataError:
@@ -199,10 +222,10 @@ def _empty(name: str) -> DataError:
     )
 
 
-def _check_header(records: list[Record], name: str) -> list[str]:
-    header = [cell.strip() for cell in records[0][1]]
-    while len(header) > 1 and not header[-1] and len(records) > 1:
-        if any(len(cells) >= len(header) and cells[len(header) - 1] for _, cells in records[1:]):
+def _check_header(cells: _Cells, name: str) -> list[str]:
+    header = [cell.strip() for cell in cells.header]
+    while len(header) > 1 and not header[-1] and cells.lines:
+        if any(cells.columns[len(header) - 1]):
             break
         header.pop()
     header = [cell or f"column_{index}" for index, cell in enumerate(header, start=1)]
@@ -216,19 +239,12 @@ def _check_header(records: list[Record], name: str) -> list[str]:
     return header
 
 
-def _check_widths(
-    records: list[Record], header: list[str], delimiter: str, name: str
-) -> list[Record]:
-    """Cut empty cells beyond the header; refuse rows of another width."""
-    width = len(header)
-    ragged = []
-    for index, (line, cells) in enumerate(records):
-        if len(cells) > width and not any(cells[width:]):
-            records[index] = (line, cells[:width])
-        elif len(cells) != width:
-            ragged.append((line, len(cells)))
+def _check_widths(cells: _Cells, width: int, delimiter: str, name: str) -> None:
+    """Refuse rows of another width; empty cells beyond the header do not count."""
+    full = len(cells.header)  # `width` is less where the last columns are empty
+    ragged = [(line, n) for line, n in cells.uneven if n < width or n > full]
     if not ragged:
-        return records
+        return
     some = "; ".join(f"line {line} has {n}" for line, n in ragged[:5])
     rows = "1 row has" if len(ragged) == 1 else f"{len(ragged)} rows have"
     raise DataError(

@@ -7,12 +7,12 @@ equal without case, spaces and punctuation, or differ in 15 % of their character
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from luthier.data.chart import Chart, Place, finding
+from luthier.data.chart import Chart, Place, finding, key_of
 from luthier.data.labels import is_missing, label_name, split_labels
 from luthier.data.near_duplicates import similar_pairs
 from luthier.records import Array, Finding
@@ -23,8 +23,9 @@ Member = tuple[int, int]  # chart, row
 
 def check_duplicates(charts: Sequence[Chart]) -> list[Finding]:
     """Find copies and near-copies, within splits and across them."""
-    by_text = _group(charts, lambda chart, index: chart.texts[index])
-    by_key = _group(charts, lambda chart, index: chart.keys[index])
+    by_text = _group(texts for chart in charts for texts in chart.texts)
+    by_key = _group(key_of(texts) for chart in charts for texts in chart.texts)
+    by_text[by_key < 0] = -1
     copies, leaked = _repeated(charts, by_text)
     near, near_leaked = _repeated(charts, by_key)
     similar, similar_leaked = _similar(charts, by_key)
@@ -68,8 +69,10 @@ def check_conflicts(charts: Sequence[Chart], label_role: str, kind: str) -> list
     """Find copies with different answers, of which at most one can be learned."""
     conflicting: list[Member] = []
     starts = _starts(charts)
-    for rows in _together(_group(charts, lambda c, i: c.texts[i])):
+    for rows in _together(_group(texts for chart in charts for texts in chart.texts)):
         members = [_member(starts, row) for row in rows.tolist()]
+        if not key_of(charts[members[0][0]].texts[members[0][1]]):
+            continue
         answers = [_answer(charts[c].rows[label_role][i], kind) for c, i in members]
         if len({answer for answer in answers if answer is not None}) > 1:
             conflicting += members
@@ -90,20 +93,14 @@ def _answer(value: Any, kind: str) -> Hashable:
     return label_name(value)
 
 
-def _group(charts: Sequence[Chart], key: Callable[[Chart, int], Hashable]) -> Array:
+def _group(keys: Iterable[Hashable]) -> Array:
     """Number the groups of equal key, (rows,): all rows in the order of the splits.
 
-    Rows without text have -1. Numbers and no lists of members: nearly all rows stand alone.
+    Rows with an empty key have -1. Numbers and no lists of members: nearly all rows stand alone.
     """
     ids: dict[Hashable, int] = {}
     return np.fromiter(
-        (
-            ids.setdefault(key(chart, index), len(ids)) if plain else -1
-            for chart in charts
-            for index, plain in enumerate(chart.keys)
-        ),
-        dtype=np.int64,
-        count=sum(len(chart.keys) for chart in charts),
+        (ids.setdefault(key, len(ids)) if key else -1 for key in keys), dtype=np.int64
     )
 
 
@@ -152,17 +149,25 @@ def _similar(charts: Sequence[Chart], by_key: Array) -> tuple[set[Member], set[M
     starts = _starts(charts)
     with_text = np.flatnonzero(by_key >= 0)
     _, firsts = np.unique(by_key[with_text], return_index=True)
+    is_first = np.zeros(len(by_key), dtype=bool)
+    is_first[with_text[firsts]] = True
     ids: dict[str, int] = {}
-    of_group = np.empty(len(firsts), dtype=np.int64)
-    for group, row in enumerate(with_text[firsts].tolist()):
-        number, index = _member(starts, row)
-        of_group[group] = ids.setdefault(charts[number].words(index), len(ids))
+    of_group = np.array(
+        [
+            ids.setdefault(chart.words(index), len(ids))
+            for chart, start in zip(charts, starts.tolist(), strict=False)
+            for index in np.flatnonzero(is_first[start : start + len(chart.rows)]).tolist()
+        ],
+        dtype=np.int64,
+    )
+    texts = list(ids)
+    del ids  # numbers that nothing needs any more, by the million
     of_row = of_group[by_key[with_text]]
     order = np.argsort(of_row, kind="stable")
-    ends = np.cumsum(np.bincount(of_row, minlength=len(ids)))
+    ends = np.cumsum(np.bincount(of_row, minlength=len(texts)))
     within: set[Member] = set()
     across: set[Member] = set()
-    for pair in similar_pairs(list(ids)):
+    for pair in similar_pairs(texts):
         first, second = sorted(
             [
                 _member(starts, row)

@@ -1,4 +1,4 @@
-"""From the bytes of a text file to its text, and to the encoding that was found.
+"""From the bytes of a text file to the encoding that was found, and to its text or its lines.
 
 Order of trust: what the user says, a byte-order mark, UTF-16 by its zero bytes, strict UTF-8,
 UTF-8 with a little damage, and then a legacy code page. Files that are mostly ASCII are
@@ -9,14 +9,19 @@ Files that are mostly not ASCII (Cyrillic, Greek, Chinese …) are left to chars
 from __future__ import annotations
 
 import codecs
+import io
 import re
+import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from string import ascii_letters
 
 import charset_normalizer
 
 from luthier.errors import DataError, nearest
 
+MARK = "\ufeff"
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -24,6 +29,7 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+WIDE_UNITS = ("utf-16", "utf-32")
 BINARY = (
     (b"PK\x03\x04", "an Excel workbook or a zip archive", "save it as CSV UTF-8"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save it as CSV UTF-8"),
@@ -50,11 +56,30 @@ QUOTES = frozenset("‘’“”„‚–—…•«»¿¡€£©®°™\xa0½²
 
 @dataclass(frozen=True)
 class Decoded:
-    """A text, the encoding it was in, and what the user should know about it."""
+    """A file's bytes, the encoding they are in, and what the user should know about it.
 
-    text: str
+    Args:
+        content: The whole file. `encoding`: In which all of it can be read.
+        notes: On what was found. `errors`: What becomes of damaged bytes, as `bytes.decode` says.
+    """
+
+    content: bytes
     encoding: str
     notes: tuple[str, ...] = ()
+    errors: str = "strict"
+
+    @property
+    def text(self) -> str:
+        """All of it: two or four bytes a character where one of them is not Western."""
+        return self.content.decode(self.encoding, self.errors).removeprefix(MARK)
+
+    def lines(self) -> Iterator[str]:
+        """Give one line after the other with its end: LF, CR LF or CR."""
+        opened = io.TextIOWrapper(
+            io.BytesIO(self.content), encoding=self.encoding, errors=self.errors, newline=""
+        )
+        yield next(opened, "").removeprefix(MARK)
+        yield from opened
 
 
 def decode(content: bytes, *, name: str, encoding: str | None = None) -> Decoded:
@@ -73,8 +98,7 @@ def decode(content: bytes, *, name: str, encoding: str | None = None) -> Decoded
         return _decode_as(content, encoding, name)
     for mark, marked in MARKS:
         if content.startswith(mark):
-            decoded = _decode_as(content, marked, name)
-            return Decoded(decoded.text, marked) if marked != "utf-8-sig" else decoded
+            return _decode_as(content, marked, name)
     wide = _zero_pattern(content)
     if wide:
         return _decode_as(content, wide, name)
@@ -85,7 +109,7 @@ def decode(content: bytes, *, name: str, encoding: str | None = None) -> Decoded
             hint="give a table: .csv, .tsv, .json, .jsonl, .parquet or .arrow",
         )
     try:
-        return Decoded(content.decode("utf-8"), "utf-8")
+        return _read_through(Decoded(content, "utf-8"))
     except UnicodeDecodeError:
         return _decode_legacy(content)
 
@@ -98,9 +122,9 @@ def _refuse_binary(content: bytes, name: str) -> None:
 
 def _decode_as(content: bytes, encoding: str, name: str) -> Decoded:
     try:
-        text = content.decode(encoding)
+        return _read_through(Decoded(content, _with_byte_order(content, encoding)))
     except UnicodeError as problem:
-        start = getattr(problem, "start", 0)
+        start = _first_damage(content, encoding)
         line = content.count(b"\n", 0, start) + 1
         raise DataError(
             f"{name} is not in the encoding {encoding}.",
@@ -109,7 +133,28 @@ def _decode_as(content: bytes, encoding: str, name: str) -> Decoded:
         ) from problem
     except (LookupError, ValueError) as problem:
         raise _unknown(encoding) from problem
-    return Decoded(text.removeprefix("\ufeff"), encoding)
+
+
+def _with_byte_order(content: bytes, encoding: str) -> str:
+    """Name the machine's order of bytes where no mark does: only whole texts are read without."""
+    name = codecs.lookup(encoding).name
+    is_marked = any(marked == name and content.startswith(mark) for mark, marked in MARKS)
+    return encoding if is_marked or name not in WIDE_UNITS else f"{name}-{sys.byteorder[0]}e"
+
+
+def _read_through(decoded: Decoded) -> Decoded:
+    """Raise where a byte cannot be read, without the whole text in memory."""
+    for _ in decoded.lines():
+        pass
+    return decoded
+
+
+def _first_damage(content: bytes, encoding: str) -> int:
+    try:
+        content.decode(encoding)
+    except UnicodeError as problem:
+        return int(getattr(problem, "start", 0))
+    return 0
 
 
 def _unknown(encoding: str) -> DataError:
@@ -136,19 +181,17 @@ def _zero_pattern(content: bytes) -> str | None:
 
 def _decode_legacy(content: bytes) -> Decoded:
     """Decode what is not valid UTF-8."""
-    replaced = content.decode("utf-8", errors="replace")
-    n_damaged = replaced.count("\ufffd")
-    n_letters = sum(map(len, re.findall(r"[^\x00-\x7f\ufffd]+", replaced)))
+    n_damaged, n_letters = _damage(content)
     if n_letters >= 4 * n_damaged:
         note = f"{n_damaged} bytes are not valid UTF-8 and became U+FFFD"
-        return Decoded(replaced, "utf-8", (note,))
+        return Decoded(content, "utf-8", (note,), "replace")
     n_high = len(content) - len(content.translate(None, bytes(range(128, 256))))
-    n_ascii_letters = sum(map(len, re.findall(rb"[A-Za-z]+", content)))
+    n_ascii_letters = len(content) - len(content.translate(None, ascii_letters.encode()))
     if n_high > 0.4 * n_ascii_letters:
         guess = charset_normalizer.from_bytes(content[: 1 << 18], cp_isolation=list(WIDE)).best()
         if guess is not None:
             try:
-                return Decoded(content.decode(guess.encoding), guess.encoding)
+                return _read_through(Decoded(content, guess.encoding))
             except UnicodeDecodeError:
                 pass
     scored = {page: _plausibility(content, page) for page in WESTERN}
@@ -157,7 +200,14 @@ def _decode_legacy(content: bytes) -> Decoded:
         best = "cp1252"
     if scored[best] < 0:
         best = "latin-1"
-    return Decoded(content.decode(best), best)
+    return Decoded(content, best)
+
+
+def _damage(content: bytes) -> tuple[int, int]:
+    """Count the bytes that are no UTF-8, and the characters beyond ASCII that are."""
+    replaced = content.decode("utf-8", errors="replace")
+    n_letters = sum(len(found[0]) for found in re.finditer(r"[^\x00-\x7f\ufffd]+", replaced))
+    return replaced.count("\ufffd"), n_letters
 
 
 def _plausibility(content: bytes, page: str) -> float:
@@ -166,10 +216,10 @@ def _plausibility(content: bytes, page: str) -> float:
     That is: a letter beside letters, in fitting case, or a common sign. -1: cannot be decoded.
     """
     try:
-        text = content.decode(page)
+        text = f" {content.decode(page)} "
     except UnicodeDecodeError:
         return -1.0
-    around = Counter(re.findall(r"(?s)(?=(.[^\x00-\x7f].))", f" {text} "))
+    around = Counter(found[1] for found in re.finditer(r"(?s)(?=(.[^\x00-\x7f].))", text))
     fitting = sum(count for three, count in around.items() if _fits(*three))
     return fitting / max(1, sum(around.values()))
 

@@ -95,7 +95,8 @@ def drop_leaks(splits: Splits, *, text_roles: tuple[str, ...]) -> tuple[Splits, 
     Raises:
         DataError: No training row is left.
     """
-    keys = {chart.split: chart.keys for chart in charts_of(splits.items(), text_roles, text_roles)}
+    charts = charts_of(splits.items(), text_roles, text_roles)
+    keys = {chart.split: [key_of(texts) for texts in chart.texts] for chart in charts}
     in_test = {key for key in keys.get("test", ()) if key}
     in_either = in_test | {key for key in keys.get("validation", ()) if key}
     validation, lost_validation = _without(splits.validation, keys.get("validation", []), in_test)

@@ -36,8 +36,8 @@ CROWD = 100  # neighbours looked at in a band where a great many texts meet
 MOST_MEETINGS = 200_000  # pairs taken from one band
 MOST_CHARACTERS = 5_000_000  # read to compute edit distances, of the likeliest pairs first
 BUCKETS = 32
-CHUNK = 200_000
-BLOCK = 4096  # texts, or pairs of signatures, that are looked at together
+MOST_SIGNATURES = 1 << 27  # bytes held at once
+BLOCK = 4096  # texts, or pairs, that are looked at together
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -50,19 +50,13 @@ def similar_pairs(texts: Sequence[str]) -> list[tuple[int, int]]:
     >>> similar_pairs(["a film that is a joy to see", "a bore", "a film that is joy to see"])
     [(0, 2)]
     """
-    long_enough = np.array(
-        [index for index, text in enumerate(texts) if len(text) >= SHORTEST], dtype=np.int64
-    )
+    long_enough = np.flatnonzero([len(text) >= SHORTEST for text in texts])
     if len(long_enough) < 2:
         return []
-    cut = [texts[index][:LONGEST] for index in long_enough]
-    hashes = minhash(cut, random=stream(0, "near-duplicates"))
-    pairs = _meeting(hashes)
-    pairs = pairs[_may_be_near(pairs, cut)]
-    agreement = _agreement(hashes, pairs)
-    pairs = pairs[agreement >= LEAST_AGREEMENT]
-    likeliest = np.argsort(-agreement[agreement >= LEAST_AGREEMENT], kind="stable")
-    lengths = np.array([len(text) for text in cut], dtype=np.int64)
+    cut = [texts[index][:LONGEST] for index in long_enough.tolist()]
+    lengths = np.fromiter(map(len, cut), dtype=np.int64, count=len(cut))
+    pairs, agreement = _likely_pairs(cut, lengths)
+    likeliest = np.argsort(-agreement, kind="stable")
     n_read = np.cumsum(lengths[pairs[likeliest, 1]])
     pairs = pairs[np.sort(likeliest[n_read <= MOST_CHARACTERS])]
     return [
@@ -72,11 +66,42 @@ def similar_pairs(texts: Sequence[str]) -> list[tuple[int, int]]:
     ]
 
 
-def minhash(texts: Sequence[str], *, random: np.random.Generator) -> Array:
-    """Compute the MinHash signatures of texts of `WIDTH` characters or more, (hashes, texts)."""
-    n_hashes = BANDS * BAND_HASHES
-    multipliers = random.integers(0, 2**63, n_hashes, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    signatures = np.empty((n_hashes, len(texts)), dtype=np.uint32)
+def _likely_pairs(texts: Sequence[str], lengths: Array) -> tuple[Array, Array]:
+    """Give the pairs that are worth a look, (pairs, 2), and their share of equal hashes, (pairs,).
+
+    Where texts are many, some bands at a time are hashed, and hashed again to compare pairs.
+    """
+    multipliers = draw_multipliers(stream(0, "near-duplicates"))
+    n_bands = min(BANDS, max(1, MOST_SIGNATURES // (4 * BAND_HASHES * len(texts))))
+    held = np.empty((n_bands * BAND_HASHES, len(texts)), dtype=np.uint32)
+    parts = [multipliers[at : at + len(held)] for at in range(0, len(multipliers), len(held))]
+    counts = _count_characters(texts, lengths)
+    found = []
+    for part in parts:
+        codes = _meeting(minhash(texts, part, held))
+        found.append(codes[_may_be_near(codes, counts, lengths)])
+    pairs = _pairs_of(_sorted_once(np.concatenate(found)), len(texts))
+    n_equal = np.zeros(len(pairs), dtype=np.int64)
+    for part in reversed(parts if len(pairs) else []):
+        is_there = part is parts[-1]  # from above
+        signatures = held[: len(part)] if is_there else minhash(texts, part, held)
+        n_equal += _count_equal(signatures, pairs)
+    agreement = n_equal / len(multipliers)
+    return pairs[agreement >= LEAST_AGREEMENT], agreement[agreement >= LEAST_AGREEMENT]
+
+
+def draw_multipliers(random: np.random.Generator) -> Array:
+    """Draw what makes one hash function differ from the next, (hashes,)."""
+    drawn = random.integers(0, 2**63, BANDS * BAND_HASHES, dtype=np.uint64)
+    return drawn * np.uint64(2) + np.uint64(1)
+
+
+def minhash(texts: Sequence[str], multipliers: Array, held: Array) -> Array:
+    """Write the MinHash signatures of texts of `WIDTH` characters or more, (hashes, texts).
+
+    They stand in the first rows of `held`, which what comes next overwrites.
+    """
+    signatures = held[: len(multipliers)]
     for first in range(0, len(texts), 512):  # blocks that fit the processor's cache
         runs, offsets = _hash_runs(texts[first : first + 512])
         for index, multiplier in enumerate(multipliers):
@@ -101,9 +126,9 @@ def _hash_runs(texts: Sequence[str]) -> tuple[Array, Array]:
 
 
 def _meeting(signatures: Array) -> Array:
-    """Give the pairs that agree in a whole band, (pairs, 2)."""
+    """Give the pairs that agree in a whole band, each as one number: see `_pairs_of`."""
     n_texts = signatures.shape[1]
-    found = []
+    found = [np.zeros(0, dtype=np.int64)]
     for first in range(0, len(signatures), BAND_HASHES):
         key = np.zeros(n_texts, dtype=np.uint64)
         for row in signatures[first : first + BAND_HASHES]:
@@ -118,13 +143,21 @@ def _meeting(signatures: Array) -> Array:
             if len(same) == 0 or n_found > MOST_MEETINGS:
                 break
             found.append(order[same] * n_texts + order[same + step])  # stable: the lower is first
-    codes = np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
+    return _sorted_once(np.concatenate(found))
+
+
+def _sorted_once(numbers: Array) -> Array:
+    """Sort numbers from 0 and drop repetitions: for millions, faster than `np.unique`."""
+    numbers = np.sort(numbers)
+    return numbers[np.diff(numbers, prepend=-1) > 0]
+
+
+def _pairs_of(codes: Array, n_texts: int) -> Array:
     return np.stack([codes // n_texts, codes % n_texts], axis=1)
 
 
-def _may_be_near(pairs: Array, texts: Sequence[str]) -> Array:
-    """Bound the edit distance from below by the characters that the other text has not."""
-    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+def _count_characters(texts: Sequence[str], lengths: Array) -> Array:
+    """Count the characters of every text by their code's remainder, (texts, buckets)."""
     counts = np.empty((len(texts), BUCKETS), dtype=np.int16)
     for start in range(0, len(texts), BLOCK):
         block = texts[start : start + BLOCK]
@@ -132,26 +165,28 @@ def _may_be_near(pairs: Array, texts: Sequence[str]) -> Array:
         cells = np.repeat(np.arange(len(block)) * BUCKETS, lengths[start : start + BLOCK])
         counted = np.bincount(cells + codes % BUCKETS, minlength=len(block) * BUCKETS)
         counts[start : start + BLOCK] = counted.reshape(-1, BUCKETS)
-    possible = np.zeros(len(pairs), dtype=bool)
-    for first in range(0, len(pairs), CHUNK):
-        one, other = pairs[first : first + CHUNK].T
+    return counts
+
+
+def _may_be_near(codes: Array, counts: Array, lengths: Array) -> Array:
+    """Bound the edit distance from below by the characters that the other text has not."""
+    possible = np.zeros(len(codes), dtype=bool)
+    for first in range(0, len(codes), BLOCK):
+        one, other = _pairs_of(codes[first : first + BLOCK], len(counts)).T
         surplus = counts[one] - counts[other]
         bound = np.maximum(np.maximum(surplus, 0).sum(axis=1), np.maximum(-surplus, 0).sum(axis=1))
         longer = np.maximum(lengths[one], lengths[other])
-        possible[first : first + CHUNK] = bound <= MOST_POSSIBLE * longer
+        possible[first : first + BLOCK] = bound <= MOST_POSSIBLE * longer
     return possible
 
 
-def _agreement(signatures: Array, pairs: Array) -> Array:
-    """Estimate the Jaccard index of each pair: the share of hashes that are equal."""
-    used, place = np.unique(pairs, return_inverse=True)  # few texts have a near one
-    pairs = place.reshape(-1, 2)
-    by_text = np.ascontiguousarray(signatures[:, used].T)
-    agreement = np.zeros(len(pairs))
-    for first in range(0, len(pairs), BLOCK):  # a signature is 480 bytes
+def _count_equal(signatures: Array, pairs: Array) -> Array:
+    """Count the hashes that are equal in each pair; their share estimates the Jaccard index."""
+    n_equal = np.zeros(len(pairs), dtype=np.int64)
+    for first in range(0, len(pairs), BLOCK):
         one, other = pairs[first : first + BLOCK].T
-        agreement[first : first + BLOCK] = (by_text[one] == by_text[other]).mean(axis=1)
-    return agreement
+        n_equal[first : first + BLOCK] = (signatures[:, one] == signatures[:, other]).sum(axis=0)
+    return n_equal
 
 
 def _is_near(one: str, other: str) -> bool:

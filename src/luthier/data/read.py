@@ -141,12 +141,15 @@ def _read_file(file: File, *, encoding: str | None, delimiter: str | None) -> Ta
     if file.kind == "brat":
         return read_brat(file.path, name=name, encoding=encoding)
     decoded = open_text(file.path, name=name, encoding=encoding)
+    notes = decoded.notes
     if file.kind in PARSERS:
-        table = PARSERS[file.kind](decoded.text, name=name)
+        text = decoded.text
+        del decoded  # and with it the file's bytes
+        table = PARSERS[file.kind](text, name=name)
     else:
         expected = "\t" if file.kind == "tsv" else ","
-        table = parse_delimited(decoded.text, name=name, delimiter=delimiter, expected=expected)
-    return Table(table.columns, table.lines, (*decoded.notes, *table.notes))
+        table = parse_delimited(decoded.lines, name=name, delimiter=delimiter, expected=expected)
+    return Table(table.columns, table.lines, (*notes, *table.notes))
 
 
 def rename(
@@ -211,5 +214,5 @@ def _join(named: list[tuple[str, Table]], notes: list[str]) -> Rows:
         joined,
         tuple(file for file, _ in named),
         np.repeat(np.arange(len(named), dtype=np.int32), counts),
-        np.array([line for _, table in named for line in table.lines], dtype=np.int64),
+        np.concatenate([np.asarray(table.lines, dtype=np.int64) for _, table in named]),
     )
