@@ -202,6 +202,13 @@ def test_what_has_no_counterpart_is_refused_before_any_work(training):
     assert next(iter(training)) in caught.value.received
 
 
+def test_several_processes_are_refused_rather_than_trained_apart(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RecipeError, match="followed by TensorFlow") as caught:
+        KerasEngine.check(Training())
+    assert "2 processes" in caught.value.received
+
+
 def test_a_family_without_a_twin_is_refused_with_those_that_have_one(tiny_model, tmp_path):
     with pytest.raises(ModelError) as caught:
         run(tiny_model("modernbert"), tmp_path / "run")

@@ -8,6 +8,7 @@ the checkpoint that is kept. TensorFlow is imported when a training begins, not 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -72,6 +73,8 @@ class KerasEngine:
         for field in ("fp16", "gradient_checkpointing", "torch_compile"):
             if getattr(settings, field):
                 problems.append(f"training.{field}: is of PyTorch alone")
+        if (n_processes := os.environ.get("WORLD_SIZE", "1")) != "1":
+            problems.append(f"{n_processes} processes (WORLD_SIZE): they are of PyTorch alone")
         if problems:
             raise RecipeError(
                 "The training section cannot be followed by TensorFlow.",
