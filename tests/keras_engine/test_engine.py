@@ -232,3 +232,17 @@ def test_nothing_of_tensorflow_is_imported_before_it_is_asked_for():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_curves_are_written_without_tensorflow(tmp_path):
+    program = (
+        "import sys; from luthier.records import StepInfo; from luthier.runs import RunFolder;"
+        "from luthier.training.follow import TensorBoard;"
+        "from pathlib import Path; path = Path(sys.argv[1]);"
+        "TensorBoard(RunFolder(path))(StepInfo('fine-tuning', 1, 1, loss=0.5));"
+        "print('tensorflow' in sys.modules, [one.name[:6] for one in path.rglob('events*')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False ['events']"
