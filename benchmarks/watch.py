@@ -14,10 +14,7 @@ from typing import Any, Self
 
 import torch
 from torch import nn
-from torch.optim.optimizer import (
-    register_optimizer_step_post_hook,
-    register_optimizer_step_pre_hook,
-)
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 
 class Watch:
@@ -29,7 +26,7 @@ class Watch:
 
     def __init__(self, model: nn.Module | None = None):
         self.model = model
-        self.called = self.began = 0.0  # the model's latest call; that of the first step
+        self.began = 0.0  # the first call of the model in training
         self.ended: list[float] = []  # of every step
         self.precision = "fp32"
 
@@ -40,7 +37,6 @@ class Watch:
             self.hooks = [
                 self.model.register_forward_pre_hook(self._see_call),
                 linear.register_forward_hook(self._see_precision),
-                register_optimizer_step_pre_hook(self._see_step),
                 register_optimizer_step_post_hook(self._see_end),
             ]
         self.before, self.stolen = resource.getrusage(resource.RUSAGE_SELF), stolen_seconds()
@@ -63,14 +59,12 @@ class Watch:
         for hook in self.hooks:
             hook.remove()
 
-    def _see_call(self, *_: Any) -> None:
-        self.called = time.perf_counter()
+    def _see_call(self, module: nn.Module, *_: Any) -> None:
+        if module.training and not self.began:  # trials run without; a batch may be cut into calls
+            self.began = time.perf_counter()
 
     def _see_precision(self, module: Any, inputs: Any, output: torch.Tensor) -> None:
         self.precision = "bf16" if output.dtype == torch.bfloat16 else "fp32"
-
-    def _see_step(self, *_: Any) -> None:
-        self.began = self.began or self.called
 
     def _see_end(self, *_: Any) -> None:
         self.ended.append(time.perf_counter())
