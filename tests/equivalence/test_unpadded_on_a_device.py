@@ -30,7 +30,14 @@ from luthier.training.loop import train
 from luthier.training.memory import MicroBatches
 from luthier.training.objectives import IGNORED, make_loss, outputs_that_count, run_model
 from luthier.training.update import Update
-from tests.equivalence.test_unpadded_families import GOLD, LOSS, gradients, judge_of, writer_of
+from tests.equivalence.test_unpadded_families import (
+    GOLD,
+    LOSS,
+    gradients,
+    judge_of,
+    taking,
+    writer_of,
+)
 from tests.silence import ALIKE, assert_alike, silence
 from tests.tiny import JUDGES, PAD, WRITERS
 from tests.toys import toy_problem
@@ -183,12 +190,7 @@ def test_encoders_and_decoders_learn_as_with_padding(family, number, tiny_model,
     model, batch = writer_of(family, tiny_model)
     before = write(model, batch)
     way = list(ways_of(model, model))[number]
-    for stack in way:
-        stack.put_in()
-    after = write(model, batch)
-    for stack in reversed(way):
-        stack.take_out()
-    assert_alike(before, after)
+    assert_alike(before, taking(way, lambda: write(model, batch)))
     if number == 0:
         assert "unequal" in seen
         assert ("padded" in seen) == (family == "t5"), "its bias by distance"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import TorchDynamoPlugin
@@ -51,8 +50,3 @@ def keep_few_kernels() -> None:
     tokens are rounded (`models/exact/layout.py`), so few shapes come up, again and again.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS)
-
-
-def is_near(device: torch.device) -> bool:
-    """Say whether to read a number is not to wait."""
-    return device.type == "cpu"

@@ -13,12 +13,13 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from luthier.models.anatomy import compute_again
+from luthier.models.exact.host import is_far
 from luthier.recipe.tree import Training
 from luthier.records import Job
 from luthier.training.batches import BatchOrder, Tensors, make_loader
 from luthier.training.blocks import refuse_leaking_blocks
 from luthier.training.calibration import calibrate, precision_of
-from luthier.training.devices import is_near, keep_few_kernels, make_accelerator
+from luthier.training.devices import keep_few_kernels, make_accelerator
 from luthier.training.labelled import can_skip_unlabelled
 from luthier.training.less_work import speed_ups
 from luthier.training.memory import MicroBatches
@@ -45,7 +46,7 @@ class TorchEngine:
         self.model, self.job = model, job.but(training=settings)
         self.accelerator = make_accelerator(settings)
         self.n_processes: int = self.accelerator.num_processes
-        self.is_near = is_near(self.accelerator.device)
+        self.is_near = not is_far(self.accelerator.device)
         self.scaler = self.accelerator.scaler
         if settings.gradient_checkpointing:
             compute_again(model)

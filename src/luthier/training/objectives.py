@@ -113,6 +113,11 @@ def labelled(labels: Tensor) -> Tensor:
     return where(labels, lambda one: one != IGNORED)
 
 
+def true_labels(labels: Tensor) -> Tensor:
+    """Give the labels that count, (labelled,)."""
+    return labels.flatten().index_select(0, labelled(labels))
+
+
 def make_loss(objective: Objective, device: torch.device) -> Loss:
     """Make the loss of an objective, its class weights on `device`."""
     if objective.teaching is not None:  # `distillation`, around the loss of the true answers
@@ -168,7 +173,7 @@ def _count_tokens(labels: Tensor) -> Tensor:
 def _weight_of_tokens(labels: Tensor, weights: Tensor | None) -> Tensor:
     if weights is None:
         return _count_tokens(labels)
-    return weights[labels.flatten().index_select(0, labelled(labels))].sum()
+    return weights[true_labels(labels)].sum()
 
 
 def _token_cross_entropy(objective: Objective, weights: Tensor | None) -> Total:
@@ -177,7 +182,7 @@ def _token_cross_entropy(objective: Objective, weights: Tensor | None) -> Total:
     def total(said: Any, labels: Tensor) -> Tensor:
         return functional.cross_entropy(
             at_labels(said.logits, labels).float(),  # vocabularies are long
-            labels.flatten().index_select(0, labelled(labels)),
+            true_labels(labels),
             weight=weights,
             label_smoothing=objective.label_smoothing,
             reduction="sum",

@@ -10,10 +10,9 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from luthier.models.exact.head import head_only_at
-from luthier.models.exact.host import on_device, to_device
+from luthier.models.exact.host import is_far, on_device, to_device
 from luthier.records import Job
 from luthier.training.batches import Tensors
-from luthier.training.devices import is_near
 from luthier.training.memory import MicroBatches
 from luthier.training.objectives import IGNORED, make_loss, run_model
 
@@ -45,7 +44,7 @@ class Update:
         self.most = job.training.max_grad_norm or math.inf
         self.pieces = pieces
         self.only_labelled = only_labelled
-        is_cut = self.loss.by_rows and is_near(accelerator.device)
+        is_cut = self.loss.by_rows and not is_far(accelerator.device)
         self.tokens = job.training.tokens_at_once if is_cut else None
 
     def gradient(self, batches: list[Tensors]) -> tuple[Tensor, Tensor]:
