@@ -9,15 +9,15 @@ from typing import Any
 from peers import DECAY, WARMUP
 from problems import Problem, chosen
 
-from luthier.checking import read_labelled
-from luthier.framing.long_texts import window_stride
+from luthier.build_problem import make_job, prepare
+from luthier.load_splits import read_labelled
 from luthier.models.load import build_model, load_tokenizer, quietly
-from luthier.preparation import make_job, prepare
 from luthier.recipe.checks import make_plugin
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
 from luthier.records import Rows, Splits
-from luthier.training.follow import follow
+from luthier.task_types.long_texts import window_stride
+from luthier.training.listeners import follow
 from luthier.training.loop import train
 
 

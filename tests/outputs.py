@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from luthier.framing.generation import as_array
-from luthier.framing.pieces import Pieces
 from luthier.records import Ragged
+from luthier.task_types.seq2seq import as_array
+from luthier.task_types.token_outputs import Pieces
 
 
 def adapted(task):
     """Give a task's toy rows in the shape that it works with."""
-    return task.adapt(task.toy_rows())[0]
+    return task.normalize(task.toy_rows())[0]
 
 
 def random_outputs(task, rows=None, *, seed=0):
@@ -24,7 +24,7 @@ def random_outputs(task, rows=None, *, seed=0):
         drawn = random.normal(size=(n_words.sum(), target.n_outputs)).astype(np.float32)
         return Pieces.of_each_word(drawn, n_words)
     if target.kind == "answer":
-        said = task.silence(rows, target)
+        said = task.uninformed_outputs(rows, target)
         for row, context in enumerate(rows["context"]):
             first, past = np.sort(random.choice(len(context), size=2, replace=False))
             said[row, 1] = first, past, random.normal()
@@ -54,7 +54,7 @@ def right_outputs(task, rows=None):
         assert isinstance(gold, Ragged)
         return Pieces.of_each_word(20 * np.eye(target.n_outputs)[gold.values], gold.lengths)
     if target.kind == "answer":
-        said = task.silence(rows, target)
+        said = task.uninformed_outputs(rows, target)
         for row, one in enumerate(gold):
             if one.spans:
                 said[row, 1] = *one.spans[0], 9.0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from luthier.preparation import Prepared, prepare
+from luthier.build_problem import Prepared, prepare
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
 from luthier.records import Rows

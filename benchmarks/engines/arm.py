@@ -25,7 +25,7 @@ from peers import DECAY, WARMUP
 from problems import PROBLEMS, chosen, read_reviews
 from watch import Watch
 
-from luthier.models.sources import local_folder
+from luthier.models.locate import local_folder
 
 ARMS = ("torch", "tensorflow", "keras-hub")
 Found = dict[str, Any]

@@ -31,8 +31,8 @@ from luthier.recipe.tree import Training
 from luthier.records import Array, Encoded, Job, Rows, Splits
 from luthier.registry import find
 from luthier.tasks.text_classification import TextClassification
-from luthier.training.batches import to_tensors
-from luthier.training.follow import follow
+from luthier.training.batch_sampler import to_tensors
+from luthier.training.listeners import follow
 from luthier.training.predict import read_items
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

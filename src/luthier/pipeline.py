@@ -4,7 +4,7 @@
            ─► predictions, scores, verdicts, report
 
 Nothing here asks for a name: tasks, methods and baselines are whatever the catalogue gives.
-`preparation.py` is the first half; `evaluation/judge.py` gives the verdict.
+`build_problem.py` is the first half; `evaluation/judge.py` gives the verdict.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from luthier import environment
-from luthier.checking import check_data, column_name
+from luthier.build_problem import Prepared, describe_data, prepare
 from luthier.errors import RecipeError, RunError, nearest
 from luthier.evaluation.analysis import analyse, check_slices
 from luthier.evaluation.judge import judge
-from luthier.interruption import listening
-from luthier.models.anatomy import count_parameters
+from luthier.load_splits import check_data, column_name
 from luthier.models.load import quietly
 from luthier.models.rescale import rescale
-from luthier.preparation import Prepared, describe_data, prepare
+from luthier.models.structure import count_parameters
 from luthier.protocols import Baseline, Method, Task
 from luthier.recipe.checks import make_plugin
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Plugin, Recipe
 from luthier.records import (
     Comparison,
@@ -43,8 +42,9 @@ from luthier.registry import find
 from luthier.report.model_card import write_model_card
 from luthier.report.render import write_report
 from luthier.runs import RunFolder
-from luthier.runs.claim import claim
-from luthier.training.follow import Listener, Listeners, follow
+from luthier.runs.resume import claim
+from luthier.signals import listening
+from luthier.training.listeners import Listener, Listeners, follow
 from luthier.training.predict import predict
 
 SYSTEM = "fine-tuned"
@@ -97,7 +97,7 @@ def run(
 def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Listeners) -> RunResult:
     """Walk the rest of the main path inside a run folder."""
     about = environment.describe()
-    job = prepared.job.but(run=folder)
+    job = prepared.job.replace(run=folder)
     described = describe_data(prepared)
     refuse_other_data(folder, described)
     folder.write_json("data", described)
@@ -169,7 +169,7 @@ def check_metric(job: Job) -> None:
     rows = job.splits.validation
     if asked is None or len(rows) == 0:
         return
-    known = job.evaluate(job.task.silence(rows, job.target, watched=True))
+    known = job.evaluate(job.task.uninformed_outputs(rows, job.target, watched=True))
     if asked not in known:
         close = nearest(asked, known)
         raise RecipeError(
@@ -197,7 +197,7 @@ def predict_splits(model: Any, job: Job, listeners: Listeners) -> dict[str, Outp
     """Run the trained model over the rows that are judged."""
     return {
         split: follow(predict(model, job, split, phase=f"predicting {split}"), listeners)
-        for split in job.judged
+        for split in job.scored_splits
     }
 
 
@@ -267,7 +267,7 @@ def comparison(recipe: Recipe, job: Job, judged: Judged) -> dict[str, Any]:
     """Say what `comparison.json` keeps."""
     return {
         "main_metric": job.task.main_metric,
-        "watched_metric": job.training.metric_for_best_model or job.main_metric,
+        "validation_metric": job.training.metric_for_best_model or job.validation_metric,
         "system": SYSTEM,
         "confidence": recipe.evaluation.confidence,
         "n_resamples": recipe.evaluation.n_resamples,
@@ -284,11 +284,11 @@ def lines(job: Job, predictions: Mapping[str, Predictions]) -> Iterator[dict[str
             "index": index,
             "where": rows.where(index),
             "columns": {name: values[index] for name, values in rows.columns.items()},
-            "gold": job.task.spell(gold, index, rows, target),
+            "gold": job.task.to_json(gold, index, rows, target),
             "predictions": {
                 system: {
-                    "answer": job.task.spell(said.answers, index, rows, target),
-                    **job.task.keep(said, index),
+                    "answer": job.task.to_json(said.answers, index, rows, target),
+                    **job.task.extra_json(said, index),
                 }
                 for system, said in predictions.items()
             },

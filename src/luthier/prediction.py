@@ -16,16 +16,16 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, TextIO
 
-from luthier.checking import read_labelled, require_roles
-from luthier.data.read import read
+from luthier.data.readers.read import read
 from luthier.errors import DataError
 from luthier.evaluation.judge import judge
-from luthier.framing.long_texts import window_stride
+from luthier.load_splits import read_labelled, require_roles
 from luthier.recipe.checks import make_plugin
 from luthier.records import Comparison, Encoded, Outputs, Predictions, Rows, Score
 from luthier.runs import RunFolder
+from luthier.task_types.long_texts import window_stride
 from luthier.text.tokenize import token_limit
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.predict import read_rows
 
 CHUNK = 1024  # rows answered together: what is held in memory does not grow with the file
@@ -81,7 +81,7 @@ class Predictor:
         if not single:
             return answers
         is_bare_text = bool(texts) and isinstance(texts[0], str)
-        is_listed = is_bare_text and self.task.listed_alone and not isinstance(answers[0], list)
+        is_listed = is_bare_text and self.task.wraps_single and not isinstance(answers[0], list)
         return answers if is_listed else answers[0]
 
     def asked(self, **options: Any) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Predictor:
             rows,
             collate=partial(self.task.collate, tokenizer=self.tokenizer),
             gather=partial(self.task.gather, tokenizer=self.tokenizer),
-            readings=self.task.readings(self.target) if readings is None else readings,
+            readings=self.task.inference_kinds(self.target) if readings is None else readings,
             batch_size=self.recipe.training.per_device_eval_batch_size,
         )
         return follow(steps, lambda info: None)
@@ -133,10 +133,10 @@ class Predictor:
         refuse_unknown_options(options, self.task)
         for start in range(0, len(rows), CHUNK):
             chunk = rows.take(range(start, min(start + CHUNK, len(rows))))
-            adapted, _ = self.task.adapt(without_answers(chunk, self.task))
+            adapted, _ = self.task.normalize(without_answers(chunk, self.task))
             require_roles(adapted, self.task.input_roles)
             predictions = self.task.decode(
-                self.outputs(adapted, self.task.answering(self.target)), self.target
+                self.outputs(adapted, self.task.answer_kinds(self.target)), self.target
             )
             for index in range(len(chunk)):
                 yield self.task.answer(predictions, index, adapted, self.target, **options)
@@ -154,7 +154,9 @@ class Predictor:
             if role != answer and (name in rows or role not in rows)
         }
         rows, _ = read(rows, columns=columns)
-        require_roles(self.task.adapt(without_answers(rows, self.task))[0], self.task.input_roles)
+        require_roles(
+            self.task.normalize(without_answers(rows, self.task))[0], self.task.input_roles
+        )
         return rows
 
     def predict_file(
@@ -186,7 +188,7 @@ class Predictor:
                 if delimiter is None:
                     write_json_lines(file, rows, answers)
                 else:
-                    cells = (self.task.cells(answer) for answer in answers)
+                    cells = (self.task.to_columns(answer) for answer in answers)
                     write_table(file, rows, cells, delimiter=delimiter)
         except OSError as problem:
             raise DataError(
@@ -205,7 +207,7 @@ class Predictor:
         Raises:
             ModelError: The model or this build of PyTorch is not made for it.
         """
-        from luthier.models.rounded import ROUNDED
+        from luthier.models.low_precision import ROUNDED
 
         made = copy.copy(self)
         made.model = ROUNDED[precision](self.model)
@@ -314,10 +316,10 @@ def rows_of(given: Sequence[Any], named: Mapping[str, Any], task: Any) -> tuple[
 
 def checked_rows(columns: Mapping[str, Sequence[Any]], task: Any) -> Rows:
     """Make rows if the task can read them."""
-    if not columns or set(columns) - set(task.input_roles) - set(task.also_reads):
+    if not columns or set(columns) - set(task.input_roles) - set(task.alternative_columns):
         raise wrong_texts(task, ", ".join(columns) or "nothing")
     rows = Rows.of(columns, name="texts")
-    adapted, _ = task.adapt(rows)
+    adapted, _ = task.normalize(rows)
     missing = [role for role in task.input_roles if role not in adapted]
     if missing:
         raise wrong_texts(task, ", ".join(columns))

@@ -61,7 +61,7 @@ class Task(Protocol):
 
     A task knows no engine: `encode` and `collate` give NumPy arrays, `gather` and `decode` take
     them, and what an engine must bring is named: the objective, and the readings of
-    `training/readings.py`.
+    `training/inference.py`.
     """
 
     name: ClassVar[str]
@@ -74,23 +74,27 @@ class Task(Protocol):
     problem_type: ClassVar[str | None]  # as in a Transformers config
     baselines: ClassVar[tuple[str, ...]]  # those compared with when the recipe names none
     windows: ClassVar[bool | None]  # whether long rows are read in windows unasked; None: never
-    also_reads: ClassVar[tuple[str, ...]]  # columns that `adapt` can make the inputs from
+    alternative_columns: ClassVar[
+        tuple[str, ...]
+    ]  # columns that `normalize` can make the inputs from
     crf: bool  # whether a CRF shall weigh which label follows which
-    tuned: ClassVar[bool]  # whether outputs on validation are needed to decode or to calibrate
-    listed_alone: ClassVar[bool]  # whether the answer to one bare text stands in a list
-    watched: str  # what is taken from it during training, to score validation
+    needs_validation_outputs: ClassVar[
+        bool
+    ]  # whether outputs on validation are needed to decode or to calibrate
+    wraps_single: ClassVar[bool]  # whether the answer to one bare text stands in a list
+    validation_kind: str  # what is taken from it during training, to score validation
     main_metric: str  # of the verdict
 
-    def readings(self, target: Target) -> tuple[str, ...]:
+    def inference_kinds(self, target: Target) -> tuple[str, ...]:
         """Name what is taken from the trained model for the verdict."""
         ...
 
-    def answering(self, target: Target) -> tuple[str, ...]:
+    def answer_kinds(self, target: Target) -> tuple[str, ...]:
         """Name what is taken from the model to answer new rows."""
         ...
 
     @property
-    def watched_metric(self) -> str:
+    def validation_metric(self) -> str:
         """Name the metric that early stopping and the best model go by."""
         ...
 
@@ -109,7 +113,7 @@ class Task(Protocol):
         """Name all columns that true answers may be read from; predicting does not look there."""
         ...
 
-    def adapt(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+    def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Bring columns into the one shape that the task works with; tell what was mended.
 
         Raises:
@@ -146,7 +150,7 @@ class Task(Protocol):
         """Turn rows into numbers; targets are left out where rows have no answers.
 
         Args:
-            rows: After `adapt`.
+            rows: After `normalize`.
             tokenizer: A tokenizer of Transformers.
             target: What is predicted.
             max_tokens: Tokens that an item may have.
@@ -208,23 +212,25 @@ class Task(Protocol):
         """Prepare all metrics; the function returned takes row weights, for the bootstrap."""
         ...
 
-    def watch(self, outputs: Outputs, gold: Any, target: Target) -> dict[str, float]:
+    def validation_scores(self, outputs: Outputs, gold: Any, target: Target) -> dict[str, float]:
         """Score validation rows during training, from what the reading `watched` gave."""
         ...
 
-    def silence(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
+    def uninformed_outputs(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
         """Give the outputs of a system that knows nothing, as `decode` (or `watch`) reads them."""
         ...
 
-    def spell(self, answers: Any, index: int, rows: Rows, target: Target) -> Any:
+    def to_json(self, answers: Any, index: int, rows: Rows, target: Target) -> Any:
         """Write one answer (or true answer) out, so that JSON can hold it."""
         ...
 
-    def keep(self, predictions: Predictions, index: int) -> dict[str, Any]:
+    def extra_json(self, predictions: Predictions, index: int) -> dict[str, Any]:
         """Give what a run keeps of one row's answer besides the answer, for `recall`."""
         ...
 
-    def recall(self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target) -> Predictions:
+    def from_json(
+        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target
+    ) -> Predictions:
         """Read answers back as a run kept them: `answer` as spelled, and what `keep` gave."""
         ...
 
@@ -234,7 +240,7 @@ class Task(Protocol):
         """Give one row's answer in the shape of `transformers.pipeline`."""
         ...
 
-    def cells(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: Any) -> dict[str, Any]:
         """Lay such an answer out as columns of a table, `prediction` first."""
         ...
 
@@ -248,7 +254,7 @@ class Task(Protocol):
         """
         ...
 
-    def explore(
+    def error_analysis(
         self, gold: Any, predictions: Predictions, rows: Rows, target: Target
     ) -> dict[str, Any]:
         """Look closer at answers on the test rows, for `analysis.json` and the report."""
@@ -296,7 +302,7 @@ class Baseline(Protocol):
     Options: ClassVar[type]
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
-        """Learn from the training rows; return outputs for each of `job.judged`.
+        """Learn from the training rows; return outputs for each of `job.scored_splits`.
 
         Outputs have the shape that the task's `decode` reads.
         """
@@ -312,9 +318,9 @@ class Engine(Protocol):
 
     name: ClassVar[str]
     job: Job  # the one that was given, its training section made definite
-    words: str | None  # something to tell the user once
+    notice: str | None  # something to tell the user once
     n_processes: int
-    is_near: bool  # whether to read a loss is not to wait for a device
+    reads_without_sync: bool  # whether to read a loss is not to wait for a device
     scaler: Any  # of float16, or None
     optimizer: Any  # a PyTorch optimizer, in whose groups the rates stand; known once prepared
 
@@ -340,7 +346,7 @@ class Engine(Protocol):
         """Make the optimizer; give what yields batches in a `BatchOrder`, with `set_epoch`."""
         ...
 
-    def begin_anew(self) -> None:
+    def load_from_model(self) -> None:
         """Go on from the weights and moments that a checkpoint has just put into place."""
         ...
 
@@ -352,10 +358,10 @@ class Engine(Protocol):
         """Compute the summed loss of a batch of PyTorch's tensors."""
         ...
 
-    def take(self) -> None:
+    def step(self) -> None:
         """Step along the gradient, with the rates that stand in the optimizer's groups."""
         ...
 
-    def settled(self) -> Any:
+    def sync_model(self) -> Any:
         """Give the model with the weights as they are now, to be read."""
         ...

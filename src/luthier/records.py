@@ -138,7 +138,7 @@ class Target:
         """How many numbers a model gives for each row."""
         return len(self.names)
 
-    def spell(self, answer: Any) -> str | list[str] | float:
+    def to_json(self, answer: Any) -> str | list[str] | float:
         """Write an answer out: a label's name, a list of names, or a number."""
         if self.kind == "number":
             return float(answer)
@@ -319,8 +319,9 @@ class Job:
             (None: for the loss), `epoch` which draw of what is random.
         objective: The loss. `training`: The recipe's training section.
         gather: (reading -> what was read of every item, encoded, rows) -> outputs of every row.
-        evaluate: Outputs of the validation rows, as watched -> metrics, `main_metric` among them.
-        main_metric: The metric that early stopping and the best model go by.
+        evaluate: Outputs of the validation rows, as watched -> metrics, `validation_metric` among
+            them.
+        validation_metric: The metric that early stopping and the best model go by.
         make_model: `make_model(pretrained)` -> a fresh model; random weights if False. With
             `auto_model`, one of another Auto class than the task's, its head from the checkpoint.
         tokenizer: What encoded the rows.
@@ -329,9 +330,9 @@ class Job:
         phase: What to call the work in progress reports, and its checkpoints.
         order: (training items, training section) -> which of them stand together in batches, as a
             `BatchOrder`; None: as the section says.
-        rates: Parameter to its share of the learning rate, where it is not 1.
-        partly: (model, step to come, steps in all) -> what is held around its gradient: within, it
-            may freeze a part of the model.
+        lr_multipliers: Parameter to its share of the learning rate, where it is not 1.
+        step_context: (model, step to come, steps in all) -> what is held around its gradient:
+            within, it may freeze a part of the model.
     """
 
     task: Task
@@ -343,22 +344,22 @@ class Job:
     training: Any
     gather: Callable[[Mapping[str, Any], Encoded, Rows], Outputs]
     evaluate: Callable[[Outputs], dict[str, float]]
-    main_metric: str
+    validation_metric: str
     make_model: Callable[..., Any]
     tokenizer: Any = None
     engine: str = "torch"
     run: Any = None
     phase: str = "fine-tuning"
     order: Callable[[Encoded, Any], Any] | None = None
-    rates: Mapping[str, float] = field(default_factory=dict)
-    partly: Callable[[Any, int, int], AbstractContextManager[None]] | None = None
+    lr_multipliers: Mapping[str, float] = field(default_factory=dict)
+    step_context: Callable[[Any, int, int], AbstractContextManager[None]] | None = None
 
     @property
-    def judged(self) -> tuple[str, ...]:
+    def scored_splits(self) -> tuple[str, ...]:
         """The splits whose outputs are wanted: validation too, where something is tuned on it."""
-        return ("validation", "test") if self.task.tuned else ("test",)
+        return ("validation", "test") if self.task.needs_validation_outputs else ("test",)
 
-    def but(self, **changes: Any) -> Job:
+    def replace(self, **changes: Any) -> Job:
         """Copy this job with some parts changed."""
         return replace(self, **changes)
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from luthier.records import Rows, StepInfo
 from luthier.registry import find, names
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from tests.toys import FAMILY, toy_problem
 
 TRAINING = {"max_steps": 3, "use_cpu": True}
@@ -46,7 +46,7 @@ each_pair = pytest.mark.parametrize(("name", "task"), list(pairs()))
 def test_outputs_are_what_the_task_decodes(name, task, problems):
     job = problems[task]
     steps, outputs = fit(name, job)
-    assert set(outputs) == set(job.judged)
+    assert set(outputs) == set(job.scored_splits)
     for split, rows in job.splits.items():
         if split in outputs:
             assert len(outputs[split]) == len(rows)
@@ -62,7 +62,9 @@ def answers_of(job, outputs):
     """Write all answers on the test rows out, and the scores of the task."""
     predictions = job.task.decode(outputs["test"], job.target)
     rows = job.splits.test
-    return [job.task.spell(predictions.answers, row, rows, job.target) for row in range(len(rows))]
+    return [
+        job.task.to_json(predictions.answers, row, rows, job.target) for row in range(len(rows))
+    ]
 
 
 @each_pair
@@ -84,7 +86,7 @@ def test_test_answers_are_not_looked_at(name, task, problems):
         columns[role] = [["O"] * len(words) for words in rows["words"]]
     turned = Rows.of(columns)
     encoded = replace(job.encoded["test"], targets=None)
-    misled = job.but(
+    misled = job.replace(
         splits=replace(job.splits, test=turned), encoded={**job.encoded, "test": encoded}
     )
     _, outputs = fit(name, misled)

@@ -14,7 +14,7 @@ from luthier.recipe.checks import fits, make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import StepInfo
 from luthier.registry import find, names
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.predict import predict_quietly
 from tests.toys import FAMILY, method_options, toy_problem
 
@@ -48,7 +48,7 @@ def fit(method, prepared, *, model=None):
     """Let a method learn; give its steps and the model."""
     steps = []
     rate = FASTER.get(method.name, prepared.job.training.learning_rate)
-    job = prepared.job.but(
+    job = prepared.job.replace(
         training=prepared.job.training.model_copy(update={"learning_rate": rate})
     )
     model = follow(method.fit(model or job.make_model(True), job), steps.append)
@@ -116,7 +116,7 @@ def test_the_loss_falls(fitted, prepared):
 def test_validation_is_scored_on_the_way(fitted, prepared):
     scores = [step.scores for step in fitted[1] if step.scores]
     assert scores
-    assert all(prepared.job.main_metric in found for found in scores)
+    assert all(prepared.job.validation_metric in found for found in scores)
 
 
 def test_the_model_gives_an_output_for_each_label(fitted, prepared):
@@ -152,7 +152,7 @@ def test_the_same_seed_gives_the_same_model(name, prepared, make):
     skip_what_says_no(make(name), prepared)
     few = prepared.job.training.model_copy(update={"max_steps": 3})
     short = copy.copy(prepared)
-    object.__setattr__(short, "job", prepared.job.but(training=few))
+    object.__setattr__(short, "job", prepared.job.replace(training=few))
     first, second = (outputs_of(fit(make(name), short)[1], prepared.job) for _ in range(2))
     assert np.array_equal(first, second)
 
@@ -178,7 +178,7 @@ def test_a_method_learns_any_task_of_its_units_and_kinds(name, task, make, tiny_
     family = OTHERS.get((name, task), FAMILY.get(task, "bert"))
     _, prepared = toy_problem(task, tiny_model(family, HEAD.get(family)), training=few)
     job = prepared.job
-    watched = [job.task.watched]
+    watched = [job.task.validation_kind]
     before = predict_quietly(job.make_model(True), job, "validation", readings=watched)
     steps, model = fit(make(name, task), prepared)
     after = predict_quietly(model, job, "validation", readings=watched)

@@ -15,8 +15,8 @@ from luthier.records import Objective, Ragged, Rows, take
 from luthier.registry import find, names
 from luthier.runs import plain
 from luthier.text.tokenize import tokenize
-from luthier.training.objectives import make_loss
-from luthier.training.readings import READINGS
+from luthier.training.inference import READINGS
+from luthier.training.losses import make_loss
 from tests.outputs import adapted, random_outputs, right_outputs
 from tests.tiny import make_tokenizer
 
@@ -81,7 +81,7 @@ def test_toy_rows_are_a_few_dozen_and_the_same_every_time(task):
 
 def test_adapted_rows_have_every_role_and_are_adapted_once(task, rows):
     assert {column.role for column in task.columns} <= set(rows.columns)
-    again, found = task.adapt(rows)
+    again, found = task.normalize(rows)
     assert found == []
     assert dict(again.columns) == dict(rows.columns)
 
@@ -173,7 +173,7 @@ def test_rows_without_answers_are_encoded_without_targets(task, rows, target, to
     kept = {name: cells for name, cells in rows.columns.items() if name != task.answer_role}
     bare = task.encode(Rows.of(kept), tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS)
     assert bare.targets is None
-    for reading in task.readings(target):
+    for reading in task.inference_kinds(target):
         batch = task.collate(bare, np.array([0, 1]), tokenizer=tokenizer, reading=reading)
         assert "labels" not in batch
 
@@ -224,7 +224,7 @@ def test_objective_and_readings_are_what_engines_know(task, rows, target):
     objective = task.objective(target, task.gold(rows, target), label_smoothing=0.0)
     assert isinstance(objective, Objective)
     assert make_loss(objective, "cpu")
-    asked = {task.watched, *task.readings(target), *task.answering(target)}
+    asked = {task.validation_kind, *task.inference_kinds(target), *task.answer_kinds(target)}
     assert asked <= set(READINGS)
 
 
@@ -253,9 +253,11 @@ def test_metrics_are_known_finite_and_include_the_main_one(task, rows, target):
 
 def test_silence_can_be_watched_and_judged(task, rows, target):
     gold = task.gold(rows, target)
-    watched = task.watch(task.silence(rows, target, watched=True), gold, target)
-    assert task.watched_metric in watched
-    silent = task.decode(task.silence(rows, target), target)
+    watched = task.validation_scores(
+        task.uninformed_outputs(rows, target, watched=True), gold, target
+    )
+    assert task.validation_metric in watched
+    silent = task.decode(task.uninformed_outputs(rows, target), target)
     assert task.main_metric in task.measure(gold, silent, target)(None)
 
 
@@ -283,8 +285,8 @@ def test_answering_rightly_scores_best(task, rows, target):
 def test_answers_can_be_written_as_json(task, rows, target):
     gold, predictions = task.gold(rows, target), task.decode(random_outputs(task, rows), target)
     for told in (gold, predictions.answers):
-        assert json.dumps(task.spell(told, 0, rows, target))
-    assert json.dumps(task.explore(gold, predictions, rows, target), ensure_ascii=False)
+        assert json.dumps(task.to_json(told, 0, rows, target))
+    assert json.dumps(task.error_analysis(gold, predictions, rows, target), ensure_ascii=False)
 
 
 def test_answers_are_read_back_as_a_run_keeps_them(task, rows, target):
@@ -294,13 +296,13 @@ def test_answers_are_read_back_as_a_run_keeps_them(task, rows, target):
         predictions = task.decode(right_outputs(task, rows), target)
     kept = [
         {
-            "answer": task.spell(predictions.answers, row, rows, target),
-            **task.keep(predictions, row),
+            "answer": task.to_json(predictions.answers, row, rows, target),
+            **task.extra_json(predictions, row),
         }
         for row in range(len(rows))
     ]
     gold = task.gold(rows, target)
-    again = task.recall(json.loads(json.dumps(plain(kept))), rows, target)
+    again = task.from_json(json.loads(json.dumps(plain(kept))), rows, target)
     before, after = (task.measure(gold, one, target)(None) for one in (predictions, again))
     assert after == pytest.approx(before, abs=1e-4)
 
@@ -317,7 +319,7 @@ def test_a_label_is_answered_in_the_shape_of_a_pipeline(task, rows, target):
     for answer in [*several, *everything, *(one if isinstance(one, list) else [one])]:
         assert set(answer) == {"label", "score"}
         assert type(answer["score"]) is float
-    assert next(iter(task.cells(one))) == "prediction"
+    assert next(iter(task.to_columns(one))) == "prediction"
 
 
 def test_whole_texts_are_tokenized_as_they_are(task, rows, tokenizer, encoded):

@@ -10,7 +10,7 @@ import typer
 from typer.main import get_command
 
 from luthier.cli.app import app
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.load import read_recipe
 from luthier.recipe.yaml_text import parse_yaml
 from luthier.registry import CATALOGUE
 from tests.docs.blocks import BLOCKS, PAGES, ROOT, blocks_of, commands_of

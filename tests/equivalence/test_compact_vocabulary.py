@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from luthier.errors import TrainingError
-from luthier.models.exact.vocabulary import compact, words_in
 from luthier.models.load import build_model, load_tokenizer
+from luthier.models.speedups.vocabulary import compact, words_in
 from luthier.recipe.tree import Training
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.loop import train
 from tests.equivalence.test_exact_speed_ups import silence
 from tests.toys import toy_problem
@@ -73,8 +73,8 @@ def test_the_best_weights_have_the_decay_of_their_own_step(tiny_model):
             "text-classification", tiny_model("bert"), training={**TRAINING, **options}
         )
         scores = iter([1.0, *[0.5] * 99])
-        metric = prepared.job.main_metric
-        job = prepared.job.but(
+        metric = prepared.job.validation_metric
+        job = prepared.job.replace(
             evaluate=lambda outputs, scores=scores, metric=metric: {metric: next(scores)},
             training=prepared.job.training.model_copy(update={"compact_vocabulary": switch}),
         )

@@ -10,19 +10,19 @@ import pytest
 import torch
 from torch import nn
 
-from luthier.models.anatomy import layers, trunk
-from luthier.models.exact import dropout as dropout_module
-from luthier.models.exact import layout as layout_module
-from luthier.models.exact.dropout import cheap_masks, draw_mask, drop
-from luthier.models.exact.install import faster, read_token
-from luthier.models.exact.layout import Layout, alike
-from luthier.models.exact.unpadded import Unpadded
 from luthier.models.load import build_model, load_tokenizer
-from luthier.training.batches import to_tensors
-from luthier.training.follow import follow
-from luthier.training.less_work import trial_of
+from luthier.models.speedups import dropout as dropout_module
+from luthier.models.speedups import layout as layout_module
+from luthier.models.speedups.apply import faster, read_token
+from luthier.models.speedups.dropout import cheap_masks, draw_mask, drop
+from luthier.models.speedups.layout import Layout, alike
+from luthier.models.speedups.unpadded import Unpadded
+from luthier.models.structure import layers, trunk
+from luthier.training.batch_sampler import to_tensors
+from luthier.training.listeners import follow
 from luthier.training.loop import train
-from luthier.training.objectives import make_loss, run_model
+from luthier.training.losses import make_loss, run_model
+from luthier.training.speedups import trial_of
 from tests.silence import ALIKE, assert_alike, silence
 from tests.tiny import DECODERS, JUDGES
 from tests.toys import toy_problem

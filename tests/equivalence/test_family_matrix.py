@@ -87,7 +87,7 @@ def said_of(predictor, lines):
     rows = Rows.of(columns)
     predictions = predictor.predict(rows)
     return [
-        predictor.task.spell(predictions.answers, row, rows, predictor.target)
+        predictor.task.to_json(predictions.answers, row, rows, predictor.target)
         for row in range(len(rows))
     ]
 

@@ -4,9 +4,9 @@ import pytest
 
 from luthier import pipeline
 from luthier.errors import DataError, RunError, TrainingError
-from luthier.interruption import Interrupted
 from luthier.records import Rows
 from luthier.runs import RunFolder
+from luthier.signals import Interrupted
 from luthier.training import engine, loop, predict
 from tests.torture.trial import file_hash, logged
 from tests.toys import toy_rows, toy_tree

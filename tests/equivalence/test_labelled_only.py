@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch.nn import functional
 
-from luthier.models.anatomy import layers
-from luthier.models.exact.head import head_only_at
-from luthier.models.exact.install import faster
+from luthier.models.speedups.apply import faster
+from luthier.models.speedups.head import head_only_at
+from luthier.models.structure import layers
 from luthier.records import Objective
-from luthier.training.batches import to_tensors
-from luthier.training.follow import follow
-from luthier.training.labelled import can_skip_unlabelled
-from luthier.training.less_work import trial_of
+from luthier.training.batch_sampler import to_tensors
+from luthier.training.labelled_positions import can_skip_unlabelled
+from luthier.training.listeners import follow
 from luthier.training.loop import train
-from luthier.training.objectives import IGNORED, make_loss, run_model
+from luthier.training.losses import IGNORED, make_loss, run_model
+from luthier.training.speedups import trial_of
 from tests.silence import assert_alike, silence
 from tests.tiny import WRITERS
 from tests.toys import toy_problem, toy_rows

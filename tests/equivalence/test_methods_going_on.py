@@ -3,8 +3,8 @@
 import pytest
 
 from luthier import pipeline
-from luthier.interruption import Interrupted
 from luthier.runs import RunFolder
+from luthier.signals import Interrupted
 from tests.torture.trial import file_hash
 from tests.toys import toy_rows, toy_tree
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import luthier
-from luthier.preparation import prepare
+from luthier.build_problem import prepare
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
 from luthier.records import Ragged, Rows

@@ -9,8 +9,8 @@ import torch
 from luthier.errors import ModelError
 from luthier.models.load import build_model, load_tokenizer
 from luthier.text.packing import pack, shift
-from luthier.training.blocks import refuse_leaking_blocks
-from luthier.training.objectives import run_model
+from luthier.training.losses import run_model
+from luthier.training.packing_check import refuse_leaking_blocks
 from tests.tiny import DECODERS
 
 

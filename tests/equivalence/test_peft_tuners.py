@@ -5,12 +5,12 @@ import copy
 import numpy as np
 import pytest
 
-from luthier.adapters.method import can_merge, merged
-from luthier.adapters.settings import tuners
+from luthier.adapters.peft_config import tuners
+from luthier.adapters.peft_method import can_merge, merged
 from luthier.errors import LuthierError, ModelError, RecipeError
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.predict import predict_quietly
 from tests.toys import FAMILY, toy_problem
 
@@ -54,7 +54,7 @@ def spelled(outputs, job):
     """Write the answers on the test rows out."""
     rows = job.splits.test
     answers = job.task.decode(outputs, job.target).answers
-    return [job.task.spell(answers, row, rows, job.target) for row in range(len(rows))]
+    return [job.task.to_json(answers, row, rows, job.target) for row in range(len(rows))]
 
 
 def works(tuner, task, tiny_model, tmp_path, family="bert"):

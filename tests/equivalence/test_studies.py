@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 import luthier
 from luthier.cli.app import app
 from luthier.errors import DataError, RecipeError, RunError
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.load import read_recipe
 from luthier.records import Rows
 from luthier.runs import RunFolder
 from luthier.studies.grid import run_cells

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from luthier.errors import ModelError
+from luthier.frozen_features import stored_states
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
-from luthier.training import stored_states
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from tests.tiny import JUDGES, OWN, write_tiny_model
 from tests.toys import toy_problem
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from luthier.errors import TrainingError
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.loop import train
 from luthier.training.predict import predict_quietly
 from tests.toys import toy_problem
@@ -137,7 +137,9 @@ def test_predictions_do_not_depend_on_the_batch_size(tiny_model):
     one, many = (
         predict_quietly(
             model,
-            job.but(training=job.training.model_copy(update={"per_device_eval_batch_size": size})),
+            job.replace(
+                training=job.training.model_copy(update={"per_device_eval_batch_size": size})
+            ),
             "test",
         )
         for size in (1, 64)

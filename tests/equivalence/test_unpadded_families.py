@@ -6,14 +6,14 @@ import torch
 from torch import nn
 from transformers import AutoModelForSeq2SeqLM, AutoModelForSequenceClassification
 
-from luthier.models.anatomy import attentions, layers, stacks
-from luthier.models.exact import layout as layout_module
-from luthier.models.exact.attention import Among, attend
-from luthier.models.exact.install import agrees, faster, ways_of
-from luthier.models.exact.layout import Layout
-from luthier.models.exact.unpadded import STEP
+from luthier.models.speedups import layout as layout_module
+from luthier.models.speedups.apply import agrees, faster, ways_of
+from luthier.models.speedups.attention import Among, attend
+from luthier.models.speedups.layout import Layout
+from luthier.models.speedups.unpadded import STEP
+from luthier.models.structure import attentions, layers, stacks
 from luthier.records import Objective
-from luthier.training.objectives import IGNORED, make_loss, outputs_that_count, run_model
+from luthier.training.losses import IGNORED, make_loss, outputs_that_count, run_model
 from tests.silence import ALIKE, assert_alike, silence
 from tests.tiny import JUDGES, OWN, PAD, WRITERS, write_tiny_model
 
@@ -282,5 +282,5 @@ def test_a_trial_sees_a_decoder_that_would_look_at_padding(tiny_model, monkeypat
 
     way = next(ways_of(model, model))
     assert agrees(model, compute, way)
-    monkeypatch.setattr("luthier.models.exact.interface._bias", lambda given, state: None)
+    monkeypatch.setattr("luthier.models.speedups.hf_attention._bias", lambda given, state: None)
     assert not agrees(model, compute, way)

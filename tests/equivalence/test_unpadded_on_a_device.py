@@ -19,16 +19,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from luthier.models.crf import CrfTagger
-from luthier.models.exact import host, jagged
-from luthier.models.exact.attention import Among, attend
-from luthier.models.exact.host import on_device
-from luthier.models.exact.install import faster, read_token, ways_of
-from luthier.models.exact.layout import Layout
+from luthier.models.speedups import host_copies, jagged
+from luthier.models.speedups.apply import faster, read_token, ways_of
+from luthier.models.speedups.attention import Among, attend
+from luthier.models.speedups.host_copies import on_device
+from luthier.models.speedups.layout import Layout
 from luthier.records import Objective
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.loop import train
-from luthier.training.memory import MicroBatches
-from luthier.training.objectives import IGNORED, make_loss, outputs_that_count, run_model
+from luthier.training.losses import IGNORED, make_loss, outputs_that_count, run_model
+from luthier.training.microbatches import MicroBatches
 from luthier.training.update import Update
 from tests.equivalence.test_unpadded_families import (
     GOLD,
@@ -68,8 +68,8 @@ seen = []  # how it was attended
 def far(monkeypatch):
     """Have a CPU be a device that is waited for, with kernels for rows of unequal length."""
     seen.clear()
-    monkeypatch.setattr(host, "NEAR", frozenset())
-    monkeypatch.setattr(host, "to_device", lambda values, device: values.clone())
+    monkeypatch.setattr(host_copies, "NEAR", frozenset())
+    monkeypatch.setattr(host_copies, "to_device", lambda values, device: values.clone())
     monkeypatch.setattr(jagged, "KERNELS", {"cpu"})
     monkeypatch.setattr(
         jagged, "functional", SimpleNamespace(scaled_dot_product_attention=attend_in_rows)
@@ -139,14 +139,16 @@ def test_a_row_without_tokens_keeps_one():
 def test_what_went_to_a_device_can_be_read_on_the_host(far):
     ids = torch.tensor([[[1, 2], [3, 4]]])
     with on_device({"ids": ids}, CPU) as moved:
-        assert host.on_host(moved["ids"]) is not None
-        assert host.on_host(moved["ids"].view(-1, 2)).tolist() == [[1, 2], [3, 4]]
-        assert host.on_host(moved["ids"][0, :1]) is None, "a part"
-        assert host.on_host(moved["ids"].transpose(1, 2)) is None, "another order"
-        assert host.on_host(moved["ids"].clone()) is None, "another tensor"
-        assert host.on_host(host.derived(moved["ids"], lambda one: one + 1)).sum() == 14
-    assert host.on_host(moved["ids"]) is None
-    assert not host._copies
+        assert host_copies.on_host(moved["ids"]) is not None
+        assert host_copies.on_host(moved["ids"].view(-1, 2)).tolist() == [[1, 2], [3, 4]]
+        assert host_copies.on_host(moved["ids"][0, :1]) is None, "a part"
+        assert host_copies.on_host(moved["ids"].transpose(1, 2)) is None, "another order"
+        assert host_copies.on_host(moved["ids"].clone()) is None, "another tensor"
+        assert (
+            host_copies.on_host(host_copies.derived(moved["ids"], lambda one: one + 1)).sum() == 14
+        )
+    assert host_copies.on_host(moved["ids"]) is None
+    assert not host_copies._copies
 
 
 def judge(model, batch):
@@ -283,7 +285,7 @@ def step_on_meta(task, family, tiny_model, *, only_labelled=False, **sections):
         stack.put_in()
     with FlopCounterMode(display=False) as counted, Copies() as copies:
         loss, norm = update.gradient([batch, batch])
-        update.take()
+        update.step()
     for stack in reversed(way):
         stack.take_out()
     assert loss.device == norm.device == META

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.loop import train
 from tests.toys import toy_problem
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from luthier.keras_engine.batches import Batches
-from luthier.training.batches import make_loader
+from luthier.training.batch_sampler import make_loader
 from luthier.training.loop import make_order
 from tests.keras_engine.engines import problem
 

@@ -12,12 +12,12 @@ from safetensors.torch import load_file
 import luthier
 from luthier import pipeline
 from luthier.errors import ModelError, RecipeError
-from luthier.interruption import Interrupted
 from luthier.keras_engine import backend
 from luthier.keras_engine.engine import KerasEngine
 from luthier.recipe.tree import Training
 from luthier.registry import find, names
 from luthier.runs import RunFolder
+from luthier.signals import Interrupted
 from tests.keras_engine.engines import furthest, problem, weights_after
 from tests.torture.trial import file_hash, logged
 from tests.toys import method_options, toy_rows, toy_tree
@@ -237,7 +237,7 @@ def test_nothing_of_tensorflow_is_imported_before_it_is_asked_for():
 def test_curves_are_written_without_tensorflow(tmp_path):
     program = (
         "import sys; from luthier.records import StepInfo; from luthier.runs import RunFolder;"
-        "from luthier.training.follow import TensorBoard;"
+        "from luthier.training.listeners import TensorBoard;"
         "from pathlib import Path; path = Path(sys.argv[1]);"
         "TensorBoard(RunFolder(path))(StepInfo('fine-tuning', 1, 1, loss=0.5));"
         "print('tensorflow' in sys.modules, [one.name[:6] for one in path.rglob('events*')])"

@@ -11,9 +11,9 @@ from transformers import CONFIG_MAPPING
 from luthier.errors import ModelError
 from luthier.keras_engine.twin import Twin
 from luthier.models.heads import PooledClassifier
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.loop import train
-from luthier.training.objectives import IGNORED
+from luthier.training.losses import IGNORED
 from tests.keras_engine.engines import furthest, problem, weights_after
 from tests.keras_engine.twins import (
     batch_of,

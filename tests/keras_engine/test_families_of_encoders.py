@@ -19,7 +19,7 @@ from luthier.errors import ModelError
 from luthier.keras_engine.engine import KerasEngine
 from luthier.keras_engine.twin import Twin
 from luthier.models.heads import PooledClassifier
-from luthier.models.sources import locate
+from luthier.models.locate import locate
 from tests.keras_engine.encoder_twins import (
     WORDS,
     batch_of,

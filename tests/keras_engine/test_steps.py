@@ -8,8 +8,8 @@ import torch
 from luthier.errors import ModelError
 from luthier.keras_engine.losses import make_loss
 from luthier.objective import Objective
-from luthier.training.objectives import IGNORED
-from luthier.training.objectives import make_loss as make_loss_of_torch
+from luthier.training.losses import IGNORED
+from luthier.training.losses import make_loss as make_loss_of_torch
 from tests.keras_engine.engines import furthest, problem, weights_after
 
 # How far apart weights may be after one step, as a share of how far the step went.

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from luthier.data.doctor.inspect_splits import drop_leaks, inspect
+from luthier.data.doctor.near_duplicates import edit_distance
 from luthier.data.fingerprint import fingerprint
-from luthier.data.inspect import drop_leaks, inspect
 from luthier.data.labels import split_labels
-from luthier.data.near_duplicates import edit_distance
-from luthier.data.read import read
+from luthier.data.readers.read import read
 from luthier.data.split import make_splits
 from luthier.errors import DataError
 from luthier.records import Rows, Splits

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from luthier.framing.pieces import Pieces, gather_pieces, label_pieces
-from luthier.framing.spans import label_windows
 from luthier.records import Encoded, Ragged
+from luthier.task_types.answer_spans import label_windows
+from luthier.task_types.token_outputs import Pieces, gather_pieces, label_pieces
 from luthier.text.viterbi import best_tags, worth_of
 from luthier.text.windows import tokenize_windows
 from luthier.text.words import split_words

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.load import read_recipe
 from luthier.recipe.yaml_text import parse_yaml
 from luthier.registry import find
 from luthier.runs import to_yaml
@@ -43,7 +43,7 @@ def test_it_maps_every_role_of_its_task(path):
     task = find("tasks", recipe.task.name)
     named = set(recipe.data.columns)
     roles = {column.role for column in task.columns}
-    assert named == roles or named & set(task.also_reads)
+    assert named == roles or named & set(task.alternative_columns)
 
 
 def test_the_quickstart_names_columns_that_the_file_has():

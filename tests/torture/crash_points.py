@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from luthier.runs import store as storing
-from luthier.runs.store import MANIFEST, Store
+from luthier.runs import checkpoints as storing
+from luthier.runs.checkpoints import MANIFEST, Store
 from luthier.training import state as writing
 
 TRACED = {storing.__file__, writing.__file__}

@@ -19,11 +19,11 @@ import typer.testing
 import yaml
 
 import luthier
+from luthier.build_problem import prepare
 from luthier.cli.app import app
 from luthier.errors import LuthierError
-from luthier.preparation import prepare
 from luthier.recipe.checks import make_plugin
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.load import read_recipe
 from tests.tiny import write_tiny_model
 from tests.torture import payloads
 from tests.torture.opening import SECRET, Outcome, open_apart

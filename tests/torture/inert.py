@@ -100,7 +100,16 @@ WITH = """lang charset content name http-equiv class href id aria-label aria-lab
     data-answer data-sure data-for hidden type autocomplete value open role height width x y x1 x2
     y1 y2 cx cy r viewbox points style preserveaspectratio text-anchor colspan rowspan"""
 TAGS, ATTRIBUTES = frozenset(OURS.split()), frozenset(WITH.split())
-STRUCTURE = ("kind", "system", "main_metric", "watched_metric", "metric", "state", "severity", "by")
+STRUCTURE = (
+    "kind",
+    "system",
+    "main_metric",
+    "validation_metric",
+    "metric",
+    "state",
+    "severity",
+    "by",
+)
 
 
 def payloads() -> list[str]:

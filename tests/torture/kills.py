@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from luthier.runs.store import Store
+from luthier.runs.checkpoints import Store
 from tests.torture.trial import Bench, logged
 
 INTERVAL = 4

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from luthier.data.inspect import inspect
+from luthier.data.doctor.inspect_splits import inspect
 from luthier.records import Rows, Splits
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -63,7 +63,7 @@ def spoiling(kind: str, step: int) -> Callable[[], None]:
     """Make what spoils a number of a run at a step."""
 
     def prepare() -> None:
-        gradient, summed, take = engine.Update.gradient, engine.Update.summed, engine.Update.take
+        gradient, summed, take = engine.Update.gradient, engine.Update.summed, engine.Update.step
         now = {"step": 0, "victim": None}
 
         def counted(self: Any, batches: Any) -> Any:
@@ -91,7 +91,7 @@ def spoiling(kind: str, step: int) -> Callable[[], None]:
 
         engine.Update.gradient = counted  # type: ignore[method-assign]
         engine.Update.summed = spoilt  # type: ignore[method-assign]
-        engine.Update.take = taken  # type: ignore[method-assign]
+        engine.Update.step = taken  # type: ignore[method-assign]
 
     return prepare
 

@@ -21,10 +21,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from luthier.data.sources import find_files, kind_of
+from luthier.data.readers.find_files import find_files, kind_of
 from luthier.errors import LuthierError
-from luthier.models.opening import check_folder
-from luthier.models.sources import local_folder
+from luthier.models.locate import local_folder
+from luthier.models.safety import check_folder
 from luthier.paths import is_hub_name, run_name
 
 Entry = Callable[[str, Path], bool]  # tries a path below a folder, and says whether it got out

@@ -188,7 +188,7 @@ def test_the_verdict_follows_what_is_judged_and_the_curves_what_is_watched(tiny_
     )
     done = luthier.run(tree, out=tmp_path / "run", data={"train": toy_rows("translation")})
     told = RunFolder.open(done.folder).read_json("comparison")
-    assert (told["main_metric"], told["watched_metric"]) == ("chrf", "perplexity")
+    assert (told["main_metric"], told["validation_metric"]) == ("chrf", "perplexity")
     assert done.comparisons[0].metric == "chrf"
 
 

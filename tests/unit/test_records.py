@@ -39,7 +39,7 @@ def test_dense_features_count_as_one_token():
     ],
 )
 def test_answers_are_spelt_by_kind(target, answer, written):
-    assert target.spell(answer) == written
+    assert target.to_json(answer) == written
 
 
 @pytest.mark.parametrize("width", [(), (2,)])

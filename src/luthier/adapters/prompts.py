@@ -48,7 +48,7 @@ def unpacked(job: Job) -> Job:
         inputs={"input_ids": Ragged(blocks.values, offsets)},
         targets=Ragged(labels.values, offsets),
     )
-    return job.but(encoded={**job.encoded, "train": alone})
+    return job.replace(encoded={**job.encoded, "train": alone})
 
 
 def say_of_tokens(wrapped: Any) -> Any:

@@ -30,7 +30,7 @@ class BeforeTuning:
 
         model = job.make_model(True)
         outputs = {}
-        for split in job.judged:
+        for split in job.scored_splits:
             phase = f"baseline {self.name}: {split}"
             outputs[split] = yield from predict(model, job, split, phase=phase)
         return outputs

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import ClassVar
 
-from luthier.framing.generation import as_array
 from luthier.recipe.tree import Section
 from luthier.records import Job, Outputs, StepInfo
+from luthier.task_types.seq2seq import as_array
 
 
 class CopySourceOptions(Section):
@@ -31,5 +31,5 @@ class CopySource:
         return {
             split: as_array(list(job.task.texts(rows)[0]))
             for split, rows in job.splits.items()
-            if split in job.judged
+            if split in job.scored_splits
         }

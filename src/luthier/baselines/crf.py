@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from luthier.framing.pieces import Pieces
-from luthier.framing.tagging import split_rows
+from luthier.formats.tagged_tokens import split_rows
 from luthier.recipe.tree import Section
 from luthier.records import Job, Outputs, StepInfo, Target
+from luthier.task_types.token_outputs import Pieces
 
 STRENGTHS = (0.01, 0.1, 1.0)  # of the squared weights' penalty
 
@@ -56,11 +56,11 @@ class Crf:
                 said = {split: tag_all(rows) for split, rows in asked.items()}
             score = 0.0
             if has_validation:
-                score = job.evaluate(said["validation"])[job.main_metric]
+                score = job.evaluate(said["validation"])[job.validation_metric]
             if best is None or score > best[0]:
                 best = (score, said)
             yield StepInfo(phase, number, len(strengths), rows=len(features))
-        return {} if best is None else {split: best[1][split] for split in job.judged}
+        return {} if best is None else {split: best[1][split] for split in job.scored_splits}
 
 
 def train(

@@ -30,8 +30,8 @@ class FirstSentence:
         yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.splits.train))
         outputs = {}
         for split, rows in job.splits.items():
-            if split in job.judged:
-                said = job.task.silence(rows, job.target)
+            if split in job.scored_splits:
+                said = job.task.uninformed_outputs(rows, job.target)
                 for row, context in enumerate(job.task.texts(rows)[1]):
                     first, past = next(iter(sentences(context)), (0, len(context)))
                     said[row, 1] = first, past, 0.0

@@ -35,8 +35,8 @@ class FromScratch:
 
         phase = f"baseline {self.name}"
         model = job.make_model(False).requires_grad_(True)
-        model = yield from train(model, job.but(phase=phase))
+        model = yield from train(model, job.replace(phase=phase))
         outputs = {}
-        for split in job.judged:
+        for split in job.scored_splits:
             outputs[split] = yield from predict(model, job, split, phase=f"{phase}: {split}")
         return outputs

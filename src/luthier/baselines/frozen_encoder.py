@@ -31,9 +31,9 @@ class FrozenEncoder:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Compute the features of all rows once, then fit."""
-        from luthier.models.anatomy import pooled_features
-        from luthier.training.features import Features, describe, scaled, store
-        from luthier.training.linear import fit_linear
+        from luthier.frozen_features.features import Features, describe, scaled, store
+        from luthier.frozen_features.linear import fit_linear
+        from luthier.models.structure import pooled_features
 
         model = job.make_model(True)
         encoder = Features(model, lambda batch: pooled_features(model, batch))

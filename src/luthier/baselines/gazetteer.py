@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from luthier.framing.pieces import Pieces
-from luthier.framing.tagging import split_rows
+from luthier.formats.tagged_tokens import split_rows
 from luthier.recipe.tree import Section
 from luthier.records import Job, Outputs, StepInfo
+from luthier.task_types.token_outputs import Pieces
 from luthier.text.tags import spans_of_tags, tags_of_spans
 
 
@@ -43,7 +43,7 @@ class Gazetteer:
         yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.splits.train))
         outputs = {}
         for split, rows in job.splits.items():
-            if split in job.judged:
+            if split in job.scored_splits:
                 found = [look_up(words, known, longest) for words in split_rows(rows)]
                 outputs[split] = self._outputs(found, job)
         return outputs

@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from luthier.framing.generation import as_array
 from luthier.recipe.tree import Section
 from luthier.records import Job, Outputs, StepInfo
+from luthier.task_types.seq2seq import as_array
 from luthier.text.sentences import sentences
 
 
@@ -42,7 +42,7 @@ class Lead:
         yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(written))
         outputs = {}
         for split, rows in job.splits.items():
-            if split in job.judged:
+            if split in job.scored_splits:
                 texts = job.task.texts(rows)[0]
                 ends = [[(0, 0), *sentences(text)[:n_sentences]][-1][1] for text in texts]
                 outputs[split] = as_array(

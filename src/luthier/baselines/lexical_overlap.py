@@ -40,9 +40,9 @@ class LexicalOverlap:
         yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(contexts))
         outputs = {}
         for split, rows in job.splits.items():
-            if split not in job.judged:
+            if split not in job.scored_splits:
                 continue
-            said = job.task.silence(rows, job.target)
+            said = job.task.uninformed_outputs(rows, job.target)
             questions, contexts = job.task.texts(rows)
             for row, (question, context) in enumerate(zip(questions, contexts, strict=True)):
                 cut = sentences(context)

@@ -40,5 +40,5 @@ class Majority:
         return {
             split: np.tile(outputs.astype(np.float32), (len(rows), 1))
             for split, rows in job.splits.items()
-            if split in job.judged
+            if split in job.scored_splits
         }

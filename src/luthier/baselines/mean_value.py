@@ -32,5 +32,5 @@ class MeanValue:
         return {
             split: np.zeros((len(rows), 1), dtype=np.float32)
             for split, rows in job.splits.items()
-            if split in job.judged
+            if split in job.scored_splits
         }

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from luthier.framing.pieces import Pieces
-from luthier.framing.tagging import words_of
+from luthier.formats.tagged_tokens import words_of
 from luthier.recipe.tree import Section
 from luthier.records import Job, Outputs, StepInfo
+from luthier.task_types.token_outputs import Pieces
 
 
 class MostFrequentTagOptions(Section):
@@ -41,7 +41,7 @@ class MostFrequentTag:
         yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(rows))
         outputs = {}
         for split, judged in job.splits.items():
-            if split in job.judged:
+            if split in job.scored_splits:
                 said = [counts.get(word.lower(), unknown) for word in words_of(judged)]
                 outputs[split] = Pieces.of_each_word(
                     np.array(said, dtype=np.float32).reshape(-1, target.n_outputs),

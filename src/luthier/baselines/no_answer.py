@@ -31,7 +31,7 @@ class NoAnswer:
         yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.splits.train))
         outputs = {}
         for split, rows in job.splits.items():
-            if split in job.judged:
-                outputs[split] = job.task.silence(rows, job.target)
+            if split in job.scored_splits:
+                outputs[split] = job.task.uninformed_outputs(rows, job.target)
                 outputs[split][:, 0, 2] = CERTAIN
         return outputs

@@ -34,7 +34,7 @@ class TfidfLinear:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Weigh the words of the training rows, then fit."""
-        from luthier.training.linear import fit_linear
+        from luthier.frozen_features.linear import fit_linear
 
         phase = f"baseline {self.name}"
         yield StepInfo(phase, 0, 0)

@@ -42,7 +42,7 @@ class TranslationMemory:
         outputs = {}
         phase = f"baseline {self.name}"
         for split, rows in job.splits.items():
-            if split not in job.judged:
+            if split not in job.scored_splits:
                 continue
             asked = job.task.texts(rows)[0]
             nearest: list[int] = []

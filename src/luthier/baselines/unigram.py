@@ -42,12 +42,12 @@ class Unigram:
         yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.splits.train))
         outputs = {}
         for split, rows in job.splits.items():
-            if split not in job.judged:
+            if split not in job.scored_splits:
                 continue
             encoded, summed = job.encoded[split], np.zeros((len(rows), 3))
             for start in range(0, len(encoded), CHUNK):
                 items = np.arange(start, min(start + CHUNK, len(encoded)))
-                labels = job.collate(encoded, items, reading=job.task.watched)["labels"]
+                labels = job.collate(encoded, items, reading=job.task.validation_kind)["labels"]
                 counted = labels >= 0
                 likely = np.where(counted, surprise[np.maximum(labels, 0)], 0.0)
                 right = (labels == likeliest).sum(axis=1)

@@ -31,14 +31,14 @@ class WordOverlap:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Measure the overlap of the first and the last text of every row, then fit."""
-        from luthier.training.linear import fit_linear
+        from luthier.frozen_features.linear import fit_linear
 
         if job.target.kind == "choice":
             yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.splits.train))
             return {
                 split: of_choices(rows, job)
                 for split, rows in job.splits.items()
-                if split in job.judged
+                if split in job.scored_splits
             }
         features = {}
         for split, rows in job.splits.items():
@@ -50,7 +50,7 @@ class WordOverlap:
 
 def of_choices(rows: Rows, job: Job) -> Array:
     """Score every choice by its share of words that the text has too, (rows, choices)."""
-    said = job.task.silence(rows, job.target)
+    said = job.task.uninformed_outputs(rows, job.target)
     for row, (text, choices) in enumerate(zip(rows["text"], rows["choices"], strict=True)):
         said[row, : len(choices)] = [overlap(str(text), choice)[2] for choice in choices]
     return said

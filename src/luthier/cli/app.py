@@ -80,7 +80,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Fine-tune, judge against baselines, and write a report; or go on where that was stopped."""
-    from luthier.recipe.sources import read_recipe
+    from luthier.recipe.load import read_recipe
 
     made = read_recipe(recipe, overrides or ())
     from luthier.cli.progress import watching
@@ -100,7 +100,7 @@ def _metric_to_follow(recipe: Any) -> str:
 
     task = find("tasks", recipe.task.name)
     followed = recipe.training.metric_for_best_model
-    return str(followed or task(task.Options(**recipe.task.options)).watched_metric)
+    return str(followed or task(task.Options(**recipe.task.options)).validation_metric)
 
 
 @app.command()
@@ -121,7 +121,7 @@ def init(
     import os.path
 
     from luthier.data.guess import guess_task
-    from luthier.data.read import read
+    from luthier.data.readers.read import read
     from luthier.recipe.starter import starter
 
     rows, notes = read(str(file))
@@ -150,7 +150,7 @@ def inspect(
     overrides: Overrides = None,
 ) -> None:
     """Let the data doctor look for trouble; leaves with 1 when there are errors."""
-    from luthier.recipe.sources import read_recipe
+    from luthier.recipe.load import read_recipe
 
     content: Any = source
     if source.suffix.lower() not in (".yaml", ".yml"):
@@ -171,7 +171,7 @@ def inspect(
 def _recipe_for(file: Path) -> dict[str, Any]:
     """Make the recipe that `init` would write for a data file."""
     from luthier.data.guess import guess_task
-    from luthier.data.read import read
+    from luthier.data.readers.read import read
     from luthier.recipe.starter import starter
     from luthier.recipe.yaml_text import parse_yaml
 

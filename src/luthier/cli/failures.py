@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 
 from luthier.cli.visible import visible
 from luthier.errors import LuthierError
-from luthier.interruption import Interrupted, Terminated
+from luthier.signals import Interrupted, Terminated
 
 
 class Doors(TyperGroup):

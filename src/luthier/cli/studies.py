@@ -45,7 +45,7 @@ def ladder(
     quiet: Quiet = False,
 ) -> None:
     """Find out which method is best with how many labels: a learning curve for each."""
-    from luthier.recipe.sources import read_recipe
+    from luthier.recipe.load import read_recipe
     from luthier.studies.ladder import ladder as lay_out
     from luthier.studies.ladder import parse_shots
 
@@ -77,7 +77,7 @@ def seeds(
     quiet: Quiet = False,
 ) -> None:
     """Train a recipe with several seeds: how far its score is luck, and is another one better?"""
-    from luthier.recipe.sources import read_recipe
+    from luthier.recipe.load import read_recipe
     from luthier.studies.seeds import seeds as lay_out
 
     arms: dict[str, Any] = {recipe.stem: read_recipe(recipe, overrides or ())}
@@ -109,7 +109,7 @@ def _study(
     from luthier.cli.show import show_study
     from luthier.recipe.checks import make_plugin
     from luthier.report.study import write_study
-    from luthier.runs.documents import write_whole
+    from luthier.runs.files import write_whole
     from luthier.studies.grid import run_cells
     from luthier.studies.results import as_document, sum_up
 

@@ -1,7 +1,7 @@
 """From the rows that were given to train, validation and test, the same ones every time.
 
 Splits that have no file of their own are carved from the training file: test first, then
-validation. `shares.py` does the drawing. Next: `inspect.py`.
+validation. `sampling.py` does the drawing. Next: `data/doctor/inspect_splits.py`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from luthier.data.labels import is_missing, label_name, split_labels
-from luthier.data.read import short
-from luthier.data.shares import deal, draw, draw_groups, number_groups
+from luthier.data.readers.read import short
+from luthier.data.sampling import deal, draw, draw_groups, number_groups
 from luthier.errors import DataError, nearest
 from luthier.records import Array, Rows, Splits
 from luthier.seeding import stream

@@ -20,7 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from luthier.errors import DataError
 from luthier.models.heads import PooledClassifier
-from luthier.training.batches import Tensors
+from luthier.training.batch_sampler import Tensors
 
 Weights = dict[str, Tensor]
 Compute = Callable[[Weights, Tensors], Tensor]  # weights, rows -> features (rows, width)

@@ -27,10 +27,10 @@ from luthier.episodes.learner import EpisodeLearner, Study, collate_episodes, en
 from luthier.episodes.options import EpisodeOptions
 from luthier.episodes.plan import Plan, plan_episodes
 from luthier.errors import ModelError, RecipeError
-from luthier.models.anatomy import trunk
 from luthier.models.heads import PooledClassifier
+from luthier.models.structure import trunk
 from luthier.records import Encoded, Job, Objective, Outputs, Rows, StepInfo
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.loop import train
 from luthier.training.predict import read_items
 
@@ -75,7 +75,7 @@ def fit_on_episodes(
         head = follow(head_by(), lambda info: None)
         return job.gather({"logits": logits_of(head, read["logits"])}, encoded, rows)
 
-    episodic = job.but(
+    episodic = job.replace(
         encoded={**job.encoded, "train": encode_episodes(job.encoded["train"], plan)},
         collate=partial(collate_episodes, rows=job.encoded["train"], collate=job.collate),
         objective=Objective(loss, label_smoothing=job.objective.label_smoothing),

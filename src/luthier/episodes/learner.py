@@ -18,7 +18,7 @@ from luthier.episodes.plan import Plan
 from luthier.episodes.sampler import Shape
 from luthier.models.heads import PooledClassifier
 from luthier.records import Array, Batch, Encoded
-from luthier.training.batches import Tensors
+from luthier.training.batch_sampler import Tensors
 
 EPISODE = "episode"  # the input that holds the items of each
 

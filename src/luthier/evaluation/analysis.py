@@ -68,7 +68,7 @@ def analyse(
         if labelled or is_number
         else [],
         "scatter": scatter(gold, predictions.answers) if is_number else None,
-        **task.explore(gold, predictions, rows, target),
+        **task.error_analysis(gold, predictions, rows, target),
     }
 
 
@@ -157,8 +157,8 @@ def mistakes(
             "index": int(row),
             "where": rows.where(int(row)),
             "text": " ⏎ ".join(role[row] for role in texts)[:LONGEST_TEXT],
-            "gold": target.spell(gold[row]),
-            "answer": target.spell(predictions.answers[row]),
+            "gold": target.to_json(gold[row]),
+            "answer": target.to_json(predictions.answers[row]),
             "confidence": float(sureness[row]),
         }
         for row in chosen

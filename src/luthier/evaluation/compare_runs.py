@@ -68,7 +68,7 @@ def compare(
     target = read[0].target
     rows = read[0].rows()
     said = {
-        name: task.recall([line["predictions"][SYSTEM] for line in one.lines], rows, target)
+        name: task.from_json([line["predictions"][SYSTEM] for line in one.lines], rows, target)
         for name, one in zip(names, read, strict=True)
     }
     scores, comparisons = judge(

@@ -1,7 +1,7 @@
 """The verdict: scores with intervals, and each baseline beaten or not, and how surely.
 
 All systems are measured on the same resamples of the same rows, so the interval of a difference
-is that of paired rows. Next: `words.py`, which says it in a sentence.
+is that of paired rows. Next: `sentences.py`, which says it in a sentence.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from luthier.errors import DataError
-from luthier.evaluation.words import tell
+from luthier.evaluation.sentences import tell
 from luthier.metrics.intervals import bootstrap, interval, interval_of
 from luthier.metrics.names import lower_is_better
 from luthier.metrics.significance import holm, mcnemar_exact, paired_bootstrap_p, rows_needed

@@ -139,8 +139,8 @@ def refuse_other_answers(
     said = task.decode(outputs, target)
     unlike = 0
     for index, line in enumerate(lines):
-        answer = task.spell(said.answers, index, rows, target)
-        now = plain({"answer": answer, **task.keep(said, index)})
+        answer = task.to_json(said.answers, index, rows, target)
+        now = plain({"answer": answer, **task.extra_json(said, index)})
         unlike += not is_near(line["predictions"][SYSTEM], now)
     if unlike > MOST_UNLIKE * len(lines):
         raise otherwise(f"{unlike} of {len(lines)} rows are answered otherwise than the run did")

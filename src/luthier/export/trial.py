@@ -76,7 +76,7 @@ class Trial:
 
         self.predictor, self.answers = predictor, answers
         task = predictor.task
-        (self.reading, *others) = task.readings(predictor.target)
+        (self.reading, *others) = task.inference_kinds(predictor.target)
         if others or self.reading not in answers.READ:
             raise ModelError(
                 "What writes texts or weighs choices cannot be exported to TensorFlow.",

@@ -15,7 +15,7 @@ import tensorflow as tf
 import torch
 
 from luthier.records import Array, Batch, Encoded, Ragged, Target
-from luthier.training.batches import to_tensors
+from luthier.training.batch_sampler import to_tensors
 
 Answer = Callable[[Batch], dict[str, Array]]
 READ = {  # reading -> the outputs that it is made of

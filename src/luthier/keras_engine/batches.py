@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from luthier.records import Batch, Encoded
-from luthier.training.batches import BatchOrder
+from luthier.training.batch_sampler import BatchOrder
 
 AHEAD = 2  # batches that are made while one is learned from
 

@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 from luthier.errors import RecipeError
 from luthier.keras_engine.backend import require, require_twin, set_up
-from luthier.models.exact.vocabulary import compact, words_in
+from luthier.models.speedups.vocabulary import compact, words_in
 from luthier.recipe.tree import Training
 from luthier.records import Job
-from luthier.training.batches import BatchOrder, Tensors
-from luthier.training.memory import MicroBatches
+from luthier.training.batch_sampler import BatchOrder, Tensors
+from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import check_training
 
 OPTIMIZERS: dict[str, tuple[str, ...]] = {  # that step as PyTorch's do, and their options
@@ -49,9 +49,9 @@ class KerasEngine:
         settings: Training = job.training
         self.half = settings.bf16 is True
         self.model = model
-        self.job = job.but(training=settings.model_copy(update={"bf16": self.half}))
-        self.words = left_out(model)
-        self.n_processes, self.is_near, self.scaler = 1, True, None
+        self.job = job.replace(training=settings.model_copy(update={"bf16": self.half}))
+        self.notice = left_out(model)
+        self.n_processes, self.reads_without_sync, self.scaler = 1, True, None
 
     @staticmethod
     def check(settings: Training) -> None:
@@ -121,7 +121,7 @@ class KerasEngine:
         self.optimizer = self.update.optimizer
         return Batches(self.job.encoded["train"], self.job.collate, order)
 
-    def begin_anew(self) -> None:
+    def load_from_model(self) -> None:
         """Go on from the weights that a checkpoint has put into the model."""
         self.twin.give()
 
@@ -133,11 +133,11 @@ class KerasEngine:
         """Compute the summed loss of a batch of PyTorch's tensors."""
         return self.update.loss_of(batch)
 
-    def take(self) -> None:
+    def step(self) -> None:
         """Step along the gradient."""
         self.optimizer.step()
 
-    def settled(self) -> Any:
+    def sync_model(self) -> Any:
         """Put the twin's weights into the model, and give it."""
         self.twin.take_back()
         return self.model.eval()

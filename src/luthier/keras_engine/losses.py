@@ -1,4 +1,4 @@
-"""The losses of `training/objectives.py`, in TensorFlow: a sum over the batch, and its weight.
+"""The losses of `training/losses.py`, in TensorFlow: a sum over the batch, and its weight.
 
 What a loss is and where it comes from is told there.
 """
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from luthier.errors import ModelError
 from luthier.objective import Objective
-from luthier.training.objectives import BORDERS, IGNORED
+from luthier.training.losses import BORDERS, IGNORED
 
 Said = Mapping[str, Any]
 

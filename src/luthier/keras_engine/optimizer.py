@@ -121,7 +121,8 @@ class KerasOptimizer(torch.optim.Optimizer):
     Args:
         parameters: (name, parameter) pairs that are trained.
         partners: Parameter's id to variables of the twin.
-        settings: The recipe's training section. `rates`: Parameter to its share of the rate.
+        settings: The recipe's training section. `lr_multipliers`: Parameter to its share of the
+            rate.
     """
 
     def __init__(
@@ -130,9 +131,9 @@ class KerasOptimizer(torch.optim.Optimizer):
         partners: Mapping[int, list[Any]],
         settings: Training,
         *,
-        rates: Mapping[str, float] | None = None,
+        lr_multipliers: Mapping[str, float] | None = None,
     ):
-        groups = groups_of(parameters, settings, rates=rates)
+        groups = groups_of(parameters, settings, lr_multipliers=lr_multipliers)
         super().__init__(groups, {"lr": settings.learning_rate})
         self.variables: list[Any] = []
         self._parts: list[_Part] = []

@@ -15,7 +15,7 @@ from luthier.keras_engine.losses import make_loss
 from luthier.keras_engine.optimizer import KerasOptimizer
 from luthier.keras_engine.twin import Twin
 from luthier.records import Job
-from luthier.training.memory import MicroBatches
+from luthier.training.microbatches import MicroBatches
 
 SEEDS = 2**31 - 1
 
@@ -37,7 +37,9 @@ class Update:
         for pair in twin.trained():
             partners.setdefault(id(pair.weight), []).append(pair.variable)
         named = [(name, one) for name, one in twin.model.named_parameters() if id(one) in partners]
-        self.optimizer = KerasOptimizer(named, partners, job.training, rates=job.rates)
+        self.optimizer = KerasOptimizer(
+            named, partners, job.training, lr_multipliers=job.lr_multipliers
+        )
         self._watched = [one.value for one in self.optimizer.variables]
         self._graph: Any = None
 

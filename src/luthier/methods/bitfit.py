@@ -35,7 +35,7 @@ class Bitfit:
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Freeze what is no bias, and train."""
-        from luthier.models.anatomy import freeze_but, head_modules
+        from luthier.models.structure import freeze_but, head_modules
         from luthier.training.loop import train
 
         head = tuple(f"{name}." for name in head_modules(model))

@@ -48,12 +48,17 @@ class Contrastive:
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Train the body on pairs, then fit the head."""
+        from luthier.frozen_features.features import Features
+        from luthier.frozen_features.frozen import (
+            features_of,
+            finished,
+            refuse_other_loss,
+            set_head,
+        )
+        from luthier.frozen_features.linear import fit_head
         from luthier.models.heads import with_linear_head
-        from luthier.training.features import Features
-        from luthier.training.frozen import features_of, finished, refuse_other_loss, set_head
-        from luthier.training.linear import fit_head
         from luthier.training.loop import train
-        from luthier.training.pairs import PairOrder
+        from luthier.training.pair_sampler import PairOrder
 
         refuse_other_loss(job)
         refuse_small_batches(job)
@@ -69,7 +74,7 @@ class Contrastive:
                 seed=training.seed,
             )
 
-        of_body = job.but(
+        of_body = job.replace(
             objective=type(job.objective)("contrastive"),
             order=order,
             training=job.training.model_copy(

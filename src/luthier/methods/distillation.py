@@ -15,7 +15,7 @@ https://arxiv.org/abs/1909.10351.
 Deviations: the share of the teacher is `alpha`, the paper has two weights; the states of the last
 layer alone are compared, averaged over tokens (tokenizers may differ) and each feature of the
 teacher's at unit spread; TinyBERT compares every layer and the attention as well. The loss itself
-is in `training/distilling.py`.
+is in `training/distillation_loss.py`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from pydantic import Field
 
 from luthier.data.fingerprint import fingerprint
 from luthier.errors import RecipeError, RunError
-from luthier.framing.long_texts import window_stride
 from luthier.recipe.checks import make_options
 from luthier.recipe.tree import Plugin, Recipe, Section
 from luthier.records import Array, Encoded, Job, Objective, StepInfo, Target, Teaching
 from luthier.registry import find
 from luthier.runs import RunFolder
 from luthier.seeding import seed_of
+from luthier.task_types.long_texts import window_stride
 
 
 class DistillationOptions(Section):
@@ -73,7 +73,7 @@ class Distillation:
         """Have the teacher read the training rows once, then train the student."""
         import torch
 
-        from luthier.models.states import WithStates
+        from luthier.models.with_hidden_states import WithStates
         from luthier.training.loop import train
 
         options = self.options
@@ -93,7 +93,7 @@ class Distillation:
             alpha=options.alpha,
         )
         targets = np.concatenate([answers, taught], axis=1).astype(np.float32)
-        of_student = job.but(
+        of_student = job.replace(
             encoded={**job.encoded, "train": replace(rows, targets=targets)},
             objective=Objective(self.name, teaching=teaching),
         )
@@ -203,7 +203,7 @@ def teach(
         Its outputs in the order and the unit of the job's target, (rows, outputs), and its states,
         (rows, width), each feature at unit spread; of width 0 unless they are wanted.
     """
-    from luthier.training.teaching import ask
+    from luthier.frozen_features.teacher_outputs import ask
 
     outputs, states = yield from ask(
         teacher.model,

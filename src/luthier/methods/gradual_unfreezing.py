@@ -44,7 +44,7 @@ class GradualUnfreezing:
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Train the model in place, with ever lower layers."""
-        from luthier.models.anatomy import depths
+        from luthier.models.structure import depths
         from luthier.training.loop import train
 
         depth_of = depths(model)
@@ -52,7 +52,7 @@ class GradualUnfreezing:
         rates = {name: self.options.decay ** (top - depth) for name, depth in depth_of.items()}
 
         @contextmanager
-        def partly(model: Any, step: int, n_steps: int) -> Iterator[None]:
+        def step_context(model: Any, step: int, n_steps: int) -> Iterator[None]:
             lowest = self.lowest(step, n_steps, top)
             frozen = [
                 one
@@ -65,7 +65,9 @@ class GradualUnfreezing:
             for one in frozen:
                 one.requires_grad_(True)
 
-        return (yield from train(model, job.but(rates=rates, partly=partly)))
+        return (
+            yield from train(model, job.replace(lr_multipliers=rates, step_context=step_context))
+        )
 
     def lowest(self, step: int, n_steps: int, top: int) -> int:
         """Say which depth is the lowest that learns in a step, from 1; `top` is the head's.

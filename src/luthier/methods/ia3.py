@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from luthier.adapters.method import LayerOptions, PeftMethod
+from luthier.adapters.peft_method import LayerOptions, PeftMethod
 
 
 class Ia3Options(LayerOptions):

@@ -43,8 +43,8 @@ class Knn:
         """Compute the features of the training rows and remember them."""
         import torch
 
+        from luthier.frozen_features.frozen import features_of, finished, refuse_other_loss
         from luthier.models.heads import with_neighbours
-        from luthier.training.frozen import features_of, finished, refuse_other_loss
 
         refuse_other_loss(job)
         n_outputs = job.target.n_outputs

@@ -41,13 +41,13 @@ class LayerWise:
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Train the model in place, each layer at its own rate."""
-        from luthier.models.anatomy import depths
+        from luthier.models.structure import depths
         from luthier.training.loop import train
 
         depth_of = depths(model)
         top = max(depth_of.values())
         rates = {name: self.options.decay ** (top - depth) for name, depth in depth_of.items()}
-        return (yield from train(model, job.but(rates=rates)))
+        return (yield from train(model, job.replace(lr_multipliers=rates)))
 
     def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
         """Write the model as a checkpoint of Transformers."""

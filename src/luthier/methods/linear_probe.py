@@ -49,9 +49,9 @@ class LinearProbe:
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Store the features of train and validation, then train the head on them."""
-        from luthier.models.anatomy import first_linear, probe_of
-        from luthier.training import features
-        from luthier.training.frozen import finished, refuse_other_loss
+        from luthier.frozen_features import features
+        from luthier.frozen_features.frozen import finished, refuse_other_loss
+        from luthier.models.structure import first_linear, probe_of
         from luthier.training.loop import train
 
         if self.options.solver == "logistic-regression":
@@ -72,7 +72,7 @@ class LinearProbe:
             features.absorb(first, mean, spread)
             yield finished(model, job)
             return model
-        of_head = job.but(
+        of_head = job.replace(
             encoded=stored,
             collate=features.collate_features,
             training=job.training.model_copy(
@@ -92,8 +92,8 @@ class LinearProbe:
         Raises:
             ModelError: The head has more layers, or the answers are not one label each.
         """
-        from luthier.training.frozen import set_head
-        from luthier.training.linear import fit_head
+        from luthier.frozen_features.frozen import set_head
+        from luthier.frozen_features.linear import fit_head
 
         n_layers = sum(hasattr(part, "out_features") for part in head.modules())
         if n_layers != 1 or job.target.kind != "single-label":

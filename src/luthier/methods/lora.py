@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from luthier.adapters.method import LayerOptions, PeftMethod
+from luthier.adapters.peft_method import LayerOptions, PeftMethod
 from luthier.errors import RecipeError
 
 

@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from luthier.adapters.method import LayerOptions, PeftMethod
-from luthier.adapters.settings import (
+from luthier.adapters.peft_config import (
     check_options,
     config_class,
     is_prompt,
     shape_of_cache,
     width_of_words,
 )
+from luthier.adapters.peft_method import LayerOptions, PeftMethod
 
 
 class PeftOptions(LayerOptions):

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from luthier.adapters.method import PeftMethod
-from luthier.adapters.settings import shape_of_cache
+from luthier.adapters.peft_config import shape_of_cache
+from luthier.adapters.peft_method import PeftMethod
 from luthier.errors import RecipeError
 from luthier.protocols import UNITS
 from luthier.recipe.tree import Section

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from luthier.adapters.method import PeftMethod
-from luthier.adapters.settings import width_of_words
+from luthier.adapters.peft_config import width_of_words
+from luthier.adapters.peft_method import PeftMethod
 from luthier.protocols import UNITS
 from luthier.recipe.tree import Section
 

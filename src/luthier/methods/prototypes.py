@@ -43,9 +43,14 @@ class Prototypes:
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Compute the features of the training rows, and their means."""
+        from luthier.frozen_features.class_means import head_of_means
+        from luthier.frozen_features.frozen import (
+            features_of,
+            finished,
+            refuse_other_loss,
+            set_head,
+        )
         from luthier.models.heads import with_linear_head
-        from luthier.training.class_means import head_of_means
-        from luthier.training.frozen import features_of, finished, refuse_other_loss, set_head
 
         refuse_other_loss(job)
         pooled = with_linear_head(

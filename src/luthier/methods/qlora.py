@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from luthier.adapters.method import LayerOptions, PeftMethod
+from luthier.adapters.peft_method import LayerOptions, PeftMethod
 
 
 class QloraOptions(LayerOptions):
@@ -63,7 +63,7 @@ class Qlora(PeftMethod):
     def put_on(self, base: Any, folder: Path, kept: Mapping[str, Any]) -> Any:
         """Put a kept adapter onto the weights that it was trained with: those of 4 bits."""
         from luthier.adapters.quantised import dequantise
-        from luthier.models.anatomy import is_transposed
+        from luthier.models.structure import is_transposed
 
         self._quantise(base)
         dequantise(base)
@@ -72,7 +72,7 @@ class Qlora(PeftMethod):
 
     def _quantise(self, model: Any) -> None:
         from luthier.adapters.quantised import quantise
-        from luthier.models.anatomy import linear_layers
+        from luthier.models.structure import linear_layers
 
         options = self.options
         precise = set(getattr(model, "_keep_in_fp32_modules", None) or ())  # T5's `wo`

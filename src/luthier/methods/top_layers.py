@@ -49,9 +49,9 @@ class TopLayers:
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Store the states below the trained layers, then train on them."""
-        from luthier.models.anatomy import blocks, shares_layers
-        from luthier.training import stored_states
-        from luthier.training.batches import to_tensors
+        from luthier.frozen_features import stored_states
+        from luthier.models.structure import blocks, shares_layers
+        from luthier.training.batch_sampler import to_tensors
         from luthier.training.loop import train
 
         stack = list(blocks(model)[-1])

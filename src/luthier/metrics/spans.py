@@ -33,7 +33,7 @@ def measure_spans(gold: Spans, answers: Spans) -> Measure:
     """
     _, table_of = _tabulate_types(gold, answers)
     pairs = list(zip(gold, answers, strict=True))
-    partly = np.array([_partly_right(true, found) for true, found in pairs])
+    step_context = np.array([_partly_right(true, found) for true, found in pairs])
     typed = np.array([_of_right_type(true, found) for true, found in pairs], dtype=float)
 
     def measure(weights: Array | None = None) -> dict[str, float]:
@@ -45,7 +45,7 @@ def measure_spans(gold: Spans, answers: Spans) -> Measure:
             "precision": _share(right, found),
             "recall": _share(right, true),
             "macro_f1": _macro_f1(table),
-            "partial_f1": _share(2 * (w @ partly), found + true),
+            "partial_f1": _share(2 * (w @ step_context), found + true),
             "type_f1": _share(2 * (w @ typed), found + true),
         }
 

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from luthier.models.anatomy import compute_again
-from luthier.models.exact.host import number
+from luthier.models.speedups.host_copies import number
+from luthier.models.structure import compute_again
 
 IGNORED = -100
 

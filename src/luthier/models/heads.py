@@ -17,11 +17,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from luthier.errors import ModelError
-from luthier.models.anatomy import compute_again
 from luthier.models.crf import CrfTagger
-from luthier.models.opening import read_json
 from luthier.models.pooling import POOLINGS, AttentionPooling
 from luthier.models.prompts import PromptClassifier
+from luthier.models.safety import read_json
+from luthier.models.structure import compute_again
 
 HEAD_FILE = "head.json"
 

@@ -16,12 +16,12 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from luthier.errors import ModelError
-from luthier.models.anatomy import FRESH, embeddings, layers, shares_layers
 from luthier.models.crf import CrfTagger
 from luthier.models.families import no_such_head, no_trained_head, refuse_family
 from luthier.models.heads import HEAD_FILE, PooledClassifier, put_head, read_head, set_dropout
-from luthier.models.opening import telling_what_failed
-from luthier.models.sources import check_model, locate
+from luthier.models.locate import check_model, locate
+from luthier.models.safety import telling_what_failed
+from luthier.models.structure import FRESH, embeddings, layers, shares_layers
 from luthier.seeding import seed_of
 
 DROPOUTS = (  # the names that families have for the dropout of the head

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from luthier.models.anatomy import Stored, compute_again
+from luthier.models.structure import Stored, compute_again
 
 
 class PromptClassifier(nn.Module):

@@ -2,7 +2,7 @@
 
 Fields are checked by the tree in `tree.py`, the options of each plug-in by that plug-in's own
 `Options`; what fits together is data (units and kinds), never a branch on a name.
-Before this: `sources.py`. Names of optimizers and schedules belong to the training block, which
+Before this: `load.py`. Names of optimizers and schedules belong to the training block, which
 checks them before any work.
 """
 
@@ -205,7 +205,7 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
             )
     data = tree.get("data")
     columns = data.get("columns") if isinstance(data, Mapping) else None
-    roles = [*(column.role for column in task.columns), *task.also_reads]
+    roles = [*(column.role for column in task.columns), *task.alternative_columns]
     for role in columns if isinstance(columns, Mapping) else ():
         if role not in roles:
             close = nearest(str(role), roles)

@@ -1,7 +1,7 @@
 """The recipe: one frozen tree that YAML, the command line and Python share.
 
 Training fields are named as in `transformers.TrainingArguments`. Each field's description is the
-one text that CLI help, the JSON Schema and the docs show. Building one from a file: `sources.py`;
+one text that CLI help, the JSON Schema and the docs show. Building one from a file: `load.py`;
 checking plug-in options: `checks.py`.
 """
 

@@ -2,7 +2,7 @@
 
 Scalars are read as YAML 1.2 has them: `1e-4` is a number and `no` is the word "no"; YAML 1.1,
 PyYAML's own choice, gets both wrong for recipes. Nothing but mappings, lists, text, numbers,
-truth values and null is ever made. Next: `sources.py`.
+truth values and null is ever made. Next: `load.py`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any
 
 from luthier.report import figures
 from luthier.report.facts import Facts
-from luthier.report.words import count, number, share
+from luthier.report.formatting import count, number, share
 
 KINDS = {
     "missed": "missed",

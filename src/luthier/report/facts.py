@@ -60,7 +60,8 @@ class Facts:
     @property
     def watched(self) -> str:
         """The metric of validation that chose the best weights."""
-        return str(self.comparison.get("watched_metric") or self.metric)
+        told = self.comparison.get("validation_metric") or self.comparison.get("watched_metric")
+        return str(told or self.metric)  # the second name: runs of versions before 0.2
 
     @property
     def system(self) -> str:

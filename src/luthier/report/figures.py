@@ -14,7 +14,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from luthier.report.words import number, plural, share
+from luthier.report.formatting import number, plural, share
 
 Point = tuple[float, float]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from luthier.metrics.names import as_points
 from luthier.report.facts import Facts
-from luthier.report.words import base_name, listed, number, plural, title
+from luthier.report.formatting import base_name, listed, number, plural, title
 
 LEAKS = "duplicate-across-splits"
 FEW = 20  # test rows of a label below which its score says little

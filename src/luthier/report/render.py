@@ -23,7 +23,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from luthier.errors import RunError
-from luthier.report import closer, examples, origin, verdict, words
+from luthier.report import error_analysis, examples, formatting, provenance, verdict
 from luthier.report.facts import Facts, read_facts
 from luthier.report.limits import limits
 from luthier.runs import RunFolder
@@ -78,7 +78,7 @@ def write_report(folder: Path, *, status: dict[str, Any] | None = None) -> Path:
             hint="copy the run's folder whole, or run its recipe again",
         ) from problem
     run = RunFolder(folder)
-    return run.write_text(run.report.name, words.writable(html))
+    return run.write_text(run.report.name, formatting.writable(html))
 
 
 def lay_out(facts: Facts) -> str:
@@ -88,7 +88,7 @@ def lay_out(facts: Facts) -> str:
         facts=facts,
         verdict=verdict.verdict(facts),
         sections=sections(facts),
-        confidence=words.share(facts.confidence, digits=0),
+        confidence=formatting.share(facts.confidence, digits=0),
         numbers_for_machines={"scores": facts.scores, "comparison": facts.comparison},
         script=SCRIPT,
         script_hash=hash_of(SCRIPT),
@@ -102,21 +102,21 @@ def sections(facts: Facts) -> list[Section]:
         Section("comparison", "Every system on the same rows", verdict.comparison(facts)),
         Section("limits", "What this report does not know", limits(facts)),
         Section("curves", "Learning curves", verdict.curves(facts)),
-        Section("confusion", "Confusion", closer.confusion(facts)),
-        Section("numbers", "True and predicted", closer.numbers(facts)),
-        Section("calibration", "Calibration", closer.calibration(facts)),
+        Section("confusion", "Confusion", error_analysis.confusion(facts)),
+        Section("numbers", "True and predicted", error_analysis.numbers(facts)),
+        Section("calibration", "Calibration", error_analysis.calibration(facts)),
         Section(
             "labels",
             "Type by type" if facts.kind == "tags" else "Label by label",
-            closer.labels(facts),
+            error_analysis.labels(facts),
         ),
         Section("entities", "Entities in context", examples.entities(facts)),
         Section("answers", "Answers in their texts", examples.answers(facts)),
         Section("generations", "Written texts", examples.generations(facts)),
-        Section("slices", "Parts of the test set", closer.slices(facts)),
-        Section("mistakes", farthest, closer.mistakes(facts)),
-        Section("data", "Data", origin.data(facts)),
-        Section("reproduce", "Reproduce", origin.reproduction(facts)),
+        Section("slices", "Parts of the test set", error_analysis.slices(facts)),
+        Section("mistakes", farthest, error_analysis.mistakes(facts)),
+        Section("data", "Data", provenance.data(facts)),
+        Section("reproduce", "Reproduce", provenance.reproduction(facts)),
     )
     return [section for section in known if section.shown]
 
@@ -137,5 +137,5 @@ def pages(*, autoescape: bool, finalize: Callable[[Any], str] | None = None) -> 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals.update({name: getattr(words, name) for name in words.__all__})
+    templates.globals.update({name: getattr(formatting, name) for name in formatting.__all__})
     return templates

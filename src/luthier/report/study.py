@@ -14,9 +14,9 @@ from markupsafe import Markup, escape
 from luthier import __version__
 from luthier.metrics.names import as_points, lower_is_better, title
 from luthier.report.figures import Scale, line, svg, text, tick_text
+from luthier.report.formatting import amount, number, share
 from luthier.report.render import pages
-from luthier.report.words import amount, number, share
-from luthier.runs.documents import write_whole
+from luthier.runs.files import write_whole
 
 HEIGHT, COLOURS, APART = 340.0, 8, 17.0  # pixels, series told apart by colour, pixels of a name
 

@@ -10,7 +10,7 @@ from luthier.metrics.names import as_points, lower_is_better
 from luthier.report import figures
 from luthier.report.facts import Facts
 from luthier.report.figures import Scale, Series
-from luthier.report.words import amount, interval, listed, plural, title
+from luthier.report.formatting import amount, interval, listed, plural, title
 
 MARKS = {"better": "▲", "worse": "▼", "unclear": "≈"}
 MOST_COLUMNS = 5

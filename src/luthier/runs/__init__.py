@@ -1,6 +1,6 @@
 """Run folders: written by one process at a time, and able to go on after any end."""
 
-from luthier.runs.documents import plain, to_yaml
+from luthier.runs.files import plain, to_yaml
 from luthier.runs.folder import DOCUMENTS, RunFolder
 
 __all__ = ["DOCUMENTS", "RunFolder", "plain", "to_yaml"]

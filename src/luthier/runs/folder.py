@@ -9,7 +9,7 @@
     status.json        running, finished, failed or interrupted, and why
     attempts.json      each time that the run was begun or gone on with
     calibration.json   threads and precision that were measured to be fastest, by phase
-    checkpoints/       what a training needs to go on, by phase (`store.py`)
+    checkpoints/       what a training needs to go on, by phase (`checkpoints.py`)
 
 This is the only module that knows those names.
 """
@@ -30,10 +30,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from luthier.errors import RunError, nearest
 from luthier.paths import run_name
-from luthier.recipe.sources import read_kept
+from luthier.recipe.load import read_kept
 from luthier.recipe.tree import Recipe
 from luthier.records import Target
-from luthier.runs.documents import (
+from luthier.runs.checkpoints import Store, to_disk
+from luthier.runs.files import (
     damaged,
     is_temporary,
     plain,
@@ -44,7 +45,6 @@ from luthier.runs.documents import (
     write_whole,
 )
 from luthier.runs.lock import LOCK, OWNER, Lock
-from luthier.runs.store import Store, to_disk
 
 DOCUMENTS = (
     "target",

@@ -21,7 +21,7 @@ from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
 from luthier.records import Array, Rows
 from luthier.runs import RunFolder
-from luthier.runs.claim import differences
+from luthier.runs.resume import differences
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def read_outcomes(cell: Cell, run_folder: RunFolder, *, metric: str | None) -> l
     about = run_folder.read_json("environment") or {}
     found = []
     for system in lines[0]["predictions"]:
-        said = task.recall([line["predictions"][system] for line in lines], rows, target)
+        said = task.from_json([line["predictions"][system] for line in lines], rows, target)
         drawn = bootstrap(
             task.measure(gold, said, target),
             len(rows),

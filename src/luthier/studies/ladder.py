@@ -19,13 +19,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from luthier.checking import check_data, refuse_errors
 from luthier.data.labels import label_name
 from luthier.data.shots import few_shots
 from luthier.errors import DataError, RecipeError
+from luthier.load_splits import check_data, refuse_errors
 from luthier.protocols import Task
 from luthier.recipe.checks import fits, make_plugin
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe, Training
 from luthier.records import Splits
 from luthier.registry import find

@@ -11,7 +11,7 @@ from typing import Any
 
 from luthier.errors import RecipeError
 from luthier.recipe.checks import make_plugin
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe, Training
 
 PASSES, BATCH, EPISODES = "num_train_epochs", "per_device_train_batch_size", "episodes"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from luthier.errors import RecipeError
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
 from luthier.studies.grid import Cell
 

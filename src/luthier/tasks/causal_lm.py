@@ -12,10 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from luthier.framing.answering import texts_of
-from luthier.framing.chat import canonical, spell_prompt
-from luthier.framing.generation import as_array, set_side_by_side, written_texts
-from luthier.framing.language import Language, sum_items
+from luthier.formats.chat_messages import canonical, spell_prompt
 from luthier.metrics.generation import measure_written
 from luthier.metrics.language import measure_language
 from luthier.protocols import Column
@@ -33,6 +30,9 @@ from luthier.records import (
     Rows,
     Target,
 )
+from luthier.task_types.defaults import texts_of
+from luthier.task_types.language_modeling import Language, sum_items
+from luthier.task_types.seq2seq import as_array, set_side_by_side, written_texts
 from luthier.text.batches import pad
 from luthier.text.packing import IGNORED, cut, pack, shift
 from luthier.text.tokenize import token_of_nothing
@@ -61,7 +61,12 @@ class CausalLm(Language):
     columns: ClassVar[tuple[Column, ...]] = (
         Column("text", "text", ("text", "content", "sentence", "body", "document")),
     )
-    also_reads: ClassVar[tuple[str, ...]] = ("messages", "conversations", "prompt", "instruction")
+    alternative_columns: ClassVar[tuple[str, ...]] = (
+        "messages",
+        "conversations",
+        "prompt",
+        "instruction",
+    )
     auto_model: ClassVar[str] = "AutoModelForCausalLM"
     baselines: ClassVar[tuple[str, ...]] = ("before-tuning", "unigram")
 
@@ -69,7 +74,7 @@ class CausalLm(Language):
         self.options = options
         self.main_metric: str = options.main_metric
 
-    def adapt(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+    def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Bring conversations and instructions into `text`, `messages` and `target`."""
         return canonical(rows), []
 
@@ -77,11 +82,11 @@ class CausalLm(Language):
         """See whether rows have answers that the model should have written."""
         return Target(self.kind, (), references="target" in rows and self.options.generate)
 
-    def readings(self, target: Target) -> tuple[str, ...]:
+    def inference_kinds(self, target: Target) -> tuple[str, ...]:
         """Find out how likely the true tokens are, and have the model write where it can."""
-        return (self.watched, "generate") if target.references else (self.watched,)
+        return (self.validation_kind, "generate") if target.references else (self.validation_kind,)
 
-    def answering(self, target: Target) -> tuple[str, ...]:
+    def answer_kinds(self, target: Target) -> tuple[str, ...]:
         """Have the model go on with new texts."""
         return ("generate",)
 
@@ -193,8 +198,8 @@ class CausalLm(Language):
     ) -> Outputs:
         """Sum up each row's statistics beside what the model wrote, (rows,) of named fields."""
         summed = np.zeros((len(rows), 3))
-        if self.watched in read:
-            summed = sum_items(read[self.watched], encoded, len(rows))
+        if self.validation_kind in read:
+            summed = sum_items(read[self.validation_kind], encoded, len(rows))
         made = self.of_statistics(summed)
         if "generate" in read and len(rows):
             firsts = np.flatnonzero(np.diff(encoded.rows, prepend=-1))
@@ -224,9 +229,11 @@ class CausalLm(Language):
         """Give the three numbers of every row, (rows, 3)."""
         return statistics_of(outputs)
 
-    def recall(self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target) -> Predictions:
+    def from_json(
+        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target
+    ) -> Predictions:
         """Read statistics back, and what was written."""
-        outputs = super().recall(said, rows, target).outputs
+        outputs = super().from_json(said, rows, target).outputs
         if target.references:
             outputs["text"] = [one["answer"] for one in said]
         return self.decode(outputs, target)
@@ -243,11 +250,11 @@ class CausalLm(Language):
         alike = measure_written(list(gold), list(predictions.outputs["text"]))
         return lambda weights: likely(weights) | alike(weights)
 
-    def watch(self, outputs: Outputs, gold: Any, target: Target) -> dict[str, float]:
+    def validation_scores(self, outputs: Outputs, gold: Any, target: Target) -> dict[str, float]:
         """Measure how likely the true tokens are."""
         return measure_language(statistics_of(outputs))(None)
 
-    def silence(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
+    def uninformed_outputs(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
         """Find every text equally unlikely, and write nothing."""
         return self.of_statistics(np.tile([-1.0, 1.0, 0.0], (len(rows), 1)))
 
@@ -264,12 +271,12 @@ class CausalLm(Language):
             return [{"generated_text": said}]
         return [{"generated_text": str(rows["text"][index]) + written}]
 
-    def cells(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: Any) -> dict[str, Any]:
         """Lay out what was written."""
         text = answer[0]["generated_text"]
         return {"prediction": text if isinstance(text, str) else text[-1]["content"]}
 
-    def explore(
+    def error_analysis(
         self, gold: Any, predictions: Predictions, rows: Rows, target: Target
     ) -> dict[str, Any]:
         """Set written answers beside the true ones, the least alike first."""

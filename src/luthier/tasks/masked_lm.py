@@ -17,12 +17,12 @@ import numpy as np
 from pydantic import Field
 
 from luthier.errors import DataError, ModelError
-from luthier.framing.answering import texts_of
-from luthier.framing.language import Language
 from luthier.protocols import Column
 from luthier.recipe.tree import Section
 from luthier.records import Array, Batch, Encoded, Outputs, Predictions, Ragged, Rows, Target
 from luthier.seeding import stream
+from luthier.task_types.defaults import texts_of
+from luthier.task_types.language_modeling import Language
 from luthier.text.batches import IGNORED, pad
 from luthier.text.windows import tokenize_windows
 
@@ -56,7 +56,7 @@ class MaskedLm(Language):
     def __init__(self, options: MaskedLmOptions):
         self.options = options
 
-    def answering(self, target: Target) -> tuple[str, ...]:
+    def answer_kinds(self, target: Target) -> tuple[str, ...]:
         """Fill the masks of new texts."""
         return ("fill-mask",)
 
@@ -220,7 +220,7 @@ class MaskedLm(Language):
         ]
         return listed[0] if len(listed) == 1 else listed
 
-    def cells(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: Any) -> dict[str, Any]:
         """Lay the best filling of every hole out."""
         holes = answer if isinstance(answer[0], list) else [answer]
         return {

@@ -12,13 +12,13 @@ from scipy.special import expit
 
 from luthier.data.labels import label_name, split_labels
 from luthier.errors import DataError
-from luthier.framing.answering import column_of
-from luthier.framing.labels import ClassWeights, ids_of, sort_labels, weigh
-from luthier.framing.sequences import TEXT, SequenceOptions, Sequences
 from luthier.metrics.multilabel import measure_multi_label, per_label_multi
 from luthier.metrics.thresholds import best_thresholds
 from luthier.protocols import Column
 from luthier.records import Array, Measure, Objective, Outputs, Predictions, Rows, Target
+from luthier.task_types.defaults import column_of
+from luthier.task_types.label_ids import ClassWeights, ids_of, sort_labels, weigh
+from luthier.task_types.text_level import TEXT, SequenceOptions, Sequences
 
 
 class MultiLabelOptions(SequenceOptions):

@@ -11,7 +11,6 @@ from scipy.special import softmax
 
 from luthier.data.labels import is_missing, label_name
 from luthier.errors import DataError
-from luthier.framing.answering import Answering, column_of, texts_of
 from luthier.metrics.choices import measure_choices
 from luthier.protocols import Column
 from luthier.recipe.tree import Section
@@ -27,6 +26,7 @@ from luthier.records import (
     Rows,
     Target,
 )
+from luthier.task_types.defaults import Answering, column_of, texts_of
 from luthier.text.batches import pad
 from luthier.text.tokenize import tokenize
 
@@ -51,7 +51,7 @@ class MultipleChoice(Answering):
         Column("choices", "choices", ("choices", "options", "endings")),
         Column("label", "label", ("label", "answer", "gold", "correct")),
     )
-    also_reads: ClassVar[tuple[str, ...]] = ("ending0", "ending1", "question", "sent2")
+    alternative_columns: ClassVar[tuple[str, ...]] = ("ending0", "ending1", "question", "sent2")
     auto_model: ClassVar[str] = "AutoModelForMultipleChoice"
     baselines: ClassVar[tuple[str, ...]] = ("majority", "word-overlap", "from-scratch")
     windows: ClassVar[bool | None] = None
@@ -60,7 +60,7 @@ class MultipleChoice(Answering):
     def __init__(self, options: MultipleChoiceOptions):
         self.options = options
 
-    def adapt(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+    def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Gather choices from columns of their own (`ending0`, `ending1` …) or from one cell."""
         columns = dict(rows.columns)
         if "choices" not in columns:
@@ -189,18 +189,20 @@ class MultipleChoice(Answering):
         """Prepare accuracy and log loss."""
         return measure_choices(gold, predictions.answers, predictions.probabilities)
 
-    def silence(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
+    def uninformed_outputs(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
         """Prefer no choice, (rows, choices)."""
         counts = np.array([len(cell) for cell in column_of(rows, "choices")])
         is_there = np.arange(target.n_outputs) < counts[:, None]
         return np.where(is_there, 0.0, NEVER).astype(np.float32)
 
-    def spell(self, answers: Any, index: int, rows: Rows, target: Target) -> str:
+    def to_json(self, answers: Any, index: int, rows: Rows, target: Target) -> str:
         """Give the choice itself."""
         choices = rows["choices"][index]
         return str(choices[min(int(answers[index]), len(choices) - 1)])
 
-    def recall(self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target) -> Predictions:
+    def from_json(
+        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target
+    ) -> Predictions:
         """Read choices back, with their probabilities; those are rounded, so ties say nothing."""
         probabilities = np.array([one["probabilities"] for one in said], dtype=float)
         answers = [
@@ -232,7 +234,7 @@ class MultipleChoice(Answering):
         ]
         return answers[0] if top_k == 1 else answers
 
-    def cells(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: Any) -> dict[str, Any]:
         """Lay the best choice and its score out."""
         best = answer[0] if isinstance(answer, list) else answer
         return {"prediction": best["label"], "score": f"{best['score']:.6g}"}

@@ -15,9 +15,7 @@ import numpy as np
 from pydantic import Field
 from scipy.special import softmax
 
-from luthier.framing.answering import Answering, column_of, texts_of
-from luthier.framing.answers import Question, canonical, questions_of
-from luthier.framing.spans import best_spans, label_windows
+from luthier.formats.qa_answers import Question, canonical, questions_of
 from luthier.metrics.answers import (
     best_null_threshold,
     exact_match,
@@ -38,6 +36,8 @@ from luthier.records import (
     Rows,
     Target,
 )
+from luthier.task_types.answer_spans import best_spans, label_windows
+from luthier.task_types.defaults import Answering, column_of, texts_of
 from luthier.text.batches import pad
 from luthier.text.windows import tokenize_windows
 
@@ -70,15 +70,15 @@ class QuestionAnswering(Answering):
     )
     auto_model: ClassVar[str] = "AutoModelForQuestionAnswering"
     windows: ClassVar[bool | None] = True
-    tuned: ClassVar[bool] = True
-    watched: str = "span-logits"
+    needs_validation_outputs: ClassVar[bool] = True
+    validation_kind: str = "span-logits"
     baselines: ClassVar[tuple[str, ...]] = ("no-answer", "first-sentence", "lexical-overlap")
 
     def __init__(self, options: QuestionAnsweringOptions):
         self.options = options
         self.main_metric: str = options.main_metric
 
-    def adapt(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+    def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Bring answers into one shape; find those that do not stand where they should."""
         return canonical(rows)
 
@@ -192,27 +192,29 @@ class QuestionAnswering(Answering):
         said = [one.text_at(*span) for one, span in zip(gold, predictions.answers, strict=True)]
         return measure_answers([list(one.answers) for one in gold], said)
 
-    def silence(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
+    def uninformed_outputs(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
         """Answer nothing."""
         made = np.full((len(rows), 1 + N_BEST, 3), -1.0)
         made[:, 1:, 2] = -1e4
         return made
 
-    def spell(self, answers: Any, index: int, rows: Rows, target: Target) -> Any:
+    def to_json(self, answers: Any, index: int, rows: Rows, target: Target) -> Any:
         """Give an answer's text, or a list of true answers."""
         answer = answers[index]
         if isinstance(answer, Question):
             return list(answer.answers)
         return Question(str(rows["context"][index]), (), ()).text_at(*answer)
 
-    def recall(self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target) -> Predictions:
+    def from_json(
+        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target
+    ) -> Predictions:
         """Find the answers in their contexts again."""
         spans = np.full((len(said), 2), -1, dtype=np.int64)
         for row, one in enumerate(said):
             if one["answer"]:
                 first = str(rows["context"][row]).index(one["answer"])
                 spans[row] = first, first + len(one["answer"])
-        return Predictions(spans, None, self.silence(rows, target))
+        return Predictions(spans, None, self.uninformed_outputs(rows, target))
 
     def answer(
         self,
@@ -246,7 +248,7 @@ class QuestionAnswering(Answering):
         ]
         return answers[0] if top_k == 1 else answers
 
-    def cells(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: Any) -> dict[str, Any]:
         """Lay the best answer out."""
         best = answer[0] if isinstance(answer, list) else answer
         return {
@@ -256,7 +258,7 @@ class QuestionAnswering(Answering):
             "end": best["end"],
         }
 
-    def explore(
+    def error_analysis(
         self, gold: Any, predictions: Predictions, rows: Rows, target: Target
     ) -> dict[str, Any]:
         """Show answers in their contexts beside the true ones, the worst first."""

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from luthier.framing.generation import Generation, GenerationOptions
 from luthier.metrics.generation import measure_summaries
 from luthier.protocols import Column
 from luthier.records import Measure, Predictions, Rows, Target
+from luthier.task_types.seq2seq import Generation, GenerationOptions
 
 
 class SummarizationOptions(GenerationOptions):

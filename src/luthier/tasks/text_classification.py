@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from luthier.framing.sequences import TEXT
-from luthier.framing.single_label import SingleLabel
 from luthier.protocols import Column
 from luthier.records import Rows
+from luthier.task_types.single_label import SingleLabel
+from luthier.task_types.text_level import TEXT
 
 
 class TextClassification(SingleLabel):

@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from luthier.errors import DataError
-from luthier.framing.answering import column_of, refuse_label_smoothing
-from luthier.framing.sequences import TEXT, SequenceOptions, Sequences
 from luthier.metrics.regression import measure_regression
 from luthier.protocols import Column
 from luthier.records import Array, Measure, Objective, Outputs, Predictions, Rows, Target
+from luthier.task_types.defaults import column_of, refuse_label_smoothing
+from luthier.task_types.text_level import TEXT, SequenceOptions, Sequences
 
 
 class TextRegressionOptions(SequenceOptions):
@@ -99,7 +99,7 @@ class TextRegression(Sequences):
         answer = {"label": target.names[0], "score": float(predictions.answers[index])}
         return answer if top_k == 1 else [answer]
 
-    def cells(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: Any) -> dict[str, Any]:
         """Lay the number out; it has no score."""
         given = answer[0] if isinstance(answer, list) else answer
         return {"prediction": f"{given['score']:.6g}"}

@@ -15,11 +15,7 @@ from pydantic import Field
 from scipy.special import log_softmax
 
 from luthier.errors import DataError, nearest
-from luthier.framing.answering import Answering, column_of, refuse_label_smoothing, texts_of
-from luthier.framing.entities import STRATEGIES, aggregate, errors_in_context
-from luthier.framing.labels import ClassWeights, weigh
-from luthier.framing.pieces import Pieces, gather_pieces, label_pieces
-from luthier.framing.tagging import SPANS, canonical
+from luthier.formats.tagged_tokens import SPANS, canonical
 from luthier.metrics.spans import measure_spans, measure_tags, per_type
 from luthier.protocols import Column
 from luthier.recipe.tree import Section
@@ -36,6 +32,10 @@ from luthier.records import (
     Rows,
     Target,
 )
+from luthier.task_types.defaults import Answering, column_of, refuse_label_smoothing, texts_of
+from luthier.task_types.entities import STRATEGIES, aggregate, errors_in_context
+from luthier.task_types.label_ids import ClassWeights, weigh
+from luthier.task_types.token_outputs import Pieces, gather_pieces, label_pieces
 from luthier.text.batches import pad
 from luthier.text.tags import may_follow, spans_of_tags
 from luthier.text.viterbi import best_tags, worth_of
@@ -74,10 +74,10 @@ class TokenClassification(Answering):
         Column("text", "text", ("text", "tokens", "words", "sentence")),
         Column("tags", "tags", ("tags", "ner_tags", "labels", "pos_tags", "spans", "entities")),
     )
-    also_reads: ClassVar[tuple[str, ...]] = ("tokens",)
+    alternative_columns: ClassVar[tuple[str, ...]] = ("tokens",)
     auto_model: ClassVar[str] = "AutoModelForTokenClassification"
     windows: ClassVar[bool | None] = True
-    watched: str = "token-logits"
+    validation_kind: str = "token-logits"
     baselines: ClassVar[tuple[str, ...]] = ("most-frequent-tag", "gazetteer", "crf")
 
     def __init__(self, options: TokenClassificationOptions):
@@ -86,7 +86,7 @@ class TokenClassification(Answering):
         plain = options.scheme == "plain"
         self.main_metric: str = options.main_metric or ("token_accuracy" if plain else "f1")
 
-    def adapt(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+    def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Bring words and tags, or texts and spans, into one shape; tags become IOB2."""
         return canonical(rows, scheme=self.options.scheme)
 
@@ -234,18 +234,20 @@ class TokenClassification(Answering):
             for row in range(len(tags))
         ]
 
-    def silence(self, rows: Rows, target: Target, *, watched: bool = False) -> Pieces:
+    def uninformed_outputs(self, rows: Rows, target: Target, *, watched: bool = False) -> Pieces:
         """Prefer no tag to another."""
         n_words = np.array([len(words) for words in rows["words"]], dtype=np.int64)
         nothing = np.zeros((int(n_words.sum()), target.n_outputs), dtype=np.float32)
         return Pieces.of_each_word(nothing, n_words)
 
-    def spell(self, answers: Any, index: int, rows: Rows, target: Target) -> Any:
+    def to_json(self, answers: Any, index: int, rows: Rows, target: Target) -> Any:
         """Name the tag of every word."""
         names = [*target.names, OUTSIDE]
         return [names[tag] for tag in answers[index]]
 
-    def recall(self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target) -> Predictions:
+    def from_json(
+        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target
+    ) -> Predictions:
         """Read the tags of every word back."""
         tags = self.gold(Rows.of({"tags": [one["answer"] for one in said]}), target)
         return Predictions(tags, None, Pieces.of_each_word(np.zeros((0, 0)), tags.lengths * 0))
@@ -284,7 +286,7 @@ class TokenClassification(Answering):
             has_entities=self._has_entities(target.names),
         )
 
-    def cells(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: Any) -> dict[str, Any]:
         """Lay the entities out as JSON in one cell."""
         return {"prediction": answer}
 
@@ -296,7 +298,7 @@ class TokenClassification(Answering):
             return None
         return per_type(self._spans(gold, target), self._spans(predictions.answers, target))
 
-    def explore(
+    def error_analysis(
         self, gold: Ragged, predictions: Predictions, rows: Rows, target: Target
     ) -> dict[str, Any]:
         """Show entities in context, errors by kind."""

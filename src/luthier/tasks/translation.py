@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from luthier.errors import DataError
-from luthier.framing.generation import Generation, GenerationOptions
 from luthier.metrics.generation import measure_translations, signatures
 from luthier.protocols import Column
 from luthier.records import Finding, Measure, Predictions, Rows, Target
+from luthier.task_types.seq2seq import Generation, GenerationOptions
 
 
 class TranslationOptions(GenerationOptions):
@@ -38,7 +38,7 @@ class Translation(Generation):
         Column("text", "text", ("source", "src", "en", "text", "sentence", "original")),
         Column("target", "reference", ("target", "tgt", "translation", "translated", "reference")),
     )
-    also_reads: ClassVar[tuple[str, ...]] = ("translation",)
+    alternative_columns: ClassVar[tuple[str, ...]] = ("translation",)
     baselines: ClassVar[tuple[str, ...]] = (
         "copy-source",
         "translation-memory",
@@ -50,7 +50,7 @@ class Translation(Generation):
         self.options = options
         self.main_metric: str = options.main_metric
 
-    def adapt(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+    def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Take texts out of `translation: {en: …, de: …}`, as data sets of the hub have it."""
         if "text" in rows or "translation" not in rows:
             return rows, []
@@ -107,11 +107,11 @@ class Translation(Generation):
         """Prepare chrF, BLEU and TER as sacreBLEU defines them."""
         return measure_translations(list(gold), list(predictions.answers))
 
-    def explore(
+    def error_analysis(
         self, gold: Any, predictions: Predictions, rows: Rows, target: Target
     ) -> dict[str, Any]:
         """Set translations beside sources and references, with the metrics' signatures."""
-        found = super().explore(gold, predictions, rows, target)
+        found = super().error_analysis(gold, predictions, rows, target)
         found["generations"]["signatures"] = signatures()
         return found
 

@@ -19,10 +19,10 @@ from luthier.environment import describe_packages
 from luthier.errors import RunError
 from luthier.recipe.tree import Training
 from luthier.records import Job, StepInfo
-from luthier.runs.store import Checkpoint, Store
-from luthier.training.course import Course
+from luthier.runs.checkpoints import Checkpoint, Store
 from luthier.training.divergence import refuse_weights
 from luthier.training.state import Captured, State
+from luthier.training.step_plan import Course
 
 SECONDS = 60.0  # between two saves of save_strategy=auto, at least
 SHARE = 25  # times as long as saving takes: at most 4 % of the time goes into it

@@ -47,6 +47,6 @@ def keep_few_kernels() -> None:
     """Have oneDNN keep few of the kernels that it makes, unless told otherwise, from its first on.
 
     It makes one for every shape, in bfloat16 with room of its own, and keeps 1024. Numbers of
-    tokens are rounded (`models/exact/layout.py`), so few shapes come up, again and again.
+    tokens are rounded (`models/speedups/layout.py`), so few shapes come up, again and again.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS)

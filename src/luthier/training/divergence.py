@@ -12,8 +12,8 @@ import torch
 from luthier.errors import TrainingError
 from luthier.recipe.tree import Training
 from luthier.records import Array, Job
-from luthier.training.batches import to_tensors
-from luthier.training.window import Reading
+from luthier.training.batch_sampler import to_tensors
+from luthier.training.loss_log import Reading
 
 MOST_NAMED = 5
 

@@ -1,7 +1,7 @@
 """The engine of PyTorch: devices and precision by Accelerate, and the work that is left out.
 
-On which device, in which precision: `devices.py`, `calibration.py`. What is left out:
-`less_work.py`. One optimizer step: `update.py`.
+On which device, in which precision: `devices.py`, `autotune.py`. What is left out:
+`speedups.py`. One optimizer step: `update.py`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from luthier.models.anatomy import compute_again
-from luthier.models.exact.host import is_far
+from luthier.models.speedups.host_copies import is_far
+from luthier.models.structure import compute_again
 from luthier.recipe.tree import Training
 from luthier.records import Job
-from luthier.training.batches import BatchOrder, Tensors, make_loader
-from luthier.training.blocks import refuse_leaking_blocks
-from luthier.training.calibration import calibrate, precision_of
+from luthier.training.autotune import calibrate, precision_of
+from luthier.training.batch_sampler import BatchOrder, Tensors, make_loader
 from luthier.training.devices import keep_few_kernels, make_accelerator
-from luthier.training.labelled import can_skip_unlabelled
-from luthier.training.less_work import speed_ups
-from luthier.training.memory import MicroBatches
+from luthier.training.labelled_positions import can_skip_unlabelled
+from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import check_training, make_optimizer
+from luthier.training.packing_check import refuse_leaking_blocks
+from luthier.training.speedups import speed_ups
 from luthier.training.update import Update
 
 
@@ -41,12 +41,12 @@ class TorchEngine:
         settings: Training = job.training
         keep_few_kernels()
         choice = calibrate(model, job)
-        self.words = None if choice is None else choice.words
+        self.notice = None if choice is None else choice.words
         settings = settings.model_copy(update={"bf16": precision_of(settings, choice)})
-        self.model, self.job = model, job.but(training=settings)
+        self.model, self.job = model, job.replace(training=settings)
         self.accelerator = make_accelerator(settings)
         self.n_processes: int = self.accelerator.num_processes
-        self.is_near = not is_far(self.accelerator.device)
+        self.reads_without_sync = not is_far(self.accelerator.device)
         self.scaler = self.accelerator.scaler
         if settings.gradient_checkpointing:
             compute_again(model)
@@ -82,7 +82,9 @@ class TorchEngine:
         job, settings = self.job, self.job.training
         self._prepared, self.optimizer, loader = self.accelerator.prepare(
             self.model,
-            make_optimizer(self.model.named_parameters(), settings, rates=job.rates),
+            make_optimizer(
+                self.model.named_parameters(), settings, lr_multipliers=job.lr_multipliers
+            ),
             make_loader(
                 job.encoded["train"],
                 job.collate,
@@ -101,7 +103,7 @@ class TorchEngine:
         )
         return loader
 
-    def begin_anew(self) -> None:
+    def load_from_model(self) -> None:
         """Go on from the model's weights as they are now: they are the ones that are trained."""
 
     def gradient(self, batches: list[Tensors]) -> tuple[Tensor, Tensor]:
@@ -112,10 +114,10 @@ class TorchEngine:
         """Compute the summed loss of a batch."""
         return self.update.summed(batch)
 
-    def take(self) -> None:
+    def step(self) -> None:
         """Step along the gradient."""
-        self.update.take()
+        self.update.step()
 
-    def settled(self) -> Any:
+    def sync_model(self) -> Any:
         """Give the model with the weights as they are now, to be read."""
         return self._prepared

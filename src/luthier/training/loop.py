@@ -3,7 +3,7 @@
 It is a generator. It trains, evaluates, keeps the best weights, stops early and saves what going on
 needs; logging, progress bars and web pages only listen. What computes is an engine, which the
 catalogue gives (`protocols.py`); PyTorch's is `engine.py`, and `update.py` one optimizer step of
-it. Which batches a step has: `course.py`. What is saved: `checkpoint.py`.
+it. Which batches a step has: `step_plan.py`. What is saved: `checkpoint.py`.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-from luthier.interruption import asked, end, patience
 from luthier.protocols import Engine
 from luthier.recipe.tree import Training
 from luthier.records import Job, StepInfo
 from luthier.registry import find
 from luthier.seeding import seed_of
-from luthier.training.batches import BatchOrder
+from luthier.signals import asked, end, patience
+from luthier.training.batch_sampler import BatchOrder
 from luthier.training.checkpoint import Keeper
-from luthier.training.course import Course
 from luthier.training.divergence import refuse_step
-from luthier.training.memory import MicroBatches
+from luthier.training.early_stopping import Best
+from luthier.training.loss_log import Window
+from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import make_schedule, set_rate
 from luthier.training.predict import predict_quietly
 from luthier.training.state import State, seed_all
-from luthier.training.stopping import Best
-from luthier.training.window import Window
+from luthier.training.step_plan import Course
 
 
 def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
@@ -42,8 +42,8 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     """
     seed_all(seed_of(job.training.seed, "training"))
     engine: Engine = find("engines", job.engine)(model, job)
-    if engine.words is not None:
-        yield StepInfo(job.phase, 0, 0, message=engine.words)
+    if engine.notice is not None:
+        yield StepInfo(job.phase, 0, 0, message=engine.notice)
     with engine.working() as reason:
         if reason is not None:
             yield StepInfo(job.phase, 0, 0, message=f"padding is computed: {reason}")
@@ -59,7 +59,7 @@ def steps(model: Any, job: Job, engine: Engine) -> Iterator[StepInfo]:
     loader = engine.prepare(order, pieces)
     course = Course(loader, order, settings, n_processes=engine.n_processes)
     schedule = make_schedule(engine.optimizer, settings, n_steps=course.n_steps)
-    best, window = Best(job.main_metric, settings), Window()
+    best, window = Best(job.validation_metric, settings), Window()
     state = State(model, engine, schedule, best, window, pieces)
     keeper = Keeper(job, state, course)
     if (told := keeper.resume()) is not None:
@@ -72,19 +72,21 @@ def steps(model: Any, job: Job, engine: Engine) -> Iterator[StepInfo]:
             if best.is_over:
                 break
             rate = engine.optimizer.param_groups[0]["lr"]
-            with job.partly(model, step, course.n_steps) if job.partly else nullcontext():
+            with (
+                job.step_context(model, step, course.n_steps) if job.step_context else nullcontext()
+            ):
                 window.add(step, *engine.gradient(batches))
             is_last = step == course.n_steps
             is_evaluated = has_validation and course.is_evaluated(step)
             is_told = step % settings.logging_steps == 0 or is_last or is_evaluated
-            readings = window.read() if is_told or engine.is_near else []
+            readings = window.read() if is_told or engine.reads_without_sync else []
             for reading in readings:
                 refuse_step(reading, job, partial(course.items, reading.step), engine.loss_of)
-            engine.take()
+            engine.step()
             schedule.step()
             scores, is_best = None, False
             if is_evaluated:
-                scores = evaluate(engine.settled(), job)
+                scores = evaluate(engine.sync_model(), job)
                 is_best = best.see(scores, model, is_last=is_last)
             yield StepInfo(
                 job.phase,
@@ -104,7 +106,7 @@ def steps(model: Any, job: Job, engine: Engine) -> Iterator[StepInfo]:
             if asked():
                 keeper.save(step)
                 end(keeper.story(step))
-    engine.settled()
+    engine.sync_model()
     best.restore(model)
 
 
@@ -123,4 +125,6 @@ def make_order(job: Job) -> BatchOrder:
 
 def evaluate(model: Any, job: Job) -> dict[str, float]:
     """Score the validation rows."""
-    return job.evaluate(predict_quietly(model, job, "validation", readings=[job.task.watched]))
+    return job.evaluate(
+        predict_quietly(model, job, "validation", readings=[job.task.validation_kind])
+    )

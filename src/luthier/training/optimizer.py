@@ -90,19 +90,19 @@ def groups_of(
     parameters: Iterable[tuple[str, nn.Parameter]],
     settings: Training,
     *,
-    rates: Mapping[str, float] | None = None,
+    lr_multipliers: Mapping[str, float] | None = None,
 ) -> list[dict[str, Any]]:
     """Put the parameters that are trained into groups: with and without decay, by their rates.
 
     Args:
         parameters: (name, parameter) pairs, as `model.named_parameters()` gives them.
         settings: The recipe's training section.
-        rates: Parameter to its share of the learning rate, where it is not 1.
+        lr_multipliers: Parameter to its share of the learning rate, where it is not 1.
     """
     by_kind: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in parameters:
         if parameter.requires_grad:
-            kind = ((rates or {}).get(name, 1.0), parameter.ndim >= 2)
+            kind = ((lr_multipliers or {}).get(name, 1.0), parameter.ndim >= 2)
             by_kind.setdefault(kind, []).append(parameter)
     return [
         {
@@ -118,10 +118,10 @@ def make_optimizer(
     parameters: Iterable[tuple[str, nn.Parameter]],
     settings: Training,
     *,
-    rates: Mapping[str, float] | None = None,
+    lr_multipliers: Mapping[str, float] | None = None,
 ) -> torch.optim.Optimizer:
     """Make the optimizer over the parameters that are trained; arguments as of `groups_of`."""
-    groups = groups_of(parameters, settings, rates=rates)
+    groups = groups_of(parameters, settings, lr_multipliers=lr_multipliers)
     optimizer, fixed = OPTIMIZERS[settings.optim]
     options: dict[str, Any] = {**fixed, **settings.optim_args}
     known = inspect.signature(optimizer).parameters

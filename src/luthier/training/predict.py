@@ -16,13 +16,13 @@ import numpy as np
 import torch
 
 from luthier.environment import give_back_memory
-from luthier.models.exact.host import on_device
-from luthier.models.exact.install import faster
+from luthier.models.speedups.apply import faster
+from luthier.models.speedups.host_copies import on_device
 from luthier.records import Array, Batch, Encoded, Job, Outputs, Ragged, Rows, StepInfo
-from luthier.training.batches import cut_by_slots, to_tensors
-from luthier.training.follow import follow
-from luthier.training.memory import telling_what_fits
-from luthier.training.readings import PER_TOKEN, READINGS
+from luthier.training.batch_sampler import cut_by_slots, to_tensors
+from luthier.training.inference import PER_TOKEN, READINGS
+from luthier.training.listeners import follow
+from luthier.training.microbatches import telling_what_fits
 
 MANY = 32  # items from which on trying out what may be left out pays
 TRIMMED = 8  # batches after which freed memory is given back
@@ -165,7 +165,7 @@ def predict(
             dict(job.splits.items())[split],
             collate=job.collate,
             gather=job.gather,
-            readings=job.task.readings(job.target) if readings is None else readings,
+            readings=job.task.inference_kinds(job.target) if readings is None else readings,
             batch_size=job.training.per_device_eval_batch_size,
             phase=phase,
         )

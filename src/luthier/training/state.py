@@ -26,9 +26,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from luthier.protocols import Engine
-from luthier.training.memory import MicroBatches
-from luthier.training.stopping import Best
-from luthier.training.window import Window
+from luthier.training.early_stopping import Best
+from luthier.training.loss_log import Window
+from luthier.training.microbatches import MicroBatches
 
 Named = dict[str, Tensor]
 NUMBERS = "state.json"
@@ -115,7 +115,7 @@ class State:
             for name, values in files["weights"].items():
                 changing[name].copy_(values)
         self.engine.optimizer.load_state_dict(_fold(files["optimizer"], numbers["optimizer"]))
-        self.engine.begin_anew()
+        self.engine.load_from_model()
         self.schedule.load_state_dict(numbers["schedule"])
         if self.engine.scaler is not None and numbers["scaler"]:
             self.engine.scaler.load_state_dict(numbers["scaler"])
@@ -128,7 +128,7 @@ class State:
 
     def _changing(self) -> Named:
         """Give what training changes, as it is now."""
-        self.engine.settled()
+        self.engine.sync_model()
         return self._named()
 
     def _named(self) -> Named:

@@ -9,12 +9,12 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from luthier.models.exact.head import head_only_at
-from luthier.models.exact.host import is_far, on_device, to_device
+from luthier.models.speedups.head import head_only_at
+from luthier.models.speedups.host_copies import is_far, on_device, to_device
 from luthier.records import Job
-from luthier.training.batches import Tensors
-from luthier.training.memory import MicroBatches
-from luthier.training.objectives import IGNORED, make_loss, run_model
+from luthier.training.batch_sampler import Tensors
+from luthier.training.losses import IGNORED, make_loss, run_model
+from luthier.training.microbatches import MicroBatches
 
 
 class Update:
@@ -50,7 +50,7 @@ class Update:
     def gradient(self, batches: list[Tensors]) -> tuple[Tensor, Tensor]:
         """Compute the gradient over accumulated batches; give the mean loss and its norm, unread.
 
-        Batches are on the host; nothing is read from a device (`models/exact/host.py`).
+        Batches are on the host; nothing is read from a device (`models/speedups/host_copies.py`).
 
         The loss of each batch is divided by the weight of all of them, over all processes: eight
         batches of one row give the gradient of one batch of eight. Dividing by the number of
@@ -83,7 +83,7 @@ class Update:
                 said = run_model(self.model, moved, decoder=self.loss.decoder)
             return self.loss.total(said, moved["labels"])
 
-    def take(self) -> None:
+    def step(self) -> None:
         """Step along the gradient."""
         self.optimizer.step()
         self.optimizer.zero_grad()

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import luthier
 from luthier.cli.app import app
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.load import read_recipe
 
 WRONG = """\
 model: m

@@ -7,8 +7,8 @@ import tracemalloc
 
 import pytest
 
-from luthier.data import near_duplicates
-from luthier.data.read import read
+from luthier.data.doctor import near_duplicates
+from luthier.data.readers.read import read
 
 N_ROWS, N_CHARACTERS = 20_000, 100
 

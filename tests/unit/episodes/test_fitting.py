@@ -6,7 +6,7 @@ from luthier.errors import TrainingError
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.training import engine
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from tests.toys import toy_problem
 
 EPISODIC = ("prototypical-networks", "maml", "reptile")

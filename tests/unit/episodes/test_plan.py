@@ -12,7 +12,7 @@ from luthier.recipe.checks import check, fits, make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import Objective
 from luthier.registry import find, names
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from tests.toys import toy_problem, toy_tree
 
 METHODS = [
@@ -49,7 +49,7 @@ def test_the_number_of_episodes_follows_from_what_is_asked(tiny_model):
     job = problem(tiny_model)  # 45 rows, twice
     assert len(plan_episodes(job, EpisodeOptions())) == 90 / (3 * 10)
     assert len(plan_episodes(job, EpisodeOptions(episodes=7))) == 7
-    few = job.but(
+    few = job.replace(
         training=job.training.model_copy(update={"max_steps": 5, "gradient_accumulation_steps": 2})
     )
     assert len(plan_episodes(few, EpisodeOptions(episodes=7, meta_batch=3))) == 30
@@ -94,7 +94,7 @@ def test_a_class_without_rows_is_told(tiny_model):
     target = copy.copy(job.target)
     object.__setattr__(target, "names", (*job.target.names, "hail"))
     with pytest.raises(DataError, match="10 training rows") as caught:
-        fit("maml", job.but(target=target))
+        fit("maml", job.replace(target=target))
     assert caught.value.received == "too few of hail (0)"
     assert "collect more" in caught.value.hint
 
@@ -116,7 +116,7 @@ def test_targets_without_classes_are_refused(name, task, tiny_model):
 )
 def test_weights_of_classes_and_other_losses_are_refused(objective, tiny_model):
     with pytest.raises(RecipeError, match="plain cross-entropy"):
-        fit("maml", problem(tiny_model).but(objective=objective))
+        fit("maml", problem(tiny_model).replace(objective=objective))
 
 
 @pytest.mark.parametrize("name", ["maml", "reptile"])

@@ -9,10 +9,10 @@ import torch
 import luthier
 from luthier.errors import LuthierError, RecipeError, RunError
 from luthier.methods.distillation import Distillation, as_in, open_teacher, teach
-from luthier.models.states import WithStates
+from luthier.models.with_hidden_states import WithStates
 from luthier.records import Target
 from luthier.runs import RunFolder
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.predict import predict_quietly
 from tests.toys import toy_problem, toy_rows, toy_tree
 
@@ -58,7 +58,7 @@ def test_a_teacher_of_another_task_is_refused(job, tiny_teacher):
 
 
 def test_a_teacher_of_other_labels_is_refused(job, tiny_teacher):
-    other = job.but(target=Target("single-label", ("rain", "sun", "fog")))
+    other = job.replace(target=Target("single-label", ("rain", "sun", "fog")))
     with pytest.raises(RunError, match="other labels") as told:
         open_teacher(str(tiny_teacher(TASK)), other)
     assert "only the teacher has snow; the teacher lacks fog" in told.value.received
@@ -117,7 +117,7 @@ def test_a_student_of_the_teacher_alone_says_what_it_says(
     job, tiny_teacher, tiny_model, with_states
 ):
     longer = {"num_train_epochs": 20, "eval_strategy": "no"}  # a teacher is followed to the end
-    job = job.but(training=job.training.model_copy(update=longer))
+    job = job.replace(training=job.training.model_copy(update=longer))
     options = {"alpha": 1.0, "temperature": 1.0, "hidden_states": with_states}
     made = Distillation.Options(teacher=str(tiny_teacher(TASK)), **options)
     teacher = open_teacher(made.teacher, job)
@@ -133,7 +133,7 @@ def test_a_student_of_the_teacher_alone_says_what_it_says(
 
 
 def test_the_same_seed_draws_the_same_map(job, tiny_teacher):
-    few = job.but(training=job.training.model_copy(update={"max_steps": 2}))
+    few = job.replace(training=job.training.model_copy(update={"max_steps": 2}))
     options = Distillation.Options(teacher=str(tiny_teacher(TASK)), hidden_states=True)
     first, second = (
         follow(Distillation(options).fit(few.make_model(True), few), lambda info: None)
@@ -158,7 +158,7 @@ def test_long_texts_are_read_in_the_teachers_windows(tiny_model, tmp_path):
     luthier.run(tree, out=tmp_path / "teacher", data={"train": rows})
     job = toy_problem(TASK, tiny_model("bert"), training=TRAINING, data=data)[1].job
     assert len(job.encoded["train"]) > len(job.splits.train)
-    few = job.but(training=job.training.model_copy(update={"max_steps": 2}))
+    few = job.replace(training=job.training.model_copy(update={"max_steps": 2}))
     options = Distillation.Options(teacher=str(tmp_path / "teacher"))
     model = follow(Distillation(options).fit(few.make_model(True), few), lambda info: None)
     assert np.isfinite(predict_quietly(model, few, "test")).all()

@@ -9,7 +9,7 @@ from luthier.episodes.fitting import body_of
 from luthier.episodes.learner import EpisodeLearner, collate_episodes, encode_episodes
 from luthier.episodes.plan import plan_episodes
 from luthier.methods.maml import MamlOptions, judge_after_steps
-from luthier.training.batches import to_tensors
+from luthier.training.batch_sampler import to_tensors
 from tests.tiny import JUDGES
 from tests.toys import toy_problem
 

@@ -7,7 +7,7 @@ import luthier
 from luthier.errors import LuthierError, ModelError, RecipeError
 from luthier.methods.prompt_mlm import PromptMlm
 from luthier.runs import RunFolder
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.predict import predict_quietly
 from tests.toys import WORDS, toy_problem, toy_rows, toy_tree
 
@@ -39,13 +39,13 @@ def test_a_run_is_loaded_and_answers_as_it_was_judged(task, tiny_model, tmp_path
 def test_untrained_answers_are_the_language_models(tiny_model):
     """At a learning rate of next to nothing, the pattern alone answers: there is no fresh head."""
     job = toy_problem(TASK, tiny_model("bert", "MaskedLM"), training=FEW)[1].job
-    frozen = job.but(training=job.training.model_copy(update={"learning_rate": 1e-12}))
+    frozen = job.replace(training=job.training.model_copy(update={"learning_rate": 1e-12}))
     steps = []
     first, second = (
         predict_quietly(
             follow(PromptMlm(PromptMlm.Options()).fit(None, one), steps.append), job, "test"
         )
-        for one in (frozen, frozen.but(training=frozen.training.model_copy(update={"seed": 1})))
+        for one in (frozen, frozen.replace(training=frozen.training.model_copy(update={"seed": 1})))
     )
     assert np.allclose(first, second, atol=1e-6)
 

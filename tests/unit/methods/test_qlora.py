@@ -9,10 +9,10 @@ from torch import nn
 
 from luthier.adapters.quantised import dequantise, quantise
 from luthier.errors import ModelError
-from luthier.models.anatomy import linear_layers
+from luthier.models.structure import linear_layers
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.predict import predict_quietly
 from tests.toys import toy_problem
 

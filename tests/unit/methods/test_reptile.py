@@ -12,8 +12,8 @@ from luthier.episodes.options import InnerOptions
 from luthier.episodes.plan import plan_episodes
 from luthier.methods.reptile import move_towards
 from luthier.records import Objective
-from luthier.training.batches import to_tensors
-from luthier.training.objectives import make_loss
+from luthier.training.batch_sampler import to_tensors
+from luthier.training.losses import make_loss
 from tests.toys import toy_problem
 
 OPTIONS = InnerOptions(shots=2, queries=2, inner_steps=2, inner_learning_rate=0.05, episodes=3)

@@ -6,8 +6,8 @@ from transformers import CONFIG_MAPPING, AutoModel
 from transformers.utils import logging
 
 from luthier.errors import ModelError
-from luthier.models.anatomy import probe_of
 from luthier.models.load import build_model, load_saved, load_tokenizer, read_config, save_model
+from luthier.models.structure import probe_of
 from tests.tiny import WIDTH, write_tiny_model
 
 T5 = {"d_model": WIDTH, "d_kv": 8, "d_ff": WIDTH, "num_layers": 1, "num_heads": 2}

@@ -6,7 +6,9 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from luthier.errors import ModelError
-from luthier.models.anatomy import (
+from luthier.models.heads import needs
+from luthier.models.load import build_model, load_saved, load_tokenizer, save_model
+from luthier.models.structure import (
     compute_again,
     count_parameters,
     embeddings,
@@ -15,8 +17,6 @@ from luthier.models.anatomy import (
     pooled_features,
     probe_of,
 )
-from luthier.models.heads import needs
-from luthier.models.load import build_model, load_saved, load_tokenizer, save_model
 from luthier.text.batches import pad
 from luthier.text.tokenize import tokenize
 from tests.tiny import DECODERS, JUDGES

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.load import read_recipe
 from luthier.recipe.starter import MODEL, STARTS, starter
 from luthier.recipe.yaml_text import parse_yaml
 from luthier.registry import find, names

@@ -3,7 +3,7 @@
 import pytest
 
 from luthier.errors import RecipeError
-from luthier.recipe.sources import read_recipe
+from luthier.recipe.load import read_recipe
 from luthier.studies.lengths import lengthened
 
 

@@ -13,7 +13,7 @@ TASK = make_plugin("tasks", Plugin(name="multiple-choice"))
 
 
 def adapted(**columns):
-    return TASK.adapt(Rows.of({"text": ["It is"], **columns}, name="c.csv"))[0]
+    return TASK.normalize(Rows.of({"text": ["It is"], **columns}, name="c.csv"))[0]
 
 
 @pytest.mark.parametrize(

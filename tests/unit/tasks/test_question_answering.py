@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import luthier
-from luthier.framing.spans import best_spans
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import Encoded, Ragged, Rows
+from luthier.task_types.answer_spans import best_spans
 from tests.toys import toy_rows, toy_tree
 
 TASK = make_plugin("tasks", Plugin(name="question-answering"))
@@ -29,7 +29,7 @@ TARGET = TASK.learn_target(ROWS)
 
 
 def outputs(nulls, scores, span=(0, 3)):
-    said = TASK.silence(ROWS, TARGET)
+    said = TASK.uninformed_outputs(ROWS, TARGET)
     said[:, 0, 2], said[:, 1, :2], said[:, 1, 2] = nulls, span, scores
     return said
 

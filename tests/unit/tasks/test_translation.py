@@ -17,20 +17,20 @@ def make(**options):
 
 
 def test_pairs_in_mappings_are_taken_apart_in_their_order():
-    rows, _ = make().adapt(Rows.of({"translation": PAIRS}))
+    rows, _ = make().normalize(Rows.of({"translation": PAIRS}))
     assert (rows["text"], rows["target"]) == (["the cat", "a dog"], ["die Katze", "ein Hund"])
 
 
 def test_languages_say_which_way():
     task = make(source_language="de", target_language="en")
-    rows, _ = task.adapt(Rows.of({"translation": PAIRS}))
+    rows, _ = task.normalize(Rows.of({"translation": PAIRS}))
     assert rows["text"] == ["die Katze", "ein Hund"]
 
 
 @pytest.mark.parametrize("pair", [{"en": "alone"}, "text", {"en": "a", "fr": "b"}])
 def test_what_is_no_pair_is_refused_with_its_place(pair):
     with pytest.raises(DataError, match=r"t\.jsonl:2"):
-        make().adapt(Rows.of({"translation": [PAIRS[0], pair]}, name="t.jsonl"))
+        make().normalize(Rows.of({"translation": [PAIRS[0], pair]}, name="t.jsonl"))
 
 
 def test_a_language_that_the_tokenizer_does_not_know_is_refused():

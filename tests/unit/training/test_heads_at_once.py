@@ -7,12 +7,12 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 
+from luthier.frozen_features.class_means import head_of_means
+from luthier.frozen_features.linear import fit_head
 from luthier.models.heads import NearestNeighbours
 from luthier.records import Objective
-from luthier.training.class_means import head_of_means
-from luthier.training.linear import fit_head
-from luthier.training.objectives import make_loss
-from luthier.training.pairs import PairOrder
+from luthier.training.losses import make_loss
+from luthier.training.pair_sampler import PairOrder
 
 RANDOM = np.random.default_rng(0)
 ANSWERS = np.arange(90) % 3

@@ -5,7 +5,7 @@ import torch
 
 from luthier.errors import TrainingError
 from luthier.training import engine, loop
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.loop import train
 from luthier.training.update import Update
 from tests.toys import toy_problem

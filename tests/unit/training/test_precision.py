@@ -5,7 +5,7 @@ import torch
 
 from luthier.errors import RecipeError
 from luthier.recipe.tree import Training
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.loop import train
 from luthier.training.optimizer import check_training
 from tests.silence import silence

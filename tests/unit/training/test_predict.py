@@ -8,7 +8,7 @@ import torch
 
 from luthier.records import Encoded, Ragged
 from luthier.training import predict
-from luthier.training.follow import follow
+from luthier.training.listeners import follow
 from luthier.training.predict import deal, read_items
 from tests.toys import toy_problem
 

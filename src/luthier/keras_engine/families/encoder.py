@@ -11,8 +11,8 @@ from torch import nn
 from luthier.errors import ModelError
 from luthier.keras_engine import heads
 from luthier.keras_engine.pairs import Pairs, chosen
-from luthier.models.anatomy import StoredTrunk
 from luthier.models.heads import PooledClassifier
+from luthier.models.structure import StoredTrunk
 
 
 class Rates(NamedTuple):

@@ -1,0 +1,173 @@
+"""From the text of a CoNLL file (one token a line) to sentences: `tokens` and `tags` as lists.
+
+The columns of a line stand between tabs, or else between blanks: the token first, its tag last. A
+blank line ends a sentence, a line `-DOCSTART-` begins a document (Tjong Kim Sang and De Meulder
+2003, "Introduction to the CoNLL-2003 Shared Task"). Hashtags begin with the sign that comments
+begin with, so a line counts as a comment only where it does not look like a token with its tag.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from luthier.data.readers.delimited import Table
+from luthier.data.readers.plain_text import lines_of
+from luthier.errors import DataError
+
+DOCUMENT = "-DOCSTART-"
+SHAPE = "a token, a tab and its tag on each line, and a blank line after each sentence"
+_TAG = re.compile(r"O|[BIESLUM]-\S+")
+_UNSEEN = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf", "Mn"))  # kinds of signs that leave no ink
+
+
+class _Line(NamedTuple):
+    number: int
+    text: str
+    cells: tuple[str, ...]  # none: a blank line, or the start of a document
+
+    @property
+    def starts_document(self) -> bool:
+        return self.text.startswith(DOCUMENT)
+
+
+def parse_conll(text: str, *, name: str) -> Table:
+    """Parse a file of tokens and tags.
+
+    Args:
+        text: The whole file.
+        name: What to call the file in messages.
+
+    Returns:
+        One row a sentence: `tokens`, `column_2` and so on for columns between, and `tags`, each
+        cell a list; and `document`, from 1, where the file marks documents. A file with one column
+        has `tokens` alone. The line of a row is that of its first token.
+
+    Raises:
+        DataError: There are no tokens, or a line has other columns than the rest.
+    """
+    lines = _cut(text)
+    tokens, n_comments = _without_comments(lines)
+    if not any(line.cells for line in tokens):
+        raise DataError(f"{name} has no tokens.", received=f"{len(lines)} lines", hint=SHAPE)
+    width = _check(tokens, name)
+    sentences, documents = _sentences(tokens)
+    middle = [f"column_{number}" for number in range(2, width)]
+    names = ["tokens", *middle, "tags"][: max(width, 1)]
+    columns: dict[str, list[Any]] = {
+        column: [[line.cells[index] for line in sentence] for sentence in sentences]
+        for index, column in enumerate(names)
+    }
+    if any(line.starts_document for line in lines):
+        columns["document"] = documents
+    notes = [f"{n_comments} comment lines passed over"] if n_comments else []
+    return Table(
+        columns, [sentence[0].number for sentence in sentences], (*notes, *_unseen(tokens))
+    )
+
+
+def _cut(text: str) -> list[_Line]:
+    """Cut lines into cells, at tabs if half of the lines have any."""
+    numbered = [(number, line.rstrip()) for number, line in enumerate(lines_of(text), start=1)]
+    filled = [line for _, line in numbered if line and not line.startswith(DOCUMENT)]
+    tabbed = 2 * sum("\t" in line for line in filled) >= len(filled)
+    cut = _at_tabs if tabbed else _at_blanks
+    return [
+        _Line(number, line, () if not line or line.startswith(DOCUMENT) else cut(line))
+        for number, line in numbered
+    ]
+
+
+def _at_tabs(line: str) -> tuple[str, ...]:
+    return tuple(cell.strip(" ") or cell for cell in line.split("\t"))
+
+
+def _at_blanks(line: str) -> tuple[str, ...]:
+    return tuple(re.split(r"[ \t]+", line.lstrip(" \t")))
+
+
+def _without_comments(lines: Sequence[_Line]) -> tuple[list[_Line], int]:
+    sure = [line.cells for line in lines if line.cells and not line.text.startswith("#")]
+    width = _width(sure)
+    tags = {cells[-1] for cells in sure if len(cells) == width}
+    kept = [line for line in lines if not _is_comment(line, width, tags)]
+    return kept, len(lines) - len(kept)
+
+
+def _is_comment(line: _Line, width: int, tags: set[str]) -> bool:
+    """Tell a comment (`# text = Yes .`, `#begin`) from a token (`#  O`, `#NFL  B-group`)."""
+    if not line.text.startswith("#"):
+        return False
+    if width == 1:
+        return line.text.startswith("# ")
+    if len(line.cells) == 1:
+        return True
+    if "\t" in line.text and not line.text.startswith("# "):
+        return False
+    is_tag = line.cells[-1] in tags or _TAG.fullmatch(line.cells[-1]) is not None
+    return not (is_tag and len(line.cells) == (width or 2))
+
+
+def _width(lines: Sequence[tuple[str, ...]]) -> int:
+    """Say how many columns most lines have, of those with a tag; 1 where none has; 0: no lines."""
+    counts = Counter(map(len, lines))
+    tagged = Counter({width: count for width, count in counts.items() if width > 1})
+    return max(tagged or counts or [0], key=lambda width: (counts[width], width))
+
+
+def _check(lines: Sequence[_Line], name: str) -> int:
+    """Refuse lines with other columns than most."""
+    filled = [line for line in lines if line.cells]
+    width = _width([line.cells for line in filled])
+    for line in filled:
+        if not line.cells[0]:
+            problem, hint = "a tag has no token", "write the token before the tab"
+        elif len(line.cells) == width:
+            continue
+        elif len(line.cells) == 1:
+            problem, hint = "a token has no tag", "O is the tag of a token that is part of nothing"
+        else:
+            problem = f"a line has {len(line.cells)} columns, most have {width}"
+            hint = SHAPE if width == 2 else f"{width} columns on each line"
+        raise DataError(
+            f"{name}:{line.number}: {problem}.",
+            received=repr(line.text[:80]),
+            hint=f"{hint} (line {line.number})",
+        )
+    return width
+
+
+def _sentences(lines: Sequence[_Line]) -> tuple[list[list[_Line]], list[int]]:
+    """Gather the lines of each sentence, and the number of its document."""
+    sentences: list[list[_Line]] = []
+    documents: list[int] = []
+    document, is_open = 0, False
+    for line in lines:
+        if line.starts_document:
+            document = max(document, bool(sentences)) + 1
+        if line.cells and not is_open:
+            sentences.append([])
+            documents.append(max(document, 1))
+        if line.cells:
+            sentences[-1].append(line)
+        is_open = bool(line.cells)
+    return sentences, documents
+
+
+def _unseen(lines: Sequence[_Line]) -> list[str]:
+    """Tell of tokens that a reader of the file cannot see, which tokenizers tend to drop."""
+    found = [
+        line.number
+        for line in lines
+        if line.cells
+        and not line.cells[0].isalnum()
+        and all(unicodedata.category(sign) in _UNSEEN for sign in line.cells[0])
+    ]
+    if not found:
+        return []
+    places = ", ".join(map(str, found[:5])) + (", …" if len(found) > 5 else "")
+    one = len(found) == 1
+    return [f"{len(found)} token{' is' if one else 's are'} invisible (line {places})"]

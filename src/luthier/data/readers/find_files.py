@@ -1,0 +1,258 @@
+"""From what a recipe says (`train: …`) to the files that are meant.
+
+A source is a file, a folder of files of one kind, `train.{en,de}` (files side by side), or
+`package:NAME/FILE`, a file that came with an installed package (which is looked up, never
+imported). `hub:NAME` is read by `hub.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+from luthier.data.readers.line_pairs import SHAPE, check_files, expand
+from luthier.errors import DataError, nearest
+from luthier.paths import is_package_name, leads_out
+
+KINDS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".conll": "conll",
+    ".iob": "conll",
+    ".iob2": "conll",
+    ".bio": "conll",
+    ".tags": "conll",
+    ".txt": "text",
+    ".md": "text",
+    ".ann": "brat",
+    ".tmx": "tmx",
+    ".xlf": "xliff",
+    ".xliff": "xliff",
+    ".sdlxliff": "xliff",
+}
+READABLE = ".csv, .tsv, .json, .jsonl, .parquet, .arrow, .feather, .conll, .txt, .ann, .tmx, .xlf"
+BESIDE = (".md", ".txt")  # what lies beside data to describe it (or, for brat, belongs to it)
+INSTEAD = {
+    ".xlsx": "in Excel: save as CSV UTF-8",
+    ".xls": "in Excel: save as CSV UTF-8",
+    ".gz": "unpack it first: gunzip FILE",
+    ".zip": "unpack it first: unzip FILE",
+    ".pkl": "a pickle can run code; write the frame with to_parquet instead",
+    ".pickle": "a pickle can run code; write the frame with to_parquet instead",
+    ".joblib": "it can run code; write the frame with to_parquet instead",
+    ".npy": "it can hold pickles; write a table with to_parquet instead",
+    ".npz": "it can hold pickles; write a table with to_parquet instead",
+}
+INSTEAD |= dict.fromkeys((".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz"), "unpack it first")
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to read: where it is, its kind, and what to call it in messages.
+
+    Of files that lie side by side, `parts` has the column and the path of each.
+    """
+
+    path: Path
+    kind: str
+    name: str
+    parts: tuple[tuple[str, Path], ...] = ()
+
+
+def find_files(source: str | Path) -> list[File]:
+    """Find the files that a source means, in their order.
+
+    Raises:
+        DataError: There is no such file, or none of a kind that can be read.
+    """
+    text = str(source)
+    if text.startswith("package:"):
+        path = _in_package(text.removeprefix("package:"))
+        return [File(path, kind_of(path), text)]
+    if re.match(r"\w+://", text):
+        raise DataError(
+            "Files are not downloaded.",
+            received=text,
+            hint="download it, then give its path; or hub:NAME for a data set of the hub",
+        )
+    path = Path(text)
+    try:
+        path = path.expanduser()
+        if path.is_dir():
+            return _in_folder(path)
+        if path.is_file():
+            return [File(path, kind_of(path), text)]
+        exists = path.exists()
+        if not exists and (parts := expand(text)):
+            check_files(text, parts)
+            return [File(path, "parallel", text, tuple(parts.items()))]
+    except (OSError, RuntimeError, ValueError) as problem:
+        raise DataError(
+            f"'{text[:80]}' is no path that can be opened.",
+            received=str(problem)[:120],
+            hint="a file, a folder, train.{en,de}, package:NAME/FILE or hub:NAME",
+        ) from problem
+    if exists:
+        raise DataError(f"{text} is not a regular file.", received="a device or a pipe", hint=None)
+    raise _not_found(path, text)
+
+
+def kind_of(path: Path) -> str:
+    """Tell a file's kind by its ending.
+
+    Raises:
+        DataError: Files with that ending cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in KINDS:
+        raise DataError(
+            f"{path.name}: files ending in '{suffix}' cannot be read."
+            if suffix
+            else f"{path.name}: a file name needs an ending that says what is in it.",
+            received=path.name,
+            hint=INSTEAD.get(suffix, f"readable are {READABLE}"),
+        )
+    return KINDS[suffix]
+
+
+def _not_found(path: Path, text: str) -> DataError:
+    folder = path.parent
+    hint = f"there is no folder {folder} either"
+    if folder.is_dir():
+        try:
+            names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in KINDS)
+        except OSError:
+            names = []
+        close = nearest(path.name, names)
+        hint = f"files there: {', '.join(names[:8])}" if names else f"{folder} has no data files"
+        if close:
+            hint = f"did you mean {folder / close}?"
+    if "*" in text or "?" in text:
+        hint = "patterns are not read; give the folder, or a list of files"
+    if "{" in text:
+        hint = SHAPE
+    return DataError(f"There is no file {text}.", received=text, hint=hint)
+
+
+def _in_folder(folder: Path) -> list[File]:
+    try:
+        inside = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "_")))
+    except OSError as problem:
+        received = problem.strerror or str(problem)
+        raise DataError(f"{folder} cannot be listed.", received=received, hint=None) from problem
+    paths = [path for path in inside if path.is_file() and path.suffix.lower() in KINDS]
+    for path in paths:
+        if path.is_symlink() and leads_out(path, folder):
+            raise DataError(
+                f"{path.name} is a link that leads out of the folder {folder}.",
+                received=f"{path} -> {os.readlink(path)}",
+                hint=f"name the file, if it is meant: data.train={path}",
+            )
+    for ending in BESIDE:
+        paths = [path for path in paths if path.suffix.lower() != ending] or paths
+    kinds = Counter(KINDS[path.suffix.lower()] for path in paths)
+    if not paths:
+        raise DataError(
+            f"The folder {folder} has no files that can be read.",
+            received=", ".join(path.name for path in inside[:8]) or "an empty folder",
+            hint=f"readable are {READABLE}",
+        )
+    if len(kinds) > 1:
+        raise DataError(
+            f"The folder {folder} has files of several kinds.",
+            received=", ".join(f"{count} {kind}" for kind, count in kinds.items()),
+            hint=f"name the files: data.train=[{', '.join(str(path) for path in paths[:2])}]",
+        )
+    return [File(path, KINDS[path.suffix.lower()], str(path)) for path in paths]
+
+
+def _in_package(text: str) -> Path:
+    """Find `NAME/FILE` among the files of the installed package NAME, by its end if unique."""
+    package, _, inside = text.partition("/")
+    known = _files_of(package)
+    if not inside:
+        raise DataError(
+            f"Which file of the package {package}?",
+            received=f"package:{text}",
+            hint=_listing(package, known),
+        )
+    chosen = known.get(text) or known.get(inside)
+    ends = [name for name in known if f"/{name}".endswith(f"/{inside}")]
+    if chosen is None and len(ends) == 1:
+        chosen = known[ends[0]]
+    if chosen is None:
+        close = nearest(inside, [*known, *(name.rpartition("/")[2] for name in known)])
+        raise DataError(
+            f"The package {package} has {'several files' if ends else 'no data file'} {inside}.",
+            received=f"package:{text}",
+            hint=_listing(package, ends or ([close] if close else known)),
+        )
+    return chosen
+
+
+def _listing(package: str, names: object) -> str:
+    some = list(names)[:5] if isinstance(names, (list, dict)) else []
+    if not some:
+        return f"{package} has no files that can be read"
+    return " or ".join(
+        f"package:{name if name.startswith(f'{package}/') else f'{package}/{name}'}"
+        for name in some
+    )
+
+
+def _files_of(package: str) -> dict[str, Path]:
+    """List a package's data files: path as recorded to path on disk."""
+    try:
+        distribution = metadata.distribution(package)
+        recorded = {file.as_posix(): Path(str(file.locate())) for file in distribution.files or ()}
+    except (metadata.PackageNotFoundError, ValueError):
+        recorded = {}
+    if not recorded or not _readable(recorded):
+        recorded |= _files_below(package)
+    if not recorded:
+        raise DataError(
+            f"There is no installed package '{package}'.",
+            received=f"package:{package}/…",
+            hint=f"pip install {package}" if is_package_name(package) else "package:NAME/FILE",
+        )
+    return _readable(recorded)
+
+
+def _readable(files: dict[str, Path]) -> dict[str, Path]:
+    return {
+        name: path
+        for name, path in files.items()
+        if path.suffix.lower() in KINDS
+        and ".dist-info/" not in name
+        and ".." not in name.split("/")
+        and path.is_file()
+    }
+
+
+def _files_below(package: str) -> dict[str, Path]:
+    """List the files of an importable package that no distribution records (editable installs)."""
+    module = package.replace("-", "_")
+    try:
+        spec = find_spec(module) if module.isidentifier() else None
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None:
+        return {}
+    return {
+        f"{module}/{path.relative_to(folder).as_posix()}": path
+        for folder in map(Path, spec.submodule_search_locations or ())
+        for path in sorted(folder.rglob("*"))
+    }

@@ -1,0 +1,205 @@
+"""From the text of a JSON or JSON Lines file to columns, and the line of every row.
+
+Known shapes: an array of objects; an object with such an array inside (`{"data": […]}`); columns
+(`{"text": […], "label": […]}`); and one object a line. Values keep their types; null is None; a key
+that a row lacks is None.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from luthier.data.readers.delimited import Table
+from luthier.data.readers.squad import is_squad, table_of_squad
+from luthier.errors import DataError
+
+SHAPES = '[{"text": "…", "label": "…"}, …], or one such object a line'
+_SPACE = re.compile(r"[ \t\r\n]*")
+_DECODER = json.JSONDecoder()
+
+
+def parse_json(text: str, *, name: str) -> Table:
+    """Parse a `.json` file.
+
+    Raises:
+        DataError: It is not JSON, or not of a shape that has rows.
+    """
+    text = _plain_line_ends(text, name)
+    start = _skip(text, 0)
+    if text[start] == "[":
+        items, end = _read_array(text, start, name)
+        _refuse_rest(text, end, name)
+        return _table_of(items, name)
+    if text[start] != "{":
+        raise _not_rows(name, f"it starts with {text[start : start + 20]!r}")
+    members, end = _read_members(text, start, name)
+    if _skip(text, end) < len(text):
+        return parse_json_lines(text, name=name)
+    return _table_of_members(members, name)
+
+
+def parse_json_lines(text: str, *, name: str) -> Table:
+    """Parse one object a line (`.jsonl`).
+
+    Raises:
+        DataError: A line is not a JSON object.
+    """
+    text = _plain_line_ends(text, name)
+    if text[_skip(text, 0)] == "[":
+        return parse_json(text, name=name)
+    items = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            value, end = _read_value(line, _skip(line, 0), name, line=number)
+            _refuse_rest(line, end, name, line=number)
+            items.append((number, value))
+    return _table_of(items, name)
+
+
+def _plain_line_ends(text: str, name: str) -> str:
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise DataError(f"{name} is empty.", received="no lines", hint=SHAPES)
+    return text
+
+
+def _skip(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return found.end() if found else position
+
+
+def _malformed(text: str, position: int, name: str, *, line: int | None, why: str) -> DataError:
+    number = line or text.count("\n", 0, position) + 1
+    column = position - (text.rfind("\n", 0, position) + 1) + 1
+    return DataError(
+        f"{name} is not valid JSON.",
+        received=f"line {number}, column {column}: {why}",
+        hint=f"mend line {number}; expected is {SHAPES}",
+    )
+
+
+def _read_value(text: str, position: int, name: str, *, line: int | None = None) -> tuple[Any, int]:
+    try:
+        value, end = _DECODER.raw_decode(text, position)
+    except json.JSONDecodeError as problem:
+        raise _malformed(text, problem.pos, name, line=line, why=problem.msg) from problem
+    except (ValueError, RecursionError) as problem:
+        why = "too deeply nested, or a number too long"
+        raise _malformed(text, position, name, line=line, why=why) from problem
+    return _mend(value) if "\\u" in text[position:end] else value, end
+
+
+def _mend(value: Any) -> Any:
+    """Replace halves of surrogate pairs (an escaped one alone), which no text can hold."""
+    if isinstance(value, str):
+        return re.sub("[\ud800-\udfff]", "\ufffd", value)
+    if isinstance(value, list):
+        return [_mend(part) for part in value]
+    if isinstance(value, dict):
+        return {_mend(key): _mend(part) for key, part in value.items()}
+    return value
+
+
+Items = list[tuple[int, Any]]
+
+
+def _read_array(text: str, position: int, name: str) -> tuple[Items, int]:
+    """Read an array item by item, with the line where each starts."""
+    items: Items = []
+    line, counted = 1, 0
+    position = _skip(text, position + 1)
+    if text[position : position + 1] == "]":
+        return items, position + 1
+    while True:
+        line, counted = line + text.count("\n", counted, position), position
+        value, end = _read_value(text, position, name)
+        items.append((line, value))
+        position = _skip(text, end)
+        sign = text[position : position + 1]
+        if sign == "]":
+            return items, position + 1
+        if sign != ",":
+            why = "the array is never closed" if not sign else "',' or ']' is missing"
+            raise _malformed(text, position, name, line=None, why=why)
+        position = _skip(text, position + 1)
+
+
+def _read_members(text: str, position: int, name: str) -> tuple[dict[str, Any], int]:
+    """Read an object member by member; arrays as `(line, value)` items."""
+    members: dict[str, Any] = {}
+    position = _skip(text, position + 1)
+    if text[position : position + 1] == "}":
+        return members, position + 1
+    while True:
+        if text[position : position + 1] != '"':
+            raise _malformed(text, position, name, line=None, why="a key in quotes is missing")
+        key, position = _read_value(text, position, name)
+        position = _skip(text, position)
+        if text[position : position + 1] != ":":
+            raise _malformed(text, position, name, line=None, why="':' is missing")
+        position = _skip(text, position + 1)
+        read_member = _read_array if text[position : position + 1] == "[" else _read_value
+        members[key], position = read_member(text, position, name)
+        position = _skip(text, position)
+        sign = text[position : position + 1]
+        if sign == "}":
+            return members, position + 1
+        if sign != ",":
+            why = "the object is never closed" if not sign else "',' or '}' is missing"
+            raise _malformed(text, position, name, line=None, why=why)
+        position = _skip(text, position + 1)
+
+
+def _refuse_rest(text: str, end: int, name: str, *, line: int | None = None) -> None:
+    rest = _skip(text, end)
+    if rest < len(text):
+        raise _malformed(text, rest, name, line=line, why="something follows the end")
+
+
+def _not_rows(name: str, received: str) -> DataError:
+    return DataError(f"{name} has no rows.", received=received, hint=SHAPES)
+
+
+def _table_of(items: Items, name: str) -> Table:
+    if not items:
+        raise _not_rows(name, "an empty array")
+    for line, value in items:
+        if not isinstance(value, dict):
+            raise DataError(
+                f"{name}: a row is not an object.",
+                received=f"line {line}: {json.dumps(value, ensure_ascii=False)[:60]}",
+                hint=SHAPES,
+            )
+    return Table(columns_of(value for _, value in items), [line for line, _ in items])
+
+
+def columns_of(records: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Turn records into columns, in the order in which keys first occur."""
+    kept = list(records)
+    names = dict.fromkeys(str(name) for record in kept for name in record)
+    return {name: [record.get(name) for record in kept] for name in names}
+
+
+def _table_of_members(members: dict[str, Any], name: str) -> Table:
+    arrays = {key: value for key, value in members.items() if _is_items(value)}
+    nested = [key for key in arrays if arrays[key] and isinstance(arrays[key][0][1], dict)]
+    if is_squad([value for _, value in arrays.get("data", [])]):
+        return table_of_squad([value for _, value in arrays["data"]], name=name)
+    if "data" in nested or len(nested) == 1:
+        return _table_of(arrays["data" if "data" in nested else nested[0]], name)
+    columns = {key: [value for _, value in items] for key, items in arrays.items()}
+    columns |= {k: list(v.values()) for k, v in members.items() if isinstance(v, dict)}
+    lengths = {key: len(values) for key, values in columns.items()}
+    if len(columns) < len(members) or len(set(lengths.values())) != 1:
+        told = ", ".join(f"{key}: {lengths.get(key, 'one value')}" for key in members)
+        raise _not_rows(name, f"an object with {told}" if members else "an empty object")
+    if 0 in lengths.values():
+        raise _not_rows(name, f"empty columns {', '.join(columns)}")
+    return Table(columns, list(range(1, 1 + next(iter(lengths.values())))))
+
+
+def _is_items(value: Any) -> bool:
+    return isinstance(value, list)

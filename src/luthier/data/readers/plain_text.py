@@ -1,0 +1,96 @@
+"""From the text of a `.txt` or `.md` file to a column `text`: one row a line that is not blank.
+
+`open_text` and `lines_of` are how the readers of text files begin.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from luthier.data.readers.delimited import Table
+from luthier.data.readers.encoding import Decoded, decode
+from luthier.errors import DataError
+
+PLAIN = ("utf-8", "utf-8-sig", "ascii")
+_DECLARATION = re.compile(rb"""<\?xml[^<>]{1,80}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
+
+
+def open_text(path: Path, *, name: str, encoding: str | None = None) -> Decoded:
+    """Read a text file, and say what was detected.
+
+    Args:
+        path: Where it is.
+        name: What to call it in messages.
+        encoding: Use this one; None: find out, also from an XML declaration.
+
+    Returns:
+        The text, its encoding, and notes such as "encoding cp1252".
+
+    Raises:
+        DataError: It cannot be opened, or is no text.
+    """
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as problem:
+        raise DataError(
+            f"{name} cannot be opened.",
+            received=getattr(problem, "strerror", None) or str(problem),
+            hint=f"make it readable: chmod u+r {path}",
+        ) from problem
+    stated = encoding if encoding is not None else _declared(content)
+    decoded = decode(content, name=name, encoding=stated)
+    if stated is None and decoded.encoding not in PLAIN:
+        return replace(decoded, notes=(f"encoding {decoded.encoding}", *decoded.notes))
+    return decoded
+
+
+def _declared(content: bytes) -> str | None:
+    """Read the encoding that an XML declaration states, unless the bytes say otherwise."""
+    found = _DECLARATION.match(content)
+    if found is None:
+        return None
+    stated = found[1].decode("ascii")
+    if stated.lower().startswith(("utf", "unicode")):
+        return None  # these are detected
+    with suppress(LookupError, ValueError):
+        content.decode(stated)
+        return stated if content.isascii() or not _is_utf_8(content) else None
+    return None
+
+
+def _is_utf_8(content: bytes) -> bool:
+    with suppress(UnicodeDecodeError):
+        content.decode("utf-8")
+        return True
+    return False
+
+
+def lines_of(text: str) -> list[str]:
+    r"""Cut a text where an editor would; a line end at the very end begins no further line.
+
+    LF, CR LF, and CR where there is no LF end lines. The other signs at which `str.splitlines`
+    cuts stand inside sentences.
+
+    >>> lines_of("one\r\ntwo\n")
+    ['one', 'two']
+    """
+    text = text.replace("\r\n", "\n")
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
+    lines = text.split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def parse_plain_text(text: str, *, name: str) -> Table:
+    """Give every line that is not blank as a row of the column `text`.
+
+    Raises:
+        DataError: There is none.
+    """
+    kept = [(number, line) for number, line in enumerate(lines_of(text), start=1) if line.strip()]
+    if not kept:
+        raise DataError(f"{name} is empty.", received="no lines", hint="one text on every line")
+    return Table({"text": [line for _, line in kept]}, [number for number, _ in kept])

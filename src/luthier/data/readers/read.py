@@ -1,0 +1,218 @@
+"""From a source (a file, a folder, a frame …) to `Rows` whose columns carry the task's roles.
+
+    source ─► files (sources.py) ─► text (encoding.py) ─► columns (a file for each format)
+                                 └► columns (frames.py, hub.py)              ─► Rows, notes
+
+Whatever was detected rather than told is said in the notes. Next: `split.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from luthier.data.readers.brat import read_brat
+from luthier.data.readers.conll import parse_conll
+from luthier.data.readers.delimited import DELIMITERS, Table, parse_delimited, spell
+from luthier.data.readers.find_files import File, find_files
+from luthier.data.readers.frames import read_arrow, read_parquet, table_in_memory
+from luthier.data.readers.hub import read_hub
+from luthier.data.readers.json_files import parse_json, parse_json_lines
+from luthier.data.readers.line_pairs import read_line_pairs
+from luthier.data.readers.plain_text import open_text, parse_plain_text
+from luthier.data.readers.tmx import parse_tmx
+from luthier.data.readers.xliff import parse_xliff
+from luthier.errors import DataError, nearest
+from luthier.records import Rows
+
+FEW = 3  # files whose notes are listed one by one
+_COUNT = re.compile(r"^\d+ ")
+PARSERS: Mapping[str, Callable[..., Table]] = {
+    "json": parse_json,
+    "jsonl": parse_json_lines,
+    "conll": parse_conll,
+    "text": parse_plain_text,
+    "tmx": parse_tmx,
+    "xliff": parse_xliff,
+}
+
+
+def read(
+    source: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+) -> tuple[Rows, list[str]]:
+    """Read rows, and say what was detected on the way.
+
+    Args:
+        source: A path, `package:NAME/FILE`, `hub:NAME`, a folder, a list of these; or rows in
+            memory: a pandas DataFrame, a `datasets.Dataset`, records, columns or `Rows`.
+        columns: The task's role to the column that plays it; such columns are renamed.
+        encoding: Encoding of text files; None: detected.
+        delimiter: Delimiter of CSV and TSV files; None: detected.
+
+    Returns:
+        The rows, and notes for the user such as "reviews.csv: encoding cp1252".
+
+    Raises:
+        DataError: Something cannot be read; it says what was found and how to mend it.
+
+    >>> rows, notes = read({"review": ["Good.", "Bad."]}, columns={"text": "review"})
+    >>> rows["text"], notes
+    (['Good.', 'Bad.'], [])
+    """
+    roles = dict(columns or {})
+    if isinstance(source, Rows):
+        return Rows(
+            rename(source.columns, roles, name=", ".join(source.files)),
+            source.files,
+            source.file_of,
+            source.lines,
+        ), []
+    named = _tables(source, encoding=encoding, delimiter=delimiter)
+    notes = _gather_notes(named)
+    renamed = [
+        (name, Table(rename(table.columns, roles, name=name), table.lines)) for name, table in named
+    ]
+    return _join(renamed, notes), notes
+
+
+def short(name: str) -> str:
+    """Name a file without its folders."""
+    return name if name.startswith("hub:") else name.replace("\\", "/").rpartition("/")[2]
+
+
+def _gather_notes(named: list[tuple[str, Table]]) -> list[str]:
+    """Say once what is said of many files alike, with the sums of what was counted."""
+    alike: dict[tuple[str, ...], list[tuple[str, Table]]] = {}
+    for name, table in named:
+        if table.notes:
+            key = tuple(_COUNT.sub("", note) for note in table.notes)
+            alike.setdefault(key, []).append((name, table))
+    gathered = []
+    for told, group in alike.items():
+        if len(group) <= FEW:
+            gathered += [f"{short(name)}: {', '.join(table.notes)}" for name, table in group]
+            continue
+        columns = zip(*(table.notes for _, table in group), strict=True)
+        counts = [sum(int(n) for note in notes for n in _COUNT.findall(note)) for notes in columns]
+        sums = [
+            f"{count} {note}" if count else note for count, note in zip(counts, told, strict=True)
+        ]
+        gathered.append(f"{short(group[0][0])} and {len(group) - 1} more: {', '.join(sums)}")
+    return gathered
+
+
+def _tables(source: Any, *, encoding: str | None, delimiter: str | None) -> list[tuple[str, Table]]:
+    if isinstance(source, (str, Path)):
+        sources: Sequence[str | Path] = [source]
+    elif (
+        isinstance(source, (list, tuple))
+        and source
+        and all(isinstance(part, (str, Path)) for part in source)
+    ):
+        sources = source
+    else:
+        return [("memory", table_in_memory(source, name="memory"))]
+    tables = []
+    for part in sources:
+        if str(part).startswith("hub:"):
+            tables.append((str(part), read_hub(str(part))))
+            continue
+        for file in find_files(part):
+            tables.append((file.name, _read_file(file, encoding=encoding, delimiter=delimiter)))
+    return tables
+
+
+def _read_file(file: File, *, encoding: str | None, delimiter: str | None) -> Table:
+    name = short(file.name)
+    if file.kind == "parquet":
+        return read_parquet(file.path, name=name)
+    if file.kind == "arrow":
+        return read_arrow(file.path, name=name)
+    if file.kind == "parallel":
+        return read_line_pairs(dict(file.parts), name=name, encoding=encoding)
+    if file.kind == "brat":
+        return read_brat(file.path, name=name, encoding=encoding)
+    decoded = open_text(file.path, name=name, encoding=encoding)
+    notes = decoded.notes
+    if file.kind in PARSERS:
+        text = decoded.text
+        del decoded  # and with it the file's bytes
+        table = PARSERS[file.kind](text, name=name)
+    else:
+        expected = "\t" if file.kind == "tsv" else ","
+        table = parse_delimited(decoded.lines, name=name, delimiter=delimiter, expected=expected)
+    return Table(table.columns, table.lines, (*notes, *table.notes))
+
+
+def rename(
+    columns: Mapping[str, Sequence[Any]], roles: Mapping[str, str], *, name: str
+) -> dict[str, Sequence[Any]]:
+    """Give mapped columns their roles' names; a column in the way of a role gets a suffix.
+
+    >>> rename({"text": [1], "body": [2]}, {"text": "body"}, name="f.csv")
+    {'text_2': [1], 'text': [2]}
+    """
+    played: dict[str, str] = {}
+    for role, column in roles.items():
+        if column not in columns:
+            raise _missing(role, column, columns, name)
+        if column in played:
+            raise DataError(
+                f"The column '{column}' cannot be both {played[column]} and {role}.",
+                received=f"data.columns.{played[column]}={column} data.columns.{role}={column}",
+                hint=f"data.columns.{role}=another of: {', '.join(columns)}",
+            )
+        played[column] = role
+    taken = {*columns, *roles}
+    renamed: dict[str, Sequence[Any]] = {}
+    for column, values in columns.items():
+        if column in played:
+            renamed[played[column]] = values
+        elif column in roles:
+            number = next(n for n in range(2, len(taken) + 3) if f"{column}_{n}" not in taken)
+            renamed[f"{column}_{number}"] = values
+        else:
+            renamed[column] = values
+    return renamed
+
+
+def _missing(role: str, column: str, columns: Mapping[str, Any], name: str) -> DataError:
+    close = nearest(column, columns) or nearest(role, columns)
+    hint = f"data.columns.{role}={close or 'one of them'}"
+    only = next(iter(columns)) if len(columns) == 1 else ""
+    mark = next((mark for mark in DELIMITERS if mark in only), None)
+    if mark is not None:
+        hint = f"data.delimiter={spell(mark)}"
+    return DataError(
+        f"{short(name)} has no column called '{column}'.",
+        received=f"columns {', '.join(columns)}",
+        hint=hint,
+    )
+
+
+def _join(named: list[tuple[str, Table]], notes: list[str]) -> Rows:
+    """Put the rows of several files below one another; columns that a file lacks are None."""
+    names = dict.fromkeys(column for _, table in named for column in table.columns)
+    for file, table in named:
+        lacking = [column for column in names if column not in table.columns]
+        if lacking:
+            notes.append(f"{short(file)}: no column {', '.join(lacking)}; left empty there")
+    joined: dict[str, list[Any]] = {column: [] for column in names}
+    for _, table in named:
+        for column, values in joined.items():
+            values.extend(table.columns.get(column) or [None] * len(table.lines))
+    counts = [len(table.lines) for _, table in named]
+    return Rows(
+        joined,
+        tuple(file for file, _ in named),
+        np.repeat(np.arange(len(named), dtype=np.int32), counts),
+        np.concatenate([np.asarray(table.lines, dtype=np.int64) for _, table in named]),
+    )

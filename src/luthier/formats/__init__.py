@@ -1,0 +1,1 @@
+"""The shapes in which people keep answers, tags and conversations, brought into one each."""

@@ -1,0 +1,1 @@
+"""Methods and baselines that fit a head on stored features of a frozen model share this."""

@@ -1,0 +1,59 @@
+"""Heads that are fitted to features at once, without steps: what such methods share."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from luthier.errors import RecipeError
+from luthier.frozen_features.features import Features, store
+from luthier.records import Array, Job, StepInfo
+from luthier.training.predict import predict_quietly
+
+
+def refuse_other_loss(job: Job) -> None:
+    """Raise where the rows are to be weighed as a head that is fitted at once does not weigh them.
+
+    Raises:
+        RecipeError: It is so.
+    """
+    aim = job.objective
+    said = ["task.options.loss=focal"] * (aim.name == "focal")
+    said += ["task.options.class_weights"] * (aim.class_weights is not None)
+    if aim.label_smoothing:
+        said.append(f"training.label_smoothing_factor={aim.label_smoothing}")
+    if said:
+        raise RecipeError(
+            "The head is fitted at once to plain labels, and follows no other loss.",
+            received=", ".join(said),
+            hint=f"leave out {' and '.join(one.split('=')[0] for one in said)}, or method=full",
+        )
+
+
+def features_of(model: Any, job: Job, split: str) -> Generator[StepInfo, None, Array]:
+    """Compute what the head of a model will read, (items, width), without dropout."""
+    trunk = Features(model, model.features)
+    stored = yield from store(trunk, job, split, phase=f"features of {split}")
+    return np.asarray(stored.inputs["features"])
+
+
+@torch.no_grad()
+def set_head(head: nn.Linear, weight: Array, bias: Array) -> None:
+    """Give a linear layer the weight (outputs, width) and the bias (outputs,) that were fitted."""
+    head.weight.copy_(torch.from_numpy(weight).to(head.weight))
+    head.bias.copy_(torch.from_numpy(bias).to(head.bias))
+    head.requires_grad_(True)
+
+
+def finished(model: Any, job: Job) -> StepInfo:
+    """Score the validation rows, where there are any, and tell that the head is fitted."""
+    model.eval()
+    scores = None
+    if len(job.encoded["validation"]) > 0:
+        outputs = predict_quietly(model, job, "validation", readings=[job.task.validation_kind])
+        scores = job.evaluate(outputs)
+    return StepInfo("fitting the head", 1, 1, scores=scores, is_best=scores is not None)

@@ -1,0 +1,127 @@
+"""Linear models on fixed features, by scikit-learn: what several baselines stand on.
+
+Their regularisation is chosen on the validation rows, so that nobody can say that the baseline was
+made weak on purpose.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
+
+import numpy as np
+
+from luthier.metrics.names import lower_is_better
+from luthier.records import Array, Job, Outputs, StepInfo, Target
+
+STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse regularisation: larger trusts the training rows more
+FAR = -30.0  # the logit of what never occurs in training
+
+
+def fit_linear(
+    job: Job, features: Mapping[str, Any], *, phase: str
+) -> Generator[StepInfo, None, dict[str, Outputs]]:
+    """Fit linear models of several strengths and keep the best on validation.
+
+    Args:
+        job: Its training rows carry the answers; its `evaluate` scores validation.
+        features: Split name to a dense or sparse matrix (rows, width).
+        phase: What to call this in progress reports.
+
+    Returns:
+        Split name to outputs (rows, outputs), for `validation` and `test`.
+    """
+    task: Any = job.task
+    targets = task.to_targets(task.gold(job.splits.train, job.target), job.target)
+    best: tuple[float, Callable[[Any], Outputs]] | None = None
+    has_validation = features["validation"].shape[0] > 0
+    strengths = STRENGTHS if has_validation else (1.0,)
+    for number, strength in enumerate(strengths, start=1):
+        outputs_of = _fit(job.target, features["train"], targets, strength)
+        score = 0.0
+        if has_validation:
+            sign = -1.0 if lower_is_better(job.validation_metric) else 1.0
+            score = sign * job.evaluate(outputs_of(features["validation"]))[job.validation_metric]
+        if best is None or score > best[0]:
+            best = (score, outputs_of)
+        yield StepInfo(phase, number, len(strengths), rows=len(targets))
+    if best is None:
+        raise ValueError("no strength was tried")
+    nothing = np.empty((0, job.target.n_outputs), dtype=np.float32)
+    return {
+        split: best[1](features[split]) if features[split].shape[0] else nothing
+        for split in job.scored_splits
+    }
+
+
+def _fit(
+    target: Target, features: Any, targets: Array, strength: float
+) -> Callable[[Any], Outputs]:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    if target.kind == "number":
+        ridge = Ridge(alpha=1.0 / strength, solver="auto").fit(features, targets)
+        return lambda rows: ridge.predict(rows).reshape(-1, 1).astype(np.float32)
+    if target.kind == "multi-label":
+        columns = [_fit_one_label(features, column, strength) for column in targets.T]
+        return lambda rows: np.stack([column(rows) for column in columns], axis=1)
+    model = LogisticRegression(C=strength, max_iter=300)
+    _without_convergence_warning(model, features, targets)
+
+    def outputs_of(rows: Any) -> Outputs:
+        outputs = np.full((rows.shape[0], target.n_outputs), FAR, dtype=np.float32)
+        outputs[:, model.classes_] = np.maximum(model.predict_log_proba(rows), FAR)
+        return outputs
+
+    return outputs_of
+
+
+def fit_head(features: Array, answers: Array, n_outputs: int, strength: float) -> tuple[Any, Any]:
+    """Fit a logistic regression that can be the last layer of a model.
+
+    Args:
+        features: (rows, width).
+        answers: Label ids, (rows,).
+        n_outputs: Labels; those without a row are never answered.
+        strength: Inverse regularisation: larger trusts the training rows more.
+
+    Returns:
+        Weight (outputs, width) and bias (outputs,) of a linear layer.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    weight = np.zeros((n_outputs, features.shape[1]), dtype=np.float32)
+    bias = np.full(n_outputs, FAR, dtype=np.float32)
+    known = np.unique(answers)
+    if len(known) == 1:
+        bias[known] = 0.0
+        return weight, bias
+    model = LogisticRegression(C=strength, max_iter=1000)
+    _without_convergence_warning(model, features, answers)
+    if len(known) == 2:  # one row of weights stands for both
+        weight[known] = np.concatenate([-model.coef_, model.coef_]) / 2
+        bias[known] = np.concatenate([-model.intercept_, model.intercept_]) / 2
+    else:
+        weight[model.classes_], bias[model.classes_] = model.coef_, model.intercept_
+    return weight, bias
+
+
+def _fit_one_label(features: Any, column: Array, strength: float) -> Callable[[Any], Outputs]:
+    from sklearn.linear_model import LogisticRegression
+
+    if len(np.unique(column)) == 1:
+        constant = -FAR if column[0] else FAR
+        return lambda rows: np.full(rows.shape[0], constant, dtype=np.float32)
+    model = LogisticRegression(C=strength, max_iter=300, solver="liblinear", random_state=0)
+    _without_convergence_warning(model, features, column)
+    return lambda rows: model.decision_function(rows).astype(np.float32)
+
+
+def _without_convergence_warning(model: Any, features: Any, targets: Array) -> None:
+    """Fit; a solution that is not exact to the last digit is good enough to compare with."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(features, targets)

@@ -1,0 +1,220 @@
+"""The states below trained layers, computed once and learned from in every epoch.
+
+While the lower blocks of a model do not change, what they say of a text does not either. So it is
+computed once, without dropout, and put in where the highest frozen block would have said it; the
+rest of the model's own forward, its masks and positions, runs as ever. Whether that gives the same
+as the whole model is tried out on a batch rather than believed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from luthier.records import Array, Batch, Encoded, Job, Ragged, StepInfo
+from luthier.training.batch_sampler import Tensors, to_tensors
+from luthier.training.losses import outputs_of, run_model
+from luthier.training.predict import deal
+
+ALIKE = 1e-4  # outputs with stored states and without
+STATES = "stored_states"
+
+
+class _EnoughError(Exception):
+    """The states that were wanted have been seen."""
+
+
+class Cut:
+    """A model cut above its lower blocks, which do not learn.
+
+    Args:
+        model: The model.
+        below: Its lower blocks, bottom first; at least one.
+    """
+
+    def __init__(self, model: Any, below: list[nn.Module]):
+        self.model, self.below = model, below
+        self.states: Tensor | None = None
+        self._shape: tuple[Any, ...] | None = None  # what a block gives besides its states
+        self._is_swapped = False  # XLNet puts tokens before rows
+        self._hook: Any = None
+
+    def seen(self, batch: Tensors) -> Tensor:
+        """Run the lower blocks alone; give their states, (batch, tokens, width).
+
+        Raises:
+            ValueError: They pass more than states on, which would have to be stored too.
+        """
+        found: list[Any] = []
+
+        def stop(module: nn.Module, args: Any, said: Any) -> None:
+            found.append(said)
+            raise _EnoughError
+
+        hook = self.below[-1].register_forward_hook(stop)
+        try:
+            run_model(self.model, batch)
+        except _EnoughError:
+            pass
+        finally:
+            hook.remove()
+        said = found[0]
+        states, rest = (said, None) if isinstance(said, Tensor) else (said[0], tuple(said[1:]))
+        if rest is not None and any(one is not None for one in rest):
+            raise ValueError("its blocks pass more than states on")
+        self._shape = rest
+        tokens = batch["input_ids"].shape
+        if tokens[0] != tokens[1]:
+            self._is_swapped = states.shape[:2] == tokens[::-1]
+        return states.transpose(0, 1) if self._is_swapped else states
+
+    def put_in(self) -> None:
+        """From now on, have the lower blocks give the stored states that come with a batch.
+
+        Batches without any are computed as ever.
+        """
+
+        def take(module: nn.Module, args: Any, given: dict[str, Any]) -> Any:
+            self.states = given.pop(STATES, None)
+            return args, given
+
+        def give(block: nn.Module, compute: Callable[..., Any]) -> Callable[..., Any]:
+            def forward(*args: Any, **given: Any) -> Any:
+                if self.states is None:
+                    return compute(*args, **given)
+                states = args[0] if args else given["hidden_states"]
+                if block is self.below[-1]:
+                    states = self.states.transpose(0, 1) if self._is_swapped else self.states
+                return states if self._shape is None else (states, *self._shape)
+
+            return forward
+
+        self._hook = self.model.register_forward_pre_hook(take, with_kwargs=True)
+        for block in self.below:
+            block.forward = give(block, block.forward)
+
+    def take_out(self) -> None:
+        """Let the lower blocks compute again."""
+        self._hook.remove()
+        for block in self.below:
+            del block.forward  # the class's own shows again
+
+
+def freeze_below(cut: Cut, batch: Tensors, *, decoder: bool) -> None:
+    """Freeze all parameters that the states above the cut depend on: autograd says which.
+
+    Some lie elsewhere than in the blocks below, such as tables of positions that all blocks share.
+    """
+    trained = [one for one in cut.model.parameters() if one.requires_grad]
+    found: list[Tensor] = []
+
+    def keep(module: nn.Module, args: Any, said: Any) -> None:
+        found.append(said if isinstance(said, Tensor) else said[0])
+
+    hook = cut.below[-1].register_forward_hook(keep)
+    with torch.enable_grad():
+        run_model(cut.model, batch, decoder=decoder)
+    hook.remove()
+    if not found[-1].requires_grad:
+        return
+    gradients = torch.autograd.grad(found[-1].sum(), trained, allow_unused=True)
+    for one, gradient in zip(trained, gradients, strict=True):
+        if gradient is not None:
+            one.requires_grad_(False)
+
+
+def why_not(cut: Cut, job: Job, batch: Tensors, again: Batch, first: Batch) -> str | None:
+    """Say why states cannot be stored, or None where they can."""
+    if job.objective.name == "sequence-to-sequence":
+        return "a decoder needs its encoder in every step"
+    if any(not np.array_equal(first[name], again[name]) for name in first):
+        return "other words are hidden in every epoch"
+    if batch["input_ids"].ndim != 2 or len(batch["input_ids"]) != len(batch["labels"]):
+        return "an item is more than one text"
+    with torch.no_grad():
+        whole = run_model(cut.model, batch)
+        try:
+            states = cut.seen(batch)
+        except ValueError as problem:
+            return str(problem)
+        cut.put_in()
+        stored = run_model(cut.model, {**batch, STATES: states})
+        cut.take_out()
+    pairs = zip(outputs_of(whole), outputs_of(stored), strict=True)
+    if all(torch.allclose(one, other, atol=ALIKE, rtol=ALIKE) for one, other in pairs):
+        return None
+    return "its layers look below the layer beneath them"
+
+
+def store(
+    cut: Cut, job: Job, split: str, *, room: int, phase: str
+) -> Generator[StepInfo, None, Ragged]:
+    """Compute the states of a split, as `Ragged` (items; tokens, width) in float32.
+
+    Args:
+        cut: The model.
+        job: Whose rows.
+        split: Which of them.
+        room: Bytes that may be kept in memory; more are memory-mapped on disk.
+        phase: What to call this in progress reports.
+    """
+    encoded = job.encoded[split]
+    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(encoded.lengths)])
+    values: Array = np.empty((0, 0), dtype=np.float32)
+    device = next(cut.model.parameters()).device
+    size = job.training.per_device_eval_batch_size
+    batches = deal(encoded.lengths, size, device=device)
+    for number, items in enumerate(batches, start=1):
+        batch = to_tensors(job.collate(encoded, items))
+        with torch.inference_mode():
+            states = cut.seen({name: one.to(device) for name, one in batch.items()})
+        if number == 1:
+            values = _space((int(offsets[-1]), states.shape[-1]), room, job)
+        shown = states.float().cpu().numpy()[_places(batch, encoded.lengths[items])]
+        ends = np.cumsum(encoded.lengths[items])
+        for item, end in zip(items, ends, strict=True):
+            length = encoded.lengths[item]
+            values[offsets[item] : offsets[item + 1]] = shown[end - length : end]
+        yield StepInfo(phase, number, len(batches), rows=len(items))
+    return Ragged(values, offsets)
+
+
+def _space(shape: tuple[int, int], room: int, job: Job) -> Array:
+    """Make room in memory or, where that is too little, in a file that vanishes with the array."""
+    n_bytes = 4 * shape[0] * shape[1]
+    if n_bytes <= room:
+        return np.empty(shape, dtype=np.float32)
+    where = Path(tempfile.gettempdir()) if job.run is None else job.run.path
+    if shutil.disk_usage(where).free < 1.1 * n_bytes:
+        raise OSError(28, "no room for the stored states", str(where))
+    with tempfile.NamedTemporaryFile(dir=where, prefix=".states-", suffix=".tmp") as file:
+        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
+
+
+def _places(batch: Any, lengths: Array) -> Array:
+    """Say where tokens stand in a padded batch, (batch, tokens)."""
+    if "attention_mask" in batch:
+        return np.asarray(batch["attention_mask"]).astype(bool)
+    return np.arange(batch["input_ids"].shape[1]) < lengths[:, None]
+
+
+def with_states(job: Job, stored: dict[str, Ragged]) -> Job:
+    """Have a job's batches bring the stored states of their items along."""
+    owner = {id(job.encoded[split]): states for split, states in stored.items()}
+
+    def collate(encoded: Encoded, indices: Array, **asked: Any) -> Batch:
+        batch = job.collate(encoded, indices, **asked)
+        states = owner[id(encoded)]
+        places = _places(batch, encoded.lengths[indices])
+        padded = np.zeros((*places.shape, states.values.shape[1]), dtype=np.float32)
+        padded[places] = np.concatenate([states[int(item)] for item in indices])
+        return {**batch, STATES: padded}
+
+    return job.replace(collate=collate)

@@ -1,0 +1,146 @@
+"""Words that the rows never use leave a model's embedding for as long as it trains.
+
+Their gradient is zero in every step, so no optimizer learns anything of them; what remains is the
+decay of weights, which shrinks all of them by the same factor. One row of ones, which no text
+uses, is trained beside those in use: whatever an optimizer makes of it, it makes of each of the
+others times their value. So gradients, moments and checkpoints hold the words in use alone, and
+the whole embedding comes back with every row as it would have become, up to rounding.
+
+That holds for decay apart from the gradient (Loshchilov & Hutter 2019, algorithm 2), for plain
+decay under SGD, where all is linear, and for every optimizer that takes each number by itself where
+nothing decays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from luthier.errors import TrainingError
+from luthier.models.structure import pretrained
+from luthier.recipe.tree import Training
+from luthier.records import Array, Encoded, Ragged
+
+WORTH = 0.8  # largest share of the words in use for which leaving out the others is worth it
+APART = ("adamw_torch", "adamw_torch_fused", "sgd")  # decay shrinks all rows by one factor
+TOGETHER = ("adafactor",)  # what becomes of a row depends on the others
+
+
+class CompactVocabulary:
+    """An embedding of the words in use, in the place of a model's whole one.
+
+    Args:
+        embedding: The model's own.
+        ids: The words in use, increasing, (words,).
+    """
+
+    def __init__(self, embedding: nn.Embedding, ids: Array):
+        self.embedding = embedding
+        self.ids = torch.from_numpy(ids.astype(np.int64))
+        self.whole: Any = embedding.weight
+        self.n_words, self.padding = embedding.num_embeddings, embedding.padding_idx
+        self.places = torch.full((self.n_words,), -1)  # word -> its row, (all words,)
+        self.places[self.ids] = torch.arange(len(ids))
+
+    def put_in(self) -> None:
+        """Have the model know the words in use alone."""
+        values = self.whole.detach()
+        witness = values.new_ones(1, values.shape[1])
+        part = self.embedding
+        part.weight = nn.Parameter(torch.cat([values[self.ids], witness]))
+        part.num_embeddings = len(part.weight)
+        part.padding_idx = None if self.padding is None else int(self.places[self.padding])
+        part.forward = partial(self._forward, part)  # type: ignore[method-assign]
+
+    def take_out(self) -> None:
+        """Give all words back, those not in use as decay has left them."""
+        part = self.embedding
+        with torch.no_grad():
+            learned = part.weight.detach()
+            self.whole.mul_(learned[-1].to(self.whole))
+            self.whole[self.ids] = learned[:-1].to(self.whole)
+        self.whole.requires_grad_(part.weight.requires_grad)
+        part.weight = self.whole
+        part.num_embeddings, part.padding_idx = self.n_words, self.padding
+        del part.forward
+
+    def _forward(self, part: nn.Embedding, ids: Tensor) -> Tensor:
+        rows = self.places[ids]
+        if bool((rows < 0).any()):
+            raise TrainingError(
+                "A batch has a word that no row has.",
+                received=f"the id {int(ids[rows < 0][0])}",
+                hint="training.compact_vocabulary=false keeps all words in the model",
+            )
+        return functional.embedding(rows, part.weight, part.padding_idx)
+
+
+def words_in(encoded: Mapping[str, Encoded], tokenizer: Any) -> Array:
+    """Find the ids that batches of any split can hold, (words,); none where items are no texts.
+
+    Args:
+        encoded: Split to its rows, `train` among them.
+        tokenizer: Its special tokens count too.
+    """
+    if "input_ids" not in encoded["train"].inputs:
+        return np.empty(0, dtype=np.int64)
+    flat = [one.inputs["input_ids"] for one in encoded.values() if "input_ids" in one.inputs]
+    values = [one.values for one in flat if isinstance(one, Ragged)]
+    added = [*getattr(tokenizer, "all_special_ids", ())]
+    seen = np.zeros(max([0, *added, *(int(one.max(initial=0)) for one in values)]) + 1, dtype=bool)
+    for one in (*values, np.array(added, dtype=np.int64)):
+        seen[one] = True
+    return np.flatnonzero(seen)
+
+
+def compact(model: Any, used: Array, settings: Training) -> CompactVocabulary | None:
+    """Make the smaller embedding of a model, where it is exact and worth it.
+
+    Args:
+        model: On a CPU.
+        used: Words that occur in any batch, (words,).
+        settings: The recipe's training section: optimizer and decay.
+
+    Returns:
+        None where the embedding is not trained, or serves as the output's too, or has a forward of
+        its own, or nearly all of its words are in use, or the optimizer looks at all rows together.
+    """
+    if settings.optim in TOGETHER or (settings.weight_decay > 0 and settings.optim not in APART):
+        return None
+    inner = pretrained(model)
+    if inner is None or not len(used):
+        return None
+    try:
+        part = inner.get_input_embeddings()
+    except NotImplementedError:  # what stands below the head gives stored states
+        return None
+    if type(part) is not nn.Embedding or "forward" in part.__dict__ or not _is_alone(model, part):
+        return None
+    if not part.weight.requires_grad or part.max_norm is not None or part.scale_grad_by_freq:
+        return None
+    own = {part.padding_idx, inner.config.pad_token_id} - {None}
+    ids = np.union1d(used, np.array(sorted(own), dtype=np.int64))
+    if (
+        not len(used)
+        or len(ids) > WORTH * part.num_embeddings
+        or ids[0] < 0
+        or ids[-1] >= part.num_embeddings
+    ):
+        return None
+    return CompactVocabulary(part, ids)
+
+
+def _is_alone(model: Any, embedding: nn.Embedding) -> bool:
+    """Say whether a model's embedding is one module in one place, and its weight nobody else's."""
+    places = [
+        name
+        for name, part in model.named_modules(remove_duplicate=False)
+        if any(one is embedding.weight for one in part.parameters(recurse=False))
+    ]
+    return len(places) == 1 and not embedding.sparse

@@ -1,0 +1,197 @@
+"""What the closer look of the page shows: confusion, calibration, labels, slices, mistakes."""
+
+from __future__ import annotations
+
+import statistics
+from itertools import groupby
+from typing import Any
+
+from luthier.metrics.names import as_points, title
+from luthier.report import figures
+from luthier.report.facts import Facts
+from luthier.report.formatting import amount, answer, interval, number, share
+from luthier.report.verdict import scale_of
+
+MOST_LABELS = 25  # drawn whole; of more, the most confused
+MOST_DRAWN = 20
+MOST_PAIRS = 15
+
+
+def confusion(facts: Facts) -> dict[str, Any] | None:
+    """Lay out the confusion of true and predicted labels; of many labels, the most confused."""
+    table, labels = facts.analysis.get("confusion"), facts.analysis.get("labels") or []
+    if not table or len(table) != len(labels):
+        return None
+    table = [[n or 0 for n in row] for row in table]
+    chosen = list(range(len(labels)))
+    if len(labels) > MOST_LABELS:
+        worst = sorted(chosen, key=lambda label: -_confusions(table, label))
+        chosen = sorted(worst[:MOST_DRAWN])
+    return {
+        "labels": [labels[label] for label in chosen],
+        "rows": [
+            {"label": labels[row], "cells": [_cell(table, row, column) for column in chosen]}
+            for row in chosen
+        ],
+        "n_labels": len(labels),
+        "is_cut": len(chosen) < len(labels),
+        "pairs": _pairs(table, labels),
+    }
+
+
+def _confusions(table: list[list[float]], label: int) -> float:
+    given = sum(row[label] for row in table)
+    return sum(table[label]) + given - 2 * table[label][label]
+
+
+def _cell(table: list[list[float]], row: int, column: int) -> dict[str, Any]:
+    part = table[row][column] / (sum(table[row]) or 1)
+    return {
+        "n": f"{table[row][column]:g}" if table[row][column] else "",
+        "kind": "right" if row == column else "wrong",
+        "strength": round(0.08 + 0.84 * part, 2) if part else 0,
+        "is_strong": part > 0.78,
+        "share": share(part),
+    }
+
+
+def _pairs(table: list[list[float]], labels: list[str]) -> list[dict[str, Any]]:
+    """List the pairs of labels that are confused most."""
+    pairs: list[dict[str, Any]] = [
+        {"gold": labels[row], "answer": labels[column], "n": n_rows, "of": sum(counts)}
+        for row, counts in enumerate(table)
+        for column, n_rows in enumerate(counts)
+        if row != column and n_rows
+    ]
+    return sorted(pairs, key=lambda pair: -pair["n"])[:MOST_PAIRS]
+
+
+def calibration(facts: Facts) -> dict[str, Any] | None:
+    """Draw reliability before and after temperature scaling."""
+    found = facts.analysis.get("calibration")
+    if not found:
+        return None
+    return {
+        "temperature": found.get("temperature"),
+        "fitted_on": found.get("fitted_on"),
+        "figures": [
+            {
+                "name": name,
+                "error": share(found[when].get("ece")),
+                "figure": figures.reliability(
+                    found[when].get("bins") or [], label=f"Accuracy over confidence, {name}"
+                ),
+            }
+            for when, name in (("before", "as trained"), ("after", "after temperature scaling"))
+            if found.get(when)
+        ],
+    }
+
+
+def labels(facts: Facts) -> list[dict[str, Any]]:
+    """Lay out the scores of every label, the worst F1 first."""
+    scale = figures.Scale(0, 1)
+    rows = sorted(
+        facts.analysis.get("per_label") or [],
+        key=lambda row: (row.get("f1") is None, row.get("f1")),
+    )
+    return [row | {"bar": figures.interval_bar(row, scale, key="f1")} for row in rows]
+
+
+def slices(facts: Facts) -> list[dict[str, Any]]:
+    """Lay out the scores of parts of the test rows, grouped by what they were cut by."""
+    found = facts.analysis.get("slices") or []
+    keys = ("score", "low", "high")
+    whole = facts.main_score.get("value")
+    groups = []
+    for by, members in groupby(found, key=lambda one: one.get("by")):
+        parts = list(members)
+        metric = str(parts[0].get("metric") or facts.metric)
+        ends = [part[key] for part in parts for key in keys if part.get(key) is not None]
+        scale = scale_of([*ends, *([whole] if whole is not None else [])], metric)
+        groups.append(
+            {
+                "by": by,
+                "metric": title(metric),
+                "axis": figures.axis(scale, percent=as_points(metric)),
+                "rows": [
+                    {
+                        "value": part.get("value"),
+                        "n": part.get("n"),
+                        "score": amount(part.get("score"), metric),
+                        "interval": interval(part.get("low"), part.get("high"), metric),
+                        "bar": figures.interval_bar(part, scale, key="score", reference=whole),
+                        "apart": _apart(part, whole),
+                    }
+                    for part in parts
+                ],
+            }
+        )
+    return groups
+
+
+def _apart(part: dict[str, Any], whole: float | None) -> str:
+    """Say whether the whole's score lies outside a part's interval."""
+    low, high = part.get("low"), part.get("high")
+    if whole is None or low is None or high is None:
+        return ""
+    return "below" if high < whole else "above" if low > whole else ""
+
+
+def mistakes(facts: Facts) -> dict[str, Any] | None:
+    """Lay out the wrong answers so that they can be sorted and filtered."""
+    found = facts.analysis.get("mistakes") or []
+    if not found:
+        return None
+    is_number = facts.kind == "number"
+    table = [[n or 0 for n in row] for row in facts.analysis.get("confusion") or []]
+    rows = [
+        row
+        | {
+            "gold_names": _names(row.get("gold")),
+            "answer_names": _names(row.get("answer")),
+            "gold_text": answer(row.get("gold")),
+            "answer_text": answer(row.get("answer")),
+            "sureness": number(row.get("confidence"))
+            if is_number
+            else share(row.get("confidence")),
+        }
+        for row in found
+    ]
+    return {
+        "rows": rows,
+        "is_number": is_number,
+        "n_wrong": None if not table else _n_wrong(table),
+        "golds": sorted({name for row in rows for name in row["gold_names"]}),
+        "answers": sorted({name for row in rows for name in row["answer_names"]}),
+    }
+
+
+def _names(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [str(name) for name in value] or ["no label"]
+    return [str(value)]
+
+
+def _n_wrong(table: list[list[float]]) -> int:
+    return int(sum(map(sum, table)) - sum(row[index] for index, row in enumerate(table)))
+
+
+def numbers(facts: Facts) -> dict[str, Any] | None:
+    """Draw predicted over true numbers, and how the errors are spread."""
+    pairs = [
+        pair for pair in facts.analysis.get("scatter") or [] if None not in pair and len(pair) == 2
+    ]
+    if not pairs:
+        return None
+    errors = [said - gold for gold, said in pairs]
+    edges, counts = figures.spread(errors)
+    return {
+        "n": len(pairs),
+        "scatter": figures.scatter(pairs),
+        "residuals": figures.histogram(
+            edges, counts, label="Predicted minus true numbers", height=320
+        ),
+        "bias": number(statistics.fmean(errors)),
+        "spread": number(statistics.pstdev(errors)),
+    }

@@ -1,0 +1,240 @@
+"""Tasks that answer a text with a text: an encoder reads, a decoder writes.
+
+During training validation goes by the perplexity of the true texts, which is cheap; the verdict
+goes by texts that the model writes itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from luthier.metrics.generation import sentence_chrf
+from luthier.metrics.language import measure_language
+from luthier.recipe.tree import Section
+from luthier.records import (
+    Array,
+    Batch,
+    Cut,
+    Encoded,
+    Objective,
+    Outputs,
+    Predictions,
+    Ragged,
+    Rows,
+)
+from luthier.records import Target as TargetSpace
+from luthier.task_types.defaults import Answering, texts_of
+from luthier.text.batches import pad
+from luthier.text.tokenize import tokenize
+
+MOST_SHOWN = 200
+LONGEST_SHOWN = 1500
+
+
+class GenerationOptions(Section):
+    """Options of tasks that write texts; those of `generate` have its names."""
+
+    source_prefix: str = Field("", description="Put before every text, as T5 expects.")
+    max_target_tokens: int = Field(
+        128, ge=2, description="Tokens kept of a true text, and the most that are written."
+    )
+    num_beams: int = Field(4, ge=1, description="Beams of the search; 1: greedy.")
+    length_penalty: float = Field(1.0, description="Above 0 favours longer texts.")
+    no_repeat_ngram_size: int = Field(0, ge=0, description="No run of so many tokens twice.")
+
+
+class Generation(Answering):
+    """The half of a task that reads a text and writes another."""
+
+    unit: ClassVar[str] = "generation"
+    kind: ClassVar[str] = "text"
+    auto_model: ClassVar[str] = "AutoModelForSeq2SeqLM"
+    windows: ClassVar[bool | None] = None
+    wraps_single: ClassVar[bool] = True
+    answer_key: ClassVar[str]
+    validation_kind: str = "decoder-log-likelihood"
+    options: Any
+
+    @property
+    def validation_metric(self) -> str:
+        """Go by perplexity during training: writing takes longer than training does."""
+        return "perplexity"
+
+    def inference_kinds(self, target: TargetSpace) -> tuple[str, ...]:
+        """Have the model write."""
+        return ("generate",)
+
+    def learn_target(self, rows: Rows) -> TargetSpace:
+        """There is nothing to learn before training: texts have no labels."""
+        return TargetSpace(self.kind, ())
+
+    def gold(self, rows: Rows, target: TargetSpace) -> Array:
+        """Give the true texts, (rows,)."""
+        return as_array(texts_of(rows, str(self.answer_role)))
+
+    def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
+        """Give the source texts."""
+        return (texts_of(rows, "text"),)
+
+    def prepare_tokenizer(self, tokenizer: Any) -> Any:
+        """Give the tokenizer back, set to the languages that the task is about."""
+        return tokenizer
+
+    def encode(
+        self,
+        rows: Rows,
+        *,
+        tokenizer: Any,
+        target: TargetSpace,
+        max_tokens: int,
+        stride: int | None = None,
+        training: bool = False,
+    ) -> Encoded:
+        """Tokenize the sources and, where they are there, the true texts."""
+        tokenizer = self.prepare_tokenizer(tokenizer)
+        sources = [self.options.source_prefix + text for text in texts_of(rows, "text")]
+        inputs, full_lengths = tokenize(tokenizer, sources, max_tokens=max_tokens)
+        role = str(self.answer_role)
+        if role not in rows:
+            return Encoded(inputs, None, full_lengths)
+        most = min(self.options.max_target_tokens, max_tokens)
+        targets, full = tokenize_targets(tokenizer, texts_of(rows, role), max_tokens=most)
+        fix = "task.options.max_target_tokens"
+        cut = Cut("target-cut-off", role, fix, full, targets.lengths)
+        return Encoded(inputs, targets, full_lengths, cuts=(cut,))
+
+    def collate(
+        self,
+        encoded: Encoded,
+        indices: Array,
+        *,
+        tokenizer: Any,
+        reading: str | None = None,
+        epoch: int | None = None,
+    ) -> Batch:
+        """Pad the sources and, unless the model is to write them, the true texts."""
+        batch = pad(encoded.inputs, indices, tokenizer=tokenizer)
+        if encoded.targets is not None and reading != "generate":
+            batch |= pad({"labels": encoded.targets}, indices, tokenizer=tokenizer, side="right")
+        return batch
+
+    def objective(self, target: TargetSpace, gold: Any, *, label_smoothing: float) -> Objective:
+        """Learn to say the next token of the true text."""
+        return Objective("sequence-to-sequence", label_smoothing=label_smoothing)
+
+    def generation(self, tokenizer: Any, *, max_tokens: int) -> Mapping[str, Any]:
+        """Search with beams for at most as many tokens as true texts may have."""
+        return {
+            "max_new_tokens": min(self.options.max_target_tokens, max_tokens),
+            "num_beams": self.options.num_beams,
+            "length_penalty": self.options.length_penalty,
+            "no_repeat_ngram_size": self.options.no_repeat_ngram_size,
+            "early_stopping": self.options.num_beams > 1,
+        }
+
+    def gather(
+        self, read: Mapping[str, Any], encoded: Encoded, rows: Rows, *, tokenizer: Any
+    ) -> Outputs:
+        """Turn what was written into texts, (rows,); or give the statistics that are watched."""
+        if "generate" not in read:
+            return read[self.validation_kind].reshape(-1, 3)
+        return written_texts(read["generate"], tokenizer)
+
+    def decode(self, outputs: Outputs, target: TargetSpace) -> Predictions:
+        """Take the texts as they are."""
+        return Predictions(outputs, None, outputs)
+
+    def validation_scores(
+        self, outputs: Outputs, gold: Any, target: TargetSpace
+    ) -> dict[str, float]:
+        """Measure how likely the true texts are."""
+        return measure_language(outputs)(None)
+
+    def uninformed_outputs(
+        self, rows: Rows, target: TargetSpace, *, watched: bool = False
+    ) -> Outputs:
+        """Write nothing."""
+        if watched:
+            return np.tile([-1.0, 1.0, 0.0], (len(rows), 1))
+        return as_array([""] * len(rows))
+
+    def to_json(self, answers: Any, index: int, rows: Rows, target: TargetSpace) -> str:
+        """Give a text."""
+        return str(answers[index])
+
+    def from_json(
+        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: TargetSpace
+    ) -> Predictions:
+        """Read texts back."""
+        return self.decode(as_array([one["answer"] for one in said]), target)
+
+    def answer(
+        self, predictions: Predictions, index: int, rows: Rows, target: TargetSpace
+    ) -> dict[str, Any]:
+        """Give the text under the key that the pipeline of the task has."""
+        return {self.answer_key: str(predictions.answers[index])}
+
+    def to_columns(self, answer: Any) -> dict[str, Any]:
+        """Lay the text out."""
+        return {"prediction": answer[self.answer_key]}
+
+    def error_analysis(
+        self, gold: Any, predictions: Predictions, rows: Rows, target: TargetSpace
+    ) -> dict[str, Any]:
+        """Set texts beside their sources and references, the least alike first."""
+        sources = texts_of(rows, "text")
+        return {"generations": set_side_by_side(sources, gold, predictions.answers, rows)}
+
+
+def tokenize_targets(
+    tokenizer: Any, texts: Sequence[str], *, max_tokens: int
+) -> tuple[Ragged, Array]:
+    """Give what is kept of texts to be written, and how many tokens each has in all, (rows,)."""
+    if not texts:
+        return Ragged.of([]), np.zeros(0, dtype=np.int64)
+    ids = tokenizer(text_target=list(texts), verbose=False)["input_ids"]
+    full = np.array([len(one) for one in ids], dtype=np.int64)
+    long = np.flatnonzero(full > max_tokens).tolist()
+    if long:  # cut by the tokenizer, which keeps its special tokens
+        shown = [texts[row] for row in long]
+        cut = tokenizer(text_target=shown, truncation=True, max_length=max_tokens, verbose=False)
+        for row, kept in zip(long, cut["input_ids"], strict=True):
+            ids[row] = kept
+    return Ragged.of(ids), full
+
+
+def set_side_by_side(sources: Sequence[str], gold: Any, answers: Any, rows: Rows) -> dict[str, Any]:
+    """List sources, references and answers by the chrF of each answer, the lowest first."""
+    alike = sentence_chrf(list(gold), list(answers))
+    counts, edges = np.histogram(alike, bins=20, range=(0, 100))
+    shown = [
+        {
+            "where": rows.where(int(index)),
+            "source": sources[index][:LONGEST_SHOWN],
+            "gold": str(gold[index])[:LONGEST_SHOWN],
+            "answer": str(answers[index])[:LONGEST_SHOWN],
+            "chrf": float(alike[index]),
+        }
+        for index in np.argsort(alike, kind="stable")[:MOST_SHOWN]
+    ]
+    histogram = {"edges": edges.tolist(), "counts": counts.tolist()}
+    return {"rows": shown, "n": len(rows), "histogram": histogram}
+
+
+def written_texts(ids: Ragged, tokenizer: Any) -> Array:
+    """Turn the ids that a model wrote into texts, (rows,)."""
+    written = [ids[row].tolist() for row in range(len(ids))]
+    return as_array(
+        [text.strip() for text in tokenizer.batch_decode(written, skip_special_tokens=True)]
+    )
+
+
+def as_array(texts: Sequence[Any]) -> Array:
+    """Make an array of objects, (rows,), whatever they are."""
+    made = np.empty(len(texts), dtype=object)
+    made[:] = texts
+    return made

@@ -1,0 +1,164 @@
+"""From encoded rows to batches of tensors: which rows stand together, and in which order.
+
+Nothing is padded beyond its batch. The order of an epoch follows from (seed, epoch) alone, so it
+is the same for any number of workers. A batch has a number of rows, or as many as a budget of
+tokens holds; padding does not count, so batches are the same whether it is computed or left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from luthier.records import Array, Batch, Encoded
+from luthier.seeding import stream
+from luthier.signals import leave_alone
+
+Tensors = dict[str, torch.Tensor]
+GROUP = 50  # batches that are sorted together: large enough to pad little, small enough to mix
+
+
+class BatchOrder:
+    """The batches of each epoch, as arrays of row indices.
+
+    `random` draws every batch from all rows. `group_by_length` draws stretches of `GROUP` batches
+    and makes batches of like length within each: less padding, but the rows of a batch are no
+    longer independent of each other. `sequential` takes rows as they come.
+
+    Args:
+        lengths: Tokens of every row, (rows,).
+        batch_size: Rows in a batch; the last one of an epoch may be smaller.
+        strategy: `random`, `group_by_length` or `sequential`, as in `TrainingArguments`.
+        seed: The run's seed.
+        tokens: Instead of `batch_size`, the most tokens in a batch, padding not counted; a row of
+            more stands alone. How many batches an epoch has then depends on its order.
+    """
+
+    drop_last = False  # what Accelerate asks of a batch sampler when it deals batches out
+
+    def __init__(
+        self,
+        lengths: Array,
+        *,
+        batch_size: int,
+        strategy: str,
+        seed: int,
+        tokens: int | None = None,
+    ):
+        self.lengths = np.asarray(lengths)
+        self.batch_size = batch_size
+        self.tokens = tokens
+        self.strategy = strategy
+        self.seed = seed
+        self.epoch = 0
+        self.skipped = 0  # batches left out of the next epoch, which were learned from before
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order is given next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        if self.tokens is None:
+            return -(-len(self.lengths) // self.batch_size)
+        return len(self._batches())
+
+    def __iter__(self) -> Iterator[list[int]]:
+        start, self.skipped = self.skipped, 0
+        yield from (batch.tolist() for batch in self._batches()[start:])
+
+    def _batches(self) -> list[Array]:
+        n_rows = len(self.lengths)
+        if self.strategy == "sequential":
+            order = np.arange(n_rows)
+        else:
+            order = stream(self.seed, "order", self.epoch).permutation(n_rows)
+        return self._grouped(order) if self.strategy == "group_by_length" else self._cut(order)
+
+    def _cut(self, order: Array) -> list[Array]:
+        if self.tokens is not None:
+            return cut_by_tokens(order, self.lengths[order], self.tokens)
+        return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+
+    def _grouped(self, order: Array) -> list[Array]:
+        """Sort each stretch of `GROUP` batches by length, then shuffle whole batches.
+
+        Rows of like length stand together, but a batch's neighbours are again random: without the
+        last shuffle, lengths would fall like a saw's teeth through the epoch.
+        """
+        size: float = self.batch_size
+        if self.tokens is not None and len(order):
+            size = max(1.0, self.tokens / max(1.0, float(self.lengths.mean())))
+        n_together = int(size * GROUP)
+        batches: list[Array] = []
+        for start in range(0, len(order), n_together):
+            stretch = order[start : start + n_together]
+            batches += self._cut(stretch[np.argsort(-self.lengths[stretch], kind="stable")])
+        shuffled = stream(self.seed, "batches", self.epoch).permutation(len(batches))
+        return [batches[i] for i in shuffled]
+
+
+def cut_by_tokens(order: Array, lengths: Array, most: int) -> list[Array]:
+    """Cut an order into batches of at most so many tokens, each as full as its next row allows.
+
+    Args:
+        order: Row indices, (rows,).
+        lengths: Their tokens, (rows,).
+        most: Tokens in a batch; a row of more is a batch of its own.
+
+    >>> cut_by_tokens(np.array([7, 8, 9]), np.array([2, 3, 9]), 5)
+    [array([7, 8]), array([9])]
+    """
+    ends = np.cumsum(lengths)
+    batches, start, used = [], 0, 0
+    while start < len(order):
+        past = max(start + 1, int(np.searchsorted(ends, used + most, side="right")))
+        batches.append(order[start:past])
+        start, used = past, int(ends[past - 1])
+    return batches
+
+
+def cut_by_slots(order: Array, lengths: Array, most: int) -> list[Array]:
+    """Cut an order that falls in length into batches of rows × longest row ≤ `most`.
+
+    That is what a padded batch computes and holds. A row of more is a batch of its own.
+
+    >>> cut_by_slots(np.array([5, 6, 7, 8]), np.array([4, 2, 2, 1]), 4)
+    [array([5]), array([6, 7]), array([8])]
+    """
+    batches, start = [], 0
+    while start < len(order):
+        past = start + max(1, most // max(1, int(lengths[start])))
+        batches.append(order[start:past])
+        start = past
+    return batches
+
+
+def make_loader(
+    encoded: Encoded, collate: Callable[..., Batch], order: BatchOrder, *, n_workers: int = 0
+) -> DataLoader[Tensors]:
+    """Make the PyTorch `DataLoader` over the items; each of its own is a batch of tensors."""
+
+    def make_batch(indices: list[int]) -> Tensors:
+        return to_tensors(collate(encoded, np.asarray(indices), epoch=order.epoch))
+
+    rows = range(len(encoded))  # a row is its index; the work is done a batch at a time
+    return DataLoader(
+        rows,  # type: ignore[arg-type]
+        batch_sampler=order,
+        collate_fn=make_batch,
+        num_workers=n_workers,
+        worker_init_fn=_begin_worker if n_workers else None,
+        generator=torch.Generator(),  # or each epoch would take a number from the model's dropout
+    )
+
+
+def _begin_worker(number: int) -> None:
+    leave_alone()
+
+
+def to_tensors(batch: Batch) -> Tensors:
+    """Give a NumPy batch to PyTorch, without a copy."""
+    return {name: torch.from_numpy(values) for name, values in batch.items()}

@@ -1,0 +1,175 @@
+"""When a batch does not fit into memory, or a processor's cache: smaller pieces of it.
+
+The loss of a step is a sum over its rows divided by their weight (`losses.py`), so a batch cut
+into pieces gives the gradient of the whole, up to rounding and the draws of dropout. On a CPU a
+thousand tokens keep it as busy as ten thousand, and what is kept of them for the way back is a
+tenth. So long batches are cut there even where memory suffices.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+
+from luthier.errors import TrainingError
+from luthier.recipe.tree import Training
+from luthier.training.batch_sampler import Tensors
+
+T = TypeVar("T")
+WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+
+
+class MicroBatches:
+    """Cuts batches into as many pieces as memory asks for.
+
+    Args:
+        settings: The recipe's training section.
+    """
+
+    def __init__(self, settings: Training):
+        self.settings = settings
+        self.n_pieces = self.n_told = 1
+        self.largest = 0  # rows of a batch
+
+    def compute(
+        self,
+        work: Callable[[list[Tensors]], T],
+        batches: list[Tensors],
+        *,
+        by_rows: bool = True,
+        tokens: int | None = None,
+    ) -> T:
+        """Do the work of a step on batches, or on pieces of them.
+
+        Args:
+            work: From batches to what is wanted. It is begun anew after a failure.
+            batches: What belongs to one step.
+            by_rows: Whether the loss is a sum over rows; else nothing is cut.
+            tokens: How many, with padding, are worked on together, where a row has no more; None:
+                as many as there are, while memory suffices.
+
+        Raises:
+            TrainingError: Memory does not suffice for one row, or pieces were not asked for, or
+                cannot be.
+        """
+        asked, state = self.n_pieces, _random_state()
+        self.largest = max(self.largest, *(len(batch["labels"]) for batch in batches))
+        while True:
+            try:
+                done = work([one for batch in batches for one in self._cut(batch, tokens)])
+            except (RuntimeError, MemoryError) as problem:
+                if not is_out_of_memory(problem):
+                    raise
+                reason = str(problem)
+            else:
+                break
+            if not by_rows:
+                raise self._too_much(reason)
+            self.n_pieces *= 2
+            if self.n_pieces > max(len(batch["labels"]) for batch in batches):
+                raise self._too_little(reason)
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            _set_random_state(state)
+        if self.n_pieces > asked and not self.settings.auto_batch_size:
+            raise self._advice()
+        return done
+
+    def news(self) -> str | None:
+        """Say once that batches are cut, and into what."""
+        if self.n_pieces == self.n_told:
+            return None
+        self.n_told = self.n_pieces
+        return f"memory is short: batches are cut into {self.n_pieces} pieces of {self.rows} rows"
+
+    @property
+    def rows(self) -> int:
+        """Rows that are in memory together."""
+        return -(-self.largest // self.n_pieces)
+
+    def _cut(self, batch: Tensors, tokens: int | None) -> Iterator[Tensors]:
+        n_rows, n_pieces = len(batch["labels"]), self.n_pieces
+        if tokens is not None and "input_ids" in batch:
+            longest = max(batch["input_ids"].numel(), batch["labels"].numel()) // n_rows
+            n_pieces = max(n_pieces, -(-n_rows // max(1, tokens // longest)))
+        size = -(-n_rows // n_pieces)
+        for start in range(0, n_rows, size):
+            yield {name: values[start : start + size] for name, values in batch.items()}
+
+    def _advice(self) -> TrainingError:
+        settings = self.settings
+        accumulated = settings.gradient_accumulation_steps * self.n_pieces
+        smaller = f"training.per_device_train_batch_size={self.rows}"
+        if settings.tokens_per_batch is not None:
+            smaller = f"training.tokens_per_batch={settings.tokens_per_batch // self.n_pieces}"
+        return TrainingError(
+            "The batch does not fit into memory.",
+            received=f"{self.largest} rows at a time; {self.rows} fitted",
+            hint=f"{smaller} "
+            f"training.gradient_accumulation_steps={accumulated} is the same mathematics; "
+            "training.auto_batch_size=true finds it by itself",
+        )
+
+    def _too_much(self, reason: str) -> TrainingError:
+        return TrainingError(
+            "The batch does not fit into memory, and its loss is of all its rows together.",
+            received=f"{self.largest} rows: {_first_line(reason)}",
+            hint="a smaller training.per_device_train_batch_size, which is another training, or a "
+            "smaller data.max_tokens",
+        )
+
+    def _too_little(self, reason: str) -> TrainingError:
+        return TrainingError(
+            "Not even one row fits into memory.",
+            received=_first_line(reason),
+            hint="a smaller data.max_tokens, training.gradient_checkpointing=true, method=lora or "
+            "a smaller model",
+        )
+
+
+def _first_line(reason: str) -> str:
+    return (reason.strip().splitlines() or ["out of memory"])[0][:200]
+
+
+@contextmanager
+def telling_what_fits(batch_size: int) -> Iterator[None]:
+    """Say what to do where a batch that is only read does not fit into memory.
+
+    Raises:
+        TrainingError: It does not.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as problem:
+        if not is_out_of_memory(problem):
+            raise
+        raise TrainingError(
+            "A batch of predictions does not fit into memory.",
+            received=f"training.per_device_eval_batch_size={batch_size}",
+            hint=f"training.per_device_eval_batch_size={max(1, batch_size // 4)}",
+        ) from problem
+
+
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Say whether an error means that memory did not suffice, on the CPU or on a GPU."""
+    if isinstance(problem, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(problem, RuntimeError) and any(
+        words in str(problem).lower() for words in WORDS
+    )
+
+
+def _random_state() -> Any:
+    on_gpu = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+    return torch.get_rng_state(), on_gpu
+
+
+def _set_random_state(state: Any) -> None:
+    torch.set_rng_state(state[0])
+    if state[1] is not None:
+        torch.cuda.set_rng_state(state[1])

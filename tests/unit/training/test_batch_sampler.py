@@ -1,0 +1,95 @@
+"""Every row is seen once an epoch, in an order that follows from the seed alone."""
+
+import numpy as np
+import pytest
+
+from luthier.records import Encoded, Ragged
+from luthier.training.batch_sampler import BatchOrder, cut_by_slots, make_loader
+
+LENGTHS = np.random.default_rng(0).integers(1, 60, size=1003)
+
+
+@pytest.mark.parametrize("strategy", ["random", "group_by_length", "sequential"])
+def test_every_row_is_seen_once(strategy):
+    order = BatchOrder(LENGTHS, batch_size=16, strategy=strategy, seed=0)
+    batches = list(order)
+    assert len(batches) == len(order) == 63
+    assert sorted(row for batch in batches for row in batch) == list(range(1003))
+
+
+@pytest.mark.parametrize("strategy", ["random", "group_by_length"])
+def test_epochs_differ_and_seeds_repeat(strategy):
+    order = BatchOrder(LENGTHS, batch_size=16, strategy=strategy, seed=0)
+    first = list(order)
+    assert first == list(order)
+    order.set_epoch(1)
+    assert first != list(order)
+    assert first != list(BatchOrder(LENGTHS, batch_size=16, strategy=strategy, seed=1))
+
+
+def test_grouping_by_length_pads_less():
+    def padded(strategy):
+        order = BatchOrder(LENGTHS, batch_size=16, strategy=strategy, seed=0)
+        return sum(LENGTHS[batch].max() * len(batch) for batch in order)
+
+    assert padded("group_by_length") < 1.15 * LENGTHS.sum() < padded("random")
+
+
+def test_a_batch_is_padded_to_its_own_longest_row():
+    encoded = Encoded({"input_ids": Ragged.of([[1], [2, 3], [4, 5, 6]])}, None, np.arange(1, 4))
+
+    def collate(rows, indices, **_):
+        longest = max(len(rows.inputs["input_ids"][i]) for i in indices)
+        return {"input_ids": np.zeros((len(indices), longest), dtype=np.int64)}
+
+    order = BatchOrder(encoded.lengths, batch_size=2, strategy="sequential", seed=0)
+    loader = make_loader(encoded, collate, order)
+    assert [tuple(batch["input_ids"].shape) for batch in loader] == [(2, 2), (1, 3)]
+
+
+@pytest.mark.parametrize("strategy", ["random", "group_by_length", "sequential"])
+def test_batches_by_tokens_hold_what_fits_and_every_row_once(strategy):
+    order = BatchOrder(LENGTHS, batch_size=16, strategy=strategy, seed=0, tokens=200)
+    batches = list(order)
+    assert sorted(row for batch in batches for row in batch) == list(range(1003))
+    assert len(batches) == len(order)
+    used = np.array([LENGTHS[batch].sum() for batch in batches])
+    assert used.max() <= 200
+    assert np.median(used) > 160  # full but for the row that no longer fits
+
+
+def test_batches_by_tokens_follow_from_seed_and_epoch_alone():
+    order, other = (
+        BatchOrder(LENGTHS, batch_size=16, strategy="random", seed=0, tokens=200) for _ in range(2)
+    )
+    order.set_epoch(3)
+    list(order)
+    order.set_epoch(1)
+    other.set_epoch(1)
+    whole = list(order)
+    other.skipped = 5
+    assert list(other) == whole[5:]
+    other.set_epoch(2)
+    assert list(other) != whole
+
+
+def test_a_row_longer_than_the_budget_stands_alone():
+    lengths = np.array([3, 9, 2, 2])
+    order = BatchOrder(lengths, batch_size=16, strategy="sequential", seed=0, tokens=5)
+    assert list(order) == [[0], [1], [2, 3]]
+
+
+def test_grouping_by_length_pads_less_with_tokens_too():
+    def padded(strategy):
+        order = BatchOrder(LENGTHS, batch_size=16, strategy=strategy, seed=0, tokens=400)
+        return sum(LENGTHS[batch].max() * len(batch) for batch in order)
+
+    assert padded("group_by_length") < 1.15 * LENGTHS.sum() < padded("random")
+
+
+def test_slots_count_padding():
+    lengths = np.sort(LENGTHS)[::-1]
+    batches = cut_by_slots(np.arange(1003), lengths, 100)
+    assert np.concatenate(batches).tolist() == list(range(1003))
+    assert all(len(batch) * lengths[batch].max() <= 100 for batch in batches)
+    assert len(cut_by_slots(np.arange(2), np.array([300, 1]), 100)) == 2

@@ -1,0 +1,53 @@
+"""Steps reach every listener, and the time they took is put down to the right phase."""
+
+import pytest
+
+from luthier.recipe.tree import Recipe
+from luthier.records import StepInfo
+from luthier.runs import RunFolder
+from luthier.training.listeners import Listeners, follow
+
+RECIPE = Recipe.model_validate(
+    {"model": "m", "task": "text-classification", "data": {"train": "x.csv"}}
+)
+
+
+def steps():
+    yield StepInfo("work", 1, 2, loss=0.5)
+    yield StepInfo("work", 2, 2)
+    return "done"
+
+
+def test_following_tells_all_steps_and_gives_the_result():
+    heard = []
+    assert follow(steps(), heard.append) == "done"
+    assert [info.step for info in heard] == [1, 2]
+
+
+def test_time_after_an_announcement_belongs_to_what_was_announced(tmp_path, monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr("luthier.training.listeners.time.monotonic", lambda: next(clock))
+    listeners = Listeners(RunFolder.create(tmp_path / "run", RECIPE))
+    listeners.say("checking")  # at 1 second after the start
+    next(clock), next(clock)
+    follow(steps(), listeners)
+    listeners.say("judging")
+    next(clock)
+    spent = listeners.spent()
+    assert spent["phases"]["checking"] > spent["phases"]["work"] > 0
+    assert spent["phases"]["judging"] > 0
+    assert spent["seconds"] == sum(spent["phases"].values())
+
+
+def test_only_steps_that_say_something_are_kept(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    follow(steps(), Listeners(folder))
+    (event,) = folder.read_events()
+    assert event["loss"] == 0.5
+
+
+def test_tensorboard_gets_the_numbers(tmp_path):
+    pytest.importorskip("tensorboard")
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    follow(steps(), Listeners(folder))
+    assert list((folder.path / "tensorboard").glob("events.out.tfevents.*"))
