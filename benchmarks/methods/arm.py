@@ -20,7 +20,7 @@ from luthier.models.structure import count_parameters
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.training.listeners import follow
-from luthier.training.predict import predict_quietly
+from luthier.training.predict import validation_outputs
 
 
 def main() -> None:
@@ -29,23 +29,23 @@ def main() -> None:
     recipe = read_recipe(source, sys.argv[2:])
     with quietly():
         job = prepare(recipe, make_plugin("tasks", recipe.task)).job
-        model = job.make_model(True)
+        model = job.session.make_model(True)
         method = make_plugin("methods", recipe.method)
         seen = 0
 
         def count(info: Any) -> None:
             nonlocal seen
-            seen += info.rows if info.phase == job.phase else 0
+            seen += info.rows if info.phase == job.session.phase else 0
 
         before, cpu = time.perf_counter(), time.process_time()
         model = follow(method.fit(model, job), count)
         seconds, cpu = time.perf_counter() - before, time.process_time() - cpu
         total, trained = count_parameters(model)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        outputs = predict_quietly(model, job, "test")
-    predictions = job.task.decode(outputs, job.target)
-    gold = job.task.gold(job.splits.test, job.target)
-    scores = job.task.measure(gold, predictions, job.target)(None)
+        outputs = validation_outputs(model, job, "test")
+    predictions = job.problem.codec.decode(outputs)
+    gold = job.problem.codec.gold(job.problem.splits.test)
+    scores = job.problem.codec.measure(gold, predictions)(None)
     result = {
         "method": recipe.method.name,
         "seed": recipe.training.seed,

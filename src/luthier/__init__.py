@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from luthier.pipeline import run
     from luthier.prediction import Predictor, load
     from luthier.recipe.tree import Recipe
-    from luthier.records import RunResult
+    from luthier.results import RunResult
 
 # Where bitsandbytes is installed, other libraries import it and it tells of a kernel that it lacks.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -28,7 +28,7 @@ _HOMES = {
     "Predictor": "luthier.prediction",
     "compare": "luthier.evaluation.compare_runs",
     "Recipe": "luthier.recipe.tree",
-    "RunResult": "luthier.records",
+    "RunResult": "luthier.results",
 }
 __all__ = ["Predictor", "Recipe", "RunResult", "compare", "load", "run"]
 

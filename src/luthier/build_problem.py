@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,123 +14,105 @@ import numpy as np
 from luthier.data.doctor.inspect_splits import cut_off
 from luthier.data.fingerprint import fingerprint
 from luthier.load_splits import check_data, refuse_errors
-from luthier.models.load import build_model, load_tokenizer, read_config, refuse_unfit
+from luthier.models.load import build_model, read_config, refuse_unfit
 from luthier.models.locate import unopened
-from luthier.protocols import Task
+from luthier.protocols import Codec, Job, Plan, Problem, Regulariser, Session, Task
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
-from luthier.records import Cut, Encoded, Finding, Job, Outputs, Splits, Target
+from luthier.records import Items, Splits, Target, Truncation
 from luthier.registry import find
-from luthier.task_types.long_texts import window_stride
-from luthier.text.tokenize import token_limit
+from luthier.results import Finding
+from luthier.task_types.bind import codec_of, load_processor
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job, the tokenizer that encoded it, and all findings."""
+    """A job and everything that was found and decided on the way to it."""
 
     job: Job
-    tokenizer: Any
     findings: list[Finding]
     notes: list[str]
 
 
 def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) -> Prepared:
-    """Check the data, encode it, and put together the job."""
+    """Check the data, encode them, and put the job together."""
     checked = check_data(recipe, task, given)
     refuse_errors(checked.findings, recipe.data.ignore_findings)
-    splits, model = checked.splits, recipe.model
-    target = checked.learn_target(task)
+    codec = make_codec(recipe, task, checked.learn_target(task))
+    items: dict[str, Items] = {}
+    findings = list(checked.findings)
+    for split, rows in checked.splits.items():
+        made = items[split] = codec.encode(rows, training=split == "train")
+        own = Truncation("text-cut-off", "text", "data.max_tokens", made.full_lengths, made.kept)
+        for truncation in (own, *made.truncations):
+            findings += cut_off(truncation, rows, split=split)
+    model = recipe.model
+    notes = unopened(model.name) if model.ignore_unsafe_files else []
+    return Prepared(make_job(recipe, codec, checked.splits, items), findings, checked.notes + notes)
+
+
+def make_codec(recipe: Recipe, task: Task, target: Target) -> Codec:
+    """Bind the task to what the model reads with.
+
+    Raises:
+        ModelError: The model has no head for the task, or the engine cannot train it.
+    """
+    model = recipe.model
     asked = model.model_dump(include={"revision", "ignore_unsafe_files"})
-    tokenizer = load_tokenizer(model.name, new_tokens=model.new_tokens, **asked)
+    processor = load_processor(task, model.name, new_tokens=model.new_tokens, **asked)
     config = read_config(model.name, **asked)
     is_pooled = model.pooling != "default" or len(model.head_hidden_layers) > 0
     refuse_unfit(config, is_pooled=is_pooled, auto_model=task.auto_model)
     find("engines", recipe.engine).check_model(config)
-    max_tokens = token_limit(tokenizer, config, asked=recipe.data.max_tokens)
-    encoded: dict[str, Encoded] = {}
-    findings = list(checked.findings)
-    for split, rows in splits.items():
-        encoded[split] = task.encode(
-            rows,
-            tokenizer=tokenizer,
-            target=target,
-            max_tokens=max_tokens,
-            stride=window_stride(recipe, task, max_tokens),
-            training=split == "train",
-        )
-        whole = encoded[split]
-        own = Cut("text-cut-off", "text", "data.max_tokens", whole.full_lengths, whole.kept)
-        for cut in (own, *whole.cuts):
-            findings += cut_off(cut, rows, split=split)
-    job = make_job(recipe, task, target, splits, encoded, tokenizer, max_tokens=max_tokens)
-    notes = unopened(model.name) if model.ignore_unsafe_files else []
-    return Prepared(job, tokenizer, findings, [*checked.notes, *notes])
+    return codec_of(recipe, task, target, processor, config)
 
 
-def make_job(
-    recipe: Recipe,
-    task: Task,
-    target: Target,
-    splits: Splits,
-    encoded: dict[str, Encoded],
-    tokenizer: Any,
-    *,
-    max_tokens: int,
-) -> Job:
+def make_job(recipe: Recipe, codec: Codec, splits: Splits, items: Mapping[str, Items]) -> Job:
     """Put together what methods and baselines work with."""
-    gold = {split: task.gold(rows, target) for split, rows in splits.items()}
-    structure = recipe.model.model_dump(exclude={"name", "new_tokens"})
-
-    def evaluate(outputs: Outputs) -> dict[str, float]:
-        return task.validation_scores(outputs, gold["validation"], target)
+    task, structure = codec.task, recipe.model.model_dump(exclude={"name", "new_tokens"})
+    gold = {split: codec.gold(rows) for split, rows in splits.items()}
 
     def make_model(pretrained: bool, *, auto_model: str | None = None) -> Any:
         return build_model(
             recipe.model.name,
-            tokenizer=tokenizer,
-            labels=target.names,
+            tokenizer=codec.processor,
+            labels=codec.target.names,
             problem_type=task.problem_type,
             auto_model=auto_model or task.auto_model,
             trained_head=auto_model is not None,
             pretrained=pretrained,
             seed=recipe.training.seed,
-            generation=task.generation(tokenizer, max_tokens=max_tokens),
+            generation=codec.generation(),
             crf=task.crf,
             **structure,
         )
 
     smoothing = recipe.training.label_smoothing_factor
+    objective = codec.objective(gold["train"], label_smoothing=smoothing)
     return Job(
-        task=task,
-        target=target,
-        splits=splits,
-        encoded=encoded,
-        collate=partial(task.collate, tokenizer=tokenizer),
-        objective=task.objective(target, gold["train"], label_smoothing=smoothing),
-        training=recipe.training,
-        gather=partial(task.gather, tokenizer=tokenizer),
-        evaluate=evaluate,
-        validation_metric=task.validation_metric,
-        make_model=make_model,
-        tokenizer=tokenizer,
-        engine=recipe.engine,
+        Problem(codec, splits, items, gold),
+        Session(make_model, engine=recipe.engine),
+        Plan(recipe.training, objective, regularisers=make_regularisers(recipe)),
     )
+
+
+def make_regularisers(recipe: Recipe) -> tuple[Regulariser, ...]:
+    """Make the regularisers that the recipe names."""
+    return tuple(make_plugin("regularisers", plugin) for plugin in recipe.regularisers)
 
 
 def describe_data(prepared: Prepared) -> dict[str, Any]:
     """Say what `data.json` keeps: rows, files, fingerprints, labels, tokens and findings."""
-    splits, tokens = {}, {}
-    for split, rows in prepared.job.splits.items():
+    problem, splits, tokens = prepared.job.problem, {}, {}
+    for split, rows in problem.splits.items():
         splits[split] = {
             "rows": len(rows),
             "files": sorted({rows.files[i] for i in set(rows.file_of.tolist())}),
-            "made": prepared.job.splits.made.get(split, ""),
+            "made": problem.splits.made.get(split, ""),
             "sha256": fingerprint(rows),
-            "labels": count_labels(
-                prepared.job.target, prepared.job.task.gold(rows, prepared.job.target)
-            ),
+            "labels": count_labels(problem.codec.target, problem.gold[split]),
         }
-        tokens[split] = describe_tokens(prepared.job.encoded[split])
+        tokens[split] = describe_tokens(problem.items[split])
     return {
         "splits": splits,
         "reading": prepared.notes,
@@ -153,9 +134,9 @@ def count_labels(target: Target, gold: Any) -> dict[str, int] | None:
     return dict(zip(target.names, counts.tolist(), strict=True))
 
 
-def describe_tokens(encoded: Encoded) -> dict[str, Any]:
+def describe_tokens(items: Items) -> dict[str, Any]:
     """Describe the lengths of a split's rows, and what was cut off."""
-    full, kept = encoded.full_lengths, encoded.kept
+    full, kept = items.full_lengths, items.kept
     if len(full) == 0:
         return {}
     counts, edges = np.histogram(full, bins=min(30, int(full.max())), range=(0, full.max() + 1))
@@ -164,21 +145,22 @@ def describe_tokens(encoded: Encoded) -> dict[str, Any]:
         "max": int(full.max()),
         "cut_rows": int((kept < full).sum()),
         "cut_tokens_share": float((full - kept).sum() / full.sum()),
-        **describe_windows(encoded),
+        **describe_windows(items),
         "histogram": {"edges": edges.round(1), "counts": counts},
     }
 
 
-def describe_windows(encoded: Encoded) -> dict[str, Any]:
+def describe_windows(items: Items) -> dict[str, Any]:
     """Count the rows that were read in several windows, and what that cost in tokens."""
-    if encoded.row_of is None or encoded.kept_lengths is None or "turns" in encoded.marks:
-        return {}  # turns: copies of one window, of which each hides other tokens
-    n_windows = np.bincount(encoded.row_of, minlength=len(encoded.full_lengths))
+    is_copied = getattr(items.layout, "turns", None) is not None  # each copy masks other tokens
+    if items.row_of is None or items.kept_lengths is None or is_copied:
+        return {}
+    n_windows = np.bincount(items.row_of, minlength=len(items.full_lengths))
     if not (n_windows > 1).any():
         return {}
-    n_read = float(encoded.lengths.sum())
+    n_read = float(items.cost.sum())
     return {
         "windowed_rows": int((n_windows > 1).sum()),
         "windows": int(n_windows[n_windows > 1].sum()),
-        "extra_tokens_share": n_read / float(encoded.kept_lengths.sum()) - 1,
+        "extra_tokens_share": n_read / float(items.kept_lengths.sum()) - 1,
     }

@@ -21,7 +21,8 @@ from luthier.data.split import make_splits
 from luthier.errors import DataError
 from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
-from luthier.records import Finding, Rows, Splits, Target
+from luthier.records import Rows, Splits, Target
+from luthier.results import Finding
 
 NAMED = frozenset({"single-label", "multi-label", "tags"})  # kinds of target that labels name
 

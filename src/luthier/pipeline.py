@@ -23,24 +23,15 @@ from luthier.load_splits import check_data, column_name
 from luthier.models.load import quietly
 from luthier.models.rescale import rescale
 from luthier.models.structure import count_parameters
-from luthier.protocols import Baseline, Method, Task
+from luthier.protocols import Baseline, Codec, Job, Method, Task
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Plugin, Recipe
-from luthier.records import (
-    Comparison,
-    Finding,
-    Job,
-    Outputs,
-    Predictions,
-    RunResult,
-    Score,
-    Splits,
-    Target,
-)
+from luthier.records import Outputs, Predictions, Splits, Target
 from luthier.registry import find
 from luthier.report.model_card import write_model_card
 from luthier.report.render import write_report
+from luthier.results import Comparison, Finding, RunResult, Score
 from luthier.runs import RunFolder
 from luthier.runs.resume import claim
 from luthier.signals import listening
@@ -97,18 +88,18 @@ def run(
 def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Listeners) -> RunResult:
     """Walk the rest of the main path inside a run folder."""
     about = environment.describe()
-    job = prepared.job.replace(run=folder)
+    job = prepared.job.with_session(run=folder)
     described = describe_data(prepared)
     refuse_other_data(folder, described)
     folder.write_json("data", described)
     check_metric(job)
-    check_slices(slice_columns(recipe), job.splits.test)
+    check_slices(slice_columns(recipe), job.problem.splits.test)
 
     method: Method = make_plugin("methods", recipe.method)
-    model = follow(method.fit(job.make_model(True), job), listeners)
+    model = follow(method.fit(job.session.make_model(True), job), listeners)
     about["parameters"] = dict(zip(("total", "trained"), count_parameters(model), strict=True))
     outputs = {SYSTEM: predict_splits(model, job, listeners)}
-    target = save(model, method, prepared, folder, outputs[SYSTEM])
+    target = save(model, method, job, folder, outputs[SYSTEM])
     model = None  # its memory is the baselines' now
     for baseline in make_baselines(recipe, job):
         outputs[baseline.name] = dict(follow(baseline.fit(job), listeners))
@@ -165,15 +156,17 @@ def refuse_other_data(folder: RunFolder, described: Mapping[str, Any]) -> None:
 
 def check_metric(job: Job) -> None:
     """Refuse a metric to follow that the task does not have, before any training."""
-    asked = job.training.metric_for_best_model
-    rows = job.splits.validation
+    asked = job.plan.training.metric_for_best_model
+    rows = job.problem.splits.validation
     if asked is None or len(rows) == 0:
         return
-    known = job.evaluate(job.task.uninformed_outputs(rows, job.target, watched=True))
+    known = job.problem.validation_scores(
+        job.problem.codec.uninformed_outputs(rows, validation=True)
+    )
     if asked not in known:
         close = nearest(asked, known)
         raise RecipeError(
-            f"The task {job.task.name} has no metric called '{asked}'.",
+            f"The task {job.problem.codec.task.name} has no metric called '{asked}'.",
             received=f"training.metric_for_best_model={asked}",
             hint=f"did you mean '{close}'?" if close else f"one of: {', '.join(known)}",
         )
@@ -189,7 +182,7 @@ def make_baselines(recipe: Recipe, job: Job) -> list[Baseline]:
     """Make the baselines that the recipe names, or the task's own."""
     plugins = recipe.baselines
     if plugins is None:
-        plugins = [Plugin(name=name) for name in job.task.baselines]
+        plugins = [Plugin(name=name) for name in job.problem.codec.task.baselines]
     return [make_plugin("baselines", plugin) for plugin in plugins]
 
 
@@ -197,43 +190,39 @@ def predict_splits(model: Any, job: Job, listeners: Listeners) -> dict[str, Outp
     """Run the trained model over the rows that are judged."""
     return {
         split: follow(predict(model, job, split, phase=f"predicting {split}"), listeners)
-        for split in job.scored_splits
+        for split in job.problem.scored_splits
     }
 
 
-def tune(job: Job, outputs: Mapping[str, Outputs]) -> Target:
+def tuned(job: Job, outputs: Mapping[str, Outputs]) -> Codec:
     """Choose on validation what decoding needs, where there are validation rows."""
-    if "validation" not in outputs or len(job.splits.validation) == 0:
-        return job.target
-    gold = job.task.gold(job.splits.validation, job.target)
-    return job.task.tune(outputs["validation"], gold, job.target)
+    problem = job.problem
+    if "validation" not in outputs or len(problem.splits.validation) == 0:
+        return problem.codec
+    return problem.codec.tuned(outputs["validation"], problem.gold["validation"])
 
 
 def save(
-    model: Any,
-    method: Method,
-    prepared: Prepared,
-    folder: RunFolder,
-    outputs: Mapping[str, Outputs],
+    model: Any, method: Method, job: Job, folder: RunFolder, outputs: Mapping[str, Outputs]
 ) -> Target:
-    """Write the model; give the target that decodes what it says once it is read back."""
-    target = tune(prepared.job, outputs)
+    """Write the model; return the target that decodes its outputs once it is read back."""
+    codec = tuned(job, outputs)
+    target = codec.target
     if rescale(model, mean=target.mean, scale=target.scale):
         target = replace(target, mean=0.0, scale=1.0)
-    method.save(model, prepared.tokenizer, folder.model)
+    method.save(model, codec.processor, folder.model)
     return target
 
 
 def judge_all(recipe: Recipe, job: Job, outputs: Mapping[str, Mapping[str, Outputs]]) -> Judged:
     """Decode every system's outputs on the test rows and judge them."""
     predictions = {
-        system: job.task.decode(by_split["test"], tune(job, by_split))
+        system: tuned(job, by_split).decode(by_split["test"])
         for system, by_split in outputs.items()
     }
     scores, comparisons = judge(
-        job.task,
-        job.target,
-        job.task.gold(job.splits.test, job.target),
+        job.problem.codec,
+        job.problem.gold["test"],
         predictions,
         n_resamples=recipe.evaluation.n_resamples,
         confidence=recipe.evaluation.confidence,
@@ -246,16 +235,16 @@ def judge_all(recipe: Recipe, job: Job, outputs: Mapping[str, Mapping[str, Outpu
 def analyse_system(
     recipe: Recipe, job: Job, outputs: Mapping[str, Outputs], judged: Judged
 ) -> dict[str, Any]:
-    """Look closer at the fine-tuned model: calibration, slices, mistakes."""
+    """Analyse the fine-tuned model: calibration, slices, mistakes."""
+    problem = job.problem
     return analyse(
-        job.task,
-        tune(job, outputs),
-        job.task.gold(job.splits.test, job.target),
-        job.splits.test,
+        tuned(job, outputs),
+        problem.gold["test"],
+        problem.splits.test,
         judged.predictions[SYSTEM],
         validation_outputs=outputs.get("validation"),
-        validation_gold=job.task.gold(job.splits.validation, job.target),
-        lengths=job.encoded["test"].full_lengths,
+        validation_gold=problem.gold["validation"],
+        lengths=problem.items["test"].full_lengths,
         slice_columns=slice_columns(recipe),
         n_resamples=recipe.evaluation.n_resamples,
         confidence=recipe.evaluation.confidence,
@@ -266,8 +255,9 @@ def analyse_system(
 def comparison(recipe: Recipe, job: Job, judged: Judged) -> dict[str, Any]:
     """Say what `comparison.json` keeps."""
     return {
-        "main_metric": job.task.main_metric,
-        "validation_metric": job.training.metric_for_best_model or job.validation_metric,
+        "main_metric": job.problem.codec.task.main_metric,
+        "validation_metric": job.plan.training.metric_for_best_model
+        or job.problem.codec.task.validation_metric,
         "system": SYSTEM,
         "confidence": recipe.evaluation.confidence,
         "n_resamples": recipe.evaluation.n_resamples,
@@ -276,21 +266,20 @@ def comparison(recipe: Recipe, job: Job, judged: Judged) -> dict[str, Any]:
 
 
 def lines(job: Job, predictions: Mapping[str, Predictions]) -> Iterator[dict[str, Any]]:
-    """Write out every test row with what each system said of it."""
-    rows, target = job.splits.test, job.target
-    gold = job.task.gold(rows, target)
+    """Write out every test row with the prediction of each system."""
+    codec, rows, gold = job.problem.codec, job.problem.splits.test, job.problem.gold["test"]
     for index in range(len(rows)):
         yield {
             "index": index,
             "where": rows.where(index),
             "columns": {name: values[index] for name, values in rows.columns.items()},
-            "gold": job.task.to_json(gold, index, rows, target),
+            "gold": codec.to_json(gold, index, rows),
             "predictions": {
                 system: {
-                    "answer": job.task.to_json(said.answers, index, rows, target),
-                    **job.task.extra_json(said, index),
+                    "answer": codec.to_json(made.answers, index, rows),
+                    **codec.extra_json(made, index),
                 }
-                for system, said in predictions.items()
+                for system, made in predictions.items()
             },
         }
 
@@ -307,7 +296,7 @@ def inspect_recipe(
     task: Task = make_plugin("tasks", made.task)
     checked = check_data(made, task)
     if not any(finding.severity == "error" for finding in checked.findings):
-        target = checked.learn_target(task)
+        codec = task.codec(checked.learn_target(task))
         for _, rows in checked.splits.items():
-            task.gold(rows, target)
+            codec.gold(rows)
     return checked.splits, checked.findings, checked.notes

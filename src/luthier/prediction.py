@@ -11,7 +11,6 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,13 +19,14 @@ from luthier.data.readers.read import read
 from luthier.errors import DataError
 from luthier.evaluation.judge import judge
 from luthier.load_splits import read_labelled, require_roles
+from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
-from luthier.records import Comparison, Encoded, Outputs, Predictions, Rows, Score
+from luthier.records import Outputs, Predictions, Rows
+from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
-from luthier.task_types.long_texts import window_stride
-from luthier.text.tokenize import token_limit
+from luthier.task_types.bind import codec_of
 from luthier.training.listeners import follow
-from luthier.training.predict import read_rows
+from luthier.training.predict import infer_rows
 
 CHUNK = 1024  # rows answered together: what is held in memory does not grow with the file
 # What makes a spreadsheet run a cell, behind what it passes over; and what would, where it takes
@@ -53,12 +53,16 @@ class Predictor:
 
     def __init__(self, folder: RunFolder):
         self.recipe = folder.recipe()
-        self.task = make_plugin("tasks", self.recipe.task)
-        self.target = folder.target()
-        self.model, self.tokenizer = make_plugin("methods", self.recipe.method).load(folder.model)
-        self.max_tokens = token_limit(
-            self.tokenizer, self.model.config, asked=self.recipe.data.max_tokens
-        )
+        task = make_plugin("tasks", self.recipe.task)
+        self.model, processor = make_plugin("methods", self.recipe.method).load(folder.model)
+        config = self.model.config
+        self.codec: Any = codec_of(self.recipe, task, folder.target(), processor, config)
+
+    @property
+    def task(self) -> Task:
+        """The run's task."""
+        made: Task = self.codec.task
+        return made
 
     def __call__(self, *texts: Any, **options: Any) -> Any:
         """Answer texts, in the shape of `transformers.pipeline`.
@@ -86,39 +90,23 @@ class Predictor:
 
     def asked(self, **options: Any) -> dict[str, Any]:
         """Give those options that were set and that this task's answers can be asked for."""
-        known = known_options(self.task)
+        known = known_options(self.codec)
         return {name: one for name, one in options.items() if one is not None and name in known}
 
     def predict(self, rows: Rows) -> Predictions:
-        """Answer rows; true answers, where they have any, are not looked at."""
-        return self.task.decode(self.outputs(rows), self.target)
+        """Answer rows; gold answers, where they have any, are not looked at."""
+        predictions: Predictions = self.codec.decode(self.outputs(rows))
+        return predictions
 
-    def encode(self, rows: Rows) -> Encoded:
-        """Tokenize rows as the run did."""
-        return self.task.encode(
-            rows,
-            tokenizer=self.tokenizer,
-            target=self.target,
-            max_tokens=self.max_tokens,
-            stride=self.stride,
-        )
-
-    @property
-    def stride(self) -> int | None:
-        """Tokens that two windows of a long row share; None: long rows are cut off."""
-        return window_stride(self.recipe, self.task, self.max_tokens)
-
-    def outputs(self, rows: Rows, readings: Sequence[str] | None = None) -> Outputs:
-        """Run the model over rows that are tokenized together."""
-        encoded = self.encode(rows)
-        steps = read_rows(
+    def outputs(self, rows: Rows, *, answering: bool = False) -> Outputs:
+        """Run the model over rows, for the verdict or, if `answering`, for new rows."""
+        steps = infer_rows(
             self.model,
-            encoded,
+            self.codec.encode(rows),
             rows,
-            collate=partial(self.task.collate, tokenizer=self.tokenizer),
-            gather=partial(self.task.gather, tokenizer=self.tokenizer),
-            readings=self.task.inference_kinds(self.target) if readings is None else readings,
+            self.codec,
             batch_size=self.recipe.training.per_device_eval_batch_size,
+            kinds=self.codec.inference_kinds(answering=answering),
         )
         return follow(steps, lambda info: None)
 
@@ -130,16 +118,14 @@ class Predictor:
         **options: Any,
     ) -> Iterator[Any]:
         """Answer rows in their order, a chunk at a time."""
-        refuse_unknown_options(options, self.task)
+        refuse_unknown_options(options, self.codec)
         for start in range(0, len(rows), CHUNK):
             chunk = rows.take(range(start, min(start + CHUNK, len(rows))))
             adapted, _ = self.task.normalize(without_answers(chunk, self.task))
             require_roles(adapted, self.task.input_roles)
-            predictions = self.task.decode(
-                self.outputs(adapted, self.task.answer_kinds(self.target)), self.target
-            )
+            predictions = self.codec.decode(self.outputs(adapted, answering=True))
             for index in range(len(chunk)):
-                yield self.task.answer(predictions, index, adapted, self.target, **options)
+                yield self.codec.answer(predictions, index, adapted, **options)
             if on_progress is not None:
                 on_progress(start + len(chunk), len(rows))
 
@@ -188,7 +174,7 @@ class Predictor:
                 if delimiter is None:
                     write_json_lines(file, rows, answers)
                 else:
-                    cells = (self.task.to_columns(answer) for answer in answers)
+                    cells = (self.codec.to_columns(answer) for answer in answers)
                     write_table(file, rows, cells, delimiter=delimiter)
         except OSError as problem:
             raise DataError(
@@ -244,9 +230,8 @@ class Predictor:
     ) -> tuple[int, dict[str, dict[str, Score]], tuple[Comparison, ...]]:
         rows, _, _ = read_labelled(source, self.recipe, self.task)
         scores, comparisons = judge(
-            self.task,
-            self.target,
-            self.task.gold(rows, self.target),
+            self.codec,
+            self.codec.gold(rows),
             {name: one.predict(rows) for name, one in systems.items()},
             n_resamples=self.recipe.evaluation.n_resamples,
             confidence=self.recipe.evaluation.confidence,
@@ -342,22 +327,22 @@ def without_answers(rows: Rows, task: Any) -> Rows:
     return Rows(kept, rows.files, rows.file_of, rows.lines)
 
 
-def known_options(task: Any) -> list[str]:
+def known_options(codec: Any) -> list[str]:
     """Name what a task's answers can be asked for."""
     return [
         name
-        for name, parameter in signature(task.answer).parameters.items()
+        for name, parameter in signature(codec.answer).parameters.items()
         if parameter.kind is Parameter.KEYWORD_ONLY
     ]
 
 
-def refuse_unknown_options(options: Mapping[str, Any], task: Any) -> None:
+def refuse_unknown_options(options: Mapping[str, Any], codec: Any) -> None:
     """Raise where an option is not one that the task's answers have."""
-    known = known_options(task)
+    known = known_options(codec)
     for name in options:
         if name not in known:
             raise DataError(
-                f"Answers of {task.name} know no option '{name}'.",
+                f"Answers of {codec.task.name} know no option '{name}'.",
                 received=f"{name}={options[name]}",
                 hint=f"one of: {', '.join(known)}" if known else "leave it out",
             )

@@ -1,120 +1,71 @@
 """The kinds of plug-in, each one a contract.
 
-A plug-in is one file in its kind's folder and one line in the catalogue (`registry.py`). It is a
-class with a kebab-case `name`, a pydantic `Options` class, and a constructor that takes those
-options. Tests in `tests/conformance/` run each contract over the whole catalogue.
+A plug-in is one file in its kind's folder and one line in the catalogue (`registry.py`): a class
+with a kebab-case `name`, a pydantic `Options` class, and a constructor that takes those options.
+Tests in `tests/conformance/` hold the whole catalogue to these contracts. Engines: `engines.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from luthier.columns import Column, Limits
+from luthier.objective import Objective
 from luthier.records import (
     Array,
     Batch,
-    Encoded,
-    Finding,
-    Job,
+    Items,
     Measure,
-    Objective,
     Outputs,
     Predictions,
     Rows,
+    Splits,
     StepInfo,
     Target,
 )
+from luthier.results import Finding
 
-INPUTS = frozenset({"text", "choices"})  # kinds of column that a model reads
 UNITS = frozenset({"sequence", "token", "span", "generation", "language", "choice"})
 KINDS = frozenset(
     {"single-label", "multi-label", "number", "tags", "answer", "text", "language", "choice"}
 )
-
-
-@dataclass(frozen=True)
-class Column:
-    """A role that a column of the user's file plays in a task.
-
-    Args:
-        role: The task's name for it.
-        kind: What a model reads: `text` or `choices`. What it is to answer: `label`, `labels`,
-            `number`, `tags`, `answers` or `reference`.
-        guesses: Column names that usually play this role, for `luthier init`.
-    """
-
-    role: str
-    kind: str
-    guesses: tuple[str, ...] = ()
-
-    @property
-    def is_input(self) -> bool:
-        """Whether a model reads it."""
-        return self.kind in INPUTS
+LOSS = "loss"  # the kind of batch that training uses; others are kinds of inference
 
 
 class Task(Protocol):
-    """What is learned: columns, encoding, loss, reading, decoding and metrics.
+    """A task's description: its columns, what it learns from, and what it is compared with.
 
-    A task knows no engine: `encode` and `collate` give NumPy arrays, `gather` and `decode` take
-    them, and what an engine must bring is named: the objective, and the readings of
-    `training/inference.py`.
+    A task knows no engine and no model; what depends on the target or on a processor is its codec.
     """
 
     name: ClassVar[str]
-    unit: ClassVar[str]  # what is judged: "sequence", say; methods say which units they can learn
-    kind: ClassVar[str]  # of its target; baselines say which kinds they fit
+    unit: ClassVar[str]  # what is judged; methods name the units that they learn
+    kind: ClassVar[str]  # of the target; baselines name the kinds that they fit
     Options: ClassVar[type]
+    options: Any
     columns: ClassVar[tuple[Column, ...]]
-    auto_model: ClassVar[str]  # the Auto class of Transformers that loads the trained model
-    hub_task: ClassVar[str]  # what the hub calls it, in a model card
+    alternative_columns: ClassVar[tuple[str, ...]]  # columns that `normalize` builds inputs from
+    input_roles: tuple[str, ...]  # columns that a model reads
+    answer_role: str | None  # column of the gold answers; None where the text itself is learned
+    answer_columns: tuple[str, ...]  # columns that gold answers may be read from
+    auto_model: ClassVar[str]  # Auto class of Transformers that loads the trained model
+    hub_task: ClassVar[str]  # its name on the hub, for the model card
     problem_type: ClassVar[str | None]  # as in a Transformers config
-    baselines: ClassVar[tuple[str, ...]]  # those compared with when the recipe names none
-    windows: ClassVar[bool | None]  # whether long rows are read in windows unasked; None: never
-    alternative_columns: ClassVar[
-        tuple[str, ...]
-    ]  # columns that `normalize` can make the inputs from
-    crf: bool  # whether a CRF shall weigh which label follows which
-    needs_validation_outputs: ClassVar[
-        bool
-    ]  # whether outputs on validation are needed to decode or to calibrate
-    wraps_single: ClassVar[bool]  # whether the answer to one bare text stands in a list
-    validation_kind: str  # what is taken from it during training, to score validation
-    main_metric: str  # of the verdict
-
-    def inference_kinds(self, target: Target) -> tuple[str, ...]:
-        """Name what is taken from the trained model for the verdict."""
-        ...
-
-    def answer_kinds(self, target: Target) -> tuple[str, ...]:
-        """Name what is taken from the model to answer new rows."""
-        ...
-
-    @property
-    def validation_metric(self) -> str:
-        """Name the metric that early stopping and the best model go by."""
-        ...
-
-    @property
-    def input_roles(self) -> tuple[str, ...]:
-        """Name the columns that a model reads."""
-        ...
-
-    @property
-    def answer_role(self) -> str | None:
-        """Name the column that holds the true answers; None where the text itself is learned."""
-        ...
-
-    @property
-    def answer_columns(self) -> tuple[str, ...]:
-        """Name all columns that true answers may be read from; predicting does not look there."""
-        ...
+    baselines: ClassVar[tuple[str, ...]]  # compared with when the recipe names none
+    windows: ClassVar[bool | None]  # whether long rows are windowed by default; None: never
+    crf: bool  # whether a CRF weighs which label follows which
+    needs_validation_outputs: ClassVar[bool]  # whether decoding is tuned on validation rows
+    wraps_single: ClassVar[bool]  # whether the answer to one bare text is put in a list
+    validation_kind: str  # kind of inference that scores validation rows
+    validation_metric: str  # metric of early stopping and of the best model
+    main_metric: str  # metric of the verdict
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Bring columns into the one shape that the task works with; tell what was mended.
+        """Bring columns into the task's one shape, and report what was mended.
 
         Raises:
             DataError: A cell cannot be understood; it says where.
@@ -125,118 +76,109 @@ class Task(Protocol):
         """Learn from the training rows what there is to predict."""
         ...
 
-    def gold(self, rows: Rows, target: Target) -> Any:
-        """Read the true answers, row by row, as `measure` compares them.
+    def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
+        """Give the texts of each text column, for baselines that read words."""
+        ...
+
+    def codec(
+        self, target: Target, processor: Any = None, limits: Limits | None = None, *, seed: int = 0
+    ) -> Codec:
+        """Bind the task to a target and, where rows are to be encoded, to a processor."""
+        ...
+
+    @staticmethod
+    def toy_rows() -> Rows:
+        """Make a few dozen learnable rows, for tests and documentation."""
+        ...
+
+
+class Codec(Protocol):
+    """A task bound to its target and processor: rows to batches, outputs to answers and scores.
+
+    The one object that the main path, predictors, teachers and exporters hold.
+    """
+
+    task: Any
+    target: Target
+    processor: Any
+    limits: Limits | None
+    seed: int
+
+    def encode(self, rows: Rows, *, training: bool = False) -> Items:
+        """Encode rows; targets are None where the rows have no answers."""
+        ...
+
+    def batch(self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0) -> Batch:
+        """Make one batch of NumPy arrays, for the loss or for a kind of inference."""
+        ...
+
+    def gold(self, rows: Rows) -> Any:
+        """Read the gold answers, row by row.
 
         Raises:
-            DataError: An answer is unknown or is not of the task's kind.
+            DataError: An answer is unknown or of the wrong kind.
         """
         ...
 
-    def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
-        """Give the texts of each text role, for baselines that read words."""
-        ...
-
-    def encode(
-        self,
-        rows: Rows,
-        *,
-        tokenizer: Any,
-        target: Target,
-        max_tokens: int,
-        stride: int | None = None,
-        training: bool = False,
-    ) -> Encoded:
-        """Turn rows into numbers; targets are left out where rows have no answers.
-
-        Args:
-            rows: After `normalize`.
-            tokenizer: A tokenizer of Transformers.
-            target: What is predicted.
-            max_tokens: Tokens that an item may have.
-            stride: Tokens that two windows of a long row share; None: long rows are cut off.
-            training: Whether to learn from them (packed blocks, say) or to judge by them.
-        """
-        ...
-
-    def collate(
-        self,
-        encoded: Encoded,
-        indices: Array,
-        *,
-        tokenizer: Any,
-        reading: str | None = None,
-        epoch: int | None = None,
-    ) -> Batch:
-        """Make one batch, padded to its longest item.
-
-        Args:
-            encoded: What `encode` gave.
-            indices: Which items.
-            tokenizer: Says with what to pad.
-            reading: What will be read from the model; None: the batch is for the loss.
-            epoch: Of the training, for what is drawn anew in each.
-        """
-        ...
-
-    def objective(self, target: Target, gold: Any, *, label_smoothing: float) -> Objective:
+    def objective(self, gold: Any, *, label_smoothing: float) -> Objective:
         """Name the loss, given the training rows' gold answers."""
         ...
 
-    def generation(self, tokenizer: Any, *, max_tokens: int) -> Mapping[str, Any] | None:
-        """Give the settings of `model.generate`, or None for tasks that generate nothing."""
+    def generation(self) -> Mapping[str, Any] | None:
+        """Give the settings of `model.generate`; None for tasks that generate nothing."""
         ...
 
-    def gather(
-        self, read: Mapping[str, Any], encoded: Encoded, rows: Rows, *, tokenizer: Any
-    ) -> Outputs:
-        """Put what was read of every item together, row by row.
-
-        Args:
-            read: Reading to an array or a `Ragged`, one entry for each item.
-            encoded: Whose items they are.
-            rows: Whose rows they are.
-            tokenizer: Turns generated ids into text.
-        """
+    def inference_kinds(self, *, answering: bool = False) -> tuple[str, ...]:
+        """Name what is computed for the verdict or, if `answering`, for new rows."""
         ...
 
-    def tune(self, outputs: Outputs, gold: Any, target: Target) -> Target:
-        """Choose on validation what decoding needs (thresholds); most tasks give `target` back."""
+    def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
+        """Combine what was inferred for items, one entry per kind, into outputs per row."""
         ...
 
-    def decode(self, outputs: Outputs, target: Target) -> Predictions:
-        """Turn a model's outputs into answers."""
+    def tuned(self, outputs: Outputs, gold: Any) -> Codec:
+        """Choose on validation what decoding needs (thresholds): a new codec."""
         ...
 
-    def measure(self, gold: Any, predictions: Predictions, target: Target) -> Measure:
+    def decode(self, outputs: Outputs) -> Predictions:
+        """Turn outputs into answers."""
+        ...
+
+    def measure(self, gold: Any, predictions: Predictions) -> Measure:
         """Prepare all metrics; the function returned takes row weights, for the bootstrap."""
         ...
 
-    def validation_scores(self, outputs: Outputs, gold: Any, target: Target) -> dict[str, float]:
-        """Score validation rows during training, from what the reading `watched` gave."""
+    def validation_scores(self, outputs: Outputs, gold: Any) -> dict[str, float]:
+        """Score validation rows during training, from outputs of `task.validation_kind`."""
         ...
 
-    def uninformed_outputs(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
-        """Give the outputs of a system that knows nothing, as `decode` (or `watch`) reads them."""
+    def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
+        """Give the outputs of a system that knows nothing."""
         ...
 
-    def to_json(self, answers: Any, index: int, rows: Rows, target: Target) -> Any:
-        """Write one answer (or true answer) out, so that JSON can hold it."""
+    def by_label(
+        self, gold: Any, predictions: Predictions
+    ) -> tuple[Sequence[str], Callable[[Array | None], Array]] | None:
+        """Prepare precision, recall, F1 and support of every label, (4, names); None: no labels."""
+        ...
+
+    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
+        """Analyse answers on the test rows, for `analysis.json` and the report."""
+        ...
+
+    def to_json(self, answers: Any, index: int, rows: Rows) -> Any:
+        """Write one answer (predicted or gold) as JSON."""
         ...
 
     def extra_json(self, predictions: Predictions, index: int) -> dict[str, Any]:
-        """Give what a run keeps of one row's answer besides the answer, for `recall`."""
+        """Give what a run keeps of one prediction beside its answer."""
         ...
 
-    def from_json(
-        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target
-    ) -> Predictions:
-        """Read answers back as a run kept them: `answer` as spelled, and what `keep` gave."""
+    def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
+        """Read predictions back: `answer` as `to_json` wrote it, and what `extra_json` gave."""
         ...
 
-    def answer(
-        self, predictions: Predictions, index: int, rows: Rows, target: Target, **options: Any
-    ) -> Any:
+    def answer(self, predictions: Predictions, index: int, rows: Rows, **options: Any) -> Any:
         """Give one row's answer in the shape of `transformers.pipeline`."""
         ...
 
@@ -244,124 +186,165 @@ class Task(Protocol):
         """Lay such an answer out as columns of a table, `prediction` first."""
         ...
 
-    def by_label(
-        self, gold: Any, predictions: Predictions, target: Target
-    ) -> tuple[Sequence[str], Callable[[Array | None], Array]] | None:
-        """Prepare the scores of every label, or None where there are no labels.
 
-        Returns:
-            Names, and from row weights to precision, recall, F1 and support, (4, names).
-        """
-        ...
+@dataclass(frozen=True)
+class Problem:
+    """What is learned, and from which rows.
 
-    def error_analysis(
-        self, gold: Any, predictions: Predictions, rows: Rows, target: Target
-    ) -> dict[str, Any]:
-        """Look closer at answers on the test rows, for `analysis.json` and the report."""
-        ...
+    Args:
+        codec: The task, bound to its target and processor.
+        splits: The rows.
+        items: The encoded rows of every split; validation may be empty.
+        gold: The gold answers of every split.
+    """
 
-    @staticmethod
-    def toy_rows() -> Rows:
-        """Make a few dozen learnable rows, for tests and docs."""
-        ...
+    codec: Codec
+    splits: Splits
+    items: Mapping[str, Items]
+    gold: Mapping[str, Any]
+
+    @property
+    def scored_splits(self) -> tuple[str, ...]:
+        """The splits whose outputs are needed: validation too, where decoding is tuned on it."""
+        return ("validation", "test") if self.codec.task.needs_validation_outputs else ("test",)
+
+    def validation_scores(self, outputs: Outputs) -> dict[str, float]:
+        """Score outputs of the validation rows during training."""
+        return self.codec.validation_scores(outputs, self.gold["validation"])
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where and by what a training is computed.
+
+    Args:
+        make_model: `make_model(pretrained)` gives a fresh model, with random weights if False. With
+            `auto_model`, one of another Auto class, its head from the checkpoint.
+        engine: Name of the engine that computes the training.
+        run: Run folder that keeps what resuming needs; None: nothing is kept.
+        phase: Name of the work in progress reports and checkpoints.
+    """
+
+    make_model: Callable[..., Any]
+    engine: str = "torch"
+    run: Any = None
+    phase: str = "fine-tuning"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a model is trained.
+
+    Args:
+        training: The recipe's training section.
+        objective: The loss.
+        sampler: (training items, training section) to a `BatchOrder`; None: as the section says.
+        lr_multipliers: Parameter to its multiple of the learning rate, where it is not 1.
+        regularisers: Hooks around losses, gradients and steps.
+    """
+
+    training: Any
+    objective: Objective
+    sampler: Callable[[Items, Any], Any] | None = None
+    lr_multipliers: Mapping[str, float] = field(default_factory=dict)
+    regularisers: tuple[Regulariser, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a method or a baseline needs: what is learned, where, and how."""
+
+    problem: Problem
+    session: Session
+    plan: Plan
+
+    def with_problem(self, **changes: Any) -> Job:
+        """Copy this job with parts of its problem changed."""
+        return replace(self, problem=replace(self.problem, **changes))
+
+    def with_session(self, **changes: Any) -> Job:
+        """Copy this job with parts of its session changed."""
+        return replace(self, session=replace(self.session, **changes))
+
+    def with_plan(self, **changes: Any) -> Job:
+        """Copy this job with parts of its plan changed."""
+        return replace(self, plan=replace(self.plan, **changes))
 
 
 class Method(Protocol):
     """How a model learns a task.
 
-    One that cannot learn every target says which it can by `kinds`, as baselines do; see
-    `registry.learns`. One that needs no more of PyTorch than a model whose parameters say which of
-    them are trained names the other engines that can train it too in `engines`.
+    `engines` names the engines besides PyTorch's that can train it, for methods that need no more
+    than a model whose parameters say which of them are trained.
     """
 
     name: ClassVar[str]
     units: ClassVar[frozenset[str]]
-    kinds: ClassVar[frozenset[str]]  # the target kinds it fits
+    kinds: ClassVar[frozenset[str]]  # kinds of target that it fits
     Options: ClassVar[type]
-    defaults: ClassVar[Mapping[str, Any]]  # of the training section, where the recipe says nothing
+    defaults: ClassVar[Mapping[str, Any]]  # of the training section, where the recipe is silent
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
-        """Train, telling of every step; the generator's return value is the trained model."""
+        """Train, yielding every step; the generator's return value is the trained model."""
         ...
 
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the trained model and its tokenizer to `folder`."""
+    def save(self, model: Any, processor: Any, folder: Path) -> None:
+        """Write the trained model and its processor to `folder`."""
         ...
 
     def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read back the model, ready to predict, and the tokenizer that `save` wrote."""
+        """Read back the model, ready to predict, and the processor that `save` wrote."""
         ...
 
 
 class Baseline(Protocol):
-    """Something that a fine-tuned model must beat, judged on the same rows."""
+    """What a fine-tuned model must beat, judged on the same rows."""
 
     name: ClassVar[str]
     units: ClassVar[frozenset[str]]
-    kinds: ClassVar[frozenset[str]]  # the target kinds it fits
+    kinds: ClassVar[frozenset[str]]  # kinds of target that it fits
     Options: ClassVar[type]
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
-        """Learn from the training rows; return outputs for each of `job.scored_splits`.
-
-        Outputs have the shape that the task's `decode` reads.
-        """
+        """Learn from the training rows; return outputs for each of `problem.scored_splits`."""
         ...
 
 
-class Engine(Protocol):
-    """What computes a training: it changes the weights of a model of PyTorch, by whatever means.
+class Regulariser(Protocol):
+    """Hooks in training. Subclass `training.hooks.Hooks`, which does nothing at every place."""
 
-    The loop (`training/loop.py`) decides what happens when; an engine computes gradients and takes
-    steps. Everything before and after a training is the same for all engines.
-    """
-
-    name: ClassVar[str]
-    job: Job  # the one that was given, its training section made definite
-    notice: str | None  # something to tell the user once
-    n_processes: int
-    reads_without_sync: bool  # whether to read a loss is not to wait for a device
-    scaler: Any  # of float16, or None
-    optimizer: Any  # a PyTorch optimizer, in whose groups the rates stand; known once prepared
-
-    def __init__(self, model: Any, job: Job):
-        """Make ready to train a model."""
+    def begin(self, model: Any, n_steps: int) -> None:
+        """Prepare, once the model is on its device and before anything is resumed."""
         ...
 
-    @staticmethod
-    def check(settings: Any) -> None:
-        """Refuse a training section that could only fail later, and say what is not installed."""
+    def around_step(self, model: Any, step: int, n_steps: int) -> AbstractContextManager[None]:
+        """Hold something, such as frozen parameters, while a step's gradient is computed."""
         ...
 
-    @staticmethod
-    def check_model(config: Any) -> None:
-        """Refuse a model, of which only the configuration has been read."""
+    def loss(self, compute: Callable[[Batch[Any]], Any], model: Any, batch: Batch[Any]) -> Any:
+        """Compute the summed loss of a batch; `compute` is the loss without this hook."""
         ...
 
-    def working(self) -> AbstractContextManager[str | None]:
-        """Hold what training needs; give why padding is computed, where it was not to be."""
+    def backward(self, add_gradient: Callable[[], None], model: Any) -> None:
+        """Act after the gradient is computed; `add_gradient` adds it again at changed weights."""
         ...
 
-    def prepare(self, order: Any, pieces: Any) -> Any:
-        """Make the optimizer; give what yields batches in a `BatchOrder`, with `set_epoch`."""
+    def after_step(self, model: Any, step: int, n_steps: int) -> None:
+        """Act after an optimizer step."""
         ...
 
-    def load_from_model(self) -> None:
-        """Go on from the weights and moments that a checkpoint has just put into place."""
+    def evaluated(self, model: Any) -> AbstractContextManager[None]:
+        """Put the weights in place that are scored and kept; afterwards, those that are trained."""
         ...
 
-    def gradient(self, batches: list[Any]) -> tuple[Any, Any]:
-        """Compute the gradient over the batches of a step; give the mean loss, and its norm."""
+    def finish(self, model: Any) -> None:
+        """Leave the weights in place that are kept."""
         ...
 
-    def loss_of(self, batch: Any) -> Any:
-        """Compute the summed loss of a batch of PyTorch's tensors."""
+    def state_dict(self) -> dict[str, Any]:
+        """Give the state that resuming needs: tensors, numbers and lists by name."""
         ...
 
-    def step(self) -> None:
-        """Step along the gradient, with the rates that stand in the optimizer's groups."""
-        ...
-
-    def sync_model(self) -> Any:
-        """Give the model with the weights as they are now, to be read."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
         ...

@@ -1,6 +1,6 @@
 """What flows through Luthier, arrow by arrow.
 
-    file ─► Rows ─► Splits ─► Finding … ─► Encoded ─► Batch ─► outputs ─► Predictions ─► Scores
+    file ─► Rows ─► Splits ─► Finding … ─► Items ─► Batch ─► outputs ─► Predictions ─► Scores
                                                                        ─► Comparison ─► report
 
 Every record is frozen and speaks NumPy, so that each engine can share tasks, metrics and
@@ -11,19 +11,12 @@ one record into the next are described in `protocols.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from luthier.objective import Objective, Teaching
 from luthier.ragged import Array, Ragged, take
-
-if TYPE_CHECKING:
-    from luthier.protocols import Task
-
-__all__ = ["Array", "Objective", "Ragged", "Teaching", "take"]  # beside what stands below
 
 Outputs = Any  # what a system says of each row, before decoding: an array or a record of arrays
 Measure = Callable[[Array | None], dict[str, float]]  # row weights (rows,) or None -> metrics
@@ -85,31 +78,11 @@ class Splits:
     validation: Rows
     test: Rows
     made: Mapping[str, str] = field(default_factory=dict)  # split -> how it came about, in words
+    undrawn: Rows | None = None  # training rows that a limit or shots left out
 
     def items(self) -> Iterator[tuple[str, Rows]]:
         """Walk over (name, rows) in the order train, validation, test."""
         yield from (("train", self.train), ("validation", self.validation), ("test", self.test))
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that the data doctor found.
-
-    Args:
-        code: A stable kebab-case name, such as `duplicate-across-splits`.
-        severity: `error` (the run stops), `warning` (shown first) or `note`.
-        message: One sentence with the numbers in it.
-        count: How many rows are concerned.
-        places: The first few as `file:line:column`.
-        fix: What to do, best a recipe override that can be pasted.
-    """
-
-    code: str
-    severity: str
-    message: str
-    count: int
-    places: tuple[str, ...] = ()
-    fix: str | None = None
 
 
 @dataclass(frozen=True)
@@ -148,12 +121,15 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Cut:
-    """How long texts were before and after they were cut off: nothing is cut in silence.
+class Truncation:
+    """Token counts before and after truncation. Every truncation is reported.
 
     Args:
-        code: What the doctor calls it. `column`: Where the texts stand. `fix`: What to raise.
-        full: Tokens of every row before, (rows,). `kept`: Those that are kept, (rows,).
+        code: Code of the finding that reports it.
+        column: Column whose texts were truncated.
+        fix: Recipe field that raises the limit.
+        full: Tokens of every row before truncation, (rows,).
+        kept: Tokens of every row after truncation, (rows,).
     """
 
     code: str
@@ -164,59 +140,139 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """Rows as numbers, ready to be put into batches.
-
-    What is put into batches are items. Most tasks make one item of every row; a long row can give
-    several (windows), and `row_of` says whose they are.
+class Files:
+    """Values that stay in files until a batch is made of them.
 
     Args:
-        inputs: Model argument to its values: `Ragged` for tokens, a dense (items, width) array for
-            features.
-        targets: What the loss compares with, item by item: label ids (items,), label indicators
-            (items, labels), numbers (items,) or `Ragged` token labels; None where the rows have no
-            answers.
-        full_lengths: Tokens of every row before anything was cut off, (rows,).
-        row_of: The row of every item, (items,), or its rows where an item has several,
-            (items, rows); None: item i is row i.
-        kept_lengths: Tokens of every row that the model sees, (rows,); None: as the items have.
-        cuts: What was cut off besides the rows' own tokens.
-        marks: What the task needs to put items together again, item by item; models do not see it.
-        item_lengths: Tokens of every item, (items,); None: as its first input has.
+        paths: File of every item.
+        read: Reads one file into an array; called in the worker that makes the batch.
     """
 
-    inputs: Mapping[str, Ragged | Array]
-    targets: Array | Ragged | None
-    full_lengths: Array
-    row_of: Array | None = None
-    kept_lengths: Array | None = None
-    cuts: tuple[Cut, ...] = ()
-    marks: Mapping[str, Any] = field(default_factory=dict)
-    item_lengths: Array | None = None
+    paths: Sequence[str]
+    read: Callable[[str], Array]
 
     def __len__(self) -> int:
-        return len(next(iter(self.inputs.values())))
+        return len(self.paths)
 
-    @property
-    def lengths(self) -> Array:
-        """Tokens of every item, (items,); ones for dense features."""
-        if self.item_lengths is not None:
-            return self.item_lengths
-        first = next(iter(self.inputs.values()))
-        return first.lengths if isinstance(first, Ragged) else np.ones(len(self), dtype=np.int64)
+
+@dataclass(frozen=True)
+class ItemField:
+    """One argument of the model, for all items.
+
+    Args:
+        values: Fixed-size values (items, …), sequences of unequal length, or files. Their dtype
+            decides the batch's: floats stay float32, integers and booleans become int64.
+        fill: Value that fills the places after (or before) a shorter sequence.
+        mask: Model argument that marks real places with 1 and filled ones with 0; None for none.
+    """
+
+    values: Array | Ragged | Files
+    fill: float = 0
+    mask: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, chosen: Array) -> ItemField:
+        """Keep the items at `chosen`, in that order."""
+        values = self.values
+        if isinstance(values, Files):
+            return replace(self, values=replace(values, paths=[values.paths[i] for i in chosen]))
+        return replace(self, values=take(values, chosen))
+
+
+@dataclass(frozen=True)
+class Items:
+    """Encoded rows: what batches are made of.
+
+    Most tasks make one item of every row; a long row can give several (windows).
+
+    Args:
+        inputs: Field of every model argument.
+        targets: What the loss compares with: label ids (items,), probabilities (items, labels),
+            numbers (items,) or token labels; None where rows have no answers.
+        cost: Cost of every item in tokens, patches or frames, (items,); batches share it evenly.
+        full_lengths: Cost of every row before truncation, (rows,).
+        kept_lengths: Cost of every row after truncation, (rows,); None: the same as `cost`.
+        row_of: Row of every item, (items,), or rows of every item, (items, k); None: item i is
+            row i.
+        weights: Weight of every item in the loss, (items,); None: all weigh 1.
+        groups: Group of every item, (items,), ascending; items of a group are always in one batch.
+            None: every item stands alone.
+        truncations: Truncations besides that of the rows' own texts.
+        layout: The task's own record of how items map back to rows; models never see it.
+    """
+
+    inputs: Mapping[str, ItemField]
+    targets: ItemField | None
+    cost: Array
+    full_lengths: Array
+    kept_lengths: Array | None = None
+    row_of: Array | None = None
+    weights: Array | None = None
+    groups: Array | None = None
+    truncations: tuple[Truncation, ...] = ()
+    layout: Any = None
+
+    def __len__(self) -> int:
+        return len(self.cost)
 
     @property
     def kept(self) -> Array:
-        """Tokens of every row that the model sees, (rows,)."""
-        return self.lengths if self.kept_lengths is None else self.kept_lengths
+        """Cost of every row after truncation, (rows,)."""
+        return self.cost if self.kept_lengths is None else self.kept_lengths
+
+    @property
+    def target_array(self) -> Array:
+        """Targets of all items as one array, (items, …), or (all tokens,) of unequal lengths."""
+        if self.targets is None or isinstance(self.targets.values, Files):
+            raise ValueError("these items have no targets")
+        values = self.targets.values
+        return values.values if isinstance(values, Ragged) else values
 
     @property
     def rows(self) -> Array:
-        """The row of every item, (items,)."""
+        """Row of every item, (items,)."""
         return np.arange(len(self)) if self.row_of is None else self.row_of
 
 
-Batch = dict[str, Array]  # model arguments, padded to the longest row of the batch; plus `labels`
+A = TypeVar("A")  # NumPy arrays, or an engine's tensors
+B = TypeVar("B")
+
+
+@dataclass(frozen=True)
+class Batch(Generic[A]):
+    """Items padded to a common size, as NumPy arrays or as an engine's tensors.
+
+    Args:
+        inputs: Model argument to its values, (batch, …).
+        targets: What the loss compares with, (batch, …); None where the kind of batch has none.
+        weights: Weight of every item in the loss, (batch,); None: all weigh 1.
+        n_items: Number of items.
+        group_size: Items that stand next to each other and must not be separated.
+    """
+
+    inputs: Mapping[str, A]
+    targets: A | None
+    n_items: int
+    weights: A | None = None
+    group_size: int = 1
+
+    def map(self, convert: Callable[[A], B]) -> Batch[B]:
+        """Convert every array, and keep the rest."""
+        return Batch(
+            {name: convert(values) for name, values in self.inputs.items()},
+            None if self.targets is None else convert(self.targets),
+            self.n_items,
+            None if self.weights is None else convert(self.weights),
+            self.group_size,
+        )
+
+    def slice(self, start: int, stop: int) -> Batch[A]:
+        """Keep the items from `start` to `stop`."""
+        part: Any = slice(start, stop)
+        cut = self.map(lambda values: values[part])  # type: ignore[index]
+        return replace(cut, n_items=min(stop, self.n_items) - start)
 
 
 @dataclass(frozen=True)
@@ -265,117 +321,3 @@ class Predictions:
     answers: Any
     probabilities: Any
     outputs: Outputs
-
-
-@dataclass(frozen=True)
-class Score:
-    """A metric with its doubt: the value, the ends of its interval, and the rows behind it."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-Scores = Mapping[str, Score]  # metric -> score
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A system against a baseline on the same rows, on one metric.
-
-    Args:
-        system: The system judged. `baseline`: what it is compared with. `metric`: by which metric.
-        difference: System minus baseline, in the metric's unit, signed so that more is better.
-        low: Lower end of the interval of the difference. `high`: upper end.
-        p_value: Of the paired test. `p_adjusted`: after Holm's correction.
-        test: The name of that test.
-        n: Rows compared. `n_needed`: rows that would tell the two apart (80 % power), or None.
-        verdict: All of it in one sentence.
-    """
-
-    system: str
-    baseline: str
-    metric: str
-    difference: float
-    low: float
-    high: float
-    p_value: float
-    p_adjusted: float
-    test: str
-    n: int
-    n_needed: int | None
-    verdict: str
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a method or a baseline needs to do its work.
-
-    Args:
-        task: The task, made with its options. `target`: What there is to predict.
-        splits: The rows. `encoded`: split name to its encoded rows; validation may be empty.
-        collate: (encoded, indices) -> batch, padded to its longest item; `reading` says what for
-            (None: for the loss), `epoch` which draw of what is random.
-        objective: The loss. `training`: The recipe's training section.
-        gather: (reading -> what was read of every item, encoded, rows) -> outputs of every row.
-        evaluate: Outputs of the validation rows, as watched -> metrics, `validation_metric` among
-            them.
-        validation_metric: The metric that early stopping and the best model go by.
-        make_model: `make_model(pretrained)` -> a fresh model; random weights if False. With
-            `auto_model`, one of another Auto class than the task's, its head from the checkpoint.
-        tokenizer: What encoded the rows.
-        engine: What computes a training, by its name in the catalogue.
-        run: The folder that keeps what goes on after an interruption; None: nothing is kept.
-        phase: What to call the work in progress reports, and its checkpoints.
-        order: (training items, training section) -> which of them stand together in batches, as a
-            `BatchOrder`; None: as the section says.
-        lr_multipliers: Parameter to its share of the learning rate, where it is not 1.
-        step_context: (model, step to come, steps in all) -> what is held around its gradient:
-            within, it may freeze a part of the model.
-    """
-
-    task: Task
-    target: Target
-    splits: Splits
-    encoded: Mapping[str, Encoded]
-    collate: Callable[..., Batch]
-    objective: Objective
-    training: Any
-    gather: Callable[[Mapping[str, Any], Encoded, Rows], Outputs]
-    evaluate: Callable[[Outputs], dict[str, float]]
-    validation_metric: str
-    make_model: Callable[..., Any]
-    tokenizer: Any = None
-    engine: str = "torch"
-    run: Any = None
-    phase: str = "fine-tuning"
-    order: Callable[[Encoded, Any], Any] | None = None
-    lr_multipliers: Mapping[str, float] = field(default_factory=dict)
-    step_context: Callable[[Any, int, int], AbstractContextManager[None]] | None = None
-
-    @property
-    def scored_splits(self) -> tuple[str, ...]:
-        """The splits whose outputs are wanted: validation too, where something is tuned on it."""
-        return ("validation", "test") if self.task.needs_validation_outputs else ("test",)
-
-    def replace(self, **changes: Any) -> Job:
-        """Copy this job with some parts changed."""
-        return replace(self, **changes)
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What a run came to: where it lies, its scores and its verdicts.
-
-    Args:
-        folder: The run folder. `scores`: system -> metric -> score on the test rows.
-        comparisons: The fine-tuned model against each baseline. `findings`: The doctor's.
-        report: Path of the report.
-    """
-
-    folder: str
-    scores: Mapping[str, Scores]
-    comparisons: tuple[Comparison, ...]
-    findings: tuple[Finding, ...]
-    report: str

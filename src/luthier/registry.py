@@ -53,6 +53,9 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "maml": "luthier.methods.maml:Maml",
         "reptile": "luthier.methods.reptile:Reptile",
     },
+    "regularisers": {
+        "ema": "luthier.regularisers.ema:Ema",
+    },
     "baselines": {
         "majority": "luthier.baselines.majority:Majority",
         "mean-value": "luthier.baselines.mean_value:MeanValue",
@@ -78,6 +81,25 @@ OTHERS: dict[str, dict[str, str]] = {  # chosen by their names too, but with no 
     "engines": {
         "torch": "luthier.training.engine:TorchEngine",
         "tensorflow": "luthier.keras_engine.engine:KerasEngine",
+    },
+    "inputs": {
+        "text": "luthier.inputs.text:Text",
+        "choices": "luthier.inputs.choices:Choices",
+    },
+    "losses": {
+        name: f"luthier.training.losses:{name.replace('-', '_')}"
+        for name in (
+            *("cross-entropy", "focal", "binary-cross-entropy", "binary-focal"),
+            *("mean-squared-error", "token-cross-entropy", "sequence-to-sequence", "span", "crf"),
+            *("contrastive", "distillation", "own"),
+        )
+    },
+    "inference-kinds": {
+        name: f"luthier.training.inference:{name.replace('-', '_')}"
+        for name in (
+            *("logits", "token-logits", "span-logits", "log-likelihood"),
+            *("decoder-log-likelihood", "generate", "fill-mask"),
+        )
     },
     "families-of-tensorflow": {
         "bert": "luthier.keras_engine.families.bert:Bert",

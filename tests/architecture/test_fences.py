@@ -22,6 +22,7 @@ FENCES = {
     "markupsafe": ("report/",),
     "accelerate": ("training/",),
     "torch": (
+        "regularisers/",
         "training/",
         "frozen_features/",
         "models/",

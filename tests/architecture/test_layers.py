@@ -10,13 +10,14 @@ from tests.architecture.source import FILES, ROOT, Import, imports, imports_of, 
 # Bottom to top. A unit imports only units of rows above it in this list, and its own files.
 LAYERS = (
     {"errors", "ragged", "objective"},
-    {"records", "registry", "seeding", "environment", "signals", "paths"},
-    {"protocols", "recipe"},
-    {"runs"},
+    {"records", "results", "registry", "seeding", "environment", "signals", "paths"},
+    {"columns", "recipe", "padding"},
+    {"protocols"},
+    {"runs", "engines"},
     {"data", "text", "models", "metrics"},
-    {"training", "formats"},
+    {"training", "formats", "inputs"},
     {"adapters", "episodes", "task_types", "frozen_features"},
-    {"tasks", "methods", "baselines", "keras_engine"},
+    {"tasks", "methods", "baselines", "regularisers", "keras_engine"},
     {"evaluation", "report", "load_splits"},
     {"build_problem"},
     {"pipeline", "prediction"},
@@ -25,8 +26,7 @@ LAYERS = (
     {"__main__"},
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
-PLUGINS = {"tasks", "methods", "baselines"}
-TYPES_ALONE = {("records", "protocols")}  # a Job names the task that it belongs to
+PLUGINS = {"tasks", "methods", "baselines", "regularisers"}
 ROOT_NAMES = {"luthier", "luthier.__version__"}
 
 
@@ -40,8 +40,6 @@ def faults(found: list[Import]) -> list[str]:
         if not one.module.startswith("luthier."):
             continue
         other = one.module.split(".")[1]
-        if one.is_for_types and (unit, other) in TYPES_ALONE:
-            continue
         same_plugin = unit in PLUGINS and one.module == module_of(one.path)
         if other == unit and (unit not in PLUGINS or same_plugin):
             continue

@@ -46,13 +46,15 @@ each_pair = pytest.mark.parametrize(("name", "task"), list(pairs()))
 def test_outputs_are_what_the_task_decodes(name, task, problems):
     job = problems[task]
     steps, outputs = fit(name, job)
-    assert set(outputs) == set(job.scored_splits)
-    for split, rows in job.splits.items():
+    assert set(outputs) == set(job.problem.scored_splits)
+    for split, rows in job.problem.splits.items():
         if split in outputs:
             assert len(outputs[split]) == len(rows)
-            predictions = job.task.decode(outputs[split], job.target)
-            gold = job.task.gold(rows, job.target)
-            assert job.task.main_metric in job.task.measure(gold, predictions, job.target)(None)
+            predictions = job.problem.codec.decode(outputs[split])
+            gold = job.problem.codec.gold(rows)
+            assert job.problem.codec.task.main_metric in job.problem.codec.measure(
+                gold, predictions
+            )(None)
     assert steps
     assert all(isinstance(step, StepInfo) for step in steps)
     assert all(step.phase.startswith(f"baseline {name}") for step in steps)
@@ -60,11 +62,9 @@ def test_outputs_are_what_the_task_decodes(name, task, problems):
 
 def answers_of(job, outputs):
     """Write all answers on the test rows out, and the scores of the task."""
-    predictions = job.task.decode(outputs["test"], job.target)
-    rows = job.splits.test
-    return [
-        job.task.to_json(predictions.answers, row, rows, job.target) for row in range(len(rows))
-    ]
+    predictions = job.problem.codec.decode(outputs["test"])
+    rows = job.problem.splits.test
+    return [job.problem.codec.to_json(predictions.answers, row, rows) for row in range(len(rows))]
 
 
 @each_pair
@@ -76,18 +76,21 @@ def test_the_same_seed_gives_the_same_answers(name, task, problems):
 @each_pair
 def test_test_answers_are_not_looked_at(name, task, problems):
     job = problems[task]
-    role, rows = job.task.answer_role, job.splits.test
+    role, rows = job.problem.codec.task.answer_role, job.problem.splits.test
     if role is None:
         pytest.skip("the text is the answer")
     _, honest = fit(name, job)
-    nothing = [[]] * len(rows) if job.task.kind in ("answer", "tags") else rows[role][::-1]
+    nothing = (
+        [[]] * len(rows) if job.problem.codec.task.kind in ("answer", "tags") else rows[role][::-1]
+    )
     columns = {**rows.columns, role: nothing}
-    if job.task.kind == "tags":
+    if job.problem.codec.task.kind == "tags":
         columns[role] = [["O"] * len(words) for words in rows["words"]]
     turned = Rows.of(columns)
-    encoded = replace(job.encoded["test"], targets=None)
+    encoded = replace(job.problem.items["test"], targets=None)
     misled = job.replace(
-        splits=replace(job.splits, test=turned), encoded={**job.encoded, "test": encoded}
+        splits=replace(job.problem.splits, test=turned),
+        encoded={**job.problem.items, "test": encoded},
     )
     _, outputs = fit(name, misled)
     assert answers_of(misled, outputs) == answers_of(job, honest)
@@ -98,7 +101,7 @@ def test_it_works_without_validation_rows(name, task, tiny_model):
     sections = {"training": TRAINING, "data": {"split": {"validation": 0, "test": 0.3}}}
     _, prepared = toy_problem(task, tiny_model(FAMILY.get(task, "bert")), **sections)
     _, outputs = fit(name, prepared.job)
-    assert len(outputs["test"]) == len(prepared.job.splits.test)
+    assert len(outputs["test"]) == len(prepared.job.problem.splits.test)
 
 
 @pytest.mark.parametrize("name", names("baselines"))

@@ -15,7 +15,7 @@ from luthier.recipe.tree import Plugin
 from luthier.records import StepInfo
 from luthier.registry import find, names
 from luthier.training.listeners import follow
-from luthier.training.predict import predict_quietly
+from luthier.training.predict import validation_outputs
 from tests.toys import FAMILY, method_options, toy_problem
 
 TRAINING = {
@@ -47,11 +47,11 @@ def make(tiny_teacher):
 def fit(method, prepared, *, model=None):
     """Let a method learn; give its steps and the model."""
     steps = []
-    rate = FASTER.get(method.name, prepared.job.training.learning_rate)
-    job = prepared.job.replace(
-        training=prepared.job.training.model_copy(update={"learning_rate": rate})
+    rate = FASTER.get(method.name, prepared.job.plan.training.learning_rate)
+    job = prepared.job.with_plan(
+        training=prepared.job.plan.training.model_copy(update={"learning_rate": rate})
     )
-    model = follow(method.fit(model or job.make_model(True), job), steps.append)
+    model = follow(method.fit(model or job.session.make_model(True), job), steps.append)
     return steps, model
 
 
@@ -65,7 +65,7 @@ def skip_what_says_no(method, prepared):
 
 def outputs_of(model, job, split="test"):
     """Give a model's outputs on a split."""
-    return predict_quietly(model, job, split)
+    return validation_outputs(model, job, split)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -92,7 +92,7 @@ def test_steps_rise_to_their_number_in_every_phase(fitted):
 
 
 def test_training_is_told_with_loss_rate_rows_and_epochs(fitted, prepared):
-    training = [step for step in fitted[1] if step.phase == prepared.job.phase]
+    training = [step for step in fitted[1] if step.phase == prepared.job.session.phase]
     assert bool(training) != (fitted[0] in UNTRAINED)
     if not training:
         return
@@ -101,11 +101,13 @@ def test_training_is_told_with_loss_rate_rows_and_epochs(fitted, prepared):
     assert epochs == sorted(epochs)
     n_epochs = round(epochs[-1])
     assert n_epochs >= 1
-    assert sum(step.rows for step in training) == n_epochs * len(prepared.job.encoded["train"])
+    assert sum(step.rows for step in training) == n_epochs * len(
+        prepared.job.problem.items["train"]
+    )
 
 
 def test_the_loss_falls(fitted, prepared):
-    losses = [step.loss for step in fitted[1] if step.phase == prepared.job.phase]
+    losses = [step.loss for step in fitted[1] if step.phase == prepared.job.session.phase]
     if fitted[0] in UNTRAINED:
         assert losses == []
         return
@@ -116,13 +118,13 @@ def test_the_loss_falls(fitted, prepared):
 def test_validation_is_scored_on_the_way(fitted, prepared):
     scores = [step.scores for step in fitted[1] if step.scores]
     assert scores
-    assert all(prepared.job.validation_metric in found for found in scores)
+    assert all(prepared.job.problem.codec.task.validation_metric in found for found in scores)
 
 
 def test_the_model_gives_an_output_for_each_label(fitted, prepared):
     job, model = prepared.job, fitted[2]
     outputs = outputs_of(model, job)
-    assert outputs.shape == (len(job.encoded["test"]), job.target.n_outputs)
+    assert outputs.shape == (len(job.problem.items["test"]), job.problem.codec.target.n_outputs)
     assert np.isfinite(outputs).all()
     assert not model.training
 
@@ -135,7 +137,7 @@ def test_what_is_saved_is_read_back_equal(fitted, prepared, make, tmp_path):
     read, tokenizer = make(name).load(tmp_path)
     assert np.allclose(outputs_of(read, job), before, atol=1e-5)
     assert tokenizer.get_vocab() == prepared.tokenizer.get_vocab()
-    texts = list(job.splits.test["text"])
+    texts = list(job.problem.splits.test["text"])
     assert tokenizer(texts)["input_ids"] == prepared.tokenizer(texts)["input_ids"]
 
 
@@ -150,9 +152,9 @@ def test_what_is_saved_runs_no_code_when_read(fitted, prepared, make, tmp_path):
 @pytest.mark.parametrize("name", names("methods"))
 def test_the_same_seed_gives_the_same_model(name, prepared, make):
     skip_what_says_no(make(name), prepared)
-    few = prepared.job.training.model_copy(update={"max_steps": 3})
+    few = prepared.job.plan.training.model_copy(update={"max_steps": 3})
     short = copy.copy(prepared)
-    object.__setattr__(short, "job", prepared.job.replace(training=few))
+    object.__setattr__(short, "job", prepared.job.with_plan(training=few))
     first, second = (outputs_of(fit(make(name), short)[1], prepared.job) for _ in range(2))
     assert np.array_equal(first, second)
 
@@ -166,7 +168,7 @@ def test_a_method_needs_no_validation_rows(name, make, tiny_model):
     bare = toy_problem("text-classification", tiny_model("bert", HEAD["bert"]), **sections)[1]
     steps, model = fit(make(name), bare)
     assert all(step.scores is None for step in steps)
-    assert len(outputs_of(model, bare.job)) == len(bare.job.encoded["test"])
+    assert len(outputs_of(model, bare.job)) == len(bare.job.problem.items["test"])
 
 
 @pytest.mark.parametrize("name", names("methods"))
@@ -178,13 +180,16 @@ def test_a_method_learns_any_task_of_its_units_and_kinds(name, task, make, tiny_
     family = OTHERS.get((name, task), FAMILY.get(task, "bert"))
     _, prepared = toy_problem(task, tiny_model(family, HEAD.get(family)), training=few)
     job = prepared.job
-    watched = [job.task.validation_kind]
-    before = predict_quietly(job.make_model(True), job, "validation", readings=watched)
+    watched = [job.problem.codec.task.validation_kind]
+    before = validation_outputs(job.session.make_model(True), job, "validation", readings=watched)
     steps, model = fit(make(name, task), prepared)
-    after = predict_quietly(model, job, "validation", readings=watched)
-    assert all(math.isfinite(step.loss) for step in steps if step.phase == job.phase)
-    assert job.evaluate(after) != job.evaluate(before) or task == "multi-label-classification"
-    assert len(after) == len(job.splits.validation)
+    after = validation_outputs(model, job, "validation", readings=watched)
+    assert all(math.isfinite(step.loss) for step in steps if step.phase == job.session.phase)
+    assert (
+        job.problem.validation_scores(after) != job.problem.validation_scores(before)
+        or task == "multi-label-classification"
+    )
+    assert len(after) == len(job.problem.splits.validation)
 
 
 @pytest.mark.parametrize("name", names("methods"))
@@ -194,7 +199,7 @@ def test_frozen_weights_are_left_as_they_were(name, make, tiny_model):
         "model": {"freeze_embeddings": True, "freeze_bottom": 1},
     }
     _, prepared = toy_problem("text-classification", tiny_model("bert", HEAD["bert"]), **sections)
-    model = prepared.job.make_model(True)
+    model = prepared.job.session.make_model(True)
     words = model.get_input_embeddings().weight
     before = words.detach().clone()
     _, trained = fit(make(name), prepared, model=model)

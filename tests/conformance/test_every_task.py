@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from luthier.columns import Column
 from luthier.errors import DataError
 from luthier.evaluation.slices import take_answers
 from luthier.metrics.names import HUNDREDS, TITLES, lower_is_better
-from luthier.protocols import KINDS, UNITS, Column
-from luthier.records import Objective, Ragged, Rows, take
+from luthier.objective import Objective
+from luthier.protocols import KINDS, UNITS
+from luthier.ragged import take
+from luthier.records import Ragged, Rows
 from luthier.registry import find, names
 from luthier.runs import plain
 from luthier.text.tokenize import tokenize

@@ -25,7 +25,7 @@ LEARNERS = {
 def learn(tiny_model, task="text-classification", **training):
     """Train on the toy rows of a task; give the job, the model before and the one after."""
     _, prepared = toy_problem(task, tiny_model("bert"), training={**TRAINING, **training})
-    model = prepared.job.make_model(True)
+    model = prepared.job.session.make_model(True)
     silence(model)
     before = {name: one.clone() for name, one in model.state_dict().items()}
     sizes = []
@@ -56,7 +56,7 @@ def test_all_weights_become_what_they_would_with_all_words(learner, tiny_model):
         assert torch.allclose(small[name], values, rtol=0, atol=1e-5 * largest), name
     words = "bert.embeddings.word_embeddings.weight"
     unused = np.setdiff1d(
-        np.arange(len(whole[words])), words_in(job.encoded, job.tokenizer)
+        np.arange(len(whole[words])), words_in(job.problem.items, job.problem.codec.processor)
     ).tolist()
     assert unused
     decays = LEARNERS[learner].get("weight_decay", 0) > 0
@@ -73,12 +73,12 @@ def test_the_best_weights_have_the_decay_of_their_own_step(tiny_model):
             "text-classification", tiny_model("bert"), training={**TRAINING, **options}
         )
         scores = iter([1.0, *[0.5] * 99])
-        metric = prepared.job.validation_metric
+        metric = prepared.job.problem.codec.task.validation_metric
         job = prepared.job.replace(
             evaluate=lambda outputs, scores=scores, metric=metric: {metric: next(scores)},
-            training=prepared.job.training.model_copy(update={"compact_vocabulary": switch}),
+            training=prepared.job.plan.training.model_copy(update={"compact_vocabulary": switch}),
         )
-        model = job.make_model(True)
+        model = job.session.make_model(True)
         silence(model)
         kept[switch] = follow(train(model, job), lambda info: None).state_dict()[words]
     assert torch.allclose(kept[True], kept[False], rtol=0, atol=1e-5 * float(kept[False].max()))

@@ -18,10 +18,10 @@ from luthier.models.speedups.dropout import cheap_masks, draw_mask, drop
 from luthier.models.speedups.layout import Layout, alike
 from luthier.models.speedups.unpadded import Unpadded
 from luthier.models.structure import layers, trunk
-from luthier.training.batch_sampler import to_tensors
 from luthier.training.listeners import follow
 from luthier.training.loop import train
-from luthier.training.losses import make_loss, run_model
+from luthier.training.losses import make_loss
+from luthier.training.model_calls import run_model, to_tensors
 from luthier.training.speedups import trial_of
 from tests.silence import ALIKE, assert_alike, silence
 from tests.tiny import DECODERS, JUDGES
@@ -137,12 +137,12 @@ def test_what_a_trial_finds_to_differ_is_not_used(tiny_model, monkeypatch):
 
 def test_what_is_said_of_each_token_keeps_its_loss_and_gradients(tiny_model):
     _, prepared = toy_problem("token-classification", tiny_model("bert"), training=TRAINING)
-    job, encoded = prepared.job, prepared.job.encoded["train"]
+    job, encoded = prepared.job, prepared.job.problem.items["train"]
     assert encoded.lengths.min() < encoded.lengths.max(), "some must be padded"
-    model = job.make_model(True)
+    model = job.session.make_model(True)
     silence(model)
-    batch = to_tensors(job.collate(encoded, np.arange(len(encoded)), epoch=0))
-    loss = make_loss(job.objective, torch.device("cpu"))
+    batch = to_tensors(job.problem.codec.batch(encoded, np.arange(len(encoded)), epoch=0))
+    loss = make_loss(job.plan.objective, torch.device("cpu"))
 
     def learn_tags():
         model.train().zero_grad()
@@ -171,7 +171,7 @@ def test_fifty_steps_lead_to_the_same_weights(family, optim, tiny_model):
         training = {**TRAINING, "unpadded": switch, "fast_dropout": switch}
         training |= {"optim": optim, "adam_epsilon": 1e-5}
         _, prepared = toy_problem("text-classification", tiny_model(family), training=training)
-        model = prepared.job.make_model(True)
+        model = prepared.job.session.make_model(True)
         silence(model)
         model = follow(train(model, prepared.job), lambda info: None)
         assert not any("forward" in part.__dict__ for part in layers(model))
@@ -185,7 +185,7 @@ def test_fifty_steps_lead_to_the_same_weights(family, optim, tiny_model):
 @pytest.mark.parametrize("task", ["text-classification", "token-classification"])
 def test_a_trained_model_is_left_as_transformers_has_it(task, tiny_model):
     _, prepared = toy_problem(task, tiny_model("bert"), training={**TRAINING, "max_steps": 3})
-    model = follow(train(prepared.job.make_model(True), prepared.job), lambda info: None)
+    model = follow(train(prepared.job.session.make_model(True), prepared.job), lambda info: None)
     assert model.config._attn_implementation == "sdpa"
     own = [name for name, part in model.named_modules() if "forward" in part.__dict__]
     assert own == []

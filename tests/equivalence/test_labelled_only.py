@@ -10,12 +10,13 @@ from torch.nn import functional
 from luthier.models.speedups.apply import faster
 from luthier.models.speedups.head import head_only_at
 from luthier.models.structure import layers
-from luthier.records import Objective
-from luthier.training.batch_sampler import to_tensors
+from luthier.objective import Objective
+from luthier.padding import IGNORED
 from luthier.training.labelled_positions import can_skip_unlabelled
 from luthier.training.listeners import follow
 from luthier.training.loop import train
-from luthier.training.losses import IGNORED, make_loss, run_model
+from luthier.training.losses import make_loss
+from luthier.training.model_calls import run_model, to_tensors
 from luthier.training.speedups import trial_of
 from tests.silence import assert_alike, silence
 from tests.tiny import WRITERS
@@ -37,10 +38,14 @@ def problem_of(task, folder, *, packing=False, **training):
     options = {"packing": packing} if task == "causal-lm" else {}
     _, prepared = toy_problem(task, folder, training={**TRAINING, **training}, options=options)
     job = prepared.job
-    model = job.make_model(True)
+    model = job.session.make_model(True)
     silence(model)
-    encoded = job.encoded["train"]
-    return model, job, to_tensors(job.collate(encoded, np.arange(len(encoded)), epoch=0))
+    encoded = job.problem.items["train"]
+    return (
+        model,
+        job,
+        to_tensors(job.problem.codec.batch(encoded, np.arange(len(encoded)), epoch=0)),
+    )
 
 
 def questions_of(family, tiny_model, monkeypatch):
@@ -55,7 +60,7 @@ def questions_of(family, tiny_model, monkeypatch):
 def learn(model, job, batch, *, places=None):
     """Give the loss, the gradients and what the model said."""
     model.train().zero_grad()
-    loss = make_loss(job.objective, CPU)
+    loss = make_loss(job.plan.objective, CPU)
     with head_only_at(model, places):
         said = run_model(model, batch, decoder=loss.decoder)
     total = loss.total(said, batch["labels"])
@@ -132,7 +137,7 @@ def test_answers_are_learned_without_padding(family, tiny_model, monkeypatch):
 def test_what_an_answer_costs_does_not_depend_on_the_rows_beside_it(tiny_model, monkeypatch):
     model, job, batch = questions_of("bert", tiny_model, monkeypatch)
     assert not batch["attention_mask"].all(), "some must be padded"
-    loss = make_loss(job.objective, CPU)
+    loss = make_loss(job.plan.objective, CPU)
     rows = range(len(batch["labels"]))
     model.eval()
     with torch.no_grad():

@@ -9,7 +9,7 @@ import torch
 from luthier.errors import ModelError
 from luthier.models.load import build_model, load_tokenizer
 from luthier.text.packing import pack, shift
-from luthier.training.losses import run_model
+from luthier.training.model_calls import run_model
 from luthier.training.packing_check import refuse_leaking_blocks
 from tests.tiny import DECODERS
 

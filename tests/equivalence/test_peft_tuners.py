@@ -11,7 +11,7 @@ from luthier.errors import LuthierError, ModelError, RecipeError
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.training.listeners import follow
-from luthier.training.predict import predict_quietly
+from luthier.training.predict import validation_outputs
 from tests.toys import FAMILY, toy_problem
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # peft's, told to users as they are
@@ -41,20 +41,22 @@ def tune(tuner, task, folder):
     if tuner == "LILY":
         options["merge"] = False
     method = make_plugin("methods", Plugin(name="peft", options=options))
-    model = follow(method.fit(prepared.job.make_model(True), prepared.job), lambda info: None)
+    model = follow(
+        method.fit(prepared.job.session.make_model(True), prepared.job), lambda info: None
+    )
     return method, prepared, model
 
 
 def outputs_of(model, prepared):
     """Give a model's outputs on the test rows."""
-    return predict_quietly(model, prepared.job, "test")
+    return validation_outputs(model, prepared.job, "test")
 
 
 def spelled(outputs, job):
     """Write the answers on the test rows out."""
-    rows = job.splits.test
-    answers = job.task.decode(outputs, job.target).answers
-    return [job.task.to_json(answers, row, rows, job.target) for row in range(len(rows))]
+    rows = job.problem.splits.test
+    answers = job.problem.codec.decode(outputs).answers
+    return [job.problem.codec.to_json(answers, row, rows) for row in range(len(rows))]
 
 
 def works(tuner, task, tiny_model, tmp_path, family="bert"):
@@ -64,7 +66,7 @@ def works(tuner, task, tiny_model, tmp_path, family="bert"):
     except LuthierError as problem:
         return not problem.hint
     before = outputs_of(model, prepared)
-    fresh = outputs_of(prepared.job.make_model(True), prepared)
+    fresh = outputs_of(prepared.job.session.make_model(True), prepared)
     if task == "text-classification":
         assert not np.allclose(before, fresh, atol=1e-6), "nothing was learned"
         if can_merge(model):
@@ -129,7 +131,9 @@ def test_targets_that_no_layer_has_are_refused_before_training(tiny_model):
     _, prepared = toy_problem("text-classification", tiny_model("bert"), training=TRAINING)
     plugin = Plugin(name="ia3", options={"target_modules": ["q_proj"]})
     with pytest.raises(ModelError, match="called 'q_proj'") as caught:
-        next(make_plugin("methods", plugin).fit(prepared.job.make_model(True), prepared.job))
+        next(
+            make_plugin("methods", plugin).fit(prepared.job.session.make_model(True), prepared.job)
+        )
     assert "query" in caught.value.hint
 
 
@@ -138,7 +142,9 @@ def test_prompts_need_room(tiny_model):
     _, prepared = toy_problem("text-classification", tiny_model("bert"), **sections)
     plugin = Plugin(name="prompt-tuning", options={"num_virtual_tokens": 63})
     with pytest.raises(ModelError, match="63 of them are the prompt's") as caught:
-        next(make_plugin("methods", plugin).fit(prepared.job.make_model(True), prepared.job))
+        next(
+            make_plugin("methods", plugin).fit(prepared.job.session.make_model(True), prepared.job)
+        )
     assert caught.value.hint == "data.max_tokens=3"
 
 
@@ -147,4 +153,6 @@ def test_prompts_are_not_put_before_a_changed_model(tiny_model):
     _, prepared = toy_problem("text-classification", tiny_model("bert"), **sections)
     plugin = Plugin(name="prefix-tuning", options={"num_virtual_tokens": 3})
     with pytest.raises(ModelError, match="changes the base model"):
-        next(make_plugin("methods", plugin).fit(prepared.job.make_model(True), prepared.job))
+        next(
+            make_plugin("methods", plugin).fit(prepared.job.session.make_model(True), prepared.job)
+        )

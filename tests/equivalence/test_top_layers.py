@@ -21,7 +21,7 @@ def fit(prepared, monkeypatch=None, **options):
     if monkeypatch is not None:
         monkeypatch.setattr(stored_states, "why_not", lambda *args: "they shall not be")
     method = make_plugin("methods", Plugin(name="top-layers", options={"n_layers": 1, **options}))
-    model, steps = prepared.job.make_model(True), []
+    model, steps = prepared.job.session.make_model(True), []
     for module in model.modules():  # without dropout, which lies above and below the cut
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -44,7 +44,7 @@ def test_stored_states_give_the_weights_of_frozen_layers(family, tiny_model, mon
     assert not any(step.message for step in steps)
     for name, values in weights(stored).items():
         assert torch.allclose(values, computed.state_dict()[name], atol=1e-4), name
-    losses = [step.loss for step in steps if step.phase == prepared.job.phase]
+    losses = [step.loss for step in steps if step.phase == prepared.job.session.phase]
     assert losses[0] != losses[-1]
 
 
@@ -77,7 +77,7 @@ def test_other_tasks_store_states_too(task, family, tiny_model, monkeypatch):
 )
 def test_where_states_cannot_be_stored_the_run_says_so(task, family, why, tiny_model):
     _, prepared = toy_problem(task, tiny_model(family), training=TRAINING)
-    before = weights(prepared.job.make_model(True))
+    before = weights(prepared.job.session.make_model(True))
     steps, model = fit(prepared)
     assert why in steps[0].message
     after = weights(model)
@@ -98,7 +98,7 @@ def test_states_on_disk_are_those_in_memory(tiny_model):
 def test_the_model_is_whole_again_afterwards(tiny_model):
     _, prepared = toy_problem("text-classification", tiny_model("bert"), training=TRAINING)
     _, model = fit(prepared)
-    fresh = prepared.job.make_model(True).eval()
+    fresh = prepared.job.session.make_model(True).eval()
     fresh.load_state_dict(model.state_dict())
     ids = torch.arange(5, 15)[None]
     with torch.no_grad():
@@ -110,7 +110,7 @@ def test_what_the_lower_layers_use_is_frozen(monkeypatch, tmp_path):
     monkeypatch.setitem(OWN, "deberta-v2", {"relative_attention": True, "pos_att_type": ["c2p"]})
     folder = write_tiny_model("deberta-v2", tmp_path)
     _, prepared = toy_problem("text-classification", folder, training=TRAINING)
-    before = weights(prepared.job.make_model(True))
+    before = weights(prepared.job.session.make_model(True))
     _, model = fit(prepared)
     table = next(name for name in before if "rel_embeddings" in name)
     assert torch.equal(model.state_dict()[table], before[table])

@@ -7,7 +7,7 @@ import torch
 from luthier.errors import TrainingError
 from luthier.training.listeners import follow
 from luthier.training.loop import train
-from luthier.training.predict import predict_quietly
+from luthier.training.predict import validation_outputs
 from tests.toys import toy_problem
 
 
@@ -21,7 +21,7 @@ def trained(tiny_model, *, training, options=None, model=None, dropout=None):
         model=model or {},
     )
     seen = []
-    made = prepared.job.make_model(True)
+    made = prepared.job.session.make_model(True)
     for module in made.modules():
         if dropout is not None and isinstance(module, torch.nn.Dropout):
             module.p = dropout
@@ -127,18 +127,18 @@ def test_mixed_precision_trains_and_gives_back_a_plain_model(tiny_model, precisi
     _, prepared = toy_problem(
         "text-classification", tiny_model("bert"), training={precision: True, "max_steps": 2}
     )
-    model = follow(train(prepared.job.make_model(True), prepared.job), lambda info: None)
+    model = follow(train(prepared.job.session.make_model(True), prepared.job), lambda info: None)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
 def test_predictions_do_not_depend_on_the_batch_size(tiny_model):
     _, prepared = toy_problem("text-classification", tiny_model("bert"))
-    job, model = prepared.job, prepared.job.make_model(True).eval()
+    job, model = prepared.job, prepared.job.session.make_model(True).eval()
     one, many = (
-        predict_quietly(
+        validation_outputs(
             model,
-            job.replace(
-                training=job.training.model_copy(update={"per_device_eval_batch_size": size})
+            job.with_plan(
+                training=job.plan.training.model_copy(update={"per_device_eval_batch_size": size})
             ),
             "test",
         )

@@ -12,8 +12,10 @@ from luthier.models.speedups.attention import Among, attend
 from luthier.models.speedups.layout import Layout
 from luthier.models.speedups.unpadded import STEP
 from luthier.models.structure import attentions, layers, stacks
-from luthier.records import Objective
-from luthier.training.losses import IGNORED, make_loss, outputs_that_count, run_model
+from luthier.objective import Objective
+from luthier.padding import IGNORED
+from luthier.training.losses import make_loss
+from luthier.training.model_calls import run_model
 from tests.silence import ALIKE, assert_alike, silence
 from tests.tiny import JUDGES, OWN, PAD, WRITERS, write_tiny_model
 
@@ -175,7 +177,7 @@ def test_the_fastest_way_is_taken_and_computes_real_tokens_alone(family, tiny_mo
     model, batch = writer_of(family, tiny_model)
 
     def compute():
-        return outputs_that_count(run_model(model, batch, decoder=True), batch, decoder=True)
+        return logits_that_count(run_model(model, batch, decoder=True), batch, decoder=True)
 
     with faster(model, compute) as reason:
         assert reason is None
@@ -278,7 +280,7 @@ def test_a_trial_sees_a_decoder_that_would_look_at_padding(tiny_model, monkeypat
     model, batch = writer_of("t5", tiny_model)
 
     def compute():
-        return outputs_that_count(run_model(model, batch, decoder=True), batch, decoder=True)
+        return logits_that_count(run_model(model, batch, decoder=True), batch, decoder=True)
 
     way = next(ways_of(model, model))
     assert agrees(model, compute, way)

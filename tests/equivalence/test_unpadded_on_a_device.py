@@ -24,11 +24,13 @@ from luthier.models.speedups.apply import faster, read_token, ways_of
 from luthier.models.speedups.attention import Among, attend
 from luthier.models.speedups.host_copies import on_device
 from luthier.models.speedups.layout import Layout
-from luthier.records import Objective
+from luthier.objective import Objective
+from luthier.padding import IGNORED
 from luthier.training.listeners import follow
 from luthier.training.loop import train
-from luthier.training.losses import IGNORED, make_loss, outputs_that_count, run_model
+from luthier.training.losses import make_loss
 from luthier.training.microbatches import MicroBatches
+from luthier.training.model_calls import run_model
 from luthier.training.update import Update
 from tests.equivalence.test_unpadded_families import (
     GOLD,
@@ -210,7 +212,7 @@ def test_a_trial_with_gradients_decides(family, tiny_model, far, monkeypatch):
     def compute():
         with on_device(batch, CPU) as moved:
             said = run_model(model, moved, decoder=is_writer)
-            return outputs_that_count(said, moved, decoder=is_writer)
+            return logits_that_count(said, moved, decoder=is_writer)
 
     with faster(model, compute, far=True) as reason:
         assert reason is None
@@ -268,17 +270,22 @@ def step_on_meta(task, family, tiny_model, *, only_labelled=False, **sections):
     """Take a whole step without numbers; give what was computed, in operations."""
     _, prepared = toy_problem(task, tiny_model(family), **sections)
     job = prepared.job
-    model = job.make_model(True)
+    model = job.session.make_model(True)
     inner = model
-    rows = job.encoded["train"]
+    rows = job.problem.items["train"]
     batch = {
         name: torch.from_numpy(one)
-        for name, one in job.collate(rows, np.arange(4), epoch=0).items()
+        for name, one in job.problem.codec.batch(rows, np.arange(4), epoch=0).items()
     }
     model = model.to("meta")
     optimizer = torch.optim.AdamW(model.parameters(), foreach=True)
     update = Update(
-        model, optimizer, Nowhere(), job, MicroBatches(job.training), only_labelled=only_labelled
+        model,
+        optimizer,
+        Nowhere(),
+        job,
+        MicroBatches(job.plan.training),
+        only_labelled=only_labelled,
     )
     way = next(ways_of(model, inner))
     for stack in way:
@@ -373,7 +380,7 @@ def test_a_training_on_a_device_has_the_weights_of_a_padded_one(family, switch, 
         training = {"max_steps": 10, "eval_strategy": "epoch", "use_cpu": True}
         training |= {"learning_rate": 1e-3, "adam_epsilon": 1e-5, "unpadded": unpadded}
         _, prepared = toy_problem("text-classification", tiny_model(family), training=training)
-        model = prepared.job.make_model(True)
+        model = prepared.job.session.make_model(True)
         silence(model)
         told = []
         found.append(follow(train(model, prepared.job), told.append).state_dict())
@@ -392,5 +399,5 @@ def test_the_run_says_why_padding_is_computed(tiny_model, far, monkeypatch):
     training = {"max_steps": 1, "use_cpu": True, "unpadded": True}
     _, prepared = toy_problem("text-classification", tiny_model("bert"), training=training)
     told = []
-    follow(train(prepared.job.make_model(True), prepared.job), told.append)
+    follow(train(prepared.job.session.make_model(True), prepared.job), told.append)
     assert any("no such kernel" in (one.message or "") for one in told)

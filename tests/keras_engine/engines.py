@@ -41,7 +41,7 @@ def without_dropout(model: Any) -> Any:
 
 def weights_after(prepared, *, dropout=True, seen=None) -> dict[str, np.ndarray]:
     """Train, and give all weights."""
-    model = prepared.job.make_model(True)
+    model = prepared.job.session.make_model(True)
     if not dropout:
         model = without_dropout(model)
     model = follow(train(model, prepared.job), (lambda info: None) if seen is None else seen.append)

@@ -35,7 +35,7 @@ def epochs(loader, order, *, skipped):
 def test_arrays_are_equal(tiny_model, task, training, skipped):
     folder = tiny_model(FAMILY.get(task, "bert"))
     job = problem(folder, task, training={"per_device_train_batch_size": 5, **training}).job
-    encoded, one, other = job.encoded["train"], make_order(job), make_order(job)
+    encoded, one, other = job.problem.items["train"], make_order(job), make_order(job)
     theirs = epochs(make_loader(encoded, job.collate, one), one, skipped=skipped)
     ours = epochs(Batches(encoded, job.collate, other), other, skipped=skipped)
     n_batches = 0
@@ -53,7 +53,7 @@ def test_arrays_are_equal(tiny_model, task, training, skipped):
 def test_an_epoch_is_made_of_its_own_batches_whatever_is_asked_meanwhile(tiny_model):
     job = problem(tiny_model("bert"), training={"per_device_train_batch_size": 5}).job
     order = make_order(job)
-    batches = Batches(job.encoded["train"], job.collate, order)
+    batches = Batches(job.problem.items["train"], job.collate, order)
     expected = [one["input_ids"].numpy() for one in batches]
     found = iter(batches)
     order.set_epoch(1)  # as counting the steps of the next epoch does

@@ -138,7 +138,8 @@ def test_frozen_parts_do_not_move(tiny_model):
     structure = {"freeze_embeddings": True, "freeze_bottom": 1}
     prepared = problem(tiny_model("bert"), model=structure, training={"max_steps": 4})
     start = {
-        n: p.detach().numpy().copy() for n, p in prepared.job.make_model(True).named_parameters()
+        n: p.detach().numpy().copy()
+        for n, p in prepared.job.session.make_model(True).named_parameters()
     }
     end = weights_after(prepared)
     frozen = [name for name in start if "embeddings" in name or "layer.0." in name]

@@ -11,9 +11,9 @@ from transformers import CONFIG_MAPPING
 from luthier.errors import ModelError
 from luthier.keras_engine.twin import Twin
 from luthier.models.heads import PooledClassifier
+from luthier.padding import IGNORED
 from luthier.training.listeners import follow
 from luthier.training.loop import train
-from luthier.training.losses import IGNORED
 from tests.keras_engine.engines import furthest, problem, weights_after
 from tests.keras_engine.twins import (
     batch_of,
@@ -284,7 +284,7 @@ def test_xlnet_without_segments_is_refused():
 def losses_and_model(prepared):
     """Train; give the losses, the model and its weights of before."""
     seen = []
-    model = prepared.job.make_model(True)
+    model = prepared.job.session.make_model(True)
     before = {name: one.detach().clone() for name, one in model.named_parameters()}
     model = follow(train(model, prepared.job), seen.append)
     return [one.loss for one in seen if one.loss is not None], model, before

@@ -8,7 +8,7 @@ import torch
 from luthier.errors import ModelError
 from luthier.keras_engine.losses import make_loss
 from luthier.objective import Objective
-from luthier.training.losses import IGNORED
+from luthier.padding import IGNORED
 from luthier.training.losses import make_loss as make_loss_of_torch
 from tests.keras_engine.engines import furthest, problem, weights_after
 

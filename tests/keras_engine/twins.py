@@ -9,7 +9,8 @@ import tensorflow as tf
 import torch
 
 from luthier.keras_engine.twin import Twin
-from luthier.training.losses import IGNORED, run_model
+from luthier.padding import IGNORED
+from luthier.training.model_calls import run_model
 
 LENGTHS = (9, 5, 12)  # tokens of each row
 WRITTEN = (4, 7, 3)  # of what is to be written

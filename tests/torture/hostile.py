@@ -67,7 +67,7 @@ def prepare_recipe(argument: str) -> str:
     """Do what `luthier.run` does until it trains: rows, tokenizer, encoded splits, the model."""
     recipe = read_recipe(argument or "recipe.yaml")
     prepared = prepare(recipe, make_plugin("tasks", recipe.task))
-    prepared.job.make_model(True)
+    prepared.job.session.make_model(True)
     return "; ".join(prepared.notes)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from luthier import ragged as ragged_module
 from luthier.ragged import RaggedWriter
-from luthier.records import Encoded, Ragged, Rows, Target
+from luthier.records import Ragged, Rows, Target
 
 
 def test_rows_say_where_they_stood_after_being_taken():

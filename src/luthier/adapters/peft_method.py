@@ -27,9 +27,9 @@ from luthier.adapters.base_model import (
 from luthier.adapters.peft_config import check_options, config_class, is_prompt, place
 from luthier.adapters.prompts import refuse_no_room, say_of_tokens, unpacked
 from luthier.errors import ModelError
-from luthier.protocols import KINDS, UNITS
+from luthier.protocols import KINDS, UNITS, Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, StepInfo
+from luthier.records import StepInfo
 from luthier.seeding import seed_of
 
 REFUSALS = (ValueError, TypeError, AttributeError, LookupError, RuntimeError, ImportError)
@@ -84,7 +84,7 @@ class PeftMethod:
             refuse_no_room(model, job, n_tokens=self.settings(model)["num_virtual_tokens"])
         alone = not self.is_merged
         base = describe_base(model, is_prompt=is_prompt(config)) if alone else None
-        wrapped = self.wrap(model, config, seed=job.training.seed)
+        wrapped = self.wrap(model, config, seed=job.plan.training.seed)
         wrapped.known_base = base  # as it was before any rounding
         try_out(self.tuner, wrapped, job)
         if self.is_merged and not self.can_merge(wrapped):
@@ -242,16 +242,15 @@ def try_out(tuner: str, wrapped: Any, job: Job) -> None:
     """
     import torch
 
-    from luthier.training.batch_sampler import to_tensors
-    from luthier.training.losses import run_model
+    from luthier.training.model_calls import run_model, to_tensors
 
     reallocates = getattr(wrapped.peft_config["default"], "use_asa", False)
     if hasattr(wrapped.base_model, "rankallocator") or reallocates:
         problem = NotImplementedError("it must be told of every step, which is not done here")
         raise unfit(tuner, wrapped, problem)
-    some = np.arange(min(2, len(job.encoded["train"])))
-    batch = to_tensors(job.collate(job.encoded["train"], some, epoch=0))
-    is_writer = job.objective.name == "sequence-to-sequence"
+    some = np.arange(min(2, len(job.problem.items["train"])))
+    batch = to_tensors(job.problem.codec.batch(job.problem.items["train"], some, epoch=0))
+    is_writer = job.plan.objective.name == "sequence-to-sequence"
     try:
         with torch.no_grad():
             run_model(wrapped.eval(), batch, decoder=is_writer)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from luthier.errors import ModelError
-from luthier.records import Job, Ragged
+from luthier.protocols import Job
+from luthier.records import Ragged
 from luthier.text.tokenize import positions_of
 
 OF_TOKENS = {"logits": 3, "start_logits": 2, "end_logits": 2}  # outputs, and how many axes
@@ -21,7 +22,7 @@ def refuse_no_room(model: Any, job: Job, *, n_tokens: int) -> None:
         ModelError: They are.
     """
     most = positions_of(model.config)
-    longest = max(int(one.lengths.max(initial=0)) for one in job.encoded.values())
+    longest = max(int(one.cost.max(initial=0)) for one in job.problem.items.values())
     if longest + n_tokens > most:
         raise ModelError(
             f"The model reads {most} tokens, and {n_tokens} of them are the prompt's.",
@@ -32,23 +33,23 @@ def refuse_no_room(model: Any, job: Job, *, n_tokens: int) -> None:
 
 def unpacked(job: Job) -> Job:
     """Take packed blocks apart again: a prompt stands before one text, not before several."""
-    train = job.encoded["train"]
+    train = job.problem.items["train"]
     if "position_ids" not in train.inputs:
         return job
-    blocks, positions = train.inputs["input_ids"], train.inputs["position_ids"]
-    labels = train.targets
-    if not (
-        isinstance(blocks, Ragged) and isinstance(positions, Ragged) and isinstance(labels, Ragged)
-    ):
+    blocks, labels = train.inputs["input_ids"], train.targets
+    ids, positions = blocks.values, train.inputs["position_ids"].values
+    if not (isinstance(ids, Ragged) and isinstance(positions, Ragged) and labels is not None):
         raise TypeError("packed blocks are ragged")
-    starts = np.flatnonzero(positions.values == 0)
-    offsets = np.append(starts, len(blocks.values))
+    offsets = np.append(np.flatnonzero(positions.values == 0), len(ids.values))
+    apart = Ragged(ids.values, offsets)
+    targets = replace(labels, values=Ragged(labels.values.values, offsets))  # type: ignore[union-attr]
     alone = replace(
         train,
-        inputs={"input_ids": Ragged(blocks.values, offsets)},
-        targets=Ragged(labels.values, offsets),
+        inputs={"input_ids": replace(blocks, values=apart, mask="attention_mask")},
+        targets=targets,
+        cost=apart.lengths,
     )
-    return job.replace(encoded={**job.encoded, "train": alone})
+    return job.with_problem(items={**job.problem.items, "train": alone})
 
 
 def say_of_tokens(wrapped: Any) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import ClassVar
 
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo
+from luthier.records import Outputs, StepInfo
 
 
 class BeforeTuningOptions(Section):
@@ -28,9 +29,9 @@ class BeforeTuning:
         """Read from the untrained model what is read from the trained one."""
         from luthier.training.predict import predict
 
-        model = job.make_model(True)
+        model = job.session.make_model(True)
         outputs = {}
-        for split in job.scored_splits:
+        for split in job.problem.scored_splits:
             phase = f"baseline {self.name}: {split}"
             outputs[split] = yield from predict(model, job, split, phase=phase)
         return outputs

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import ClassVar
 
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo
+from luthier.records import Outputs, StepInfo
 from luthier.task_types.seq2seq import as_array
 
 
@@ -27,9 +28,9 @@ class CopySource:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Copy."""
-        yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.splits.train))
+        yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.problem.splits.train))
         return {
-            split: as_array(list(job.task.texts(rows)[0]))
-            for split, rows in job.splits.items()
-            if split in job.scored_splits
+            split: as_array(list(job.problem.codec.task.texts(rows)[0]))
+            for split, rows in job.problem.splits.items()
+            if split in job.problem.scored_splits
         }

@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from luthier.formats.tagged_tokens import split_rows
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo, Target
+from luthier.records import Outputs, StepInfo, Target
 from luthier.task_types.token_outputs import Pieces
 
 STRENGTHS = (0.01, 0.1, 1.0)  # of the squared weights' penalty
@@ -38,13 +39,13 @@ class Crf:
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Fit CRFs of several strengths and keep the one that is best on validation."""
         phase = f"baseline {self.name}"
-        names = job.target.names
-        gold = job.task.gold(job.splits.train, job.target)
-        features = [features_of(words) for words in split_rows(job.splits.train)]
+        names = job.problem.codec.target.names
+        gold = job.problem.codec.gold(job.problem.splits.train)
+        features = [features_of(words) for words in split_rows(job.problem.splits.train)]
         tags = [[names[tag] for tag in gold[row]] for row in range(len(features))]
         asked = {
             split: [features_of(words) for words in split_rows(rows)]
-            for split, rows in job.splits.items()
+            for split, rows in job.problem.splits.items()
             if split != "train"
         }
         has_validation = len(asked["validation"]) > 0
@@ -52,15 +53,21 @@ class Crf:
         best: tuple[float, Any] | None = None
         for number, strength in enumerate(strengths, start=1):
             with TemporaryDirectory() as folder:
-                tag_all = train(features, tags, strength, Path(folder) / "model", job.target)
+                tag_all = train(
+                    features, tags, strength, Path(folder) / "model", job.problem.codec.target
+                )
                 said = {split: tag_all(rows) for split, rows in asked.items()}
             score = 0.0
             if has_validation:
-                score = job.evaluate(said["validation"])[job.validation_metric]
+                score = job.problem.validation_scores(said["validation"])[
+                    job.problem.codec.task.validation_metric
+                ]
             if best is None or score > best[0]:
                 best = (score, said)
             yield StepInfo(phase, number, len(strengths), rows=len(features))
-        return {} if best is None else {split: best[1][split] for split in job.scored_splits}
+        return (
+            {} if best is None else {split: best[1][split] for split in job.problem.scored_splits}
+        )
 
 
 def train(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import ClassVar
 
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo
+from luthier.records import Outputs, StepInfo
 from luthier.text.sentences import sentences
 
 
@@ -27,12 +28,12 @@ class FirstSentence:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Cut the first sentence off."""
-        yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.splits.train))
+        yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.problem.splits.train))
         outputs = {}
-        for split, rows in job.splits.items():
-            if split in job.scored_splits:
-                said = job.task.uninformed_outputs(rows, job.target)
-                for row, context in enumerate(job.task.texts(rows)[1]):
+        for split, rows in job.problem.splits.items():
+            if split in job.problem.scored_splits:
+                said = job.problem.codec.uninformed_outputs(rows)
+                for row, context in enumerate(job.problem.codec.task.texts(rows)[1]):
                     first, past = next(iter(sentences(context)), (0, len(context)))
                     said[row, 1] = first, past, 0.0
                 outputs[split] = said

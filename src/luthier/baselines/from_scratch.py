@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import ClassVar
 
-from luthier.protocols import KINDS, UNITS
+from luthier.protocols import KINDS, UNITS, Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo
+from luthier.records import Outputs, StepInfo
 
 
 class FromScratchOptions(Section):
@@ -34,9 +34,9 @@ class FromScratch:
         from luthier.training.predict import predict
 
         phase = f"baseline {self.name}"
-        model = job.make_model(False).requires_grad_(True)
-        model = yield from train(model, job.replace(phase=phase))
+        model = job.session.make_model(False).requires_grad_(True)
+        model = yield from train(model, job.with_session(phase=phase))
         outputs = {}
-        for split in job.scored_splits:
+        for split in job.problem.scored_splits:
             outputs[split] = yield from predict(model, job, split, phase=f"{phase}: {split}")
         return outputs

@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo
+from luthier.records import Outputs, StepInfo
 
 
 class FrozenEncoderOptions(Section):
@@ -31,18 +32,18 @@ class FrozenEncoder:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Compute the features of all rows once, then fit."""
-        from luthier.frozen_features.features import Features, describe, scaled, store
+        from luthier.frozen_features.features import Features, describe, features_in, scaled, store
         from luthier.frozen_features.linear import fit_linear
         from luthier.models.structure import pooled_features
 
-        model = job.make_model(True)
+        model = job.session.make_model(True)
         encoder = Features(model, lambda batch: pooled_features(model, batch))
         phase, stored = f"baseline {self.name}", {}
-        for split in job.encoded:
+        for split in job.problem.items:
             stored[split] = yield from store(encoder, job, split, phase=f"{phase}: {split}")
         mean, spread = describe(stored["train"])
         features = {}
-        for split, rows in job.splits.items():
-            of_items = scaled(stored[split], mean, spread).inputs["features"] / np.sqrt(len(mean))
-            features[split] = job.gather({"logits": of_items}, stored[split], rows)
+        for split, rows in job.problem.splits.items():
+            of_items = features_in(scaled(stored[split], mean, spread)) / np.sqrt(len(mean))
+            features[split] = job.problem.codec.outputs({"logits": of_items}, stored[split], rows)
         return (yield from fit_linear(job, features, phase=phase))

@@ -8,8 +8,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo
+from luthier.records import Outputs, StepInfo
 from luthier.task_types.seq2seq import as_array
 from luthier.text.sentences import sentences
 
@@ -36,14 +37,14 @@ class Lead:
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Take as many sentences as true summaries have (the median), or as are asked for."""
         written = [
-            len(sentences(str(text))) for text in job.task.gold(job.splits.train, job.target)
+            len(sentences(str(text))) for text in job.problem.codec.gold(job.problem.splits.train)
         ]
         n_sentences = self.options.sentences or max(1, round(float(np.median(written or [1]))))
         yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(written))
         outputs = {}
-        for split, rows in job.splits.items():
-            if split in job.scored_splits:
-                texts = job.task.texts(rows)[0]
+        for split, rows in job.problem.splits.items():
+            if split in job.problem.scored_splits:
+                texts = job.problem.codec.task.texts(rows)[0]
                 ends = [[(0, 0), *sentences(text)[:n_sentences]][-1][1] for text in texts]
                 outputs[split] = as_array(
                     [text[:end] for text, end in zip(texts, ends, strict=True)]

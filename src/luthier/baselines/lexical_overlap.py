@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo
+from luthier.records import Outputs, StepInfo
 from luthier.text.sentences import sentences
 
 
@@ -34,16 +35,16 @@ class LexicalOverlap:
         """Weigh words by how few training contexts have them; score every sentence."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        contexts = job.task.texts(job.splits.train)[1]
+        contexts = job.problem.codec.task.texts(job.problem.splits.train)[1]
         weigher = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
         weigher.fit([*contexts, "nothing"])
         yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(contexts))
         outputs = {}
-        for split, rows in job.splits.items():
-            if split not in job.scored_splits:
+        for split, rows in job.problem.splits.items():
+            if split not in job.problem.scored_splits:
                 continue
-            said = job.task.uninformed_outputs(rows, job.target)
-            questions, contexts = job.task.texts(rows)
+            said = job.problem.codec.uninformed_outputs(rows)
+            questions, contexts = job.problem.codec.task.texts(rows)
             for row, (question, context) in enumerate(zip(questions, contexts, strict=True)):
                 cut = sentences(context)
                 if not cut:

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo
+from luthier.records import Outputs, StepInfo
 
 
 class MajorityOptions(Section):
@@ -28,17 +29,17 @@ class Majority:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Count the labels; every row gets the same outputs."""
-        gold = job.task.gold(job.splits.train, job.target)
+        gold = job.problem.codec.gold(job.problem.splits.train)
         n_rows = len(gold)
-        if job.target.kind == "multi-label":
+        if job.problem.codec.target.kind == "multi-label":
             share = (gold.sum(axis=0) + 0.5) / (n_rows + 1)
             outputs = np.log(share) - np.log1p(-share)  # the logit whose sigmoid is the share
         else:
-            counts = np.bincount(gold, minlength=job.target.n_outputs)
-            outputs = np.log((counts + 0.5) / (n_rows + 0.5 * job.target.n_outputs))
+            counts = np.bincount(gold, minlength=job.problem.codec.target.n_outputs)
+            outputs = np.log((counts + 0.5) / (n_rows + 0.5 * job.problem.codec.target.n_outputs))
         yield StepInfo(f"baseline {self.name}", 1, 1, rows=n_rows)
         return {
             split: np.tile(outputs.astype(np.float32), (len(rows), 1))
-            for split, rows in job.splits.items()
-            if split in job.scored_splits
+            for split, rows in job.problem.splits.items()
+            if split in job.problem.scored_splits
         }

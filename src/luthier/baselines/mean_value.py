@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo
+from luthier.records import Outputs, StepInfo
 
 
 class MeanValueOptions(Section):
@@ -28,9 +29,9 @@ class MeanValue:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Give an output of 0 to every row: outputs are deviations from the mean."""
-        yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.splits.train))
+        yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.problem.splits.train))
         return {
             split: np.zeros((len(rows), 1), dtype=np.float32)
-            for split, rows in job.splits.items()
-            if split in job.scored_splits
+            for split, rows in job.problem.splits.items()
+            if split in job.problem.scored_splits
         }

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from luthier.formats.tagged_tokens import words_of
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo
+from luthier.records import Outputs, StepInfo
 from luthier.task_types.token_outputs import Pieces
 
 
@@ -31,8 +32,8 @@ class MostFrequentTag:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Count the tags of every word; words never seen get the most frequent tag of all."""
-        rows, target = job.splits.train, job.target
-        gold = job.task.gold(rows, target).values
+        rows, target = job.problem.splits.train, job.problem.codec.target
+        gold = job.problem.gold["train"].values
         counts: dict[str, Any] = defaultdict(lambda: np.zeros(target.n_outputs))
         for word, tag in zip(words_of(rows), gold.tolist(), strict=True):
             counts[word.lower()][tag] += 1
@@ -40,8 +41,8 @@ class MostFrequentTag:
         unknown = np.eye(target.n_outputs)[whole.argmax()]
         yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(rows))
         outputs = {}
-        for split, judged in job.splits.items():
-            if split in job.scored_splits:
+        for split, judged in job.problem.splits.items():
+            if split in job.problem.scored_splits:
                 said = [counts.get(word.lower(), unknown) for word in words_of(judged)]
                 outputs[split] = Pieces.of_each_word(
                     np.array(said, dtype=np.float32).reshape(-1, target.n_outputs),

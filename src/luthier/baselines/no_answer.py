@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import ClassVar
 
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo
+from luthier.records import Outputs, StepInfo
 
 CERTAIN = 1e9
 
@@ -28,10 +29,10 @@ class NoAnswer:
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Prefer none to anything."""
-        yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.splits.train))
+        yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.problem.splits.train))
         outputs = {}
-        for split, rows in job.splits.items():
-            if split in job.scored_splits:
-                outputs[split] = job.task.uninformed_outputs(rows, job.target)
+        for split, rows in job.problem.splits.items():
+            if split in job.problem.scored_splits:
+                outputs[split] = job.problem.codec.uninformed_outputs(rows)
                 outputs[split][:, 0, 2] = CERTAIN
         return outputs

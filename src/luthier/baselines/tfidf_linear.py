@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo
+from luthier.records import Outputs, StepInfo
 
 
 class TfidfLinearOptions(Section):
@@ -45,7 +46,9 @@ class TfidfLinear:
         from scipy.sparse import csr_matrix, hstack
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        texts = {split: job.task.texts(rows) for split, rows in job.splits.items()}
+        texts = {
+            split: job.problem.codec.task.texts(rows) for split, rows in job.problem.splits.items()
+        }
         vectorizer = TfidfVectorizer(
             sublinear_tf=True,
             strip_accents="unicode",

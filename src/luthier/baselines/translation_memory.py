@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, Outputs, StepInfo
+from luthier.records import Outputs, StepInfo
 
 CHUNK = 64  # texts compared with the memory together
 
@@ -35,16 +36,16 @@ class TranslationMemory:
         """Weigh runs of letters of all training sources, then look up the nearest."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        known = job.task.texts(job.splits.train)[0]
-        answers = job.task.gold(job.splits.train, job.target)
+        known = job.problem.codec.task.texts(job.problem.splits.train)[0]
+        answers = job.problem.codec.gold(job.problem.splits.train)
         weigher = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
         memory = weigher.fit_transform([*known, "nothing"])[: len(known)].T.tocsr()
         outputs = {}
         phase = f"baseline {self.name}"
-        for split, rows in job.splits.items():
-            if split not in job.scored_splits:
+        for split, rows in job.problem.splits.items():
+            if split not in job.problem.scored_splits:
                 continue
-            asked = job.task.texts(rows)[0]
+            asked = job.problem.codec.task.texts(rows)[0]
             nearest: list[int] = []
             for start in range(0, len(asked), CHUNK):
                 alike = weigher.transform(asked[start : start + CHUNK]) @ memory

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Array, Job, Outputs, Rows, StepInfo
+from luthier.records import Array, Outputs, Rows, StepInfo
 
 WORD = re.compile(r"\w+")
 
@@ -33,16 +34,16 @@ class WordOverlap:
         """Measure the overlap of the first and the last text of every row, then fit."""
         from luthier.frozen_features.linear import fit_linear
 
-        if job.target.kind == "choice":
-            yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.splits.train))
+        if job.problem.codec.target.kind == "choice":
+            yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.problem.splits.train))
             return {
                 split: of_choices(rows, job)
-                for split, rows in job.splits.items()
-                if split in job.scored_splits
+                for split, rows in job.problem.splits.items()
+                if split in job.problem.scored_splits
             }
         features = {}
-        for split, rows in job.splits.items():
-            texts = job.task.texts(rows)
+        for split, rows in job.problem.splits.items():
+            texts = job.problem.codec.task.texts(rows)
             pairs = zip(texts[0], texts[-1], strict=True)
             features[split] = np.array([overlap(*pair) for pair in pairs]).reshape(-1, 4)
         return (yield from fit_linear(job, features, phase=f"baseline {self.name}"))
@@ -50,7 +51,7 @@ class WordOverlap:
 
 def of_choices(rows: Rows, job: Job) -> Array:
     """Score every choice by its share of words that the text has too, (rows, choices)."""
-    said = job.task.uninformed_outputs(rows, job.target)
+    said = job.problem.codec.uninformed_outputs(rows)
     for row, (text, choices) in enumerate(zip(rows["text"], rows["choices"], strict=True)):
         said[row, : len(choices)] = [overlap(str(text), choice)[2] for choice in choices]
     return said

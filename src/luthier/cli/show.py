@@ -22,7 +22,7 @@ from luthier.metrics.names import title as title_of
 if TYPE_CHECKING:
     from luthier.evaluation.compare_runs import Comparisons
     from luthier.export.trial import Verification
-    from luthier.records import Comparison, Finding, RunResult, Score
+    from luthier.results import Comparison, Finding, RunResult, Score
     from luthier.studies.results import Results
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}

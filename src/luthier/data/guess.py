@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from luthier.columns import Column
 from luthier.data.labels import SEPARATORS, is_missing, label_name, split_labels
 from luthier.errors import DataError
-from luthier.protocols import Column
 from luthier.records import Rows
 
 SAMPLE = 3000

@@ -20,9 +20,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from luthier.errors import DataError
 from luthier.models.heads import PooledClassifier
-from luthier.training.batch_sampler import Tensors
 
 Weights = dict[str, Tensor]
+Tensors = dict[str, Tensor]  # model arguments
 Compute = Callable[[Weights, Tensors], Tensor]  # weights, rows -> features (rows, width)
 
 

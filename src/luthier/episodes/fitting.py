@@ -7,7 +7,7 @@ from all training rows, and validation rows are scored by such a head on the way
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,16 +23,18 @@ from luthier.episodes.adaptation import (
     take_head_off,
     trained_weights,
 )
-from luthier.episodes.learner import EpisodeLearner, Study, collate_episodes, encode_episodes
+from luthier.episodes.learner import EpisodeCodec, EpisodeLearner, Study, encode_episodes
 from luthier.episodes.options import EpisodeOptions
 from luthier.episodes.plan import Plan, plan_episodes
 from luthier.errors import ModelError, RecipeError
 from luthier.models.heads import PooledClassifier
 from luthier.models.structure import trunk
-from luthier.records import Encoded, Job, Objective, Outputs, Rows, StepInfo
+from luthier.objective import Objective
+from luthier.protocols import Job
+from luthier.records import StepInfo
 from luthier.training.listeners import follow
 from luthier.training.loop import train
-from luthier.training.predict import read_items
+from luthier.training.predict import infer_items
 
 
 def fit_on_episodes(
@@ -60,26 +62,25 @@ def fit_on_episodes(
         ModelError: The model has no one vector for a text, or all of its body is frozen.
     """
     plan = plan_episodes(job, options)
-    if replaces_weights and job.training.gradient_checkpointing:
+    if replaces_weights and job.plan.training.gradient_checkpointing:
         raise RecipeError(
             "Activations cannot be computed again where an episode changes the weights.",
             received="training.gradient_checkpointing=true",
             hint="training.gradient_checkpointing=false, or method=prototypical-networks",
         )
-    body = body_of(model, n_outputs=job.target.n_outputs)
+    body = body_of(model, n_outputs=job.problem.codec.target.n_outputs)
     yield StepInfo("planning episodes", 1, 1, message=plan.story)
     learner = EpisodeLearner(body, plan.shape, study)
     head_by = partial(learn_head, learner, job, temperature=options.temperature)
 
-    def gather(read: Mapping[str, Any], encoded: Encoded, rows: Rows) -> Outputs:
-        head = follow(head_by(), lambda info: None)
-        return job.gather({"logits": logits_of(head, read["logits"])}, encoded, rows)
-
-    episodic = job.replace(
-        encoded={**job.encoded, "train": encode_episodes(job.encoded["train"], plan)},
-        collate=partial(collate_episodes, rows=job.encoded["train"], collate=job.collate),
-        objective=Objective(loss, label_smoothing=job.objective.label_smoothing),
-        gather=gather,
+    codec = EpisodeCodec(
+        job.problem.codec, job.problem.items["train"], lambda: follow(head_by(), lambda info: None)
+    )
+    episodes = encode_episodes(job.problem.items["train"], plan)
+    episodic = job.with_problem(
+        codec=codec, items={**job.problem.items, "train": episodes}
+    ).with_plan(
+        objective=Objective(loss, label_smoothing=job.plan.objective.label_smoothing),
         training=settings_of(job, options, plan),
     )
     yield from told(train(learner, episodic), job, options, plan)
@@ -120,7 +121,7 @@ def body_of(model: Any, *, n_outputs: int) -> PooledClassifier:
 
 def settings_of(job: Job, options: EpisodeOptions, plan: Plan) -> Any:
     """Have the loop walk once through the plan, evaluating and saving as often as was asked."""
-    settings = job.training
+    settings = job.plan.training
     per_step = options.meta_batch * settings.gradient_accumulation_steps
     n_steps = math.ceil(len(plan) / per_step)
     every = max(1, math.ceil(n_steps / max(1.0, settings.num_train_epochs)))
@@ -144,8 +145,8 @@ def told(
     steps: Generator[StepInfo, None, Any], job: Job, options: EpisodeOptions, plan: Plan
 ) -> Generator[StepInfo, None, Any]:
     """Tell of rows and epochs as other methods do: an episode is a batch of so many rows."""
-    per_step = options.meta_batch * job.training.gradient_accumulation_steps
-    n_rows = len(np.unique(job.encoded["train"].rows))
+    per_step = options.meta_batch * job.plan.training.gradient_accumulation_steps
+    n_rows = len(np.unique(job.problem.items["train"].rows))
     while True:
         try:
             info = next(steps)
@@ -159,21 +160,15 @@ def learn_head(
     learner: EpisodeLearner, job: Job, *, temperature: float | None
 ) -> Generator[StepInfo, None, LinearHead]:
     """Make the head of the class means of all training rows."""
-    encoded = job.encoded["train"]
-    features = yield from read_items(
+    items = job.problem.items["train"]
+    features = yield from infer_items(
         learner,
-        encoded,
-        job.collate,
-        batch_size=job.training.per_device_eval_batch_size,
+        items,
+        job.problem.codec,
+        batch_size=job.plan.training.per_device_eval_batch_size,
         phase="class means",
     )
-    labels = torch.from_numpy(np.asarray(encoded.targets))
-    means = class_means(torch.from_numpy(features), labels, job.target.n_outputs)
+    labels = torch.from_numpy(items.target_array)
+    means = class_means(torch.from_numpy(features), labels, job.problem.codec.target.n_outputs)
     device = next(learner.parameters()).device
     return head_of_means(means.to(device), temperature=temperature)
-
-
-def logits_of(head: LinearHead, features: Any) -> Any:
-    """Give the logits of features (rows, width) as arrays, (rows, classes)."""
-    weight, bias = head.weight.cpu().numpy(), head.bias.cpu().numpy()
-    return features @ weight.T + bias if len(features) else features

@@ -5,7 +5,7 @@ So resuming, checks and batches cut for memory stay the loop's. Next: `adaptatio
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from luthier.episodes.adaptation import LinearHead
 from luthier.episodes.plan import Plan
 from luthier.episodes.sampler import Shape
 from luthier.models.heads import PooledClassifier
-from luthier.records import Array, Batch, Encoded
-from luthier.training.batch_sampler import Tensors
+from luthier.protocols import LOSS
+from luthier.records import Array, Batch, ItemField, Items, Outputs, Rows
 
 EPISODE = "episode"  # the input that holds the items of each
 
@@ -32,10 +33,10 @@ class Episode:
         shape: How large it is.
     """
 
-    rows: Tensors
+    rows: dict[str, Tensor]
     shape: Shape
 
-    def part(self, start: int, end: int) -> Tensors:
+    def part(self, start: int, end: int) -> dict[str, Tensor]:
         """Take from every class its rows `start` to `end`; each (ways * (end - start), tokens)."""
         ways, of_class = self.shape.ways, self.shape.of_class
         return {
@@ -44,16 +45,16 @@ class Episode:
         }
 
     @property
-    def support(self) -> Tensors:
+    def support(self) -> dict[str, Tensor]:
         """The rows to learn from."""
         return self.part(0, self.shape.shots)
 
     @property
-    def query(self) -> Tensors:
+    def query(self) -> dict[str, Tensor]:
         """The rows to judge by."""
         return self.part(self.shape.shots, self.shape.of_class)
 
-    def every(self, first: int, nth: int) -> tuple[Tensors, Tensor]:
+    def every(self, first: int, nth: int) -> tuple[dict[str, Tensor], Tensor]:
         """Take every `nth` row of each class from `first` on, with their classes."""
         chosen = range(self.shape.of_class)[first::nth]
         picked = [self.part(place, place + 1) for place in chosen]  # each (ways, tokens)
@@ -108,41 +109,59 @@ class EpisodeLearner(nn.Module):
         return SimpleNamespace(logits=said.transpose(1, 2))
 
 
-def encode_episodes(encoded: Encoded, plan: Plan) -> Encoded:
+def encode_episodes(items: Items, plan: Plan) -> Items:
     """Make every planned episode one item, its rows named by `row_of`, (episodes, rows)."""
-    items = plan.items.reshape(len(plan), -1)
+    chosen = plan.items.reshape(len(plan), -1)
     classes = np.repeat(np.arange(plan.shape.ways), plan.shape.queries)
     return replace(
-        encoded,
-        inputs={EPISODE: items},
-        targets=np.tile(classes, (len(plan), 1)),
-        row_of=encoded.rows[items],
+        items,
+        inputs={EPISODE: ItemField(chosen)},
+        targets=ItemField(np.tile(classes, (len(plan), 1))),
+        cost=np.ones(len(plan), dtype=np.int64),
+        row_of=items.rows[chosen],
         kept_lengths=None,
+        weights=None,
     )
 
 
-def collate_episodes(
-    encoded: Encoded, indices: Array, *, rows: Encoded, collate: Callable[..., Batch], **asked: Any
-) -> Batch:
-    """Collate episodes: their rows padded alike, and the classes of their queries as labels.
+class EpisodeCodec:
+    """A task's codec, whose training batches are episodes and whose outputs come from their head.
 
     Args:
-        encoded: Episodes; others are collated as the task does.
-        indices: Which of them.
-        rows: What the episodes are made of.
-        collate: The task's.
-        asked: What else the loop asks for.
-
-    Returns:
-        Inputs (episodes, rows, tokens) and labels (episodes, queries).
+        codec: The task's.
+        rows: The items that episodes are made of.
+        learn_head: Makes the head of the class means of all training rows.
     """
-    if EPISODE not in encoded.inputs:
-        return collate(encoded, indices, **asked)
-    items = np.asarray(encoded.inputs[EPISODE])[indices]
-    batch = collate(rows, items.reshape(-1), **asked)
-    made = {
-        name: values.reshape(*items.shape, *values.shape[1:])
-        for name, values in batch.items()
-        if name != "labels"
-    }
-    return {**made, "labels": np.asarray(encoded.targets)[indices]}
+
+    def __init__(self, codec: Any, rows: Items, learn_head: Callable[[], LinearHead]):
+        self._codec, self._rows, self._learn_head = codec, rows, learn_head
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._codec, name)
+
+    def batch(
+        self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
+    ) -> Batch[Array]:
+        """Make a batch of episodes: their rows padded alike, their queries' classes as targets.
+
+        Returns:
+            Inputs (episodes, rows, tokens) and targets (episodes, queries).
+        """
+        if EPISODE not in items.inputs:
+            made: Batch[Array] = self._codec.batch(items, chosen, kind=kind, epoch=epoch)
+            return made
+        rows = np.asarray(items.inputs[EPISODE].values)[chosen]  # (episodes, rows)
+        flat = self._codec.batch(self._rows, rows.reshape(-1), epoch=epoch)
+        inputs = {
+            name: values.reshape(*rows.shape, *values.shape[1:])
+            for name, values in flat.inputs.items()
+        }
+        targets = items.target_array[chosen]
+        return Batch(inputs, targets, len(chosen))
+
+    def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
+        """Turn features into outputs, by a head of class means."""
+        head, features = self._learn_head(), inferred["logits"]
+        weight, bias = head.weight.cpu().numpy(), head.bias.cpu().numpy()
+        logits = features @ weight.T + bias if len(features) else features
+        return self._codec.outputs({**inferred, "logits": logits}, items, rows)

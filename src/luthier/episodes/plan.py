@@ -14,7 +14,8 @@ import numpy as np
 from luthier.episodes.options import EpisodeOptions
 from luthier.episodes.sampler import Shape, sample_episodes
 from luthier.errors import DataError, RecipeError
-from luthier.records import Array, Job
+from luthier.protocols import Job
+from luthier.records import Array
 
 MOST_NAMED = 5
 
@@ -48,13 +49,13 @@ def plan_episodes(job: Job, options: EpisodeOptions) -> Plan:
         DataError: The rows do not suffice.
     """
     refuse_unfit(job)
-    encoded = job.encoded["train"]
-    firsts = np.unique(encoded.rows, return_index=True)[1]  # item of every row
-    labels = np.asarray(encoded.targets)[firsts]
-    shape = shape_of(options, job.target.names)
-    refuse_scarce(labels, job.target.names, shape)
+    items = job.problem.items["train"]
+    firsts = np.unique(items.rows, return_index=True)[1]  # item of every row
+    labels = items.target_array[firsts]
+    shape = shape_of(options, job.problem.codec.target.names)
+    refuse_scarce(labels, job.problem.codec.target.names, shape)
     n_episodes = count_episodes(job, options, shape, n_rows=len(firsts))
-    drawn = sample_episodes(labels, shape, n_episodes, seed=job.training.seed)
+    drawn = sample_episodes(labels, shape, n_episodes, seed=job.plan.training.seed)
     story = f"{n_episodes} episodes of {shape.ways} classes, {shape.shots} rows of each to learn "
     story += f"from and {shape.queries} to judge by"
     if shape.ways < options.ways:
@@ -79,7 +80,7 @@ def shape_of(options: EpisodeOptions, names: Sequence[str]) -> Shape:
 
 def count_episodes(job: Job, options: EpisodeOptions, shape: Shape, *, n_rows: int) -> int:
     """Say how many episodes a training has: by steps, by episodes, or by passes over the rows."""
-    settings = job.training
+    settings = job.plan.training
     if settings.max_steps > 0:
         return settings.max_steps * settings.gradient_accumulation_steps * options.meta_batch
     if options.episodes is not None:
@@ -93,17 +94,18 @@ def refuse_unfit(job: Job) -> None:
     Raises:
         RecipeError: It is so.
     """
-    if job.target.kind != "single-label":
+    codec = job.problem.codec
+    if codec.target.kind != "single-label":
         raise RecipeError(
             "Episodes are made of classes: each row must have exactly one label.",
-            received=f"task {job.task.name}, whose target is {job.target.kind}",
+            received=f"task {codec.task.name}, whose target is {codec.target.kind}",
             hint="method=full, or task=text-classification",
         )
-    if job.objective.name != "cross-entropy" or job.objective.class_weights is not None:
+    if job.plan.objective.name != "cross-entropy" or job.plan.objective.class_weights is not None:
         raise RecipeError(
             "Episodes hold as many rows of every class and are learned by plain cross-entropy.",
-            received=f"loss {job.objective.name}"
-            + (", with class weights" if job.objective.class_weights else ""),
+            received=f"loss {job.plan.objective.name}"
+            + (", with class weights" if job.plan.objective.class_weights else ""),
             hint="leave out task.options.loss and task.options.class_weights",
         )
 

@@ -16,8 +16,8 @@ from luthier.evaluation.slices import score_slices
 from luthier.metrics.calibration import expected_calibration_error, fit_temperature, reliability
 from luthier.metrics.classification import confusion
 from luthier.metrics.intervals import interval, resamples
-from luthier.protocols import Task
-from luthier.records import Array, Outputs, Predictions, Rows, Target
+from luthier.protocols import Codec
+from luthier.records import Array, Outputs, Predictions, Rows
 
 MOST_MISTAKES = 200
 MOST_POINTS = 2000
@@ -25,8 +25,7 @@ LONGEST_TEXT = 500
 
 
 def analyse(
-    task: Task,
-    target: Target,
+    codec: Codec,
     gold: Any,
     rows: Rows,
     predictions: Predictions,
@@ -39,7 +38,8 @@ def analyse(
     confidence: float,
     seed: int,
 ) -> dict[str, Any]:
-    """Look at a system's answers on the test rows."""
+    """Analyse a system's answers on the test rows."""
+    target = codec.target
     is_number = target.kind == "number"
     single = target.kind == "single-label"
     labelled = single or target.kind == "multi-label"
@@ -50,13 +50,12 @@ def analyse(
         "confusion": confusion(gold, predictions.answers, n_labels=target.n_outputs)
         if single
         else None,
-        "per_label": by_label(task, target, gold, predictions, **sampling),
+        "per_label": by_label(codec, gold, predictions, **sampling),
         "calibration": calibrate(gold, predictions.outputs, validation_gold, validation_outputs)
         if single and len(validation_gold)
         else None,
         "slices": score_slices(
-            task,
-            target,
+            codec,
             gold,
             rows,
             predictions,
@@ -64,11 +63,9 @@ def analyse(
             columns=slice_columns,
             **sampling,
         ),
-        "mistakes": mistakes(task, target, gold, rows, predictions)
-        if labelled or is_number
-        else [],
+        "mistakes": mistakes(codec, gold, rows, predictions) if labelled or is_number else [],
         "scatter": scatter(gold, predictions.answers) if is_number else None,
-        **task.error_analysis(gold, predictions, rows, target),
+        **codec.error_analysis(gold, predictions, rows),
     }
 
 
@@ -85,8 +82,7 @@ def check_slices(columns: Sequence[str], rows: Rows) -> None:
 
 
 def by_label(
-    task: Task,
-    target: Target,
+    codec: Codec,
     gold: Any,
     predictions: Predictions,
     *,
@@ -95,7 +91,7 @@ def by_label(
     seed: int,
 ) -> list[dict[str, Any]]:
     """Score every label by itself, with the bootstrap interval of its F1."""
-    prepared = task.by_label(gold, predictions, target)
+    prepared = codec.by_label(gold, predictions)
     if prepared is None:
         return []
     names, score = prepared
@@ -133,9 +129,10 @@ def calibrate(
 
 
 def mistakes(
-    task: Task, target: Target, gold: Array, rows: Rows, predictions: Predictions
+    codec: Codec, gold: Array, rows: Rows, predictions: Predictions
 ) -> list[dict[str, Any]]:
     """List wrong answers, the most confident (or, for numbers, the farthest off) first."""
+    target = codec.target
     if target.kind == "number":
         sureness = np.abs(predictions.answers - gold)
         wrong = np.arange(len(gold))
@@ -151,7 +148,7 @@ def mistakes(
             sureness = p.max(axis=1)
             wrong = np.flatnonzero(predictions.answers != gold)
     chosen = wrong[np.argsort(-sureness[wrong], kind="stable")][:MOST_MISTAKES]
-    texts = task.texts(rows)
+    texts = codec.task.texts(rows)
     return [
         {
             "index": int(row),

@@ -9,8 +9,9 @@ from typing import Any
 
 from luthier.errors import RunError
 from luthier.evaluation.judge import judge
-from luthier.records import Comparison, Rows, Score, Target
+from luthier.records import Rows, Target
 from luthier.registry import find
+from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
 
 SYSTEM = "fine-tuned"
@@ -65,16 +66,15 @@ def compare(
     for other in read[1:]:
         refuse_other_rows(read[0], other)
     names = names_of(runs)
-    target = read[0].target
+    codec = task.codec(read[0].target)
     rows = read[0].rows()
     said = {
-        name: task.from_json([line["predictions"][SYSTEM] for line in one.lines], rows, target)
+        name: codec.from_json([line["predictions"][SYSTEM] for line in one.lines], rows)
         for name, one in zip(names, read, strict=True)
     }
     scores, comparisons = judge(
-        task,
-        target,
-        task.gold(rows, target),
+        codec,
+        codec.gold(rows),
         said,
         n_resamples=n_resamples,
         confidence=confidence,

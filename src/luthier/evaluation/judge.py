@@ -17,15 +17,15 @@ from luthier.evaluation.sentences import tell
 from luthier.metrics.intervals import bootstrap, interval, interval_of
 from luthier.metrics.names import lower_is_better
 from luthier.metrics.significance import holm, mcnemar_exact, paired_bootstrap_p, rows_needed
-from luthier.protocols import Task
-from luthier.records import Array, Comparison, Predictions, Score, Target
+from luthier.protocols import Codec
+from luthier.records import Array, Predictions
+from luthier.results import Comparison, Score
 
 ALPHA = 0.05  # the error of the verdict, after Holm's correction
 
 
 def judge(
-    task: Task,
-    target: Target,
+    codec: Codec,
     gold: Any,
     predictions: Mapping[str, Predictions],
     *,
@@ -38,9 +38,8 @@ def judge(
     """Score every system and compare one of them with each of the others.
 
     Args:
-        task: What measures the answers.
-        target: What was predicted.
-        gold: True answers, as `task.gold` gives them.
+        codec: Measures the answers.
+        gold: Gold answers, as `codec.gold` reads them.
         predictions: System to its answers on the same rows.
         n_resamples: Bootstrap resamples.
         confidence: Level of the intervals.
@@ -63,11 +62,11 @@ def judge(
         )
     measured = {}
     for name, said in predictions.items():
-        measure = task.measure(gold, said, target)
+        measure = codec.measure(gold, said)
         drawn = bootstrap(measure, n_rows, n_resamples=n_resamples, seed=seed)
         measured[name] = Measured(measure(None), drawn)
     scores = {name: score(one, n_rows, confidence=confidence) for name, one in measured.items()}
-    chosen = metric or task.main_metric
+    chosen = metric or codec.task.main_metric
     others = [name for name in predictions if name != system]
     tests = [
         _test(

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from luthier.metrics.names import as_points, title
-from luthier.records import Comparison
+from luthier.results import Comparison
 
 
 def tell(comparison: Comparison, *, is_clear: bool, confidence: float) -> Comparison:

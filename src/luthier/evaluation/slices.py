@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from luthier.metrics.intervals import bootstrap, interval_of
-from luthier.protocols import Task
-from luthier.records import Array, Predictions, Rows, Target, take
+from luthier.protocols import Codec
+from luthier.ragged import take
+from luthier.records import Array, Predictions, Rows, Target
 
 FEWEST = 10  # rows below which a slice says nothing
 MOST_VALUES = 20
 
 
 def score_slices(
-    task: Task,
-    target: Target,
+    codec: Codec,
     gold: Any,
     rows: Rows,
     predictions: Predictions,
@@ -31,18 +31,18 @@ def score_slices(
     seed: int,
 ) -> list[dict[str, Any]]:
     """Score each part by the task's main metric; parts of under 10 rows are left out."""
-    found = []
-    for by, value, inside in parts(target, gold, rows, lengths, columns):
+    found, metric = [], codec.task.main_metric
+    for by, value, inside in parts(codec.target, gold, rows, lengths, columns):
         chosen = np.flatnonzero(inside)
         if len(chosen) < FEWEST:
             continue
-        measure = task.measure(take(gold, chosen), take_answers(predictions, chosen), target)
-        score = measure(None)[task.main_metric]
+        measure = codec.measure(take(gold, chosen), take_answers(predictions, chosen))
+        score = measure(None)[metric]
         resampled = bootstrap(measure, len(chosen), n_resamples=n_resamples, seed=seed)
         low, high = interval_of(
-            task.main_metric,
+            metric,
             score,
-            resampled[task.main_metric],
+            resampled[metric],
             len(chosen),
             confidence=confidence,
         )
@@ -51,7 +51,7 @@ def score_slices(
                 "by": by,
                 "value": value,
                 "n": len(chosen),
-                "metric": task.main_metric,
+                "metric": metric,
                 "score": score,
                 "low": low,
                 "high": high,

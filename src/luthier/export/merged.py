@@ -54,7 +54,7 @@ def export_merged(run: str | Path, out: str | Path) -> tuple[Path, float]:
     rows = rows_of(lines)
     before = outputs_unmerged(predictor, opened, rows)
     with aside(folder) as written:
-        save_model(predictor.model, predictor.tokenizer, written)
+        save_model(predictor.model, predictor.codec.processor, written)
         predictor.model, _ = load_saved(written)
         after = predictor.outputs(rows)
         difference = gap(before, after)
@@ -135,12 +135,12 @@ def refuse_other_answers(
     Raises:
         ModelError: More rows are answered otherwise than another device would explain.
     """
-    task, target = predictor.task, predictor.target
-    said = task.decode(outputs, target)
+    codec = predictor.codec
+    said = codec.decode(outputs)
     unlike = 0
     for index, line in enumerate(lines):
-        answer = task.to_json(said.answers, index, rows, target)
-        now = plain({"answer": answer, **task.extra_json(said, index)})
+        answer = codec.to_json(said.answers, index, rows)
+        now = plain({"answer": answer, **codec.extra_json(said, index)})
         unlike += not is_near(line["predictions"][SYSTEM], now)
     if unlike > MOST_UNLIKE * len(lines):
         raise otherwise(f"{unlike} of {len(lines)} rows are answered otherwise than the run did")

@@ -122,7 +122,7 @@ def write_saved_model(twin: Any, trial: Trial, written: Path, texts: Texts) -> A
         twin,
         written,
         inputs=trial.inputs(twin.keras.input),
-        target=trial.predictor.target,
+        target=trial.codec.target,
         pieces=texts.pieces,
         roles=trial.predictor.task.input_roles,
     )
@@ -139,7 +139,7 @@ def write_litert(twin: Any, trial: Trial, written: Path, *, int8: bool) -> Answe
         twin,
         written / LITERT_FILE,
         inputs=trial.inputs(twin.keras.input),
-        target=trial.predictor.target,
+        target=trial.codec.target,
         int8=int8,
     )
     return litert.load(written / LITERT_FILE)
@@ -149,12 +149,12 @@ def write_about(written: Path, trial: Trial, *, to: str) -> None:
     """Write beside a model what is needed to use it: its tokenizer, its labels, its tensors."""
     from luthier.keras_engine import litert, saved_model
 
-    predictor, target = trial.predictor, trial.predictor.target
-    predictor.tokenizer.save_pretrained(written)
+    predictor, target = trial.predictor, trial.codec.target
+    predictor.codec.processor.save_pretrained(written)
     about: dict[str, Any] = {
         "task": predictor.task.name,
-        "max_tokens": predictor.max_tokens,
-        "pad_token_id": predictor.tokenizer.pad_token_id,
+        "max_tokens": predictor.codec.limits.max_tokens,
+        "pad_token_id": predictor.codec.processor.pad_token_id,
     }
     if target.kind in LABELLED:
         about["labels"] = list(target.names)

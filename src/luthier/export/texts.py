@@ -52,12 +52,12 @@ class Texts:
         predictor = trial.predictor
         if predictor.task.unit != "sequence":
             return
-        n_texts, most = len(predictor.task.input_roles), predictor.max_tokens
-        why = unlike_bert(predictor.tokenizer, n_texts=n_texts)
-        if predictor.stride is not None:
+        n_texts, most = len(predictor.task.input_roles), predictor.codec.limits.max_tokens
+        why = unlike_bert(predictor.codec.processor, n_texts=n_texts)
+        if predictor.codec.limits.stride is not None:
             why = "long texts are read in windows"
         if why is None:
-            pieces = WordPieces(predictor.tokenizer, n_texts=n_texts, max_tokens=most)
+            pieces = WordPieces(predictor.codec.processor, n_texts=n_texts, max_tokens=most)
             with unheard():  # TensorFlow tells how it adds up whole numbers
                 why = self._differences(pieces)
             self.pieces = pieces if why is None else None
@@ -80,14 +80,14 @@ class Texts:
 
     def _are_like(self, rows: Rows, pieces: Any) -> Iterator[bool]:
         """Say of every row whether its token ids are those of the tokenizer."""
-        encoded = self.trial.predictor.encode(rows)
+        encoded = self.trial.codec.encode(rows)
         for start in range(0, len(rows), BATCH):
             columns = [texts[start : start + BATCH] for texts in self._texts(rows)]
             made = {name: one.numpy() for name, one in pieces(*map(list, columns)).items()}
             for place in range(len(columns[0])):
                 is_token = made["attention_mask"][place].astype(bool)
                 yield all(
-                    np.array_equal(ids[start + place], made[name][place][is_token])
+                    np.array_equal(ids.values[start + place], made[name][place][is_token])
                     for name, ids in encoded.inputs.items()
                 )
 

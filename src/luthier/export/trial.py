@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from luthier.errors import ModelError
 from luthier.evaluation.judge import judge
 from luthier.export.merged import first_lines, gap, otherwise, rows_of
 from luthier.prediction import Predictor
-from luthier.records import Array, Batch, Comparison, Predictions, Ragged, Score
+from luthier.records import Array, Batch, Predictions, Ragged
+from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
 
 MOST_ROWS = 1000  # tried out
@@ -75,43 +75,36 @@ class Trial:
         from luthier.keras_engine import answers
 
         self.predictor, self.answers = predictor, answers
-        task = predictor.task
-        (self.reading, *others) = task.inference_kinds(predictor.target)
-        if others or self.reading not in answers.READ:
+        self.codec = predictor.codec
+        (self.kind, *others) = self.codec.inference_kinds()
+        if others or self.kind not in answers.READ:
             raise ModelError(
                 "What writes texts or weighs choices cannot be exported to TensorFlow.",
-                received=f"a run of {task.name}",
+                received=f"a run of {self.codec.task.name}",
                 hint="--to checkpoint",
             )
         self.rows = rows_of(first_lines(run, MOST_ROWS))
-        self.encoded = predictor.encode(self.rows)
-        self.collate = partial(task.collate, tokenizer=predictor.tokenizer)
+        self.encoded = predictor.codec.encode(self.rows)
         self.size = sum(file.stat().st_size for file in run.model.glob("*.safetensors")) / 1e6
         self.torch = answers.by_torch(predictor.model)
         self.before = self.read(self.torch)
 
     def read(self, answer: Any) -> Array | Ragged:
         """Read all rows."""
-        return self.answers.read(
-            answer, self.encoded, self.collate, reading=self.reading, batch_size=BATCH
-        )
+        return self.answers.read(answer, self.encoded, self.codec, kind=self.kind, batch_size=BATCH)
 
     def decoded(self, read: Array | Ragged) -> Predictions:
         """Turn what was read into answers."""
-        task = self.predictor.task
-        outputs = task.gather(
-            {self.reading: read}, self.encoded, self.rows, tokenizer=self.predictor.tokenizer
-        )
-        return task.decode(outputs, self.predictor.target)
+        return self.codec.decode(self.codec.outputs({self.kind: read}, self.encoded, self.rows))
 
     def batch(self, items: list[int]) -> Batch:
         """Make a batch of items."""
-        return self.collate(self.encoded, np.array(items), reading=self.reading)
+        return self.codec.batch(self.encoded, np.array(items), kind=self.kind)
 
     def inputs(self, known: Any) -> list[str]:
         """Name the arguments that both the tokenizer gives and the twin takes."""
         given = self.batch([0])
-        return [name for name in known if name in given]
+        return [name for name in known if name in given.inputs]
 
     def judge(
         self, answer: Any, name: str, *, size: float, exact: bool, text: str | None
@@ -152,7 +145,7 @@ class Trial:
 
     def alike(self, some: Predictions, others: Predictions) -> int | None:
         """Count the rows with the same answer."""
-        if self.predictor.target.kind == "number":
+        if self.codec.target.kind == "number":
             return None
         rows = range(len(self.rows))
         return sum(np.array_equal(some.answers[row], others.answers[row]) for row in rows)
@@ -171,9 +164,8 @@ class Trial:
         """Score both by the rows' true answers: what is lost?"""
         predictor = self.predictor
         scores, (comparison,) = judge(
-            predictor.task,
-            predictor.target,
-            predictor.task.gold(self.rows, predictor.target),
+            self.codec,
+            self.codec.gold(self.rows),
             said,
             n_resamples=predictor.recipe.evaluation.n_resamples,
             confidence=predictor.recipe.evaluation.confidence,

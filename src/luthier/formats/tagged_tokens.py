@@ -18,7 +18,8 @@ import numpy as np
 
 from luthier.data.labels import is_missing
 from luthier.errors import DataError
-from luthier.records import Finding, Rows
+from luthier.records import Rows
+from luthier.results import Finding
 from luthier.text.tags import convert, detect_scheme, stray_tags, tags_of_spans
 from luthier.text.words import split_words, word_range, words_around
 

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from luthier.records import Array, Batch, Encoded, Job, StepInfo
-from luthier.training.predict import read_items
+from luthier.protocols import Job
+from luthier.records import Array, ItemField, Items, Ragged, StepInfo
+from luthier.training.predict import infer_items
 
 
 class Features(nn.Module):
@@ -49,35 +50,37 @@ class OnFeatures(nn.Module):
         return SimpleNamespace(logits=self.head(features))
 
 
-def store(
-    model: Features, job: Job, split: str, *, phase: str
-) -> Generator[StepInfo, None, Encoded]:
-    """Compute the features of a split, (items, width)."""
-    rows = job.encoded[split]
-    batch_size = job.training.per_device_eval_batch_size
-    features = yield from read_items(model, rows, job.collate, batch_size=batch_size, phase=phase)
-    return replace(rows, inputs={"features": features})
+def store(model: Features, job: Job, split: str, *, phase: str) -> Generator[StepInfo, None, Items]:
+    """Compute the features of a split; the items keep their targets and weights."""
+    items = job.problem.items[split]
+    batch_size = job.plan.training.per_device_eval_batch_size
+    features = yield from infer_items(
+        model, items, job.problem.codec, batch_size=batch_size, phase=phase
+    )
+    return with_features(items, features)
 
 
-def collate_features(encoded: Encoded, indices: Array, **_: Any) -> Batch:
-    """Take stored features; there is nothing to pad."""
-    batch: Batch = {"features": np.asarray(encoded.inputs["features"])[indices]}
-    if encoded.targets is not None:
-        batch["labels"] = np.asarray(encoded.targets)[indices]
-    return batch
+def with_features(items: Items, features: Array | Ragged) -> Items:
+    """Replace the inputs of items by features, (items, width)."""
+    return replace(items, inputs={"features": ItemField(features)})
 
 
-def describe(stored: Encoded, *, centre: bool = True) -> tuple[Array, Array]:
+def features_in(items: Items) -> Array:
+    """Return the features of items, (items, width)."""
+    return np.asarray(items.inputs["features"].values)
+
+
+def describe(stored: Items, *, centre: bool = True) -> tuple[Array, Array]:
     """Measure the mean (zero unless `centre`) and the spread of every feature, (width,) each."""
-    features = np.asarray(stored.inputs["features"])
+    features = features_in(stored)
     mean = features.mean(axis=0) if centre else np.zeros(features.shape[1], dtype=features.dtype)
     return mean, features.std(axis=0) + 1e-6
 
 
-def scaled(stored: Encoded, mean: Array, spread: Array) -> Encoded:
+def scaled(stored: Items, mean: Array, spread: Array) -> Items:
     """Bring every feature to one scale, so that one learning rate fits all."""
-    features = np.asarray(stored.inputs["features"]).reshape(-1, len(mean))
-    return replace(stored, inputs={"features": (features - mean) / spread})
+    features = features_in(stored).reshape(-1, len(mean))
+    return with_features(stored, (features - mean) / spread)
 
 
 @torch.no_grad()

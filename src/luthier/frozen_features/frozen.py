@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from luthier.errors import RecipeError
-from luthier.frozen_features.features import Features, store
-from luthier.records import Array, Job, StepInfo
-from luthier.training.predict import predict_quietly
+from luthier.frozen_features.features import Features, features_in, store
+from luthier.protocols import Job
+from luthier.records import Array, StepInfo
+from luthier.training.predict import validation_outputs
 
 
 def refuse_other_loss(job: Job) -> None:
@@ -21,7 +21,7 @@ def refuse_other_loss(job: Job) -> None:
     Raises:
         RecipeError: It is so.
     """
-    aim = job.objective
+    aim = job.plan.objective
     said = ["task.options.loss=focal"] * (aim.name == "focal")
     said += ["task.options.class_weights"] * (aim.class_weights is not None)
     if aim.label_smoothing:
@@ -38,7 +38,7 @@ def features_of(model: Any, job: Job, split: str) -> Generator[StepInfo, None, A
     """Compute what the head of a model will read, (items, width), without dropout."""
     trunk = Features(model, model.features)
     stored = yield from store(trunk, job, split, phase=f"features of {split}")
-    return np.asarray(stored.inputs["features"])
+    return features_in(stored)
 
 
 @torch.no_grad()
@@ -53,7 +53,6 @@ def finished(model: Any, job: Job) -> StepInfo:
     """Score the validation rows, where there are any, and tell that the head is fitted."""
     model.eval()
     scores = None
-    if len(job.encoded["validation"]) > 0:
-        outputs = predict_quietly(model, job, "validation", readings=[job.task.validation_kind])
-        scores = job.evaluate(outputs)
+    if len(job.problem.items["validation"]) > 0:
+        scores = job.problem.validation_scores(validation_outputs(model, job))
     return StepInfo("fitting the head", 1, 1, scores=scores, is_best=scores is not None)

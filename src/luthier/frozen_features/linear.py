@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from luthier.metrics.names import lower_is_better
-from luthier.records import Array, Job, Outputs, StepInfo, Target
+from luthier.protocols import Job
+from luthier.records import Array, Outputs, StepInfo, Target
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse regularisation: larger trusts the training rows more
 FAR = -30.0  # the logit of what never occurs in training
@@ -32,26 +33,31 @@ def fit_linear(
     Returns:
         Split name to outputs (rows, outputs), for `validation` and `test`.
     """
-    task: Any = job.task
-    targets = task.to_targets(task.gold(job.splits.train, job.target), job.target)
+    codec: Any = job.problem.codec
+    targets = codec.to_targets(job.problem.gold["train"])
     best: tuple[float, Callable[[Any], Outputs]] | None = None
     has_validation = features["validation"].shape[0] > 0
     strengths = STRENGTHS if has_validation else (1.0,)
     for number, strength in enumerate(strengths, start=1):
-        outputs_of = _fit(job.target, features["train"], targets, strength)
+        outputs_of = _fit(job.problem.codec.target, features["train"], targets, strength)
         score = 0.0
         if has_validation:
-            sign = -1.0 if lower_is_better(job.validation_metric) else 1.0
-            score = sign * job.evaluate(outputs_of(features["validation"]))[job.validation_metric]
+            sign = -1.0 if lower_is_better(job.problem.codec.task.validation_metric) else 1.0
+            score = (
+                sign
+                * job.problem.validation_scores(outputs_of(features["validation"]))[
+                    job.problem.codec.task.validation_metric
+                ]
+            )
         if best is None or score > best[0]:
             best = (score, outputs_of)
         yield StepInfo(phase, number, len(strengths), rows=len(targets))
     if best is None:
         raise ValueError("no strength was tried")
-    nothing = np.empty((0, job.target.n_outputs), dtype=np.float32)
+    nothing = np.empty((0, job.problem.codec.target.n_outputs), dtype=np.float32)
     return {
         split: best[1](features[split]) if features[split].shape[0] else nothing
-        for split in job.scored_splits
+        for split in job.problem.scored_splits
     }
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from luthier.records import Array, Batch, Encoded, Job, Ragged, StepInfo
-from luthier.training.batch_sampler import Tensors, to_tensors
-from luthier.training.losses import outputs_of, run_model
+from luthier.protocols import Job
+from luthier.records import Array, Batch, ItemField, Ragged, StepInfo
+from luthier.training.model_calls import TensorBatch, logits_of, run_model, to_tensors
 from luthier.training.predict import deal
 
 ALIKE = 1e-4  # outputs with stored states and without
@@ -46,7 +47,7 @@ class Cut:
         self._is_swapped = False  # XLNet puts tokens before rows
         self._hook: Any = None
 
-    def seen(self, batch: Tensors) -> Tensor:
+    def seen(self, batch: TensorBatch) -> Tensor:
         """Run the lower blocks alone; give their states, (batch, tokens, width).
 
         Raises:
@@ -70,7 +71,7 @@ class Cut:
         if rest is not None and any(one is not None for one in rest):
             raise ValueError("its blocks pass more than states on")
         self._shape = rest
-        tokens = batch["input_ids"].shape
+        tokens = batch.inputs["input_ids"].shape
         if tokens[0] != tokens[1]:
             self._is_swapped = states.shape[:2] == tokens[::-1]
         return states.transpose(0, 1) if self._is_swapped else states
@@ -107,7 +108,7 @@ class Cut:
             del block.forward  # the class's own shows again
 
 
-def freeze_below(cut: Cut, batch: Tensors, *, decoder: bool) -> None:
+def freeze_below(cut: Cut, batch: TensorBatch, *, decoder: bool) -> None:
     """Freeze all parameters that the states above the cut depend on: autograd says which.
 
     Some lie elsewhere than in the blocks below, such as tables of positions that all blocks share.
@@ -130,13 +131,14 @@ def freeze_below(cut: Cut, batch: Tensors, *, decoder: bool) -> None:
             one.requires_grad_(False)
 
 
-def why_not(cut: Cut, job: Job, batch: Tensors, again: Batch, first: Batch) -> str | None:
+def why_not(cut: Cut, job: Job, batch: TensorBatch, again: Batch, first: Batch) -> str | None:
     """Say why states cannot be stored, or None where they can."""
-    if job.objective.name == "sequence-to-sequence":
+    if job.plan.objective.name == "sequence-to-sequence":
         return "a decoder needs its encoder in every step"
-    if any(not np.array_equal(first[name], again[name]) for name in first):
+    if any(not np.array_equal(first.inputs[name], again.inputs[name]) for name in first.inputs):
         return "other words are hidden in every epoch"
-    if batch["input_ids"].ndim != 2 or len(batch["input_ids"]) != len(batch["labels"]):
+    ids = batch.inputs.get("input_ids")
+    if ids is None or ids.ndim != 2 or len(ids) != batch.n_items:
         return "an item is more than one text"
     with torch.no_grad():
         whole = run_model(cut.model, batch)
@@ -145,9 +147,9 @@ def why_not(cut: Cut, job: Job, batch: Tensors, again: Batch, first: Batch) -> s
         except ValueError as problem:
             return str(problem)
         cut.put_in()
-        stored = run_model(cut.model, {**batch, STATES: states})
+        stored = run_model(cut.model, replace(batch, inputs={**batch.inputs, STATES: states}))
         cut.take_out()
-    pairs = zip(outputs_of(whole), outputs_of(stored), strict=True)
+    pairs = zip(logits_of(whole), logits_of(stored), strict=True)
     if all(torch.allclose(one, other, atol=ALIKE, rtol=ALIKE) for one, other in pairs):
         return None
     return "its layers look below the layer beneath them"
@@ -165,24 +167,24 @@ def store(
         room: Bytes that may be kept in memory; more are memory-mapped on disk.
         phase: What to call this in progress reports.
     """
-    encoded = job.encoded[split]
-    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(encoded.lengths)])
+    items = job.problem.items[split]
+    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(items.cost)])
     values: Array = np.empty((0, 0), dtype=np.float32)
     device = next(cut.model.parameters()).device
-    size = job.training.per_device_eval_batch_size
-    batches = deal(encoded.lengths, size, device=device)
-    for number, items in enumerate(batches, start=1):
-        batch = to_tensors(job.collate(encoded, items))
+    size = job.plan.training.per_device_eval_batch_size
+    batches = deal(items.cost, size, device=device)
+    for number, chosen in enumerate(batches, start=1):
+        batch = to_tensors(job.problem.codec.batch(items, chosen))
         with torch.inference_mode():
-            states = cut.seen({name: one.to(device) for name, one in batch.items()})
+            states = cut.seen(batch.map(lambda values: values.to(device)))
         if number == 1:
             values = _space((int(offsets[-1]), states.shape[-1]), room, job)
-        shown = states.float().cpu().numpy()[_places(batch, encoded.lengths[items])]
-        ends = np.cumsum(encoded.lengths[items])
-        for item, end in zip(items, ends, strict=True):
-            length = encoded.lengths[item]
+        shown = states.float().cpu().numpy()[_places(batch, items.cost[chosen])]
+        ends = np.cumsum(items.cost[chosen])
+        for item, end in zip(chosen, ends, strict=True):
+            length = items.cost[item]
             values[offsets[item] : offsets[item + 1]] = shown[end - length : end]
-        yield StepInfo(phase, number, len(batches), rows=len(items))
+        yield StepInfo(phase, number, len(batches), rows=len(chosen))
     return Ragged(values, offsets)
 
 
@@ -191,30 +193,24 @@ def _space(shape: tuple[int, int], room: int, job: Job) -> Array:
     n_bytes = 4 * shape[0] * shape[1]
     if n_bytes <= room:
         return np.empty(shape, dtype=np.float32)
-    where = Path(tempfile.gettempdir()) if job.run is None else job.run.path
+    where = Path(tempfile.gettempdir()) if job.session.run is None else job.session.run.path
     if shutil.disk_usage(where).free < 1.1 * n_bytes:
         raise OSError(28, "no room for the stored states", str(where))
     with tempfile.NamedTemporaryFile(dir=where, prefix=".states-", suffix=".tmp") as file:
         return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
 
 
-def _places(batch: Any, lengths: Array) -> Array:
+def _places(batch: TensorBatch, lengths: Array) -> Array:
     """Say where tokens stand in a padded batch, (batch, tokens)."""
-    if "attention_mask" in batch:
-        return np.asarray(batch["attention_mask"]).astype(bool)
-    return np.arange(batch["input_ids"].shape[1]) < lengths[:, None]
+    if "attention_mask" in batch.inputs:
+        return np.asarray(batch.inputs["attention_mask"]).astype(bool)
+    return np.arange(batch.inputs["input_ids"].shape[1]) < lengths[:, None]
 
 
 def with_states(job: Job, stored: dict[str, Ragged]) -> Job:
-    """Have a job's batches bring the stored states of their items along."""
-    owner = {id(job.encoded[split]): states for split, states in stored.items()}
-
-    def collate(encoded: Encoded, indices: Array, **asked: Any) -> Batch:
-        batch = job.collate(encoded, indices, **asked)
-        states = owner[id(encoded)]
-        places = _places(batch, encoded.lengths[indices])
-        padded = np.zeros((*places.shape, states.values.shape[1]), dtype=np.float32)
-        padded[places] = np.concatenate([states[int(item)] for item in indices])
-        return {**batch, STATES: padded}
-
-    return job.replace(collate=collate)
+    """Add the stored states to a job's items, as one more argument of the model."""
+    items = dict(job.problem.items)
+    for split, states in stored.items():
+        inputs = {**items[split].inputs, STATES: ItemField(states)}
+        items[split] = replace(items[split], inputs=inputs)
+    return job.with_problem(items=items)

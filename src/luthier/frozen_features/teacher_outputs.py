@@ -5,7 +5,7 @@ Next: `training/distillation_loss.py`, where a student is compared with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 import torch
@@ -13,32 +13,25 @@ from torch import Tensor
 
 from luthier.frozen_features.features import Features
 from luthier.models.with_hidden_states import WithStates
+from luthier.protocols import Codec
 from luthier.recipe.tree import Training
-from luthier.records import Array, Batch, Encoded, Outputs, Rows, StepInfo
+from luthier.records import Array, Items, Rows, StepInfo
 from luthier.training.devices import make_accelerator
-from luthier.training.predict import read_rows
+from luthier.training.predict import infer_rows
 
 
 def ask(
-    teacher: Any,
-    encoded: Encoded,
-    rows: Rows,
-    *,
-    collate: Callable[..., Batch],
-    gather: Callable[..., Outputs],
-    settings: Training,
-    n_states: int,
+    teacher: Any, items: Items, rows: Rows, codec: Codec, *, settings: Training, n_states: int
 ) -> Generator[StepInfo, None, tuple[Array, Array]]:
     """Run a teacher over rows, without dropout.
 
     Args:
         teacher: A model that judges whole texts.
-        encoded: The rows as the teacher reads them.
+        items: The rows, encoded for the teacher.
         rows: The rows themselves.
-        collate: (encoded, items, reading) -> batch, by the teacher's tokenizer.
-        gather: (reading -> what was read, encoded, rows) -> outputs.
-        settings: Say on which device, and in which batches.
-        n_states: The width of the states that are wanted; 0: none are.
+        codec: The teacher's.
+        settings: Training section: the device, and the size of batches.
+        n_states: Width of the states that are wanted; 0 for none.
 
     Returns:
         Outputs (rows, outputs), and states (rows, n_states), each feature at zero mean and unit
@@ -46,18 +39,17 @@ def ask(
     """
     watched = WithStates(teacher)
 
-    def compute(batch: dict[str, Tensor]) -> Tensor:
-        said = watched(**batch)
-        return torch.cat([said.logits.float(), said.states[:, :n_states].float()], dim=1)
+    def compute(inputs: dict[str, Tensor]) -> Tensor:
+        outputs = watched(**inputs)
+        return torch.cat([outputs.logits.float(), outputs.states[:, :n_states].float()], dim=1)
 
-    both = yield from read_rows(
+    both = yield from infer_rows(
         Features(watched.to(make_accelerator(settings).device), compute),
-        encoded,
+        items,
         rows,
-        collate=collate,
-        gather=gather,
-        readings=("logits",),
+        codec,
         batch_size=settings.per_device_eval_batch_size,
+        kinds=("logits",),
         phase="asking the teacher",
     )
     n_outputs = both.shape[1] - n_states

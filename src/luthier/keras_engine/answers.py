@@ -14,8 +14,9 @@ import numpy as np
 import tensorflow as tf
 import torch
 
-from luthier.records import Array, Batch, Encoded, Ragged, Target
-from luthier.training.batch_sampler import to_tensors
+from luthier.protocols import Codec
+from luthier.records import Array, Batch, Items, Ragged, Target
+from luthier.training.model_calls import to_tensors
 
 Answer = Callable[[Batch], dict[str, Array]]
 READ = {  # reading -> the outputs that it is made of
@@ -47,7 +48,7 @@ def by_torch(model: Any) -> Answer:
 
     def answer(batch: Batch) -> dict[str, Array]:
         with torch.inference_mode():
-            said = model(**to_tensors(batch))
+            said = model(**to_tensors(batch).inputs)
         names = {name for parts in READ.values() for name in parts}
         return {name: getattr(said, name).numpy() for name in names if hasattr(said, name)}
 
@@ -56,32 +57,32 @@ def by_torch(model: Any) -> Answer:
 
 def read(
     answer: Answer,
-    encoded: Encoded,
-    collate: Callable[..., Batch],
+    encoded: Items,
+    codec: Codec,
     *,
-    reading: str,
+    kind: str,
     batch_size: int,
 ) -> Array | Ragged:
-    """Read all items, those of about one length together; give what `reading` names.
+    """Read all items, those of about one length together; give what `kind` names.
 
     Args:
         answer: The model.
         encoded: The items.
-        collate: (encoded, items, reading) -> batch.
-        reading: What to take.
+        codec: Makes batches of them.
+        kind: The kind of inference.
         batch_size: Items in a batch.
     """
-    order = np.argsort(-encoded.lengths, kind="stable")
+    order = np.argsort(-encoded.cost, kind="stable")
     found: list[Any] = [None] * len(encoded)
     for start in range(0, len(order), batch_size):
         items = order[start : start + batch_size]
-        batch = collate(encoded, items, reading=reading)
-        parts = [answer(batch)[name] for name in READ[reading]]
+        batch = codec.batch(encoded, items, kind=kind)
+        parts = [answer(batch)[name] for name in READ[kind]]
         said = parts[0] if len(parts) == 1 else np.stack(parts, axis=-1)
         for place, item in enumerate(items):
-            is_token = batch["attention_mask"][place].astype(bool)
-            found[item] = said[place] if reading == "logits" else said[place][is_token]
-    if reading == "logits":
+            is_token = batch.inputs["attention_mask"][place].astype(bool)
+            found[item] = said[place] if kind == "logits" else said[place][is_token]
+    if kind == "logits":
         return np.stack(found)
     return Ragged.of(found, dtype=np.float32, width=found[0].shape[1:])
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from luthier.records import Batch, Encoded
+from luthier.protocols import Codec
+from luthier.records import Batch, Items
 from luthier.training.batch_sampler import BatchOrder
 
+TARGETS = "labels"  # beside the inputs, in a batch of TensorFlow
 AHEAD = 2  # batches that are made while one is learned from
 
 
@@ -19,12 +21,12 @@ class Batches:
 
     Args:
         encoded: The items.
-        collate: (encoded, items, epoch) -> batch.
+        codec: Makes batches of them.
         order: Which of them stand together, and what is left out of the next epoch.
     """
 
-    def __init__(self, encoded: Encoded, collate: Callable[..., Batch], order: BatchOrder):
-        self.encoded, self.collate, self.order = encoded, collate, order
+    def __init__(self, encoded: Items, codec: Codec, order: BatchOrder):
+        self.encoded, self.codec, self.order = encoded, codec, order
 
     def __len__(self) -> int:
         return len(self.order)
@@ -32,17 +34,20 @@ class Batches:
     def set_epoch(self, epoch: int) -> None:
         """Leave it to the order, which knows."""
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(self.dataset())
+    def __iter__(self) -> Iterator[Batch[Any]]:
+        for one in self.dataset():
+            targets = one.pop(TARGETS)
+            yield Batch(one, targets, int(targets.shape[0]))
 
     def dataset(self) -> tf.data.Dataset:
         """Make the dataset of the epoch that the order is at."""
         epoch, batches = self.order.epoch, list(self.order)  # later changes are other epochs'
 
-        def make(items: list[int]) -> Batch:
-            return self.collate(self.encoded, np.asarray(items), epoch=epoch)
+        def make(items: list[int]) -> dict[str, Any]:
+            batch = self.codec.batch(self.encoded, np.asarray(items), epoch=epoch)
+            return {**batch.inputs, TARGETS: batch.targets}
 
-        def generate() -> Iterator[Batch]:
+        def generate() -> Iterator[dict[str, Any]]:
             return map(make, batches)
 
         kinds = make(batches[0]) if batches else {}

@@ -16,10 +16,11 @@ from typing import Any, ClassVar
 from luthier.errors import RecipeError
 from luthier.keras_engine.backend import require, require_twin, set_up
 from luthier.models.speedups.vocabulary import compact, words_in
+from luthier.protocols import Job
 from luthier.recipe.tree import Training
-from luthier.records import Job
-from luthier.training.batch_sampler import BatchOrder, Tensors
+from luthier.training.batch_sampler import BatchOrder
 from luthier.training.microbatches import MicroBatches
+from luthier.training.model_calls import TensorBatch
 from luthier.training.optimizer import check_training
 
 OPTIMIZERS: dict[str, tuple[str, ...]] = {  # that step as PyTorch's do, and their options
@@ -46,10 +47,10 @@ class KerasEngine:
 
     def __init__(self, model: Any, job: Job):
         set_up()
-        settings: Training = job.training
+        settings: Training = job.plan.training
         self.half = settings.bf16 is True
         self.model = model
-        self.job = job.replace(training=settings.model_copy(update={"bf16": self.half}))
+        self.job = job.with_plan(training=settings.model_copy(update={"bf16": self.half}))
         self.notice = left_out(model)
         self.n_processes, self.reads_without_sync, self.scaler = 1, True, None
 
@@ -94,9 +95,9 @@ class KerasEngine:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Leave words that no row has out of the model; all else is done in its twin."""
-        vocabulary, settings = None, self.job.training
+        vocabulary, settings = None, self.job.plan.training
         if settings.compact_vocabulary:
-            used = words_in(self.job.encoded, self.job.tokenizer)
+            used = words_in(self.job.problem.items, self.job.problem.codec.processor)
             vocabulary = compact(self.model, used, settings)
         if vocabulary is None:
             self.places = None
@@ -117,9 +118,9 @@ class KerasEngine:
 
         self.twin = Twin(self.model, half=self.half, places=self.places)
         self.update = Update(self.twin, self.job, pieces)
-        self.twin.refuse_inputs([*self.job.encoded["train"].inputs, "attention_mask"])
+        self.twin.refuse_inputs([*self.job.problem.items["train"].inputs, "attention_mask"])
         self.optimizer = self.update.optimizer
-        return Batches(self.job.encoded["train"], self.job.collate, order)
+        return Batches(self.job.problem.items["train"], self.job.problem.codec, order)
 
     def load_from_model(self) -> None:
         """Go on from the weights that a checkpoint has put into the model."""
@@ -129,7 +130,7 @@ class KerasEngine:
         """Compute the gradient over batches; give the mean loss, and its norm."""
         return self.update.gradient(batches)
 
-    def loss_of(self, batch: Tensors) -> Any:
+    def loss_of(self, batch: TensorBatch) -> Any:
         """Compute the summed loss of a batch of PyTorch's tensors."""
         return self.update.loss_of(batch)
 

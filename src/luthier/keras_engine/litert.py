@@ -77,7 +77,7 @@ def load(path: Path) -> Answer:
     wanted = runner.get_input_details()
 
     def answer(batch: Batch) -> dict[str, Array]:
-        said = runner(**{name: batch[name].astype(np.int32) for name in wanted})
+        said = runner(**{name: batch.inputs[name].astype(np.int32) for name in wanted})
         return {name: np.array(one) for name, one in said.items()}  # its memory is used again
 
     return answer

@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from luthier.errors import ModelError
 from luthier.objective import Objective
-from luthier.training.losses import BORDERS, IGNORED
+from luthier.padding import IGNORED
+from luthier.training.losses import BORDERS
 
 Said = Mapping[str, Any]
 

@@ -93,7 +93,7 @@ def load(folder: Path) -> tuple[Answer, Callable[..., dict[str, Array]] | None]:
     wanted = by_ids.structured_input_signature[1]
 
     def answer(batch: Batch) -> dict[str, Array]:
-        said = by_ids(**{name: tf.constant(batch[name], tf.int64) for name in wanted})
+        said = by_ids(**{name: tf.constant(batch.inputs[name], tf.int64) for name in wanted})
         return {name: one.numpy() for name, one in said.items()}
 
     answer.kept = loaded  # type: ignore[attr-defined]  # its variables go with it otherwise

@@ -10,11 +10,12 @@ from typing import Any
 import tensorflow as tf
 import torch
 
-from luthier.keras_engine.batches import spec_of
+from luthier.keras_engine.batches import TARGETS, spec_of
 from luthier.keras_engine.losses import make_loss
 from luthier.keras_engine.optimizer import KerasOptimizer
 from luthier.keras_engine.twin import Twin
-from luthier.records import Job
+from luthier.protocols import Job
+from luthier.records import Batch
 from luthier.training.microbatches import MicroBatches
 
 SEEDS = 2**31 - 1
@@ -31,31 +32,33 @@ class Update:
 
     def __init__(self, twin: Twin, job: Job, pieces: MicroBatches):
         self.twin, self.pieces = twin, pieces
-        self.loss = make_loss(job.objective)
-        self.most = job.training.max_grad_norm or math.inf
+        self.loss = make_loss(job.plan.objective)
+        self.most = job.plan.training.max_grad_norm or math.inf
         partners: dict[int, list[Any]] = {}
         for pair in twin.trained():
             partners.setdefault(id(pair.weight), []).append(pair.variable)
         named = [(name, one) for name, one in twin.model.named_parameters() if id(one) in partners]
         self.optimizer = KerasOptimizer(
-            named, partners, job.training, lr_multipliers=job.lr_multipliers
+            named, partners, job.plan.training, lr_multipliers=job.plan.lr_multipliers
         )
         self._watched = [one.value for one in self.optimizer.variables]
         self._graph: Any = None
 
-    def gradient(self, batches: list[dict[str, Any]]) -> tuple[float, float]:
+    def gradient(self, batches: list[Batch[Any]]) -> tuple[float, float]:
         """Compute the gradient over accumulated batches; give the mean loss and its norm.
 
         As in `training/update.py`, losses are divided by the weight of all batches.
         """
-        weight = float(sum(self.loss.weight(batch["labels"]) for batch in batches))
+        weight = float(sum(self.loss.weight(batch.targets) for batch in batches))
 
-        def work(pieces: list[dict[str, Any]]) -> tuple[float, Any]:
+        def work(pieces: list[Batch[Any]]) -> tuple[float, Any]:
             total, gradients = 0.0, None
             for piece in pieces:
                 seed = tf.constant(int(torch.randint(SEEDS, ())), tf.int64)
                 with telling_of_memory():
-                    share, own = self._differentiate(piece, weight, seed)
+                    share, own = self._differentiate(
+                        {**piece.inputs, TARGETS: piece.targets}, weight, seed
+                    )
                 total += float(share)
                 gradients = own if gradients is None else _sum(gradients, own)
             return total, gradients
@@ -82,15 +85,16 @@ class Update:
         return share, [tf.convert_to_tensor(one) for one in found]
 
     def _summed(self, batch: Mapping[str, Any], *, seed: Any = None) -> Any:
-        inputs = {name: one for name, one in batch.items() if name != "labels"}
+        inputs = {name: one for name, one in batch.items() if name != TARGETS}
         if self.loss.decoder:
-            inputs |= self.twin.shifted(batch["labels"])
+            inputs |= self.twin.shifted(batch[TARGETS])
         said = self.twin(inputs, training=seed is not None, seed=seed)
-        return self.loss.total(said, batch["labels"], batch.get("attention_mask"))
+        return self.loss.total(said, batch[TARGETS], batch.get("attention_mask"))
 
-    def loss_of(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def loss_of(self, batch: Batch[torch.Tensor]) -> torch.Tensor:
         """Compute the summed loss of a batch of PyTorch's tensors, without dropout."""
-        total = self._summed({name: tf.constant(one.numpy()) for name, one in batch.items()})
+        given = batch.map(lambda values: tf.constant(values.numpy()))
+        total = self._summed({**given.inputs, TARGETS: given.targets})
         return torch.tensor(float(total))
 
 

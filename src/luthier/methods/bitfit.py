@@ -7,20 +7,20 @@ too, as in the authors' code. Models without biases (Llama, T5) cannot be tuned 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from luthier.errors import ModelError
-from luthier.protocols import KINDS, UNITS
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.protocols import KINDS, UNITS, Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, StepInfo
+from luthier.records import StepInfo
 
 
 class BitfitOptions(Section):
     """BitFit has no options: the training section says it all."""
 
 
-class Bitfit:
+class Bitfit(PlainCheckpoint):
     """Train the biases and the head."""
 
     name: ClassVar[str] = "bitfit"
@@ -47,15 +47,3 @@ class Bitfit:
                 hint="method=lora or method=ia3",
             )
         return (yield from train(model, job))
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the whole model, as plain as any other."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read the whole model back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)

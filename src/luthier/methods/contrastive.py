@@ -11,14 +11,16 @@ layer beside the checkpoint, where SetFit keeps a pickled scikit-learn model.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.objective import Objective
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Encoded, Job, StepInfo
+from luthier.records import Items, StepInfo
 
 LEAST_TEXTS = 4  # in a batch: two of each of two labels
 
@@ -34,7 +36,7 @@ class ContrastiveOptions(Section):
     )
 
 
-class Contrastive:
+class Contrastive(PlainCheckpoint):
     """Bring texts of one label together, then fit a head on their features."""
 
     name: ClassVar[str] = "contrastive"
@@ -63,54 +65,45 @@ class Contrastive:
         refuse_other_loss(job)
         refuse_small_batches(job)
         refuse_one_class(job)
-        pooled = with_linear_head(model, n_outputs=job.target.n_outputs, normalise=True)
+        pooled = with_linear_head(
+            model, n_outputs=job.problem.codec.target.n_outputs, normalise=True
+        )
         pooled.classifier.requires_grad_(False)
 
-        def order(encoded: Encoded, training: Any) -> PairOrder:
+        def order(items: Items, training: Any) -> PairOrder:
             return PairOrder(
-                np.asarray(encoded.targets),
+                items.target_array,
                 batch_size=training.per_device_train_batch_size,
                 together=self.options.together,
                 seed=training.seed,
             )
 
-        of_body = job.replace(
-            objective=type(job.objective)("contrastive"),
-            order=order,
-            training=job.training.model_copy(
-                update={"eval_strategy": "no", "early_stopping_patience": None}
-            ),
+        silent = {"eval_strategy": "no", "early_stopping_patience": None}
+        of_body = job.with_plan(
+            objective=Objective("contrastive"),
+            sampler=order,
+            training=job.plan.training.model_copy(update=silent),
         )
         yield from train(Features(pooled, pooled.features), of_body)
         features = yield from features_of(pooled, job, "train")
-        answers = np.asarray(job.encoded["train"].targets)
-        weight, bias = fit_head(features, answers, job.target.n_outputs, self.options.strength)
+        answers = job.problem.items["train"].target_array
+        weight, bias = fit_head(
+            features, answers, job.problem.codec.target.n_outputs, self.options.strength
+        )
         set_head(pooled.classifier[-1], weight, bias)
         yield finished(pooled, job)
         return pooled
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the trunk as a plain checkpoint, and the head beside it."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read both back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)
 
 
 def refuse_small_batches(job: Job) -> None:
     """Raise where a batch has no room for two texts of each of two labels."""
     from luthier.errors import RecipeError
 
-    size = job.training.per_device_train_batch_size
-    if job.training.tokens_per_batch is not None:
+    size = job.plan.training.per_device_train_batch_size
+    if job.plan.training.tokens_per_batch is not None:
         raise RecipeError(
             "Pairs are made within a batch of a set number of texts.",
-            received=f"training.tokens_per_batch={job.training.tokens_per_batch}",
+            received=f"training.tokens_per_batch={job.plan.training.tokens_per_batch}",
             hint="training.tokens_per_batch=null training.per_device_train_batch_size=16",
         )
     if size < LEAST_TEXTS:
@@ -125,7 +118,7 @@ def refuse_one_class(job: Job) -> None:
     """Raise where no two texts have unequal labels, or none equal ones."""
     from luthier.errors import DataError
 
-    counts = np.bincount(np.asarray(job.encoded["train"].targets))
+    counts = np.bincount(job.problem.items["train"].target_array)
     if (counts > 0).sum() < 2 or counts.max() < 2:
         raise DataError(
             "Pairs need two labels, and two texts of one of them.",

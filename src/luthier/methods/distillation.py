@@ -22,8 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,13 +29,16 @@ from pydantic import Field
 
 from luthier.data.fingerprint import fingerprint
 from luthier.errors import RecipeError, RunError
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.objective import Objective, Teaching
+from luthier.protocols import Job
 from luthier.recipe.checks import make_options
-from luthier.recipe.tree import Plugin, Recipe, Section
-from luthier.records import Array, Encoded, Job, Objective, StepInfo, Target, Teaching
+from luthier.recipe.tree import Plugin, Section
+from luthier.records import Array, ItemField, Items, StepInfo, Target
 from luthier.registry import find
 from luthier.runs import RunFolder
 from luthier.seeding import seed_of
-from luthier.task_types.long_texts import window_stride
+from luthier.task_types.bind import codec_of
 
 
 class DistillationOptions(Section):
@@ -57,7 +58,7 @@ class DistillationOptions(Section):
     )
 
 
-class Distillation:
+class Distillation(PlainCheckpoint):
     """Train a smaller model on the labels and on a finished run's outputs."""
 
     name: ClassVar[str] = "distillation"
@@ -82,40 +83,30 @@ class Distillation:
             yield StepInfo("opening the teacher", 1, 1, message=doubt)
         outputs, states = yield from teach(teacher, job, with_states=options.hidden_states)
         del teacher  # its memory is the student's now
-        rows = job.encoded["train"]
-        answers = columns_of(rows.targets)
-        taught = np.concatenate([outputs, states], axis=1)[rows.rows]
+        items = job.problem.items["train"]
+        answers = columns_of(items)
+        taught = np.concatenate([outputs, states], axis=1)[items.rows]
         teaching = Teaching(
-            hard=job.objective,
+            hard=job.plan.objective,
             n_answers=answers.shape[1],
             n_outputs=outputs.shape[1],
             temperature=options.temperature,
             alpha=options.alpha,
         )
-        targets = np.concatenate([answers, taught], axis=1).astype(np.float32)
-        of_student = job.replace(
-            encoded={**job.encoded, "train": replace(rows, targets=targets)},
-            objective=Objective(self.name, teaching=teaching),
+        targets = ItemField(np.concatenate([answers, taught], axis=1).astype(np.float32))
+        taught_items = {**job.problem.items, "train": replace(items, targets=targets)}
+        of_student = job.with_problem(items=taught_items).with_plan(
+            objective=Objective(self.name, teaching=teaching)
         )
         if not options.hidden_states:
             return (yield from train(model, of_student))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed_of(job.training.seed, self.name))  # the map begins at random
+            torch.manual_seed(
+                seed_of(job.plan.training.seed, self.name)
+            )  # the map begins at random
             watched = WithStates(model, states.shape[1])
         yield from train(watched, of_student)
         return model.eval()
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the student as a checkpoint of Transformers."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read the student back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)
 
 
 @dataclass(frozen=True)
@@ -123,16 +114,14 @@ class Teacher:
     """A finished run, as far as it is needed to ask its model.
 
     Args:
-        folder: Of the run. `recipe`: How it reads texts. `target`: What its outputs mean.
-        task: Made with its own options. `model`: Ready to predict. `tokenizer`: Its own.
+        folder: Folder of the run.
+        codec: Its task, bound to its own target and tokenizer.
+        model: Its model, ready to predict.
     """
 
     folder: RunFolder
-    recipe: Recipe
-    target: Target
-    task: Any
+    codec: Any
     model: Any
-    tokenizer: Any
 
 
 def open_teacher(path: str | None, job: Job) -> Teacher:
@@ -150,26 +139,27 @@ def open_teacher(path: str | None, job: Job) -> Teacher:
         )
     folder = RunFolder.open(path).require_finished()
     recipe, target = folder.recipe(), folder.target()
-    if recipe.task.name != job.task.name:
+    if recipe.task.name != job.problem.codec.task.name:
         raise RunError(
             "The teacher learned another task.",
-            received=f"{path}: {recipe.task.name}, not {job.task.name}",
-            hint=f"a run of {job.task.name}",
+            received=f"{path}: {recipe.task.name}, not {job.problem.codec.task.name}",
+            hint=f"a run of {job.problem.codec.task.name}",
         )
-    if sorted(target.names) != sorted(job.target.names):
+    if sorted(target.names) != sorted(job.problem.codec.target.names):
         raise RunError(
             "The teacher knows other labels than the training rows have.",
-            received=f"{path}: {differing(target.names, job.target.names)}",
+            received=f"{path}: {differing(target.names, job.problem.codec.target.names)}",
             hint="a teacher trained on rows with the same labels",
         )
-    model, tokenizer = make("methods", recipe.method).load(folder.model)
-    return Teacher(folder, recipe, target, make("tasks", recipe.task), model, tokenizer)
+    model, processor = make("methods", recipe.method).load(folder.model)
+    codec = codec_of(recipe, make("tasks", recipe.task), target, processor, model.config)
+    return Teacher(folder, codec, model)
 
 
 def doubt_of(teacher: Teacher, job: Job) -> str | None:
     """Say if the teacher was not judged on the student's test rows: it may have learned them."""
     splits = (teacher.folder.read_json("data") or {}).get("splits", {})
-    if splits.get("test", {}).get("sha256") == fingerprint(job.splits.test):
+    if splits.get("test", {}).get("sha256") == fingerprint(job.problem.splits.test):
         return None
     return (
         "The teacher was judged on other test rows than the student is: if it learned from some of "
@@ -205,31 +195,16 @@ def teach(
     """
     from luthier.frozen_features.teacher_outputs import ask
 
+    rows = job.problem.splits.train
     outputs, states = yield from ask(
         teacher.model,
-        read_by(teacher, job),
-        job.splits.train,
-        collate=partial(teacher.task.collate, tokenizer=teacher.tokenizer),
-        gather=partial(teacher.task.gather, tokenizer=teacher.tokenizer),
-        settings=job.training,
+        teacher.codec.encode(rows),
+        rows,
+        teacher.codec,
+        settings=job.plan.training,
         n_states=teacher.model.config.hidden_size if with_states else 0,
     )
-    return as_in(job.target, outputs, teacher.target), states
-
-
-def read_by(teacher: Teacher, job: Job) -> Encoded:
-    """Encode the training rows as the teacher reads them."""
-    from luthier.text.tokenize import token_limit
-
-    asked = teacher.recipe.data.max_tokens
-    max_tokens = token_limit(teacher.tokenizer, teacher.model.config, asked=asked)
-    return teacher.task.encode(
-        job.splits.train,
-        tokenizer=teacher.tokenizer,
-        target=teacher.target,
-        max_tokens=max_tokens,
-        stride=window_stride(teacher.recipe, teacher.task, max_tokens),
-    )
+    return as_in(job.problem.codec.target, outputs, teacher.codec.target), states
 
 
 def as_in(target: Target, outputs: Array, known: Target) -> Array:
@@ -239,7 +214,7 @@ def as_in(target: Target, outputs: Array, known: Target) -> Array:
     return outputs[:, [known.names.index(name) for name in target.names]]
 
 
-def columns_of(targets: Any) -> Array:
-    """Write true answers, item by item, as columns (items, answers)."""
-    answers = np.asarray(targets)
+def columns_of(items: Items) -> Array:
+    """Return gold answers, item by item, as columns (items, answers)."""
+    answers = items.target_array
     return answers.reshape(len(answers), -1)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
-from luthier.protocols import KINDS, UNITS
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.protocols import KINDS, UNITS, Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, StepInfo
+from luthier.records import StepInfo
 
 
 class FullOptions(Section):
     """Full fine-tuning has no options: the training section says it all."""
 
 
-class Full:
+class Full(PlainCheckpoint):
     """Train every weight that the recipe does not freeze."""
 
     name: ClassVar[str] = "full"
@@ -33,15 +33,3 @@ class Full:
         from luthier.training.loop import train
 
         return (yield from train(model, job))
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the model as a checkpoint of Transformers."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read the checkpoint back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)

@@ -7,16 +7,15 @@ epoch, since few recipes have as many epochs as layers; and the rate follows the
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
 
-from luthier.protocols import KINDS, UNITS
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.protocols import KINDS, UNITS, Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, StepInfo
+from luthier.records import StepInfo
 
 
 class GradualUnfreezingOptions(Section):
@@ -30,7 +29,7 @@ class GradualUnfreezingOptions(Section):
     )
 
 
-class GradualUnfreezing:
+class GradualUnfreezing(PlainCheckpoint):
     """Train the head first, then one more layer at a time from the top."""
 
     name: ClassVar[str] = "gradual-unfreezing"
@@ -45,29 +44,16 @@ class GradualUnfreezing:
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Train the model in place, with ever lower layers."""
         from luthier.models.structure import depths
+        from luthier.training.hooks import FrozenBelow
         from luthier.training.loop import train
 
         depth_of = depths(model)
         top = max(depth_of.values())
         rates = {name: self.options.decay ** (top - depth) for name, depth in depth_of.items()}
-
-        @contextmanager
-        def step_context(model: Any, step: int, n_steps: int) -> Iterator[None]:
-            lowest = self.lowest(step, n_steps, top)
-            frozen = [
-                one
-                for name, one in model.named_parameters()
-                if depth_of[name] < lowest and one.requires_grad
-            ]
-            for one in frozen:
-                one.requires_grad_(False)
-            yield
-            for one in frozen:
-                one.requires_grad_(True)
-
-        return (
-            yield from train(model, job.replace(lr_multipliers=rates, step_context=step_context))
-        )
+        frozen_below = FrozenBelow(depth_of, lambda step, n: self.lowest(step, n, top))
+        regularisers = (frozen_below, *job.plan.regularisers)
+        job = job.with_plan(lr_multipliers=rates, regularisers=regularisers)
+        return (yield from train(model, job))
 
     def lowest(self, step: int, n_steps: int, top: int) -> int:
         """Say which depth is the lowest that learns in a step, from 1; `top` is the head's.
@@ -79,15 +65,3 @@ class GradualUnfreezing:
         until = self.options.unfrozen_after * n_steps
         done = (step - 1) / until if until else 1.0
         return max(0, top - int(done * top))
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the model as a checkpoint of Transformers."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read the checkpoint back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)

@@ -8,14 +8,14 @@ texts that gave it. The training rows' features are kept beside the model, so it
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from pydantic import Field
 
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, StepInfo
+from luthier.records import StepInfo
 
 
 class KnnOptions(Section):
@@ -27,7 +27,7 @@ class KnnOptions(Section):
     )
 
 
-class Knn:
+class Knn(PlainCheckpoint):
     """Answer as the most alike training texts do, by frozen features."""
 
     name: ClassVar[str] = "knn"
@@ -35,6 +35,7 @@ class Knn:
     kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = KnnOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
+    by_gradient: ClassVar[bool] = False
 
     def __init__(self, options: KnnOptions):
         self.options = options
@@ -47,8 +48,8 @@ class Knn:
         from luthier.models.heads import with_neighbours
 
         refuse_other_loss(job)
-        n_outputs = job.target.n_outputs
-        answers = np.asarray(job.encoded["train"].targets)
+        n_outputs = job.problem.codec.target.n_outputs
+        answers = job.problem.items["train"].target_array
         pooled = with_neighbours(
             model, n_outputs=n_outputs, n_rows=len(answers), **self.options.model_dump()
         )
@@ -59,15 +60,3 @@ class Knn:
         head.values.copy_(torch.eye(n_outputs)[torch.from_numpy(answers).long()])
         yield finished(pooled, job)
         return pooled
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the trunk as a plain checkpoint, and what is remembered beside it."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read both back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)

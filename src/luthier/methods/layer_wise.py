@@ -8,14 +8,14 @@ https://arxiv.org/abs/1801.06146; for BERT, Zhang et al. 2021, https://arxiv.org
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
 
-from luthier.protocols import KINDS, UNITS
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.protocols import KINDS, UNITS, Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, StepInfo
+from luthier.records import StepInfo
 
 
 class LayerWiseOptions(Section):
@@ -26,7 +26,7 @@ class LayerWiseOptions(Section):
     )
 
 
-class LayerWise:
+class LayerWise(PlainCheckpoint):
     """Train every weight, the lower a layer lies the more slowly."""
 
     name: ClassVar[str] = "layer-wise"
@@ -47,16 +47,4 @@ class LayerWise:
         depth_of = depths(model)
         top = max(depth_of.values())
         rates = {name: self.options.decay ** (top - depth) for name, depth in depth_of.items()}
-        return (yield from train(model, job.replace(lr_multipliers=rates)))
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the model as a checkpoint of Transformers."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read the checkpoint back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)
+        return (yield from train(model, job.with_plan(lr_multipliers=rates)))

@@ -8,16 +8,16 @@ https://arxiv.org/abs/1610.01644.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from luthier.errors import ModelError
-from luthier.protocols import KINDS
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.protocols import KINDS, Job
 from luthier.recipe.tree import Section
-from luthier.records import Encoded, Job, StepInfo
+from luthier.records import Items, StepInfo
 
 
 class LinearProbeOptions(Section):
@@ -34,7 +34,7 @@ class LinearProbeOptions(Section):
     per_device_train_batch_size: int = Field(32, ge=1, description="Rows in a training batch.")
 
 
-class LinearProbe:
+class LinearProbe(PlainCheckpoint):
     """Train the head alone, on features computed once."""
 
     name: ClassVar[str] = "linear-probe"
@@ -72,21 +72,18 @@ class LinearProbe:
             features.absorb(first, mean, spread)
             yield finished(model, job)
             return model
-        of_head = job.replace(
-            encoded=stored,
-            collate=features.collate_features,
-            training=job.training.model_copy(
-                update={
-                    **self.options.model_dump(exclude={"solver", "strength"}),
-                    "tokens_per_batch": None,  # features are one vector a row
-                }
-            ),
+        settings = {
+            **self.options.model_dump(exclude={"solver", "strength"}),
+            "tokens_per_batch": None,  # features are one vector a row
+        }
+        of_head = job.with_problem(items={**job.problem.items, **stored}).with_plan(
+            training=job.plan.training.model_copy(update=settings)
         )
         yield from train(features.OnFeatures(probe.head), of_head)
         features.absorb(first, mean, spread)
         return model.eval()
 
-    def solve(self, head: Any, only: Any, stored: Encoded, job: Job) -> None:
+    def solve(self, head: Any, only: Any, stored: Items, job: Job) -> None:
         """Fit the head's one layer by logistic regression.
 
         Raises:
@@ -95,25 +92,17 @@ class LinearProbe:
         from luthier.frozen_features.frozen import set_head
         from luthier.frozen_features.linear import fit_head
 
+        target = job.problem.codec.target
         n_layers = sum(hasattr(part, "out_features") for part in head.modules())
-        if n_layers != 1 or job.target.kind != "single-label":
+        if n_layers != 1 or target.kind != "single-label":
             raise ModelError(
                 "A logistic regression fits one linear layer to one label a row.",
-                received=f"a head of {n_layers} layers, answers of kind {job.target.kind}",
+                received=f"a head of {n_layers} layers, answers of kind {target.kind}",
                 hint="method.options.solver=steps, or model.pooling=mean for a head of one layer",
             )
-        rows = np.asarray(stored.inputs["features"])
-        answers = np.asarray(stored.targets)
-        set_head(only, *fit_head(rows, answers, job.target.n_outputs, self.options.strength))
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the whole model, as plain as any other."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read the whole model back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)
+        rows = np.asarray(stored.inputs["features"].values)
+        answers = stored.target_array
+        set_head(
+            only,
+            *fit_head(rows, answers, target.n_outputs, self.options.strength),
+        )

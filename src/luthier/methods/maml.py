@@ -17,13 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from luthier.episodes.options import InnerOptions
-from luthier.records import Job, StepInfo
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.protocols import Job
+from luthier.records import StepInfo
 
 
 class MamlOptions(InnerOptions):
@@ -35,7 +36,7 @@ class MamlOptions(InnerOptions):
     anil: bool = Field(False, description="The inner steps change the head alone.")
 
 
-class Maml:
+class Maml(PlainCheckpoint):
     """Train weights that learn new classes in a few steps."""
 
     name: ClassVar[str] = "maml"
@@ -57,18 +58,6 @@ class Maml:
                 model, job, self.options, study, replaces_weights=not self.options.anil
             )
         )
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the trunk as a plain checkpoint, and the head beside it."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read the whole model back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)
 
 
 def judge_after_steps(body: Any, episode: Any, *, options: MamlOptions) -> Any:

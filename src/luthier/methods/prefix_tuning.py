@@ -15,9 +15,9 @@ from pydantic import Field
 from luthier.adapters.peft_config import shape_of_cache
 from luthier.adapters.peft_method import PeftMethod
 from luthier.errors import RecipeError
-from luthier.protocols import UNITS
+from luthier.protocols import UNITS, Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, StepInfo
+from luthier.records import StepInfo
 
 
 class PrefixTuningOptions(Section):
@@ -46,7 +46,7 @@ class PrefixTuning(PeftMethod):
             RecipeError: Activations are to be computed again, for which models drop the keys and
                 values that they are given.
         """
-        if job.training.gradient_checkpointing:
+        if job.plan.training.gradient_checkpointing:
             raise RecipeError(
                 "Computing activations again drops the prefixes, which are keys and values.",
                 received="training.gradient_checkpointing=true",

@@ -20,14 +20,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from luthier.errors import ModelError
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, StepInfo
+from luthier.records import StepInfo
 
 FILLS_MASKS = "AutoModelForMaskedLM"
 
@@ -46,7 +47,7 @@ class PromptMlmOptions(Section):
     )
 
 
-class PromptMlm:
+class PromptMlm(PlainCheckpoint):
     """Train the language model to fill a pattern's mask with the label's word."""
 
     name: ClassVar[str] = "prompt-mlm"
@@ -69,27 +70,15 @@ class PromptMlm:
         prompt = read_prompt(
             self.options.pattern,
             self.options.verbaliser,
-            roles=job.task.input_roles,
-            labels=job.target.names,
-            tokenizer=job.tokenizer,
+            roles=job.problem.codec.task.input_roles,
+            labels=job.problem.codec.target.names,
+            tokenizer=job.problem.codec.processor,
         )
-        filler = job.make_model(True, auto_model=FILLS_MASKS)
-        max_tokens = model_limit(job.tokenizer, filler.config)
+        filler = job.session.make_model(True, auto_model=FILLS_MASKS)
+        max_tokens = model_limit(job.problem.codec.processor, filler.config)
         refuse_long_texts(job, n_pieces=len(prompt.pieces), max_tokens=max_tokens)
         prompted = PromptClassifier(filler, max_tokens=max_tokens, **asdict(prompt))
         return (yield from train(prompted, job))
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the language model as a checkpoint of Transformers, the pattern beside it."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read language model and pattern back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)
 
 
 def refuse_long_texts(job: Job, *, n_pieces: int, max_tokens: int) -> None:
@@ -98,7 +87,7 @@ def refuse_long_texts(job: Job, *, n_pieces: int, max_tokens: int) -> None:
     Raises:
         ModelError: There is such a text, in whichever split.
     """
-    longest = {split: int(rows.lengths.max(initial=0)) for split, rows in job.encoded.items()}
+    longest = {split: int(rows.cost.max(initial=0)) for split, rows in job.problem.items.items()}
     split = max(longest, key=lambda name: longest[name])
     if longest[split] + n_pieces > max_tokens:
         raise ModelError(

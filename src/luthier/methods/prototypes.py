@@ -10,14 +10,14 @@ features up to what all labels share, so what is left is a linear head like any 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, StepInfo
+from luthier.records import StepInfo
 
 
 class PrototypesOptions(Section):
@@ -29,7 +29,7 @@ class PrototypesOptions(Section):
     normalise: bool = Field(True, description="Bring features to length 1 first.")
 
 
-class Prototypes:
+class Prototypes(PlainCheckpoint):
     """Answer with the nearest class mean of frozen features."""
 
     name: ClassVar[str] = "prototypes"
@@ -37,6 +37,7 @@ class Prototypes:
     kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = PrototypesOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
+    by_gradient: ClassVar[bool] = False
 
     def __init__(self, options: PrototypesOptions):
         self.options = options
@@ -54,26 +55,14 @@ class Prototypes:
 
         refuse_other_loss(job)
         pooled = with_linear_head(
-            model, n_outputs=job.target.n_outputs, normalise=self.options.normalise
+            model, n_outputs=job.problem.codec.target.n_outputs, normalise=self.options.normalise
         )
         pooled.requires_grad_(False)
         features = yield from features_of(pooled, job, "train")
-        answers = np.asarray(job.encoded["train"].targets)
+        answers = job.problem.items["train"].target_array
         weight, bias = head_of_means(
-            features, answers, job.target.n_outputs, distance=self.options.distance
+            features, answers, job.problem.codec.target.n_outputs, distance=self.options.distance
         )
         set_head(pooled.classifier[-1], weight, bias)
         yield finished(pooled, job)
         return pooled
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the trunk as a plain checkpoint, and the head beside it."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read both back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)

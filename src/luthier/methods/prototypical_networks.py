@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from luthier.episodes.options import EpisodeOptions
-from luthier.records import Job, StepInfo
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.protocols import Job
+from luthier.records import StepInfo
 
 
-class PrototypicalNetworks:
+class PrototypicalNetworks(PlainCheckpoint):
     """Train the body so that class means of few rows classify others."""
 
     name: ClassVar[str] = "prototypical-networks"
@@ -38,18 +39,6 @@ class PrototypicalNetworks:
 
         study = partial(judge_by_means, temperature=self.options.temperature)
         return (yield from fit_on_episodes(model, job, self.options, study))
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the trunk as a plain checkpoint, and the head beside it."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read the whole model back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)
 
 
 def judge_by_means(body: Any, episode: Any, *, temperature: float | None) -> Any:

@@ -15,14 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from luthier.episodes.options import InnerOptions
-from luthier.records import Job, StepInfo
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.protocols import Job
+from luthier.records import StepInfo
 
 
-class Reptile:
+class Reptile(PlainCheckpoint):
     """Move the weights towards where each episode's training ends."""
 
     name: ClassVar[str] = "reptile"
@@ -44,18 +45,6 @@ class Reptile:
                 model, job, self.options, study, loss="own", replaces_weights=True
             )
         )
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the trunk as a plain checkpoint, and the head beside it."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read the whole model back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)
 
 
 def move_towards(body: Any, episode: Any, *, options: InnerOptions) -> Any:

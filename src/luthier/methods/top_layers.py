@@ -12,16 +12,16 @@ the lower layers stay frozen and run in every step; the run says so.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from luthier.errors import ModelError
-from luthier.protocols import KINDS, UNITS
+from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.protocols import KINDS, UNITS, Job
 from luthier.recipe.tree import Section
-from luthier.records import Job, StepInfo
+from luthier.records import StepInfo
 
 GIB = 2**30
 
@@ -35,7 +35,7 @@ class TopLayersOptions(Section):
     )
 
 
-class TopLayers:
+class TopLayers(PlainCheckpoint):
     """Train the last layers and the head, on states that are computed once."""
 
     name: ClassVar[str] = "top-layers"
@@ -51,8 +51,8 @@ class TopLayers:
         """Store the states below the trained layers, then train on them."""
         from luthier.frozen_features import stored_states
         from luthier.models.structure import blocks, shares_layers
-        from luthier.training.batch_sampler import to_tensors
         from luthier.training.loop import train
+        from luthier.training.model_calls import to_tensors
 
         stack = list(blocks(model)[-1])
         if shares_layers(model) or self.options.n_layers >= len(stack):
@@ -62,10 +62,11 @@ class TopLayers:
                 hint="fewer layers, or method=full",
             )
         cut = stored_states.Cut(model, stack[: -self.options.n_layers])
-        some = np.arange(min(2, len(job.encoded["train"])))
-        first, again = (job.collate(job.encoded["train"], some, epoch=epoch) for epoch in (0, 1))
+        some = np.arange(min(2, len(job.problem.items["train"])))
+        codec, items = job.problem.codec, job.problem.items["train"]
+        first, again = (codec.batch(items, some, epoch=epoch) for epoch in (0, 1))
         batch = to_tensors(first)
-        is_writer = job.objective.name == "sequence-to-sequence"
+        is_writer = job.plan.objective.name == "sequence-to-sequence"
         model.eval()
         stored_states.freeze_below(cut, batch, decoder=is_writer)
         problem = stored_states.why_not(cut, job, batch, again, first)
@@ -84,15 +85,3 @@ class TopLayers:
         finally:
             cut.take_out()
         return model
-
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
-        """Write the whole model, as plain as any other."""
-        from luthier.models.load import save_model
-
-        save_model(model, tokenizer, folder)
-
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read the whole model back."""
-        from luthier.models.load import load_saved
-
-        return load_saved(folder)

@@ -55,7 +55,7 @@ class CrfTagger(nn.Module):
         return said
 
     def negative_log_likelihood(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Sum -log p(labels) over the batch; only tokens with a label are part of a sequence.
+        """Compute -log p(labels), (batch,); only tokens with a label are part of a sequence.
 
         Args:
             logits: (batch, tokens, labels).
@@ -69,7 +69,7 @@ class CrfTagger(nn.Module):
         tags = labels.gather(1, order).clamp(min=0)  # (batch, words)
         is_word = torch.arange(order.shape[1], device=labels.device) < n_words[:, None]
         if order.shape[1] == 0:
-            return logits.sum() * 0.0
+            return logits.sum(dim=(1, 2)) * 0.0
         start, steps = self.transitions[-1], self.transitions[:-1]
         picked = emissions.gather(2, tags[..., None]).squeeze(2)  # (batch, words)
         moves = torch.cat([start[tags[:, :1]], steps[tags[:, :-1], tags[:, 1:]]], dim=1)
@@ -79,7 +79,7 @@ class CrfTagger(nn.Module):
             ahead = torch.logsumexp(total[:, :, None] + steps, dim=1) + emissions[:, word]
             total = torch.where(is_word[:, word, None], ahead, total)
         has_words = n_words > 0
-        return ((torch.logsumexp(total, dim=1) - score) * has_words).sum()
+        return (torch.logsumexp(total, dim=1) - score) * has_words
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the tagger as a plain checkpoint, and the CRF beside it."""

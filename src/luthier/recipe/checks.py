@@ -27,6 +27,7 @@ class Chosen(NamedTuple):
     task: Any
     method: Any
     baselines: tuple[Any, ...]
+    regularisers: tuple[Any, ...] = ()
 
 
 def check(
@@ -82,10 +83,11 @@ def expand_names(tree: dict[str, Any]) -> None:
     for section in ("model", "task", "method"):
         if isinstance(tree.get(section), str):
             tree[section] = {"name": tree[section]}
-    if isinstance(tree.get("baselines"), (list, tuple)):
-        tree["baselines"] = [
-            {"name": item} if isinstance(item, str) else item for item in tree["baselines"]
-        ]
+    for section in ("baselines", "regularisers"):
+        if isinstance(tree.get(section), (list, tuple)):
+            tree[section] = [
+                {"name": item} if isinstance(item, str) else item for item in tree[section]
+            ]
     data = tree.get("data")
     if isinstance(data, dict):
         for part in ("columns", "split", "limit", "ignore_findings"):
@@ -119,12 +121,16 @@ def _check_plugins(tree: Mapping[str, Any]) -> tuple[list[Problem], Chosen]:
             problems.extend(check_options(plugin, options, path=f"{path}.options"))
         return plugin
 
-    baselines = tree.get("baselines")
-    listed = baselines if isinstance(baselines, list) else []
+    def choose_all(kind: str) -> tuple[Any, ...]:
+        listed = tree.get(kind)
+        given = listed if isinstance(listed, list) else []
+        return tuple(choose(kind, f"{kind}.{i}", one) for i, one in enumerate(given))
+
     return problems, Chosen(
         choose("tasks", "task", tree.get("task")),
         choose("methods", "method", tree.get("method", {"name": "full"})),
-        tuple(choose("baselines", f"baselines.{i}", given) for i, given in enumerate(listed)),
+        choose_all("baselines"),
+        choose_all("regularisers"),
     )
 
 
@@ -175,7 +181,8 @@ def runs_on(method: Any, engine: str) -> bool:
 
 def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
     """Check that method, baselines and columns go with the task."""
-    task, method, baselines = chosen
+    task, method, baselines, regularisers = chosen
+    yield from _check_regularisers(tree, method, regularisers)
     if task is None:
         return
     if method is not None and not fits(method, task):
@@ -214,6 +221,24 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
                 f"{task.name} has no column role '{role}' (its roles: {', '.join(roles)})",
                 fix=f"did you mean data.columns.{close}?" if close else None,
             )
+
+
+def _check_regularisers(
+    tree: Mapping[str, Any], method: Any, regularisers: tuple[Any, ...]
+) -> Iterator[Problem]:
+    """Find regularisers where nothing is trained step by step, or not by PyTorch."""
+    if not regularisers:
+        return
+    if not getattr(method, "by_gradient", True):
+        yield Problem(
+            "regularisers", f"'{method.name}' takes no training steps", fix="regularisers=[]"
+        )
+    if tree.get("engine", DEFAULT_ENGINE) != DEFAULT_ENGINE:
+        yield Problem(
+            "regularisers",
+            f"are hooks in PyTorch, and engine {tree['engine']} has none",
+            fix=f"engine={DEFAULT_ENGINE} or regularisers=[]",
+        )
 
 
 def _check_sense(recipe: Recipe) -> Iterator[Problem]:

@@ -20,11 +20,15 @@ def json_schema() -> dict[str, Any]:
     shared, fields = schema["$defs"], schema["properties"]
     shared.pop("Plugin", None)
     fields["model"] = _or_word({"$ref": "#/$defs/Model"}, fields["model"])
-    plugins = {kind: _plugins(kind, shared) for kind in ("tasks", "methods", "baselines")}
+    plugins = {
+        kind: _plugins(kind, shared) for kind in ("tasks", "methods", "baselines", "regularisers")
+    }
     fields["task"] = plugins["tasks"] | _about(fields["task"])
     fields["method"] = plugins["methods"] | _about(fields["method"])
     listed = {"type": "array", "items": plugins["baselines"]}
     fields["baselines"] = {"anyOf": [listed, {"type": "null"}]} | _about(fields["baselines"])
+    listed = {"type": "array", "items": plugins["regularisers"]}
+    fields["regularisers"] = listed | _about(fields["regularisers"])
     return schema
 
 

@@ -265,6 +265,9 @@ class Recipe(Section):
         "torch", description="What computes the training; tensorflow needs luthier[tensorflow]."
     )
     training: Training = Field(default=Training(), description="How to train.")
+    regularisers: list[Annotated[Plugin, BeforeValidator(_named)]] = Field(
+        default_factory=list, description="Hooks in training against over-fitting, in order."
+    )
     baselines: list[Annotated[Plugin, BeforeValidator(_named)]] | None = Field(
         None, description="What to beat; null: the task's own choice; []: nothing."
     )

@@ -193,19 +193,19 @@ def read_outcomes(cell: Cell, run_folder: RunFolder, *, metric: str | None) -> l
     """Read what every system of a finished run scored, on the same resamples for all runs."""
     recipe = run_folder.recipe()
     task = make_plugin("tasks", recipe.task)
-    target = run_folder.target()
+    codec = task.codec(run_folder.target())
     lines = list(run_folder.read_predictions())
     names = lines[0]["columns"]
     rows = Rows.of({name: [line["columns"][name] for line in lines] for name in names})
-    gold = task.gold(rows, target)
+    gold = codec.gold(rows)
     scores = run_folder.read_json("scores")
     chosen = metric or task.main_metric
     about = run_folder.read_json("environment") or {}
     found = []
     for system in lines[0]["predictions"]:
-        said = task.from_json([line["predictions"][system] for line in lines], rows, target)
+        said = codec.from_json([line["predictions"][system] for line in lines], rows)
         drawn = bootstrap(
-            task.measure(gold, said, target),
+            codec.measure(gold, said),
             len(rows),
             n_resamples=recipe.evaluation.n_resamples,
             seed=0,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from luthier.records import Array, Encoded, Ragged
+from luthier.records import Array, Items, Ragged
 from luthier.text.windows import Windows
 
 
@@ -39,9 +40,22 @@ def label_windows(made: Windows, nulls: Array, spans: Sequence[Sequence[tuple[in
     return labels
 
 
-def best_spans(
-    said: Ragged, encoded: Encoded, n_rows: int, *, n_best: int, max_tokens: int
-) -> Array:
+@dataclass(frozen=True)
+class AnswerLayout:
+    """What the tokens of every window stand for.
+
+    Args:
+        spans: Characters of every token in its context, (tokens, 2) per window.
+        places: Place of every token in its context, -1 for others, (tokens,) per window.
+        nulls: Token of every window that stands for no answer, (windows,).
+    """
+
+    spans: Ragged
+    places: Ragged
+    nulls: Array
+
+
+def best_spans(said: Ragged, items: Items, n_rows: int, *, n_best: int, max_tokens: int) -> Array:
     """Find the best answers of every row over all its windows.
 
     An answer's score is the sum of its first and last token's logits, none's is that of the
@@ -49,7 +63,7 @@ def best_spans(
 
     Args:
         said: Logits of every token as a start and as an end, (tokens, 2) a window.
-        encoded: Its marks say which characters tokens stand for.
+        items: Their layout says which characters tokens stand for.
         n_rows: How many rows there are.
         n_best: Answers kept of each.
         max_tokens: Tokens that an answer may have.
@@ -57,15 +71,16 @@ def best_spans(
     Returns:
         (rows, 1 + n_best, 3): first character, one past the last, score; none comes first.
     """
+    layout: AnswerLayout = items.layout
     found = np.full((n_rows, 1 + n_best, 3), -1.0)
     found[:, 1:, 2] = -1e4
     found[:, 0, 2] = np.inf
     candidates: list[list[tuple[float, int, int]]] = [[] for _ in range(n_rows)]
-    for window, row in enumerate(encoded.rows.tolist()):
-        logits, span = said[window], encoded.marks["spans"][window]
-        null = int(encoded.marks["nulls"][window])
+    for window, row in enumerate(items.rows.tolist()):
+        logits, span = said[window], layout.spans[window]
+        null = int(layout.nulls[window])
         found[row, 0, 2] = min(found[row, 0, 2], float(logits[null].sum()))
-        texts = np.flatnonzero((encoded.marks["places"][window] >= 0) & (span[:, 1] > span[:, 0]))
+        texts = np.flatnonzero((layout.places[window] >= 0) & (span[:, 1] > span[:, 0]))
         starts = texts[np.argsort(-logits[texts, 0], kind="stable")[:n_best]]
         ends = texts[np.argsort(-logits[texts, 1], kind="stable")[:n_best]]
         length = ends[None, :] - starts[:, None] + 1

@@ -1,24 +1,141 @@
-"""What every task does alike unless it says otherwise: a task in which most things are plain.
+"""Default implementations that tasks and their codecs inherit and override.
 
-Rows are items, the trained model is read once, and what is watched during training is what is
-judged in the end. Tasks of one unit add what they share in a file of their own.
+By default rows are items, one kind of inference serves the verdict, validation and new rows, and
+the metric of the verdict is the one that validation goes by.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from luthier.columns import Column, Limits
 from luthier.errors import DataError, RecipeError
-from luthier.protocols import Column
-from luthier.records import Array, Encoded, Finding, Measure, Outputs, Predictions, Rows, Target
+from luthier.padding import pad
+from luthier.protocols import LOSS
+from luthier.records import Array, Batch, Items, Measure, Outputs, Predictions, Rows, Target
+from luthier.registry import names
+from luthier.results import Finding
 
 
-class Answering:
-    """The half of a task that most tasks have in common."""
+@dataclass(frozen=True)
+class CodecDefaults:
+    """A task bound to its target and, where rows are encoded, to a processor.
+
+    Args:
+        task: The task, with its options.
+        target: What is predicted.
+        processor: Tokenizer or other processor of Transformers; None where nothing is encoded.
+        limits: How much of a row the model reads; None where nothing is encoded.
+        seed: Seed of what batches draw at random.
+    """
+
+    task: Any
+    target: Target
+    processor: Any = None
+    limits: Any = None
+    seed: int = 0
+
+    targets_for: ClassVar[frozenset[str]] = frozenset({LOSS})  # kinds of batch with targets
+
+    @property
+    def options(self) -> Any:
+        """The task's options."""
+        return self.task.options
+
+    @property
+    def padding_side(self) -> str:
+        """The side on which the processor pads."""
+        return getattr(self.processor, "padding_side", "right")
+
+    def encode(self, rows: Rows, *, training: bool = False) -> Items:
+        """Encode rows; every task has its own way."""
+        raise TypeError(f"{type(self).__name__} does not define how rows are encoded")
+
+    def batch(
+        self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
+    ) -> Batch[Array]:
+        """Pad the chosen items to the longest of them; add targets for the kinds that need them."""
+        targets = None
+        if items.targets is not None and kind in self.targets_for:
+            targets = pad({"targets": items.targets}, chosen, side=self.padding_side)["targets"]
+        weights = None if items.weights is None else items.weights[chosen].astype("float32")
+        inputs = pad(items.inputs, chosen, side=self.padding_side)
+        return Batch(inputs, targets, len(chosen), weights if kind == LOSS else None)
+
+    def gold(self, rows: Rows) -> Any:
+        """Read the gold answers; every task has its own way."""
+        raise TypeError(f"{type(self).__name__} does not define how gold answers are read")
+
+    def generation(self) -> Mapping[str, Any] | None:
+        """Generate nothing."""
+        return None
+
+    def inference_kinds(self, *, answering: bool = False) -> tuple[str, ...]:
+        """Infer the same for the verdict and for new rows as on validation rows."""
+        return (self.task.validation_kind,)
+
+    def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
+        """Return what was inferred for every item: items are rows here."""
+        return inferred[self.task.validation_kind]
+
+    def tuned(self, outputs: Outputs, gold: Any) -> Any:
+        """Tune nothing: most tasks decode without a choice."""
+        return self
+
+    def with_target(self, **changes: Any) -> Any:
+        """Copy this codec with parts of its target changed."""
+        return replace(self, target=replace(self.target, **changes))
+
+    def decode(self, outputs: Outputs) -> Predictions:
+        """Turn outputs into answers; every task has its own way."""
+        raise TypeError(f"{type(self).__name__} does not define how outputs are decoded")
+
+    def measure(self, gold: Any, predictions: Predictions) -> Measure:
+        """Prepare the metrics; every task has its own."""
+        raise TypeError(f"{type(self).__name__} does not define its metrics")
+
+    def validation_scores(self, outputs: Outputs, gold: Any) -> dict[str, float]:
+        """Score as for the verdict, with decoding tuned on the same rows."""
+        tuned = self.tuned(outputs, gold)
+        return tuned.measure(gold, tuned.decode(outputs))(None)
+
+    def by_label(
+        self, gold: Any, predictions: Predictions
+    ) -> tuple[Sequence[str], Callable[[Array | None], Array]] | None:
+        """Score no labels."""
+        return None
+
+    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
+        """Add nothing to what every task analyses."""
+        return {}
+
+    def to_json(self, answers: Any, index: int, rows: Rows) -> Any:
+        """Write one answer as JSON."""
+        return self.target.to_json(answers[index])
+
+    def extra_json(self, predictions: Predictions, index: int) -> dict[str, Any]:
+        """Keep the probabilities, where there are any."""
+        if predictions.probabilities is None:
+            return {"probabilities": None}
+        return {"probabilities": predictions.probabilities[index].astype(float).round(6)}
+
+    def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
+        """Read predictions back; every task has its own way."""
+        raise TypeError(f"{type(self).__name__} does not define how predictions are read back")
+
+    def to_columns(self, answer: Any) -> dict[str, Any]:
+        """Put the whole answer in one column."""
+        return {"prediction": answer}
+
+
+class TaskDefaults:
+    """The part of a task's description that most tasks share."""
 
     name: ClassVar[str]
     columns: ClassVar[tuple[Column, ...]]
+    Codec: ClassVar[type[CodecDefaults]]
     problem_type: ClassVar[str | None] = None
     windows: ClassVar[bool | None] = False
     needs_validation_outputs: ClassVar[bool] = False
@@ -27,105 +144,52 @@ class Answering:
     wraps_single: ClassVar[bool] = False
     validation_kind: str = "logits"
     main_metric: str
+    options: Any
 
-    def inference_kinds(self, target: Target) -> tuple[str, ...]:
-        """Take in the end what is watched during training."""
-        return (self.validation_kind,)
+    def __init__(self, options: Any):
+        self.options = options
+        if hasattr(options, "main_metric"):
+            self.main_metric = options.main_metric
 
-    def answer_kinds(self, target: Target) -> tuple[str, ...]:
-        """Take the same readings for new rows as for the verdict."""
-        return self.inference_kinds(target)
+    def codec(
+        self, target: Target, processor: Any = None, limits: Limits | None = None, *, seed: int = 0
+    ) -> Any:
+        """Bind the task to a target and to a processor."""
+        return self.Codec(self, target, processor, limits, seed)
 
     @property
     def validation_metric(self) -> str:
-        """The metric of the verdict is watched during training too."""
+        """The metric of the verdict is also the one of early stopping."""
         return self.main_metric
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Take rows as they are."""
         return rows, []
 
-    def gold(self, rows: Rows, target: Target) -> Any:
-        """Read the true answers; each task has its own way."""
-        raise TypeError(f"{type(self).__name__} does not say how to read its answers")
-
-    def decode(self, outputs: Outputs, target: Target) -> Predictions:
-        """Turn outputs into answers; each task has its own way."""
-        raise TypeError(f"{type(self).__name__} does not say how to decode")
-
-    def measure(self, gold: Any, predictions: Predictions, target: Target) -> Measure:
-        """Prepare the metrics; each task has its own."""
-        raise TypeError(f"{type(self).__name__} does not say how to measure")
-
-    def generation(self, tokenizer: Any, *, max_tokens: int) -> Mapping[str, Any] | None:
-        """Generate nothing."""
-        return None
-
-    def gather(
-        self, read: Mapping[str, Any], encoded: Encoded, rows: Rows, *, tokenizer: Any
-    ) -> Outputs:
-        """Give what was read of every row: items are rows here."""
-        return read[self.validation_kind]
-
-    def tune(self, outputs: Outputs, gold: Any, target: Target) -> Target:
-        """Choose nothing: most tasks decode without any choice."""
-        return target
-
-    def validation_scores(self, outputs: Outputs, gold: Any, target: Target) -> dict[str, float]:
-        """Score as in the end, with what decoding needs chosen on the same rows."""
-        tuned = self.tune(outputs, gold, target)
-        return self.measure(gold, self.decode(outputs, tuned), tuned)(None)
-
-    def to_json(self, answers: Any, index: int, rows: Rows, target: Target) -> Any:
-        """Write one answer out."""
-        return target.to_json(answers[index])
-
-    def extra_json(self, predictions: Predictions, index: int) -> dict[str, Any]:
-        """Keep the probabilities, where there are any."""
-        if predictions.probabilities is None:
-            return {"probabilities": None}
-        return {"probabilities": predictions.probabilities[index].astype(float).round(6)}
-
-    def from_json(
-        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target
-    ) -> Predictions:
-        """Read answers back; each task has its own way."""
-        raise TypeError(f"{type(self).__name__} does not say how to read answers back")
-
-    def to_columns(self, answer: Any) -> dict[str, Any]:
-        """Lay an answer out as columns of a table."""
-        return {"prediction": answer}
-
-    def by_label(
-        self, gold: Any, predictions: Predictions, target: Target
-    ) -> tuple[Sequence[str], Callable[[Array | None], Array]] | None:
-        """Score no label by itself."""
-        return None
-
-    def error_analysis(
-        self, gold: Any, predictions: Predictions, rows: Rows, target: Target
-    ) -> dict[str, Any]:
-        """Look no closer than is done for every task."""
-        return {}
-
     @property
     def input_roles(self) -> tuple[str, ...]:
-        """Name the columns that a model reads."""
-        return tuple(column.role for column in self.columns if column.is_input)
+        """Columns that a model reads."""
+        kinds = names("inputs")
+        return tuple(column.role for column in self.columns if column.kind in kinds)
 
     @property
     def answer_role(self) -> str | None:
-        """Name the column that holds the true answers; None where the text itself is learned."""
-        return next((column.role for column in self.columns if not column.is_input), None)
+        """Column of the gold answers; None where the text itself is learned."""
+        inputs = self.input_roles
+        return next((one.role for one in self.columns if one.role not in inputs), None)
 
     @property
     def answer_columns(self) -> tuple[str, ...]:
-        """Name the column of true answers alone."""
+        """The column of gold answers alone."""
         return () if self.answer_role is None else (self.answer_role,)
+
+    def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
+        """Texts of every text column, missing ones as empty strings."""
+        return tuple(texts_of(rows, one.role) for one in self.columns if one.kind == "text")
 
 
 def column_of(rows: Rows, role: str) -> Any:
-    """Give the column that plays a role.
+    """Return the column that plays a role.
 
     Raises:
         DataError: There is no such column.
@@ -140,7 +204,7 @@ def column_of(rows: Rows, role: str) -> Any:
 
 
 def texts_of(rows: Rows, role: str) -> list[str]:
-    """Give the texts of a role, missing ones as empty."""
+    """Return the texts of a role, missing ones as empty strings."""
     return ["" if value is None else str(value) for value in column_of(rows, role)]
 
 

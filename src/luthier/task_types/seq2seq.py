@@ -7,28 +7,32 @@ goes by texts that the model writes itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
+from luthier.inputs.text import token_fields
 from luthier.metrics.generation import sentence_chrf
 from luthier.metrics.language import measure_language
+from luthier.objective import Objective
+from luthier.padding import IGNORED, pad
+from luthier.protocols import LOSS
 from luthier.recipe.tree import Section
 from luthier.records import (
     Array,
     Batch,
-    Cut,
-    Encoded,
-    Objective,
+    ItemField,
+    Items,
     Outputs,
     Predictions,
     Ragged,
     Rows,
+    Target,
+    Truncation,
 )
-from luthier.records import Target as TargetSpace
-from luthier.task_types.defaults import Answering, texts_of
-from luthier.text.batches import pad
+from luthier.task_types.defaults import CodecDefaults, TaskDefaults, texts_of
 from luthier.text.tokenize import tokenize
 
 MOST_SHOWN = 200
@@ -47,9 +51,110 @@ class GenerationOptions(Section):
     no_repeat_ngram_size: int = Field(0, ge=0, description="No run of so many tokens twice.")
 
 
-class Generation(Answering):
+@dataclass(frozen=True)
+class Seq2SeqCodec(CodecDefaults):
+    """Outputs are the texts that the model writes or, on validation rows, likelihoods."""
+
+    targets_for: ClassVar[frozenset[str]] = frozenset({LOSS, "decoder-log-likelihood"})
+
+    def inference_kinds(self, *, answering: bool = False) -> tuple[str, ...]:
+        """Let the model write."""
+        return ("generate",)
+
+    def gold(self, rows: Rows) -> Array:
+        """Give the true texts, (rows,)."""
+        return as_array(texts_of(rows, str(self.task.answer_role)))
+
+    def tokenizer(self) -> Any:
+        """Return the processor, set to the languages that the task is about."""
+        return self.processor
+
+    def encode(self, rows: Rows, *, training: bool = False) -> Items:
+        """Tokenize the sources and, where the rows have them, the reference texts."""
+        tokenizer = self.tokenizer()
+        sources = [self.options.source_prefix + text for text in texts_of(rows, "text")]
+        ids, full = tokenize(tokenizer, sources, max_tokens=self.limits.max_tokens)
+        fields, cost = token_fields(ids, tokenizer), ids["input_ids"].lengths
+        role = str(self.task.answer_role)
+        if role not in rows:
+            return Items(fields, None, cost, full)
+        most = min(self.options.max_target_tokens, self.limits.max_tokens)
+        targets, n_tokens = tokenize_targets(tokenizer, texts_of(rows, role), max_tokens=most)
+        fix = "task.options.max_target_tokens"
+        truncation = Truncation("target-cut-off", role, fix, n_tokens, targets.lengths)
+        target_field = ItemField(targets, IGNORED)
+        return Items(fields, target_field, cost, full, truncations=(truncation,))
+
+    def batch(
+        self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
+    ) -> Batch[Array]:
+        """Pad the sources on the tokenizer's side, the reference texts on the right."""
+        batch = super().batch(items, chosen, kind=kind, epoch=epoch)
+        if batch.targets is None or self.padding_side == "right":
+            return batch
+        padded = pad({"targets": items.targets}, chosen)  # type: ignore[dict-item]
+        return replace(batch, targets=padded["targets"])
+
+    def objective(self, gold: Any, *, label_smoothing: float) -> Objective:
+        """Learn to say the next token of the true text."""
+        return Objective("sequence-to-sequence", label_smoothing=label_smoothing)
+
+    def generation(self) -> Mapping[str, Any]:
+        """Search with beams for at most as many tokens as true texts may have."""
+        return {
+            "max_new_tokens": min(self.options.max_target_tokens, self.limits.max_tokens),
+            "num_beams": self.options.num_beams,
+            "length_penalty": self.options.length_penalty,
+            "no_repeat_ngram_size": self.options.no_repeat_ngram_size,
+            "early_stopping": self.options.num_beams > 1,
+        }
+
+    def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
+        """Turn what was written into texts, (rows,); or give the statistics that are watched."""
+        if "generate" not in inferred:
+            return inferred[self.task.validation_kind].reshape(-1, 3)
+        return written_texts(inferred["generate"], self.processor)
+
+    def decode(self, outputs: Outputs) -> Predictions:
+        """Take the texts as they are."""
+        return Predictions(outputs, None, outputs)
+
+    def validation_scores(self, outputs: Outputs, gold: Any) -> dict[str, float]:
+        """Measure how likely the true texts are."""
+        return measure_language(outputs)(None)
+
+    def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
+        """Write nothing."""
+        if validation:
+            return np.tile([-1.0, 1.0, 0.0], (len(rows), 1))
+        return as_array([""] * len(rows))
+
+    def to_json(self, answers: Any, index: int, rows: Rows) -> str:
+        """Give a text."""
+        return str(answers[index])
+
+    def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
+        """Read texts back."""
+        return self.decode(as_array([one["answer"] for one in kept]))
+
+    def answer(self, predictions: Predictions, index: int, rows: Rows) -> dict[str, Any]:
+        """Give the text under the key that the pipeline of the task has."""
+        return {self.task.answer_key: str(predictions.answers[index])}
+
+    def to_columns(self, answer: Any) -> dict[str, Any]:
+        """Lay the text out."""
+        return {"prediction": answer[self.task.answer_key]}
+
+    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
+        """Set texts beside their sources and references, the least alike first."""
+        sources = texts_of(rows, "text")
+        return {"generations": set_side_by_side(sources, gold, predictions.answers, rows)}
+
+
+class Seq2Seq(TaskDefaults):
     """The half of a task that reads a text and writes another."""
 
+    Codec = Seq2SeqCodec
     unit: ClassVar[str] = "generation"
     kind: ClassVar[str] = "text"
     auto_model: ClassVar[str] = "AutoModelForSeq2SeqLM"
@@ -64,130 +169,13 @@ class Generation(Answering):
         """Go by perplexity during training: writing takes longer than training does."""
         return "perplexity"
 
-    def inference_kinds(self, target: TargetSpace) -> tuple[str, ...]:
-        """Have the model write."""
-        return ("generate",)
-
-    def learn_target(self, rows: Rows) -> TargetSpace:
+    def learn_target(self, rows: Rows) -> Target:
         """There is nothing to learn before training: texts have no labels."""
-        return TargetSpace(self.kind, ())
-
-    def gold(self, rows: Rows, target: TargetSpace) -> Array:
-        """Give the true texts, (rows,)."""
-        return as_array(texts_of(rows, str(self.answer_role)))
+        return Target(self.kind, ())
 
     def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
         """Give the source texts."""
         return (texts_of(rows, "text"),)
-
-    def prepare_tokenizer(self, tokenizer: Any) -> Any:
-        """Give the tokenizer back, set to the languages that the task is about."""
-        return tokenizer
-
-    def encode(
-        self,
-        rows: Rows,
-        *,
-        tokenizer: Any,
-        target: TargetSpace,
-        max_tokens: int,
-        stride: int | None = None,
-        training: bool = False,
-    ) -> Encoded:
-        """Tokenize the sources and, where they are there, the true texts."""
-        tokenizer = self.prepare_tokenizer(tokenizer)
-        sources = [self.options.source_prefix + text for text in texts_of(rows, "text")]
-        inputs, full_lengths = tokenize(tokenizer, sources, max_tokens=max_tokens)
-        role = str(self.answer_role)
-        if role not in rows:
-            return Encoded(inputs, None, full_lengths)
-        most = min(self.options.max_target_tokens, max_tokens)
-        targets, full = tokenize_targets(tokenizer, texts_of(rows, role), max_tokens=most)
-        fix = "task.options.max_target_tokens"
-        cut = Cut("target-cut-off", role, fix, full, targets.lengths)
-        return Encoded(inputs, targets, full_lengths, cuts=(cut,))
-
-    def collate(
-        self,
-        encoded: Encoded,
-        indices: Array,
-        *,
-        tokenizer: Any,
-        reading: str | None = None,
-        epoch: int | None = None,
-    ) -> Batch:
-        """Pad the sources and, unless the model is to write them, the true texts."""
-        batch = pad(encoded.inputs, indices, tokenizer=tokenizer)
-        if encoded.targets is not None and reading != "generate":
-            batch |= pad({"labels": encoded.targets}, indices, tokenizer=tokenizer, side="right")
-        return batch
-
-    def objective(self, target: TargetSpace, gold: Any, *, label_smoothing: float) -> Objective:
-        """Learn to say the next token of the true text."""
-        return Objective("sequence-to-sequence", label_smoothing=label_smoothing)
-
-    def generation(self, tokenizer: Any, *, max_tokens: int) -> Mapping[str, Any]:
-        """Search with beams for at most as many tokens as true texts may have."""
-        return {
-            "max_new_tokens": min(self.options.max_target_tokens, max_tokens),
-            "num_beams": self.options.num_beams,
-            "length_penalty": self.options.length_penalty,
-            "no_repeat_ngram_size": self.options.no_repeat_ngram_size,
-            "early_stopping": self.options.num_beams > 1,
-        }
-
-    def gather(
-        self, read: Mapping[str, Any], encoded: Encoded, rows: Rows, *, tokenizer: Any
-    ) -> Outputs:
-        """Turn what was written into texts, (rows,); or give the statistics that are watched."""
-        if "generate" not in read:
-            return read[self.validation_kind].reshape(-1, 3)
-        return written_texts(read["generate"], tokenizer)
-
-    def decode(self, outputs: Outputs, target: TargetSpace) -> Predictions:
-        """Take the texts as they are."""
-        return Predictions(outputs, None, outputs)
-
-    def validation_scores(
-        self, outputs: Outputs, gold: Any, target: TargetSpace
-    ) -> dict[str, float]:
-        """Measure how likely the true texts are."""
-        return measure_language(outputs)(None)
-
-    def uninformed_outputs(
-        self, rows: Rows, target: TargetSpace, *, watched: bool = False
-    ) -> Outputs:
-        """Write nothing."""
-        if watched:
-            return np.tile([-1.0, 1.0, 0.0], (len(rows), 1))
-        return as_array([""] * len(rows))
-
-    def to_json(self, answers: Any, index: int, rows: Rows, target: TargetSpace) -> str:
-        """Give a text."""
-        return str(answers[index])
-
-    def from_json(
-        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: TargetSpace
-    ) -> Predictions:
-        """Read texts back."""
-        return self.decode(as_array([one["answer"] for one in said]), target)
-
-    def answer(
-        self, predictions: Predictions, index: int, rows: Rows, target: TargetSpace
-    ) -> dict[str, Any]:
-        """Give the text under the key that the pipeline of the task has."""
-        return {self.answer_key: str(predictions.answers[index])}
-
-    def to_columns(self, answer: Any) -> dict[str, Any]:
-        """Lay the text out."""
-        return {"prediction": answer[self.answer_key]}
-
-    def error_analysis(
-        self, gold: Any, predictions: Predictions, rows: Rows, target: TargetSpace
-    ) -> dict[str, Any]:
-        """Set texts beside their sources and references, the least alike first."""
-        sources = texts_of(rows, "text")
-        return {"generations": set_side_by_side(sources, gold, predictions.answers, rows)}
 
 
 def tokenize_targets(

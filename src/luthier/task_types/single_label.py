@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,10 +13,11 @@ from scipy.special import softmax
 from luthier.data.labels import label_name
 from luthier.errors import DataError
 from luthier.metrics.classification import confusion, measure_classification, per_label
-from luthier.records import Array, Measure, Objective, Outputs, Predictions, Rows, Target
+from luthier.objective import Objective
+from luthier.records import Array, Measure, Outputs, Predictions, Rows, Target
 from luthier.task_types.defaults import column_of
 from luthier.task_types.label_ids import ClassWeights, ids_of, sort_labels, weigh
-from luthier.task_types.text_level import SequenceOptions, Sequences
+from luthier.task_types.text_level import SequenceOptions, TextLevel, TextLevelCodec
 
 
 class SingleLabelOptions(SequenceOptions):
@@ -31,16 +33,77 @@ class SingleLabelOptions(SequenceOptions):
     )
 
 
-class SingleLabel(Sequences):
-    """The half of a task that looks at one label for each row."""
+@dataclass(frozen=True)
+class SingleLabelCodec(TextLevelCodec):
+    """One label per row."""
 
+    def gold(self, rows: Rows) -> Array:
+        """Read label ids, (rows,)."""
+        cells = [[label_name(value)] for value in column_of(rows, "label")]
+        return np.array(ids_of(cells, self.target.names, rows), dtype=np.int64).reshape(-1)
+
+    def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
+        """Name the loss; balanced weights are rows / (labels × rows of the label)."""
+        counts = np.bincount(gold, minlength=self.target.n_outputs)
+        balanced = len(gold) / (self.target.n_outputs * np.maximum(counts, 1))
+        return Objective(
+            self.options.loss,
+            class_weights=weigh(self.options.class_weights, self.target.names, balanced),
+            label_smoothing=label_smoothing,
+            focal_gamma=self.options.focal_gamma,
+        )
+
+    def decode(self, outputs: Outputs) -> Predictions:
+        """Take the label of highest probability."""
+        return Predictions(outputs.argmax(axis=-1), softmax(outputs, axis=-1), outputs)
+
+    def measure(self, gold: Array, predictions: Predictions) -> Measure:
+        """Prepare the metrics of classification."""
+        if predictions.probabilities is None:
+            raise ValueError("single-label predictions carry probabilities")
+        return measure_classification(
+            gold, predictions.answers, predictions.probabilities, n_labels=self.target.n_outputs
+        )
+
+    def by_label(
+        self, gold: Array, predictions: Predictions
+    ) -> tuple[Sequence[str], Callable[[Array | None], Array]]:
+        """Prepare precision, recall, F1 and support of every label."""
+        answers, n_labels = predictions.answers, self.target.n_outputs
+
+        def score(weights: Array | None) -> Array:
+            table = confusion(gold, answers, n_labels=n_labels, weights=weights)
+            return np.stack(per_label(table))
+
+        return self.target.names, score
+
+    def answer(
+        self,
+        predictions: Predictions,
+        index: int,
+        rows: Rows,
+        *,
+        top_k: int | None = 1,
+    ) -> Any:
+        """Give `{"label", "score"}`, or a list of them, best first, unless `top_k` is 1."""
+        if predictions.probabilities is None:
+            raise ValueError("single-label predictions carry probabilities")
+        probabilities = predictions.probabilities[index]
+        best_first = np.argsort(-probabilities, kind="stable")[:top_k]
+        answers = [
+            {"label": self.target.names[label], "score": float(probabilities[label])}
+            for label in best_first
+        ]
+        return answers[0] if top_k == 1 else answers
+
+
+class SingleLabel(TextLevel):
+    """A task with one label per row."""
+
+    Codec = SingleLabelCodec
     Options = SingleLabelOptions
     kind: ClassVar[str] = "single-label"
     problem_type: ClassVar[str | None] = "single_label_classification"
-
-    def __init__(self, options: SingleLabelOptions):
-        self.options = options
-        self.main_metric: str = options.main_metric
 
     def learn_target(self, rows: Rows) -> Target:
         """Take the labels that occur, in a fixed order."""
@@ -52,63 +115,3 @@ class SingleLabel(Sequences):
                 hint="data.columns.label=the column with the labels",
             )
         return Target("single-label", names)
-
-    def gold(self, rows: Rows, target: Target) -> Array:
-        """Read label ids, (rows,)."""
-        cells = [[label_name(value)] for value in column_of(rows, "label")]
-        return np.array(ids_of(cells, target.names, rows), dtype=np.int64).reshape(-1)
-
-    def objective(self, target: Target, gold: Array, *, label_smoothing: float) -> Objective:
-        """Name the loss; balanced weights are rows / (labels × rows of the label)."""
-        counts = np.bincount(gold, minlength=target.n_outputs)
-        balanced = len(gold) / (target.n_outputs * np.maximum(counts, 1))
-        return Objective(
-            self.options.loss,
-            class_weights=weigh(self.options.class_weights, target.names, balanced),
-            label_smoothing=label_smoothing,
-            focal_gamma=self.options.focal_gamma,
-        )
-
-    def decode(self, outputs: Outputs, target: Target) -> Predictions:
-        """Take the label of highest probability."""
-        return Predictions(outputs.argmax(axis=-1), softmax(outputs, axis=-1), outputs)
-
-    def measure(self, gold: Array, predictions: Predictions, target: Target) -> Measure:
-        """Prepare the metrics of classification."""
-        if predictions.probabilities is None:
-            raise ValueError("single-label predictions carry probabilities")
-        return measure_classification(
-            gold, predictions.answers, predictions.probabilities, n_labels=target.n_outputs
-        )
-
-    def by_label(
-        self, gold: Array, predictions: Predictions, target: Target
-    ) -> tuple[Sequence[str], Callable[[Array | None], Array]]:
-        """Prepare precision, recall, F1 and support of every label."""
-        answers, n_labels = predictions.answers, target.n_outputs
-
-        def score(weights: Array | None) -> Array:
-            table = confusion(gold, answers, n_labels=n_labels, weights=weights)
-            return np.stack(per_label(table))
-
-        return target.names, score
-
-    def answer(
-        self,
-        predictions: Predictions,
-        index: int,
-        rows: Rows,
-        target: Target,
-        *,
-        top_k: int | None = 1,
-    ) -> Any:
-        """Give `{"label", "score"}`, or a list of them, best first, unless `top_k` is 1."""
-        if predictions.probabilities is None:
-            raise ValueError("single-label predictions carry probabilities")
-        probabilities = predictions.probabilities[index]
-        best_first = np.argsort(-probabilities, kind="stable")[:top_k]
-        answers = [
-            {"label": target.names[label], "score": float(probabilities[label])}
-            for label in best_first
-        ]
-        return answers[0] if top_k == 1 else answers

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from luthier.records import Array, Encoded, Ragged
-from luthier.text.batches import IGNORED
+from luthier.padding import IGNORED
+from luthier.records import Array, Items, Ragged
 from luthier.text.windows import Windows
 
 
@@ -120,20 +120,36 @@ def _column(spans: Sequence[tuple[int, int]], side: int) -> Array:
     return np.array([span[side] for span in spans], dtype=np.int64)
 
 
+@dataclass(frozen=True)
+class WordLayout:
+    """Which words the tokens of every window belong to.
+
+    Args:
+        words: Word of every token, -1 for none, (tokens,) per window.
+        spans: Characters of every token, (tokens, 2) per window.
+        owned: Tokens whose own window sees most around them, (all tokens,).
+    """
+
+    words: Ragged
+    spans: Ragged
+    owned: Array
+
+
 def gather_pieces(
-    said: Ragged, encoded: Encoded, n_words: Array, *, transitions: Array | None
+    said: Ragged, items: Items, n_words: Array, *, transitions: Array | None
 ) -> Pieces:
     """Put the windows of every row together: each token by the window that sees most around it.
 
     Args:
         said: (tokens, labels) a window.
-        encoded: Its marks say which tokens count, and of which words they are.
+        items: Their layout says which tokens count, and which words they belong to.
         n_words: Words of every row, (rows,).
         transitions: Of a CRF.
     """
-    words: Ragged = encoded.marks["words"]
-    kept = np.flatnonzero(encoded.marks["owned"] & (words.values >= 0))
-    row = np.repeat(encoded.rows, words.lengths)[kept]
+    layout: WordLayout = items.layout
+    words = layout.words
+    kept = np.flatnonzero(layout.owned & (words.values >= 0))
+    row = np.repeat(items.rows, words.lengths)[kept]
     order = np.argsort(row, kind="stable")  # windows of a row follow one another already
     kept, row = kept[order], row[order]
     counts = np.bincount(row, minlength=len(n_words))
@@ -142,7 +158,7 @@ def gather_pieces(
     return Pieces(
         Ragged(values[kept], offsets),
         Ragged(words.values[kept], offsets),
-        Ragged(encoded.marks["spans"].values[kept], offsets),
+        Ragged(layout.spans.values[kept], offsets),
         n_words,
         transitions,
     )

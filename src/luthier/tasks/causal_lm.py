@@ -7,34 +7,37 @@ the last answer is learned; where rows have one, the model also writes its own, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from luthier.columns import Column
 from luthier.formats.chat_messages import canonical, spell_prompt
 from luthier.metrics.generation import measure_written
 from luthier.metrics.language import measure_language
-from luthier.protocols import Column
+from luthier.padding import IGNORED, pad
+from luthier.protocols import LOSS
 from luthier.recipe.tree import Section
 from luthier.records import (
     Array,
     Batch,
-    Cut,
-    Encoded,
-    Finding,
+    ItemField,
+    Items,
     Measure,
     Outputs,
     Predictions,
     Ragged,
     Rows,
     Target,
+    Truncation,
 )
+from luthier.results import Finding
 from luthier.task_types.defaults import texts_of
-from luthier.task_types.language_modeling import Language, sum_items
+from luthier.task_types.language_modeling import LanguageModeling, LanguageModelingCodec, sum_items
 from luthier.task_types.seq2seq import as_array, set_side_by_side, written_texts
-from luthier.text.batches import pad
-from luthier.text.packing import IGNORED, cut, pack, shift
+from luthier.text.packing import cut, pack, shift
 from luthier.text.tokenize import token_of_nothing
 
 STATISTICS = [("log_likelihood", "f8"), ("tokens", "f8"), ("right", "f8"), ("text", object)]
@@ -52,91 +55,63 @@ class CausalLmOptions(Section):
     )
 
 
-class CausalLm(Language):
+@dataclass(frozen=True)
+class CausalLmCodec(LanguageModelingCodec):
     """Texts to continue, or instructions to answer."""
 
-    name: ClassVar[str] = "causal-lm"
-    hub_task: ClassVar[str] = "text-generation"
-    Options = CausalLmOptions
-    columns: ClassVar[tuple[Column, ...]] = (
-        Column("text", "text", ("text", "content", "sentence", "body", "document")),
-    )
-    alternative_columns: ClassVar[tuple[str, ...]] = (
-        "messages",
-        "conversations",
-        "prompt",
-        "instruction",
-    )
-    auto_model: ClassVar[str] = "AutoModelForCausalLM"
-    baselines: ClassVar[tuple[str, ...]] = ("before-tuning", "unigram")
+    def inference_kinds(self, *, answering: bool = False) -> tuple[str, ...]:
+        """Infer likelihoods, and let the model write where there are references or new rows."""
+        if answering:
+            return ("generate",)
+        kinds = super().inference_kinds()
+        return (*kinds, "generate") if self.target.references else kinds
 
-    def __init__(self, options: CausalLmOptions):
-        self.options = options
-        self.main_metric: str = options.main_metric
-
-    def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Bring conversations and instructions into `text`, `messages` and `target`."""
-        return canonical(rows), []
-
-    def learn_target(self, rows: Rows) -> Target:
-        """See whether rows have answers that the model should have written."""
-        return Target(self.kind, (), references="target" in rows and self.options.generate)
-
-    def inference_kinds(self, target: Target) -> tuple[str, ...]:
-        """Find out how likely the true tokens are, and have the model write where it can."""
-        return (self.validation_kind, "generate") if target.references else (self.validation_kind,)
-
-    def answer_kinds(self, target: Target) -> tuple[str, ...]:
-        """Have the model go on with new texts."""
-        return ("generate",)
-
-    def encode(
-        self,
-        rows: Rows,
-        *,
-        tokenizer: Any,
-        target: Target,
-        max_tokens: int,
-        stride: int | None = None,
-        training: bool = False,
-    ) -> Encoded:
+    def encode(self, rows: Rows, *, training: bool = False) -> Items:
         """Tokenize prompts and what is to be learned; pack training rows into blocks."""
-        prompts, wholes = self._tokenize(rows, tokenizer)
+        max_tokens, windows = self.limits.max_tokens, self.limits.stride is not None
+        prompts, wholes = self._tokenize(rows)
         full = np.array([max(len(whole), 1) for whole in wholes], dtype=np.int64)
         segments: list[tuple[list[int], list[int]]] = []
         row_of: list[int] = []
         for row, (prompt, whole) in enumerate(zip(prompts, wholes, strict=True)):
             labels = shift(whole, n_given=len(prompt))
-            for ids, wanted in _parts(whole, labels, max_tokens, windows=stride is not None):
-                segments.append((ids, wanted))
+            for part in _parts(whole, labels, max_tokens, windows=windows):
+                segments.append(part)
                 row_of.append(row)
-        kept = full if stride is not None else np.minimum(full, max_tokens)
+        kept = full if windows else np.minimum(full, max_tokens)
         if training and self.options.packing:
             packed = pack(segments, max_tokens=max_tokens)
-            inputs = {"input_ids": packed.input_ids, "position_ids": packed.position_ids}
-            return Encoded(inputs, packed.labels, full, kept_lengths=kept)
-        given, n_given = self._prompts(prompts, wholes, tokenizer, max_tokens)
-        cut = Cut("prompt-cut-off", "text", "data.max_tokens", n_given, given.lengths)
-        return Encoded(
-            {"input_ids": Ragged.of([ids for ids, _ in segments])},
-            Ragged.of([wanted for _, wanted in segments]),
+            blocks = {"input_ids": self._field(packed.input_ids, mask=None)}
+            blocks["position_ids"] = ItemField(packed.position_ids)
+            labels_of_blocks = ItemField(packed.labels, IGNORED)
+            return Items(blocks, labels_of_blocks, packed.input_ids.lengths, full, kept)
+        given, n_given = self._prompts(prompts, wholes)
+        truncation = Truncation("prompt-cut-off", "text", "data.max_tokens", n_given, given.lengths)
+        ids = Ragged.of([ids for ids, _ in segments])
+        return Items(
+            {"input_ids": self._field(ids)},
+            ItemField(Ragged.of([wanted for _, wanted in segments]), IGNORED),
+            ids.lengths,
             full,
-            row_of=np.array(row_of, dtype=np.int64),
-            kept_lengths=kept,
-            cuts=(cut,) if target.references else (),
-            marks={"prompts": given},
+            kept,
+            np.array(row_of, dtype=np.int64),
+            truncations=(truncation,) if self.target.references else (),
+            layout=given,
         )
 
-    def _tokenize(self, rows: Rows, tokenizer: Any) -> tuple[list[list[int]], list[list[int]]]:
+    def _field(self, ids: Ragged, *, mask: str | None = "attention_mask") -> ItemField:
+        return ItemField(ids, self.processor.pad_token_id or 0, mask)
+
+    def _tokenize(self, rows: Rows) -> tuple[list[list[int]], list[list[int]]]:
         """Give every row's given tokens, and those with what is learned after them."""
         if "target" not in rows:
-            ends = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
+            ends = [self.processor.eos_token_id] if self.processor.eos_token_id is not None else []
             texts = texts_of(rows, "text")
-            ids = tokenizer(texts, verbose=False)["input_ids"] if texts else []
+            ids = self.processor(texts, verbose=False)["input_ids"] if texts else []
             whole = [one if one[-1:] == ends else [*one, *ends] for one in ids]
-            return [[] for _ in whole], [one or [token_of_nothing(tokenizer)] for one in whole]
+            return [[] for _ in whole], [one or [token_of_nothing(self.processor)] for one in whole]
         spelled = [
-            spell_prompt(messages, answer, tokenizer)
+            spell_prompt(messages, answer, self.processor)
             for messages, answer in zip(rows["messages"], rows["target"], strict=True)
         ]
         return [one for one, _ in spelled], [both for _, both in spelled]
@@ -145,69 +120,63 @@ class CausalLm(Language):
         self,
         prompts: list[list[int]],
         wholes: list[list[int]],
-        tokenizer: Any,
-        max_tokens: int,
     ) -> tuple[Ragged, Array]:
         """Give what the model goes on with: prompts, or texts without the end put to them.
 
         Of what is too long the end is kept; beside it, how many tokens each row had, (rows,).
         """
-        most = max(1, max_tokens - self._n_new(max_tokens))
-        ends = [tokenizer.eos_token_id]
+        most = max(1, self.limits.max_tokens - self._n_new())
+        ends = [self.processor.eos_token_id]
         begun = [
             prompt or (whole[:-1] if whole[-1:] == ends else whole)
             for prompt, whole in zip(prompts, wholes, strict=True)
         ]
-        given = [one or [token_of_nothing(tokenizer)] for one in begun]
+        given = [one or [token_of_nothing(self.processor)] for one in begun]
         full = np.array([len(one) for one in given], dtype=np.int64)
         return Ragged.of([one[-most:] for one in given]), full
 
-    def _n_new(self, max_tokens: int) -> int:
+    def _n_new(self) -> int:
         """Say how many tokens are written at most: half of what the model can read is given."""
-        return min(self.options.max_new_tokens, max_tokens // 2)
+        return min(self.options.max_new_tokens, self.limits.max_tokens // 2)
 
-    def collate(
-        self,
-        encoded: Encoded,
-        indices: Array,
-        *,
-        tokenizer: Any,
-        reading: str | None = None,
-        epoch: int | None = None,
-    ) -> Batch:
-        """Pad blocks, without a mask where positions tell texts apart; or prompts, on the left."""
-        if reading == "generate":
-            prompts = {"input_ids": encoded.marks["prompts"]}
-            return pad(prompts, encoded.rows[indices], tokenizer=tokenizer, side="left")
-        both = {**encoded.inputs, "labels": encoded.targets}
-        batch = pad(both, indices, tokenizer=tokenizer, side="right")  # type: ignore[arg-type]
-        if "position_ids" in batch:
-            del batch["attention_mask"]
-        return batch
+    def batch(
+        self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
+    ) -> Batch[Array]:
+        """Pad blocks and texts on the right, or prompts on the left.
 
-    def generation(self, tokenizer: Any, *, max_tokens: int) -> Mapping[str, Any]:
+        Blocks have no mask: positions that begin at 0 tell their texts apart.
+        """
+        if kind == "generate":
+            prompts = {"input_ids": self._field(items.layout)}
+            return Batch(pad(prompts, items.rows[chosen], side="left"), None, len(chosen))
+        return super().batch(items, chosen, kind=kind, epoch=epoch)
+
+    @property
+    def padding_side(self) -> str:
+        """Texts to be learned are padded on the right, whatever the tokenizer does."""
+        return "right"
+
+    def generation(self) -> Mapping[str, Any]:
         """Write the likeliest tokens, at most so many."""
         return {
-            "max_new_tokens": self._n_new(max_tokens),
+            "max_new_tokens": self._n_new(),
             "num_beams": self.options.num_beams,
             "do_sample": False,
         }
 
-    def gather(
-        self, read: Mapping[str, Any], encoded: Encoded, rows: Rows, *, tokenizer: Any
-    ) -> Outputs:
+    def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
         """Sum up each row's statistics beside what the model wrote, (rows,) of named fields."""
         summed = np.zeros((len(rows), 3))
-        if self.validation_kind in read:
-            summed = sum_items(read[self.validation_kind], encoded, len(rows))
+        if self.task.validation_kind in inferred:
+            summed = sum_items(inferred[self.task.validation_kind], items, len(rows))
         made = self.of_statistics(summed)
-        if "generate" in read and len(rows):
-            firsts = np.flatnonzero(np.diff(encoded.rows, prepend=-1))
-            ids, prompts = read["generate"].take(firsts), encoded.marks["prompts"]
+        if "generate" in inferred and len(rows):
+            firsts = np.flatnonzero(np.diff(items.rows, prepend=-1))
+            ids, prompts = inferred["generate"].take(firsts), items.layout
             if "target" in rows or "messages" in rows:
-                made["text"] = written_texts(ids, tokenizer)
+                made["text"] = written_texts(ids, self.processor)
             else:
-                made["text"] = continued(prompts, ids, tokenizer)
+                made["text"] = continued(prompts, ids, self.processor)
         return made
 
     def of_statistics(self, summed: Array) -> Outputs:
@@ -218,49 +187,45 @@ class CausalLm(Language):
             made[field] = summed[:, column]
         return made
 
-    def decode(self, outputs: Outputs, target: Target) -> Predictions:
+    def decode(self, outputs: Outputs) -> Predictions:
         """Answer with what the model wrote, or with each row's perplexity."""
         numbers = statistics_of(outputs)
-        if target.references or not outputs["tokens"].any():
+        if self.target.references or not outputs["tokens"].any():
             return Predictions(outputs["text"], None, outputs)
-        return Predictions(super().decode(numbers, target).answers, None, outputs)
+        return Predictions(super().decode(numbers).answers, None, outputs)
 
     def statistics_of(self, outputs: Outputs) -> Array:
         """Give the three numbers of every row, (rows, 3)."""
         return statistics_of(outputs)
 
-    def from_json(
-        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target
-    ) -> Predictions:
+    def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
         """Read statistics back, and what was written."""
-        outputs = super().from_json(said, rows, target).outputs
-        if target.references:
-            outputs["text"] = [one["answer"] for one in said]
-        return self.decode(outputs, target)
+        outputs = super().from_json(kept, rows).outputs
+        if self.target.references:
+            outputs["text"] = [one["answer"] for one in kept]
+        return self.decode(outputs)
 
-    def gold(self, rows: Rows, target: Target) -> Array:
+    def gold(self, rows: Rows) -> Array:
         """Give the answers that rows have, else their texts, (rows,)."""
         return as_array(texts_of(rows, "target" if "target" in rows else "text"))
 
-    def measure(self, gold: Any, predictions: Predictions, target: Target) -> Measure:
+    def measure(self, gold: Any, predictions: Predictions) -> Measure:
         """Prepare perplexity and token accuracy; of written answers, exact match and ROUGE too."""
         likely = measure_language(statistics_of(predictions.outputs))
-        if not target.references:
+        if not self.target.references:
             return likely
         alike = measure_written(list(gold), list(predictions.outputs["text"]))
         return lambda weights: likely(weights) | alike(weights)
 
-    def validation_scores(self, outputs: Outputs, gold: Any, target: Target) -> dict[str, float]:
+    def validation_scores(self, outputs: Outputs, gold: Any) -> dict[str, float]:
         """Measure how likely the true tokens are."""
         return measure_language(statistics_of(outputs))(None)
 
-    def uninformed_outputs(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
+    def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
         """Find every text equally unlikely, and write nothing."""
         return self.of_statistics(np.tile([-1.0, 1.0, 0.0], (len(rows), 1)))
 
-    def answer(
-        self, predictions: Predictions, index: int, rows: Rows, target: Target
-    ) -> list[dict[str, Any]]:
+    def answer(self, predictions: Predictions, index: int, rows: Rows) -> list[dict[str, Any]]:
         """Give `[{"generated_text": …}]`: the text with what was written after it.
 
         Of a conversation, it is the conversation with one more message.
@@ -276,15 +241,41 @@ class CausalLm(Language):
         text = answer[0]["generated_text"]
         return {"prediction": text if isinstance(text, str) else text[-1]["content"]}
 
-    def error_analysis(
-        self, gold: Any, predictions: Predictions, rows: Rows, target: Target
-    ) -> dict[str, Any]:
+    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
         """Set written answers beside the true ones, the least alike first."""
-        if not target.references:
+        if not self.target.references:
             return {}
         written = predictions.outputs["text"]
         sources = texts_of(rows, "text")
         return {"generations": set_side_by_side(sources, gold, written, rows)}
+
+
+class CausalLm(LanguageModeling):
+    """Texts to continue, or instructions to answer."""
+
+    Codec = CausalLmCodec
+    name: ClassVar[str] = "causal-lm"
+    hub_task: ClassVar[str] = "text-generation"
+    Options = CausalLmOptions
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("text", "text", ("text", "content", "sentence", "body", "document")),
+    )
+    alternative_columns: ClassVar[tuple[str, ...]] = (
+        "messages",
+        "conversations",
+        "prompt",
+        "instruction",
+    )
+    auto_model: ClassVar[str] = "AutoModelForCausalLM"
+    baselines: ClassVar[tuple[str, ...]] = ("before-tuning", "unigram")
+
+    def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+        """Bring conversations and instructions into `text`, `messages` and `target`."""
+        return canonical(rows), []
+
+    def learn_target(self, rows: Rows) -> Target:
+        """See whether rows have answers that the model should have written."""
+        return Target(self.kind, (), references="target" in rows and self.options.generate)
 
     @staticmethod
     def toy_rows() -> Rows:
@@ -316,7 +307,7 @@ def statistics_of(outputs: Any) -> Array:
 def _parts(
     whole: list[int], labels: list[int], max_tokens: int, *, windows: bool
 ) -> list[tuple[list[int], list[int]]]:
-    """Cut a row that is too long into windows, or off."""
+    """Truncation a row that is too long into windows, or off."""
     if len(whole) <= max_tokens:
         return [(whole, labels)]
     if not windows:

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from luthier.columns import Column
 from luthier.errors import DataError, ModelError
-from luthier.protocols import Column
+from luthier.inputs.text import token_fields
+from luthier.padding import IGNORED
+from luthier.protocols import LOSS
 from luthier.recipe.tree import Section
-from luthier.records import Array, Batch, Encoded, Outputs, Predictions, Ragged, Rows, Target
+from luthier.records import Array, Batch, ItemField, Items, Outputs, Predictions, Ragged, Rows
 from luthier.seeding import stream
 from luthier.task_types.defaults import texts_of
-from luthier.task_types.language_modeling import Language
-from luthier.text.batches import IGNORED, pad
+from luthier.task_types.language_modeling import LanguageModeling, LanguageModelingCodec
 from luthier.text.windows import tokenize_windows
 
 HOLE = re.compile(r"\[MASK\]|<mask>")
@@ -41,72 +44,71 @@ class MaskedLmOptions(Section):
     )
 
 
-class MaskedLm(Language):
+@dataclass(frozen=True)
+class MaskLayout:
+    """Which tokens are masked together.
+
+    Args:
+        groups: Number of each token's group, -1 for special tokens, (tokens,) per item.
+        turns: The turn of each copy, and how many turns its window has, (items, 2); None for
+            training, where groups are drawn at random.
+    """
+
+    groups: Ragged
+    turns: Array | None = None
+
+
+@dataclass(frozen=True)
+class MaskedLmCodec(LanguageModelingCodec):
     """A text with holes to fill."""
 
-    name: ClassVar[str] = "masked-lm"
-    hub_task: ClassVar[str] = "fill-mask"
-    Options = MaskedLmOptions
-    columns: ClassVar[tuple[Column, ...]] = (
-        Column("text", "text", ("text", "sentence", "content", "body", "document")),
-    )
-    auto_model: ClassVar[str] = "AutoModelForMaskedLM"
-    baselines: ClassVar[tuple[str, ...]] = ("before-tuning", "unigram")
+    targets_for: ClassVar[frozenset[str]] = frozenset({LOSS, "log-likelihood", "fill-mask"})
 
-    def __init__(self, options: MaskedLmOptions):
-        self.options = options
-
-    def answer_kinds(self, target: Target) -> tuple[str, ...]:
+    def inference_kinds(self, *, answering: bool = False) -> tuple[str, ...]:
         """Fill the masks of new texts."""
-        return ("fill-mask",)
+        return ("fill-mask",) if answering else super().inference_kinds()
 
-    def encode(
-        self,
-        rows: Rows,
-        *,
-        tokenizer: Any,
-        target: Target,
-        max_tokens: int,
-        stride: int | None = None,
-        training: bool = False,
-    ) -> Encoded:
-        """Cut the texts into windows; to judge, copy each as often as its tokens are masked.
+    def encode(self, rows: Rows, *, training: bool = False) -> Items:
+        """Window the texts; for judging, copy each as often as it takes to mask every token once.
 
         Raises:
-            ModelError: The tokenizer has no mask.
+            ModelError: The tokenizer has no mask token.
         """
-        if tokenizer.mask_token_id is None:
+        if self.processor.mask_token_id is None:
             raise ModelError(
                 "The tokenizer has no token that stands for a hole.",
-                received=f"{type(tokenizer).__name__} without mask_token",
+                received=f"{type(self.processor).__name__} without mask_token",
                 hint="task=causal-lm, or a BERT-like model",
             )
         made = tokenize_windows(
-            tokenizer,
+            self.processor,
             texts_of(rows, "text"),
-            max_tokens=max_tokens,
-            stride=None if stride is None else 0,
+            max_tokens=self.limits.max_tokens,
+            stride=None if self.limits.stride is None else 0,
         )
         groups = group_tokens(made.words, made.places, whole_words=self.options.whole_words)
+        ids, fields = made.inputs["input_ids"], token_fields(made.inputs, self.processor)
+        items = Items(
+            fields,
+            ItemField(ids, IGNORED),
+            ids.lengths,
+            made.full_lengths,
+            made.kept_lengths,
+            made.row_of,
+            layout=MaskLayout(groups),
+        )
         if training:
-            return Encoded(
-                made.inputs,
-                made.inputs["input_ids"],
-                made.full_lengths,
-                row_of=made.row_of,
-                kept_lengths=made.kept_lengths,
-                marks={"groups": groups},
-            )
-        is_hole = made.inputs["input_ids"].values == tokenizer.mask_token_id
+            return items
+        is_hole = ids.values == self.processor.mask_token_id
         asks = np.add.reduceat(is_hole, made.places.offsets[:-1]) > 0 if len(is_hole) else is_hole
         copies, turns = self._copies(groups, asks)
-        return Encoded(
-            {name: values.take(copies) for name, values in made.inputs.items()},
-            made.inputs["input_ids"].take(copies),
-            made.full_lengths,
+        return replace(
+            items,
+            inputs={name: field.take(copies) for name, field in fields.items()},
+            targets=ItemField(ids.take(copies), IGNORED),
+            cost=ids.lengths[copies],
             row_of=made.row_of[copies],
-            kept_lengths=made.kept_lengths,
-            marks={"groups": groups.take(copies), "turns": turns},
+            layout=MaskLayout(groups.take(copies), turns),
         )
 
     def _copies(self, groups: Ragged, asks: Array) -> tuple[Array, Array]:
@@ -126,43 +128,42 @@ class MaskedLm(Language):
         exact = self.options.pseudo_perplexity == "exact"
         return n_groups if exact else round(1 / self.options.mlm_probability)
 
-    def collate(
-        self,
-        encoded: Encoded,
-        indices: Array,
-        *,
-        tokenizer: Any,
-        reading: str | None = None,
-        epoch: int | None = None,
-    ) -> Batch:
-        """Mask: at random in training, by turns to judge, nowhere to fill what is there."""
-        groups = encoded.marks["groups"]
+    def batch(
+        self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
+    ) -> Batch[Array]:
+        """Mask tokens: at random for training, in turn for judging, none to fill given holes."""
+        if kind == "fill-mask":
+            batch = super().batch(items, chosen)
+            is_hole = batch.inputs["input_ids"] == self.processor.mask_token_id
+            return replace(batch, targets=np.where(is_hole, 0, IGNORED))
         ids, labels = [], []
-        if reading == "fill-mask":
-            batch = pad(encoded.inputs, indices, tokenizer=tokenizer)
-            is_hole = batch["input_ids"] == tokenizer.mask_token_id
-            batch["labels"] = np.where(is_hole, 0, IGNORED)
-            return batch
-        for item in indices:
-            given = encoded.inputs["input_ids"][int(item)].astype(np.int64)
-            if "turns" in encoded.marks:
-                turn, n_turns = encoded.marks["turns"][item]
-                chosen = (groups[int(item)] >= 0) & (groups[int(item)] % n_turns == turn)
-                shown = np.where(chosen, tokenizer.mask_token_id, given)
-            else:
-                random = stream(epoch or 0, "mask", int(item))
-                chosen = self._draw(groups[int(item)], random)
-                shown = hide(given, chosen, tokenizer, random)
+        given = ids_of(items)
+        for item in map(int, chosen):
+            true = given[item].astype(np.int64)
+            shown, is_masked = self._mask(items, item, true, epoch)
             ids.append(shown)
-            labels.append(np.where(chosen, given, IGNORED))
-        place = np.arange(len(indices))
-        others = {
-            name: values.take(indices)
-            for name, values in encoded.inputs.items()
-            if name != "input_ids" and isinstance(values, Ragged)
-        }
-        masked = {"input_ids": Ragged.of(ids), **others, "labels": Ragged.of(labels)}
-        return pad(masked, place, tokenizer=tokenizer)
+            labels.append(np.where(is_masked, true, IGNORED))
+        inputs = {name: field.take(chosen) for name, field in items.inputs.items()}
+        inputs["input_ids"] = replace(inputs["input_ids"], values=Ragged.of(ids))
+        masked = replace(
+            items,
+            inputs=inputs,
+            targets=ItemField(Ragged.of(labels), IGNORED),
+            weights=None if items.weights is None else items.weights[chosen],
+        )
+        return super().batch(masked, np.arange(len(chosen)), kind=kind)
+
+    def _mask(self, items: Items, item: int, true: Array, epoch: int) -> tuple[Array, Array]:
+        """Return an item's ids with some masked, and which tokens are to be guessed."""
+        layout: MaskLayout = items.layout
+        groups = layout.groups[item]
+        if layout.turns is None:
+            random = stream(self.seed, "mask", epoch, item)
+            is_masked = self._draw(groups, random)
+            return hide(true, is_masked, self.processor, random), is_masked
+        turn, n_turns = layout.turns[item]
+        is_masked = (groups >= 0) & (groups % n_turns == turn)
+        return np.where(is_masked, self.processor.mask_token_id, true), is_masked
 
     def _draw(self, groups: Array, random: np.random.Generator) -> Array:
         """Choose groups of tokens at random, at least one where there is any."""
@@ -172,36 +173,31 @@ class MaskedLm(Language):
             drawn[random.integers(n_groups)] = True
         return (groups >= 0) & np.append(drawn, False)[groups]
 
-    def gather(
-        self, read: Mapping[str, Any], encoded: Encoded, rows: Rows, *, tokenizer: Any
-    ) -> Outputs:
+    def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
         """Sum up each row's statistics, or name what fills its holes."""
-        if "fill-mask" not in read:
-            return super().gather(read, encoded, rows, tokenizer=tokenizer)
+        if "fill-mask" not in inferred:
+            return super().outputs(inferred, items, rows)
         made = np.empty(len(rows), dtype=object)
         for row in range(len(rows)):
             made[row] = []
-        seen: set[int] = set()
-        for item, row in enumerate(encoded.rows.tolist()):
-            if encoded.marks["turns"][item][0] == 0:
-                guesses = read["fill-mask"][item].reshape(-1, 2)
-                holes = encoded.inputs["input_ids"][item] == tokenizer.mask_token_id
-                made[row] += fillings(guesses, int(holes.sum()), tokenizer)
-            seen.add(row)
+        for item, row in enumerate(items.rows.tolist()):
+            if items.layout.turns[item][0] == 0:
+                guesses = inferred["fill-mask"][item].reshape(-1, 2)
+                holes = ids_of(items)[item] == self.processor.mask_token_id
+                made[row] += fillings(guesses, int(holes.sum()), self.processor)
         return made
 
-    def decode(self, outputs: Outputs, target: Target) -> Predictions:
+    def decode(self, outputs: Outputs) -> Predictions:
         """Take fillings as they are; else answer with perplexities."""
         if outputs.dtype == object:
             return Predictions(outputs, None, outputs)
-        return super().decode(outputs, target)
+        return super().decode(outputs)
 
     def answer(
         self,
         predictions: Predictions,
         index: int,
         rows: Rows,
-        target: Target,
         *,
         top_k: int | None = 5,
     ) -> Any:
@@ -228,6 +224,20 @@ class MaskedLm(Language):
             "score": "|".join(f"{hole[0]['score']:.6g}" for hole in holes),
         }
 
+
+class MaskedLm(LanguageModeling):
+    """A text with holes to fill."""
+
+    Codec = MaskedLmCodec
+    name: ClassVar[str] = "masked-lm"
+    hub_task: ClassVar[str] = "fill-mask"
+    Options = MaskedLmOptions
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("text", "text", ("text", "sentence", "content", "body", "document")),
+    )
+    auto_model: ClassVar[str] = "AutoModelForMaskedLM"
+    baselines: ClassVar[tuple[str, ...]] = ("before-tuning", "unigram")
+
     @staticmethod
     def toy_rows() -> Rows:
         """Make 80 sentences in which each thing has its own colour."""
@@ -238,6 +248,14 @@ class MaskedLm(Language):
             for n, thing in ((n, list(colours)[n % 4]) for n in range(80))
         ]
         return Rows.of({"text": texts}, name="toy")
+
+
+def ids_of(items: Items) -> Ragged:
+    """Return the token ids of all items."""
+    ids = items.inputs["input_ids"].values
+    if not isinstance(ids, Ragged):
+        raise TypeError("token ids are sequences of unequal length")
+    return ids
 
 
 def group_tokens(words: Ragged, places: Ragged, *, whole_words: bool) -> Ragged:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 from scipy.special import expit
 
+from luthier.columns import Column
 from luthier.data.labels import label_name, split_labels
 from luthier.errors import DataError
 from luthier.metrics.multilabel import measure_multi_label, per_label_multi
 from luthier.metrics.thresholds import best_thresholds
-from luthier.protocols import Column
-from luthier.records import Array, Measure, Objective, Outputs, Predictions, Rows, Target
+from luthier.objective import Objective
+from luthier.records import Array, Measure, Outputs, Predictions, Rows, Target
 from luthier.task_types.defaults import column_of
 from luthier.task_types.label_ids import ClassWeights, ids_of, sort_labels, weigh
-from luthier.task_types.text_level import TEXT, SequenceOptions, Sequences
+from luthier.task_types.text_level import TEXT, SequenceOptions, TextLevel, TextLevelCodec
 
 
 class MultiLabelOptions(SequenceOptions):
@@ -39,9 +40,85 @@ class MultiLabelOptions(SequenceOptions):
     )
 
 
-class MultiLabelClassification(Sequences):
+@dataclass(frozen=True)
+class MultiLabelClassificationCodec(TextLevelCodec):
     """One text, any number of labels; a threshold for each is tuned on validation."""
 
+    def gold(self, rows: Rows) -> Array:
+        """Read label indicators, (rows, labels)."""
+        indicators = np.zeros((len(rows), self.target.n_outputs), dtype=np.float32)
+        for row, ids in enumerate(ids_of(_cells(rows), self.target.names, rows)):
+            indicators[row, ids] = 1.0
+        return indicators
+
+    def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
+        """Name the loss; a balanced weight is negative rows / positive rows of the label."""
+        positive = np.maximum(gold.sum(axis=0), 1)
+        focal = self.options.loss == "focal"
+        return Objective(
+            "binary-focal" if focal else self.options.loss,
+            class_weights=weigh(
+                self.options.class_weights, self.target.names, (len(gold) - positive) / positive
+            ),
+            label_smoothing=label_smoothing,
+            focal_gamma=self.options.focal_gamma,
+        )
+
+    def tuned(self, outputs: Outputs, gold: Array) -> MultiLabelClassificationCodec:
+        """Choose for each label the threshold of best F1 on validation."""
+        if self.options.threshold == "tuned":
+            chosen = best_thresholds(expit(outputs), gold)
+            return self.with_target(thresholds=tuple(float(value) for value in chosen))
+        return self.with_target(thresholds=(float(self.options.threshold),) * self.target.n_outputs)
+
+    def decode(self, outputs: Outputs) -> Predictions:
+        """Give every label whose probability reaches its threshold (0.5 before tuning)."""
+        probabilities = expit(outputs)
+        thresholds = self.target.thresholds or (0.5,) * self.target.n_outputs
+        return Predictions((probabilities >= np.array(thresholds)), probabilities, outputs)
+
+    def measure(self, gold: Array, predictions: Predictions) -> Measure:
+        """Prepare the metrics of multi-label classification."""
+        if predictions.probabilities is None:
+            raise ValueError("multi-label predictions carry probabilities")
+        return measure_multi_label(gold, predictions.answers, predictions.probabilities)
+
+    def by_label(
+        self, gold: Array, predictions: Predictions
+    ) -> tuple[Sequence[str], Callable[[Array | None], Array]]:
+        """Prepare precision, recall, F1 and support of every label."""
+        answers = predictions.answers
+        return self.target.names, lambda weights: np.asarray(
+            per_label_multi(gold, answers, weights)
+        )
+
+    def answer(
+        self,
+        predictions: Predictions,
+        index: int,
+        rows: Rows,
+        *,
+        top_k: int | None = 1,
+    ) -> Any:
+        """List `{"label", "score"}` of the labels given, or of the `top_k` best unless it is 1."""
+        if predictions.probabilities is None:
+            raise ValueError("multi-label predictions carry probabilities")
+        probabilities = predictions.probabilities[index]
+        best_first = np.argsort(-probabilities, kind="stable")
+        if top_k == 1:
+            best_first = best_first[predictions.answers[index][best_first].astype(bool)]
+        else:
+            best_first = best_first[:top_k]
+        return [
+            {"label": self.target.names[label], "score": float(probabilities[label])}
+            for label in best_first
+        ]
+
+
+class MultiLabelClassification(TextLevel):
+    """One text, any number of labels; a threshold for each is tuned on validation."""
+
+    Codec = MultiLabelClassificationCodec
     name: ClassVar[str] = "multi-label-classification"
     Options = MultiLabelOptions
     columns: ClassVar[tuple[Column, ...]] = (
@@ -57,10 +134,6 @@ class MultiLabelClassification(Sequences):
         "from-scratch",
     )
 
-    def __init__(self, options: MultiLabelOptions):
-        self.options = options
-        self.main_metric: str = options.main_metric
-
     def learn_target(self, rows: Rows) -> Target:
         """Take the labels that occur, in a fixed order."""
         names = sort_labels(name for cell in _cells(rows) for name in cell)
@@ -71,75 +144,6 @@ class MultiLabelClassification(Sequences):
                 hint="data.columns.labels=the column with the labels",
             )
         return Target("multi-label", names)
-
-    def gold(self, rows: Rows, target: Target) -> Array:
-        """Read label indicators, (rows, labels)."""
-        indicators = np.zeros((len(rows), target.n_outputs), dtype=np.float32)
-        for row, ids in enumerate(ids_of(_cells(rows), target.names, rows)):
-            indicators[row, ids] = 1.0
-        return indicators
-
-    def objective(self, target: Target, gold: Array, *, label_smoothing: float) -> Objective:
-        """Name the loss; a balanced weight is negative rows / positive rows of the label."""
-        positive = np.maximum(gold.sum(axis=0), 1)
-        focal = self.options.loss == "focal"
-        return Objective(
-            "binary-focal" if focal else self.options.loss,
-            class_weights=weigh(
-                self.options.class_weights, target.names, (len(gold) - positive) / positive
-            ),
-            label_smoothing=label_smoothing,
-            focal_gamma=self.options.focal_gamma,
-        )
-
-    def tune(self, outputs: Outputs, gold: Array, target: Target) -> Target:
-        """Choose for each label the threshold of best F1 on validation."""
-        if self.options.threshold == "tuned":
-            chosen = best_thresholds(expit(outputs), gold)
-            return replace(target, thresholds=tuple(float(value) for value in chosen))
-        return replace(target, thresholds=(float(self.options.threshold),) * target.n_outputs)
-
-    def decode(self, outputs: Outputs, target: Target) -> Predictions:
-        """Give every label whose probability reaches its threshold (0.5 before tuning)."""
-        probabilities = expit(outputs)
-        thresholds = target.thresholds or (0.5,) * target.n_outputs
-        return Predictions((probabilities >= np.array(thresholds)), probabilities, outputs)
-
-    def measure(self, gold: Array, predictions: Predictions, target: Target) -> Measure:
-        """Prepare the metrics of multi-label classification."""
-        if predictions.probabilities is None:
-            raise ValueError("multi-label predictions carry probabilities")
-        return measure_multi_label(gold, predictions.answers, predictions.probabilities)
-
-    def by_label(
-        self, gold: Array, predictions: Predictions, target: Target
-    ) -> tuple[Sequence[str], Callable[[Array | None], Array]]:
-        """Prepare precision, recall, F1 and support of every label."""
-        answers = predictions.answers
-        return target.names, lambda weights: np.asarray(per_label_multi(gold, answers, weights))
-
-    def answer(
-        self,
-        predictions: Predictions,
-        index: int,
-        rows: Rows,
-        target: Target,
-        *,
-        top_k: int | None = 1,
-    ) -> Any:
-        """List `{"label", "score"}` of the labels given, or of the `top_k` best unless it is 1."""
-        if predictions.probabilities is None:
-            raise ValueError("multi-label predictions carry probabilities")
-        probabilities = predictions.probabilities[index]
-        best_first = np.argsort(-probabilities, kind="stable")
-        if top_k == 1:
-            best_first = best_first[predictions.answers[index][best_first].astype(bool)]
-        else:
-            best_first = best_first[:top_k]
-        return [
-            {"label": target.names[label], "score": float(probabilities[label])}
-            for label in best_first
-        ]
 
     @staticmethod
     def toy_rows() -> Rows:

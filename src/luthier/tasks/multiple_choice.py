@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import softmax
 
+from luthier.columns import Column
 from luthier.data.labels import is_missing, label_name
 from luthier.errors import DataError
 from luthier.metrics.choices import measure_choices
-from luthier.protocols import Column
+from luthier.objective import Objective
+from luthier.padding import pad
+from luthier.protocols import LOSS
 from luthier.recipe.tree import Section
 from luthier.records import (
     Array,
     Batch,
-    Encoded,
-    Finding,
+    ItemField,
+    Items,
     Measure,
-    Objective,
     Outputs,
     Predictions,
     Rows,
     Target,
 )
-from luthier.task_types.defaults import Answering, column_of, texts_of
-from luthier.text.batches import pad
-from luthier.text.tokenize import tokenize
+from luthier.results import Finding
+from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, texts_of
+from luthier.task_types.encode_inputs import encode_inputs
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 NEVER = -1e4  # the logit of a choice that a row does not have
@@ -38,9 +40,138 @@ class MultipleChoiceOptions(Section):
     """There is nothing to choose: every choice is scored beside its text."""
 
 
-class MultipleChoice(Answering):
+@dataclass(frozen=True)
+class ChoiceLayout:
+    """Which encoded texts belong to which row.
+
+    Args:
+        starts: First text of every row, and the number of texts, (rows + 1,).
+        n_choices: Choices in a batch.
+    """
+
+    starts: Array
+    n_choices: int
+
+
+@dataclass(frozen=True)
+class MultipleChoiceCodec(CodecDefaults):
     """A text, and endings or answers of which one is right."""
 
+    def gold(self, rows: Rows) -> Array:
+        """Read which choice is right, (rows,): a number from 0, a letter, or the choice itself."""
+        return np.array(
+            [
+                _which(value, choices, rows.where(index))
+                for index, (value, choices) in enumerate(
+                    zip(column_of(rows, "label"), column_of(rows, "choices"), strict=True)
+                )
+            ],
+            dtype=np.int64,
+        )
+
+    def encode(self, rows: Rows, *, training: bool = False) -> Items:
+        """Encode the text with each of its choices; an item is a row with all of its choices."""
+        made = encode_inputs(self.task.columns[:2], rows, self.processor, self.limits)
+        targets = self.gold(rows) if "label" in rows else None
+        n_choices = self.target.n_outputs
+        counts = np.array([len(cell) for cell in column_of(rows, "choices")], dtype=np.int64)
+        return Items(
+            made.fields,
+            None if targets is None else ItemField(targets),
+            n_choices * made.kept_lengths,
+            made.full_lengths,
+            made.kept_lengths,
+            layout=ChoiceLayout(np.concatenate([[0], np.cumsum(counts)]), n_choices),
+        )
+
+    def batch(
+        self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
+    ) -> Batch[Array]:
+        """Pad to (batch, choices, tokens); choices that a row lacks repeat its last."""
+        layout: ChoiceLayout = items.layout
+        starts = layout.starts[chosen]
+        counts = layout.starts[chosen + 1] - starts
+        place = np.minimum(np.arange(layout.n_choices), counts[:, None] - 1)  # (batch, choices)
+        texts = (starts[:, None] + place).reshape(-1)  # (batch * choices,)
+        flat = pad(items.inputs, texts, side=self.padding_side)
+        inputs = {
+            name: values.reshape(len(chosen), layout.n_choices, -1) for name, values in flat.items()
+        }
+        given = items.targets is not None and kind == LOSS
+        targets = items.target_array[chosen] if given else None
+        return Batch(inputs, targets, len(chosen))
+
+    def objective(self, gold: Any, *, label_smoothing: float) -> Objective:
+        """Tell the right choice from the others."""
+        return Objective("cross-entropy", label_smoothing=label_smoothing)
+
+    def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
+        """Return the logit of every choice, (rows, choices); a very low one for absent choices."""
+        layout: ChoiceLayout = items.layout
+        logits = np.array(inferred["logits"]).reshape(-1, layout.n_choices)
+        logits[np.arange(layout.n_choices) >= np.diff(layout.starts)[:, None]] = NEVER
+        return logits
+
+    def decode(self, outputs: Outputs) -> Predictions:
+        """Take the choice of highest probability."""
+        return Predictions(outputs.argmax(axis=-1), softmax(outputs, axis=-1), outputs)
+
+    def measure(self, gold: Any, predictions: Predictions) -> Measure:
+        """Prepare accuracy and log loss."""
+        return measure_choices(gold, predictions.answers, predictions.probabilities)
+
+    def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
+        """Prefer no choice, (rows, choices)."""
+        counts = np.array([len(cell) for cell in column_of(rows, "choices")])
+        is_there = np.arange(self.target.n_outputs) < counts[:, None]
+        return np.where(is_there, 0.0, NEVER).astype(np.float32)
+
+    def to_json(self, answers: Any, index: int, rows: Rows) -> str:
+        """Give the choice itself."""
+        choices = rows["choices"][index]
+        return str(choices[min(int(answers[index]), len(choices) - 1)])
+
+    def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
+        """Read choices back, with their probabilities; those are rounded, so ties say nothing."""
+        probabilities = np.array([one["probabilities"] for one in kept], dtype=float)
+        answers = [
+            max(
+                (place for place, choice in enumerate(choices) if str(choice) == one["answer"]),
+                key=shares.__getitem__,
+            )
+            for one, choices, shares in zip(kept, rows["choices"], probabilities, strict=True)
+        ]
+        return Predictions(
+            np.array(answers), probabilities, np.log(np.maximum(probabilities, 1e-12))
+        )
+
+    def answer(
+        self,
+        predictions: Predictions,
+        index: int,
+        rows: Rows,
+        *,
+        top_k: int | None = 1,
+    ) -> Any:
+        """Give `{"label", "score"}` with the choice as label; a list unless `top_k` is 1."""
+        choices = rows["choices"][index]
+        probabilities = predictions.probabilities[index][: len(choices)]
+        best_first = np.argsort(-probabilities, kind="stable")[:top_k]
+        answers = [
+            {"label": str(choices[one]), "score": float(probabilities[one])} for one in best_first
+        ]
+        return answers[0] if top_k == 1 else answers
+
+    def to_columns(self, answer: Any) -> dict[str, Any]:
+        """Lay the best choice and its score out."""
+        best = answer[0] if isinstance(answer, list) else answer
+        return {"prediction": best["label"], "score": f"{best['score']:.6g}"}
+
+
+class MultipleChoice(TaskDefaults):
+    """A text, and endings or answers of which one is right."""
+
+    Codec = MultipleChoiceCodec
     name: ClassVar[str] = "multiple-choice"
     hub_task: ClassVar[str] = "multiple-choice"
     unit: ClassVar[str] = "choice"
@@ -56,9 +187,6 @@ class MultipleChoice(Answering):
     baselines: ClassVar[tuple[str, ...]] = ("majority", "word-overlap", "from-scratch")
     windows: ClassVar[bool | None] = None
     main_metric: str = "accuracy"
-
-    def __init__(self, options: MultipleChoiceOptions):
-        self.options = options
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Gather choices from columns of their own (`ending0`, `ending1` …) or from one cell."""
@@ -98,146 +226,9 @@ class MultipleChoice(Answering):
             )
         return Target(self.kind, tuple(str(number) for number in range(most)))
 
-    def gold(self, rows: Rows, target: Target) -> Array:
-        """Read which choice is right, (rows,): a number from 0, a letter, or the choice itself."""
-        return np.array(
-            [
-                _which(value, choices, rows.where(index))
-                for index, (value, choices) in enumerate(
-                    zip(column_of(rows, "label"), column_of(rows, "choices"), strict=True)
-                )
-            ],
-            dtype=np.int64,
-        )
-
     def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
         """Give the texts."""
         return (texts_of(rows, "text"),)
-
-    def encode(
-        self,
-        rows: Rows,
-        *,
-        tokenizer: Any,
-        target: Target,
-        max_tokens: int,
-        stride: int | None = None,
-        training: bool = False,
-    ) -> Encoded:
-        """Tokenize the text with each of its choices; an item is a text with one choice.
-
-        Training items and batches are whole rows all the same: `collate` is given rows.
-        """
-        choices = column_of(rows, "choices")
-        counts = np.array([len(cell) for cell in choices], dtype=np.int64)
-        firsts = np.repeat(np.array(texts_of(rows, "text"), dtype=object), counts).tolist()
-        seconds = [str(choice) for cell in choices for choice in cell]
-        inputs, full = tokenize(tokenizer, firsts, seconds, max_tokens=max_tokens)
-        ids = inputs["input_ids"].lengths
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        longest = [full[a:b].max(initial=1) for a, b in pairwise(starts)]
-        kept = [ids[a:b].max(initial=1) for a, b in pairwise(starts)]
-        return Encoded(
-            {"rows": np.arange(len(rows))},
-            self.gold(rows, target) if "label" in rows else None,
-            np.array(longest, dtype=np.int64),
-            kept_lengths=np.array(kept, dtype=np.int64),
-            marks={"choices": inputs, "starts": starts, "n": target.n_outputs},
-            item_lengths=target.n_outputs * np.array(kept, dtype=np.int64),
-        )
-
-    def collate(
-        self,
-        encoded: Encoded,
-        indices: Array,
-        *,
-        tokenizer: Any,
-        reading: str | None = None,
-        epoch: int | None = None,
-    ) -> Batch:
-        """Pad to (batch, choices, tokens); choices that a row lacks repeat its last."""
-        starts, n_choices = encoded.marks["starts"], encoded.marks["n"]
-        counts = starts[indices + 1] - starts[indices]
-        place = np.minimum(np.arange(n_choices), counts[:, None] - 1)  # (batch, choices)
-        items = (starts[indices][:, None] + place).reshape(-1)
-        flat = pad(encoded.marks["choices"], items, tokenizer=tokenizer)
-        batch: Batch = {
-            name: values.reshape(len(indices), n_choices, -1) for name, values in flat.items()
-        }
-        if encoded.targets is not None and reading is None:
-            batch["labels"] = np.asarray(encoded.targets)[indices]
-        return batch
-
-    def objective(self, target: Target, gold: Any, *, label_smoothing: float) -> Objective:
-        """Tell the right choice from the others."""
-        return Objective("cross-entropy", label_smoothing=label_smoothing)
-
-    def gather(
-        self, read: Mapping[str, Any], encoded: Encoded, rows: Rows, *, tokenizer: Any
-    ) -> Outputs:
-        """Give every choice its logit, (rows, choices); absent ones a very low one."""
-        said = np.array(read["logits"]).reshape(-1, encoded.marks["n"])
-        starts = encoded.marks["starts"]
-        said[np.arange(encoded.marks["n"]) >= np.diff(starts)[:, None]] = NEVER
-        return said
-
-    def decode(self, outputs: Outputs, target: Target) -> Predictions:
-        """Take the choice of highest probability."""
-        return Predictions(outputs.argmax(axis=-1), softmax(outputs, axis=-1), outputs)
-
-    def measure(self, gold: Any, predictions: Predictions, target: Target) -> Measure:
-        """Prepare accuracy and log loss."""
-        return measure_choices(gold, predictions.answers, predictions.probabilities)
-
-    def uninformed_outputs(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
-        """Prefer no choice, (rows, choices)."""
-        counts = np.array([len(cell) for cell in column_of(rows, "choices")])
-        is_there = np.arange(target.n_outputs) < counts[:, None]
-        return np.where(is_there, 0.0, NEVER).astype(np.float32)
-
-    def to_json(self, answers: Any, index: int, rows: Rows, target: Target) -> str:
-        """Give the choice itself."""
-        choices = rows["choices"][index]
-        return str(choices[min(int(answers[index]), len(choices) - 1)])
-
-    def from_json(
-        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target
-    ) -> Predictions:
-        """Read choices back, with their probabilities; those are rounded, so ties say nothing."""
-        probabilities = np.array([one["probabilities"] for one in said], dtype=float)
-        answers = [
-            max(
-                (place for place, choice in enumerate(choices) if str(choice) == one["answer"]),
-                key=shares.__getitem__,
-            )
-            for one, choices, shares in zip(said, rows["choices"], probabilities, strict=True)
-        ]
-        return Predictions(
-            np.array(answers), probabilities, np.log(np.maximum(probabilities, 1e-12))
-        )
-
-    def answer(
-        self,
-        predictions: Predictions,
-        index: int,
-        rows: Rows,
-        target: Target,
-        *,
-        top_k: int | None = 1,
-    ) -> Any:
-        """Give `{"label", "score"}` with the choice as label; a list unless `top_k` is 1."""
-        choices = rows["choices"][index]
-        probabilities = predictions.probabilities[index][: len(choices)]
-        best_first = np.argsort(-probabilities, kind="stable")[:top_k]
-        answers = [
-            {"label": str(choices[one]), "score": float(probabilities[one])} for one in best_first
-        ]
-        return answers[0] if top_k == 1 else answers
-
-    def to_columns(self, answer: Any) -> dict[str, Any]:
-        """Lay the best choice and its score out."""
-        best = answer[0] if isinstance(answer, list) else answer
-        return {"prediction": best["label"], "score": f"{best['score']:.6g}"}
 
     @staticmethod
     def toy_rows() -> Rows:

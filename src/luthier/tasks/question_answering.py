@@ -8,37 +8,34 @@ of none beats that of the best answer by more than a threshold, which validation
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 from scipy.special import softmax
 
+from luthier.columns import Column
 from luthier.formats.qa_answers import Question, canonical, questions_of
-from luthier.metrics.answers import (
-    best_null_threshold,
-    exact_match,
-    measure_answers,
-    token_f1,
-)
-from luthier.protocols import Column
+from luthier.inputs.text import token_fields
+from luthier.metrics.answers import best_null_threshold, exact_match, measure_answers, token_f1
+from luthier.objective import Objective
+from luthier.protocols import LOSS
 from luthier.recipe.tree import Section
 from luthier.records import (
     Array,
     Batch,
-    Encoded,
-    Finding,
+    ItemField,
+    Items,
     Measure,
-    Objective,
     Outputs,
     Predictions,
     Rows,
     Target,
 )
-from luthier.task_types.answer_spans import best_spans, label_windows
-from luthier.task_types.defaults import Answering, column_of, texts_of
-from luthier.text.batches import pad
+from luthier.results import Finding
+from luthier.task_types.answer_spans import AnswerLayout, best_spans, label_windows
+from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, texts_of
 from luthier.text.windows import tokenize_windows
 
 N_BEST = 20
@@ -55,173 +52,121 @@ class QuestionAnsweringOptions(Section):
     main_metric: Literal["f1", "exact_match"] = Field("f1", description="Of the verdict.")
 
 
-class QuestionAnswering(Answering):
+@dataclass(frozen=True)
+class QuestionAnsweringCodec(CodecDefaults):
     """A question, and the words of a text that answer it."""
 
-    name: ClassVar[str] = "question-answering"
-    hub_task: ClassVar[str] = "question-answering"
-    unit: ClassVar[str] = "span"
-    kind: ClassVar[str] = "answer"
-    Options = QuestionAnsweringOptions
-    columns: ClassVar[tuple[Column, ...]] = (
-        Column("question", "text", ("question", "query")),
-        Column("context", "text", ("context", "passage", "paragraph", "document", "text")),
-        Column("answers", "answers", ("answers", "answer", "answer_text")),
-    )
-    auto_model: ClassVar[str] = "AutoModelForQuestionAnswering"
-    windows: ClassVar[bool | None] = True
-    needs_validation_outputs: ClassVar[bool] = True
-    validation_kind: str = "span-logits"
-    baselines: ClassVar[tuple[str, ...]] = ("no-answer", "first-sentence", "lexical-overlap")
-
-    def __init__(self, options: QuestionAnsweringOptions):
-        self.options = options
-        self.main_metric: str = options.main_metric
-
-    def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Bring answers into one shape; find those that do not stand where they should."""
-        return canonical(rows)
-
-    def learn_target(self, rows: Rows) -> Target:
-        """See whether some questions have no answer.
-
-        There are two names either way: by their number a head knows its outputs, which are scores
-        of the first and the last token.
-        """
-        some_have_none = any(len(answers) == 0 for answers in column_of(rows, "answers"))
-        return Target(self.kind, ("answer", "none") if some_have_none else ("first", "last"))
-
-    def gold(self, rows: Rows, target: Target) -> Array:
+    def gold(self, rows: Rows) -> Array:
         """Give contexts and true answers, (rows,) of `Question`."""
         return questions_of(rows)
 
-    def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
-        """Give questions and contexts."""
-        return texts_of(rows, "question"), texts_of(rows, "context")
-
-    def encode(
-        self,
-        rows: Rows,
-        *,
-        tokenizer: Any,
-        target: Target,
-        max_tokens: int,
-        stride: int | None = None,
-        training: bool = False,
-    ) -> Encoded:
-        """Tokenize questions with windows of their contexts; find the answers' tokens."""
-        made = tokenize_windows(tokenizer, *self.texts(rows), max_tokens=max_tokens, stride=stride)
-        nulls = null_places(made.inputs["input_ids"], tokenizer)
+    def encode(self, rows: Rows, *, training: bool = False) -> Items:
+        """Tokenize questions with windows of their contexts; find the tokens of the answers."""
+        made = tokenize_windows(
+            self.processor,
+            *self.task.texts(rows),
+            max_tokens=self.limits.max_tokens,
+            stride=self.limits.stride,
+        )
+        nulls = null_places(made.inputs["input_ids"], self.processor)
         targets = None
         if "answers" in rows:
-            targets = label_windows(made, nulls, [one.spans for one in questions_of(rows)])
-        return Encoded(
-            made.inputs,
+            spans = [one.spans for one in questions_of(rows)]
+            targets = ItemField(label_windows(made, nulls, spans))
+        return Items(
+            token_fields(made.inputs, self.processor),
             targets,
+            made.inputs["input_ids"].lengths,
             made.full_lengths,
-            row_of=made.row_of,
-            kept_lengths=made.kept_lengths,
-            marks={"spans": made.spans, "places": made.places, "nulls": nulls},
+            made.kept_lengths,
+            made.row_of,
+            layout=AnswerLayout(made.spans, made.places, nulls),
         )
 
-    def collate(
-        self,
-        encoded: Encoded,
-        indices: Array,
-        *,
-        tokenizer: Any,
-        reading: str | None = None,
-        epoch: int | None = None,
-    ) -> Batch:
+    def batch(
+        self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
+    ) -> Batch[Array]:
         """Pad the windows; padding on the left moves the answers."""
-        batch = pad(encoded.inputs, indices, tokenizer=tokenizer)
-        if encoded.targets is not None and reading is None:
-            borders = np.asarray(encoded.targets)[indices]
-            if tokenizer.padding_side == "left":
-                width = batch["input_ids"].shape[1]
-                borders = borders + (width - encoded.lengths[indices])[:, None]
-            batch["labels"] = borders
-        return batch
+        batch = super().batch(items, chosen, kind=kind, epoch=epoch)
+        if batch.targets is None or self.padding_side == "right":
+            return batch
+        moved = batch.inputs["input_ids"].shape[1] - items.cost[chosen]  # (batch,)
+        return replace(batch, targets=batch.targets + moved[:, None])
 
-    def objective(self, target: Target, gold: Any, *, label_smoothing: float) -> Objective:
+    def objective(self, gold: Any, *, label_smoothing: float) -> Objective:
         """Find the first and the last token of the answer."""
         return Objective("span", label_smoothing=label_smoothing)
 
-    def gather(
-        self, read: Mapping[str, Any], encoded: Encoded, rows: Rows, *, tokenizer: Any
-    ) -> Outputs:
+    def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
         """Give each row none's score and its best answers, (rows, 1 + 20, 3).
 
         Each is (first character, one past the last, score); none comes first, as (-1, -1, score).
         """
         return best_spans(
-            read["span-logits"],
-            encoded,
+            inferred["span-logits"],
+            items,
             len(rows),
             n_best=N_BEST,
             max_tokens=self.options.max_answer_tokens,
         )
 
-    def tune(self, outputs: Outputs, gold: Any, target: Target) -> Target:
-        """Choose the threshold of none by the best mean F1 (or exact match) on validation."""
-        if "none" not in target.names:
-            return target
+    def tuned(self, outputs: Outputs, gold: Any) -> QuestionAnsweringCodec:
+        """Choose the threshold of no answer by the best mean F1 (or exact match) on validation."""
+        if "none" not in self.target.names:
+            return self
         if self.options.null_threshold != "tuned":
-            return replace(target, thresholds=(float(self.options.null_threshold),))
-        score = token_f1 if self.main_metric == "f1" else exact_match
-        said = [
+            return self.with_target(thresholds=(float(self.options.null_threshold),))
+        score = token_f1 if self.task.main_metric == "f1" else exact_match
+        best = [
             score(one.text_at(*outputs[row, 1, :2]), one.answers) for row, one in enumerate(gold)
         ]
         nothing = [float(not one.answers) for one in gold]
         threshold = best_null_threshold(
-            outputs[:, 0, 2] - outputs[:, 1, 2], np.array(said), np.array(nothing)
+            outputs[:, 0, 2] - outputs[:, 1, 2], np.array(best), np.array(nothing)
         )
-        return replace(target, thresholds=(float(threshold),))
+        return self.with_target(thresholds=(float(threshold),))
 
-    def decode(self, outputs: Outputs, target: Target) -> Predictions:
+    def decode(self, outputs: Outputs) -> Predictions:
         """Give the best answer as characters, (rows, 2), or (-1, -1) for none."""
         answers = outputs[:, 1, :2].astype(np.int64)
-        if "none" in target.names:
-            threshold = (target.thresholds or (0.0,))[0]
+        if "none" in self.target.names:
+            threshold = (self.target.thresholds or (0.0,))[0]
             is_none = outputs[:, 0, 2] - outputs[:, 1, 2] > threshold
             answers[is_none] = -1
         return Predictions(answers, None, outputs)
 
-    def measure(self, gold: Any, predictions: Predictions, target: Target) -> Measure:
+    def measure(self, gold: Any, predictions: Predictions) -> Measure:
         """Prepare exact match and F1 by SQuAD's rules."""
         said = [one.text_at(*span) for one, span in zip(gold, predictions.answers, strict=True)]
         return measure_answers([list(one.answers) for one in gold], said)
 
-    def uninformed_outputs(self, rows: Rows, target: Target, *, watched: bool = False) -> Outputs:
+    def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
         """Answer nothing."""
         made = np.full((len(rows), 1 + N_BEST, 3), -1.0)
         made[:, 1:, 2] = -1e4
         return made
 
-    def to_json(self, answers: Any, index: int, rows: Rows, target: Target) -> Any:
+    def to_json(self, answers: Any, index: int, rows: Rows) -> Any:
         """Give an answer's text, or a list of true answers."""
         answer = answers[index]
         if isinstance(answer, Question):
             return list(answer.answers)
         return Question(str(rows["context"][index]), (), ()).text_at(*answer)
 
-    def from_json(
-        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target
-    ) -> Predictions:
+    def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
         """Find the answers in their contexts again."""
-        spans = np.full((len(said), 2), -1, dtype=np.int64)
-        for row, one in enumerate(said):
+        spans = np.full((len(kept), 2), -1, dtype=np.int64)
+        for row, one in enumerate(kept):
             if one["answer"]:
                 first = str(rows["context"][row]).index(one["answer"])
                 spans[row] = first, first + len(one["answer"])
-        return Predictions(spans, None, self.uninformed_outputs(rows, target))
+        return Predictions(spans, None, self.uninformed_outputs(rows))
 
     def answer(
         self,
         predictions: Predictions,
         index: int,
         rows: Rows,
-        target: Target,
         *,
         top_k: int | None = 1,
     ) -> Any:
@@ -231,7 +176,7 @@ class QuestionAnswering(Answering):
         """
         said = predictions.outputs[index]
         asked = Question(str(rows["context"][index]), (), ())
-        kept = said if "none" in target.names else said[1:]
+        kept = said if "none" in self.target.names else said[1:]
         shares = softmax(kept[:, 2])
         order = np.argsort(-kept[:, 2], kind="stable").tolist()
         is_best = (kept[:, :2] == predictions.answers[index]).all(axis=1)
@@ -258,9 +203,7 @@ class QuestionAnswering(Answering):
             "end": best["end"],
         }
 
-    def error_analysis(
-        self, gold: Any, predictions: Predictions, rows: Rows, target: Target
-    ) -> dict[str, Any]:
+    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
         """Show answers in their contexts beside the true ones, the worst first."""
         shown = []
         for row, one in enumerate(gold):
@@ -279,6 +222,44 @@ class QuestionAnswering(Answering):
             )
         shown.sort(key=lambda each: each["f1"])
         return {"answers": {"rows": shown[:MOST_SHOWN], "n": len(rows)}}
+
+
+class QuestionAnswering(TaskDefaults):
+    """A question, and the words of a text that answer it."""
+
+    Codec = QuestionAnsweringCodec
+    name: ClassVar[str] = "question-answering"
+    hub_task: ClassVar[str] = "question-answering"
+    unit: ClassVar[str] = "span"
+    kind: ClassVar[str] = "answer"
+    Options = QuestionAnsweringOptions
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("question", "text", ("question", "query")),
+        Column("context", "text", ("context", "passage", "paragraph", "document", "text")),
+        Column("answers", "answers", ("answers", "answer", "answer_text")),
+    )
+    auto_model: ClassVar[str] = "AutoModelForQuestionAnswering"
+    windows: ClassVar[bool | None] = True
+    needs_validation_outputs: ClassVar[bool] = True
+    validation_kind: str = "span-logits"
+    baselines: ClassVar[tuple[str, ...]] = ("no-answer", "first-sentence", "lexical-overlap")
+
+    def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+        """Bring answers into one shape; find those that do not stand where they should."""
+        return canonical(rows)
+
+    def learn_target(self, rows: Rows) -> Target:
+        """See whether some questions have no answer.
+
+        There are two names either way: by their number a head knows its outputs, which are scores
+        of the first and the last token.
+        """
+        some_have_none = any(len(answers) == 0 for answers in column_of(rows, "answers"))
+        return Target(self.kind, ("answer", "none") if some_have_none else ("first", "last"))
+
+    def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
+        """Give questions and contexts."""
+        return texts_of(rows, "question"), texts_of(rows, "context")
 
     @staticmethod
     def toy_rows() -> Rows:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from luthier.columns import Column
 from luthier.metrics.generation import measure_summaries
-from luthier.protocols import Column
-from luthier.records import Measure, Predictions, Rows, Target
-from luthier.task_types.seq2seq import Generation, GenerationOptions
+from luthier.records import Measure, Predictions, Rows
+from luthier.task_types.seq2seq import GenerationOptions, Seq2Seq, Seq2SeqCodec
 
 
 class SummarizationOptions(GenerationOptions):
@@ -21,9 +22,19 @@ class SummarizationOptions(GenerationOptions):
     )
 
 
-class Summarization(Generation):
+@dataclass(frozen=True)
+class SummarizationCodec(Seq2SeqCodec):
     """A long text, a short one that says the same."""
 
+    def measure(self, gold: object, predictions: Predictions) -> Measure:
+        """Prepare ROUGE-1, ROUGE-2 and ROUGE-L."""
+        return measure_summaries(list(gold), list(predictions.answers))  # type: ignore[call-overload]
+
+
+class Summarization(Seq2Seq):
+    """A long text, a short one that says the same."""
+
+    Codec = SummarizationCodec
     name: ClassVar[str] = "summarization"
     hub_task: ClassVar[str] = "summarization"
     Options = SummarizationOptions
@@ -33,14 +44,6 @@ class Summarization(Generation):
     )
     baselines: ClassVar[tuple[str, ...]] = ("lead", "before-tuning")
     answer_key: ClassVar[str] = "summary_text"
-
-    def __init__(self, options: SummarizationOptions):
-        self.options = options
-        self.main_metric: str = options.main_metric
-
-    def measure(self, gold: object, predictions: Predictions, target: Target) -> Measure:
-        """Prepare ROUGE-1, ROUGE-2 and ROUGE-L."""
-        return measure_summaries(list(gold), list(predictions.answers))  # type: ignore[call-overload]
 
     @staticmethod
     def toy_rows() -> Rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from luthier.protocols import Column
+from luthier.columns import Column
 from luthier.records import Rows
 from luthier.task_types.single_label import SingleLabel
 from luthier.task_types.text_level import TEXT

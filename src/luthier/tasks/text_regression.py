@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from luthier.columns import Column
 from luthier.errors import DataError
 from luthier.metrics.regression import measure_regression
-from luthier.protocols import Column
-from luthier.records import Array, Measure, Objective, Outputs, Predictions, Rows, Target
+from luthier.objective import Objective
+from luthier.records import Array, Measure, Outputs, Predictions, Rows, Target
 from luthier.task_types.defaults import column_of, refuse_label_smoothing
-from luthier.task_types.text_level import TEXT, SequenceOptions, Sequences
+from luthier.task_types.text_level import TEXT, SequenceOptions, TextLevel, TextLevelCodec
 
 
 class TextRegressionOptions(SequenceOptions):
@@ -24,13 +26,61 @@ class TextRegressionOptions(SequenceOptions):
     )
 
 
-class TextRegression(Sequences):
+@dataclass(frozen=True)
+class TextRegressionCodec(TextLevelCodec):
+    """One text, one number: rating, readability, price."""
+
+    def gold(self, rows: Rows) -> Array:
+        """Read the numbers, (rows,)."""
+        return _numbers(rows)
+
+    def to_targets(self, gold: Array) -> Array:
+        """Express numbers in standard deviations from the training mean."""
+        return ((gold - self.target.mean) / self.target.scale).astype(np.float32)
+
+    def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
+        """Name the loss.
+
+        Raises:
+            RecipeError: Label smoothing is asked for, which numbers cannot have.
+        """
+        refuse_label_smoothing(label_smoothing, "a number")
+        return Objective("mean-squared-error")
+
+    def decode(self, outputs: Outputs) -> Predictions:
+        """Give the numbers in their own unit, (rows,)."""
+        return Predictions(outputs[:, 0] * self.target.scale + self.target.mean, None, outputs)
+
+    def measure(self, gold: Array, predictions: Predictions) -> Measure:
+        """Prepare the metrics of regression."""
+        return measure_regression(gold, predictions.answers)
+
+    def answer(
+        self,
+        predictions: Predictions,
+        index: int,
+        rows: Rows,
+        *,
+        top_k: int | None = 1,
+    ) -> Any:
+        """Give `{"label", "score"}`, the score being the number."""
+        answer = {"label": self.target.names[0], "score": float(predictions.answers[index])}
+        return answer if top_k == 1 else [answer]
+
+    def to_columns(self, answer: Any) -> dict[str, Any]:
+        """Lay the number out; it has no score."""
+        given = answer[0] if isinstance(answer, list) else answer
+        return {"prediction": f"{given['score']:.6g}"}
+
+
+class TextRegression(TextLevel):
     """One text, one number: rating, readability, price.
 
     The model learns the number in standard deviations from the training mean, so that one
     learning rate fits ratings and prices alike; answers are in the number's own unit.
     """
 
+    Codec = TextRegressionCodec
     name: ClassVar[str] = "text-regression"
     Options = TextRegressionOptions
     columns: ClassVar[tuple[Column, ...]] = (
@@ -46,10 +96,6 @@ class TextRegression(Sequences):
         "from-scratch",
     )
 
-    def __init__(self, options: TextRegressionOptions):
-        self.options = options
-        self.main_metric: str = options.main_metric
-
     def learn_target(self, rows: Rows) -> Target:
         """Take the mean and the spread of the training numbers."""
         numbers = _numbers(rows)
@@ -60,49 +106,6 @@ class TextRegression(Sequences):
                 hint="data.columns.label=the column with the numbers",
             )
         return Target("number", ("value",), mean=float(numbers.mean()), scale=float(numbers.std()))
-
-    def gold(self, rows: Rows, target: Target) -> Array:
-        """Read the numbers, (rows,)."""
-        return _numbers(rows)
-
-    def to_targets(self, gold: Array, target: Target) -> Array:
-        """Express numbers in standard deviations from the training mean."""
-        return ((gold - target.mean) / target.scale).astype(np.float32)
-
-    def objective(self, target: Target, gold: Array, *, label_smoothing: float) -> Objective:
-        """Name the loss.
-
-        Raises:
-            RecipeError: Label smoothing is asked for, which numbers cannot have.
-        """
-        refuse_label_smoothing(label_smoothing, "a number")
-        return Objective("mean-squared-error")
-
-    def decode(self, outputs: Outputs, target: Target) -> Predictions:
-        """Give the numbers in their own unit, (rows,)."""
-        return Predictions(outputs[:, 0] * target.scale + target.mean, None, outputs)
-
-    def measure(self, gold: Array, predictions: Predictions, target: Target) -> Measure:
-        """Prepare the metrics of regression."""
-        return measure_regression(gold, predictions.answers)
-
-    def answer(
-        self,
-        predictions: Predictions,
-        index: int,
-        rows: Rows,
-        target: Target,
-        *,
-        top_k: int | None = 1,
-    ) -> Any:
-        """Give `{"label", "score"}`, the score being the number."""
-        answer = {"label": target.names[0], "score": float(predictions.answers[index])}
-        return answer if top_k == 1 else [answer]
-
-    def to_columns(self, answer: Any) -> dict[str, Any]:
-        """Lay the number out; it has no score."""
-        given = answer[0] if isinstance(answer, list) else answer
-        return {"prediction": f"{given['score']:.6g}"}
 
     @staticmethod
     def toy_rows() -> Rows:

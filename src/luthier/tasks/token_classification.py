@@ -7,36 +7,44 @@ window that sees most around it. Entities are scored strictly: borders and type 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 from scipy.special import log_softmax
 
+from luthier.columns import Column
 from luthier.errors import DataError, nearest
 from luthier.formats.tagged_tokens import SPANS, canonical
+from luthier.inputs.text import token_fields
 from luthier.metrics.spans import measure_spans, measure_tags, per_type
-from luthier.protocols import Column
+from luthier.objective import Objective
+from luthier.padding import IGNORED
 from luthier.recipe.tree import Section
 from luthier.records import (
     Array,
-    Batch,
-    Encoded,
-    Finding,
+    ItemField,
+    Items,
     Measure,
-    Objective,
     Outputs,
     Predictions,
     Ragged,
     Rows,
     Target,
 )
-from luthier.task_types.defaults import Answering, column_of, refuse_label_smoothing, texts_of
+from luthier.results import Finding
+from luthier.task_types.defaults import (
+    CodecDefaults,
+    TaskDefaults,
+    column_of,
+    refuse_label_smoothing,
+    texts_of,
+)
 from luthier.task_types.entities import STRATEGIES, aggregate, errors_in_context
 from luthier.task_types.label_ids import ClassWeights, weigh
-from luthier.task_types.token_outputs import Pieces, gather_pieces, label_pieces
-from luthier.text.batches import pad
+from luthier.task_types.token_outputs import Pieces, WordLayout, gather_pieces, label_pieces
 from luthier.text.tags import may_follow, spans_of_tags
 from luthier.text.viterbi import best_tags, worth_of
 from luthier.text.windows import tokenize_windows
@@ -62,9 +70,181 @@ class TokenClassificationOptions(Section):
     )
 
 
-class TokenClassification(Answering):
+@dataclass(frozen=True)
+class TokenClassificationCodec(CodecDefaults):
     """A tag for every word: names, parts of speech."""
 
+    @property
+    def _has_entities(self) -> bool:
+        return bool(self.task.has_entities(self.target.names))
+
+    def gold(self, rows: Rows) -> Ragged:
+        """Read tag ids, (words,) a row."""
+        ids = {name: index for index, name in enumerate(self.target.names)}
+        found = []
+        for index, tags in enumerate(column_of(rows, "tags")):
+            for tag in tags:
+                if tag not in ids:
+                    close = nearest(tag, self.target.names)
+                    raise DataError(
+                        f"The tag '{tag}' at {rows.where(index)} is not among the training tags.",
+                        received=f"'{tag}'; known are {', '.join(self.target.names[:10])}",
+                        hint=f"did you mean '{close}'?" if close else "mend the row, or drop it",
+                    )
+            found.append([ids[tag] for tag in tags])
+        return Ragged.of(found)
+
+    def encode(self, rows: Rows, *, training: bool = False) -> Items:
+        """Tokenize the texts in windows; the first token of every word gets the word's label."""
+        made = tokenize_windows(
+            self.processor,
+            texts_of(rows, "text"),
+            max_tokens=self.limits.max_tokens,
+            stride=self.limits.stride,
+        )
+        gold = self.gold(rows) if "tags" in rows else None
+        words, labels = label_pieces(made, rows["words"], gold)
+        return Items(
+            token_fields(made.inputs, self.processor),
+            None if labels is None else ItemField(labels, IGNORED),
+            made.inputs["input_ids"].lengths,
+            made.full_lengths,
+            made.kept_lengths,
+            made.row_of,
+            layout=WordLayout(words, made.spans, made.owned()),
+        )
+
+    def objective(self, gold: Ragged, *, label_smoothing: float) -> Objective:
+        """Learn the tag of every word, or with a CRF the tags of the whole text."""
+        if self.options.crf:
+            refuse_label_smoothing(label_smoothing, "a CRF")
+            return Objective("crf")
+        counts = np.bincount(gold.values, minlength=self.target.n_outputs)
+        balanced = len(gold.values) / (self.target.n_outputs * np.maximum(counts, 1))
+        return Objective(
+            "token-cross-entropy",
+            class_weights=weigh(self.options.class_weights, self.target.names, balanced),
+            label_smoothing=label_smoothing,
+        )
+
+    def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
+        """Give what was said of every token of every row, each by the window that sees most."""
+        n_words = np.array([len(words) for words in rows["words"]], dtype=np.int64)
+        return gather_pieces(
+            inferred["token-logits"], items, n_words, transitions=inferred.get("transitions")
+        )
+
+    def decode(self, outputs: Pieces) -> Predictions:
+        """Choose a tag for every word, (words,) a row; -1 for words that the model never saw."""
+        said, is_seen = outputs.of_words()
+        steps = outputs.transitions
+        if self.options.constrained and self._has_entities:
+            worth = worth_of(may_follow(self.target.names))
+            steps = worth if steps is None else steps + worth
+        if steps is None:
+            tags = said.values.argmax(axis=-1) if len(said.values) else np.zeros(0, np.int64)
+        else:
+            worth_of_words = said.values
+            if outputs.transitions is None:
+                worth_of_words = log_softmax(worth_of_words.astype(np.float64), axis=-1)
+            tags = best_tags(Ragged(worth_of_words, said.offsets), steps).values
+        tags = np.where(is_seen, tags, -1)
+        return Predictions(Ragged(tags, said.offsets), None, outputs)
+
+    def measure(self, gold: Ragged, predictions: Predictions) -> Measure:
+        """Prepare the scores of entities, and of plain tags."""
+        answers = predictions.answers
+        of_tags = measure_tags(_lists(gold), _lists(answers))
+        if not self._has_entities:
+            return of_tags
+        of_spans = measure_spans(self._spans(gold), self._spans(answers))
+
+        def measure(weights: Array | None) -> dict[str, float]:
+            accuracy = {"token_accuracy": of_tags(weights)["token_accuracy"]}
+            return of_spans(weights) | accuracy
+
+        return measure
+
+    def _spans(self, tags: Ragged) -> list[list[tuple[int, int, str]]]:
+        """Read entities from tag ids, row by row."""
+        names = [*self.target.names, OUTSIDE]  # -1 is the last one
+        return [
+            spans_of_tags([names[tag] for tag in tags[row]], strict=True)
+            for row in range(len(tags))
+        ]
+
+    def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Pieces:
+        """Prefer no tag to another."""
+        n_words = np.array([len(words) for words in rows["words"]], dtype=np.int64)
+        nothing = np.zeros((int(n_words.sum()), self.target.n_outputs), dtype=np.float32)
+        return Pieces.of_each_word(nothing, n_words)
+
+    def to_json(self, answers: Any, index: int, rows: Rows) -> Any:
+        """Name the tag of every word."""
+        names = [*self.target.names, OUTSIDE]
+        return [names[tag] for tag in answers[index]]
+
+    def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
+        """Read the tags of every word back."""
+        tags = self.gold(Rows.of({"tags": [one["answer"] for one in kept]}))
+        return Predictions(tags, None, Pieces.of_each_word(np.zeros((0, 0)), tags.lengths * 0))
+
+    def answer(
+        self,
+        predictions: Predictions,
+        index: int,
+        rows: Rows,
+        *,
+        aggregation_strategy: str = "words",
+    ) -> list[dict[str, Any]]:
+        """List what was found, with its characters and its score.
+
+        Args:
+            predictions: Of all rows.
+            index: Which row.
+            rows: The rows.
+            aggregation_strategy: `none` (every token), or `simple`, `first`, `average` and `max`
+                as in `transformers.pipeline`; `words`: the entities that the scores are about.
+        """
+        if aggregation_strategy not in STRATEGIES:
+            raise DataError(
+                "There is no such way to put tokens together.",
+                received=f"aggregation_strategy={aggregation_strategy}",
+                hint=f"one of: {', '.join(STRATEGIES)}",
+            )
+        return aggregate(
+            predictions,
+            index,
+            rows,
+            self.target,
+            strategy=aggregation_strategy,
+            has_entities=self._has_entities,
+        )
+
+    def to_columns(self, answer: Any) -> dict[str, Any]:
+        """Lay the entities out as JSON in one cell."""
+        return {"prediction": answer}
+
+    def by_label(
+        self, gold: Ragged, predictions: Predictions
+    ) -> tuple[Sequence[str], Callable[[Array | None], Array]] | None:
+        """Prepare precision, recall, F1 and support of every type of entity."""
+        if not self._has_entities:
+            return None
+        return per_type(self._spans(gold), self._spans(predictions.answers))
+
+    def error_analysis(self, gold: Ragged, predictions: Predictions, rows: Rows) -> dict[str, Any]:
+        """Show entities in context, errors by kind."""
+        if not self._has_entities:
+            return {}
+        truth, said = self._spans(gold), self._spans(predictions.answers)
+        return {"entities": errors_in_context(truth, said, rows)}
+
+
+class TokenClassification(TaskDefaults):
+    """A tag for every word: names, parts of speech."""
+
+    Codec = TokenClassificationCodec
     name: ClassVar[str] = "token-classification"
     hub_task: ClassVar[str] = "token-classification"
     unit: ClassVar[str] = "token"
@@ -90,6 +270,11 @@ class TokenClassification(Answering):
         """Bring words and tags, or texts and spans, into one shape; tags become IOB2."""
         return canonical(rows, scheme=self.options.scheme)
 
+    def has_entities(self, names: Collection[str]) -> bool:
+        """Say whether tags mark entities, rather than words one by one."""
+        is_span = all(tag == OUTSIDE or tag[:2] in ("B-", "I-") for tag in names)
+        return is_span and self.options.scheme != "plain"
+
     @property
     def answer_columns(self) -> tuple[str, ...]:
         """Name the tags, and the spans that they can be made of."""
@@ -104,208 +289,14 @@ class TokenClassification(Answering):
                 received=f"{len(rows)} rows of {', '.join(rows.files)}",
                 hint="data.columns.tags=the column with the tags",
             )
-        if not self._has_entities(seen):
+        if not self.has_entities(seen):
             return Target(self.kind, tuple(sorted(seen)))
         types = sorted({tag[2:] for tag in seen if tag != OUTSIDE})
         return Target(self.kind, (OUTSIDE, *(f"{part}-{name}" for name in types for part in "BI")))
 
-    def _has_entities(self, names: Any) -> bool:
-        is_span = all(tag == OUTSIDE or tag[:2] in ("B-", "I-") for tag in names)
-        return is_span and self.options.scheme != "plain"
-
-    def gold(self, rows: Rows, target: Target) -> Ragged:
-        """Read tag ids, (words,) a row."""
-        ids = {name: index for index, name in enumerate(target.names)}
-        found = []
-        for index, tags in enumerate(column_of(rows, "tags")):
-            for tag in tags:
-                if tag not in ids:
-                    close = nearest(tag, target.names)
-                    raise DataError(
-                        f"The tag '{tag}' at {rows.where(index)} is not among the training tags.",
-                        received=f"'{tag}'; known are {', '.join(target.names[:10])}",
-                        hint=f"did you mean '{close}'?" if close else "mend the row, or drop it",
-                    )
-            found.append([ids[tag] for tag in tags])
-        return Ragged.of(found)
-
     def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
         """Give the texts."""
         return (texts_of(rows, "text"),)
-
-    def encode(
-        self,
-        rows: Rows,
-        *,
-        tokenizer: Any,
-        target: Target,
-        max_tokens: int,
-        stride: int | None = None,
-        training: bool = False,
-    ) -> Encoded:
-        """Tokenize the texts in windows; the first token of every word gets the word's label."""
-        made = tokenize_windows(
-            tokenizer, texts_of(rows, "text"), max_tokens=max_tokens, stride=stride
-        )
-        gold = self.gold(rows, target) if "tags" in rows else None
-        words, labels = label_pieces(made, rows["words"], gold)
-        return Encoded(
-            made.inputs,
-            labels,
-            made.full_lengths,
-            row_of=made.row_of,
-            kept_lengths=made.kept_lengths,
-            marks={"words": words, "spans": made.spans, "owned": made.owned()},
-        )
-
-    def collate(
-        self,
-        encoded: Encoded,
-        indices: Array,
-        *,
-        tokenizer: Any,
-        reading: str | None = None,
-        epoch: int | None = None,
-    ) -> Batch:
-        """Pad the windows, and their labels."""
-        both = dict(encoded.inputs)
-        if encoded.targets is not None and reading is None:
-            both["labels"] = encoded.targets
-        return pad(both, indices, tokenizer=tokenizer)
-
-    def objective(self, target: Target, gold: Ragged, *, label_smoothing: float) -> Objective:
-        """Learn the tag of every word, or with a CRF the tags of the whole text."""
-        if self.options.crf:
-            refuse_label_smoothing(label_smoothing, "a CRF")
-            return Objective("crf")
-        counts = np.bincount(gold.values, minlength=target.n_outputs)
-        balanced = len(gold.values) / (target.n_outputs * np.maximum(counts, 1))
-        return Objective(
-            "token-cross-entropy",
-            class_weights=weigh(self.options.class_weights, target.names, balanced),
-            label_smoothing=label_smoothing,
-        )
-
-    def gather(
-        self, read: Mapping[str, Any], encoded: Encoded, rows: Rows, *, tokenizer: Any
-    ) -> Outputs:
-        """Give what was said of every token of every row, each by the window that sees most."""
-        n_words = np.array([len(words) for words in rows["words"]], dtype=np.int64)
-        return gather_pieces(
-            read["token-logits"], encoded, n_words, transitions=read.get("transitions")
-        )
-
-    def decode(self, outputs: Pieces, target: Target) -> Predictions:
-        """Choose a tag for every word, (words,) a row; -1 for words that the model never saw."""
-        said, is_seen = outputs.of_words()
-        steps = outputs.transitions
-        if self.options.constrained and self._has_entities(target.names):
-            worth = worth_of(may_follow(target.names))
-            steps = worth if steps is None else steps + worth
-        if steps is None:
-            tags = said.values.argmax(axis=-1) if len(said.values) else np.zeros(0, np.int64)
-        else:
-            worth_of_words = said.values
-            if outputs.transitions is None:
-                worth_of_words = log_softmax(worth_of_words.astype(np.float64), axis=-1)
-            tags = best_tags(Ragged(worth_of_words, said.offsets), steps).values
-        tags = np.where(is_seen, tags, -1)
-        return Predictions(Ragged(tags, said.offsets), None, outputs)
-
-    def measure(self, gold: Ragged, predictions: Predictions, target: Target) -> Measure:
-        """Prepare the scores of entities, and of plain tags."""
-        answers = predictions.answers
-        of_tags = measure_tags(_lists(gold), _lists(answers))
-        if not self._has_entities(target.names):
-            return of_tags
-        of_spans = measure_spans(self._spans(gold, target), self._spans(answers, target))
-
-        def measure(weights: Array | None) -> dict[str, float]:
-            accuracy = {"token_accuracy": of_tags(weights)["token_accuracy"]}
-            return of_spans(weights) | accuracy
-
-        return measure
-
-    def _spans(self, tags: Ragged, target: Target) -> list[list[tuple[int, int, str]]]:
-        """Read entities from tag ids, row by row."""
-        names = [*target.names, OUTSIDE]  # -1 is the last one
-        return [
-            spans_of_tags([names[tag] for tag in tags[row]], strict=True)
-            for row in range(len(tags))
-        ]
-
-    def uninformed_outputs(self, rows: Rows, target: Target, *, watched: bool = False) -> Pieces:
-        """Prefer no tag to another."""
-        n_words = np.array([len(words) for words in rows["words"]], dtype=np.int64)
-        nothing = np.zeros((int(n_words.sum()), target.n_outputs), dtype=np.float32)
-        return Pieces.of_each_word(nothing, n_words)
-
-    def to_json(self, answers: Any, index: int, rows: Rows, target: Target) -> Any:
-        """Name the tag of every word."""
-        names = [*target.names, OUTSIDE]
-        return [names[tag] for tag in answers[index]]
-
-    def from_json(
-        self, said: Sequence[Mapping[str, Any]], rows: Rows, target: Target
-    ) -> Predictions:
-        """Read the tags of every word back."""
-        tags = self.gold(Rows.of({"tags": [one["answer"] for one in said]}), target)
-        return Predictions(tags, None, Pieces.of_each_word(np.zeros((0, 0)), tags.lengths * 0))
-
-    def answer(
-        self,
-        predictions: Predictions,
-        index: int,
-        rows: Rows,
-        target: Target,
-        *,
-        aggregation_strategy: str = "words",
-    ) -> list[dict[str, Any]]:
-        """List what was found, with its characters and its score.
-
-        Args:
-            predictions: Of all rows.
-            index: Which row.
-            rows: The rows.
-            target: What is predicted.
-            aggregation_strategy: `none` (every token), or `simple`, `first`, `average` and `max`
-                as in `transformers.pipeline`; `words`: the entities that the scores are about.
-        """
-        if aggregation_strategy not in STRATEGIES:
-            raise DataError(
-                "There is no such way to put tokens together.",
-                received=f"aggregation_strategy={aggregation_strategy}",
-                hint=f"one of: {', '.join(STRATEGIES)}",
-            )
-        return aggregate(
-            predictions,
-            index,
-            rows,
-            target,
-            strategy=aggregation_strategy,
-            has_entities=self._has_entities(target.names),
-        )
-
-    def to_columns(self, answer: Any) -> dict[str, Any]:
-        """Lay the entities out as JSON in one cell."""
-        return {"prediction": answer}
-
-    def by_label(
-        self, gold: Ragged, predictions: Predictions, target: Target
-    ) -> tuple[Sequence[str], Callable[[Array | None], Array]] | None:
-        """Prepare precision, recall, F1 and support of every type of entity."""
-        if not self._has_entities(target.names):
-            return None
-        return per_type(self._spans(gold, target), self._spans(predictions.answers, target))
-
-    def error_analysis(
-        self, gold: Ragged, predictions: Predictions, rows: Rows, target: Target
-    ) -> dict[str, Any]:
-        """Show entities in context, errors by kind."""
-        if not self._has_entities(target.names):
-            return {}
-        truth, said = self._spans(gold, target), self._spans(predictions.answers, target)
-        return {"entities": errors_in_context(truth, said, rows)}
 
     @staticmethod
     def toy_rows() -> Rows:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from luthier.columns import Column
 from luthier.errors import DataError
 from luthier.metrics.generation import measure_translations, signatures
-from luthier.protocols import Column
-from luthier.records import Finding, Measure, Predictions, Rows, Target
-from luthier.task_types.seq2seq import Generation, GenerationOptions
+from luthier.records import Measure, Predictions, Rows
+from luthier.results import Finding
+from luthier.task_types.seq2seq import GenerationOptions, Seq2Seq, Seq2SeqCodec
 
 
 class TranslationOptions(GenerationOptions):
@@ -28,9 +30,52 @@ class TranslationOptions(GenerationOptions):
     )
 
 
-class Translation(Generation):
+@dataclass(frozen=True)
+class TranslationCodec(Seq2SeqCodec):
     """A text in one language, the same in another."""
 
+    def tokenizer(self) -> Any:
+        """Set the tokenizer's languages.
+
+        Raises:
+            DataError: It does not know them.
+        """
+        asked = {"src_lang": self.options.source_language, "tgt_lang": self.options.target_language}
+        for name, code in asked.items():
+            if code is None or not hasattr(self.processor, name):
+                continue
+            if self.processor.convert_tokens_to_ids(code) == self.processor.unk_token_id:
+                raise DataError(
+                    "The tokenizer does not know this language.",
+                    received=code,
+                    hint="a code as the model's page has it, such as en_XX or eng_Latn",
+                )
+            setattr(self.processor, name, code)
+        return self.processor
+
+    def generation(self) -> Mapping[str, Any]:
+        """Begin with the target language's code where the tokenizer has such codes."""
+        settings = dict(super().generation())
+        code = self.options.target_language
+        if code is not None and hasattr(self.processor, "tgt_lang"):
+            settings["forced_bos_token_id"] = self.processor.convert_tokens_to_ids(code)
+        return settings
+
+    def measure(self, gold: Any, predictions: Predictions) -> Measure:
+        """Prepare chrF, BLEU and TER as sacreBLEU defines them."""
+        return measure_translations(list(gold), list(predictions.answers))
+
+    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
+        """Set translations beside sources and references, with the metrics' signatures."""
+        found = super().error_analysis(gold, predictions, rows)
+        found["generations"]["signatures"] = signatures()
+        return found
+
+
+class Translation(Seq2Seq):
+    """A text in one language, the same in another."""
+
+    Codec = TranslationCodec
     name: ClassVar[str] = "translation"
     hub_task: ClassVar[str] = "translation"
     Options = TranslationOptions
@@ -45,10 +90,6 @@ class Translation(Generation):
         "before-tuning",
     )
     answer_key: ClassVar[str] = "translation_text"
-
-    def __init__(self, options: TranslationOptions):
-        self.options = options
-        self.main_metric: str = options.main_metric
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Take texts out of `translation: {en: …, de: …}`, as data sets of the hub have it."""
@@ -75,45 +116,6 @@ class Translation(Generation):
         for role, language in zip(("text", "target"), languages, strict=True):
             columns[role] = [pair[language] for pair in pairs]
         return Rows(columns, rows.files, rows.file_of, rows.lines), []
-
-    def prepare_tokenizer(self, tokenizer: Any) -> Any:
-        """Set the tokenizer's languages.
-
-        Raises:
-            DataError: It has none, or not these.
-        """
-        asked = {"src_lang": self.options.source_language, "tgt_lang": self.options.target_language}
-        for name, code in asked.items():
-            if code is None or not hasattr(tokenizer, name):
-                continue
-            if tokenizer.convert_tokens_to_ids(code) == tokenizer.unk_token_id:
-                raise DataError(
-                    "The tokenizer does not know this language.",
-                    received=code,
-                    hint="a code as the model's page has it, such as en_XX or eng_Latn",
-                )
-            setattr(tokenizer, name, code)
-        return tokenizer
-
-    def generation(self, tokenizer: Any, *, max_tokens: int) -> Mapping[str, Any]:
-        """Begin with the target language's code where the tokenizer has such codes."""
-        settings = dict(super().generation(tokenizer, max_tokens=max_tokens))
-        code = self.options.target_language
-        if code is not None and hasattr(tokenizer, "tgt_lang"):
-            settings["forced_bos_token_id"] = tokenizer.convert_tokens_to_ids(code)
-        return settings
-
-    def measure(self, gold: Any, predictions: Predictions, target: Target) -> Measure:
-        """Prepare chrF, BLEU and TER as sacreBLEU defines them."""
-        return measure_translations(list(gold), list(predictions.answers))
-
-    def error_analysis(
-        self, gold: Any, predictions: Predictions, rows: Rows, target: Target
-    ) -> dict[str, Any]:
-        """Set translations beside sources and references, with the metrics' signatures."""
-        found = super().error_analysis(gold, predictions, rows, target)
-        found["generations"]["signatures"] = signatures()
-        return found
 
     @staticmethod
     def toy_rows() -> Rows:

@@ -21,8 +21,8 @@ from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
 from luthier.environment import usable_cores
+from luthier.protocols import Job
 from luthier.recipe.tree import Training
-from luthier.records import Job
 
 WORTH = 1e13  # floating-point operations of a training for which measuring pays: minutes
 SECONDS = 1.0  # that measuring takes at most, about
@@ -64,14 +64,14 @@ def calibrate(model: Any, job: Job) -> Choice | None:
         model: To be trained.
         job: Its recipe asks for a precision, or leaves it open (`bf16: auto`).
     """
-    settings: Training = job.training
+    settings: Training = job.plan.training
     if not on_cpu(settings) or work(model, job) < WORTH:
         return None
-    kept = (job.run.read_json("calibration") or {}) if job.run is not None else {}
-    if (choice := _read(kept.get(job.phase))) is None:
+    kept = (job.session.run.read_json("calibration") or {}) if job.session.run is not None else {}
+    if (choice := _read(kept.get(job.session.phase))) is None:
         choice = measure(model, job)
-        if job.run is not None:
-            job.run.write_json("calibration", {**kept, job.phase: asdict(choice)})
+        if job.session.run is not None:
+            job.session.run.write_json("calibration", {**kept, job.session.phase: asdict(choice)})
     torch.set_num_threads(choice.threads)
     return choice
 
@@ -104,8 +104,8 @@ def work(model: Any, job: Job) -> float:
 
     https://arxiv.org/abs/2001.08361, section 2.1.
     """
-    settings: Training = job.training
-    lengths = job.encoded["train"].lengths
+    settings: Training = job.plan.training
+    lengths = job.problem.items["train"].cost
     n_rows = settings.num_train_epochs * len(lengths)
     if settings.max_steps > 0:
         a_step = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
@@ -127,8 +127,8 @@ def shapes(model: Any) -> dict[tuple[int, int], int]:
 
 def measure(model: Any, job: Job) -> Choice:
     """Time matrix products at a model's own shapes, settings in turn, each by its best time."""
-    settings: Training = job.training
-    lengths = job.encoded["train"].lengths
+    settings: Training = job.plan.training
+    lengths = job.problem.items["train"].cost
     n_tokens = int(settings.per_device_train_batch_size * float(lengths.mean()))
     count = shapes(model)
     shape = max(count, key=lambda one: count[one] * one[0] * one[1])

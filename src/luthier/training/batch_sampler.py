@@ -7,17 +7,18 @@ tokens holds; padding does not count, so batches are the same whether it is comp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from luthier.records import Array, Batch, Encoded
+from luthier.protocols import Codec
+from luthier.records import Array, Items
 from luthier.seeding import stream
 from luthier.signals import leave_alone
+from luthier.training.model_calls import TensorBatch, to_tensors
 
-Tensors = dict[str, torch.Tensor]
 GROUP = 50  # batches that are sorted together: large enough to pad little, small enough to mix
 
 
@@ -137,14 +138,14 @@ def cut_by_slots(order: Array, lengths: Array, most: int) -> list[Array]:
 
 
 def make_loader(
-    encoded: Encoded, collate: Callable[..., Batch], order: BatchOrder, *, n_workers: int = 0
-) -> DataLoader[Tensors]:
-    """Make the PyTorch `DataLoader` over the items; each of its own is a batch of tensors."""
+    items: Items, codec: Codec, order: BatchOrder, *, n_workers: int = 0
+) -> DataLoader[TensorBatch]:
+    """Make the PyTorch `DataLoader` over the items; it yields batches of tensors."""
 
-    def make_batch(indices: list[int]) -> Tensors:
-        return to_tensors(collate(encoded, np.asarray(indices), epoch=order.epoch))
+    def make_batch(chosen: list[int]) -> TensorBatch:
+        return to_tensors(codec.batch(items, np.asarray(chosen), epoch=order.epoch))
 
-    rows = range(len(encoded))  # a row is its index; the work is done a batch at a time
+    rows = range(len(items))  # a row is its index; the work is done a batch at a time
     return DataLoader(
         rows,  # type: ignore[arg-type]
         batch_sampler=order,
@@ -157,8 +158,3 @@ def make_loader(
 
 def _begin_worker(number: int) -> None:
     leave_alone()
-
-
-def to_tensors(batch: Batch) -> Tensors:
-    """Give a NumPy batch to PyTorch, without a copy."""
-    return {name: torch.from_numpy(values) for name, values in batch.items()}

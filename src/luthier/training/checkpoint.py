@@ -17,8 +17,9 @@ from pathlib import Path
 
 from luthier.environment import describe_packages
 from luthier.errors import RunError
+from luthier.protocols import Job
 from luthier.recipe.tree import Training
-from luthier.records import Job, StepInfo
+from luthier.records import StepInfo
 from luthier.runs.checkpoints import Checkpoint, Store
 from luthier.training.divergence import refuse_weights
 from luthier.training.state import Captured, State
@@ -39,7 +40,7 @@ class Keeper:
     """
 
     def __init__(self, job: Job, state: State, course: Course):
-        settings: Training = job.training
+        settings: Training = job.plan.training
         self.job, self.state, self.course, self.settings = job, state, course, settings
         self.saved = 0  # the step of the newest checkpoint
         self.best_step: int | None = None
@@ -47,8 +48,10 @@ class Keeper:
         self._writer = ThreadPoolExecutor(1) if settings.save_in_background else None
         self._writing: Future[Path] | None = None
         self.store: Store | None = None
-        if job.run is not None and settings.save_strategy != "no":
-            self.store = job.run.checkpoints(job.phase, keep=settings.save_total_limit or 2)
+        if job.session.run is not None and settings.save_strategy != "no":
+            self.store = job.session.run.checkpoints(
+                job.session.phase, keep=settings.save_total_limit or 2
+            )
             self._model = state.fixed()
 
     def resume(self) -> StepInfo | None:
@@ -65,20 +68,22 @@ class Keeper:
         words = [f"{problem}, so it is not used" for problem in problems]
         if found is not None:
             words += self._restore(found)
-        require_room(self.job.run.path, self.state.n_bytes, self.settings, keep=self.store.keep)
+        require_room(
+            self.job.session.run.path, self.state.n_bytes, self.settings, keep=self.store.keep
+        )
         if found is None:
             self._begin()
             if not problems:
                 return None
         self.store.drop_after(self.saved)
-        self.job.run.note_resumed(self.job.phase, self.saved, words)
+        self.job.session.run.note_resumed(self.job.session.phase, self.saved, words)
         story = f"going on after step {self.saved} of {self.course.n_steps}"
         message = "; ".join([story, *words])
-        return StepInfo(self.job.phase, self.saved, self.course.n_steps, message=message)
+        return StepInfo(self.job.session.phase, self.saved, self.course.n_steps, message=message)
 
     def _begin(self) -> None:
-        if self.job.run is not None:
-            self.job.run.forget_events(self.job.phase)
+        if self.job.session.run is not None:
+            self.job.session.run.forget_events(self.job.session.phase)
 
     def _restore(self, found: Checkpoint) -> list[str]:
         """Become what a checkpoint says; tell what may make the rest of the training differ."""
@@ -89,7 +94,7 @@ class Keeper:
                 hint="put the model back as it was, or --fresh begins another run",
             )
         self.state.read(found.path)
-        self.job.run.restore_events(found.path)
+        self.job.session.run.restore_events(found.path)
         self.saved, self.best_step = found.step, found.about["best_step"]
         now = describe_packages()
         return [
@@ -149,11 +154,12 @@ class Keeper:
     def story(self, step: int) -> str:
         """Say how far the training came and whether that is saved."""
         where = "which is saved" if self.saved == step else "which is not saved"
-        return f"Stopped after step {step} of {self.course.n_steps} of {self.job.phase}, {where}."
+        done = f"step {step} of {self.course.n_steps} of {self.job.session.phase}"
+        return f"Stopped after {done}, {where}."
 
     def _prepared(self, store: Store, step: int, captured: Captured) -> Callable[[], Path]:
         """Make what writes a checkpoint; nothing that it writes changes any more."""
-        run = self.job.run
+        run = self.job.session.run
         events = run.events_so_far()
 
         def fill(folder: Path) -> None:
@@ -163,7 +169,7 @@ class Keeper:
             run.keep_events(events, folder)
 
         about = {
-            "phase": self.job.phase,
+            "phase": self.job.session.phase,
             "model": self._model,
             "best_step": self.best_step,
             "packages": describe_packages(),

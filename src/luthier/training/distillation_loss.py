@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from luthier.records import Teaching
+from luthier.objective import Teaching
 
-Total = Callable[[Any, Tensor], Tensor]  # what the model said, labels -> summed loss
-Weight = Callable[[Tensor], Tensor]  # labels -> weight of that sum
+Total = Callable[[Any, Tensor, Tensor | None], Tensor]  # outputs, targets, item weights -> loss
+Weight = Callable[[Tensor, Tensor | None], Tensor]  # targets, item weights -> weight of that loss
 
 
 def distilled(
@@ -40,22 +40,24 @@ def distilled(
     soft = SOFT[teaching.hard.name]
     is_label = soft is divergence_of_labels
 
-    def total(said: Any, labels: Tensor) -> Tensor:
-        answers, taught, states = parts(labels, teaching)
-        logits = said.logits.float()
+    def total(outputs: Any, targets: Tensor, weights: Tensor | None) -> Tensor:
+        answers, taught, states = parts(targets, teaching)
+        logits = outputs.logits.float()
         if is_label and class_weights is not None:
             rows = class_weights[answers]  # (batch,)
         else:
-            rows = (weight(answers) / len(labels)).expand(len(labels))
+            rows = (weight(answers, None) / len(targets)).expand(len(targets))
+        if weights is not None:
+            rows = rows * weights
         loss = teaching.alpha * (rows * soft(logits, taught, teaching.temperature)).sum()
         if teaching.alpha < 1:
-            loss = loss + (1 - teaching.alpha) * hard(said, answers)
+            loss = loss + (1 - teaching.alpha) * hard(outputs, answers, weights)
         if states.shape[1]:
-            apart = ((said.states.float() - states) ** 2).mean(dim=1)  # (batch,)
+            apart = ((outputs.states.float() - states) ** 2).mean(dim=1)  # (batch,)
             loss = loss + (rows * apart).sum()
         return loss
 
-    return total, lambda labels: weight(parts(labels, teaching)[0])
+    return total, lambda targets, weights: weight(parts(targets, teaching)[0], weights)
 
 
 def parts(labels: Tensor, teaching: Teaching) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from luthier.errors import TrainingError
+from luthier.protocols import Job
 from luthier.recipe.tree import Training
-from luthier.records import Array, Job
-from luthier.training.batch_sampler import to_tensors
+from luthier.records import Array
 from luthier.training.loss_log import Reading
+from luthier.training.model_calls import to_tensors
 
 MOST_NAMED = 5
 
@@ -37,21 +38,21 @@ def refuse_step(
     """
     step, loss, norm, _ = reading
     has_loss = math.isfinite(loss)
-    if has_loss and (job.training.fp16 or math.isfinite(norm)):
+    if has_loss and (job.plan.training.fp16 or math.isfinite(norm)):
         return
     learned = items()
     guilty = [] if has_loss else _guilty(learned, job, loss_of)
-    rows = job.splits.train
-    named = np.unique(job.encoded["train"].rows[guilty or learned])
+    rows = job.problem.splits.train
+    named = np.unique(job.problem.items["train"].rows[guilty or learned])
     places = ", ".join(rows.where(int(row)) for row in named[:MOST_NAMED])
     more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
     what = f"loss {loss}" if not has_loss else f"loss {loss:.4g}, gradient norm {norm}"
     raise TrainingError(
         f"The {'loss' if not has_loss else 'gradient'} is no longer a finite number. Nothing of "
         "that step was saved: the last checkpoint is from before it.",
-        received=f"{what} at step {step}, learning rate {job.training.learning_rate:.2g}, "
+        received=f"{what} at step {step}, learning rate {job.plan.training.learning_rate:.2g}, "
         f"{'from' if guilty else 'among'} the rows {places}{more}",
-        hint="look at those rows" if guilty else remedy(job.training),
+        hint="look at those rows" if guilty else remedy(job.plan.training),
     )
 
 
@@ -59,7 +60,9 @@ def _guilty(items: Array, job: Job, loss_of: Callable[[Any], Any]) -> list[int]:
     """Find the items whose loss alone is not finite; none if all are, or if all are not."""
     found = []
     for item in items:
-        batch = to_tensors(job.collate(job.encoded["train"], np.array([item]), epoch=0))
+        batch = to_tensors(
+            job.problem.codec.batch(job.problem.items["train"], np.array([item]), epoch=0)
+        )
         with torch.no_grad():
             if not bool(torch.isfinite(loss_of(batch))):
                 found.append(int(item))

@@ -14,13 +14,14 @@ from torch import Tensor
 
 from luthier.models.speedups.host_copies import is_far
 from luthier.models.structure import compute_again
+from luthier.protocols import Job
 from luthier.recipe.tree import Training
-from luthier.records import Job
 from luthier.training.autotune import calibrate, precision_of
-from luthier.training.batch_sampler import BatchOrder, Tensors, make_loader
+from luthier.training.batch_sampler import BatchOrder, make_loader
 from luthier.training.devices import keep_few_kernels, make_accelerator
 from luthier.training.labelled_positions import can_skip_unlabelled
 from luthier.training.microbatches import MicroBatches
+from luthier.training.model_calls import TensorBatch
 from luthier.training.optimizer import check_training, make_optimizer
 from luthier.training.packing_check import refuse_leaking_blocks
 from luthier.training.speedups import speed_ups
@@ -38,19 +39,19 @@ class TorchEngine:
     name: ClassVar[str] = "torch"
 
     def __init__(self, model: Any, job: Job):
-        settings: Training = job.training
+        settings: Training = job.plan.training
         keep_few_kernels()
         choice = calibrate(model, job)
         self.notice = None if choice is None else choice.words
         settings = settings.model_copy(update={"bf16": precision_of(settings, choice)})
-        self.model, self.job = model, job.replace(training=settings)
+        self.model, self.job = model, job.with_plan(training=settings)
         self.accelerator = make_accelerator(settings)
         self.n_processes: int = self.accelerator.num_processes
         self.reads_without_sync = not is_far(self.accelerator.device)
         self.scaler = self.accelerator.scaler
         if settings.gradient_checkpointing:
             compute_again(model)
-        if "position_ids" in job.encoded["train"].inputs:
+        if "position_ids" in job.problem.items["train"].inputs:
             refuse_leaking_blocks(model)
         self.only_labelled = can_skip_unlabelled(model, self.job)
         self._prepared: Any = None
@@ -71,7 +72,7 @@ class TorchEngine:
     @contextmanager
     def working(self) -> Iterator[str | None]:
         """Leave out what need not be computed; say why not, where that was asked for."""
-        is_asked = self.job.training.unpadded is True
+        is_asked = self.job.plan.training.unpadded is True
         with speed_ups(self.model, self.job, self.accelerator) as reason:
             yield reason if is_asked else None
             # its precision ends with training
@@ -79,15 +80,15 @@ class TorchEngine:
 
     def prepare(self, order: BatchOrder, pieces: MicroBatches) -> Any:
         """Make the optimizer, and what gives batches in an order."""
-        job, settings = self.job, self.job.training
+        job, settings = self.job, self.job.plan.training
         self._prepared, self.optimizer, loader = self.accelerator.prepare(
             self.model,
             make_optimizer(
-                self.model.named_parameters(), settings, lr_multipliers=job.lr_multipliers
+                self.model.named_parameters(), settings, lr_multipliers=job.plan.lr_multipliers
             ),
             make_loader(
-                job.encoded["train"],
-                job.collate,
+                job.problem.items["train"],
+                job.problem.codec,
                 order,
                 n_workers=settings.dataloader_num_workers,
             ),
@@ -106,11 +107,11 @@ class TorchEngine:
     def load_from_model(self) -> None:
         """Go on from the model's weights as they are now: they are the ones that are trained."""
 
-    def gradient(self, batches: list[Tensors]) -> tuple[Tensor, Tensor]:
+    def gradient(self, batches: list[TensorBatch]) -> tuple[Tensor, Tensor]:
         """Compute the gradient over batches; give the mean loss and the norm, unread."""
         return self.update.gradient(batches)
 
-    def loss_of(self, batch: Tensors) -> Tensor:
+    def loss_of(self, batch: TensorBatch) -> Tensor:
         """Compute the summed loss of a batch."""
         return self.update.summed(batch)
 

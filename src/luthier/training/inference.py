@@ -1,4 +1,4 @@
-"""What is taken from a model for each item of a batch, by the names that tasks use.
+"""What is computed for each item of a batch, by the names that tasks use.
 
     logits           (outputs,)         whole rows
     token-logits     (tokens, labels)   every token
@@ -6,96 +6,106 @@
     log-likelihood   (3,)               summed log likelihood of the labels, their number, and how
                                         many of them the model would have given
     decoder-log-likelihood              the same of an encoder-decoder
-    generate         (tokens,)          ids that the model goes on with
+    generate         (tokens,)          ids that the model writes after its input
     fill-mask        (holes × 100, 2)   the best ids for each hole, and their probabilities
 
-Next: `predict.py`, which puts batches together.
+A third party adds a kind with an entry point in the group `luthier.inference-kinds`. Next:
+`predict.py`, which puts batches together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from luthier.records import Array
-from luthier.training.batch_sampler import Tensors
-from luthier.training.losses import IGNORED, run_model
+from luthier.padding import IGNORED
+from luthier.ragged import Array
+from luthier.training.model_calls import TensorBatch, run_model, targets_of
 
-Read = Callable[[Any, Tensors], list[Array]]  # model, batch -> one array for each item
 MOST_GUESSES = 100  # for each hole
-PER_TOKEN = frozenset(
-    {"token-logits", "span-logits", "generate", "fill-mask"}
-)  # of unequal lengths
 
 
-def _logits(model: Any, batch: Tensors) -> list[Array]:
+@dataclass(frozen=True)
+class InferenceKind:
+    """One kind of inference.
+
+    Args:
+        infer: A model and a batch to one array for each item.
+        is_ragged: Whether the arrays of items differ in length.
+        is_small: Whether memory suffices for batches of many short items: no vocabulary per token.
+    """
+
+    infer: Callable[[Any, TensorBatch], list[Array]]
+    is_ragged: bool = False
+    is_small: bool = False
+
+
+def _logits(model: Any, batch: TensorBatch) -> list[Array]:
     return list(run_model(model, batch).logits.float().cpu().numpy())
 
 
-def _token_logits(model: Any, batch: Tensors) -> list[Array]:
+def _token_logits(model: Any, batch: TensorBatch) -> list[Array]:
     return _of_tokens(run_model(model, batch).logits, batch)
 
 
-def _span_logits(model: Any, batch: Tensors) -> list[Array]:
-    said = run_model(model, batch)
-    return _of_tokens(torch.stack([said.start_logits, said.end_logits], dim=-1), batch)
+def _span_logits(model: Any, batch: TensorBatch) -> list[Array]:
+    outputs = run_model(model, batch)
+    return _of_tokens(torch.stack([outputs.start_logits, outputs.end_logits], dim=-1), batch)
 
 
-def _of_tokens(values: Tensor, batch: Tensors) -> list[Array]:
-    """Leave out what was said of padding."""
-    is_token = batch["attention_mask"].bool().cpu().numpy()
-    spoken = values.float().cpu().numpy()  # (batch, tokens, width)
-    return [said[kept] for said, kept in zip(spoken, is_token, strict=True)]
+def _of_tokens(values: Tensor, batch: TensorBatch) -> list[Array]:
+    """Leave out the values of padding."""
+    is_token = batch.inputs["attention_mask"].bool().cpu().numpy()
+    spread = values.float().cpu().numpy()  # (batch, tokens, width)
+    return [one[kept] for one, kept in zip(spread, is_token, strict=True)]
 
 
-def _log_likelihood(model: Any, batch: Tensors) -> list[Array]:
-    return _statistics(run_model(model, batch).logits, batch["labels"])
+def _log_likelihood(model: Any, batch: TensorBatch) -> list[Array]:
+    return _statistics(run_model(model, batch).logits, targets_of(batch))
 
 
-def _decoder_log_likelihood(model: Any, batch: Tensors) -> list[Array]:
-    return _statistics(run_model(model, batch, decoder=True).logits, batch["labels"])
+def _decoder_log_likelihood(model: Any, batch: TensorBatch) -> list[Array]:
+    return _statistics(run_model(model, batch, decoder=True).logits, targets_of(batch))
 
 
 def _statistics(logits: Tensor, labels: Tensor) -> list[Array]:
-    """Sum up how likely labels (batch, tokens) are, row by row: long vocabularies need memory."""
+    """Sum the log likelihoods of labels (batch, tokens), a row at a time to save memory."""
     found = []
-    for said, wanted in zip(logits, labels, strict=True):
+    for row, wanted in zip(logits, labels, strict=True):
         counts = wanted != IGNORED
-        kept, right = said[counts].float(), wanted[counts]
+        kept, right = row[counts].float(), wanted[counts]  # (labelled, vocabulary), (labelled,)
         picked = torch.log_softmax(kept, dim=-1).gather(1, right[:, None]).double().sum()
         n_right = (kept.argmax(dim=-1) == right).sum() if len(right) else torch.zeros(())
         found.append(torch.stack([picked.cpu(), counts.sum().cpu(), n_right.cpu()]).double())
     return [one.numpy() for one in found]
 
 
-def _generate(model: Any, batch: Tensors) -> list[Array]:
-    """Let the model go on; its settings are those of its `generation_config`."""
-    inputs = {name: values for name, values in batch.items() if name != "labels"}
-    ids = model.generate(**inputs)
-    n_given = 1 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
+def _generate(model: Any, batch: TensorBatch) -> list[Array]:
+    """Let the model write, with the settings of its `generation_config`."""
+    ids = model.generate(**batch.inputs)
+    n_given = 1 if model.config.is_encoder_decoder else batch.inputs["input_ids"].shape[1]
     return list(ids[:, n_given:].cpu().numpy())
 
 
-def _fill_mask(model: Any, batch: Tensors) -> list[Array]:
-    """Look at the tokens that have a label alone: those are the holes."""
+def _fill_mask(model: Any, batch: TensorBatch) -> list[Array]:
+    """Look only at the tokens that have a label: those are the holes."""
     found = []
-    for said, wanted in zip(run_model(model, batch).logits, batch["labels"], strict=True):
-        probabilities = said[wanted != IGNORED].float().softmax(dim=-1)  # (holes, vocabulary)
+    for row, wanted in zip(run_model(model, batch).logits, targets_of(batch), strict=True):
+        probabilities = row[wanted != IGNORED].float().softmax(dim=-1)  # (holes, vocabulary)
         best = probabilities.topk(min(MOST_GUESSES, probabilities.shape[-1]), dim=-1)
         pairs = torch.stack([best.indices.double(), best.values.double()], dim=-1)
         found.append(pairs.reshape(-1, 2).cpu().numpy())
     return found
 
 
-READINGS: dict[str, Read] = {
-    "logits": _logits,
-    "token-logits": _token_logits,
-    "span-logits": _span_logits,
-    "log-likelihood": _log_likelihood,
-    "decoder-log-likelihood": _decoder_log_likelihood,
-    "generate": _generate,
-    "fill-mask": _fill_mask,
-}
+logits = InferenceKind(_logits, is_small=True)
+token_logits = InferenceKind(_token_logits, is_ragged=True, is_small=True)
+span_logits = InferenceKind(_span_logits, is_ragged=True, is_small=True)
+log_likelihood = InferenceKind(_log_likelihood)
+decoder_log_likelihood = InferenceKind(_decoder_log_likelihood)
+generate = InferenceKind(_generate, is_ragged=True)
+fill_mask = InferenceKind(_fill_mask, is_ragged=True)

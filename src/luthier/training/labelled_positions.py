@@ -12,8 +12,8 @@ import torch
 
 from luthier.models.speedups.apply import are_alike
 from luthier.models.speedups.head import has_word_head, head_only_at
-from luthier.records import Job
-from luthier.training.losses import run_model
+from luthier.protocols import Job
+from luthier.training.model_calls import run_model, targets_of
 from luthier.training.speedups import trial_batch
 
 OBJECTIVES = frozenset({"token-cross-entropy", "sequence-to-sequence"})
@@ -26,15 +26,15 @@ def can_skip_unlabelled(model: Any, job: Job) -> bool:
         model: As it is trained.
         job: Says the loss, and whether it is wanted (`training.labelled_only`).
     """
-    is_fit = job.objective.name in OBJECTIVES and has_word_head(model)
-    is_wanted = job.training.labelled_only and not job.training.torch_compile
+    is_fit = job.plan.objective.name in OBJECTIVES and has_word_head(model)
+    is_wanted = job.plan.training.labelled_only and not job.plan.training.torch_compile
     batch = trial_batch(job) if is_wanted and is_fit else None
     if batch is None:
         return False
     device = next(model.parameters()).device
-    batch = {name: values.to(device) for name, values in batch.items()}
-    decoder = job.objective.name == "sequence-to-sequence"
-    places = torch.zeros_like(batch["labels"], dtype=torch.bool)
+    batch = batch.map(lambda values: values.to(device))
+    decoder = job.plan.objective.name == "sequence-to-sequence"
+    places = torch.zeros_like(targets_of(batch), dtype=torch.bool)
     places[:, ::2] = True  # whatever has a label: by chance nothing may
     was_training = model.training
     model.eval()

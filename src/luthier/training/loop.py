@@ -9,13 +9,13 @@ it. Which batches a step has: `step_plan.py`. What is saved: `checkpoint.py`.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-from luthier.protocols import Engine
+from luthier.engines import Engine
+from luthier.protocols import Job
 from luthier.recipe.tree import Training
-from luthier.records import Job, StepInfo
+from luthier.records import StepInfo
 from luthier.registry import find
 from luthier.seeding import seed_of
 from luthier.signals import asked, end, patience
@@ -23,10 +23,11 @@ from luthier.training.batch_sampler import BatchOrder
 from luthier.training.checkpoint import Keeper
 from luthier.training.divergence import refuse_step
 from luthier.training.early_stopping import Best
+from luthier.training.hooks import AllHooks
 from luthier.training.loss_log import Window
 from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import make_schedule, set_rate
-from luthier.training.predict import predict_quietly
+from luthier.training.predict import validation_outputs
 from luthier.training.state import State, seed_all
 from luthier.training.step_plan import Course
 
@@ -34,47 +35,47 @@ from luthier.training.step_plan import Course
 def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     """Train all parameters that require gradients; the return value is the trained model.
 
-    With a run folder (`job.run`) its state is saved there, and a training that was interrupted goes
-    on from what was saved.
+    With a run folder (`job.session.run`) its state is saved there, and a training that was
+    interrupted goes on from what was saved.
 
     Raises:
         TrainingError: The loss, a gradient or a weight is not a finite number.
     """
-    seed_all(seed_of(job.training.seed, "training"))
-    engine: Engine = find("engines", job.engine)(model, job)
+    seed_all(seed_of(job.plan.training.seed, "training"))
+    engine: Engine = find("engines", job.session.engine)(model, job)
     if engine.notice is not None:
-        yield StepInfo(job.phase, 0, 0, message=engine.notice)
+        yield StepInfo(job.session.phase, 0, 0, message=engine.notice)
     with engine.working() as reason:
         if reason is not None:
-            yield StepInfo(job.phase, 0, 0, message=f"padding is computed: {reason}")
+            yield StepInfo(job.session.phase, 0, 0, message=f"padding is computed: {reason}")
         yield from steps(model, engine.job, engine)
     return model.eval()
 
 
 def steps(model: Any, job: Job, engine: Engine) -> Iterator[StepInfo]:
     """Take all steps, and leave the model with the weights that are wanted."""
-    settings: Training = job.training
+    settings: Training = job.plan.training
     order = make_order(job)
     pieces = MicroBatches(settings)
     loader = engine.prepare(order, pieces)
     course = Course(loader, order, settings, n_processes=engine.n_processes)
     schedule = make_schedule(engine.optimizer, settings, n_steps=course.n_steps)
-    best, window = Best(job.validation_metric, settings), Window()
-    state = State(model, engine, schedule, best, window, pieces)
+    best, window = Best(job.problem.codec.task.validation_metric, settings), Window()
+    hooks = AllHooks(job.plan.regularisers, model)
+    hooks.begin(course.n_steps)
+    state = State(model, engine, schedule, best, window, pieces, hooks)
     keeper = Keeper(job, state, course)
     if (told := keeper.resume()) is not None:
         set_rate(schedule)
         yield told
-    has_validation = len(job.encoded["validation"]) > 0
+    has_validation = len(job.problem.items["validation"]) > 0
 
     with patience():
         for step, batches in course.after(keeper.saved):
             if best.is_over:
                 break
             rate = engine.optimizer.param_groups[0]["lr"]
-            with (
-                job.step_context(model, step, course.n_steps) if job.step_context else nullcontext()
-            ):
+            with hooks.around_step(step, course.n_steps):
                 window.add(step, *engine.gradient(batches))
             is_last = step == course.n_steps
             is_evaluated = has_validation and course.is_evaluated(step)
@@ -84,16 +85,19 @@ def steps(model: Any, job: Job, engine: Engine) -> Iterator[StepInfo]:
                 refuse_step(reading, job, partial(course.items, reading.step), engine.loss_of)
             engine.step()
             schedule.step()
+            hooks.after_step(step, course.n_steps)
             scores, is_best = None, False
             if is_evaluated:
-                scores = evaluate(engine.sync_model(), job)
-                is_best = best.see(scores, model, is_last=is_last)
+                evaluated = engine.sync_model()
+                with hooks.evaluated():
+                    scores = evaluate(evaluated, job)
+                    is_best = best.see(scores, model, is_last=is_last)
             yield StepInfo(
-                job.phase,
+                job.session.phase,
                 step,
                 course.n_steps,
                 epoch=course.epoch_after(step),
-                rows=sum(len(batch["labels"]) for batch in batches),
+                rows=sum(batch.n_items for batch in batches),
                 loss=window.mean() if is_told else None,
                 learning_rate=rate,
                 gradient_norm=readings[-1].norm if is_told else None,
@@ -107,24 +111,23 @@ def steps(model: Any, job: Job, engine: Engine) -> Iterator[StepInfo]:
                 keeper.save(step)
                 end(keeper.story(step))
     engine.sync_model()
+    hooks.finish()
     best.restore(model)
 
 
 def make_order(job: Job) -> BatchOrder:
     """Make the order of the training rows."""
-    if job.order is not None:
-        return job.order(job.encoded["train"], job.training)
+    if job.plan.sampler is not None:
+        return job.plan.sampler(job.problem.items["train"], job.plan.training)
     return BatchOrder(
-        job.encoded["train"].lengths,
-        batch_size=job.training.per_device_train_batch_size,
-        strategy=job.training.train_sampling_strategy,
-        seed=job.training.seed,
-        tokens=job.training.tokens_per_batch,
+        job.problem.items["train"].cost,
+        batch_size=job.plan.training.per_device_train_batch_size,
+        strategy=job.plan.training.train_sampling_strategy,
+        seed=job.plan.training.seed,
+        tokens=job.plan.training.tokens_per_batch,
     )
 
 
 def evaluate(model: Any, job: Job) -> dict[str, float]:
     """Score the validation rows."""
-    return job.evaluate(
-        predict_quietly(model, job, "validation", readings=[job.task.validation_kind])
-    )
+    return job.problem.validation_scores(validation_outputs(model, job))

@@ -17,7 +17,7 @@ import torch
 
 from luthier.errors import TrainingError
 from luthier.recipe.tree import Training
-from luthier.training.batch_sampler import Tensors
+from luthier.training.model_calls import TensorBatch
 
 T = TypeVar("T")
 WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
@@ -37,8 +37,8 @@ class MicroBatches:
 
     def compute(
         self,
-        work: Callable[[list[Tensors]], T],
-        batches: list[Tensors],
+        work: Callable[[list[TensorBatch]], T],
+        batches: list[TensorBatch],
         *,
         by_rows: bool = True,
         tokens: int | None = None,
@@ -57,7 +57,7 @@ class MicroBatches:
                 cannot be.
         """
         asked, state = self.n_pieces, _random_state()
-        self.largest = max(self.largest, *(len(batch["labels"]) for batch in batches))
+        self.largest = max(self.largest, *(batch.n_items for batch in batches))
         while True:
             try:
                 done = work([one for batch in batches for one in self._cut(batch, tokens)])
@@ -70,7 +70,7 @@ class MicroBatches:
             if not by_rows:
                 raise self._too_much(reason)
             self.n_pieces *= 2
-            if self.n_pieces > max(len(batch["labels"]) for batch in batches):
+            if self.n_pieces > max(batch.n_items // batch.group_size for batch in batches):
                 raise self._too_little(reason)
             gc.collect()
             if torch.cuda.is_available():
@@ -92,14 +92,16 @@ class MicroBatches:
         """Rows that are in memory together."""
         return -(-self.largest // self.n_pieces)
 
-    def _cut(self, batch: Tensors, tokens: int | None) -> Iterator[Tensors]:
-        n_rows, n_pieces = len(batch["labels"]), self.n_pieces
-        if tokens is not None and "input_ids" in batch:
-            longest = max(batch["input_ids"].numel(), batch["labels"].numel()) // n_rows
-            n_pieces = max(n_pieces, -(-n_rows // max(1, tokens // longest)))
-        size = -(-n_rows // n_pieces)
-        for start in range(0, n_rows, size):
-            yield {name: values[start : start + size] for name, values in batch.items()}
+    def _cut(self, batch: TensorBatch, tokens: int | None) -> Iterator[TensorBatch]:
+        """Cut a batch into pieces of whole groups."""
+        n_groups, n_pieces = batch.n_items // batch.group_size, self.n_pieces
+        ids = batch.inputs.get("input_ids")
+        if tokens is not None and ids is not None and batch.targets is not None:
+            longest = max(ids.numel(), batch.targets.numel()) // n_groups
+            n_pieces = max(n_pieces, -(-n_groups // max(1, tokens // longest)))
+        size = -(-n_groups // n_pieces) * batch.group_size
+        for start in range(0, batch.n_items, size):
+            yield batch.slice(start, start + size)
 
     def _advice(self) -> TrainingError:
         settings = self.settings

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from luthier.errors import ModelError
-from luthier.training.losses import run_model
+from luthier.records import Batch
+from luthier.training.model_calls import run_model
 
 ALIKE = 1e-2  # logits of the same text, alone and in a block, in any precision
 
@@ -24,8 +25,10 @@ def refuse_leaking_blocks(model: Any) -> None:
     model.eval()
     ids = torch.tensor([[1, 2, 3, 4, 5, 6]], device=device)
     places = torch.tensor([[0, 1, 2, 0, 1, 2]], device=device)
-    packed = run_model(model, {"input_ids": ids, "position_ids": places}).logits[:, 3:]
-    alone = run_model(model, {"input_ids": ids[:, 3:]}).logits
+    packed = run_model(model, Batch({"input_ids": ids, "position_ids": places}, None, 1)).logits[
+        :, 3:
+    ]
+    alone = run_model(model, Batch({"input_ids": ids[:, 3:]}, None, 1)).logits
     model.train(was_training)
     if not torch.allclose(packed.float(), alone.float(), atol=ALIKE, rtol=ALIKE):
         raise ModelError(

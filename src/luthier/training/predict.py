@@ -8,7 +8,7 @@ what is read is kept, so memory does not grow with the number of batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -18,77 +18,81 @@ import torch
 from luthier.environment import give_back_memory
 from luthier.models.speedups.apply import faster
 from luthier.models.speedups.host_copies import on_device
-from luthier.records import Array, Batch, Encoded, Job, Outputs, Ragged, Rows, StepInfo
-from luthier.training.batch_sampler import cut_by_slots, to_tensors
-from luthier.training.inference import PER_TOKEN, READINGS
+from luthier.protocols import Codec, Job
+from luthier.records import Array, Items, Outputs, Ragged, Rows, StepInfo
+from luthier.registry import find
+from luthier.training.batch_sampler import cut_by_slots
+from luthier.training.inference import InferenceKind
 from luthier.training.listeners import follow
 from luthier.training.microbatches import telling_what_fits
+from luthier.training.model_calls import to_tensors
 
 MANY = 32  # items from which on trying out what may be left out pays
 TRIMMED = 8  # batches after which freed memory is given back
 TYPICAL = 64  # tokens of the items that `batch_size` counts
 CACHED = 1024  # slots for each thread of a CPU: more leave its cache, and are slower
-SMALL = frozenset({"logits", "token-logits", "span-logits"})  # no vocabulary for every token
 
 
-def read_items(
+def infer_items(
     model: Any,
-    encoded: Encoded,
-    collate: Callable[..., Batch],
+    items: Items,
+    codec: Codec,
     *,
     batch_size: int,
-    reading: str = "logits",
+    kind: str = "logits",
     phase: str = "predicting",
 ) -> Generator[StepInfo, None, Array | Ragged]:
-    """Run the model over all items, telling of every batch.
+    """Run the model over all items, yielding every batch.
 
     Args:
         model: The model.
-        encoded: The items.
-        collate: (encoded, items, reading) -> batch.
+        items: The items.
+        codec: Makes batches of them.
         batch_size: Items of 64 tokens in a batch; see `deal`.
-        reading: What to take.
-        phase: What to call this in progress reports.
+        kind: The kind of inference.
+        phase: Name of this work in progress reports.
 
     Returns:
-        What was read of each: (items, outputs) float32, or a `Ragged` where lengths differ.
+        What was inferred for every item: (items, outputs) float32, or a `Ragged` where lengths
+        differ.
     """
     device = next(model.parameters()).device
-    batches = deal(encoded.lengths, batch_size, device=device, reading=reading)
+    how: InferenceKind = find("inference-kinds", kind)
+    batches = deal(items.cost, batch_size, device=device, is_small=how.is_small)
 
-    def read_batch(items: Array) -> list[Array]:
-        batch = to_tensors(collate(encoded, items, reading=reading))
+    def infer(chosen: Array) -> list[Array]:
+        batch = to_tensors(codec.batch(items, chosen, kind=kind))
         with telling_what_fits(batch_size), torch.inference_mode(), on_device(batch, device) as one:
-            return READINGS[reading](model, one)
+            return how.infer(model, one)
 
     def compute() -> list[torch.Tensor]:
         few = np.unique([batches[0][0], batches[-1][-1]])  # the longest and the shortest
-        return [torch.from_numpy(one) for one in read_batch(few)]
+        return [torch.from_numpy(one) for one in infer(few)]
 
     was_training = model.training
     model.eval()
-    found: Any = [None] * len(encoded)
-    is_many = len(encoded) >= MANY and reading != "generate"
+    found: Any = [None] * len(items)
+    is_many = len(items) >= MANY and kind != "generate"
     with faster(model, compute, fast_dropout=False) if is_many else nullcontext():
-        for number, items in enumerate(batches, start=1):
-            said = read_batch(items)
-            if number == 1 and reading not in PER_TOKEN:
-                found = np.empty((len(encoded), *said[0].shape), dtype=said[0].dtype)
-            for item, one in zip(items, said, strict=True):
+        for number, chosen in enumerate(batches, start=1):
+            inferred = infer(chosen)
+            if number == 1 and not how.is_ragged:
+                found = np.empty((len(items), *inferred[0].shape), dtype=inferred[0].dtype)
+            for item, one in zip(chosen, inferred, strict=True):
                 found[item] = one
             if number % TRIMMED == 0:
                 give_back_memory()
-            yield StepInfo(phase, number, len(batches), rows=len(items))
+            yield StepInfo(phase, number, len(batches), rows=len(chosen))
     model.train(was_training)
-    if reading not in PER_TOKEN:
-        return found if len(encoded) else np.empty((0, 0), dtype=np.float32)
-    if not len(encoded):
+    if not how.is_ragged:
+        return found if len(items) else np.empty((0, 0), dtype=np.float32)
+    if not len(items):
         return Ragged.of([])
     return Ragged.of(found, dtype=found[0].dtype, width=found[0].shape[1:])
 
 
 def deal(
-    lengths: Array, batch_size: int, *, device: torch.device, reading: str = "logits"
+    lengths: Array, batch_size: int, *, device: torch.device, is_small: bool = True
 ) -> list[Array]:
     """Deal items out to batches that cost about the same, longest first.
 
@@ -99,8 +103,8 @@ def deal(
     Args:
         lengths: Tokens of every item, (items,).
         batch_size: Items of 64 tokens in a batch.
-        device: Where they are read.
-        reading: What is taken of each.
+        device: Device of the model.
+        is_small: Whether batches of many short items fit into memory.
 
     >>> lengths = np.array([2, 128, 2, 64, 2])
     >>> [items.tolist() for items in deal(lengths, 1, device=torch.device("cpu"))]
@@ -111,7 +115,7 @@ def deal(
     if device.type == "cpu":
         most = min(most, CACHED * torch.get_num_threads())
     batches = cut_by_slots(order, lengths[order], most)
-    if reading in SMALL:
+    if is_small:
         return batches
     return [
         items[start : start + batch_size]
@@ -120,61 +124,59 @@ def deal(
     ]
 
 
-def read_rows(
+def infer_rows(
     model: Any,
-    encoded: Encoded,
+    items: Items,
     rows: Rows,
+    codec: Codec,
     *,
-    collate: Callable[..., Batch],
-    gather: Callable[..., Outputs],
-    readings: Sequence[str],
     batch_size: int,
+    kinds: Sequence[str] | None = None,
     phase: str = "predicting",
 ) -> Generator[StepInfo, None, Outputs]:
-    """Take all readings of the items, and put them together row by row.
+    """Compute a model's outputs for rows.
 
     Args:
         model: The model.
-        encoded: The rows as items.
+        items: The rows, encoded.
         rows: The rows themselves.
-        collate: (encoded, items, reading) -> batch.
-        gather: (reading -> what was read, encoded, rows) -> outputs.
-        readings: What to take.
+        codec: Makes batches of the items, and combines what was inferred for them.
         batch_size: Items of 64 tokens in a batch.
-        phase: What to call this in progress reports.
+        kinds: Kinds of inference; None: those of the verdict.
+        phase: Name of this work in progress reports.
     """
-    read: dict[str, Any] = {}
-    for reading in readings:
-        named = phase if len(readings) == 1 else f"{phase} ({reading})"
-        read[reading] = yield from read_items(
-            model, encoded, collate, batch_size=batch_size, reading=reading, phase=named
+    inferred: dict[str, Any] = {}
+    asked = codec.inference_kinds() if kinds is None else kinds
+    for kind in asked:
+        named = phase if len(asked) == 1 else f"{phase} ({kind})"
+        inferred[kind] = yield from infer_items(
+            model, items, codec, batch_size=batch_size, kind=kind, phase=named
         )
     if hasattr(model, "transitions"):  # of a CRF, which decoding needs
-        read["transitions"] = model.transitions.detach().float().cpu().numpy()
-    return gather(read, encoded, rows)
+        inferred["transitions"] = model.transitions.detach().float().cpu().numpy()
+    return codec.outputs(inferred, items, rows)
 
 
 def predict(
-    model: Any, job: Job, split: str, *, phase: str, readings: Sequence[str] | None = None
+    model: Any, job: Job, split: str, *, phase: str, kinds: Sequence[str] | None = None
 ) -> Generator[StepInfo, None, Outputs]:
-    """Give a model's outputs for the rows of a split, by the task's readings or those given."""
+    """Compute a model's outputs for the rows of a split."""
+    problem = job.problem
     return (
-        yield from read_rows(
+        yield from infer_rows(
             model,
-            job.encoded[split],
-            dict(job.splits.items())[split],
-            collate=job.collate,
-            gather=job.gather,
-            readings=job.task.inference_kinds(job.target) if readings is None else readings,
-            batch_size=job.training.per_device_eval_batch_size,
+            problem.items[split],
+            dict(problem.splits.items())[split],
+            problem.codec,
+            batch_size=job.plan.training.per_device_eval_batch_size,
+            kinds=kinds,
             phase=phase,
         )
     )
 
 
-def predict_quietly(
-    model: Any, job: Job, split: str, *, readings: Sequence[str] | None = None
-) -> Outputs:
-    """Give a model's outputs for the rows of a split, telling nothing."""
-    steps = predict(model, job, split, phase="predicting", readings=readings)
+def validation_outputs(model: Any, job: Job) -> Outputs:
+    """Compute the outputs that score the validation rows during training, silently."""
+    kinds = [job.problem.codec.task.validation_kind]
+    steps = predict(model, job, "validation", phase="predicting", kinds=kinds)
     return follow(steps, lambda info: None)

@@ -13,19 +13,18 @@ from torch import Tensor
 from luthier.models.speedups.apply import faster
 from luthier.models.speedups.host_copies import is_far, on_device
 from luthier.models.speedups.vocabulary import compact, words_in
+from luthier.protocols import Job
 from luthier.recipe.tree import Training
-from luthier.records import Job
-from luthier.training.batch_sampler import Tensors, to_tensors
-from luthier.training.losses import outputs_that_count, run_model
+from luthier.training.model_calls import TensorBatch, logits_that_count, run_model, to_tensors
 
 
-def trial_batch(job: Job) -> Tensors | None:
+def trial_batch(job: Job) -> TensorBatch | None:
     """Make a batch of the longest and the shortest rows; None where there are no rows."""
-    encoded = job.encoded["train"]
-    if not len(encoded):
+    items = job.problem.items["train"]
+    if not len(items):
         return None
-    order = np.argsort(encoded.lengths, kind="stable")
-    return to_tensors(job.collate(encoded, np.unique([*order[:2], *order[-2:]]), epoch=0))
+    order = np.argsort(items.cost, kind="stable")
+    return to_tensors(job.problem.codec.batch(items, np.unique([*order[:2], *order[-2:]]), epoch=0))
 
 
 def trial_of(
@@ -41,16 +40,16 @@ def trial_of(
         accelerator: Says where, and in which precision; None: on a CPU, in the model's own.
     """
     batch = trial_batch(job)
-    if batch is None or "position_ids" in batch or "attention_mask" not in batch:
+    if batch is None or "position_ids" in batch.inputs or "attention_mask" not in batch.inputs:
         return None
-    is_writer = job.objective.name == "sequence-to-sequence"
+    is_writer = job.plan.objective.name == "sequence-to-sequence"
 
     def compute() -> list[Tensor]:
         device = next(model.parameters()).device
         in_precision = nullcontext() if accelerator is None else accelerator.autocast()
         with in_precision, on_device(batch, device) as moved:
-            said = run_model(model, moved, decoder=is_writer)
-            return outputs_that_count(said, moved, decoder=is_writer)
+            outputs = run_model(model, moved, decoder=is_writer)
+            return logits_that_count(outputs, moved, decoder=is_writer)
 
     return compute
 
@@ -60,7 +59,7 @@ def speed_ups(model: Any, job: Job, accelerator: Accelerator) -> AbstractContext
 
     Blocks that are computed again keep theirs. On a device it is left out where that is asked for.
     """
-    settings: Training = job.training
+    settings: Training = job.plan.training
     if settings.torch_compile:
         return nullcontext()
     if is_far(accelerator.device):
@@ -68,7 +67,9 @@ def speed_ups(model: Any, job: Job, accelerator: Accelerator) -> AbstractContext
         return _on_device(model, job, accelerator) if is_asked else nullcontext()
     vocabulary = None
     if settings.compact_vocabulary and accelerator.num_processes == 1:
-        vocabulary = compact(model, words_in(job.encoded, job.tokenizer), settings)
+        vocabulary = compact(
+            model, words_in(job.problem.items, job.problem.codec.processor), settings
+        )
     return faster(
         model,
         trial_of(model, job),
@@ -81,7 +82,7 @@ def speed_ups(model: Any, job: Job, accelerator: Accelerator) -> AbstractContext
 
 def _on_device(model: Any, job: Job, accelerator: Accelerator) -> AbstractContextManager[Any]:
     """Leave padding out there. The trial is in the precision of training, whose kernels differ."""
-    settings: Training = job.training
+    settings: Training = job.plan.training
     if settings.gradient_checkpointing:
         return nullcontext("blocks are computed again going back")
     model.to(accelerator.device)

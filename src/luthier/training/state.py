@@ -25,8 +25,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from luthier.protocols import Engine
+from luthier.engines import Engine
 from luthier.training.early_stopping import Best
+from luthier.training.hooks import AllHooks
 from luthier.training.loss_log import Window
 from luthier.training.microbatches import MicroBatches
 
@@ -70,6 +71,7 @@ class State:
         engine: Has the optimizer, and float16's scaler or None.
         schedule: Of the learning rate. `best`: What was best so far.
         window: The losses since the last line of the log. `pieces`: How batches are cut.
+        hooks: The regularisers.
     """
 
     model: Any
@@ -78,6 +80,7 @@ class State:
     best: Best
     window: Window
     pieces: MicroBatches
+    hooks: AllHooks
 
     def capture(self, *, copy: bool = False) -> Captured:
         """Take the state down.
@@ -90,6 +93,9 @@ class State:
         tensors = {"weights": self._changing(), "optimizer": moments, "random": random_states()}
         if self.best.weights is not None:
             tensors["best"] = self.best.weights
+        held = self.hooks.state_dict()
+        if kept := {name: one for name, one in held.items() if isinstance(one, Tensor)}:
+            tensors["hooks"] = kept
         return Captured(
             {
                 file: {name: _on_cpu(one, copy=copy) for name, one in named.items()}
@@ -102,6 +108,7 @@ class State:
                 "best": {"score": self.best.score, "n_waited": self.best.n_waited},
                 "window": self.window.state_dict(),
                 "pieces": self.pieces.n_pieces,
+                "hooks": {name: one for name, one in held.items() if name not in kept},
                 "random": random_numbers(),
             },
         )
@@ -124,6 +131,7 @@ class State:
         self.best.weights = files.get("best")
         self.window.load_state_dict(numbers["window"])
         self.pieces.n_pieces = self.pieces.n_told = numbers["pieces"]
+        self.hooks.load_state_dict({**numbers.get("hooks", {}), **files.get("hooks", {})})
         set_random(files["random"], numbers["random"])
 
     def _changing(self) -> Named:

@@ -16,7 +16,8 @@ import numpy as np
 
 from luthier.recipe.tree import Training
 from luthier.records import Array
-from luthier.training.batch_sampler import BatchOrder, Tensors
+from luthier.training.batch_sampler import BatchOrder
+from luthier.training.model_calls import TensorBatch
 
 
 class Course:
@@ -66,7 +67,7 @@ class Course:
             return float(epoch)
         return epoch + within / (self._before(epoch + 1) - self._first[epoch])
 
-    def after(self, done: int) -> Iterator[tuple[int, list[Tensors]]]:
+    def after(self, done: int) -> Iterator[tuple[int, list[TensorBatch]]]:
         """Walk over the steps after those that are done, with the batches of each."""
         while done < self.n_steps:
             epoch, within = self.place(done)
@@ -106,7 +107,7 @@ class Course:
         return self.place(step)[1] == 0
 
 
-def windows(loader: Iterable[Tensors], size: int) -> Iterator[list[Tensors]]:
+def windows(loader: Iterable[TensorBatch], size: int) -> Iterator[list[TensorBatch]]:
     """Cut a stream of batches into lists of `size`; the last may be shorter."""
     stream = iter(loader)
     while batches := list(islice(stream, size)):

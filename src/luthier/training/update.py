@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,10 +12,11 @@ from torch import Tensor
 
 from luthier.models.speedups.head import head_only_at
 from luthier.models.speedups.host_copies import is_far, on_device, to_device
-from luthier.records import Job
-from luthier.training.batch_sampler import Tensors
-from luthier.training.losses import IGNORED, make_loss, run_model
+from luthier.padding import IGNORED
+from luthier.protocols import Job
+from luthier.training.losses import make_loss
 from luthier.training.microbatches import MicroBatches
+from luthier.training.model_calls import TensorBatch, run_model, targets_of
 
 
 class Update:
@@ -39,15 +41,15 @@ class Update:
         only_labelled: bool,
     ):
         self.model, self.optimizer, self.accelerator = model, optimizer, accelerator
-        self.loss = make_loss(job.objective, accelerator.device)
-        self.weight = make_loss(job.objective, torch.device("cpu")).weight  # as labels are
-        self.most = job.training.max_grad_norm or math.inf
-        self.pieces = pieces
+        self.loss = make_loss(job.plan.objective, accelerator.device)
+        self.weight = make_loss(job.plan.objective, torch.device("cpu")).weight  # as labels are
+        self.most = job.plan.training.max_grad_norm or math.inf
+        self.pieces, self.regularisers = pieces, job.plan.regularisers
         self.only_labelled = only_labelled
         is_cut = self.loss.by_rows and not is_far(accelerator.device)
-        self.tokens = job.training.tokens_at_once if is_cut else None
+        self.tokens = job.plan.training.tokens_at_once if is_cut else None
 
-    def gradient(self, batches: list[Tensors]) -> tuple[Tensor, Tensor]:
+    def gradient(self, batches: list[TensorBatch]) -> tuple[Tensor, Tensor]:
         """Compute the gradient over accumulated batches; give the mean loss and its norm, unread.
 
         Batches are on the host; nothing is read from a device (`models/speedups/host_copies.py`).
@@ -56,18 +58,20 @@ class Update:
         batches of one row give the gradient of one batch of eight. Dividing by the number of
         batches would not, as soon as their sizes or class weights differ.
         """
-        weights = [self.weight(batch["labels"]) for batch in batches]
+        weights = [self.weight(targets_of(one), one.weights) for one in batches]
         weight = to_device(torch.stack(weights).sum(), self.accelerator.device)
         if self.accelerator.num_processes > 1:  # as gradients are, the weight is averaged
             weight = self.accelerator.reduce(weight, "mean")
 
-        def work(pieces: list[Tensors]) -> Tensor:
+        def work(pieces: list[TensorBatch]) -> Tensor:
             self.optimizer.zero_grad()
             total = torch.zeros((), device=self.accelerator.device)
             for piece in pieces:
-                share = self.summed(piece) / weight
+                share = self.regularised(piece) / weight
                 self.accelerator.backward(share)
                 total += share.detach()
+            for one in self.regularisers:
+                one.backward(partial(self._add_gradient, pieces, weight), self.model)
             return total
 
         self.model.train()
@@ -75,15 +79,26 @@ class Update:
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.most)
         return total, norm
 
-    def summed(self, batch: Tensors) -> Tensor:
+    def summed(self, batch: TensorBatch) -> Tensor:
         """Compute the summed loss of a batch that is on the host."""
-        places = batch["labels"] != IGNORED if self.only_labelled else None
+        places = targets_of(batch) != IGNORED if self.only_labelled else None
         with on_device(batch, self.accelerator.device) as moved:
             with head_only_at(self.model, places):
-                said = run_model(self.model, moved, decoder=self.loss.decoder)
-            return self.loss.total(said, moved["labels"])
+                outputs = run_model(self.model, moved, decoder=self.loss.decoder)
+            return self.loss.total(outputs, targets_of(moved), moved.weights)
+
+    def _add_gradient(self, pieces: list[TensorBatch], weight: Tensor) -> None:
+        """Add the gradient once more, at the weights as they are now."""
+        for piece in pieces:
+            self.accelerator.backward(self.summed(piece) / weight)
+
+    def regularised(self, batch: TensorBatch) -> Tensor:
+        """Compute the summed loss of a batch, as the regularisers change it."""
+        compute = self.summed
+        for one in self.regularisers:
+            compute = partial(one.loss, compute, self.model)
+        return compute(batch)
 
     def step(self) -> None:
-        """Step along the gradient."""
+        """Step along the gradient, which stays readable until the next one is computed."""
         self.optimizer.step()
-        self.optimizer.zero_grad()

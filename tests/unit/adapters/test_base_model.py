@@ -12,7 +12,7 @@ from luthier.errors import ModelError
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.training.listeners import follow
-from luthier.training.predict import predict_quietly
+from luthier.training.predict import validation_outputs
 from tests.toys import FAMILY, toy_problem
 
 TRAINING = {"max_steps": 2, "learning_rate": 1e-2, "use_cpu": True, "eval_strategy": "no"}
@@ -29,7 +29,9 @@ def kept(tiny_model, tmp_path):
         shutil.copytree(tiny_model(FAMILY.get(task, family)), base)
         _, prepared = toy_problem(task, base, training=TRAINING)
         method = make_plugin("methods", Plugin(name=name, options=options))
-        model = follow(method.fit(prepared.job.make_model(True), prepared.job), lambda info: None)
+        model = follow(
+            method.fit(prepared.job.session.make_model(True), prepared.job), lambda info: None
+        )
         method.save(model, prepared.tokenizer, folder)
         return method, folder, base
 
@@ -136,5 +138,5 @@ def test_what_is_kept_apart_is_read_apart_or_merged(kept):
     assert hasattr(apart, "peft_config")
     assert not hasattr(whole, "peft_config")
     _, prepared = toy_problem("text-classification", folder.parent / "base", training=TRAINING)
-    before = predict_quietly(apart, prepared.job, "test")
-    assert predict_quietly(whole, prepared.job, "test") == pytest.approx(before, abs=1e-5)
+    before = validation_outputs(apart, prepared.job, "test")
+    assert validation_outputs(whole, prepared.job, "test") == pytest.approx(before, abs=1e-5)

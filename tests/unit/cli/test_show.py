@@ -14,8 +14,9 @@ from luthier.cli.show import (
     with_interval,
 )
 from luthier.evaluation.compare_runs import Comparisons
-from luthier.records import Comparison, Finding, RunResult, Score, Splits
+from luthier.records import Splits
 from luthier.registry import find
+from luthier.results import Comparison, Finding, RunResult, Score
 
 SCORES = {
     "fine-tuned": {"macro_f1": Score(0.8123, 0.79, 0.83, 2000)},

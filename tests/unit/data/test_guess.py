@@ -6,9 +6,9 @@ import random
 
 import pytest
 
+from luthier.columns import Column
 from luthier.data.guess import guess_columns, guess_task
 from luthier.errors import DataError
-from luthier.protocols import Column
 from luthier.records import Rows
 
 N = 60

@@ -19,7 +19,7 @@ def fit(name, tiny_model, *, sections=None, **training):
     job, told = job.job, []
     options = {"shots": 2, "queries": 3, "meta_batch": 2}
     method = make_plugin("methods", Plugin(name=name, options=options))
-    return follow(method.fit(job.make_model(True), job), told.append), told
+    return follow(method.fit(job.session.make_model(True), job), told.append), told
 
 
 @pytest.mark.parametrize("name", EPISODIC)

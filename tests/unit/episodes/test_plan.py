@@ -8,9 +8,9 @@ import pytest
 from luthier.episodes.options import EpisodeOptions
 from luthier.episodes.plan import plan_episodes
 from luthier.errors import DataError, ModelError, RecipeError
+from luthier.objective import Objective
 from luthier.recipe.checks import check, fits, make_plugin
 from luthier.recipe.tree import Plugin
-from luthier.records import Objective
 from luthier.registry import find, names
 from luthier.training.listeners import follow
 from tests.toys import toy_problem, toy_tree
@@ -29,7 +29,7 @@ def problem(tiny_model, task="text-classification", family="bert", **sections):
 def fit(name, job, *, told=None, **options):
     method = make_plugin("methods", Plugin(name=name, options=options))
     told = [] if told is None else told
-    return follow(method.fit(job.make_model(True), job), told.append)
+    return follow(method.fit(job.session.make_model(True), job), told.append)
 
 
 def test_these_are_the_methods_of_episodes():
@@ -49,8 +49,10 @@ def test_the_number_of_episodes_follows_from_what_is_asked(tiny_model):
     job = problem(tiny_model)  # 45 rows, twice
     assert len(plan_episodes(job, EpisodeOptions())) == 90 / (3 * 10)
     assert len(plan_episodes(job, EpisodeOptions(episodes=7))) == 7
-    few = job.replace(
-        training=job.training.model_copy(update={"max_steps": 5, "gradient_accumulation_steps": 2})
+    few = job.with_plan(
+        training=job.plan.training.model_copy(
+            update={"max_steps": 5, "gradient_accumulation_steps": 2}
+        )
     )
     assert len(plan_episodes(few, EpisodeOptions(episodes=7, meta_batch=3))) == 30
 
@@ -58,7 +60,7 @@ def test_the_number_of_episodes_follows_from_what_is_asked(tiny_model):
 def test_no_text_read_in_windows_is_learned_from_and_judged_by(tiny_model):
     data = {"max_tokens": 6, "long_texts": "windows"}
     encoded = (job := problem(tiny_model, data=data)).encoded["train"]
-    assert len(encoded) > len(job.splits.train)
+    assert len(encoded) > len(job.problem.splits.train)
     for items in plan_episodes(job, EpisodeOptions(shots=2)).items:
         rows = encoded.rows[items.reshape(-1)]
         assert len(np.unique(rows)) == len(rows)
@@ -91,8 +93,8 @@ def test_too_few_rows_of_a_class_are_told_before_training(name, tiny_model):
 
 def test_a_class_without_rows_is_told(tiny_model):
     job = problem(tiny_model)
-    target = copy.copy(job.target)
-    object.__setattr__(target, "names", (*job.target.names, "hail"))
+    target = copy.copy(job.problem.codec.target)
+    object.__setattr__(target, "names", (*job.problem.codec.target.names, "hail"))
     with pytest.raises(DataError, match="10 training rows") as caught:
         fit("maml", job.replace(target=target))
     assert caught.value.received == "too few of hail (0)"
@@ -116,7 +118,7 @@ def test_targets_without_classes_are_refused(name, task, tiny_model):
 )
 def test_weights_of_classes_and_other_losses_are_refused(objective, tiny_model):
     with pytest.raises(RecipeError, match="plain cross-entropy"):
-        fit("maml", problem(tiny_model).replace(objective=objective))
+        fit("maml", problem(tiny_model).with_plan(objective=objective))
 
 
 @pytest.mark.parametrize("name", ["maml", "reptile"])
@@ -133,7 +135,7 @@ def test_an_encoder_decoder_is_refused(tiny_model):
 
 def test_a_frozen_body_is_refused(tiny_model):
     job = problem(tiny_model)
-    model = job.make_model(True)
+    model = job.session.make_model(True)
     model.requires_grad_(False)
     method = make_plugin("methods", Plugin(name="maml", options={}))
     with pytest.raises(ModelError, match="body is frozen"):

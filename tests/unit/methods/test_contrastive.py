@@ -11,7 +11,7 @@ from tests.toys import toy_problem
 def test_a_batch_without_room_for_equal_and_unequal_pairs_is_refused(size, tiny_model):
     training = {"per_device_train_batch_size": size, "use_cpu": True}
     job = toy_problem("text-classification", tiny_model("bert"), training=training)[1].job
-    steps = Contrastive(Contrastive.Options()).fit(job.make_model(True), job)
+    steps = Contrastive(Contrastive.Options()).fit(job.session.make_model(True), job)
     with pytest.raises(RecipeError, match="two texts of two labels") as told:
         next(steps)
     assert told.value.received == f"training.per_device_train_batch_size={size}"
@@ -21,7 +21,7 @@ def test_a_batch_without_room_for_equal_and_unequal_pairs_is_refused(size, tiny_
 def test_batches_by_tokens_are_refused(tiny_model):
     training = {"tokens_per_batch": 400, "use_cpu": True}
     job = toy_problem("text-classification", tiny_model("bert"), training=training)[1].job
-    steps = Contrastive(Contrastive.Options()).fit(job.make_model(True), job)
+    steps = Contrastive(Contrastive.Options()).fit(job.session.make_model(True), job)
     with pytest.raises(RecipeError, match="a set number of texts") as told:
         next(steps)
     assert told.value.received == "training.tokens_per_batch=400"

@@ -13,7 +13,7 @@ from luthier.models.with_hidden_states import WithStates
 from luthier.records import Target
 from luthier.runs import RunFolder
 from luthier.training.listeners import follow
-from luthier.training.predict import predict_quietly
+from luthier.training.predict import validation_outputs
 from tests.toys import toy_problem, toy_rows, toy_tree
 
 TASK = "text-classification"
@@ -34,7 +34,7 @@ def test_no_teacher_is_told_before_anything_is_trained(job):
     steps = []
     method = Distillation(Distillation.Options())
     with pytest.raises(RecipeError, match="needs a teacher") as told:
-        follow(method.fit(job.make_model(True), job), steps.append)
+        follow(method.fit(job.session.make_model(True), job), steps.append)
     assert "method.options.teacher=" in told.value.hint
     assert steps == []
 
@@ -73,16 +73,16 @@ def test_a_wrong_teacher_leaves_a_run_that_says_why(tiny_model, tmp_path):
 
 def test_the_teacher_answers_as_its_run_does(job, tiny_teacher):
     (outputs, states), steps = asked(open_teacher(str(tiny_teacher(TASK)), job), job)
-    again = luthier.load(tiny_teacher(TASK)).outputs(job.splits.train)
+    again = luthier.load(tiny_teacher(TASK)).outputs(job.problem.splits.train)
     assert np.allclose(outputs, again, atol=1e-6)
-    assert states.shape == (len(job.splits.train), 0)
+    assert states.shape == (len(job.problem.splits.train), 0)
     assert {step.phase for step in steps} == {"asking the teacher"}
 
 
 def test_the_teachers_states_have_unit_spread(job, tiny_teacher):
     teacher = open_teacher(str(tiny_teacher(TASK)), job)
     (_, states), _ = asked(teacher, job, with_states=True)
-    assert states.shape == (len(job.splits.train), teacher.model.config.hidden_size)
+    assert states.shape == (len(job.problem.splits.train), teacher.model.config.hidden_size)
     assert np.allclose(states.mean(axis=0), 0, atol=1e-4)
     assert np.allclose(states.std(axis=0), 1, atol=1e-2)
 
@@ -95,7 +95,7 @@ def test_a_teacher_that_was_judged_on_other_rows_is_told_of(tiny_teacher, tiny_m
         training = {**few, "seed": seed}
         job = toy_problem(TASK, tiny_model("bert"), training=training)[1].job
         steps = []
-        follow(Distillation(options).fit(job.make_model(True), job), steps.append)
+        follow(Distillation(options).fit(job.session.make_model(True), job), steps.append)
         told[seed] = [step.message for step in steps if step.phase == "opening the teacher"]
     assert told[0] == []
     assert len(told[1]) == 1
@@ -117,33 +117,33 @@ def test_a_student_of_the_teacher_alone_says_what_it_says(
     job, tiny_teacher, tiny_model, with_states
 ):
     longer = {"num_train_epochs": 20, "eval_strategy": "no"}  # a teacher is followed to the end
-    job = job.replace(training=job.training.model_copy(update=longer))
+    job = job.with_plan(training=job.plan.training.model_copy(update=longer))
     options = {"alpha": 1.0, "temperature": 1.0, "hidden_states": with_states}
     made = Distillation.Options(teacher=str(tiny_teacher(TASK)), **options)
     teacher = open_teacher(made.teacher, job)
-    wanted = predict_quietly(teacher.model, job, "train").argmax(axis=1)
+    wanted = validation_outputs(teacher.model, job, "train").argmax(axis=1)
     steps = []
-    student = follow(Distillation(made).fit(job.make_model(True), job), steps.append)
-    found = predict_quietly(student, job, "train").argmax(axis=1)
+    student = follow(Distillation(made).fit(job.session.make_model(True), job), steps.append)
+    found = validation_outputs(student, job, "train").argmax(axis=1)
     assert (found == wanted).mean() > 0.8
     assert not hasattr(student, "map")
-    losses = [step.loss for step in steps if step.phase == job.phase]
+    losses = [step.loss for step in steps if step.phase == job.session.phase]
     quarter = len(losses) // 4
     assert np.mean(losses[-quarter:]) < 0.8 * np.mean(losses[:quarter])
 
 
 def test_the_same_seed_draws_the_same_map(job, tiny_teacher):
-    few = job.replace(training=job.training.model_copy(update={"max_steps": 2}))
+    few = job.with_plan(training=job.plan.training.model_copy(update={"max_steps": 2}))
     options = Distillation.Options(teacher=str(tiny_teacher(TASK)), hidden_states=True)
     first, second = (
         follow(Distillation(options).fit(few.make_model(True), few), lambda info: None)
         for _ in range(2)
     )
-    assert np.array_equal(*(predict_quietly(one, few, "test") for one in (first, second)))
+    assert np.array_equal(*(validation_outputs(one, few, "test") for one in (first, second)))
 
 
 def test_a_map_brings_states_to_the_teachers_width(job):
-    model = WithStates(job.make_model(True), 7).eval()
+    model = WithStates(job.session.make_model(True), 7).eval()
     batch = {name: torch.as_tensor(one) for name, one in first_batch(job).items()}
     said = model(**batch)
     assert said.states.shape == (4, 7)
@@ -157,16 +157,16 @@ def test_long_texts_are_read_in_the_teachers_windows(tiny_model, tmp_path):
     tree = toy_tree(TASK, tiny_model("bert"), data=data, baselines=[], training=TRAINING)
     luthier.run(tree, out=tmp_path / "teacher", data={"train": rows})
     job = toy_problem(TASK, tiny_model("bert"), training=TRAINING, data=data)[1].job
-    assert len(job.encoded["train"]) > len(job.splits.train)
-    few = job.replace(training=job.training.model_copy(update={"max_steps": 2}))
+    assert len(job.problem.items["train"]) > len(job.problem.splits.train)
+    few = job.with_plan(training=job.plan.training.model_copy(update={"max_steps": 2}))
     options = Distillation.Options(teacher=str(tmp_path / "teacher"))
     model = follow(Distillation(options).fit(few.make_model(True), few), lambda info: None)
-    assert np.isfinite(predict_quietly(model, few, "test")).all()
+    assert np.isfinite(validation_outputs(model, few, "test")).all()
 
 
 def first_batch(job):
     """Give four rows without their answers."""
-    return job.collate(job.encoded["train"], np.arange(4), reading="logits")
+    return job.problem.codec.batch(job.problem.items["train"], np.arange(4), reading="logits")
 
 
 @pytest.mark.parametrize("method", ["prompt-mlm", "lora"])
@@ -181,5 +181,5 @@ def test_a_teacher_may_have_learned_by_another_method(method, tiny_model, tmp_pa
     luthier.run(tree, out=tmp_path / "teacher", data={"train": toy_rows(TASK)})
     job = toy_problem(TASK, tiny_model("gpt2"), training={**TRAINING, "max_steps": 2})[1].job
     options = Distillation.Options(teacher=str(tmp_path / "teacher"), hidden_states=True)
-    model = follow(Distillation(options).fit(job.make_model(True), job), lambda info: None)
-    assert np.isfinite(predict_quietly(model, job, "test")).all()
+    model = follow(Distillation(options).fit(job.session.make_model(True), job), lambda info: None)
+    assert np.isfinite(validation_outputs(model, job, "test")).all()

@@ -20,7 +20,7 @@ def first_step(method, own, folder, *, training=None, **sections):
     settings = {"use_cpu": True, **(training or {})}
     job = toy_problem("text-classification", folder, training=settings, **sections)[1].job
     made = make_plugin("methods", Plugin(name=method, options=own))
-    return next(made.fit(job.make_model(True), job))
+    return next(made.fit(job.session.make_model(True), job))
 
 
 @pytest.mark.parametrize("method", AT_ONCE)

@@ -9,7 +9,7 @@ from luthier.episodes.fitting import body_of
 from luthier.episodes.learner import EpisodeLearner, collate_episodes, encode_episodes
 from luthier.episodes.plan import plan_episodes
 from luthier.methods.maml import MamlOptions, judge_after_steps
-from luthier.training.batch_sampler import to_tensors
+from luthier.training.model_calls import to_tensors
 from tests.tiny import JUDGES
 from tests.toys import toy_problem
 
@@ -22,9 +22,9 @@ def learn(tiny_model, family="bert", **options):
     training = {"use_cpu": True}
     job = toy_problem("text-classification", tiny_model(family), training=training)[1].job
     plan = plan_episodes(job, asked)
-    body = body_of(job.make_model(True), n_outputs=3)
+    body = body_of(job.session.make_model(True), n_outputs=3)
     learner = EpisodeLearner(body, plan.shape, partial(judge_after_steps, options=asked)).train()
-    rows = job.encoded["train"]
+    rows = job.problem.items["train"]
     batch = to_tensors(
         collate_episodes(encode_episodes(rows, plan), [0, 1], rows=rows, collate=job.collate)
     )
@@ -74,9 +74,9 @@ def test_the_gradient_agrees_with_finite_differences(tiny_model):
     asked = MamlOptions(**FEW)
     job = toy_problem("text-classification", tiny_model("bert"), training={"use_cpu": True})[1].job
     plan = plan_episodes(job, asked)
-    body = body_of(job.make_model(True), n_outputs=3).double()
+    body = body_of(job.session.make_model(True), n_outputs=3).double()
     learner = EpisodeLearner(body, plan.shape, partial(judge_after_steps, options=asked))
-    rows = job.encoded["train"]
+    rows = job.problem.items["train"]
     batch = to_tensors(
         collate_episodes(encode_episodes(rows, plan), [0, 1], rows=rows, collate=job.collate)
     )

@@ -8,7 +8,7 @@ from luthier.errors import LuthierError, ModelError, RecipeError
 from luthier.methods.prompt_mlm import PromptMlm
 from luthier.runs import RunFolder
 from luthier.training.listeners import follow
-from luthier.training.predict import predict_quietly
+from luthier.training.predict import validation_outputs
 from tests.toys import WORDS, toy_problem, toy_rows, toy_tree
 
 TASK = "text-classification"
@@ -18,7 +18,9 @@ FEW = {"max_steps": 2, "use_cpu": True}
 def fit(job, **options):
     """Train as options say; give the steps told."""
     steps = []
-    follow(PromptMlm(PromptMlm.Options(**options)).fit(job.make_model(True), job), steps.append)
+    follow(
+        PromptMlm(PromptMlm.Options(**options)).fit(job.session.make_model(True), job), steps.append
+    )
     return steps
 
 
@@ -39,13 +41,16 @@ def test_a_run_is_loaded_and_answers_as_it_was_judged(task, tiny_model, tmp_path
 def test_untrained_answers_are_the_language_models(tiny_model):
     """At a learning rate of next to nothing, the pattern alone answers: there is no fresh head."""
     job = toy_problem(TASK, tiny_model("bert", "MaskedLM"), training=FEW)[1].job
-    frozen = job.replace(training=job.training.model_copy(update={"learning_rate": 1e-12}))
+    frozen = job.with_plan(training=job.plan.training.model_copy(update={"learning_rate": 1e-12}))
     steps = []
     first, second = (
-        predict_quietly(
+        validation_outputs(
             follow(PromptMlm(PromptMlm.Options()).fit(None, one), steps.append), job, "test"
         )
-        for one in (frozen, frozen.replace(training=frozen.training.model_copy(update={"seed": 1})))
+        for one in (
+            frozen,
+            frozen.with_plan(training=frozen.training.model_copy(update={"seed": 1})),
+        )
     )
     assert np.allclose(first, second, atol=1e-6)
 

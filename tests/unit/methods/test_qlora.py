@@ -13,7 +13,7 @@ from luthier.models.structure import linear_layers
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.training.listeners import follow
-from luthier.training.predict import predict_quietly
+from luthier.training.predict import validation_outputs
 from tests.toys import toy_problem
 
 TRAINING = {"max_steps": 3, "learning_rate": 1e-2, "use_cpu": True, "eval_strategy": "no"}
@@ -29,24 +29,26 @@ def tune(folder, **options):
     """Learn three steps; give the method, what was prepared and the model."""
     _, prepared = toy_problem("text-classification", folder, training=TRAINING)
     method = make_plugin("methods", Plugin(name="qlora", options=options))
-    model = follow(method.fit(prepared.job.make_model(True), prepared.job), lambda info: None)
+    model = follow(
+        method.fit(prepared.job.session.make_model(True), prepared.job), lambda info: None
+    )
     return method, prepared, model
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2", "llama"])
 def test_layers_that_got_their_precision_back_compute_the_same(family, tiny_model):
     _, prepared = toy_problem("text-classification", tiny_model(family), training=TRAINING)
-    model = prepared.job.make_model(True).eval()
-    full = predict_quietly(model, prepared.job, "test")
+    model = prepared.job.session.make_model(True).eval()
+    full = validation_outputs(model, prepared.job, "test")
     before, names = {name: one.shape for name, one in model.state_dict().items()}, []
     names = linear_layers(model)
     quantise(model, names, kind="nf4", double=True)
     kept = sum(model.get_submodule(name).weight.nbytes for name in names)
     assert kept * 8 == sum(before[f"{name}.weight"].numel() * 4 for name in names)
-    rounded = predict_quietly(model, prepared.job, "test")
+    rounded = validation_outputs(model, prepared.job, "test")
     dequantise(model)
     assert {name: one.shape for name, one in model.state_dict().items()} == before
-    assert np.allclose(predict_quietly(model, prepared.job, "test"), rounded, atol=1e-5)
+    assert np.allclose(validation_outputs(model, prepared.job, "test"), rounded, atol=1e-5)
     assert not np.allclose(full, rounded, atol=1e-5), "nothing was rounded"
 
 
@@ -55,10 +57,10 @@ def test_layers_that_got_their_precision_back_compute_the_same(family, tiny_mode
 def test_what_is_kept_answers_as_what_was_trained(family, merge, tiny_model, tmp_path):
     method, prepared, model = tune(tiny_model(family), merge=merge)
     assert weigh(model) > 0
-    before = predict_quietly(model, prepared.job, "test")
+    before = validation_outputs(model, prepared.job, "test")
     method.save(model, prepared.tokenizer, tmp_path)
     read, _ = method.load(tmp_path)
-    assert np.allclose(predict_quietly(read, prepared.job, "test"), before, atol=1e-5)
+    assert np.allclose(validation_outputs(read, prepared.job, "test"), before, atol=1e-5)
 
 
 def test_a_missing_library_is_told_with_the_command_that_brings_it(tiny_model, monkeypatch):

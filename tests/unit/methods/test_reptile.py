@@ -11,9 +11,9 @@ from luthier.episodes.learner import EpisodeLearner, collate_episodes, encode_ep
 from luthier.episodes.options import InnerOptions
 from luthier.episodes.plan import plan_episodes
 from luthier.methods.reptile import move_towards
-from luthier.records import Objective
-from luthier.training.batch_sampler import to_tensors
+from luthier.objective import Objective
 from luthier.training.losses import make_loss
+from luthier.training.model_calls import to_tensors
 from tests.toys import toy_problem
 
 OPTIONS = InnerOptions(shots=2, queries=2, inner_steps=2, inner_learning_rate=0.05, episodes=3)
@@ -24,9 +24,9 @@ def learning(tiny_model):
     """A body without dropout, and one batch of three episodes."""
     job = toy_problem("text-classification", tiny_model("bert"), training={"use_cpu": True})[1].job
     plan = plan_episodes(job, OPTIONS)
-    body = body_of(job.make_model(True), n_outputs=3).eval()
+    body = body_of(job.session.make_model(True), n_outputs=3).eval()
     learner = EpisodeLearner(body, plan.shape, partial(move_towards, options=OPTIONS))
-    rows = job.encoded["train"]
+    rows = job.problem.items["train"]
     episodes = encode_episodes(rows, plan)
     batch = collate_episodes(episodes, [0, 1, 2], rows=rows, collate=job.collate)
     return body, learner, to_tensors(batch)

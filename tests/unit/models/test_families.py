@@ -17,7 +17,7 @@ from luthier.models.structure import (
     pooled_features,
     probe_of,
 )
-from luthier.text.batches import pad
+from luthier.padding import pad
 from luthier.text.tokenize import tokenize
 from tests.tiny import DECODERS, JUDGES
 

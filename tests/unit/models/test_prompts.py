@@ -11,7 +11,7 @@ from luthier.errors import ModelError
 from luthier.models.heads import needs
 from luthier.models.load import build_model, load_saved, load_tokenizer, save_model
 from luthier.models.prompts import PromptClassifier
-from luthier.text.batches import pad
+from luthier.padding import pad
 from luthier.text.patterns import read_prompt
 from luthier.text.tokenize import model_limit, tokenize
 

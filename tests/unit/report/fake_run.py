@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from luthier.recipe.tree import Recipe
-from luthier.records import Finding, StepInfo
+from luthier.records import StepInfo
+from luthier.results import Finding
 from luthier.runs import RunFolder
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}'`</style>"

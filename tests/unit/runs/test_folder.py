@@ -8,7 +8,8 @@ import pytest
 
 from luthier.errors import RecipeError, RunError
 from luthier.recipe.tree import Recipe
-from luthier.records import Finding, StepInfo
+from luthier.records import StepInfo
+from luthier.results import Finding
 from luthier.runs import RunFolder
 
 RECIPE = Recipe.model_validate(

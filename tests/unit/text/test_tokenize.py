@@ -5,8 +5,8 @@ import pytest
 
 from luthier.errors import DataError, ModelError
 from luthier.models.load import load_tokenizer, read_config
+from luthier.padding import pad
 from luthier.ragged import RaggedWriter
-from luthier.text.batches import pad
 from luthier.text.tokenize import token_limit, tokenize
 from tests.tiny import FAMILIES
 

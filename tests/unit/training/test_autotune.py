@@ -31,7 +31,7 @@ def problem(tiny_model):
     def make(**training):
         training = {"max_steps": 2, "use_cpu": True, **training}
         recipe, prepared = toy_problem("text-classification", tiny_model("bert"), training=training)
-        return recipe, prepared.job, prepared.job.make_model(True)
+        return recipe, prepared.job, prepared.job.session.make_model(True)
 
     return make
 
@@ -40,16 +40,16 @@ def test_a_short_training_is_not_measured(problem, monkeypatch):
     monkeypatch.setattr(autotune, "measure", lambda *_: pytest.fail("it must not measure"))
     _, job, model = problem()
     assert calibrate(model, job) is None
-    assert precision_of(job.training, None) is False
+    assert precision_of(job.plan.training, None) is False
 
 
 def test_work_grows_with_tokens_and_weights(problem):
     _, job, model = problem(max_steps=10, per_device_train_batch_size=8)
-    tokens = 10 * 8 * job.encoded["train"].lengths.mean()
+    tokens = 10 * 8 * job.problem.items["train"].lengths.mean()
     linear = [one.weight.numel() for one in model.modules() if isinstance(one, torch.nn.Linear)]
     assert work(model, job) == pytest.approx(6 * tokens * sum(linear))
-    epochs = job.replace(training=Training(num_train_epochs=2, use_cpu=True))
-    n_tokens = 2 * job.encoded["train"].lengths.sum()
+    epochs = job.with_plan(training=Training(num_train_epochs=2, use_cpu=True))
+    n_tokens = 2 * job.problem.items["train"].lengths.sum()
     assert work(model, epochs) == pytest.approx(6 * n_tokens * sum(linear))
 
 
@@ -106,7 +106,7 @@ def test_a_choice_is_told_kept_and_taken_again(problem, monkeypatch, tmp_path):
     monkeypatch.setattr(autotune, "measure", lambda *_: FAST)
     recipe, job, model = problem(unpadded=False)
     folder = RunFolder.create(tmp_path / "run", recipe)
-    job = job.replace(run=folder)
+    job = job.with_session(run=folder)
     seen = set()
     layer = next(part for part in model.modules() if isinstance(part, torch.nn.Linear))
     layer.register_forward_hook(lambda _, __, said: seen.add(said.dtype))

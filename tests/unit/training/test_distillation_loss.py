@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from luthier.records import Objective, Teaching
+from luthier.objective import Objective, Teaching
 from luthier.training.losses import make_loss
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from luthier.frozen_features.class_means import head_of_means
 from luthier.frozen_features.linear import fit_head
 from luthier.models.heads import NearestNeighbours
-from luthier.records import Objective
+from luthier.objective import Objective
 from luthier.training.losses import make_loss
 from luthier.training.pair_sampler import PairOrder
 

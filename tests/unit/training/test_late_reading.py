@@ -16,7 +16,7 @@ def learn(tiny_model, **training):
     training = {"max_steps": 12, "logging_steps": 5, "use_cpu": True, **training}
     _, prepared = toy_problem("text-classification", tiny_model("bert"), training=training)
     told = []
-    model = follow(train(prepared.job.make_model(True), prepared.job), told.append)
+    model = follow(train(prepared.job.session.make_model(True), prepared.job), told.append)
     return model.state_dict(), told
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from luthier.records import Objective
+from luthier.objective import Objective
 from luthier.training.losses import make_loss
 
 CPU = torch.device("cpu")

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from luthier.errors import TrainingError
+from luthier.objective import Objective
 from luthier.recipe.tree import Training
-from luthier.records import Objective
 from luthier.training import devices, engine, loop
 from luthier.training.listeners import follow
 from luthier.training.losses import make_loss
@@ -155,7 +155,7 @@ def test_cut_batches_train_to_the_same_weights(tiny_model, monkeypatch):
                 "tokens_at_once": tokens,
             },
         )
-        model = prepared.job.make_model(True)
+        model = prepared.job.session.make_model(True)
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0

@@ -19,7 +19,7 @@ def dtypes_seen(tiny_model, **training):
         tiny_model("bert"),
         training={"max_steps": 3, "use_cpu": True, **training},
     )
-    model = prepared.job.make_model(True)
+    model = prepared.job.session.make_model(True)
     seen = set()
     layer = next(part for part in model.modules() if isinstance(part, torch.nn.Linear))
     handle = layer.register_forward_hook(lambda _, __, said: seen.add(said.dtype))
@@ -49,7 +49,7 @@ def learned(tiny_model, **training):
         tiny_model("bert"),
         training={"max_steps": 5, "use_cpu": True, "adam_epsilon": 1e-5, **training},
     )
-    model = prepared.job.make_model(True)
+    model = prepared.job.session.make_model(True)
     silence(model)
     model = follow(train(model, prepared.job), lambda info: None)
     return model, model.state_dict()

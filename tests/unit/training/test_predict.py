@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from luthier.records import Encoded, Ragged
+from luthier.records import Ragged
 from luthier.training import predict
 from luthier.training.listeners import follow
-from luthier.training.predict import deal, read_items
+from luthier.training.predict import deal, infer_items
 from tests.toys import toy_problem
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -61,7 +61,7 @@ def test_answers_come_back_in_the_order_of_the_items():
     ids = [np.arange(n) for n in LENGTHS]
     model = Sum()
     said = follow(
-        read_items(
+        infer_items(
             model, Encoded({"input_ids": Ragged.of(ids)}, None, LENGTHS), collate, batch_size=2
         ),
         lambda info: None,
@@ -72,18 +72,18 @@ def test_answers_come_back_in_the_order_of_the_items():
 
 def test_the_budget_does_not_change_what_is_said(tiny_model, monkeypatch):
     _, prepared = toy_problem("text-classification", tiny_model("bert"))
-    job, model = prepared.job, prepared.job.make_model(True).eval()
+    job, model = prepared.job, prepared.job.session.make_model(True).eval()
     said = []
     for slots in (1, 50, 1024):
         monkeypatch.setattr(predict, "CACHED", slots)
-        said.append(predict.predict_quietly(model, job, "train"))
+        said.append(predict.validation_outputs(model, job, "train"))
     assert np.allclose(said[0], said[1], atol=1e-5)
     assert np.allclose(said[0], said[2], atol=1e-5)
 
 
 def test_rows_with_choices_count_all_of_them(tiny_model):
     _, prepared = toy_problem("multiple-choice", tiny_model("bert"))
-    encoded = prepared.job.encoded["train"]
-    batch = prepared.job.collate(encoded, np.arange(len(encoded)), reading="logits")
+    encoded = prepared.job.problem.items["train"]
+    batch = prepared.job.problem.codec.batch(encoded, np.arange(len(encoded)), reading="logits")
     _, choices, tokens = batch["input_ids"].shape
     assert encoded.lengths.max() == choices * tokens

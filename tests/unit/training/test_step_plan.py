@@ -5,7 +5,7 @@ import pytest
 from accelerate import Accelerator
 
 from luthier.recipe.tree import Training
-from luthier.records import Encoded, Ragged
+from luthier.records import Ragged
 from luthier.training.batch_sampler import BatchOrder, make_loader
 from luthier.training.step_plan import Course
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from luthier.data.doctor.split_view import Chart, finding, text_places
-from luthier.records import Finding
+from luthier.results import Finding
 
 # The characters of bytes 80 to BF in cp1252, where the second byte of a UTF-8 pair lands; without
 # closing quotes and the ellipsis, which stand after a capital in sound texts ("CAFÉ”").

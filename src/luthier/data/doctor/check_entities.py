@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from luthier.data.doctor.split_view import Chart, Place, finding
-from luthier.records import Finding
+from luthier.results import Finding
 
 OUTSIDE = "O"
 SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "؟")

@@ -12,7 +12,7 @@ import numpy as np
 from luthier.data.doctor.near_duplicates import edit_distance
 from luthier.data.doctor.split_view import Chart, Place, finding
 from luthier.data.labels import is_missing, label_name, split_labels
-from luthier.records import Finding
+from luthier.results import Finding
 
 RARE = 5
 IMBALANCE = 10

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from luthier.data.doctor.split_view import Chart, Place, finding, key_of
-from luthier.records import Array, Finding
+from luthier.records import Array
+from luthier.results import Finding
 
 FEWEST = 50  # pairs from which lengths and languages can be judged
 TIMES = 3.0  # a ratio of lengths that is so many times the usual one

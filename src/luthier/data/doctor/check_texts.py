@@ -8,7 +8,7 @@ import numpy as np
 
 from luthier.data.doctor.split_view import Chart, Place, finding, is_empty, text_places
 from luthier.data.labels import is_missing
-from luthier.records import Finding
+from luthier.results import Finding
 
 OUTLIER_TIMES, OUTLIER_LENGTH = 20, 5000
 

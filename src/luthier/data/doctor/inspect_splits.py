@@ -24,7 +24,8 @@ from luthier.data.doctor import (
 )
 from luthier.data.doctor.split_view import MOST_PLACES, Chart, charts_of, finding, key_of
 from luthier.errors import DataError
-from luthier.records import Cut, Finding, Rows, Splits
+from luthier.records import Rows, Splits, Truncation
+from luthier.results import Finding
 
 SEVERITIES = ("error", "warning", "note")
 FEW = 100
@@ -128,7 +129,7 @@ def _without(rows: Rows, keys: Sequence[str], leaked: set[str]) -> tuple[Rows, i
     return (rows, 0) if len(kept) == len(rows) else (rows.take(kept), len(rows) - len(kept))
 
 
-def cut_off(cut: Cut, rows: Rows, *, split: str) -> list[Finding]:
+def cut_off(cut: Truncation, rows: Rows, *, split: str) -> list[Finding]:
     """Say how much of the texts of a split the model will not see.
 
     Args:

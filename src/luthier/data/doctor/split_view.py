@@ -10,7 +10,8 @@ from functools import cached_property
 
 from luthier.data.labels import is_missing
 from luthier.errors import DataError
-from luthier.records import Finding, Rows
+from luthier.records import Rows
+from luthier.results import Finding
 
 MOST_PLACES = 5
 _ADDRESS = re.compile(r"https?://\S+")

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from luthier.keras_engine.families.bart import Bart
-from luthier.training.losses import IGNORED
+from luthier.padding import IGNORED
 
 
 class MBart(Bart):

@@ -11,7 +11,7 @@ from keras import ops
 from luthier.errors import ModelError
 from luthier.keras_engine import heads
 from luthier.keras_engine.pairs import Pairs
-from luthier.training.losses import IGNORED
+from luthier.padding import IGNORED
 
 DECODER = ("decoder_input_ids", "decoder_attention_mask")
 

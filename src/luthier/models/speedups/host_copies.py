@@ -7,11 +7,13 @@ that the batch was made of, and goes to the device from there. Next: `layout.py`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+
+from luthier.records import Batch
 
 NEAR = frozenset({"cpu"})  # devices that are the host
 _copies: dict[int, tuple[Tensor, Tensor]] = {}  # id of a tensor on a device -> it, and the host's
@@ -30,7 +32,7 @@ def to_device(values: Tensor, device: torch.device) -> Tensor:
 
 
 @contextmanager
-def on_device(batch: Mapping[str, Tensor], device: torch.device) -> Iterator[dict[str, Tensor]]:
+def on_device(batch: Batch[Tensor], device: torch.device) -> Iterator[Batch[Tensor]]:
     """Move a batch; until the end, what it says can be read on the host as well.
 
     Args:
@@ -39,7 +41,7 @@ def on_device(batch: Mapping[str, Tensor], device: torch.device) -> Iterator[dic
     """
     before = dict(_copies)
     try:
-        yield {name: _moved(values, device) for name, values in batch.items()}
+        yield batch.map(lambda values: _moved(values, device))
     finally:
         _copies.clear()
         _copies.update(before)

@@ -25,7 +25,7 @@ from torch.nn import functional
 from luthier.errors import TrainingError
 from luthier.models.structure import pretrained
 from luthier.recipe.tree import Training
-from luthier.records import Array, Encoded, Ragged
+from luthier.records import Array, Items, Ragged
 
 WORTH = 0.8  # largest share of the words in use for which leaving out the others is worth it
 APART = ("adamw_torch", "adamw_torch_fused", "sgd")  # decay shrinks all rows by one factor
@@ -81,7 +81,7 @@ class CompactVocabulary:
         return functional.embedding(rows, part.weight, part.padding_idx)
 
 
-def words_in(encoded: Mapping[str, Encoded], tokenizer: Any) -> Array:
+def words_in(encoded: Mapping[str, Items], tokenizer: Any) -> Array:
     """Find the ids that batches of any split can hold, (words,); none where items are no texts.
 
     Args:
@@ -90,7 +90,7 @@ def words_in(encoded: Mapping[str, Encoded], tokenizer: Any) -> Array:
     """
     if "input_ids" not in encoded["train"].inputs:
         return np.empty(0, dtype=np.int64)
-    flat = [one.inputs["input_ids"] for one in encoded.values() if "input_ids" in one.inputs]
+    flat = [one.inputs["input_ids"].values for one in encoded.values() if "input_ids" in one.inputs]
     values = [one.values for one in flat if isinstance(one, Ragged)]
     added = [*getattr(tokenizer, "all_special_ids", ())]
     seen = np.zeros(max([0, *added, *(int(one.max(initial=0)) for one in values)]) + 1, dtype=bool)

@@ -11,7 +11,8 @@ from luthier.data.doctor.inspect_splits import cut_off, drop_leaks, inspect
 from luthier.data.readers.read import read
 from luthier.data.split import make_splits
 from luthier.errors import DataError
-from luthier.records import Cut, Finding, Rows, Splits
+from luthier.records import Rows, Splits
+from luthier.results import Finding
 
 VOCABULARY = (
     "apple river stone green quiet window morning paper travel summer garden music letter bridge "

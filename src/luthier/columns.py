@@ -1,0 +1,92 @@
+"""Columns of the user's file: the roles they play, and how inputs of each kind are encoded.
+
+A kind of input is a plug-in in `inputs/`: text, choices and whatever a third party adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from luthier.ragged import Array
+from luthier.records import ItemField
+
+
+@dataclass(frozen=True)
+class Column:
+    """A role that a column of the user's file plays in a task.
+
+    Args:
+        role: The task's name for the column.
+        kind: For inputs, a name in the catalogue of inputs (`text`, `choices` …). For answers:
+            `label`, `labels`, `number`, `tags`, `answers` or `reference`.
+        guesses: Column names that usually play this role, for `luthier init`.
+    """
+
+    role: str
+    kind: str
+    guesses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of a row a model reads.
+
+    Args:
+        max_tokens: Most tokens of an item.
+        stride: Tokens that two windows of a long row share; None: long rows are truncated.
+    """
+
+    max_tokens: int
+    stride: int | None = None
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Input columns as model arguments.
+
+    Args:
+        fields: Field of every model argument.
+        cost: Cost of every item in tokens, patches or frames, (items,).
+        full_lengths: Cost of every row before truncation, (rows,).
+        kept_lengths: Cost of every row after truncation, (rows,).
+        row_of: Row of every item, (items,), ascending; None: item i is row i.
+    """
+
+    fields: Mapping[str, ItemField]
+    cost: Array
+    full_lengths: Array
+    kept_lengths: Array
+    row_of: Array | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A cell as a person sees it: `kind` names a panel's template, `data` is JSON."""
+
+    kind: str
+    data: Any
+
+
+class Input(Protocol):
+    """One kind of input column: how its cells become model arguments, and how they are shown."""
+
+    name: ClassVar[str]
+    is_text: ClassVar[bool]  # whether checks and baselines may read the cells as words
+
+    def load_processor(self, model: str, **options: Any) -> Any:
+        """Load what Transformers encodes such cells with; None where nothing is needed."""
+        ...
+
+    def encode(self, columns: Sequence[Sequence[Any]], processor: Any, limits: Limits) -> Encoding:
+        """Turn the cells of one or several columns into model arguments.
+
+        Raises:
+            DataError: A cell cannot be read.
+        """
+        ...
+
+    def show(self, cell: Any) -> Shown:
+        """Show one cell in reports."""
+        ...

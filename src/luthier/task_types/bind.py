@@ -1,0 +1,49 @@
+"""Binds a recipe's task to a target and a processor: one codec for every reader of rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luthier.columns import Limits
+from luthier.protocols import Codec, Task
+from luthier.recipe.tree import Recipe
+from luthier.records import Target
+from luthier.registry import find, names
+from luthier.task_types.long_texts import window_stride
+from luthier.text.tokenize import token_limit
+
+
+def codec_of(recipe: Recipe, task: Task, target: Target, processor: Any, config: Any) -> Codec:
+    """Bind a task as a recipe says.
+
+    Args:
+        recipe: Says how many tokens are read, and by what seed masks and the like are drawn.
+        task: The task, with its options.
+        target: What is predicted.
+        processor: Encodes the inputs.
+        config: Configuration of the model, which limits how many tokens it reads.
+
+    Raises:
+        RecipeError: Windows are asked for, and the task could not combine them.
+    """
+    max_tokens = token_limit(processor, config, asked=recipe.data.max_tokens)
+    limits = Limits(max_tokens, window_stride(recipe, task, max_tokens))
+    return task.codec(target, processor, limits, seed=recipe.training.seed)
+
+
+def load_processor(task: Task, model: str, **options: Any) -> Any:
+    """Load what a task's inputs are encoded with.
+
+    Args:
+        task: Its columns say which kinds of input there are.
+        model: Name or folder of the model.
+        options: `new_tokens`, `revision` and `ignore_unsafe_files`, as in the recipe.
+
+    Returns:
+        The processor of the one kind of input, or a mapping from kind to processor.
+    """
+    kinds = [column.kind for column in task.columns if column.kind in names("inputs")]
+    if set(kinds) <= {"text", "choices"}:  # both are read by the model's one tokenizer
+        return find("inputs", "text")().load_processor(model, **options)
+    made = {kind: find("inputs", kind)().load_processor(model, **options) for kind in kinds}
+    return made if len(made) > 1 else next(iter(made.values()))

@@ -1,0 +1,73 @@
+"""Encodes a task's input columns, whatever their kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from luthier.columns import Column, Encoding, Limits
+from luthier.errors import DataError
+from luthier.records import Array, ItemField, Items, Rows
+from luthier.registry import find, names
+from luthier.task_types.defaults import column_of, texts_of
+
+
+def encode_inputs(
+    columns: Sequence[Column], rows: Rows, processor: Any, limits: Limits
+) -> Encoding:
+    """Encode all input columns; columns of one kind are encoded together.
+
+    Args:
+        columns: The task's columns; those that are no inputs are left out.
+        rows: The rows.
+        processor: Processor of the one kind, or a mapping from kind to processor.
+        limits: How much of a row the model reads.
+
+    Raises:
+        DataError: Columns of several kinds are to be windowed, which has no one meaning.
+    """
+    kinds = dict.fromkeys(column.kind for column in columns if column.kind in names("inputs"))
+    made = [
+        find("inputs", kind)().encode(
+            [cells_of(rows, column) for column in columns if column.kind == kind],
+            processor[kind] if isinstance(processor, dict) else processor,
+            limits,
+        )
+        for kind in kinds
+    ]
+    if len(made) == 1:
+        return made[0]
+    if any(one.row_of is not None for one in made):
+        raise DataError(
+            "Rows of several kinds of input cannot be read in windows.",
+            received="data.long_texts=windows",
+            hint="data.long_texts=cut",
+        )
+    fields = {name: field for one in made for name, field in one.fields.items()}
+    cost, full, kept = (
+        np.sum([getattr(one, name) for one in made], axis=0)
+        for name in ("cost", "full_lengths", "kept_lengths")
+    )
+    return Encoding(fields, cost, full, kept)
+
+
+def cells_of(rows: Rows, column: Column) -> Sequence[Any]:
+    """Return the cells of an input column; missing texts are empty strings."""
+    is_text = find("inputs", column.kind).is_text
+    return texts_of(rows, column.role) if is_text else column_of(rows, column.role)
+
+
+def items_of(encoding: Encoding, targets: Array | None, *, fill: float = 0) -> Items:
+    """Make items of an encoding and of one target per row, (rows, …)."""
+    row_of = encoding.row_of
+    each = targets if targets is None or row_of is None else targets[row_of]
+    return Items(
+        encoding.fields,
+        None if each is None else ItemField(each, fill),
+        encoding.cost,
+        encoding.full_lengths,
+        encoding.kept_lengths,
+        row_of,
+    )

@@ -1,0 +1,143 @@
+"""Hooks in training: the defaults, and a hook that freezes lower layers for a while.
+
+A regulariser subclasses `Hooks` and overrides the places where it acts. Next: `loop.py` and
+`update.py`, which call them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from luthier.protocols import Regulariser
+from luthier.training.model_calls import TensorBatch
+
+
+class Hooks:
+    """Does nothing at every place."""
+
+    name: ClassVar[str] = "hooks"
+
+    def begin(self, model: nn.Module, n_steps: int) -> None:
+        """Prepare nothing."""
+
+    @contextmanager
+    def around_step(self, model: nn.Module, step: int, n_steps: int) -> Iterator[None]:
+        """Hold nothing while a gradient is computed."""
+        yield
+
+    def loss(
+        self, compute: Callable[[TensorBatch], Tensor], model: nn.Module, batch: TensorBatch
+    ) -> Tensor:
+        """Leave the loss as it is."""
+        return compute(batch)
+
+    def backward(self, add_gradient: Callable[[], None], model: nn.Module) -> None:
+        """Leave the gradient as it is."""
+
+    def after_step(self, model: nn.Module, step: int, n_steps: int) -> None:
+        """Leave the weights as they are."""
+
+    @contextmanager
+    def evaluated(self, model: nn.Module) -> Iterator[None]:
+        """Score the weights that are trained."""
+        yield
+
+    def finish(self, model: nn.Module) -> None:
+        """Keep the weights that are trained."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Keep nothing for resuming."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take nothing back."""
+
+
+class FrozenBelow(Hooks):
+    """Freezes the parameters below a depth while the gradient of a step is computed.
+
+    Args:
+        depth_of: Parameter name to its depth, 0 for embeddings.
+        lowest: (step, steps in all) to the lowest depth that learns.
+    """
+
+    def __init__(self, depth_of: Mapping[str, int], lowest: Callable[[int, int], int]):
+        self.depth_of, self.lowest = depth_of, lowest
+
+    @contextmanager
+    def around_step(self, model: nn.Module, step: int, n_steps: int) -> Iterator[None]:
+        """Freeze what lies too low."""
+        lowest = self.lowest(step, n_steps)
+        frozen = [
+            one
+            for name, one in model.named_parameters()
+            if self.depth_of[name] < lowest and one.requires_grad
+        ]
+        for one in frozen:
+            one.requires_grad_(False)
+        yield
+        for one in frozen:
+            one.requires_grad_(True)
+
+
+class AllHooks:
+    """Several regularisers as one, in the order of the recipe.
+
+    Args:
+        regularisers: The hooks.
+        model: The model that is trained.
+    """
+
+    def __init__(self, regularisers: tuple[Regulariser, ...], model: nn.Module):
+        self.regularisers, self.model = regularisers, model
+
+    def begin(self, n_steps: int) -> None:
+        """Prepare every regulariser."""
+        for one in self.regularisers:
+            one.begin(self.model, n_steps)
+
+    @contextmanager
+    def around_step(self, step: int, n_steps: int) -> Iterator[None]:
+        """Hold what every regulariser holds around a step's gradient."""
+        with ExitStack() as stack:
+            for one in self.regularisers:
+                stack.enter_context(one.around_step(self.model, step, n_steps))
+            yield
+
+    def after_step(self, step: int, n_steps: int) -> None:
+        """Let every regulariser act after a step."""
+        for one in self.regularisers:
+            one.after_step(self.model, step, n_steps)
+
+    @contextmanager
+    def evaluated(self) -> Iterator[None]:
+        """Put the weights in place that are scored."""
+        with ExitStack() as stack:
+            for one in self.regularisers:
+                stack.enter_context(one.evaluated(self.model))
+            yield
+
+    def finish(self) -> None:
+        """Leave the weights in place that are kept."""
+        for one in self.regularisers:
+            one.finish(self.model)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the state of every regulariser, as `NUMBER.NAME`."""
+        return {
+            f"{number}.{name}": value
+            for number, one in enumerate(self.regularisers)
+            for name, value in one.state_dict().items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Give every regulariser its state back."""
+        for number, one in enumerate(self.regularisers):
+            start = f"{number}."
+            one.load_state_dict(
+                {key.removeprefix(start): v for key, v in state.items() if key.startswith(start)}
+            )
