@@ -10,7 +10,7 @@ from tests.architecture.source import FILES, ROOT, Import, imports, imports_of, 
 # Bottom to top. A unit imports only units of rows above it in this list, and its own files.
 LAYERS = (
     {"errors", "ragged", "objective"},
-    {"records", "registry", "seeding", "environment", "signals", "paths"},
+    {"records", "registry", "seeding", "environment", "process", "signals", "paths"},
     {"protocols", "recipe"},
     {"runs"},
     {"data", "text", "models", "metrics"},

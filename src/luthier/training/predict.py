@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from luthier.environment import give_back_memory
 from luthier.models.speedups.apply import faster
 from luthier.models.speedups.host_copies import on_device
+from luthier.process import release_memory
 from luthier.records import Array, Batch, Encoded, Job, Outputs, Ragged, Rows, StepInfo
 from luthier.training.batch_sampler import cut_by_slots, to_tensors
 from luthier.training.inference import PER_TOKEN, READINGS
@@ -77,7 +77,7 @@ def read_items(
             for item, one in zip(items, said, strict=True):
                 found[item] = one
             if number % TRIMMED == 0:
-                give_back_memory()
+                release_memory()
             yield StepInfo(phase, number, len(batches), rows=len(items))
     model.train(was_training)
     if reading not in PER_TOKEN:
