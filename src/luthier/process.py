@@ -35,7 +35,7 @@ def is_dead(process: Mapping[str, Any]) -> bool:
         born = psutil.Process(int(process["process"])).create_time()
     except (psutil.NoSuchProcess, KeyError, ValueError, TypeError):
         return True
-    return abs(born - float(process.get("born", born))) > 1  # else the number has been reused
+    return bool(abs(born - float(process.get("born", born))) > 1)  # the number has been reused
 
 
 def peak_memory_mib() -> float:
