@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from luthier.records import Ragged
+from luthier.ragged import Ragged
 from luthier.task_types.seq2seq import as_array
 from luthier.task_types.token_outputs import Pieces
 

@@ -28,8 +28,9 @@ from luthier.episodes.sampler import Shape, sample_episodes, split_classes
 from luthier.methods.maml import judge_after_steps
 from luthier.models.load import build_model, load_tokenizer
 from luthier.protocols import Job
+from luthier.ragged import Array
 from luthier.recipe.tree import Training
-from luthier.records import Array, Rows, Splits
+from luthier.records import Rows, Splits
 from luthier.registry import find
 from luthier.tasks.text_classification import TextClassification
 from luthier.training.listeners import follow

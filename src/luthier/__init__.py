@@ -1,14 +1,14 @@
-"""Luthier: fine-tune a pre-trained language model, and prove what it brought.
+"""Luthier: fine-tune a pre-trained language model, and measure what fine-tuning gained.
 
-`run(recipe)` trains and judges, `load(folder)` gives a predictor, `compare(folders)` sets runs
-side by side. Names are loaded when first used, so that importing stays fast.
+`run(recipe)` trains and evaluates, `load(folder)` returns a predictor, and `compare(folders)`
+compares runs. Names are imported on first use, which keeps `import luthier` fast.
 """
 
 from __future__ import annotations
 
 import logging
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from luthier.evaluation.compare_runs import compare
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from luthier.recipe.tree import Recipe
     from luthier.results import RunResult
 
-# Where bitsandbytes is installed, other libraries import it and it tells of a kernel that it lacks.
+# Other libraries import bitsandbytes if it is installed, and it warns about a missing kernel.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 __version__ = "0.1.0"
@@ -33,7 +33,7 @@ _HOMES = {
 __all__ = ["Predictor", "Recipe", "RunResult", "compare", "load", "run"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'luthier' has no attribute '{name}'")

@@ -1,14 +1,14 @@
-"""Every way in which Luthier says no.
+"""The exceptions that Luthier raises for problems a user can fix.
 
     LuthierError
-    ├── RecipeError      the recipe cannot be followed (all its problems are shown together)
+    ├── RecipeError      the recipe is invalid (all its problems are reported together)
     ├── DataError        a file, a column or a value is not what the task needs
     ├── ModelError       a checkpoint cannot be loaded, or cannot do what the recipe asks
-    ├── RunError         a run folder is missing, incomplete or taken
-    └── TrainingError    training cannot go on (a loss that is not a number, say)
+    ├── RunError         a run folder is missing, incomplete or in use
+    └── TrainingError    training cannot continue (for example, the loss is not a number)
 
-An error is made of three parts: the problem (what was expected), what was received, and the
-shortest thing that fixes it. The command line prints them and leaves with exit code 2.
+An error has three parts: the problem (what was expected), what was received, and the shortest fix.
+The command line prints all three and exits with code 2.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class LuthierError(Exception):
     """A problem that a user can fix: what was expected, what was received, and the fix.
 
     Args:
-        problem: One sentence that says what was expected and is not so.
-        received: What was found instead.
-        hint: The shortest thing that fixes it, best a line that can be pasted.
+        problem: one sentence that says what was expected
+        received: what was found instead
+        hint: the shortest fix, preferably a line that can be pasted
     """
 
     def __init__(self, problem: str, *, received: str | None = None, hint: str | None = None):
@@ -42,7 +42,7 @@ class LuthierError(Exception):
 
 
 class RecipeError(LuthierError):
-    """The recipe cannot be followed."""
+    """The recipe is invalid."""
 
 
 class DataError(LuthierError):
@@ -54,15 +54,15 @@ class ModelError(LuthierError):
 
 
 class RunError(LuthierError):
-    """A run folder is missing, incomplete or taken."""
+    """A run folder is missing, incomplete or in use."""
 
 
 class TrainingError(LuthierError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Find the known name closest to a mistyped one, or None when none is close.
+    """Return the known name closest to a mistyped one, or None if none is close.
 
     >>> nearest("lorra", ["full", "lora"])
     'lora'

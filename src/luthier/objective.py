@@ -1,4 +1,4 @@
-"""What a training aims at, by name, so that each engine can bring its own loss."""
+"""Names of training objectives; each engine maps a name to its own loss."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Objective:
-    """The loss to train with, by name, so that each engine can bring its own.
+    """The loss to train with, by name: each engine has its own implementation.
 
     Args:
         name: `cross-entropy`, `binary-cross-entropy`, `mean-squared-error`, `focal`,
             `token-cross-entropy`, `sequence-to-sequence`, `span`, `crf`, `contrastive`,
-            `distillation` or `own` (the model gives its loss itself).
-        class_weights: Weight of each label, (labels,), or None.
-        label_smoothing: Share of the target spread over all labels, 0 to 1.
-        focal_gamma: Exponent of the focal loss.
-        teaching: For `distillation`, from whom else to learn.
+            `distillation` or `own` (the model computes its loss itself)
+        class_weights: weight of each label, (labels,); None weighs all labels alike
+        label_smoothing: share of the target probability spread over all labels, 0 to 1
+        focal_gamma: exponent of the focal loss
+        teaching: how the teacher's outputs enter the loss; only for `distillation`
     """
 
     name: str
@@ -28,14 +28,15 @@ class Objective:
 
 @dataclass(frozen=True)
 class Teaching:
-    """How a student learns from a teacher's outputs, which stand beside the true answers.
+    """How a student learns from a teacher's outputs, stored in the targets beside the gold.
 
     Args:
-        hard: The loss against the true answers.
-        n_answers: Columns of the targets that hold the true answers; they come first.
-        n_outputs: Columns that hold the teacher's outputs; its states, if any, come last.
-        temperature: By which outputs are divided before they are compared.
-        alpha: Share of the teacher in the loss; the rest is that of the true answers.
+        hard: the loss against the gold
+        n_answers: number of target columns that hold the gold; they come first
+        n_outputs: number of target columns that hold the teacher's outputs; its hidden states, if
+            any, come last
+        temperature: divisor of the outputs of both models before they are compared
+        alpha: share of the teacher's loss in the total; the loss against the gold has the rest
     """
 
     hard: Objective
@@ -46,5 +47,5 @@ class Teaching:
 
     @property
     def is_id(self) -> bool:
-        """Whether a true answer is the id of one label."""
+        """Whether the gold of an item is the id of one label."""
         return self.hard.name in ("cross-entropy", "focal")

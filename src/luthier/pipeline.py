@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from luthier import environment
+from luthier import environment, process
 from luthier.build_problem import Prepared, describe_data, prepare
 from luthier.errors import RecipeError, RunError, nearest
 from luthier.evaluation.analysis import analyse, check_slices
@@ -110,7 +110,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     folder.write_json("scores", judged.scores)
     folder.write_json("comparison", comparison(recipe, job, judged))
     folder.write_json("analysis", analyse_system(recipe, job, outputs[SYSTEM], judged))
-    about |= listeners.spent() | {"peak_memory_mib": environment.peak_memory_mib()}
+    about |= listeners.spent() | {"peak_memory_mib": process.peak_memory_mib()}
     folder.write_json("target", target)
     folder.write_json("environment", about)
     write_model_card(folder.path)

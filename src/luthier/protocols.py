@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Protocol
 
 from luthier.columns import Column, Limits
 from luthier.objective import Objective
+from luthier.ragged import Array
 from luthier.records import (
-    Array,
     Batch,
     Items,
     Measure,

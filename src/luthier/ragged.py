@@ -1,7 +1,7 @@
-"""Sequences of unequal length, kept flat: the one container that NumPy lacks.
+"""Sequences of unequal length, stored flat: the one container that NumPy lacks.
 
-Large ones lie in a file that no other process sees and that vanishes with the array, so that the
-system may drop their pages from memory and read them again.
+Large ones are memory-mapped from an anonymous temporary file that is deleted with the array, so the
+system can drop their pages from memory and read them again.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
-LARGE = 64 * 2**20  # bytes of values above which they go into a file
-CHUNK = 1 << 14  # sequences taken together: few enough that where they stand is little to hold
+LARGE = 64 * 2**20  # bytes of values above which they are written to a file
+CHUNK = 1 << 14  # sequences gathered at once, so that their index arrays stay small
 
 
 @dataclass(frozen=True)
 class Ragged:
-    """Sequences of unequal length, kept flat: sequence i is `values[offsets[i]:offsets[i + 1]]`."""
+    """Sequences of unequal length, stored flat; i is `values[offsets[i]:offsets[i + 1]]`."""
 
     values: Array  # (all tokens,), or (all tokens, width)
     offsets: Array  # (rows + 1,)
@@ -35,11 +35,11 @@ class Ragged:
 
     @property
     def lengths(self) -> Array:
-        """Length of every sequence, (rows,)."""
+        """Length of each sequence, (rows,)."""
         return np.diff(self.offsets)
 
     def take(self, indices: Sequence[int] | Array) -> Ragged:
-        """Keep the sequences at `indices`, in that order."""
+        """Return the sequences at `indices`, in that order."""
         chosen = np.asarray(indices, dtype=np.int64)
         starts, lengths = self.offsets[chosen], self.lengths[chosen]
         offsets = offsets_of(lengths)
@@ -55,10 +55,10 @@ class Ragged:
     def of(
         sequences: Sequence[Sequence[Any] | Array],
         *,
-        dtype: Any = np.int32,
+        dtype: DTypeLike = np.int32,
         width: tuple[int, ...] = (),
     ) -> Ragged:
-        """Lay sequences end to end; `width` is the shape of what stands at each place."""
+        """Concatenate sequences; `width` is the shape of one element."""
         offsets = offsets_of([len(sequence) for sequence in sequences])
         values = np.empty((int(offsets[-1]), *width), dtype=dtype)
         for index, sequence in enumerate(sequences):
@@ -68,22 +68,22 @@ class Ragged:
 
 
 def offsets_of(lengths: Sequence[int] | Array) -> Array:
-    """Say where sequences of these lengths begin and end, laid end to end, (sequences + 1,)."""
+    """Return where concatenated sequences of these lengths begin and end, (sequences + 1,)."""
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
 
 
 class RaggedWriter:
-    """Lays sequences end to end, a chunk at a time: none is held twice.
+    """Concatenates sequences chunk by chunk; none is held in memory twice.
 
     Args:
-        dtype: Of the values.
-        large: Bytes of values above which they go into a temporary file (where `TMPDIR` says), if
-            its disk has room.
+        dtype: type of the values
+        large: bytes of values above which they are written to a temporary file (in `TMPDIR`), if
+            its disk has room
     """
 
-    def __init__(self, dtype: Any = np.int32, *, large: int = LARGE):
+    def __init__(self, dtype: DTypeLike = np.int32, *, large: int = LARGE):
         self.dtype, self.large = np.dtype(dtype), large
         self._values = np.empty(1024, dtype=self.dtype)
         self._n_values = self._n_written = 0
@@ -91,7 +91,7 @@ class RaggedWriter:
         self._file: Any = None
 
     def add(self, sequences: Sequence[Sequence[int]]) -> None:
-        """Lay sequences behind those that are there."""
+        """Append sequences."""
         lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int32)
         past = self._n_values + int(lengths.sum())
         if past > len(self._values):
@@ -108,19 +108,19 @@ class RaggedWriter:
             self._write()
 
     def _write(self) -> None:
-        """Move what is in memory to the file; leave it where the disk has no room."""
+        """Move the values in memory to the file; keep them in memory if the disk lacks room."""
         part = self._values[: self._n_values]
         if shutil.disk_usage(tempfile.gettempdir()).free < 2 * part.nbytes:
             self.large *= 2
             return
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="luthier-")  # noqa: SIM115, finish closes it
+            self._file = tempfile.TemporaryFile(prefix="luthier-")  # noqa: SIM115, `finish` closes it
         part.tofile(self._file)
         self._n_written += self._n_values
         self._n_values = 0
 
     def finish(self) -> Ragged:
-        """Give the sequences; values in a file are read-only."""
+        """Return all sequences; values in a file are read-only."""
         lengths = np.concatenate(self._lengths) if self._lengths else np.zeros(0, dtype=np.int32)
         offsets = offsets_of(lengths)
         rest = self._values[: self._n_values]
@@ -134,5 +134,5 @@ class RaggedWriter:
 
 
 def take(values: Any, chosen: Array) -> Any:
-    """Keep some rows of whatever is aligned with rows: an array, or a record that can `take`."""
+    """Select rows of anything aligned with rows: an array, or a record with a method `take`."""
     return values.take(chosen) if hasattr(values, "offsets") else values[chosen]

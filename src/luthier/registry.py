@@ -1,7 +1,7 @@
-"""The catalogue: from a plug-in's name to its class, loaded when it is asked for.
+"""The catalogue: maps the name of a plug-in to its class, which is imported on first use.
 
 This is the only module that turns a name into a class. A third party adds a plug-in with an entry
-point in the group `luthier.<kind>` (`luthier.tasks`, say); nothing is ever loaded from a dotted
+point in the group `luthier.<kind>`, such as `luthier.tasks`; nothing is ever imported from a dotted
 path in a file.
 """
 
@@ -77,7 +77,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     },
 }
 
-OTHERS: dict[str, dict[str, str]] = {  # chosen by their names too, but with no options of their own
+OTHERS: dict[str, dict[str, str]] = {  # chosen by name as well, but without options
     "engines": {
         "torch": "luthier.training.engine:TorchEngine",
         "tensorflow": "luthier.keras_engine.engine:KerasEngine",
@@ -122,17 +122,17 @@ EVERYTHING = {**CATALOGUE, **OTHERS}
 
 @cache
 def names(kind: str) -> tuple[str, ...]:
-    """List the names of one kind of plug-in, third parties' included."""
+    """List the names of one kind of plug-in, including those of third parties."""
     others = (point.name for point in entry_points(group=f"luthier.{kind}"))
     return tuple(dict.fromkeys([*EVERYTHING[kind], *others]))
 
 
 @cache
 def find(kind: str, name: str) -> Any:
-    """Find the class of a plug-in.
+    """Return the class of a plug-in.
 
     Raises:
-        RecipeError: There is none of that name.
+        RecipeError: there is no plug-in of that kind and name
 
     >>> find("methods", "full").name
     'full'

@@ -1,7 +1,7 @@
-"""The one place where randomness enters.
+"""The only source of randomness.
 
-Every random decision draws from a named stream of the run's seed, so that adding a stream moves
-no other, and what a row gets depends on (seed, epoch, row) alone: not on workers or processes.
+Every random decision draws from a named stream of the run's seed. Adding a stream changes no other
+one, and what a row receives depends only on (seed, epoch, row), not on workers or processes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def seed_of(seed: int, *names: str | int) -> int:
-    """Derive the seed of a named stream, 0 to 2**63 - 1.
+    """Derive the seed of a named stream, from 0 to 2**63 - 1.
 
     >>> seed_of(0, "split") == seed_of(0, "split") != seed_of(0, "order")
     True
@@ -22,5 +22,5 @@ def seed_of(seed: int, *names: str | int) -> int:
 
 
 def stream(seed: int, *names: str | int) -> np.random.Generator:
-    """Open the NumPy generator of a named stream."""
+    """Return the NumPy generator of a named stream."""
     return np.random.default_rng(seed_of(seed, *names))

@@ -1,8 +1,8 @@
-"""What happens on Ctrl-C and on a request to end (SIGTERM).
+"""Handle Ctrl-C and the request to terminate (SIGTERM).
 
-Where a step is worth finishing, the first signal only asks: the step is finished, its state is
-saved, and then everything ends with exit code 130 (Ctrl-C) or 143 (SIGTERM). A second signal, and
-the first one elsewhere, ends at once; what was saved stays saved.
+Inside a training step, the first signal is deferred: the step is completed, its state is saved, and
+then the process exits with code 130 (Ctrl-C) or 143 (SIGTERM). A second signal, or the first one
+elsewhere, stops at once; whatever was saved is kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user stopped the work; `problem` says how far it came."""
+    """The user stopped the work; `problem` says how far it had come."""
 
     code = 130
 
@@ -28,7 +28,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Terminated(SystemExit):
-    """The system asked the process to end; `problem` says how far the work came."""
+    """The system asked the process to terminate; `problem` says how far the work had come."""
 
     def __init__(self, problem: str = "Stopped."):
         super().__init__(143)
@@ -36,26 +36,26 @@ class Terminated(SystemExit):
 
 
 class _Asked:
-    """What was asked of this process; signals are the process's, so this is too."""
+    """The signal received so far: global state, because signals belong to the process."""
 
     patient = False
     by: int | None = None
 
 
 def asked() -> bool:
-    """Say whether the work under way shall end as soon as it is saved."""
+    """Return True if the current work is to stop as soon as it is saved."""
     return _Asked.by is not None
 
 
 def end(problem: str) -> None:
-    """End as was asked.
+    """Stop because of the signal that was received.
 
     Args:
-        problem: How far the work came.
+        problem: how far the work had come
 
     Raises:
-        Interrupted: By Ctrl-C.
-        Terminated: By SIGTERM.
+        Interrupted: the signal was Ctrl-C
+        Terminated: the signal was SIGTERM
     """
     number, _Asked.by = _Asked.by, None
     raise (Terminated if number == signal.SIGTERM else Interrupted)(problem)
@@ -63,9 +63,9 @@ def end(problem: str) -> None:
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Take signals as this module says, for as long as the block runs.
+    """Handle signals as this module describes while the block runs.
 
-    Outside the main thread, which alone may do so, nothing changes.
+    Has no effect outside the main thread, the only one that may install handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -82,7 +82,7 @@ def listening() -> Iterator[None]:
 
 @contextmanager
 def patience() -> Iterator[None]:
-    """Let the first signal inside the block only ask; the block looks for it with `asked`."""
+    """Defer the first signal inside the block; the block checks for it with `asked()`."""
     before, _Asked.patient = _Asked.patient, True
     try:
         yield
@@ -91,7 +91,7 @@ def patience() -> Iterator[None]:
 
 
 def leave_alone() -> None:
-    """Take no signal in this process: a worker ends when its master does."""
+    """Ignore signals in this process: a worker ends when its parent does."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 

@@ -42,7 +42,7 @@ FENCES = {
     ),
     "safetensors": ("training/", "models/"),
     "sklearn": ("frozen_features/", "baselines/", "metrics/"),
-    "psutil": ("environment.py",),
+    "psutil": ("environment.py", "process.py"),
     "tensorflow": ("keras_engine/",),
     "keras": ("keras_engine/",),
     "keras_hub": ("keras_engine/",),

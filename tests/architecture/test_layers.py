@@ -10,7 +10,7 @@ from tests.architecture.source import FILES, ROOT, Import, imports, imports_of, 
 # Bottom to top. A unit imports only units of rows above it in this list, and its own files.
 LAYERS = (
     {"errors", "ragged", "objective"},
-    {"records", "results", "registry", "seeding", "environment", "signals", "paths"},
+    {"records", "results", "registry", "seeding", "environment", "process", "signals", "paths"},
     {"columns", "recipe", "padding"},
     {"protocols"},
     {"runs", "engines"},

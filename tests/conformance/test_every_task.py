@@ -13,8 +13,8 @@ from luthier.evaluation.slices import take_answers
 from luthier.metrics.names import HUNDREDS, TITLES, lower_is_better
 from luthier.objective import Objective
 from luthier.protocols import KINDS, UNITS
-from luthier.ragged import take
-from luthier.records import Ragged, Rows
+from luthier.ragged import Ragged, take
+from luthier.records import Rows
 from luthier.registry import find, names
 from luthier.runs import plain
 from luthier.text.tokenize import tokenize

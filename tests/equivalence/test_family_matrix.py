@@ -12,7 +12,7 @@ import transformers
 
 import luthier
 from luthier.errors import ModelError
-from luthier.records import Ragged
+from luthier.ragged import Ragged
 from luthier.registry import find, names
 from luthier.runs import RunFolder
 from tests.tiny import DECODERS, FAMILIES, WRITERS

@@ -7,9 +7,10 @@ import pytest
 
 import luthier
 from luthier.build_problem import prepare
+from luthier.ragged import Ragged
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
-from luthier.records import Ragged, Rows
+from luthier.records import Rows
 from luthier.runs import RunFolder
 from tests.toys import FAMILY, OPTIONS, toy_problem, toy_rows, toy_tree
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from luthier.records import Ragged
+from luthier.ragged import Ragged
 from luthier.task_types.answer_spans import label_windows
 from luthier.task_types.token_outputs import Pieces, gather_pieces, label_pieces
 from luthier.text.viterbi import best_tags, worth_of

@@ -29,7 +29,7 @@ def _trial(made: Bench, out: str, number: int, chance: random.Random, seconds: f
     which = (signal.SIGINT, signal.SIGTERM)[number % 2]
     is_patient = number % 5 != 4
     name, ended = _stopped(made, out, which, chance, seconds, is_patient=is_patient)
-    if ended.code != CODES[which] or "to go on: the same command" not in ended.said:
+    if ended.code != CODES[which] or "to resume: run the same command" not in ended.said:
         return f"ended with {ended.code}: {ended.said[-200:]}"
     state = made.run(name).state()["state"]
     if state != "interrupted":

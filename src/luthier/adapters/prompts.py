@@ -9,7 +9,7 @@ import numpy as np
 
 from luthier.errors import ModelError
 from luthier.protocols import Job
-from luthier.records import Ragged
+from luthier.ragged import Ragged
 from luthier.text.tokenize import positions_of
 
 OF_TOKENS = {"logits": 3, "start_logits": 2, "end_logits": 2}  # outputs, and how many axes

@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from luthier.protocols import Job
+from luthier.ragged import Array
 from luthier.recipe.tree import Section
-from luthier.records import Array, Outputs, Rows, StepInfo
+from luthier.records import Outputs, Rows, StepInfo
 
 WORD = re.compile(r"\w+")
 

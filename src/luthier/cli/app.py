@@ -1,7 +1,7 @@
-"""The command `luthier`: parse, call, print. Whatever is heavy is imported inside its command.
+"""The command `luthier`: parse, call, print. Heavy imports are inside the commands that need them.
 
 init ─► inspect ─► run ─► report, predict, evaluate, compare        list, schema
-ladder, seeds: many runs (`studies.py`)
+ladder, seeds: studies of many runs (`studies.py`)
 """
 
 from __future__ import annotations
@@ -9,41 +9,45 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import luthier
 from luthier.cli import studies
 from luthier.cli.export import export
-from luthier.cli.failures import Doors, accept_any_console, tell_bug
+from luthier.cli.failures import Commands, accept_any_console, tell_bug
 from luthier.cli.visible import visible
 from luthier.errors import DataError, RecipeError, RunError
 
+if TYPE_CHECKING:
+    from luthier.recipe.tree import Recipe
+
 app = typer.Typer(
-    cls=Doors,
+    cls=Commands,
     name="luthier",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Fine-tune a pre-trained language model in one command, and prove what it brought.",
+    help="Fine-tune a pre-trained language model in one command, and measure what that gained.",
     epilog="Start with:  luthier init DATA.csv   then:  luthier run recipe.yaml",
 )
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="SECTION.FIELD=VALUE",
-        help="Changes to the recipe, such as training.seed=1 or method=lora.",
+        help="Overrides of the recipe, such as training.seed=1 or method=lora.",
         show_default=False,
     ),
 ]
-Run = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
+Answer = dict[str, Any]
+Run = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
 
 
 def main() -> None:
-    """Run the command line; what nobody foresaw ends in one line and a file, not a traceback."""
+    """Run the command line; a bug is reported in one line, with its traceback in a file."""
     accept_any_console()
     sys.excepthook = tell_bug
     typer.main.get_command(app)(prog_name="luthier")
@@ -60,26 +64,26 @@ def options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
-    """Options of the command itself."""
+    """Options of `luthier` itself."""
 
 
 @app.command()
 def run(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, a .yaml file.")],
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (.yaml file).")],
     overrides: Overrides = None,
     out: Annotated[
-        Path | None, typer.Option(help="A new folder for the run; otherwise one in runs/.")
+        Path | None, typer.Option(help="New folder for the run; default: one in runs/.")
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin anew; otherwise an unfinished run goes on.")
+        bool, typer.Option("--fresh", help="Start again; by default, an unfinished run is resumed.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Fine-tune, judge against baselines, and write a report; or go on where that was stopped."""
+    """Fine-tune a model, compare it with baselines and write a report; resume an unfinished run."""
     from luthier.recipe.load import read_recipe
 
     made = read_recipe(recipe, overrides or ())
@@ -94,8 +98,8 @@ def run(
     show_result(result, verdict["main_metric"], confidence=verdict["confidence"])
 
 
-def _metric_to_follow(recipe: Any) -> str:
-    """Name the validation score that progress shows: the one that picks the best model."""
+def _metric_to_follow(recipe: Recipe) -> str:
+    """Return the validation metric that progress shows: the one that selects the best weights."""
     from luthier.registry import find
 
     task = find("tasks", recipe.task.name)
@@ -106,17 +110,17 @@ def _metric_to_follow(recipe: Any) -> str:
 @app.command()
 def init(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Your data: .csv, .tsv, .jsonl, .parquet …")
+        Path, typer.Argument(metavar="FILE", help="A data file: .csv, .tsv, .jsonl, .parquet …")
     ],
-    out: Annotated[Path, typer.Option(help="Where to write the recipe.")] = Path("recipe.yaml"),
+    out: Annotated[Path, typer.Option(help="Path of the recipe to write.")] = Path("recipe.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing recipe.")] = False,
 ) -> None:
-    """Look at a data file and write a first recipe for it."""
+    """Inspect a data file and write a recipe for it."""
     if out.exists() and not force:
         raise RecipeError(
-            "There is a recipe already, and it would be overwritten.",
+            "This recipe exists and would be overwritten.",
             received=str(out),
-            hint=f"luthier init {file} --out another.yaml, or --force",
+            hint=f"luthier init {file} --out another.yaml, or add --force",
         )
     import os.path
 
@@ -135,11 +139,11 @@ def init(
         raise RecipeError(
             "The recipe cannot be written.",
             received=f"{out}: {problem.strerror}",
-            hint="--out a path that you may write to",
+            hint="pass --out with a path that you can write to",
         ) from None
     for note in (*notes, *reasons):
         print(visible(f"• {note}"))
-    print(f"\nWrote {out} for {task}. Look it over, then:\n  luthier run {out}")
+    print(f"\nWrote {out} for {task}. Review it, then:\n  luthier run {out}")
 
 
 @app.command()
@@ -149,7 +153,7 @@ def inspect(
     ],
     overrides: Overrides = None,
 ) -> None:
-    """Let the data doctor look for trouble; leaves with 1 when there are errors."""
+    """Check the data for problems; exits with code 1 if there are errors."""
     from luthier.recipe.load import read_recipe
 
     content: Any = source
@@ -169,7 +173,7 @@ def inspect(
 
 
 def _recipe_for(file: Path) -> dict[str, Any]:
-    """Make the recipe that `init` would write for a data file."""
+    """Return the content of the recipe that `init` would write for a data file."""
     from luthier.data.guess import guess_task
     from luthier.data.readers.read import read
     from luthier.recipe.starter import starter
@@ -186,40 +190,46 @@ def _recipe_for(file: Path) -> dict[str, Any]:
 def predict(
     folder: Run,
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="TEXT", help="Texts; or pipe them in.")
+        list[str] | None,
+        typer.Argument(metavar="TEXT", help="Texts; or pass them on standard input, one per line."),
     ] = None,
     pair: Annotated[
-        str | None, typer.Option(help="The second text, for tasks that judge two.")
+        str | None, typer.Option(help="Second text, for tasks on pairs of texts.")
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="A data file to predict instead.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where its predictions go: .csv, .jsonl")] = None,
-    top_k: Annotated[
-        int | None, typer.Option(min=1, help="How many answers to give for each text.")
+    file: Annotated[
+        Path | None, typer.Option(help="Data file to predict, instead of texts.")
     ] = None,
+    out: Annotated[Path | None, typer.Option(help="Output file for --file: .csv or .jsonl")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Number of answers per text.")] = None,
     aggregation_strategy: Annotated[
-        str | None, typer.Option(help="How tokens become entities: words, none, simple, first …")
+        str | None,
+        typer.Option(help="How tokens are merged into entities: words, none, simple, first …"),
     ] = None,
     bf16: Annotated[
-        bool, typer.Option("--bf16", help="Faster on some CPUs, less exact: see evaluate.")
+        bool,
+        typer.Option(
+            "--bf16", help="Faster on some CPUs, less accurate; measure it with evaluate."
+        ),
     ] = False,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Faster on a CPU, a little less exact: see evaluate.")
+        bool,
+        typer.Option("--int8", help="Faster on CPUs, less accurate; measure it with evaluate."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a text.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON per text.")
+    ] = False,
 ) -> None:
-    """Predict texts or a whole file with the model of a run."""
+    """Predict texts or a file with the model of a run."""
     if (file is None) != (out is None):
         raise DataError(
-            "A file is predicted into another file.",
+            "--file and --out are used together.",
             received="--file without --out" if file else "--out without --file",
             hint="--file in.csv --out predictions.csv",
         )
     if file is None and not texts and not sys.stdin.isatty():
         texts = [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
     if file is None and not texts:
-        raise DataError(
-            "There is nothing to predict.", hint=f'luthier predict {folder} "a text of yours"'
-        )
+        raise DataError("Expected texts to predict.", hint=f'luthier predict {folder} "some text"')
     from luthier.prediction import load
 
     predictor, precision = load(folder), _precision(bf16=bf16, int8=int8)
@@ -231,10 +241,7 @@ def predict(
 
         with watching() as listener:
             n_rows = predictor.predict_file(
-                str(file),
-                out,
-                on_progress=counted(listener, "predicting"),
-                **options,
+                str(file), out, on_progress=counted(listener, "predicting"), **options
             )
         print(f"Wrote {n_rows:,} predictions to {out}")
         return
@@ -244,13 +251,13 @@ def predict(
 
 
 def _precision(**asked: bool) -> str | None:
-    """Give the precision that was asked for, or None."""
+    """Return the requested precision, or None."""
     given = [name for name, is_given in asked.items() if is_given]
     if len(given) > 1:
         raise RecipeError(
-            "Answers have one precision.",
+            "Choose one precision.",
             received=" ".join(f"--{name}" for name in given),
-            hint=f"--{given[0]} alone",
+            hint=f"only --{given[0]}",
         )
     return given[0] if given else None
 
@@ -266,8 +273,8 @@ def _print_answers(texts: list[str], answers: list[Any], *, as_json: bool) -> No
         print(visible(f"{said}  {shown if len(shown) <= 60 else shown[:59] + '…'}"))
 
 
-def _answer_words(answer: Any) -> str:
-    """Say an answer of any task in a few words: what was given, and how surely."""
+def _answer_words(answer: Answer | list[Answer]) -> str:
+    """Format an answer of any task: what is predicted, and its score."""
     if isinstance(answer, list):
         return "  ".join(map(_answer_words, answer))
     score = f"{answer['score']:.3f}" if isinstance(answer.get("score"), float) else ""
@@ -275,25 +282,25 @@ def _answer_words(answer: Any) -> str:
         kind = answer.get("entity_group", answer.get("entity"))
         return f"{answer['word']} [{kind} {score}]"
     texts = ("label", "answer", "token_str", "translation_text", "summary_text", "generated_text")
-    told = next((answer[name] for name in texts if name in answer), "")
-    if isinstance(told, list):  # a conversation, of which the last message is new
-        told = told[-1]["content"]
-    return f"{told or '(none)'} {score}".rstrip()
+    given = next((answer[name] for name in texts if name in answer), "")
+    if isinstance(given, list):  # a conversation; its last message is new
+        given = given[-1]["content"]
+    return f"{given or '(none)'} {score}".rstrip()
 
 
 @app.command()
 def evaluate(
     folder: Run,
-    data: Annotated[Path, typer.Option(help="Rows with their true answers.")],
+    data: Annotated[Path, typer.Option(help="Data file with gold labels or answers.")],
     bf16: Annotated[
-        bool, typer.Option("--bf16", help="Score it in bfloat16 too: what is lost by it?")
+        bool, typer.Option("--bf16", help="Also score the model in bfloat16, and compare.")
     ] = False,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Score it in int8 too: what is lost by it?")
+        bool, typer.Option("--int8", help="Also score the model in int8, and compare.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Score the model of a run on other rows."""
+    """Score the model of a run on another data file."""
     from luthier.prediction import load
     from luthier.runs import plain
 
@@ -319,15 +326,15 @@ def evaluate(
 
 @app.command()
 def compare(
-    folders: Annotated[list[Path], typer.Argument(help="Two runs or more.", metavar="RUN")],
+    folders: Annotated[list[Path], typer.Argument(help="Two or more run folders.", metavar="RUN")],
     metric: Annotated[
-        str | None, typer.Option(help="What to compare by; otherwise the task's main metric.")
+        str | None, typer.Option(help="Metric to compare; default: the task's main metric.")
     ] = None,
 ) -> None:
-    """Set runs side by side, judged on the same test rows."""
+    """Compare runs on the same test rows."""
     if len(folders) < 2:
         raise RunError(
-            "Runs are compared with one another; at least two are needed.",
+            "Expected at least two runs to compare.",
             received=str(folders[0]),
             hint=f"luthier compare {folders[0]} ANOTHER_RUN",
         )
@@ -347,10 +354,11 @@ app.command()(studies.seeds)
 @app.command(name="list")
 def list_plugins(
     kind: Annotated[
-        str | None, typer.Argument(metavar="KIND", help="engines, tasks, methods …")
+        str | None,
+        typer.Argument(metavar="KIND", help="tasks, methods, baselines …; default: all kinds."),
     ] = None,
 ) -> None:
-    """List the engines, tasks, methods and baselines that a recipe can name."""
+    """List the tasks, methods, baselines and engines that a recipe can name."""
     from luthier.cli.catalogue import describe
     from luthier.errors import nearest
     from luthier.registry import EVERYTHING
@@ -372,7 +380,7 @@ def list_plugins(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of a recipe, for editors."""
+    """Print the JSON Schema of a recipe, for use in editors."""
     from luthier.recipe.schema import json_schema
 
     print(json.dumps(json_schema(), ensure_ascii=False, indent=2))
@@ -380,7 +388,7 @@ def schema() -> None:
 
 @app.command()
 def report(folder: Run) -> None:
-    """Write a run's report again and print its path."""
+    """Rewrite a run's report and print its path."""
     from luthier.report.render import write_report
 
     print(write_report(folder))

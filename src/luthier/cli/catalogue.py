@@ -1,7 +1,7 @@
-"""What there is to choose from, read without importing a single plug-in.
+"""Describe the plug-ins of a kind without importing them.
 
-Plug-ins may import torch; a list of names must not wait for it. So the one line that describes a
-plug-in is read from its source.
+Plug-ins may import torch, which would make a mere list slow. The line that describes a plug-in is
+therefore read from its source.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How the command line says that something went wrong, and with which exit code it leaves.
+"""How the command line reports errors, and its exit codes.
 
-2    the user can mend it: a recipe, a file, an option (as typer does it)
+2    the user can fix it: a recipe, a file, an option (as in typer)
 1    the data has errors (`inspect`), or this is a bug in Luthier
-130  stopped by Ctrl-C; 143: asked to end (SIGTERM)
+130  stopped by Ctrl-C; 143: terminated (SIGTERM)
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from luthier.errors import LuthierError
 from luthier.signals import Interrupted, Terminated
 
 
-class Doors(TyperGroup):
-    """The group of all commands; it turns what users can mend into a message, not a traceback."""
+class Commands(TyperGroup):
+    """The group of all commands; prints errors that users can fix without a traceback."""
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: Any) -> object:
         """Run the command."""
         try:
             return super().invoke(ctx)
@@ -35,29 +35,29 @@ class Doors(TyperGroup):
         except (KeyboardInterrupt, Terminated) as stop:
             print(f"\n{visible(getattr(stop, 'problem', 'Stopped.'))}", file=sys.stderr)
             if isinstance(stop, (Interrupted, Terminated)):
-                print("  to go on: the same command again", file=sys.stderr)
+                print("  to resume: run the same command again", file=sys.stderr)
             raise typer.Exit(getattr(stop, "code", 130)) from None
 
 
 def tell(problem: LuthierError) -> None:
-    """Print a problem, what was received, and the fix; on a terminal in colour, wrapped."""
+    """Print a problem, what was received, and the fix; in colour and wrapped on a terminal."""
     from rich.console import Console
     from rich.text import Text
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     width = console.width if console.is_terminal else None
-    told = _wrapped(visible(problem.problem), width)
-    console.print(Text("Error: ", "bold red").append(told, "not bold default"))
-    for label, words, style in (
+    words = _wrapped(visible(problem.problem), width)
+    console.print(Text("Error: ", "bold red").append(words, "not bold default"))
+    for label, detail, style in (
         ("received:", problem.received, "bold"),
         ("fix:     ", problem.hint, "bold green"),
     ):
-        if words is not None:
-            console.print(Text(f"  {label} ", style).append(visible(words), "not bold default"))
+        if detail is not None:
+            console.print(Text(f"  {label} ", style).append(visible(detail), "not bold default"))
 
 
 def _wrapped(text: str, width: int | None) -> str:
-    """Wrap between words, lines that go on set in; whole where nobody looks."""
+    """Wrap text between words with hanging indentation; leave it whole without a terminal."""
     if width is None:
         return text
     return "\n".join(
@@ -76,7 +76,7 @@ def _wrapped(text: str, width: int | None) -> str:
 def tell_bug(
     kind: type[BaseException], problem: BaseException, trace: TracebackType | None
 ) -> None:
-    """Say in short that this should not have happened; the traceback goes into a file."""
+    """Report a bug in one line; its traceback is written to a file."""
     lines = traceback.format_exception(kind, problem, trace)
     first = (str(problem).strip().splitlines() or [""])[0]
     print(f"This is a bug in Luthier: {kind.__name__}: {first[:200]}", file=sys.stderr)
@@ -89,11 +89,11 @@ def tell_bug(
         print(f"  details:  {file.name}", file=sys.stderr)
     except OSError:  # the disk is full
         print(f"  details:  {''.join(lines[-3:])}", file=sys.stderr)
-    print("  fix:      please report it, with that file", file=sys.stderr)
+    print("  fix:      please report it and attach that file", file=sys.stderr)
 
 
 def accept_any_console() -> None:
-    """Print a replacement rather than stop where a console lacks a character (cp1252, say)."""
+    """Print a replacement for characters that a console cannot encode (such as cp1252)."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -1,6 +1,6 @@
-"""Progress of something long, from the `StepInfo` it yields: bars on a terminal, lines elsewhere.
+"""Show the progress of long work from its `StepInfo`s: bars on a terminal, lines elsewhere.
 
-Neither slows the work down: what is shown changes at most ten times a second.
+The display is updated at most ten times a second, so it does not slow the work down.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ BAR_WIDTH = 16
 def watching(
     *, quiet: bool = False, metric: str | None = None
 ) -> Iterator[Callable[[StepInfo], None]]:
-    """Give a listener that shows progress on the standard error.
+    """Return a listener that shows progress on standard error.
 
     Args:
-        quiet: Show nothing.
-        metric: The validation score to show; without one, the first of them.
+        quiet: whether to show nothing
+        metric: validation metric to show; None shows the first one reported
     """
     console = Console(stderr=True, highlight=False)
     if quiet:
@@ -51,7 +51,7 @@ def watching(
 
 
 def counted(listener: Callable[[StepInfo], None], phase: str) -> Callable[[int, int], None]:
-    """Turn a listener into one that takes rows done and rows in all."""
+    """Wrap a listener as a callback that takes the rows done and the total number of rows."""
     from luthier.records import StepInfo
 
     before = 0
@@ -65,12 +65,12 @@ def counted(listener: Callable[[StepInfo], None], phase: str) -> Callable[[int, 
 
 
 class Pace:
-    """How fast one phase goes, and how long it will still take, from its last half minute.
+    """Speed and remaining time of one phase, estimated from its last 30 seconds.
 
     Args:
-        metric: The validation score to tell of; without one, the first of them.
-        started: When the phase began; None: now.
-        now: The clock, in seconds.
+        metric: validation metric to show; None shows the first one reported
+        started: when the phase began; None: now
+        now: the clock, in seconds
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Pace:
         self._past: deque[tuple[float, int, int]] = deque([(self.started, 0, 0)])
 
     def add(self, info: StepInfo) -> None:
-        """Take one step into account."""
+        """Record one step."""
         self.rows += info.rows
         self.loss = self.loss if info.loss is None else info.loss
         if info.scores:
@@ -104,11 +104,11 @@ class Pace:
 
     @property
     def ended(self) -> float:
-        """When the last step was done."""
+        """When the last step ended."""
         return self._past[-1][0]
 
     def summary(self) -> list[str]:
-        """Say how the phase went, once it is over."""
+        """Summarize the phase once it has ended."""
         took = self.ended - self.started
         words = [f"took {clock(took)}"]
         if self.rows and took > 0:
@@ -119,20 +119,20 @@ class Pace:
 
     @property
     def rows_a_second(self) -> float:
-        """Rows a second of late."""
+        """Current rows per second."""
         (then, _, before), (moment, _, rows) = self._past[0], self._past[-1]
         return (rows - before) / (moment - then) if moment > then else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until the phase ends, or None where nobody knows."""
+        """Seconds until the phase ends; None if unknown."""
         (then, before, _), (moment, step, _) = self._past[0], self._past[-1]
         if self.last is None or not self.last.n_steps or step <= before or moment <= then:
             return None
         return max(0, self.last.n_steps - step) * (moment - then) / (step - before)
 
     def facts(self) -> list[str]:
-        """Say all that is known, in words."""
+        """List what is known: speed, time left, loss and best score."""
         words = []
         if self.rows_a_second:
             words.append(f"{self.rows_a_second:,.0f} rows/s")
@@ -146,7 +146,7 @@ class Pace:
 
 
 def clock(seconds: float) -> str:
-    """Write seconds as minutes and seconds, or with hours.
+    """Format seconds as minutes and seconds, with hours if needed.
 
     >>> clock(75), clock(3725)
     ('1:15', '1:02:05')
@@ -157,7 +157,7 @@ def clock(seconds: float) -> str:
 
 
 def bars_on(console: Console) -> Progress:
-    """Lay out a bar; what is said beside it is made to fit by `Bars`."""
+    """Create the layout of a bar; `Bars` makes the text beside it fit."""
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=BAR_WIDTH),
@@ -169,12 +169,12 @@ def bars_on(console: Console) -> Progress:
 
 
 class Bars:
-    """A bar for the phase under way; a phase that is over becomes a line above it.
+    """A progress bar for the current phase; each finished phase becomes a line above it.
 
     Args:
-        progress: What draws the bar.
-        metric: The validation score to show.
-        now: The clock, in seconds.
+        progress: the display that draws the bar
+        metric: validation metric to show; None shows the first one reported
+        now: the clock, in seconds
     """
 
     def __init__(
@@ -205,7 +205,7 @@ class Bars:
             self._draw(self._task, info)
 
     def _draw(self, task: TaskID, info: StepInfo) -> None:
-        """Draw one line: a long phase is cut short, and facts that do not fit are left out."""
+        """Draw one line: shorten a long phase name, and omit facts that do not fit."""
         steps = f"{info.step}/{info.n_steps}" if info.n_steps else ""
         room = self.progress.console.width - BAR_WIDTH - len(steps) - 4
         phase = info.phase if len(info.phase) <= room else f"{info.phase[: room - 1]}…"
@@ -222,7 +222,7 @@ class Bars:
         )
 
     def close(self) -> None:
-        """Put a line with the time it took in the place of the phase that ends."""
+        """Replace the bar of the phase that ends by a line with its duration."""
         last = self._pace.last
         if self._task is None or last is None:
             return
@@ -237,11 +237,11 @@ class Bars:
 
 
 class Lines:
-    """A plain line every ten seconds, for logs.
+    """Prints a plain line every ten seconds, for logs.
 
     Args:
-        metric: The validation score to show.
-        now: The clock, in seconds.
+        metric: validation metric to show; None shows the first one reported
+        now: the clock, in seconds
     """
 
     def __init__(self, *, metric: str | None = None, now: Callable[[], float] = time.monotonic):
@@ -249,7 +249,7 @@ class Lines:
         self._pace = Pace(metric, now=now)
 
     def __call__(self, info: StepInfo) -> None:
-        """Show one step, if it is time."""
+        """Print one step if ten seconds have passed."""
         if self._pace.last is None or info.phase != self._pace.last.phase:
             self.close()
             self._pace = Pace(self.metric, started=self._pace.ended, now=self.now)
@@ -263,7 +263,7 @@ class Lines:
             self._print(f"{info.phase}: {', '.join([steps, *self._pace.facts()])}")
 
     def close(self) -> None:
-        """Tell how the phase ended, if there were steps in it."""
+        """Print a summary of the phase, if it had any steps."""
         last = self._pace.last
         if last is not None and last.step:
             self._print(f"{last.phase}: {', '.join(self._pace.summary())}")

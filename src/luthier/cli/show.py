@@ -1,7 +1,7 @@
-"""Tables and words for people, from records and run folders.
+"""Print records and run folders as tables and sentences.
 
-Every score is shown with its interval and its rows. Rich draws plain ASCII where the console's
-encoding has nothing better.
+Every score is shown with its interval and number of rows. Rich falls back to ASCII if the console's
+encoding has no box characters.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from luthier.metrics.names import title as title_of
 if TYPE_CHECKING:
     from luthier.evaluation.compare_runs import Comparisons
     from luthier.export.trial import Verification
+    from luthier.records import Splits
     from luthier.results import Comparison, Finding, RunResult, Score
     from luthier.studies.results import Results
 
@@ -29,13 +30,13 @@ STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def console() -> Console:
-    """Open the standard output for tables; wide where nobody looks, so that nothing is cut."""
+    """Return a console on standard output; 160 columns wide if it is not a terminal."""
     out = Console(highlight=False, soft_wrap=False)
     return out if out.is_terminal else Console(highlight=False, width=160)
 
 
 def table(*columns: str, title: str | None = None, numbers: Sequence[str] = ()) -> Table:
-    """Start a table; the columns named in `numbers` stand flush right."""
+    """Create a table; the columns named in `numbers` are right-aligned."""
     made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     for column in columns:
         made.add_column(column, justify="right" if column in numbers else "left")
@@ -43,7 +44,7 @@ def table(*columns: str, title: str | None = None, numbers: Sequence[str] = ()) 
 
 
 def with_interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
-    """Write a number with its interval.
+    """Format a number with its interval.
 
     >>> with_interval(0.8123, 0.79, 0.83)
     '0.812 [0.790, 0.830]'
@@ -53,12 +54,12 @@ def with_interval(value: float, low: float, high: float, *, signed: bool = False
 
 
 def p_words(p_value: float) -> str:
-    """Write a p-value as journals do."""
+    """Format a p-value as journals do."""
     return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
 def show_result(result: RunResult, metric: str, *, confidence: float) -> None:
-    """Print systems and verdicts, what the doctor found, and last the report's path."""
+    """Print systems, verdicts, the data doctor's findings and the report's path."""
     out = console()
     out.print(systems_table(result.scores, result.comparisons, metric, confidence=confidence))
     for comparison in result.comparisons:
@@ -80,7 +81,7 @@ def systems_table(
     confidence: float,
     better_by: str = "fine-tuned is better by",
 ) -> Table:
-    """Set the systems side by side on one metric."""
+    """Tabulate all systems on one metric."""
     by_baseline = {comparison.baseline: comparison for comparison in comparisons}
     some = next(
         (all_scores[metric] for all_scores in scores.values() if metric in all_scores), None
@@ -107,7 +108,7 @@ def systems_table(
 
 
 def show_comparison(compared: Comparisons, *, confidence: float) -> None:
-    """Print runs side by side, each compared with the first one."""
+    """Print runs as a table, each compared with the first one."""
     out = console()
     first = next(iter(compared.scores))
     out.print(
@@ -124,7 +125,7 @@ def show_comparison(compared: Comparisons, *, confidence: float) -> None:
 
 
 def show_export(found: Verification) -> None:
-    """Print an exported model beside the run's own, and how alike they are."""
+    """Print an exported model beside the run's own, and how closely they agree."""
     metric = found.comparison.metric if found.comparison else None
     made = table(
         "model",
@@ -148,7 +149,7 @@ def show_export(found: Verification) -> None:
 
 
 def show_study(results: Results) -> None:
-    """Print every arm of a study with its score and costs, and the verdict."""
+    """Print each arm of a study with its score and costs, and the verdict."""
     metric = results.metric
     has_levels = results.levels != ("",)
     made = table(
@@ -193,21 +194,21 @@ def scores_table(scores: Mapping[str, Score], *, title: str) -> Table:
 
 
 def count_findings(findings: Iterable[Finding]) -> str:
-    """Count findings by severity, in words."""
+    """Format the number of findings of each severity."""
     listed = [finding.severity for finding in findings]
     counts = [
         f"{listed.count(kind)} {kind}{'s' if listed.count(kind) != 1 else ''}"
         for kind in STYLES
         if kind in listed
     ]
-    return ", ".join(counts) if counts else "nothing to remark"
+    return ", ".join(counts) if counts else "no findings"
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
-    """Print what the doctor found, errors first, with places and fixes."""
+    """Print the data doctor's findings, errors first, with places and fixes."""
     out = console()
     if not findings:
-        out.print("The doctor found nothing to remark.")
+        out.print("The data doctor found no problems.")
         return
     order = list(STYLES)
     for finding in sorted(findings, key=lambda finding: order.index(finding.severity)):
@@ -225,7 +226,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 
 def places_words(places: Sequence[str], count: int) -> str:
-    """Name the first places, each file once and without its folder, and how many more there are.
+    """List the first places, with each file named once and without its folder, and count the rest.
 
     >>> places_words(("data/a.csv:4:text", "data/a.csv:9:text"), 3)
     'at a.csv:4:text, :9:text and 1 more'
@@ -240,8 +241,8 @@ def places_words(places: Sequence[str], count: int) -> str:
     return f"at {', '.join(words)}{f' and {more:,} more' if more > 0 else ''}"
 
 
-def show_splits(splits: Any) -> None:
-    """Print how many rows each split has and how it came about."""
+def show_splits(splits: Splits) -> None:
+    """Print the number of rows of each split and how the split was made."""
     made = table("split", "rows", "made", numbers=("rows",))
     for name, rows in splits.items():
         made.add_row(name, f"{len(rows):,}", Text(splits.made.get(name, "")))

@@ -1,4 +1,4 @@
-"""What comes from data is shown on a terminal, never obeyed by it."""
+"""Make control characters in data visible, so that a terminal does not execute them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ KEPT = "\n\t"
 
 
 def visible(words: str) -> str:
-    r"""Write control characters, which could colour, erase or retitle, as their picture.
+    r"""Replace control characters, which could colour, erase or retitle, by visible symbols.
 
     >>> visible("red: \x1b[31m, bell: \x07")
     'red: ␛[31m, bell: ␇'

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from luthier.records import Array
+from luthier.ragged import Array
 
 GROUP_DRAWS = 100
 

@@ -18,7 +18,8 @@ from luthier.data.labels import is_missing, label_name, split_labels
 from luthier.data.readers.read import short
 from luthier.data.sampling import deal, draw, draw_groups, number_groups
 from luthier.errors import DataError, nearest
-from luthier.records import Array, Rows, Splits
+from luthier.ragged import Array
+from luthier.records import Rows, Splits
 from luthier.seeding import stream
 
 Size = float | int

@@ -19,7 +19,8 @@ from luthier.episodes.plan import Plan
 from luthier.episodes.sampler import Shape
 from luthier.models.heads import PooledClassifier
 from luthier.protocols import LOSS
-from luthier.records import Array, Batch, ItemField, Items, Outputs, Rows
+from luthier.ragged import Array
+from luthier.records import Batch, ItemField, Items, Outputs, Rows
 
 EPISODE = "episode"  # the input that holds the items of each
 

@@ -15,7 +15,7 @@ from luthier.episodes.options import EpisodeOptions
 from luthier.episodes.sampler import Shape, sample_episodes
 from luthier.errors import DataError, RecipeError
 from luthier.protocols import Job
-from luthier.records import Array
+from luthier.ragged import Array
 
 MOST_NAMED = 5
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from luthier.records import Array
+from luthier.ragged import Array
 from luthier.seeding import stream
 
 

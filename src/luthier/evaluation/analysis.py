@@ -17,7 +17,8 @@ from luthier.metrics.calibration import expected_calibration_error, fit_temperat
 from luthier.metrics.classification import confusion
 from luthier.metrics.intervals import interval, resamples
 from luthier.protocols import Codec
-from luthier.records import Array, Outputs, Predictions, Rows
+from luthier.ragged import Array
+from luthier.records import Outputs, Predictions, Rows
 
 MOST_MISTAKES = 200
 MOST_POINTS = 2000

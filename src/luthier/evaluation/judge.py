@@ -18,7 +18,8 @@ from luthier.metrics.intervals import bootstrap, interval, interval_of
 from luthier.metrics.names import lower_is_better
 from luthier.metrics.significance import holm, mcnemar_exact, paired_bootstrap_p, rows_needed
 from luthier.protocols import Codec
-from luthier.records import Array, Predictions
+from luthier.ragged import Array
+from luthier.records import Predictions
 from luthier.results import Comparison, Score
 
 ALPHA = 0.05  # the error of the verdict, after Holm's correction

@@ -11,8 +11,8 @@ import numpy as np
 
 from luthier.metrics.intervals import bootstrap, interval_of
 from luthier.protocols import Codec
-from luthier.ragged import take
-from luthier.records import Array, Predictions, Rows, Target
+from luthier.ragged import Array, take
+from luthier.records import Predictions, Rows, Target
 
 FEWEST = 10  # rows below which a slice says nothing
 MOST_VALUES = 20

@@ -13,7 +13,8 @@ from luthier.errors import ModelError
 from luthier.evaluation.judge import judge
 from luthier.export.merged import first_lines, gap, otherwise, rows_of
 from luthier.prediction import Predictor
-from luthier.records import Array, Batch, Predictions, Ragged
+from luthier.ragged import Array, Ragged
+from luthier.records import Batch, Predictions
 from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
 

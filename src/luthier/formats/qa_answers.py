@@ -19,7 +19,8 @@ import numpy as np
 
 from luthier.data.labels import is_missing
 from luthier.errors import DataError
-from luthier.records import Array, Rows
+from luthier.ragged import Array
+from luthier.records import Rows
 from luthier.results import Finding
 
 PLACES = 5  # places that a finding names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from luthier.records import Array
+from luthier.ragged import Array
 
 STEPS = np.logspace(-1, 3, 33)  # scales of the logits that are tried
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from luthier.protocols import Job
-from luthier.records import Array, ItemField, Items, Ragged, StepInfo
+from luthier.ragged import Array, Ragged
+from luthier.records import ItemField, Items, StepInfo
 from luthier.training.predict import infer_items
 
 

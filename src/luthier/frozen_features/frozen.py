@@ -11,7 +11,8 @@ from torch import nn
 from luthier.errors import RecipeError
 from luthier.frozen_features.features import Features, features_in, store
 from luthier.protocols import Job
-from luthier.records import Array, StepInfo
+from luthier.ragged import Array
+from luthier.records import StepInfo
 from luthier.training.predict import validation_outputs
 
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from luthier.metrics.names import lower_is_better
 from luthier.protocols import Job
-from luthier.records import Array, Outputs, StepInfo, Target
+from luthier.ragged import Array
+from luthier.records import Outputs, StepInfo, Target
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse regularisation: larger trusts the training rows more
 FAR = -30.0  # the logit of what never occurs in training

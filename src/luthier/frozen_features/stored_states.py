@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from luthier.protocols import Job
-from luthier.records import Array, Batch, ItemField, Ragged, StepInfo
+from luthier.ragged import Array, Ragged
+from luthier.records import Batch, ItemField, StepInfo
 from luthier.training.model_calls import TensorBatch, logits_of, run_model, to_tensors
 from luthier.training.predict import deal
 

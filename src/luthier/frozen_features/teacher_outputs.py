@@ -14,8 +14,9 @@ from torch import Tensor
 from luthier.frozen_features.features import Features
 from luthier.models.with_hidden_states import WithStates
 from luthier.protocols import Codec
+from luthier.ragged import Array
 from luthier.recipe.tree import Training
-from luthier.records import Array, Items, Rows, StepInfo
+from luthier.records import Items, Rows, StepInfo
 from luthier.training.devices import make_accelerator
 from luthier.training.predict import infer_rows
 

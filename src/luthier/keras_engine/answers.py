@@ -15,7 +15,8 @@ import tensorflow as tf
 import torch
 
 from luthier.protocols import Codec
-from luthier.records import Array, Batch, Items, Ragged, Target
+from luthier.ragged import Array, Ragged
+from luthier.records import Batch, Items, Target
 from luthier.training.model_calls import to_tensors
 
 Answer = Callable[[Batch], dict[str, Array]]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from luthier.records import Array
+from luthier.ragged import Array
 
 SPACE = ord(" ")
 ITSELF, NOTHING = -1, -2

@@ -21,7 +21,8 @@ from luthier.errors import ModelError
 from luthier.keras_engine.answers import Answer, spoken
 from luthier.keras_engine.backend import unheard
 from luthier.keras_engine.twin import Twin
-from luthier.records import Array, Batch, Target
+from luthier.ragged import Array
+from luthier.records import Batch, Target
 
 SIGNATURE = "serving_default"
 

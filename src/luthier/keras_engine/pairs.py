@@ -16,7 +16,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from luthier.errors import ModelError
-from luthier.records import Array
+from luthier.ragged import Array
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import tensorflow as tf
 from luthier.keras_engine.answers import Answer, spoken
 from luthier.keras_engine.twin import Twin
 from luthier.keras_engine.word_pieces import WordPieces
-from luthier.records import Array, Batch, Target
+from luthier.ragged import Array
+from luthier.records import Batch, Target
 
 IDS, TEXT = "serving_default", "text"
 

@@ -18,7 +18,7 @@ from luthier.errors import ModelError
 from luthier.frozen_features.features import OnFeatures
 from luthier.keras_engine import FAMILIES
 from luthier.keras_engine.pairs import Pair, Pairs
-from luthier.records import Array
+from luthier.ragged import Array
 from luthier.registry import find
 
 CALLS = 2**16  # of one dropout in a step; ALBERT's layers share theirs

@@ -32,9 +32,10 @@ from luthier.errors import RecipeError, RunError
 from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.objective import Objective, Teaching
 from luthier.protocols import Job
+from luthier.ragged import Array
 from luthier.recipe.checks import make_options
 from luthier.recipe.tree import Plugin, Section
-from luthier.records import Array, ItemField, Items, StepInfo, Target
+from luthier.records import ItemField, Items, StepInfo, Target
 from luthier.registry import find
 from luthier.runs import RunFolder
 from luthier.seeding import seed_of

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from luthier.records import Array, Measure
+from luthier.ragged import Array
+from luthier.records import Measure
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)

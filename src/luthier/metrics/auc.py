@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from luthier.records import Array
+from luthier.ragged import Array
 
 
 def make_auc(positive: Array, scores: Array) -> Callable[[Array | None], float]:

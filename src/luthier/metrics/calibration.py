@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from luthier.records import Array
+from luthier.ragged import Array
 
 N_BINS = 15
 

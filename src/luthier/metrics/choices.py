@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from luthier.records import Array, Measure
+from luthier.ragged import Array
+from luthier.records import Measure
 
 
 def measure_choices(gold: Array, answers: Array, probabilities: Array) -> Measure:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from luthier.metrics.auc import make_auc
-from luthier.records import Array, Measure
+from luthier.ragged import Array
+from luthier.records import Measure
 
 TINY = 1e-12  # the smallest probability that log loss reckons with
 

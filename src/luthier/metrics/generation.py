@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import regex
 
-from luthier.records import Array, Measure
+from luthier.ragged import Array
+from luthier.records import Measure
 
 TRANSLATION = ("chrf", "bleu", "ter")
 ROUGE = ("rouge1", "rouge2", "rougeL")

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import beta
 
-from luthier.records import Array, Measure
+from luthier.ragged import Array
+from luthier.records import Measure
 from luthier.seeding import stream
 
 SHARES_OF_ROWS = frozenset({"accuracy", "micro_f1", "subset_accuracy"})

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from luthier.records import Array, Measure
+from luthier.ragged import Array
+from luthier.records import Measure
 
 LARGEST = 700.0  # nats a token, beyond which a perplexity is no longer a number
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from luthier.metrics.auc import make_auc
 from luthier.metrics.classification import TINY, nan_mean
-from luthier.records import Array, Measure
+from luthier.ragged import Array
+from luthier.records import Measure
 
 
 def measure_multi_label(gold: Array, predicted: Array, probabilities: Array) -> Measure:

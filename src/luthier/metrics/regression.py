@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from luthier.records import Array, Measure
+from luthier.ragged import Array
+from luthier.records import Measure
 
 
 def measure_regression(gold: Array, predicted: Array) -> Measure:

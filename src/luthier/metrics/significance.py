@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import binomtest, norm
 
-from luthier.records import Array
+from luthier.ragged import Array
 
 
 def mcnemar_exact(right_a: Array, right_b: Array) -> float:

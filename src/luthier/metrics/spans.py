@@ -13,7 +13,8 @@ from itertools import chain
 
 import numpy as np
 
-from luthier.records import Array, Measure
+from luthier.ragged import Array
+from luthier.records import Measure
 
 Span = tuple[int, int, str]  # first word, one past the last, type
 Spans = Sequence[Sequence[Span]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from luthier.records import Array
+from luthier.ragged import Array
 
 FEWEST = 5  # positive validation rows below which there is too little to choose by
 

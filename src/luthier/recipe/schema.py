@@ -1,4 +1,4 @@
-"""The JSON Schema of a recipe, for editors that complete and check YAML while one types."""
+"""The JSON Schema of a recipe, with which editors complete and validate YAML."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from luthier.registry import find, names
 
 
 def json_schema() -> dict[str, Any]:
-    """Describe the recipe as JSON Schema, plug-ins and their options included.
+    """Return the JSON Schema of a recipe, including all plug-ins and their options.
 
     >>> schema = json_schema()
     >>> schema["required"]
@@ -41,7 +41,7 @@ def _or_word(whole: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plugins(kind: str, shared: dict[str, Any]) -> dict[str, Any]:
-    """Allow each plug-in of a kind by its name, or with the options of its own class."""
+    """Allow each plug-in of a kind by its name alone, or with the options of its class."""
     known = names(kind)
     return {"anyOf": [{"enum": list(known)}, *(_plugin(kind, name, shared) for name in known)]}
 

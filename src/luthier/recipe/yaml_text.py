@@ -1,8 +1,8 @@
-"""YAML text to plain values, with the line of each, and with messages for people.
+"""Parse YAML text into plain values, with the line of each value and readable error messages.
 
-Scalars are read as YAML 1.2 has them: `1e-4` is a number and `no` is the word "no"; YAML 1.1,
-PyYAML's own choice, gets both wrong for recipes. Nothing but mappings, lists, text, numbers,
-truth values and null is ever made. Next: `load.py`.
+Scalars follow YAML 1.2: `1e-4` is a number and `no` is the word "no". YAML 1.1, PyYAML's default,
+gets both wrong for recipes. The result holds only mappings, lists, text, numbers, booleans, null.
+Next: `load.py`.
 """
 
 from __future__ import annotations
@@ -17,28 +17,29 @@ from luthier.errors import RecipeError
 
 
 class RecipeLoader(yaml.SafeLoader):
-    """PyYAML's safe loader with the scalars of YAML 1.2, and no silent surprises."""
+    """PyYAML's safe loader with the scalars of YAML 1.2; refuses what would surprise silently."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  (filled below, as PyYAML does it)
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """Refuse aliases, which make a small file explode, and tags, which ask for objects."""
-        event = self.peek_event()
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse aliases, which can expand a small file without limit, and tags (objects)."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         refused = "aliases (*name)" if isinstance(event, yaml.AliasEvent) else None
         if getattr(event, "tag", None) is not None:
             refused = f"tags ({event.tag})"
         if refused:
-            problem = f"a recipe has no {refused}"
-            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+            problem, fix = f"a recipe may not contain {refused}", "write the plain value there"
+            raise yaml.MarkedYAMLError(None, None, problem, event.start_mark, note=fix)
         return super().compose_node(parent, index)
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Refuse a key that stands twice: PyYAML would keep the last one in silence."""
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse duplicate keys, of which PyYAML would silently keep the last."""
         seen: set[str] = set()
         for key, _ in node.value:
             if key.value in seen:
-                problem = f"'{key.value}' stands here twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                problem = f"the key '{key.value}' appears twice"
+                fix = "keep one of the two"
+                raise yaml.MarkedYAMLError(None, None, problem, key.start_mark, note=fix)
             if isinstance(key.value, str):
                 seen.add(key.value)
         return super().construct_mapping(node, deep=True)
@@ -59,10 +60,10 @@ for _tag, _pattern, _first in (
 
 
 class RecipeDumper(yaml.SafeDumper):
-    """PyYAML's safe dumper, which quotes what only YAML 1.2 takes for a number (`1e5`)."""
+    """PyYAML's safe dumper; it also quotes text that YAML 1.2 reads as a number (`1e5`)."""
 
-    def ignore_aliases(self, data: Any) -> bool:
-        """Write everything out: recipes have no aliases."""
+    def ignore_aliases(self, data: object) -> bool:
+        """Write repeated values in full, because recipes have no aliases."""
         return True
 
 
@@ -71,8 +72,8 @@ RecipeDumper.add_implicit_resolver(
 )
 
 
-def write_yaml(content: Any) -> str:
-    r"""Write plain values as YAML that `parse_yaml` reads back to equal ones.
+def write_yaml(content: object) -> str:
+    r"""Write plain values as YAML that `parse_yaml` reads back unchanged.
 
     >>> write_yaml({"word": "1e5", "number": 1e-5})
     "word: '1e5'\nnumber: 1.0e-05\n"
@@ -84,14 +85,14 @@ def parse_yaml(text: str, *, name: str) -> tuple[Any, dict[str, str]]:
     """Parse YAML text.
 
     Args:
-        text: The text.
-        name: What to call it in messages.
+        text: the YAML text
+        name: the name of the text in error messages, usually the file's
 
     Returns:
-        The content, and for each dotted path in it its place as `name:line`.
+        The content, and the place of each dotted path in it as `name:line`.
 
     Raises:
-        RecipeError: It is not YAML; the message says line and column.
+        RecipeError: the text is not valid YAML; the message names line and column
     """
     try:
         loader = RecipeLoader(text.lstrip("\ufeff"))
@@ -110,26 +111,30 @@ def parse_yaml(text: str, *, name: str) -> tuple[Any, dict[str, str]]:
 
 
 def _syntax_error(problem: yaml.MarkedYAMLError, text: str, name: str) -> RecipeError:
-    mark, hint = problem.problem_mark, "one `field: value` a line, indented with spaces"
+    mark = problem.problem_mark
+    hint = problem.note or "write one `field: value` per line, indented with spaces"
     context = problem.context or ""
     if "quoted scalar" in context:
         mark, hint = problem.context_mark, "close the quotes"
     elif "flow" in context:
-        mark, hint = problem.context_mark, "close the brackets, and part what is in them by commas"
+        mark, hint = (
+            problem.context_mark,
+            "close the brackets, and separate what is in them by commas",
+        )
     elif "'\\t'" in (problem.problem or ""):
-        hint = "indent with spaces; YAML allows no tabs"
+        hint = "indent with spaces; YAML does not allow tabs"
     if mark is None:
-        return RecipeError(f"{name} is not YAML: {problem.problem}.", hint=hint)
+        return RecipeError(f"{name} is not valid YAML: {problem.problem}.", hint=hint)
     lines = text.lstrip("\ufeff").splitlines()
     return RecipeError(
-        f"{name}:{mark.line + 1}:{mark.column + 1}: this is not YAML: {problem.problem}.",
+        f"{name}:{mark.line + 1}:{mark.column + 1}: invalid YAML: {problem.problem}.",
         received=lines[mark.line].strip() if mark.line < len(lines) else "the end of the file",
         hint=hint,
     )
 
 
-def _lines(node: Any, path: str) -> Iterator[tuple[str, int]]:
-    """Walk over the dotted paths of a YAML node with the line (from 1) of each."""
+def _lines(node: yaml.Node | None, path: str) -> Iterator[tuple[str, int]]:
+    """Yield each dotted path below a YAML node with its line, counted from 1."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = f"{path}.{key.value}" if path else str(key.value)
@@ -142,11 +147,11 @@ def _lines(node: Any, path: str) -> Iterator[tuple[str, int]]:
 
 
 def parse_word(text: str) -> Any:
-    """Read one word as YAML reads an unquoted one; colons and `#` in it mean nothing.
+    """Parse one word as an unquoted YAML scalar; colons and `#` in it have no special meaning.
 
     >>> parse_word("1e-4"), parse_word("no"), parse_word("Review: #1"), parse_word("null")
     (0.0001, 'no', 'Review: #1', None)
     """
     loader = RecipeLoader("")
-    tag = loader.resolve(yaml.ScalarNode, text, (True, False))
+    tag = loader.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
     return loader.construct_object(yaml.ScalarNode(tag, text))

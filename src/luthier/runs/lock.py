@@ -13,8 +13,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from luthier.environment import is_dead, this_process
 from luthier.errors import RunError
+from luthier.process import is_dead, this_process
 
 LOCK, OWNER = ".lock", ".owner.json"
 SECONDS_FOR_ORPHANS = 15.0  # PyTorch's workers notice within 5 s that their process is gone

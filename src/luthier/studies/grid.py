@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from luthier import environment
+from luthier import process
 from luthier.errors import LuthierError, RunError
 from luthier.metrics.intervals import bootstrap
 from luthier.pipeline import SYSTEM, run
+from luthier.ragged import Array
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
-from luthier.records import Array, Rows
+from luthier.records import Rows
 from luthier.runs import RunFolder
 from luthier.runs.resume import differences
 
@@ -159,7 +160,7 @@ def refuse_other_test(judged: dict[str, Cell], cell: Cell, run_folder: RunFolder
 def _run(cell: Cell, place: Path, *, listeners: Sequence[Any]) -> None:
     if (place / "recipe.yaml").is_file() and RunFolder(place).state()["state"] == "failed":
         shutil.rmtree(place)  # nothing of it is worth going on with
-    environment.forget_peak()
+    process.reset_peak_memory()
     run(cell.recipe, out=place, listeners=listeners)
     model = place / "model"
     size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file())

@@ -19,7 +19,7 @@ from scipy.stats import norm, t
 
 from luthier.metrics.names import as_points, lower_is_better
 from luthier.metrics.significance import holm
-from luthier.records import Array
+from luthier.ragged import Array
 from luthier.studies.grid import Outcome
 
 ALPHA = 0.05

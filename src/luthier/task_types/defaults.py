@@ -14,7 +14,8 @@ from luthier.columns import Column, Limits
 from luthier.errors import DataError, RecipeError
 from luthier.padding import pad
 from luthier.protocols import LOSS
-from luthier.records import Array, Batch, Items, Measure, Outputs, Predictions, Rows, Target
+from luthier.ragged import Array
+from luthier.records import Batch, Items, Measure, Outputs, Predictions, Rows, Target
 from luthier.registry import names
 from luthier.results import Finding
 

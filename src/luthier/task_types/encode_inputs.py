@@ -9,7 +9,8 @@ import numpy as np
 
 from luthier.columns import Column, Encoding, Limits
 from luthier.errors import DataError
-from luthier.records import Array, ItemField, Items, Rows
+from luthier.ragged import Array
+from luthier.records import ItemField, Items, Rows
 from luthier.registry import find, names
 from luthier.task_types.defaults import column_of, texts_of
 

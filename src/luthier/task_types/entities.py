@@ -10,7 +10,8 @@ import numpy as np
 from scipy.special import softmax
 
 from luthier.metrics.spans import errors_of
-from luthier.records import Array, Predictions, Rows, Target
+from luthier.ragged import Array
+from luthier.records import Predictions, Rows, Target
 from luthier.task_types.token_outputs import Pieces
 from luthier.text.tags import spans_of_tags
 

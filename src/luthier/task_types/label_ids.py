@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from luthier.errors import DataError, RecipeError, nearest
-from luthier.records import Array, Rows
+from luthier.ragged import Array
+from luthier.records import Rows
 
 ClassWeights = Literal["balanced"] | dict[str, float] | None
 

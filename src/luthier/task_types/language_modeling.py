@@ -11,7 +11,8 @@ import numpy as np
 from luthier.metrics.language import measure_language
 from luthier.objective import Objective
 from luthier.protocols import LOSS
-from luthier.records import Array, Items, Measure, Outputs, Predictions, Rows, Target
+from luthier.ragged import Array
+from luthier.records import Items, Measure, Outputs, Predictions, Rows, Target
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, texts_of
 
 

@@ -19,19 +19,9 @@ from luthier.metrics.language import measure_language
 from luthier.objective import Objective
 from luthier.padding import IGNORED, pad
 from luthier.protocols import LOSS
+from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Section
-from luthier.records import (
-    Array,
-    Batch,
-    ItemField,
-    Items,
-    Outputs,
-    Predictions,
-    Ragged,
-    Rows,
-    Target,
-    Truncation,
-)
+from luthier.records import Batch, ItemField, Items, Outputs, Predictions, Rows, Target, Truncation
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, texts_of
 from luthier.text.tokenize import tokenize
 

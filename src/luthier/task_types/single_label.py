@@ -14,7 +14,8 @@ from luthier.data.labels import label_name
 from luthier.errors import DataError
 from luthier.metrics.classification import confusion, measure_classification, per_label
 from luthier.objective import Objective
-from luthier.records import Array, Measure, Outputs, Predictions, Rows, Target
+from luthier.ragged import Array
+from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.task_types.defaults import column_of
 from luthier.task_types.label_ids import ClassWeights, ids_of, sort_labels, weigh
 from luthier.task_types.text_level import SequenceOptions, TextLevel, TextLevelCodec

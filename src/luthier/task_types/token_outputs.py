@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from luthier.padding import IGNORED
-from luthier.records import Array, Items, Ragged
+from luthier.ragged import Array, Ragged
+from luthier.records import Items
 from luthier.text.windows import Windows
 
 

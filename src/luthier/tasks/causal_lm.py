@@ -19,16 +19,15 @@ from luthier.metrics.generation import measure_written
 from luthier.metrics.language import measure_language
 from luthier.padding import IGNORED, pad
 from luthier.protocols import LOSS
+from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Section
 from luthier.records import (
-    Array,
     Batch,
     ItemField,
     Items,
     Measure,
     Outputs,
     Predictions,
-    Ragged,
     Rows,
     Target,
     Truncation,

@@ -22,8 +22,9 @@ from luthier.errors import DataError, ModelError
 from luthier.inputs.text import token_fields
 from luthier.padding import IGNORED
 from luthier.protocols import LOSS
+from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Section
-from luthier.records import Array, Batch, ItemField, Items, Outputs, Predictions, Ragged, Rows
+from luthier.records import Batch, ItemField, Items, Outputs, Predictions, Rows
 from luthier.seeding import stream
 from luthier.task_types.defaults import texts_of
 from luthier.task_types.language_modeling import LanguageModeling, LanguageModelingCodec

@@ -16,7 +16,8 @@ from luthier.errors import DataError
 from luthier.metrics.multilabel import measure_multi_label, per_label_multi
 from luthier.metrics.thresholds import best_thresholds
 from luthier.objective import Objective
-from luthier.records import Array, Measure, Outputs, Predictions, Rows, Target
+from luthier.ragged import Array
+from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.task_types.defaults import column_of
 from luthier.task_types.label_ids import ClassWeights, ids_of, sort_labels, weigh
 from luthier.task_types.text_level import TEXT, SequenceOptions, TextLevel, TextLevelCodec

@@ -16,18 +16,9 @@ from luthier.metrics.choices import measure_choices
 from luthier.objective import Objective
 from luthier.padding import pad
 from luthier.protocols import LOSS
+from luthier.ragged import Array
 from luthier.recipe.tree import Section
-from luthier.records import (
-    Array,
-    Batch,
-    ItemField,
-    Items,
-    Measure,
-    Outputs,
-    Predictions,
-    Rows,
-    Target,
-)
+from luthier.records import Batch, ItemField, Items, Measure, Outputs, Predictions, Rows, Target
 from luthier.results import Finding
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, texts_of
 from luthier.task_types.encode_inputs import encode_inputs

@@ -13,7 +13,8 @@ from luthier.columns import Column
 from luthier.errors import DataError
 from luthier.metrics.regression import measure_regression
 from luthier.objective import Objective
-from luthier.records import Array, Measure, Outputs, Predictions, Rows, Target
+from luthier.ragged import Array
+from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.task_types.defaults import column_of, refuse_label_smoothing
 from luthier.task_types.text_level import TEXT, SequenceOptions, TextLevel, TextLevelCodec
 

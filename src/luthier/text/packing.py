@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from luthier.records import Ragged
+from luthier.ragged import Ragged
 
 IGNORED = -100
 

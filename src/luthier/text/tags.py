@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from luthier.records import Array
+from luthier.ragged import Array
 
 Span = tuple[int, int, str]  # first word, one past the last, type
 OUTSIDE = "O"

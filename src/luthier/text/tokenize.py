@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from luthier.errors import DataError, ModelError
-from luthier.ragged import RaggedWriter
-from luthier.records import Array, Ragged
+from luthier.ragged import Array, Ragged, RaggedWriter
 
 CHUNK = 512  # rows given to the tokenizer together: enough to use its threads, little to hold
 LARGEST_UNASKED = 512  # tokens: attention's cost grows with the square

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from luthier.records import Array, Ragged
+from luthier.ragged import Array, Ragged
 
 NEVER = -1e6  # the worth of a step that may not be
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from luthier.errors import ModelError
-from luthier.records import Array, Ragged
+from luthier.ragged import Array, Ragged
 from luthier.text.tokenize import CHUNK, refuse_what_is_no_text, token_of_nothing
 
 

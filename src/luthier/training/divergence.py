@@ -11,8 +11,8 @@ import torch
 
 from luthier.errors import TrainingError
 from luthier.protocols import Job
+from luthier.ragged import Array
 from luthier.recipe.tree import Training
-from luthier.records import Array
 from luthier.training.loss_log import Reading
 from luthier.training.model_calls import to_tensors
 

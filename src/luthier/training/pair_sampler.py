@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from luthier.records import Array
+from luthier.ragged import Array
 from luthier.seeding import stream
 
 

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from luthier.environment import give_back_memory
 from luthier.models.speedups.apply import faster
 from luthier.models.speedups.host_copies import on_device
+from luthier.process import release_memory
 from luthier.protocols import Codec, Job
-from luthier.records import Array, Items, Outputs, Ragged, Rows, StepInfo
+from luthier.ragged import Array, Ragged
+from luthier.records import Items, Outputs, Rows, StepInfo
 from luthier.registry import find
 from luthier.training.batch_sampler import cut_by_slots
 from luthier.training.inference import InferenceKind
@@ -81,7 +82,7 @@ def infer_items(
             for item, one in zip(chosen, inferred, strict=True):
                 found[item] = one
             if number % TRIMMED == 0:
-                give_back_memory()
+                release_memory()
             yield StepInfo(phase, number, len(batches), rows=len(chosen))
     model.train(was_training)
     if not how.is_ragged:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from luthier.ragged import Array
 from luthier.recipe.tree import Training
-from luthier.records import Array
 from luthier.training.batch_sampler import BatchOrder
 from luthier.training.model_calls import TensorBatch
 

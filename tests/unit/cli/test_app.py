@@ -187,7 +187,7 @@ def test_predicting_a_file_needs_a_place_for_the_answers(given):
 def test_predicting_nothing_says_so():
     result = call("predict", "runs/one", input="")
     assert result.exit_code == 2
-    assert 'luthier predict runs/one "a text of yours"' in result.stderr
+    assert 'luthier predict runs/one "some text"' in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from luthier.cli.failures import Doors, _wrapped, tell
+from luthier.cli.failures import Commands, _wrapped, tell
 from luthier.errors import DataError
 
 BUG = """
@@ -59,7 +59,7 @@ def test_a_console_without_unicode_is_no_trouble():
 
 
 def test_ctrl_c_is_one_line_and_130():
-    app = typer.Typer(cls=Doors)
+    app = typer.Typer(cls=Commands)
 
     @app.command()
     def wait():

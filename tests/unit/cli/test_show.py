@@ -74,7 +74,7 @@ def test_runs_stand_side_by_side_with_their_verdicts(capsys):
 
 def test_clean_data_is_said_to_be_clean(capsys):
     show_findings(())
-    assert "nothing to remark" in capsys.readouterr().out
+    assert "no problems" in capsys.readouterr().out
 
 
 def test_splits_are_shown_with_how_they_were_made(capsys):
@@ -92,7 +92,7 @@ def test_numbers_are_written_with_their_doubt():
 
 def test_findings_are_counted_in_words():
     assert count_findings(FINDINGS[:1] * 2) == "2 errors"
-    assert count_findings(()) == "nothing to remark"
+    assert count_findings(()) == "no findings"
 
 
 @pytest.mark.parametrize("sign", ["\x1b[2J", "\x07", "\x9b31m", "\r"])

@@ -107,7 +107,7 @@ def test_targets_without_classes_are_refused(name, task, tiny_model):
     method = find("methods", name)
     assert not fits(method, find("tasks", task))
     tree = toy_tree(task, tiny_model("bert"), method=name)
-    with pytest.raises(RecipeError, match=f"'{name}' cannot learn {task}, which judges each"):
+    with pytest.raises(RecipeError, match=f"'{name}' cannot learn {task}, whose outputs are per"):
         check(tree)
     with pytest.raises(RecipeError, match="each row must have exactly one label"):
         fit(name, problem(tiny_model, task))

@@ -52,7 +52,7 @@ def test_all_problems_are_told_together_in_the_order_of_the_file():
             "did you mean training.per_device_train_batch_size?",
         ),
         ({"training": {"epochs": 8}}, "did you mean training.num_train_epochs?"),
-        ({"training": {"zzz": 8}}, "training.zzz: unknown field; known here: learning_rate"),
+        ({"training": {"zzz": 8}}, "training.zzz: unknown field; fields here: learning_rate"),
         ({"training": {"learning_rate": "fast"}}, "learning_rate: should be a number, not 'fast'"),
         ({"training": {"learning_rate": 0}}, "learning_rate: should be above 0, not 0"),
         ({"training": {"max_steps": 1.5}}, "max_steps: should be a whole number"),
@@ -60,15 +60,15 @@ def test_all_problems_are_told_together_in_the_order_of_the_file():
             {"training": {"eval_strategy": "epcoh"}},
             "should be 'epoch', 'steps' or 'no', not 'epcoh'; did you mean 'epoch'?",
         ),
-        ({"training": {"bf16": "perhaps"}}, "bf16: should be a truth value"),
+        ({"training": {"bf16": "perhaps"}}, "bf16: should be a boolean"),
         ({"training": {"bf16": "perhaps"}}, "(true or false) or 'auto', not 'perhaps'"),
         ({"training": {"fp16": "perhaps"}}, "(true or false), not 'perhaps'"),
         ({"training": 3}, "training: should be a mapping, {field: value}, not 3"),
         ({"model": 3}, "model: should be a name, or {name: …}, not 3"),
-        ({"model": {"pooling": "mean"}}, "model.name: this is missing; model.name=…"),
-        ({"task": None}, "task: this is missing; task: one of text-classification"),
-        ({"data": None}, "data: this is missing"),
-        ({"data": {"columns": {}}}, "data.train: this is missing; data.train=train.csv"),
+        ({"model": {"pooling": "mean"}}, "model.name: this field is required; model.name=…"),
+        ({"task": None}, "task: this field is required; task: one of text-classification"),
+        ({"data": None}, "data: this field is required"),
+        ({"data": {"columns": {}}}, "data.train: this field is required; data.train=train.csv"),
         (
             {"data": {"train": "t", "columns": {"text": 1}}},
             "data.columns.text: should be text, not 1; write it in quotes: '1'",
@@ -88,7 +88,7 @@ def test_all_problems_are_told_together_in_the_order_of_the_file():
         ),
         (
             {"method": {"name": "full", "options": {"rank": 0}}},
-            "method.options.rank: unknown field; there are none here",
+            "method.options.rank: unknown field; there are no fields here",
         ),
         (
             {"data": {"train": "t", "columns": {"txt": "a"}}},
@@ -111,12 +111,12 @@ def test_a_problem_is_told_in_words(change, words):
         ),
         ({"data": {"train": "t", "split": {"test": -1}}}, "share below 1 or a number of rows"),
         ({"data": {"train": "t", "split": {"test": 1.5}}}, "share below 1 or a number of rows"),
-        ({"data": {"train": "t", "split": {"test": 0}}}, "nothing can be judged"),
+        ({"data": {"train": "t", "split": {"test": 0}}}, "nothing can be evaluated"),
         ({"data": {"train": "t", "split": {"n_folds": 3, "fold": 3}}}, "below n_folds, 3"),
         ({"data": {"train": "t", "limit": {"train": 0}}}, "data.limit.train: should be 1 or more"),
         ({"training": {"eval_strategy": "steps"}}, "training.eval_steps=100"),
-        ({"training": {"eval_strategy": "no", "early_stopping_patience": 1}}, "cannot work"),
-        ({"training": {"bf16": True, "fp16": True}}, "only one of bf16 and fp16"),
+        ({"training": {"eval_strategy": "no", "early_stopping_patience": 1}}, "has no effect"),
+        ({"training": {"bf16": True, "fp16": True}}, "bf16 and fp16 exclude each other"),
     ],
 )
 def test_fields_that_do_not_go_together_are_told(change, words):
@@ -133,7 +133,7 @@ def test_a_method_that_cannot_learn_the_task_is_refused(monkeypatch):
 def test_a_method_is_for_answers_of_its_kinds(monkeypatch):
     monkeypatch.setattr(find("methods", "lora"), "kinds", frozenset({"number"}))
     words = complaint(SMALL | {"method": "lora"})
-    assert "which judges each sequence (single-label)" in words
+    assert "whose outputs are per sequence (single-label)" in words
     assert "one of: full, linear-probe" in words
 
 

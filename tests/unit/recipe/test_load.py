@@ -144,7 +144,7 @@ def test_baselines_are_a_list_of_names():
         ("training..seed=1", "form section.field=value"),
         ("trainig.seed=1", "trainig: unknown field; did you mean training?"),
         ("training.seed.x=1", "training.seed holds a value"),
-        ("data.columns={text: a", "not YAML"),
+        ("data.columns={text: a", "invalid YAML"),
         (
             "training.sed=1",
             "command line: training.sed: unknown field; did you mean training.seed?",
@@ -202,8 +202,8 @@ SOURCE_OF_WORDS = {"model": "2e3", "task": "text-classification"}
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: !!python/object/apply:os.system [ls]", "not YAML"),
-        ("a: &a [1]\nb: *a", "not YAML"),
+        ("a: !!python/object/apply:os.system [ls]", "invalid YAML"),
+        ("a: &a [1]\nb: *a", "invalid YAML"),
         ("- 1", "mapping of sections"),
         ("model: m\nown: 1", "does not fit this version"),
     ],

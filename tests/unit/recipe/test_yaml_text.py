@@ -55,9 +55,9 @@ def test_places_name_the_line_of_every_path():
         ("a:\n  b: 1\n c: 2\n", "r.yaml:3:2", "indented"),
         ('a: "open\nb: 2\n', "r.yaml:1:4", "quotes"),
         ("a: [1, 2\nb: 3\n", "r.yaml:1:4", "brackets"),
-        ("a: 1\nb: 2\na: 3\n", "r.yaml:3:1", ""),
-        ("a: &x [1]\nb: *x\n", "r.yaml:2:4", ""),
-        ("a: !!python/object/apply:os.system [ls]\n", "r.yaml:1:4", ""),
+        ("a: 1\nb: 2\na: 3\n", "r.yaml:3:1", "keep one of the two"),
+        ("a: &x [1]\nb: *x\n", "r.yaml:2:4", "plain value"),
+        ("a: !!python/object/apply:os.system [ls]\n", "r.yaml:1:4", "plain value"),
         ("a: !!int x\n", "r.yaml:1:4", ""),
     ],
 )

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from luthier.environment import is_dead, this_process
 from luthier.errors import RunError
+from luthier.process import is_dead, this_process
 from luthier.runs import lock as locking
 from luthier.runs.lock import OWNER, Lock
 

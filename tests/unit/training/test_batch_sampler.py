@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from luthier.records import Ragged
+from luthier.ragged import Ragged
 from luthier.training.batch_sampler import BatchOrder, cut_by_slots, make_loader
 
 LENGTHS = np.random.default_rng(0).integers(1, 60, size=1003)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from luthier.records import Ragged
+from luthier.ragged import Ragged
 from luthier.training import predict
 from luthier.training.listeners import follow
 from luthier.training.predict import deal, infer_items

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from accelerate import Accelerator
 
+from luthier.ragged import Ragged
 from luthier.recipe.tree import Training
-from luthier.records import Ragged
 from luthier.training.batch_sampler import BatchOrder, make_loader
 from luthier.training.step_plan import Course
 

@@ -15,7 +15,7 @@ import numpy as np
 from luthier.data.doctor.near_duplicates import similar_pairs
 from luthier.data.doctor.split_view import Chart, Place, finding, key_of
 from luthier.data.labels import is_missing, label_name, split_labels
-from luthier.records import Array
+from luthier.ragged import Array
 from luthier.results import Finding
 
 ORDER = {"train": 0, "validation": 1, "test": 2}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from luthier.data.doctor.split_view import Chart, Place, finding, key_of
-from luthier.records import Array
+from luthier.ragged import Array
 from luthier.results import Finding
 
 FEWEST = 50  # pairs from which lengths and languages can be judged

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from luthier.records import Array
+from luthier.ragged import Array
 from luthier.seeding import stream
 
 WIDTH = 4  # characters in a run

@@ -24,8 +24,9 @@ from torch.nn import functional
 
 from luthier.errors import TrainingError
 from luthier.models.structure import pretrained
+from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Training
-from luthier.records import Array, Items, Ragged
+from luthier.records import Items
 
 WORTH = 0.8  # largest share of the words in use for which leaving out the others is worth it
 APART = ("adamw_torch", "adamw_torch_fused", "sgd")  # decay shrinks all rows by one factor

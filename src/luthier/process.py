@@ -1,0 +1,91 @@
+"""This process: which one it is, the most memory it has used, and memory returned to the system."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+MEBI = 2**20
+
+_was_reset = False  # whether the peak is measured from `reset_peak_memory` on
+
+
+def this_process() -> dict[str, Any]:
+    """Identify this process, so that another one can tell whether it still runs."""
+    return {
+        "process": os.getpid(),
+        "host": socket.gethostname(),
+        "born": psutil.Process().create_time(),
+    }
+
+
+def is_dead(process: Mapping[str, Any]) -> bool:
+    """Return True if a process on this machine, as `this_process` identified it, has ended."""
+    if process.get("host") != socket.gethostname():
+        return False
+    try:
+        born = psutil.Process(int(process["process"])).create_time()
+    except (psutil.NoSuchProcess, KeyError, ValueError, TypeError):
+        return True
+    return bool(abs(born - float(process.get("born", born))) > 1)  # the number has been reused
+
+
+def peak_memory_mib() -> float:
+    """Return the most memory this process has used since it started, in MiB.
+
+    After `reset_peak_memory`: since that call.
+    """
+    if (since := _peak_since_reset()) is not None:
+        return since
+    try:
+        import resource
+    except ImportError:  # Windows keeps the peak elsewhere
+        return float(psutil.Process().memory_info().peak_wset / MEBI)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (MEBI if sys.platform == "darwin" else 1024), 1)
+
+
+def reset_peak_memory() -> None:
+    """Measure peak memory from now on, where the system supports it (Linux)."""
+    global _was_reset
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        _was_reset = True
+    except OSError:
+        _was_reset = False
+
+
+def _peak_since_reset() -> float | None:
+    """Read the peak since `reset_peak_memory`, in MiB; None if it is unknown."""
+    if not _was_reset:
+        return None
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    words = next((line.split() for line in lines if line.startswith("VmHWM")), None)
+    return round(int(words[1]) / 1024, 1) if words else None
+
+
+def release_memory() -> None:
+    """Return freed memory to the system, where the C library can (glibc).
+
+    Batches of ever different shapes fragment the heap: without this, the memory of a long
+    prediction grows although nothing more is held.
+    """
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _malloc_trim() -> Callable[[int], int] | None:
+    try:
+        return ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):  # not glibc, or Windows
+        return None
