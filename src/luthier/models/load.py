@@ -20,6 +20,12 @@ from luthier.models.crf import CrfTagger
 from luthier.models.families import no_such_head, no_trained_head, refuse_family
 from luthier.models.heads import HEAD_FILE, PooledClassifier, put_head, read_head, set_dropout
 from luthier.models.locate import check_model, locate
+from luthier.models.new_tokens import (
+    add_words,
+    match_whole_words,
+    pieces_of_new_words,
+    start_from_pieces,
+)
 from luthier.models.safety import telling_what_failed
 from luthier.models.structure import FRESH, embeddings, layers, shares_layers
 from luthier.seeding import seed_of
@@ -53,7 +59,7 @@ def load_tokenizer(
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     if new_tokens:
-        tokenizer.add_tokens(list(new_tokens))
+        add_words(tokenizer, new_tokens)
     return tokenizer
 
 
@@ -77,6 +83,7 @@ def tokenizer_at(place: str | Path, *, revision: str | None = None) -> Any:
     with telling_what_failed(f"{place}, tokenizer.json or tokenizer_config.json"):
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
     tokenizer.init_kwargs.pop("auto_map", None)  # nor named in what is saved
+    match_whole_words(tokenizer)
     return tokenizer
 
 
@@ -171,6 +178,9 @@ def build_model(
         )
         if len(tokenizer) > model.get_input_embeddings().num_embeddings:
             model.resize_token_embeddings(len(tokenizer))
+        if any(not token.special for token in tokenizer.added_tokens_decoder.values()):
+            before = tokenizer_at(place, revision=revision)
+            start_from_pieces(model, pieces_of_new_words(tokenizer, before))
         if model.config.pad_token_id is None:  # a token that the checkpoint did not know
             model.config.pad_token_id = tokenizer.pad_token_id
         if reinitialise_top:
