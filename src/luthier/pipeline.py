@@ -118,7 +118,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     folder.write_predictions(lines(job, judged.predictions))
     folder.write_json("scores", judged.scores)
     folder.write_json("comparison", comparison(recipe, job, judged))
-    folder.write_json("analysis", analyse_system(recipe, job, outputs[SYSTEM], judged))
+    folder.write_json("panels", analyse_system(recipe, job, outputs[SYSTEM], judged))
     about |= listeners.spent() | {"peak_memory_mib": environment.peak_memory_mib()}
     folder.write_json("target", target)
     folder.write_json("environment", about)

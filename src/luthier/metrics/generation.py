@@ -15,12 +15,21 @@ from typing import Any
 import numpy as np
 import regex
 
+from luthier.declarations import SHARE, Metric
 from luthier.records import Array, Measure
 
 TRANSLATION = ("chrf", "bleu", "ter")
 ROUGE = ("rouge1", "rouge2", "rougeL")
 ALONE = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 WORD = regex.compile(rf"[\w--[{ALONE}]]+|(?=\w)\X", regex.V1)
+METRICS = (  # exact match is declared in `answers.py`
+    Metric("chrf", "chrF", higher_is_better=True, best=100.0),
+    Metric("bleu", "BLEU", higher_is_better=True, best=100.0),
+    Metric("ter", "TER", higher_is_better=False, best=0.0),
+    Metric("rouge1", "ROUGE-1", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric("rouge2", "ROUGE-2", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric("rougeL", "ROUGE-L", unit=SHARE, higher_is_better=True, best=1.0),
+)
 
 
 def _metric(name: str) -> Any:

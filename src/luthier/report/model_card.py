@@ -15,7 +15,7 @@ from luthier.registry import find, names
 from luthier.report.facts import Facts, read_facts
 from luthier.report.formatting import base_name, writable
 from luthier.report.limits import limits
-from luthier.report.render import pages
+from luthier.report.panels import pages
 from luthier.runs import RunFolder
 
 UNKNOWN = "text-classification"  # the hub's task where the run's is not known here

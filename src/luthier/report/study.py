@@ -5,6 +5,7 @@ results ─► figure, rows ─► study.html
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from luthier import __version__
-from luthier.metrics.names import as_points, lower_is_better, title
+from luthier.metrics.names import metric_of, title
 from luthier.report.figures import Scale, line, svg, text, tick_text
 from luthier.report.formatting import amount, number, share
-from luthier.report.render import pages
+from luthier.report.panels import pages
 from luthier.runs.files import write_whole
 
 HEIGHT, COLOURS, APART = 340.0, 8, 17.0  # pixels, series told apart by colour, pixels of a name
@@ -56,16 +57,16 @@ def curves(results: dict[str, Any]) -> Markup:
     levels, metric = results["levels"], results["metric"]
     lines = results["lines"]
     ends = [one["score"][end] for one in lines for end in ("low", "high", "mean")]
-    top = 1.0 if as_points(metric) else float("inf")
-    down = Scale.of(
-        [min(max(end, 0.0), top) for end in ends] if as_points(metric) else ends,
-    )
+    unit = metric_of(metric).unit
+    least = -math.inf if unit.least is None else unit.least
+    most = math.inf if unit.most is None else unit.most
+    down = Scale.of([min(max(end, least), most) for end in ends])
     parts = []
     for tick in down.ticks(5):
         y = HEIGHT - down(tick, HEIGHT)
         parts += [
             line(0, y, 100, y, "grid"),
-            text("-8", y + 4, tick_text(tick, as_points(metric)), anchor="end"),
+            text("-8", y + 4, tick_text(tick, unit), anchor="end"),
         ]
     places = {level: place(number, len(levels)) for number, level in enumerate(levels)}
     parts += [text(f"{x:g}%", HEIGHT + 20, level or " ") for level, x in places.items()]
@@ -183,14 +184,13 @@ def pair_of(one: dict[str, Any], metric: str) -> dict[str, Any]:
     if found["mean"] < 0:
         first, second, sign = second, first, -1
     low, high = sorted((sign * found["low"], sign * found["high"]))
-    unit = 100 if as_points(metric) else 1
+    factor = metric_of(metric).unit.factor
     return {
         "level": one["level"],
         "first": first,
         "second": second,
-        "difference": f"{sign * unit * found['mean']:+.2f}",
-        "interval": f"{unit * low:+.2f} to {unit * high:+.2f}",
+        "difference": f"{sign * factor * found['mean']:+.2f}",
+        "interval": f"{factor * low:+.2f} to {factor * high:+.2f}",
         "p": "<0.001" if one["p_adjusted"] < 0.001 else f"{one['p_adjusted']:.3f}",
         "is_clear": one["p_adjusted"] < 0.05,
-        "better": "lower" if lower_is_better(metric) else "higher",
     }

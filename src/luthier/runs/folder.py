@@ -1,17 +1,12 @@
-"""A run folder: where a run's results are written, and read again by everything that comes after.
+"""A run folder: where a run's results are written, and read by everything that comes after.
 
-    recipe.yaml        the resolved recipe          target.json       what is predicted
-    data.json          rows, findings, tokens       events.jsonl      every step, as it happened
+    recipe.yaml        the resolved recipe          events.jsonl      every step, as it happened
     model/             a Hugging Face checkpoint    adapter/          where a method leaves one
-    predictions.jsonl  every system, row by row     scores.json       {system: {metric: {value …}}}
-    comparison.json    verdicts                     analysis.json     calibration, slices, mistakes
-    environment.json   what it ran on               report.html       all of it, for people
-    status.json        running, finished, failed or interrupted, and why
-    attempts.json      each time that the run was begun or gone on with
-    calibration.json   threads and precision that were measured to be fastest, by phase
-    checkpoints/       what a training needs to go on, by phase (`checkpoints.py`)
+    predictions.jsonl  every system, row by row     report.html       all of it, for people
+    checkpoints/       what resuming a training needs, by phase (`checkpoints.py`)
+    NAME.json          the documents below, and those that plug-ins declare
 
-This is the only module that knows those names.
+Only this module knows those names.
 """
 
 from __future__ import annotations
@@ -28,17 +23,19 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from luthier.declarations import JSON
 from luthier.errors import RunError, nearest
 from luthier.paths import run_name
 from luthier.recipe.load import read_kept
 from luthier.recipe.tree import Recipe
 from luthier.records import Target
+from luthier.registry import declared
 from luthier.runs.checkpoints import Store, to_disk
 from luthier.runs.files import (
     damaged,
     is_temporary,
     plain,
-    read_json,
+    read_document,
     read_lines,
     telling_of_disk,
     to_yaml,
@@ -46,17 +43,18 @@ from luthier.runs.files import (
 )
 from luthier.runs.lock import LOCK, OWNER, Lock
 
-DOCUMENTS = (
-    "target",
-    "data",
-    "scores",
-    "comparison",
-    "analysis",
-    "environment",
-    "calibration",
-    "status",
-    "attempts",
-)
+DOCUMENTS = {  # name of a JSON document -> what it holds
+    "target": "what is predicted",
+    "data": "rows, findings and tokens",
+    "scores": "{system: {metric: {value, low, high, n}}}",
+    "comparison": "the verdicts",
+    "panels": "what the run has to show: calibration, slices, mistakes …",
+    "environment": "the machine, the versions and the time",
+    "autotune": "threads and precision measured to be fastest, by phase",
+    "status": "running, finished, failed or interrupted, and why",
+    "attempts": "each time that the run was started or resumed",
+}
+DOCUMENT_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 EVENTS = "events.jsonl"
 
 
@@ -222,21 +220,34 @@ class RunFolder:
         """Write a file whole or not at all."""
         return write_whole(self.path / name, [text])
 
-    def write_json(self, document: str, content: Any) -> Path:
-        """Write one of `DOCUMENTS`."""
-        if document not in DOCUMENTS:
-            raise ValueError(f"no document of a run is called '{document}'")
+    def write_json(self, document: str, content: object) -> Path:
+        """Write one of `DOCUMENTS`, or one that a plug-in declares.
+
+        Args:
+            document: Its name. A plug-in declares its own in a class attribute `documents`, a
+                mapping from name to what it holds; a package can bring such a mapping under the
+                entry point group `luthier.documents`.
+            content: What JSON can hold, or dataclasses and NumPy values of it.
+        """
+        if document not in DOCUMENTS and document not in declared("documents"):
+            raise ValueError(
+                f"No document of a run is called '{document}'; a plug-in that writes it declares "
+                f'documents = {{"{document}": "what it holds"}}.'
+            )
+        if not DOCUMENT_NAME.fullmatch(document):
+            raise ValueError(f"'{document}' is no name of a document: use a-z, 0-9, - and _.")
         text = json.dumps(plain(content), ensure_ascii=False, indent=1)
         return self.write_text(f"{document}.json", text + "\n")
 
-    def read_json(self, document: str) -> Any:
-        """Read one of `DOCUMENTS`, or None where the run has not written it.
+    def read_json(self, document: str) -> JSON:
+        """Read a document; None if the run has not written it.
 
         Raises:
             RunError: It is damaged.
         """
-        path = self.path / f"{document}.json"
-        return read_json(path) if path.is_file() else None
+        if not DOCUMENT_NAME.fullmatch(document):
+            raise ValueError(f"'{document}' is no name of a document: use a-z, 0-9, - and _.")
+        return read_document(self.path, document)
 
     def target(self) -> Target:
         """Read back what the run predicts.

@@ -67,11 +67,11 @@ def calibrate(model: Any, job: Job) -> Choice | None:
     settings: Training = job.training
     if not on_cpu(settings) or work(model, job) < WORTH:
         return None
-    kept = (job.run.read_json("calibration") or {}) if job.run is not None else {}
+    kept = (job.run.read_json("autotune") or {}) if job.run is not None else {}
     if (choice := _read(kept.get(job.phase))) is None:
         choice = measure(model, job)
         if job.run is not None:
-            job.run.write_json("calibration", {**kept, job.phase: asdict(choice)})
+            job.run.write_json("autotune", {**kept, job.phase: asdict(choice)})
     torch.set_num_threads(choice.threads)
     return choice
 
