@@ -20,6 +20,7 @@ from luthier.errors import RecipeError, RunError, nearest
 from luthier.evaluation.analysis import analyse, check_slices
 from luthier.evaluation.judge import judge
 from luthier.load_splits import check_data, column_name
+from luthier.metrics.names import lower_is_better
 from luthier.models.load import quietly
 from luthier.models.rescale import rescale
 from luthier.models.structure import count_parameters
@@ -164,7 +165,8 @@ def refuse_other_data(folder: RunFolder, described: Mapping[str, Any]) -> None:
 
 
 def check_metric(job: Job) -> None:
-    """Refuse a metric to follow that the task does not have, before any training."""
+    """Refuse metrics that the task lacks, or without a better direction, before any training."""
+    lower_is_better(job.task.main_metric)
     asked = job.training.metric_for_best_model
     rows = job.splits.validation
     if asked is None or len(rows) == 0:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from luthier.declarations import JSON
 from luthier.metrics.intervals import bootstrap, interval_of
 from luthier.protocols import Task
 from luthier.records import Array, Predictions, Rows, Target, take
@@ -29,7 +30,7 @@ def score_slices(
     n_resamples: int,
     confidence: float,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, JSON]]:
     """Score each part by the task's main metric; parts of under 10 rows are left out."""
     found = []
     for by, value, inside in parts(target, gold, rows, lengths, columns):

@@ -10,11 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup, escape
 
-from luthier.declarations import NUMBER, SHARE, Unit
+from luthier.declarations import JSON, NUMBER, SHARE, Unit
 from luthier.report.formatting import number, plural, share, written
 
 Point = tuple[float, float]
@@ -57,7 +56,7 @@ def svg(height: float, parts: Iterable[str], *, label: str, kind: str = "plot") 
     )
 
 
-def text(x: str, y: float, content: Any, *, anchor: str = "middle", kind: str = "tick") -> str:
+def text(x: str, y: float, content: object, *, anchor: str = "middle", kind: str = "tick") -> str:
     """Write a text at `x` (a percentage or pixels); whatever it holds is only shown."""
     return f'<text x="{x}" y="{y:g}" text-anchor="{anchor}" class="{kind}">{escape(content)}</text>'
 
@@ -92,7 +91,7 @@ def path(points: Sequence[Point], height: float, kind: str) -> str:
 
 
 def interval_bar(
-    score: dict[str, Any], scale: Scale, *, key: str = "value", reference: float | None = None
+    score: dict[str, JSON], scale: Scale, *, key: str = "value", reference: float | None = None
 ) -> Markup:
     """Draw a value with its interval on a line; `reference` is a value to compare with."""
     height, value = 30, score.get(key)
@@ -187,7 +186,7 @@ def smooth(points: Sequence[Point], weight: float = 0.8) -> list[Point]:
     return smoothed
 
 
-def reliability(bins: Sequence[dict[str, Any]], *, label: str) -> Markup:
+def reliability(bins: Sequence[dict[str, JSON]], *, label: str) -> Markup:
     """Draw accuracy over confidence, against the diagonal of perfect calibration."""
     height, unit = 240, Scale(0, 1)
     known = [one for one in bins if None not in one.values() and one["count"]]

@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup, escape
 
 from luthier import __version__
+from luthier.declarations import JSON
 from luthier.metrics.names import metric_of, title
 from luthier.report.figures import Scale, line, svg, text, tick_text
 from luthier.report.formatting import amount, number, share
@@ -22,7 +22,7 @@ from luthier.runs.files import write_whole
 HEIGHT, COLOURS, APART = 340.0, 8, 17.0  # pixels, series told apart by colour, pixels of a name
 
 
-def write_study(folder: Path, results: dict[str, Any]) -> Path:
+def write_study(folder: Path, results: dict[str, JSON]) -> Path:
     """Write `report.html` of a study.
 
     Args:
@@ -47,12 +47,12 @@ def write_study(folder: Path, results: dict[str, Any]) -> Path:
     return write_whole(folder / "report.html", [html])
 
 
-def series_of(results: dict[str, Any]) -> dict[str, str]:
+def series_of(results: dict[str, JSON]) -> dict[str, str]:
     """Give each arm the class of its colour."""
     return {arm: f"s{number % COLOURS}" for number, arm in enumerate(results["arms"])}
 
 
-def curves(results: dict[str, Any]) -> Markup:
+def curves(results: dict[str, JSON]) -> Markup:
     """Draw the mean of every arm over the levels, with a band for its interval."""
     levels, metric = results["levels"], results["metric"]
     lines = results["lines"]
@@ -110,7 +110,7 @@ def spread_out(named: Sequence[tuple[float, str, str]]) -> list[tuple[float, str
     return [(y - max(over, 0), arm, kind) for y, arm, kind in placed]
 
 
-def band(own: Sequence[dict[str, Any]], places: dict[str, float], down: Scale, kind: str) -> str:
+def band(own: Sequence[dict[str, JSON]], places: dict[str, float], down: Scale, kind: str) -> str:
     """Draw the interval around a line; whiskers where there is one level alone."""
     upper = [
         (places[one["level"]], HEIGHT - down(min(one["score"]["high"], down.high), HEIGHT))
@@ -149,7 +149,7 @@ def mark(x: float, y: float, kind: str, said: str) -> str:
     )
 
 
-def said_of(one: dict[str, Any], metric: str) -> str:
+def said_of(one: dict[str, JSON], metric: str) -> str:
     """Say one arm's score at one level."""
     score = one["score"]
     return (
@@ -159,7 +159,7 @@ def said_of(one: dict[str, Any], metric: str) -> str:
     )
 
 
-def row_of(one: dict[str, Any], metric: str) -> dict[str, Any]:
+def row_of(one: dict[str, JSON], metric: str) -> dict[str, JSON]:
     """Write one line of the table."""
     score, costs = one["score"], one["costs"]
     trained, total = costs["trained"], costs["parameters"]
@@ -177,7 +177,7 @@ def row_of(one: dict[str, Any], metric: str) -> dict[str, Any]:
     }
 
 
-def pair_of(one: dict[str, Any], metric: str) -> dict[str, Any]:
+def pair_of(one: dict[str, JSON], metric: str) -> dict[str, JSON]:
     """Write one comparison, the better of the two first."""
     found = one["difference"]
     first, second, sign = one["first"], one["second"], 1

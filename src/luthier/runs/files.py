@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from luthier.declarations import JSON
 from luthier.errors import RunError
@@ -31,7 +30,7 @@ FORMER_NAMES = {"autotune": "calibration", "panels": "analysis"}  # document -> 
 FORMER_KEYS = {"comparison": {"validation_metric": "watched_metric"}}  # key -> its former name
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> JSON:
     """Reduce dataclasses, NumPy values, tuples and paths to what JSON can hold."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {key: plain(item) for key, item in vars(value).items()}
@@ -113,7 +112,7 @@ def read_json(path: Path) -> JSON:
         raise damaged(path, problem) from problem
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path) -> Iterator[dict[str, JSON]]:
     """Walk over JSON lines; an incomplete last one is passed over.
 
     Raises:

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -169,7 +168,7 @@ class RunFolder:
         """Read the resolved recipe back."""
         return read_kept(self.path / "recipe.yaml")
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, JSON]:
         """Say how far the run came: `state`, and where it failed `reason` and `hint`."""
         found = self.read_json("status")
         return found if isinstance(found, dict) and "state" in found else {"state": "unknown"}
@@ -190,11 +189,11 @@ class RunFolder:
             )
         return self
 
-    def attempts(self) -> list[dict[str, Any]]:
+    def attempts(self) -> list[dict[str, JSON]]:
         """List each time that the run was begun or gone on with, and how that ended."""
         return list((self.read_json("attempts") or {}).get("attempts", []))
 
-    def note(self, **facts: Any) -> None:
+    def note(self, **facts: JSON) -> None:
         """Add to what is known of the attempt under way."""
         *before, last = self.attempts() or [{}]
         self._attempts([*before, {**last, **facts}])
@@ -204,7 +203,7 @@ class RunFolder:
         before = self.attempts()[-1].get("resumed", [])
         self.note(resumed=[*before, {"phase": phase, "step": step, "notes": words}])
 
-    def _attempts(self, attempts: list[dict[str, Any]]) -> None:
+    def _attempts(self, attempts: list[dict[str, JSON]]) -> None:
         self.write_json("attempts", {"attempts": attempts})
 
     def checkpoints(self, phase: str, *, keep: int = 2) -> Store:
@@ -260,7 +259,7 @@ class RunFolder:
         except ValidationError as problem:
             raise damaged(self.path / "target.json", problem) from problem
 
-    def append_event(self, event: Any) -> None:
+    def append_event(self, event: object) -> None:
         """Add one step to the events, with the seconds since the run began."""
         content = {key: value for key, value in plain(event).items() if value is not None}
         content["time"] = round(time.monotonic() - self._started, 3)
@@ -290,22 +289,22 @@ class RunFolder:
             lines = (json.dumps(event, ensure_ascii=False) + "\n" for event in kept)
             write_whole(self.path / EVENTS, lines)
 
-    def read_events(self) -> Iterator[dict[str, Any]]:
+    def read_events(self) -> Iterator[dict[str, JSON]]:
         """Walk over the events; an incomplete last line is passed over."""
         return self._read_lines(EVENTS)
 
-    def write_predictions(self, lines: Iterable[Mapping[str, Any]]) -> Path:
+    def write_predictions(self, lines: Iterable[Mapping[str, JSON]]) -> Path:
         """Write the test rows with what every system said of them."""
         return write_whole(
             self.path / "predictions.jsonl",
             (json.dumps(plain(line), ensure_ascii=False) + "\n" for line in lines),
         )
 
-    def read_predictions(self) -> Iterator[dict[str, Any]]:
+    def read_predictions(self) -> Iterator[dict[str, JSON]]:
         """Walk over the test rows as `write_predictions` got them."""
         return self._read_lines("predictions.jsonl")
 
-    def _read_lines(self, name: str) -> Iterator[dict[str, Any]]:
+    def _read_lines(self, name: str) -> Iterator[dict[str, JSON]]:
         path = self.path / name
         if path.is_file():
             yield from read_lines(path)
@@ -353,7 +352,7 @@ class RunFolder:
         """Leave the reason why the run ended early."""
         self._end("failed", reason=reason, hint=hint)
 
-    def _end(self, state: str, **why: Any) -> None:
+    def _end(self, state: str, **why: JSON) -> None:
         self.write_json("status", {"state": state, **why})
         ended = time.strftime("%Y-%m-%d %H:%M:%S")
         self.note(ended=ended, state=state, **{name: one for name, one in why.items() if one})
