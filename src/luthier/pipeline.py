@@ -20,6 +20,7 @@ from luthier.errors import RecipeError, RunError, nearest
 from luthier.evaluation.analysis import analyse, check_slices
 from luthier.evaluation.judge import judge
 from luthier.load_splits import check_data, column_name
+from luthier.metrics.names import lower_is_better
 from luthier.models.load import quietly
 from luthier.models.rescale import rescale
 from luthier.models.structure import count_parameters
@@ -109,7 +110,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     folder.write_predictions(lines(job, judged.predictions))
     folder.write_json("scores", judged.scores)
     folder.write_json("comparison", comparison(recipe, job, judged))
-    folder.write_json("analysis", analyse_system(recipe, job, outputs[SYSTEM], judged))
+    folder.write_json("panels", analyse_system(recipe, job, outputs[SYSTEM], judged))
     about |= listeners.spent() | {"peak_memory_mib": process.peak_memory_mib()}
     folder.write_json("target", target)
     folder.write_json("environment", about)
@@ -155,7 +156,8 @@ def refuse_other_data(folder: RunFolder, described: Mapping[str, Any]) -> None:
 
 
 def check_metric(job: Job) -> None:
-    """Refuse a metric to follow that the task does not have, before any training."""
+    """Refuse metrics that the task lacks, or without a better direction, before any training."""
+    lower_is_better(job.problem.codec.task.main_metric)
     asked = job.plan.training.metric_for_best_model
     rows = job.problem.splits.validation
     if asked is None or len(rows) == 0:

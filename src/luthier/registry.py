@@ -1,12 +1,13 @@
 """The catalogue: maps the name of a plug-in to its class, which is imported on first use.
 
 This is the only module that turns a name into a class. A third party adds a plug-in with an entry
-point in the group `luthier.<kind>`, such as `luthier.tasks`; nothing is ever imported from a dotted
-path in a file.
+point in the group `luthier.<kind>` (`luthier.tasks`, say); nothing is ever loaded from a dotted
+path in a file. Metrics, panels and documents of a run are found in the same way (`DECLARED`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -119,12 +120,34 @@ OTHERS: dict[str, dict[str, str]] = {  # chosen by name as well, but without opt
 }
 EVERYTHING = {**CATALOGUE, **OTHERS}
 
+DECLARED: dict[str, dict[str, str]] = {  # looked up by name, but never chosen in a recipe
+    "metrics": {
+        module: f"luthier.metrics.{module}:METRICS"
+        for module in (
+            *("classification", "multilabel", "regression", "spans", "answers"),
+            *("generation", "language"),
+        )
+    },
+    "documents": {},
+    "panels": {
+        "confusion": "luthier.report.error_analysis:confusion",
+        "numbers": "luthier.report.error_analysis:numbers",
+        "calibration": "luthier.report.error_analysis:calibration",
+        "labels": "luthier.report.error_analysis:labels",
+        "slices": "luthier.report.error_analysis:slices",
+        "mistakes": "luthier.report.error_analysis:mistakes",
+        "entities": "luthier.report.examples:entities",
+        "answers": "luthier.report.examples:answers",
+        "generations": "luthier.report.examples:generations",
+    },
+}
+
 
 @cache
 def names(kind: str) -> tuple[str, ...]:
     """List the names of one kind of plug-in, including those of third parties."""
     others = (point.name for point in entry_points(group=f"luthier.{kind}"))
-    return tuple(dict.fromkeys([*EVERYTHING[kind], *others]))
+    return tuple(dict.fromkeys([*_catalogue(kind), *others]))
 
 
 @cache
@@ -137,7 +160,7 @@ def find(kind: str, name: str) -> Any:
     >>> find("methods", "full").name
     'full'
     """
-    path = EVERYTHING[kind].get(name)
+    path = _catalogue(kind).get(name)
     if path is not None:
         module, _, attribute = path.partition(":")
         return getattr(import_module(module), attribute)
@@ -149,3 +172,20 @@ def find(kind: str, name: str) -> Any:
         received=name,
         hint=f"did you mean '{close}'?" if close else f"one of: {', '.join(names(kind))}",
     )
+
+
+def _catalogue(kind: str) -> dict[str, str]:
+    return EVERYTHING[kind] if kind in EVERYTHING else DECLARED[kind]
+
+
+def declared(kind: str) -> Iterator[Any]:
+    """Walk over the declarations of a kind: `metrics`, or `documents` of a run.
+
+    First come those of the catalogue and of entry points (each a collection of declarations), then
+    those in the attribute of that name of each plug-in's class.
+    """
+    for name in names(kind):
+        yield from find(kind, name)
+    for plugins in CATALOGUE:
+        for name in names(plugins):
+            yield from getattr(find(plugins, name), kind, ())

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from luthier.columns import Column
 from luthier.errors import DataError
 from luthier.evaluation.slices import take_answers
-from luthier.metrics.names import HUNDREDS, TITLES, lower_is_better
+from luthier.metrics.names import declared_metric, metric_of
 from luthier.objective import Objective
 from luthier.protocols import KINDS, UNITS
 from luthier.ragged import Ragged, take
@@ -250,7 +250,10 @@ def test_metrics_are_known_finite_and_include_the_main_one(task, rows, target):
     gold = task.gold(rows, target)
     scores = task.measure(gold, task.decode(random_outputs(task, rows), target), target)(None)
     assert task.main_metric in scores
-    assert set(scores) <= set(TITLES)
+    undeclared = [name for name in scores if declared_metric(name) is None]
+    assert not undeclared, f"declare {undeclared} in `metrics` of {type(task).__name__}"
+    assert metric_of(task.main_metric).higher_is_better is not None
+    assert metric_of(task.validation_metric).higher_is_better is not None
     assert all(math.isfinite(value) for value in scores.values()), scores
 
 
@@ -279,10 +282,10 @@ def test_answering_rightly_scores_best(task, rows, target):
     gold, main = task.gold(rows, target), task.main_metric
     right = task.measure(gold, task.decode(right_outputs(task, rows), target), target)(None)
     wrong = task.measure(gold, task.decode(random_outputs(task, rows), target), target)(None)
-    sign = -1 if lower_is_better(main) else 1
-    assert sign * right[main] > sign * wrong[main]
-    best = 1.0 if main == "perplexity" else 0.0 if lower_is_better(main) else 1.0
-    assert right[main] == pytest.approx(100.0 if main in HUNDREDS else best)
+    metric = metric_of(main)
+    assert (right[main] > wrong[main]) == metric.higher_is_better
+    assert right[main] != wrong[main]
+    assert metric.best is None or right[main] == pytest.approx(metric.best)
 
 
 def test_answers_can_be_written_as_json(task, rows, target):

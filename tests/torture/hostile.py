@@ -285,7 +285,7 @@ def runs() -> Iterator[Artefact]:
     for name, content in recipes_as_text().items():
         yield Artefact(f"a run's {name}", file("run/recipe.yaml", content), "load", "recipe.yaml")
         yield Artefact(f"a report on {name}", file("run/recipe.yaml", content), "report", None)
-    for document in ("scores", "comparison", "analysis", "data", "environment"):
+    for document in ("scores", "comparison", "panels", "data", "environment"):
         shapes = {"a text": '"../secret"', "of texts": '{"fine-tuned": "x", "splits": "x"}'}
         for name, content in {**shapes, "deep": "[" * 100_000}.items():
             write = file(f"run/{document}.json", content)

@@ -29,7 +29,7 @@ from luthier.report import figures
 from luthier.report.model_card import write_model_card
 from luthier.report.render import SCRIPT, write_report
 from luthier.runs import RunFolder
-from tests.unit.report.fake_run import fake_run
+from tests.unit.report.fake_run import fake_run, set_panels
 from tests.unit.report.test_report_examples import ANALYSIS
 
 FIRE = "top.document.documentElement.setAttribute('data-fired-{n}',1)"
@@ -136,8 +136,8 @@ def hostile_run(folder: Path, texts: Sequence[str], *, everywhere: bool = False)
     """Write a run that has the texts wherever one can stand, keys too."""
     cycled = itertools.cycle(texts)
     run = RunFolder.open(fake_run(folder, labels=(*texts[:12], "good"), text=texts[0]))
-    run.write_json("analysis", {**run.read_json("analysis"), **ANALYSIS})
-    for name in ("data", "scores", "comparison", "analysis", "environment", "target"):
+    set_panels(run.path, **ANALYSIS)
+    for name in ("data", "scores", "comparison", "panels", "environment", "target"):
         run.write_json(name, poison(run.read_json(name), cycled, everywhere=everywhere))
     scores = run.read_json("scores")
     scores |= dict.fromkeys(texts, scores["majority"])

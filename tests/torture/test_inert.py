@@ -67,5 +67,5 @@ def test_what_would_run_is_seen():
 
 def test_a_run_is_hostile_in_every_part(tmp_path):
     run = hostile_run(tmp_path / "run", ["PAYLOAD"])
-    for name in ("recipe.yaml", "data.json", "scores.json", "analysis.json", "environment.json"):
+    for name in ("recipe.yaml", "data.json", "scores.json", "panels.json", "environment.json"):
         assert "PAYLOAD" in (run / name).read_text(encoding="utf-8")

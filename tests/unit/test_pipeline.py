@@ -11,6 +11,7 @@ import luthier
 from luthier.errors import DataError, LuthierError, ModelError, RecipeError
 from luthier.runs import RunFolder
 from tests.toys import FAMILY, toy_rows, toy_tree, write_csv
+from tests.unit.report.fake_run import panel
 
 PROMISED = (
     "recipe.yaml",
@@ -19,7 +20,7 @@ PROMISED = (
     "predictions.jsonl",
     "scores.json",
     "comparison.json",
-    "analysis.json",
+    "panels.json",
     "environment.json",
     "target.json",
     "report.html",
@@ -108,7 +109,7 @@ def test_columns_to_slice_by_are_scored(run, tmp_path):
         data={"train": pd.DataFrame(columns)},
         evaluation={"n_resamples": 100, "slices": ["place"]},
     )
-    slices = RunFolder(tmp_path / "run").read_json("analysis")["slices"]
+    slices = panel(tmp_path / "run", "slices")
     assert {"north", "south"} <= {one["value"] for one in slices if one["by"] == "place"}
 
 

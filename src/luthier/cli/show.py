@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from luthier.cli.visible import visible
-from luthier.metrics.names import title as title_of
+from luthier.metrics.names import metric_of
 
 if TYPE_CHECKING:
     from luthier.evaluation.compare_runs import Comparisons
@@ -53,6 +53,13 @@ def with_interval(value: float, low: float, high: float, *, signed: bool = False
     return f"{value:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
 
 
+def heading(metric: str) -> str:
+    """Name a metric above its values, with the unit that they are in."""
+    described = metric_of(metric)
+    symbol = described.unit.symbol if described.unit.factor == 1 else ""  # shares stay shares
+    return f"{described.title}, {symbol}" if symbol else described.title
+
+
 def p_words(p_value: float) -> str:
     """Format a p-value as journals do."""
     return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
@@ -86,7 +93,7 @@ def systems_table(
     some = next(
         (all_scores[metric] for all_scores in scores.values() if metric in all_scores), None
     )
-    interval = f"{title_of(metric)} [{confidence:.0%} interval]"
+    interval = f"{heading(metric)} [{confidence:.0%} interval]"
     made = table(
         "system",
         interval,
@@ -131,7 +138,7 @@ def show_export(found: Verification) -> None:
         "model",
         "MB",
         "ms a row",
-        *([f"{title_of(metric)} [95% interval]"] if metric else []),
+        *([f"{heading(metric)} [95% interval]"] if metric else []),
         title=f"One row at a time, {found.timed} test rows",
         numbers=("MB", "ms a row"),
     )
@@ -155,7 +162,7 @@ def show_study(results: Results) -> None:
     made = table(
         *(["labels"] if has_levels else []),
         "system",
-        f"{title_of(metric)} [{results.confidence:.0%} interval]",
+        f"{heading(metric)} [{results.confidence:.0%} interval]",
         "spread",
         "trained",
         "seconds",
@@ -188,7 +195,7 @@ def scores_table(scores: Mapping[str, Score], *, title: str) -> Table:
     made = table("metric", "score [95% interval]", "rows", title=title, numbers=("rows",))
     for metric, score in scores.items():
         made.add_row(
-            title_of(metric), with_interval(score.value, score.low, score.high), f"{score.n:,}"
+            heading(metric), with_interval(score.value, score.low, score.high), f"{score.n:,}"
         )
     return made
 

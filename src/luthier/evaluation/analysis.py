@@ -1,16 +1,19 @@
-"""A closer look at one system: confusion, labels, calibration, slices, mistakes.
+"""Analyse the errors of one system: confusion, calibration, labels, slices, mistakes.
 
-Everything here goes to `analysis.json`, and from there to the report.
+The panels made here go to `panels.json`, and from there to the report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from luthier.records import Target
+
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 
+from luthier.declarations import JSON, Panel
 from luthier.errors import RecipeError, nearest
 from luthier.evaluation.slices import score_slices
 from luthier.metrics.calibration import expected_calibration_error, fit_temperature, reliability
@@ -38,36 +41,69 @@ def analyse(
     n_resamples: int,
     confidence: float,
     seed: int,
-) -> dict[str, Any]:
-    """Analyse a system's answers on the test rows."""
+) -> dict[str, list[Panel]]:
+    """Analyse a system's answers on the test rows, for `panels.json`.
+
+    The task's own panels stand between those of labels and those of slices and mistakes.
+    """
     target = codec.target
-    is_number = target.kind == "number"
-    single = target.kind == "single-label"
-    labelled = single or target.kind == "multi-label"
     sampling: dict[str, Any] = {"n_resamples": n_resamples, "confidence": confidence, "seed": seed}
-    return {
-        "kind": target.kind,
-        "labels": [] if is_number else list(target.names),
-        "confusion": confusion(gold, predictions.answers, n_labels=target.n_outputs)
-        if single
-        else None,
-        "per_label": by_label(codec, gold, predictions, **sampling),
-        "calibration": calibrate(gold, predictions.outputs, validation_gold, validation_outputs)
-        if single and len(validation_gold)
-        else None,
-        "slices": score_slices(
-            codec,
-            gold,
-            rows,
-            predictions,
-            lengths=lengths,
-            columns=slice_columns,
-            **sampling,
+    sliced: dict[str, Any] = {"lengths": lengths, "columns": slice_columns, **sampling}
+    panels = [
+        *_of_kind(target, gold, predictions, validation_outputs, validation_gold),
+        Panel(
+            "labels",
+            "Type by type" if target.kind == "tags" else "Label by label",
+            by_label(codec, gold, predictions, **sampling),
         ),
-        "mistakes": mistakes(codec, gold, rows, predictions) if labelled or is_number else [],
-        "scatter": scatter(gold, predictions.answers) if is_number else None,
-        **codec.error_analysis(gold, predictions, rows),
-    }
+        *panels_of(codec.error_analysis(gold, predictions, rows)),
+        Panel(
+            "slices",
+            "Parts of the test set",
+            score_slices(codec, gold, rows, predictions, **sliced),
+        ),
+        *_of_mistakes(codec, gold, rows, predictions),
+    ]
+    return {"panels": [panel for panel in panels if panel.data]}
+
+
+def panels_of(found: Sequence[Panel] | Mapping[str, JSON]) -> list[Panel]:
+    """Give a task's error analysis as panels; a mapping goes from their kinds to their data."""
+    if isinstance(found, Mapping):
+        return [Panel(kind, "", data) for kind, data in found.items()]
+    return list(found)
+
+
+def _of_kind(
+    target: Target,
+    gold: Array,
+    predictions: Predictions,
+    validation_outputs: Outputs | None,
+    validation_gold: Array,
+) -> Iterator[Panel]:
+    """Make the panels that one kind of target alone has."""
+    if target.kind == "number":
+        pairs = scatter(gold, predictions.answers)
+        yield Panel("numbers", "True and predicted", {"pairs": pairs})
+    if target.kind == "single-label":
+        table = confusion(gold, predictions.answers, n_labels=target.n_outputs)
+        yield Panel("confusion", "Confusion", {"labels": list(target.names), "table": table})
+        if len(validation_gold):
+            found = calibrate(gold, predictions.outputs, validation_gold, validation_outputs)
+            yield Panel("calibration", "Calibration", found)
+
+
+def _of_mistakes(
+    codec: Codec, gold: Array, rows: Rows, predictions: Predictions
+) -> Iterator[Panel]:
+    target = codec.target
+    if target.kind not in ("single-label", "multi-label", "number"):
+        return
+    shown, n_wrong = mistakes(codec, gold, rows, predictions)
+    if shown:
+        is_number = target.kind == "number"
+        data = {"kind": target.kind, "rows": shown, "n_wrong": None if is_number else n_wrong}
+        yield Panel("mistakes", "Farthest off" if is_number else "Mistakes", data)
 
 
 def check_slices(columns: Sequence[str], rows: Rows) -> None:
@@ -90,7 +126,7 @@ def by_label(
     n_resamples: int,
     confidence: float,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, JSON]]:
     """Score every label by itself, with the bootstrap interval of its F1."""
     prepared = codec.by_label(gold, predictions)
     if prepared is None:
@@ -118,10 +154,10 @@ def by_label(
 
 def calibrate(
     gold: Array, outputs: Outputs, validation_gold: Array, validation_outputs: Outputs
-) -> dict[str, Any]:
+) -> dict[str, JSON]:
     """Measure calibration on test before and after a temperature fitted on validation."""
     temperature = fit_temperature(validation_outputs, validation_gold)
-    found: dict[str, Any] = {"temperature": temperature, "fitted_on": len(validation_gold)}
+    found: dict[str, JSON] = {"temperature": temperature, "fitted_on": len(validation_gold)}
     for when, divisor in (("before", 1.0), ("after", temperature)):
         probabilities = softmax(outputs / divisor, axis=1)
         bins = reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == gold)
@@ -131,8 +167,12 @@ def calibrate(
 
 def mistakes(
     codec: Codec, gold: Array, rows: Rows, predictions: Predictions
-) -> list[dict[str, Any]]:
-    """List wrong answers, the most confident (or, for numbers, the farthest off) first."""
+) -> tuple[list[dict[str, JSON]], int]:
+    """List wrong answers, the most confident (or, for numbers, the farthest off) first.
+
+    Returns:
+        The first of them, and how many there are in all.
+    """
     target = codec.target
     if target.kind == "number":
         sureness = np.abs(predictions.answers - gold)
@@ -150,7 +190,7 @@ def mistakes(
             wrong = np.flatnonzero(predictions.answers != gold)
     chosen = wrong[np.argsort(-sureness[wrong], kind="stable")][:MOST_MISTAKES]
     texts = codec.task.texts(rows)
-    return [
+    shown = [
         {
             "index": int(row),
             "where": rows.where(int(row)),
@@ -161,6 +201,7 @@ def mistakes(
         }
         for row in chosen
     ]
+    return shown, len(wrong)
 
 
 def scatter(gold: Array, answers: Array) -> list[list[float]]:

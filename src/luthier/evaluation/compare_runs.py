@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from luthier.declarations import JSON
 from luthier.errors import RunError
 from luthier.evaluation.judge import judge
 from luthier.records import Rows, Target
@@ -99,7 +99,7 @@ class Judged:
 
     path: Path
     target: Target
-    lines: list[dict[str, Any]]
+    lines: list[dict[str, JSON]]
 
     @staticmethod
     def read(run: RunFolder) -> Judged:

@@ -1,11 +1,11 @@
-"""A comparison in one sentence."""
+"""Write a comparison as one sentence. The last step of `judge.py`."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 
-from luthier.metrics.names import as_points, title
+from luthier.metrics.names import metric_of
 from luthier.results import Comparison
 
 
@@ -14,23 +14,24 @@ def tell(comparison: Comparison, *, is_clear: bool, confidence: float) -> Compar
 
     Args:
         comparison: All but the verdict.
-        is_clear: Whether the test, corrected, tells the two apart.
+        is_clear: Whether the corrected test finds a difference between the two.
         confidence: Level of the interval.
     """
-    name, metric = comparison.baseline, title(comparison.metric)
+    metric = metric_of(comparison.metric)
+    name, counted_in = comparison.baseline, metric.unit.difference
     p_value = say_p(comparison.p_adjusted)
     low, high = (say(end, comparison.metric) for end in (comparison.low, comparison.high))
     level = f"{confidence * 100:g} % interval {low} to {high}"
     if math.isnan(comparison.difference):
-        verdict = f"cannot be compared with {name}: {metric} is not defined on these rows"
+        verdict = f"cannot be compared with {name}: {metric.title} is not defined on these rows"
     elif is_clear:
         way = "better" if comparison.difference > 0 else "worse"
         amount = say(abs(comparison.difference), comparison.metric)
-        unit = f" points of {metric}" if as_points(comparison.metric) else f" ({metric})"
+        unit = f" {counted_in} of {metric.title}" if counted_in else f" ({metric.title})"
         verdict = f"{way} than {name} by {amount}{unit}, {level}, {p_value}"
     else:
         amount = say(comparison.difference, comparison.metric)
-        unit = f" points of {metric}" if as_points(comparison.metric) else f" in {metric}"
+        unit = f" {counted_in} of {metric.title}" if counted_in else f" in {metric.title}"
         verdict = f"not distinguishable from {name} ({amount}{unit}, {level}, {p_value})"
         if comparison.n_needed is not None and comparison.n_needed > comparison.n:
             verdict += f": about {say_rows(comparison.n_needed)} rows would be needed"
@@ -38,12 +39,14 @@ def tell(comparison: Comparison, *, is_clear: bool, confidence: float) -> Compar
 
 
 def say(amount: float, metric: str) -> str:
-    """Write an amount of a metric: shares in points, others as they are.
+    """Write a difference in the unit of its metric; points are named by the sentence around it.
 
     >>> say(0.0612, "accuracy"), say(-0.0612, "mae")
     ('6.1', '-0.061')
     """
-    return f"{amount * 100:.1f}" if as_points(metric) else f"{amount:.3f}"
+    unit = metric_of(metric).unit
+    written = f"{amount * unit.factor:.{3 if unit.digits is None else unit.digits}f}"
+    return written if unit.difference or not unit.symbol else f"{written} {unit.symbol}"
 
 
 def say_p(p_value: float) -> str:

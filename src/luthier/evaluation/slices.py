@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from luthier.declarations import JSON
 from luthier.metrics.intervals import bootstrap, interval_of
 from luthier.protocols import Codec
 from luthier.ragged import Array, take
@@ -29,7 +30,7 @@ def score_slices(
     n_resamples: int,
     confidence: float,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, JSON]]:
     """Score each part by the task's main metric; parts of under 10 rows are left out."""
     found, metric = [], codec.task.main_metric
     for by, value, inside in parts(codec.target, gold, rows, lengths, columns):

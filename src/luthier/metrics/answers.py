@@ -14,11 +14,32 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from luthier.declarations import SHARE, Metric
 from luthier.ragged import Array
 from luthier.records import Measure
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
+METRICS = (  # F1 is declared in `spans.py`
+    Metric("exact_match", "exact match", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric(
+        "has_answer_f1", "F1 where there is an answer", unit=SHARE, higher_is_better=True, best=1.0
+    ),
+    Metric(
+        "has_answer_exact_match",
+        "exact match where there is an answer",
+        unit=SHARE,
+        higher_is_better=True,
+        best=1.0,
+    ),
+    Metric(
+        "no_answer_accuracy",
+        "accuracy where there is none",
+        unit=SHARE,
+        higher_is_better=True,
+        best=1.0,
+    ),
+)
 
 
 def normalise_answer(text: str) -> str:

@@ -5,18 +5,17 @@ Guo et al. 2017, https://arxiv.org/abs/1706.04599: section 2 for the error, 4.2 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from luthier.declarations import JSON
 from luthier.ragged import Array
 
 N_BINS = 15
 
 
-def reliability(confidence: Array, right: Array, *, n_bins: int = N_BINS) -> list[dict[str, Any]]:
+def reliability(confidence: Array, right: Array, *, n_bins: int = N_BINS) -> list[dict[str, JSON]]:
     """Compare confidence with accuracy in bins of equal width.
 
     Args:
@@ -42,7 +41,7 @@ def reliability(confidence: Array, right: Array, *, n_bins: int = N_BINS) -> lis
     return bins
 
 
-def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
+def expected_calibration_error(bins: list[dict[str, JSON]]) -> float:
     """Average the gap between confidence and accuracy, each bin by its rows."""
     total = sum(item["count"] for item in bins)
     gaps = (abs(b["confidence"] - b["accuracy"]) * b["count"] for b in bins if b["count"])

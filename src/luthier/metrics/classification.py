@@ -9,11 +9,35 @@ from __future__ import annotations
 
 import numpy as np
 
+from luthier.declarations import SHARE, Metric
 from luthier.metrics.auc import make_auc
 from luthier.ragged import Array
 from luthier.records import Measure
 
 TINY = 1e-12  # the smallest probability that log loss reckons with
+METRICS = (
+    Metric(
+        "accuracy",
+        "accuracy",
+        unit=SHARE,
+        higher_is_better=True,
+        best=1.0,
+        is_share_of_rows=True,
+        is_leading=True,
+    ),
+    Metric("balanced_accuracy", "balanced accuracy", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric("macro_f1", "macro F1", unit=SHARE, higher_is_better=True, best=1.0, is_leading=True),
+    Metric(
+        "micro_f1", "micro F1", unit=SHARE, higher_is_better=True, best=1.0, is_share_of_rows=True
+    ),
+    Metric("weighted_f1", "weighted F1", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric("macro_precision", "macro precision", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric("macro_recall", "macro recall", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric("mcc", "MCC", higher_is_better=True, best=1.0, is_leading=True),
+    Metric("auc", "AUC", unit=SHARE, higher_is_better=True, best=1.0, is_leading=True),
+    Metric("log_loss", "log loss", higher_is_better=False, best=0.0, is_leading=True),
+    Metric("brier", "Brier score", higher_is_better=False, best=0.0),
+)
 
 
 def measure_classification(

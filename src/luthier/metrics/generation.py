@@ -8,28 +8,44 @@ Summaries: ROUGE (Lin 2004), as the package rouge-score computes it, as shares.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import regex
 
+from luthier.declarations import SHARE, Metric
 from luthier.ragged import Array
 from luthier.records import Measure
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics.base import Metric as Scorer
 
 TRANSLATION = ("chrf", "bleu", "ter")
 ROUGE = ("rouge1", "rouge2", "rougeL")
 ALONE = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 WORD = regex.compile(rf"[\w--[{ALONE}]]+|(?=\w)\X", regex.V1)
+METRICS = (  # exact match is declared in `answers.py`
+    Metric("chrf", "chrF", higher_is_better=True, best=100.0),
+    Metric("bleu", "BLEU", higher_is_better=True, best=100.0),
+    Metric("ter", "TER", higher_is_better=False, best=0.0),
+    Metric("rouge1", "ROUGE-1", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric("rouge2", "ROUGE-2", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric("rougeL", "ROUGE-L", unit=SHARE, higher_is_better=True, best=1.0),
+)
 
 
-def _metric(name: str) -> Any:
+def _metric(name: str) -> Scorer:
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
     from sacrebleu.metrics.ter import TER
 
-    made: dict[str, Any] = {"chrf": CHRF, "bleu": partial(BLEU, force=True), "ter": TER}
+    made: dict[str, Callable[[], Scorer]] = {
+        "chrf": CHRF,
+        "bleu": partial(BLEU, force=True),
+        "ter": TER,
+    }
     return made[name]()
 
 
@@ -59,17 +75,17 @@ def measure_translations(
     return measure
 
 
-def _statistics(scorer: Any, references: Sequence[str], answers: Sequence[str]) -> Array:
+def _statistics(scorer: Scorer, references: Sequence[str], answers: Sequence[str]) -> Array:
     """Count what a metric counts, (rows, counts)."""
     counts = scorer._extract_corpus_statistics(list(answers), [list(references)])
     return np.array(counts, dtype=np.float64)
 
 
-def _score(scorer: Any, sums: list[float]) -> float:
+def _score(scorer: Scorer, sums: list[float]) -> float:
     return float(scorer._compute_score_from_stats(sums).score)
 
 
-def _bleu(scorer: Any, sums: list[float]) -> float:
+def _bleu(scorer: Scorer, sums: list[float]) -> float:
     """Score with weights that are fractions too: sacreBLEU would round the lengths down."""
     said, true, *shared = sums
     penalty = math.exp(min(0.0, 1 - true / said)) if said else 0.0

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import beta
 
+from luthier.metrics.names import metric_of
 from luthier.ragged import Array
 from luthier.records import Measure
 from luthier.seeding import stream
-
-SHARES_OF_ROWS = frozenset({"accuracy", "micro_f1", "subset_accuracy"})
 
 
 def resamples(n_rows: int, *, n_resamples: int, seed: int) -> Iterator[Array]:
@@ -61,7 +60,7 @@ def exact_interval(share: float, n_rows: int, *, confidence: float) -> tuple[flo
 def interval_of(
     metric: str, value: float, values: Array, n_rows: int, *, confidence: float
 ) -> tuple[float, float]:
-    """Choose the interval that fits: percentiles, or the exact one for a share of 0 or 1."""
-    if metric in SHARES_OF_ROWS and value in (0.0, 1.0):
+    """Take percentiles of the resamples, or the exact interval of a share of rows at 0 or 1."""
+    if value in (0.0, 1.0) and metric_of(metric).is_share_of_rows:
         return exact_interval(value, n_rows, confidence=confidence)
     return interval(values, confidence=confidence)

@@ -6,10 +6,15 @@ import math
 
 import numpy as np
 
+from luthier.declarations import Metric
 from luthier.ragged import Array
 from luthier.records import Measure
 
 LARGEST = 700.0  # nats a token, beyond which a perplexity is no longer a number
+METRICS = (  # token accuracy is declared in `spans.py`
+    Metric("perplexity", "perplexity", higher_is_better=False, best=1.0),
+    Metric("cross_entropy", "cross-entropy", higher_is_better=False, best=0.0),
+)
 
 
 def measure_language(statistics: Array) -> Measure:

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
+from luthier.declarations import SHARE, Metric
 from luthier.metrics.auc import make_auc
 from luthier.metrics.classification import TINY, nan_mean
 from luthier.ragged import Array
 from luthier.records import Measure
+
+METRICS = (  # besides those of `classification.py`
+    Metric("samples_f1", "samples F1", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric(
+        "subset_accuracy",
+        "subset accuracy",
+        unit=SHARE,
+        higher_is_better=True,
+        best=1.0,
+        is_share_of_rows=True,
+        is_leading=True,
+    ),
+    Metric("hamming_loss", "Hamming loss", unit=SHARE, higher_is_better=False, best=0.0),
+)
 
 
 def measure_multi_label(gold: Array, predicted: Array, probabilities: Array) -> Measure:

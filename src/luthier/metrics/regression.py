@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from luthier.declarations import Metric
 from luthier.ragged import Array
 from luthier.records import Measure
+
+METRICS = (
+    Metric("pearson", "Pearson's r", higher_is_better=True, best=1.0, is_leading=True),
+    Metric("spearman", "Spearman's rho", higher_is_better=True, best=1.0, is_leading=True),
+    Metric("mae", "mean absolute error", higher_is_better=False, best=0.0, is_leading=True),
+    Metric("rmse", "root mean squared error", higher_is_better=False, best=0.0, is_leading=True),
+    Metric("r2", "R²", higher_is_better=True, best=1.0, is_leading=True),
+)
 
 
 def measure_regression(gold: Array, predicted: Array) -> Measure:

@@ -13,6 +13,7 @@ from itertools import chain
 
 import numpy as np
 
+from luthier.declarations import SHARE, Metric
 from luthier.ragged import Array
 from luthier.records import Measure
 
@@ -20,6 +21,14 @@ Span = tuple[int, int, str]  # first word, one past the last, type
 Spans = Sequence[Sequence[Span]]
 Table = Callable[[Array | None], Array]  # row weights -> (right, found, true; kinds)
 Error = tuple[str, Span | None, Span | None]
+METRICS = (  # macro F1 is declared in `classification.py`
+    Metric("f1", "F1", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric("precision", "precision", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric("recall", "recall", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric("partial_f1", "partial F1", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric("type_f1", "F1 by type", unit=SHARE, higher_is_better=True, best=1.0),
+    Metric("token_accuracy", "token accuracy", unit=SHARE, higher_is_better=True, best=1.0),
+)
 
 
 def measure_spans(gold: Spans, answers: Spans) -> Measure:

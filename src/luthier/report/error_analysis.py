@@ -1,12 +1,15 @@
-"""What the closer look of the page shows: confusion, calibration, labels, slices, mistakes."""
+"""Prepare the panels of a run's error analysis for their templates.
+
+Each function takes a panel's data and the facts of the run; nothing to show is None or empty.
+"""
 
 from __future__ import annotations
 
 import statistics
 from itertools import groupby
-from typing import Any
 
-from luthier.metrics.names import as_points, title
+from luthier.declarations import JSON
+from luthier.metrics.names import metric_of, title
 from luthier.report import figures
 from luthier.report.facts import Facts
 from luthier.report.formatting import amount, answer, interval, number, share
@@ -17,9 +20,9 @@ MOST_DRAWN = 20
 MOST_PAIRS = 15
 
 
-def confusion(facts: Facts) -> dict[str, Any] | None:
+def confusion(data: JSON, facts: Facts) -> dict[str, JSON] | None:
     """Lay out the confusion of true and predicted labels; of many labels, the most confused."""
-    table, labels = facts.analysis.get("confusion"), facts.analysis.get("labels") or []
+    table, labels = data.get("table"), data.get("labels") or []
     if not table or len(table) != len(labels):
         return None
     table = [[n or 0 for n in row] for row in table]
@@ -44,7 +47,7 @@ def _confusions(table: list[list[float]], label: int) -> float:
     return sum(table[label]) + given - 2 * table[label][label]
 
 
-def _cell(table: list[list[float]], row: int, column: int) -> dict[str, Any]:
+def _cell(table: list[list[float]], row: int, column: int) -> dict[str, JSON]:
     part = table[row][column] / (sum(table[row]) or 1)
     return {
         "n": f"{table[row][column]:g}" if table[row][column] else "",
@@ -55,9 +58,9 @@ def _cell(table: list[list[float]], row: int, column: int) -> dict[str, Any]:
     }
 
 
-def _pairs(table: list[list[float]], labels: list[str]) -> list[dict[str, Any]]:
+def _pairs(table: list[list[float]], labels: list[str]) -> list[dict[str, JSON]]:
     """List the pairs of labels that are confused most."""
-    pairs: list[dict[str, Any]] = [
+    pairs: list[dict[str, JSON]] = [
         {"gold": labels[row], "answer": labels[column], "n": n_rows, "of": sum(counts)}
         for row, counts in enumerate(table)
         for column, n_rows in enumerate(counts)
@@ -66,45 +69,40 @@ def _pairs(table: list[list[float]], labels: list[str]) -> list[dict[str, Any]]:
     return sorted(pairs, key=lambda pair: -pair["n"])[:MOST_PAIRS]
 
 
-def calibration(facts: Facts) -> dict[str, Any] | None:
+def calibration(data: JSON, facts: Facts) -> dict[str, JSON] | None:
     """Draw reliability before and after temperature scaling."""
-    found = facts.analysis.get("calibration")
-    if not found:
+    if not data:
         return None
     return {
-        "temperature": found.get("temperature"),
-        "fitted_on": found.get("fitted_on"),
+        "temperature": data.get("temperature"),
+        "fitted_on": data.get("fitted_on"),
         "figures": [
             {
                 "name": name,
-                "error": share(found[when].get("ece")),
+                "error": share(data[when].get("ece")),
                 "figure": figures.reliability(
-                    found[when].get("bins") or [], label=f"Accuracy over confidence, {name}"
+                    data[when].get("bins") or [], label=f"Accuracy over confidence, {name}"
                 ),
             }
             for when, name in (("before", "as trained"), ("after", "after temperature scaling"))
-            if found.get(when)
+            if data.get(when)
         ],
     }
 
 
-def labels(facts: Facts) -> list[dict[str, Any]]:
+def labels(data: JSON, facts: Facts) -> list[dict[str, JSON]]:
     """Lay out the scores of every label, the worst F1 first."""
     scale = figures.Scale(0, 1)
-    rows = sorted(
-        facts.analysis.get("per_label") or [],
-        key=lambda row: (row.get("f1") is None, row.get("f1")),
-    )
+    rows = sorted(data or [], key=lambda row: (row.get("f1") is None, row.get("f1")))
     return [row | {"bar": figures.interval_bar(row, scale, key="f1")} for row in rows]
 
 
-def slices(facts: Facts) -> list[dict[str, Any]]:
+def slices(data: JSON, facts: Facts) -> list[dict[str, JSON]]:
     """Lay out the scores of parts of the test rows, grouped by what they were cut by."""
-    found = facts.analysis.get("slices") or []
     keys = ("score", "low", "high")
     whole = facts.main_score.get("value")
     groups = []
-    for by, members in groupby(found, key=lambda one: one.get("by")):
+    for by, members in groupby(data or [], key=lambda one: one.get("by")):
         parts = list(members)
         metric = str(parts[0].get("metric") or facts.metric)
         ends = [part[key] for part in parts for key in keys if part.get(key) is not None]
@@ -113,7 +111,7 @@ def slices(facts: Facts) -> list[dict[str, Any]]:
             {
                 "by": by,
                 "metric": title(metric),
-                "axis": figures.axis(scale, percent=as_points(metric)),
+                "axis": figures.axis(scale, metric_of(metric).unit),
                 "rows": [
                     {
                         "value": part.get("value"),
@@ -130,7 +128,7 @@ def slices(facts: Facts) -> list[dict[str, Any]]:
     return groups
 
 
-def _apart(part: dict[str, Any], whole: float | None) -> str:
+def _apart(part: dict[str, JSON], whole: float | None) -> str:
     """Say whether the whole's score lies outside a part's interval."""
     low, high = part.get("low"), part.get("high")
     if whole is None or low is None or high is None:
@@ -138,13 +136,12 @@ def _apart(part: dict[str, Any], whole: float | None) -> str:
     return "below" if high < whole else "above" if low > whole else ""
 
 
-def mistakes(facts: Facts) -> dict[str, Any] | None:
+def mistakes(data: JSON, facts: Facts) -> dict[str, JSON] | None:
     """Lay out the wrong answers so that they can be sorted and filtered."""
-    found = facts.analysis.get("mistakes") or []
+    found = data.get("rows") or []
     if not found:
         return None
-    is_number = facts.kind == "number"
-    table = [[n or 0 for n in row] for row in facts.analysis.get("confusion") or []]
+    is_number = data.get("kind") == "number"
     rows = [
         row
         | {
@@ -161,27 +158,21 @@ def mistakes(facts: Facts) -> dict[str, Any] | None:
     return {
         "rows": rows,
         "is_number": is_number,
-        "n_wrong": None if not table else _n_wrong(table),
+        "n_wrong": data.get("n_wrong"),
         "golds": sorted({name for row in rows for name in row["gold_names"]}),
         "answers": sorted({name for row in rows for name in row["answer_names"]}),
     }
 
 
-def _names(value: Any) -> list[str]:
+def _names(value: JSON) -> list[str]:
     if isinstance(value, list):
         return [str(name) for name in value] or ["no label"]
     return [str(value)]
 
 
-def _n_wrong(table: list[list[float]]) -> int:
-    return int(sum(map(sum, table)) - sum(row[index] for index, row in enumerate(table)))
-
-
-def numbers(facts: Facts) -> dict[str, Any] | None:
+def numbers(data: JSON, facts: Facts) -> dict[str, JSON] | None:
     """Draw predicted over true numbers, and how the errors are spread."""
-    pairs = [
-        pair for pair in facts.analysis.get("scatter") or [] if None not in pair and len(pair) == 2
-    ]
+    pairs = [pair for pair in data.get("pairs") or [] if None not in pair and len(pair) == 2]
     if not pairs:
         return None
     errors = [said - gold for gold, said in pairs]

@@ -1,4 +1,4 @@
-"""What a run folder says, read once; whatever the run did not come to is empty.
+"""What a run folder says, read once; whatever the run did not get to is empty.
 
 The first step of `render.py` and `model_card.py`. The folder may be that of a failed run, of one
 that is still running, or damaged: a document that cannot be read is named, not fatal.
@@ -9,31 +9,37 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from luthier.declarations import JSON, Panel
 from luthier.errors import LuthierError, RunError
+from luthier.report.old_analysis import panels_of_analysis
 from luthier.runs import DOCUMENTS, RunFolder, to_yaml
 
-Mapped = dict[str, Any]
+Mapped = dict[str, JSON]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A run, as far as it came.
+    """A run, as far as it got.
 
     Args:
         name: The folder's name.
         status: `state`, and for a failed run `reason` and `hint`.
-        recipe: As a mapping; empty where this version cannot read it. `recipe_text`: as YAML.
-        data: Of data.json. `scores`: of scores.json. `comparison`: of comparison.json.
-        analysis: Of analysis.json. `environment`: of environment.json. `target`: of target.json.
-        calibration: Of calibration.json, by phase.
+        recipe: As a mapping; empty where this version cannot read it.
+        recipe_text: The recipe as YAML.
+        data: The content of data.json.
+        scores: The content of scores.json: system to metric to score.
+        comparison: The content of comparison.json.
+        environment: The content of environment.json.
+        autotune: The content of autotune.json, by phase.
+        target: The content of target.json.
+        panels: What the run itself has to show, from panels.json.
         curves: Phase to the events that carry a loss or scores.
-        attempts: Each time that the run was begun or gone on with.
-        unreadable: Documents that are there but damaged.
+        attempts: Each time that the run was started or resumed.
+        unreadable: Names of documents that exist but are damaged.
     """
 
     name: str
@@ -43,10 +49,10 @@ class Facts:
     data: Mapped
     scores: dict[str, dict[str, Mapped]]
     comparison: Mapped
-    analysis: Mapped
     environment: Mapped
-    calibration: Mapped
+    autotune: Mapped
     target: Mapped
+    panels: tuple[Panel, ...]
     curves: dict[str, list[Mapped]]
     attempts: list[Mapped]
     unreadable: tuple[str, ...] = ()
@@ -58,10 +64,9 @@ class Facts:
         return str(self.comparison.get("main_metric") or next(iter(known), "accuracy"))
 
     @property
-    def watched(self) -> str:
-        """The metric of validation that chose the best weights."""
-        told = self.comparison.get("validation_metric") or self.comparison.get("watched_metric")
-        return str(told or self.metric)  # the second name: runs of versions before 0.2
+    def validation_metric(self) -> str:
+        """The metric on validation that chose the best weights."""
+        return str(self.comparison.get("validation_metric") or self.metric)
 
     @property
     def system(self) -> str:
@@ -70,8 +75,8 @@ class Facts:
 
     @property
     def kind(self) -> str:
-        """What is predicted: `single-label`, `multi-label`, `number`, or nothing known."""
-        return str(self.target.get("kind") or self.analysis.get("kind") or "")
+        """What is predicted: `single-label`, `multi-label`, `number` …; "" if that is unknown."""
+        return str(self.target.get("kind") or "")
 
     @property
     def confidence(self) -> float:
@@ -98,8 +103,12 @@ class Facts:
         """The verdicts."""
         return self.comparison.get("comparisons") or []
 
-    def asked(self, section: str, field: str) -> Any:
-        """Look up a field of the recipe; None where it is not known."""
+    def panel(self, kind: str) -> JSON:
+        """Give the data of the run's first panel of a kind; None if there is none."""
+        return next((panel.data for panel in self.panels if panel.kind == kind), None)
+
+    def asked(self, section: str, field: str) -> JSON:
+        """Look up a field of the recipe; None where it is unknown."""
         return (self.recipe.get(section) or {}).get(field)
 
 
@@ -108,7 +117,7 @@ def read_facts(path: Path, *, status: Mapped | None = None) -> Facts:
 
     Args:
         path: The folder.
-        status: What it is about to say of itself; None: what it says.
+        status: The status that the run is about to write; None takes the one it has written.
 
     Raises:
         RunError: There is no run at that path.
@@ -118,15 +127,14 @@ def read_facts(path: Path, *, status: Mapped | None = None) -> Facts:
     documents = {name: _document(run, name, unreadable) for name in DOCUMENTS}
     recipe, text = _recipe(run, unreadable)
     said = documents.pop("status")
-    status = status or said or {"state": "unknown"}
-    attempts = documents.pop("attempts").get("attempts") or []
     return Facts(
         name=run.path.resolve().name,
-        status=status,
+        status=status or said or {"state": "unknown"},
         recipe=recipe,
         recipe_text=text,
+        panels=_panels(documents.pop("panels"), unreadable),
         curves=_curves(run, unreadable),
-        attempts=attempts,
+        attempts=documents.pop("attempts").get("attempts") or [],
         unreadable=tuple(unreadable),
         **documents,
     )
@@ -141,6 +149,19 @@ def _document(run: RunFolder, name: str, unreadable: list[str]) -> Mapped:
         return found or {}
     unreadable.append(name)
     return {}
+
+
+def _panels(document: Mapped, unreadable: list[str]) -> tuple[Panel, ...]:
+    if document and "panels" not in document:  # analysis.json of a run before version 0.2
+        return panels_of_analysis(document)
+    try:
+        return tuple(
+            Panel(str(one["kind"]), str(one.get("heading") or ""), one.get("data"))
+            for one in document.get("panels") or ()
+        )
+    except (TypeError, KeyError, AttributeError):
+        unreadable.append("panels")
+        return ()
 
 
 def _recipe(run: RunFolder, unreadable: list[str]) -> tuple[Mapped, str]:

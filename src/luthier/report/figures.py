@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup, escape
 
-from luthier.report.formatting import number, plural, share
+from luthier.declarations import JSON, NUMBER, SHARE, Unit
+from luthier.report.formatting import number, plural, share, written
 
 Point = tuple[float, float]
 
@@ -56,7 +56,7 @@ def svg(height: float, parts: Iterable[str], *, label: str, kind: str = "plot") 
     )
 
 
-def text(x: str, y: float, content: Any, *, anchor: str = "middle", kind: str = "tick") -> str:
+def text(x: str, y: float, content: object, *, anchor: str = "middle", kind: str = "tick") -> str:
     """Write a text at `x` (a percentage or pixels); whatever it holds is only shown."""
     return f'<text x="{x}" y="{y:g}" text-anchor="{anchor}" class="{kind}">{escape(content)}</text>'
 
@@ -91,7 +91,7 @@ def path(points: Sequence[Point], height: float, kind: str) -> str:
 
 
 def interval_bar(
-    score: dict[str, Any], scale: Scale, *, key: str = "value", reference: float | None = None
+    score: dict[str, JSON], scale: Scale, *, key: str = "value", reference: float | None = None
 ) -> Markup:
     """Draw a value with its interval on a line; `reference` is a value to compare with."""
     height, value = 30, score.get(key)
@@ -107,15 +107,15 @@ def interval_bar(
     return svg(height, parts, label=said, kind="track")
 
 
-def axis(scale: Scale, *, percent: bool) -> Markup:
+def axis(scale: Scale, unit: Unit) -> Markup:
     """Write the ticks below a column of interval bars."""
-    parts = [text(f"{scale(tick)}%", 14, tick_text(tick, percent)) for tick in scale.ticks()]
+    parts = [text(f"{scale(tick)}%", 14, tick_text(tick, unit)) for tick in scale.ticks()]
     return svg(20, parts, label="axis", kind="track")
 
 
-def tick_text(tick: float, percent: bool) -> str:
-    """Write a tick."""
-    return f"{tick * 100:g} %" if percent else f"{tick:,g}"
+def tick_text(tick: float, unit: Unit) -> str:
+    """Write a tick in its unit."""
+    return f"{tick * unit.factor:,g} {unit.symbol}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def chart(
     series: Sequence[Series],
     *,
     label: str,
-    percent: bool = False,
+    unit: Unit = NUMBER,
     marked: Point | None = None,
     height: float = 210,
 ) -> Markup | None:
@@ -140,7 +140,7 @@ def chart(
     Args:
         series: What to draw, the last on top.
         label: What is drawn.
-        percent: Whether values are shares.
+        unit: Of the values.
         marked: A point to ring.
         height: In pixels.
     """
@@ -148,28 +148,29 @@ def chart(
     if not points:
         return None
     across = Scale(0, max(x for x, _ in points) or 1)
-    down = Scale.of((y for _, y in points), least=0, most=1 if percent else math.inf)
-    parts = grid(across, down, height, percent=percent)
+    most = math.inf if unit.most is None else unit.most
+    down = Scale.of((y for _, y in points), least=0, most=most)
+    parts = grid(across, down, height, unit=unit)
     for drawn in series:
         placed = [(across(x), height - down(y, height)) for x, y in drawn.points]
         parts.append(path(placed, height, f"curve {drawn.kind}"))
         if drawn.kind in ("dotted", "second") and len(placed) <= 60:
             for (x, y), (step, value) in zip(placed, drawn.points, strict=True):
-                shown = share(value) if percent else number(value)
-                parts.append(dot(x, y, 3.5, drawn.kind, f"{drawn.name} {shown} at step {step:g}"))
+                said = f"{drawn.name} {written(value, unit)} at step {step:g}"
+                parts.append(dot(x, y, 3.5, drawn.kind, said))
     if marked is not None:
         parts.append(dot(across(marked[0]), height - down(marked[1], height), 8, "ring"))
     return svg(height + 26, parts, label=label)
 
 
-def grid(across: Scale, down: Scale, height: float, *, percent: bool = False) -> list[str]:
+def grid(across: Scale, down: Scale, height: float, *, unit: Unit = NUMBER) -> list[str]:
     """Draw lines and ticks behind a chart."""
     parts = []
     for tick in down.ticks(4):
         y = height - down(tick, height)
         parts += [
             line(0, y, 100, y, "grid"),
-            text("-8", y + 4, tick_text(tick, percent), anchor="end"),
+            text("-8", y + 4, tick_text(tick, unit), anchor="end"),
         ]
     parts += [text(f"{across(tick)}%", height + 20, f"{tick:,g}") for tick in across.ticks(5)]
     return parts
@@ -185,7 +186,7 @@ def smooth(points: Sequence[Point], weight: float = 0.8) -> list[Point]:
     return smoothed
 
 
-def reliability(bins: Sequence[dict[str, Any]], *, label: str) -> Markup:
+def reliability(bins: Sequence[dict[str, JSON]], *, label: str) -> Markup:
     """Draw accuracy over confidence, against the diagonal of perfect calibration."""
     height, unit = 240, Scale(0, 1)
     known = [one for one in bins if None not in one.values() and one["count"]]
@@ -195,8 +196,8 @@ def reliability(bins: Sequence[dict[str, Any]], *, label: str) -> Markup:
         for tick in (0, 0.25, 0.5, 0.75, 1)
         for part in (
             line(0, height * (1 - tick), 100, height * (1 - tick), "grid"),
-            text("-8", height * (1 - tick) + 4, tick_text(tick, True), anchor="end"),
-            text(f"{tick * 100:g}%", height + 20, tick_text(tick, True)),
+            text("-8", height * (1 - tick) + 4, tick_text(tick, SHARE), anchor="end"),
+            text(f"{tick * 100:g}%", height + 20, tick_text(tick, SHARE)),
         )
     ]
     for one in known:

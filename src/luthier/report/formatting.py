@@ -1,13 +1,14 @@
-"""Numbers, times and answers as people write them. Whatever is not known is a dash."""
+"""Write numbers, times and answers for people. What is unknown is a dash."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from luthier.metrics.names import as_points, title
+from luthier.declarations import JSON, SHARE, Unit
+from luthier.metrics.names import metric_of, title
 
 UNKNOWN = "–"
 
@@ -41,22 +42,51 @@ def number(value: float | None) -> str:
     return f"{value:,.{3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0}f}"
 
 
+def scaled(value: float, unit: Unit) -> str:
+    """Write a value in its unit, without the symbol.
+
+    >>> scaled(0.8713, SHARE)
+    '87.1'
+    """
+    value *= unit.factor
+    return number(value) if unit.digits is None else f"{value:,.{unit.digits}f}"
+
+
+def written(value: float | None, unit: Unit) -> str:
+    """Write a value in its unit.
+
+    >>> written(0.8713, SHARE)
+    '87.1 %'
+    """
+    return UNKNOWN if value is None else f"{scaled(value, unit)} {unit.symbol}".rstrip()
+
+
 def share(value: float | None, *, digits: int = 1) -> str:
     """Write a share in per cent.
 
     >>> share(0.8713)
     '87.1 %'
     """
-    return UNKNOWN if value is None else f"{value * 100:.{digits}f} %"
+    return UNKNOWN if value is None else written(value, replace(SHARE, digits=digits))
 
 
 def amount(value: float | None, metric: str) -> str:
-    """Write a score: shares in per cent, others as they are.
+    """Write a score in the unit of its metric.
 
     >>> amount(0.8713, "accuracy"), amount(0.4121, "log_loss"), amount(None, "auc")
     ('87.1 %', '0.412', '–')
     """
-    return share(value) if as_points(metric) else number(value)
+    return written(value, metric_of(metric).unit)
+
+
+def difference(value: float, metric: str) -> str:
+    """Write a difference of two scores.
+
+    >>> difference(0.1, "accuracy"), difference(0.1, "mae")
+    ('10.0 points', '0.100')
+    """
+    unit = metric_of(metric).unit
+    return f"{scaled(value, unit)} {unit.difference or unit.symbol}".rstrip()
 
 
 def interval(low: float | None, high: float | None, metric: str) -> str:
@@ -67,9 +97,8 @@ def interval(low: float | None, high: float | None, metric: str) -> str:
     """
     if low is None or high is None:
         return UNKNOWN
-    if as_points(metric):
-        return f"{low * 100:.1f} to {high * 100:.1f} %"
-    return f"{number(low)} to {number(high)}"
+    unit = metric_of(metric).unit
+    return f"{scaled(low, unit)} to {scaled(high, unit)} {unit.symbol}".rstrip()
 
 
 def count(value: float | None) -> str:
@@ -121,7 +150,7 @@ def moment(iso: str | None) -> str:
     return f"{when.day} {when:%B %Y, %H:%M} {when.tzname() or ''}".strip()
 
 
-def answer(value: Any) -> str:
+def answer(value: JSON) -> str:
     """Write an answer: a label, labels, or a number."""
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "no label"

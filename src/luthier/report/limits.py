@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from luthier.metrics.names import as_points
 from luthier.report.facts import Facts
-from luthier.report.formatting import base_name, listed, number, plural, title
+from luthier.report.formatting import base_name, difference, listed, plural, title
 
 LEAKS = "duplicate-across-splits"
 FEW = 20  # test rows of a label below which its score says little
@@ -31,10 +30,10 @@ def _rows(facts: Facts) -> Iterator[Limit]:
     score, metric = facts.main_score, facts.metric
     n, low, high = (score.get(key) for key in ("n", "low", "high"))
     if n is not None and low is not None and high is not None:
-        unit = f"{(high - low) * 50:.1f} points" if as_points(metric) else number((high - low) / 2)
+        reach = difference((high - low) / 2, metric)
         yield (
             "Size",
-            f"{plural(n, 'test row')} leave {title(metric)} uncertain by about ±{unit}.",
+            f"{plural(n, 'test row')} leave {title(metric)} uncertain by about ±{reach}.",
         )
     train = {base_name(file) for file in facts.splits.get("train", {}).get("files") or ()}
     test = {base_name(file) for file in facts.splits.get("test", {}).get("files") or ()}
@@ -51,7 +50,7 @@ def _rows(facts: Facts) -> Iterator[Limit]:
         )
     rare = [
         str(row["label"])
-        for row in facts.analysis.get("per_label") or ()
+        for row in facts.panel("labels") or ()
         if row.get("support") is not None and row["support"] < FEW
     ]
     if rare:
@@ -133,7 +132,7 @@ def _judging(facts: Facts) -> Iterator[Limit]:
             f"p-values are corrected for {n_compared} comparisons (Holm); intervals, slices and "
             "scores of single labels are not.",
         )
-    calibration = facts.analysis.get("calibration")
+    calibration = facts.panel("calibration")
     if calibration:
         n_fitted = plural(calibration.get("fitted_on") or 0, "validation row")
         yield (

@@ -6,16 +6,16 @@ Its front matter is what the hub indexes: https://huggingface.co/docs/hub/model-
 from __future__ import annotations
 
 from pathlib import Path, PurePath
-from typing import Any
 
 import yaml
 
+from luthier.declarations import JSON
 from luthier.metrics.names import title
 from luthier.registry import find, names
 from luthier.report.facts import Facts, read_facts
 from luthier.report.formatting import base_name, writable
 from luthier.report.limits import limits
-from luthier.report.render import pages
+from luthier.report.panels import pages
 from luthier.runs import RunFolder
 
 UNKNOWN = "text-classification"  # the hub's task where the run's is not known here
@@ -61,9 +61,9 @@ def write_model_card(folder: Path) -> Path | None:
     return run.write_text(f"{run.model.name}/README.md", writable(f"---\n{front}---\n\n{body}"))
 
 
-def front_matter(facts: Facts) -> dict[str, Any]:
+def front_matter(facts: Facts) -> dict[str, JSON]:
     """Say what the hub indexes: base model, task, and the scores on the test rows."""
-    front: dict[str, Any] = {
+    front: dict[str, JSON] = {
         "license": "unknown",  # of the data and the base model: whoever shares the model knows
         "library_name": "transformers",
         "pipeline_tag": hub_task(facts),
@@ -82,7 +82,7 @@ def front_matter(facts: Facts) -> dict[str, Any]:
     return front
 
 
-def result(facts: Facts, scores: dict[str, float]) -> dict[str, Any]:
+def result(facts: Facts, scores: dict[str, float]) -> dict[str, JSON]:
     """Lay the scores out as the hub's leaderboards read them."""
     return {
         "task": {"type": hub_task(facts)},
@@ -97,7 +97,7 @@ def result(facts: Facts, scores: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def task_of(facts: Facts) -> Any:
+def task_of(facts: Facts) -> type | None:
     """Find the task's class; None where there is none of that name (another one's plug-in)."""
     name = facts.asked("task", "name")
     return find("tasks", name) if name in names("tasks") else None

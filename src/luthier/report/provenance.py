@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from markupsafe import Markup
 
+from luthier.declarations import JSON
 from luthier.report import figures
 from luthier.report.facts import Facts
 
@@ -11,7 +12,7 @@ SEVERITIES = ("error", "warning", "note")
 MOST_LABELS_OPEN = 12
 
 
-def data(facts: Facts) -> dict[str, Any] | None:
+def data(facts: Facts) -> dict[str, JSON] | None:
     """Lay out findings, splits, label counts and lengths."""
     if not facts.data:
         return None
@@ -26,12 +27,12 @@ def data(facts: Facts) -> dict[str, Any] | None:
     }
 
 
-def _rank(finding: dict[str, Any]) -> int:
+def _rank(finding: dict[str, JSON]) -> int:
     severity = finding.get("severity")
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
-def _label_counts(facts: Facts) -> dict[str, Any] | None:
+def _label_counts(facts: Facts) -> dict[str, JSON] | None:
     counted = {
         split: {name: n or 0 for name, n in found["labels"].items()}
         for split, found in facts.splits.items()
@@ -54,7 +55,7 @@ def _label_counts(facts: Facts) -> dict[str, Any] | None:
     return {"splits": list(counted), "rows": rows, "is_long": len(rows) > MOST_LABELS_OPEN}
 
 
-def _lengths(facts: Facts) -> Any:
+def _lengths(facts: Facts) -> Markup | None:
     tokens = facts.data.get("tokens") or {}
     drawn = (tokens.get("train") or {}).get("histogram")
     if not drawn:
@@ -65,7 +66,7 @@ def _lengths(facts: Facts) -> Any:
     return figures.histogram(edges, counts, label="Tokens of training rows")
 
 
-def reproduction(facts: Facts) -> dict[str, Any] | None:
+def reproduction(facts: Facts) -> dict[str, JSON] | None:
     """Lay out the recipe, the machine, the versions and the cost."""
     about = facts.environment
     if not facts.recipe_text and not about:

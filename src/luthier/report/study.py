@@ -5,23 +5,24 @@ results ─► figure, rows ─► study.html
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup, escape
 
 from luthier import __version__
-from luthier.metrics.names import as_points, lower_is_better, title
+from luthier.declarations import JSON
+from luthier.metrics.names import metric_of, title
 from luthier.report.figures import Scale, line, svg, text, tick_text
 from luthier.report.formatting import amount, number, share
-from luthier.report.render import pages
+from luthier.report.panels import pages
 from luthier.runs.files import write_whole
 
 HEIGHT, COLOURS, APART = 340.0, 8, 17.0  # pixels, series told apart by colour, pixels of a name
 
 
-def write_study(folder: Path, results: dict[str, Any]) -> Path:
+def write_study(folder: Path, results: dict[str, JSON]) -> Path:
     """Write `report.html` of a study.
 
     Args:
@@ -46,26 +47,26 @@ def write_study(folder: Path, results: dict[str, Any]) -> Path:
     return write_whole(folder / "report.html", [html])
 
 
-def series_of(results: dict[str, Any]) -> dict[str, str]:
+def series_of(results: dict[str, JSON]) -> dict[str, str]:
     """Give each arm the class of its colour."""
     return {arm: f"s{number % COLOURS}" for number, arm in enumerate(results["arms"])}
 
 
-def curves(results: dict[str, Any]) -> Markup:
+def curves(results: dict[str, JSON]) -> Markup:
     """Draw the mean of every arm over the levels, with a band for its interval."""
     levels, metric = results["levels"], results["metric"]
     lines = results["lines"]
     ends = [one["score"][end] for one in lines for end in ("low", "high", "mean")]
-    top = 1.0 if as_points(metric) else float("inf")
-    down = Scale.of(
-        [min(max(end, 0.0), top) for end in ends] if as_points(metric) else ends,
-    )
+    unit = metric_of(metric).unit
+    least = -math.inf if unit.least is None else unit.least
+    most = math.inf if unit.most is None else unit.most
+    down = Scale.of([min(max(end, least), most) for end in ends])
     parts = []
     for tick in down.ticks(5):
         y = HEIGHT - down(tick, HEIGHT)
         parts += [
             line(0, y, 100, y, "grid"),
-            text("-8", y + 4, tick_text(tick, as_points(metric)), anchor="end"),
+            text("-8", y + 4, tick_text(tick, unit), anchor="end"),
         ]
     places = {level: place(number, len(levels)) for number, level in enumerate(levels)}
     parts += [text(f"{x:g}%", HEIGHT + 20, level or " ") for level, x in places.items()]
@@ -109,7 +110,7 @@ def spread_out(named: Sequence[tuple[float, str, str]]) -> list[tuple[float, str
     return [(y - max(over, 0), arm, kind) for y, arm, kind in placed]
 
 
-def band(own: Sequence[dict[str, Any]], places: dict[str, float], down: Scale, kind: str) -> str:
+def band(own: Sequence[dict[str, JSON]], places: dict[str, float], down: Scale, kind: str) -> str:
     """Draw the interval around a line; whiskers where there is one level alone."""
     upper = [
         (places[one["level"]], HEIGHT - down(min(one["score"]["high"], down.high), HEIGHT))
@@ -148,7 +149,7 @@ def mark(x: float, y: float, kind: str, said: str) -> str:
     )
 
 
-def said_of(one: dict[str, Any], metric: str) -> str:
+def said_of(one: dict[str, JSON], metric: str) -> str:
     """Say one arm's score at one level."""
     score = one["score"]
     return (
@@ -158,7 +159,7 @@ def said_of(one: dict[str, Any], metric: str) -> str:
     )
 
 
-def row_of(one: dict[str, Any], metric: str) -> dict[str, Any]:
+def row_of(one: dict[str, JSON], metric: str) -> dict[str, JSON]:
     """Write one line of the table."""
     score, costs = one["score"], one["costs"]
     trained, total = costs["trained"], costs["parameters"]
@@ -176,21 +177,20 @@ def row_of(one: dict[str, Any], metric: str) -> dict[str, Any]:
     }
 
 
-def pair_of(one: dict[str, Any], metric: str) -> dict[str, Any]:
+def pair_of(one: dict[str, JSON], metric: str) -> dict[str, JSON]:
     """Write one comparison, the better of the two first."""
     found = one["difference"]
     first, second, sign = one["first"], one["second"], 1
     if found["mean"] < 0:
         first, second, sign = second, first, -1
     low, high = sorted((sign * found["low"], sign * found["high"]))
-    unit = 100 if as_points(metric) else 1
+    factor = metric_of(metric).unit.factor
     return {
         "level": one["level"],
         "first": first,
         "second": second,
-        "difference": f"{sign * unit * found['mean']:+.2f}",
-        "interval": f"{unit * low:+.2f} to {unit * high:+.2f}",
+        "difference": f"{sign * factor * found['mean']:+.2f}",
+        "interval": f"{factor * low:+.2f} to {factor * high:+.2f}",
         "p": "<0.001" if one["p_adjusted"] < 0.001 else f"{one['p_adjusted']:.3f}",
         "is_clear": one["p_adjusted"] < 0.05,
-        "better": "lower" if lower_is_better(metric) else "higher",
     }

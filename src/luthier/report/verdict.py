@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
-from typing import Any
 
-from luthier.metrics.names import as_points, lower_is_better
+from luthier.declarations import JSON
+from luthier.metrics.names import metric_of
 from luthier.report import figures
 from luthier.report.facts import Facts
 from luthier.report.figures import Scale, Series
@@ -15,23 +16,9 @@ from luthier.report.formatting import amount, interval, listed, plural, title
 MARKS = {"better": "▲", "worse": "▼", "unclear": "≈"}
 MOST_COLUMNS = 5
 MOST_POINTS = 400  # of a curve; more cannot be told apart on the page
-FIRST_METRICS = (
-    "accuracy",
-    "macro_f1",
-    "subset_accuracy",
-    "mcc",
-    "pearson",
-    "spearman",
-    "mae",
-    "rmse",
-    "r2",
-    "auc",
-    "log_loss",
-    "samples_f1",
-)
 
 
-def verdict(facts: Facts) -> dict[str, Any]:
+def verdict(facts: Facts) -> dict[str, JSON]:
     """Give the headline, and each comparison with the colour of its outcome."""
     said = [one for one in map(_sentence, facts.comparisons) if one["lead"]]
     score = facts.main_score
@@ -45,7 +32,7 @@ def verdict(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _sentence(comparison: dict[str, Any]) -> dict[str, str]:
+def _sentence(comparison: dict[str, JSON]) -> dict[str, str]:
     """Part a verdict into what is read first and the numbers behind it."""
     words = re.sub(r"(?<![\w.-])-(?=\d)", "−", str(comparison.get("verdict") or ""))
     first = words.split(" ", 1)[0]
@@ -88,7 +75,7 @@ def _plain(words: str) -> list[tuple[str, str]]:
     return [("unclear", words)]
 
 
-def comparison(facts: Facts) -> dict[str, Any] | None:
+def comparison(facts: Facts) -> dict[str, JSON] | None:
     """Lay out every system's scores, the best of each metric marked, and draw the main one."""
     if not facts.scores:
         return None
@@ -114,28 +101,29 @@ def comparison(facts: Facts) -> dict[str, Any] | None:
         "rows": rows,
         "first": metrics[:MOST_COLUMNS],
         "others": metrics[MOST_COLUMNS:],
-        "lower": {metric for metric in metrics if lower_is_better(metric)},
+        "lower": {one for one in metrics if metric_of(one).higher_is_better is False},
+        "directionless": {one for one in metrics if metric_of(one).higher_is_better is None},
         "forest": _forest(facts),
         "metric": title(facts.metric),
     }
 
 
 def _metrics(facts: Facts) -> list[str]:
-    """Order the metrics: the verdict's first, then the common ones, then the others."""
+    """Order the metrics: the verdict's first, then the leading ones, then the others."""
     known = list(dict.fromkeys(metric for scores in facts.scores.values() for metric in scores))
-    first = [metric for metric in (facts.metric, *FIRST_METRICS) if metric in known]
-    return list(dict.fromkeys([*first, *known]))
+    return sorted(known, key=lambda one: (one != facts.metric, not metric_of(one).is_leading))
 
 
 def _best(facts: Facts, metric: str) -> float | None:
     found = ((scores.get(metric) or {}).get("value") for scores in facts.scores.values())
     values = [value for value in found if value is not None]
-    if len(values) < 2:
+    higher_is_better = metric_of(metric).higher_is_better
+    if len(values) < 2 or higher_is_better is None:
         return None
-    return min(values) if lower_is_better(metric) else max(values)
+    return max(values) if higher_is_better else min(values)
 
 
-def _forest(facts: Facts) -> dict[str, Any] | None:
+def _forest(facts: Facts) -> dict[str, JSON] | None:
     metric = facts.metric
     systems = {name: scores.get(metric) or {} for name, scores in facts.scores.items()}
     ends = _known(score.get(key) for score in systems.values() for key in ("value", "low", "high"))
@@ -154,7 +142,7 @@ def _forest(facts: Facts) -> dict[str, Any] | None:
             }
             for name, score in systems.items()
         ],
-        "axis": figures.axis(scale, percent=as_points(metric)),
+        "axis": figures.axis(scale, metric_of(metric).unit),
     }
 
 
@@ -163,13 +151,15 @@ def _known(values: Iterable[float | None]) -> list[float]:
 
 
 def scale_of(ends: Iterable[float], metric: str) -> Scale:
-    """Choose a scale for scores: shares stay between 0 and 1."""
-    return Scale.of(ends, least=0, most=1) if as_points(metric) else Scale.of(ends)
+    """Choose a scale for scores, which ends where the metric's unit does."""
+    unit = metric_of(metric).unit
+    least = -math.inf if unit.least is None else unit.least
+    return Scale.of(ends, least=least, most=math.inf if unit.most is None else unit.most)
 
 
-def curves(facts: Facts) -> list[dict[str, Any]]:
+def curves(facts: Facts) -> list[dict[str, JSON]]:
     """Draw loss and validation score of every phase that trained."""
-    followed = facts.watched
+    followed = facts.validation_metric
     drawn = []
     for phase, events in facts.curves.items():
         losses = thinned([(e.get("step") or 0, e.get("loss")) for e in events])
@@ -185,7 +175,6 @@ def curves(facts: Facts) -> list[dict[str, Any]]:
         best = [(step, value) for step, value, is_best in scored if is_best]
         values = [(step, value) for step, value, _ in scored]
         step, top = best[-1] if best else (0, None)
-        percent = as_points(followed)
         drawn.append(
             {
                 "phase": phase,
@@ -194,7 +183,7 @@ def curves(facts: Facts) -> list[dict[str, Any]]:
                 "score": figures.chart(
                     [Series(title(followed), values, "dotted")],
                     label=f"{title(followed)} on validation of {phase}",
-                    percent=percent,
+                    unit=metric_of(followed).unit,
                     marked=best[-1] if best else None,
                 ),
                 "metric": title(followed),
@@ -213,7 +202,7 @@ def thinned(points: list[tuple[int, float | None]]) -> list[tuple[float, float]]
     return [(group[-1][0], sum(value for _, value in group) / len(group)) for group in groups]
 
 
-def _scored(events: list[dict[str, Any]], metric: str) -> list[tuple[int, float, bool]]:
+def _scored(events: list[dict[str, JSON]], metric: str) -> list[tuple[int, float, bool]]:
     """List (step, value, is best) of a metric on validation."""
     return [
         (event.get("step") or 0, event["scores"][metric], bool(event.get("is_best")))

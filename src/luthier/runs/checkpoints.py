@@ -20,7 +20,8 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from luthier.declarations import JSON
 
 MANIFEST = "manifest.json"
 NAME = re.compile(r"checkpoint-(\d+)")
@@ -38,7 +39,7 @@ class Checkpoint:
 
     path: Path
     step: int
-    about: Mapping[str, Any]
+    about: Mapping[str, JSON]
 
 
 class DamagedError(Exception):
@@ -68,7 +69,7 @@ class Store:
         step: int,
         fill: Callable[[Path], None],
         *,
-        about: Mapping[str, Any],
+        about: Mapping[str, JSON],
         spare: int | None = None,
     ) -> Path:
         """Write a checkpoint, then delete those that are too many.
@@ -158,7 +159,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(path, manifest["step"], manifest["about"])
 
 
-def _seal(folder: Path, step: int, about: Mapping[str, Any]) -> None:
+def _seal(folder: Path, step: int, about: Mapping[str, JSON]) -> None:
     """Bring all files to the disk, then the manifest that tells of them."""
     files = {}
     for path in sorted(folder.iterdir()):
@@ -170,13 +171,13 @@ def _seal(folder: Path, step: int, about: Mapping[str, Any]) -> None:
     to_disk(folder)
 
 
-def _sealed(content: dict[str, Any]) -> str:
+def _sealed(content: dict[str, JSON]) -> str:
     """Write JSON with its own sha256 in it."""
     text = json.dumps(content, sort_keys=True)
     return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), **content}, indent=1)
 
 
-def _unsealed(path: Path) -> dict[str, Any]:
+def _unsealed(path: Path) -> dict[str, JSON]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         seal = content.pop("sha256")

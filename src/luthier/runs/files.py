@@ -8,13 +8,15 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import logging
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
 
+from luthier.declarations import JSON
 from luthier.errors import RunError
 from luthier.recipe.tree import Recipe
 from luthier.recipe.yaml_text import write_yaml
@@ -23,8 +25,12 @@ TEMPORARY = ".tmp-"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 SHUT = {errno.EROFS, errno.EACCES, errno.EPERM}
 
+# What runs of versions before 0.2 call by another name; read for one release more.
+FORMER_NAMES = {"autotune": "calibration", "panels": "analysis"}  # document -> its former name
+FORMER_KEYS = {"comparison": {"validation_metric": "watched_metric"}}  # key -> its former name
 
-def plain(value: Any) -> Any:
+
+def plain(value: object) -> JSON:
     """Reduce dataclasses, NumPy values, tuples and paths to what JSON can hold."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {key: plain(item) for key, item in vars(value).items()}
@@ -66,8 +72,36 @@ def is_temporary(path: Path) -> bool:
     return TEMPORARY in path.name
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file of a run.
+def read_document(folder: Path, name: str) -> JSON:
+    """Read a JSON document of a run, by its former name too; None if the run has not written it.
+
+    Raises:
+        RunError: It is damaged.
+    """
+    path = folder / f"{name}.json"
+    former = folder / f"{FORMER_NAMES.get(name, name)}.json"
+    if not path.is_file() and former.is_file():
+        _notice(former, f"{former.name} is now called {path.name}")
+        path = former
+    content = read_json(path) if path.is_file() else None
+    if isinstance(content, dict):
+        for key, former_key in FORMER_KEYS.get(name, {}).items():
+            if former_key in content and key not in content:
+                _notice(path, f"'{former_key}' is now called '{key}'")
+                content[key] = content.pop(former_key)
+    return content
+
+
+@cache
+def _notice(path: Path, what: str) -> None:
+    """Say once, in one line, that a file is read although its form is an old one."""
+    logging.getLogger("luthier").warning(
+        "%s: %s; the next release will no longer read it.", path, what
+    )
+
+
+def read_json(path: Path) -> JSON:
+    """Read a JSON file.
 
     Raises:
         RunError: It is damaged.
@@ -78,7 +112,7 @@ def read_json(path: Path) -> Any:
         raise damaged(path, problem) from problem
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path) -> Iterator[dict[str, JSON]]:
     """Walk over JSON lines; an incomplete last one is passed over.
 
     Raises:

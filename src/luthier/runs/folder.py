@@ -1,17 +1,12 @@
-"""A run folder: where a run's results are written, and read again by everything that comes after.
+"""A run folder: where a run's results are written, and read by everything that comes after.
 
-    recipe.yaml        the resolved recipe          target.json       what is predicted
-    data.json          rows, findings, tokens       events.jsonl      every step, as it happened
+    recipe.yaml        the resolved recipe          events.jsonl      every step, as it happened
     model/             a Hugging Face checkpoint    adapter/          where a method leaves one
-    predictions.jsonl  every system, row by row     scores.json       {system: {metric: {value …}}}
-    comparison.json    verdicts                     analysis.json     calibration, slices, mistakes
-    environment.json   what it ran on               report.html       all of it, for people
-    status.json        running, finished, failed or interrupted, and why
-    attempts.json      each time that the run was begun or gone on with
-    calibration.json   threads and precision that were measured to be fastest, by phase
-    checkpoints/       what a training needs to go on, by phase (`checkpoints.py`)
+    predictions.jsonl  every system, row by row     report.html       all of it, for people
+    checkpoints/       what resuming a training needs, by phase (`checkpoints.py`)
+    NAME.json          the documents below, and those that plug-ins declare
 
-This is the only module that knows those names.
+Only this module knows those names.
 """
 
 from __future__ import annotations
@@ -24,21 +19,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from luthier.declarations import JSON
 from luthier.errors import RunError, nearest
 from luthier.paths import run_name
 from luthier.recipe.load import read_kept
 from luthier.recipe.tree import Recipe
 from luthier.records import Target
+from luthier.registry import declared
 from luthier.runs.checkpoints import Store, to_disk
 from luthier.runs.files import (
     damaged,
     is_temporary,
     plain,
-    read_json,
+    read_document,
     read_lines,
     telling_of_disk,
     to_yaml,
@@ -46,17 +42,18 @@ from luthier.runs.files import (
 )
 from luthier.runs.lock import LOCK, OWNER, Lock
 
-DOCUMENTS = (
-    "target",
-    "data",
-    "scores",
-    "comparison",
-    "analysis",
-    "environment",
-    "calibration",
-    "status",
-    "attempts",
-)
+DOCUMENTS = {  # name of a JSON document -> what it holds
+    "target": "what is predicted",
+    "data": "rows, findings and tokens",
+    "scores": "{system: {metric: {value, low, high, n}}}",
+    "comparison": "the verdicts",
+    "panels": "what the run has to show: calibration, slices, mistakes …",
+    "environment": "the machine, the versions and the time",
+    "autotune": "threads and precision measured to be fastest, by phase",
+    "status": "running, finished, failed or interrupted, and why",
+    "attempts": "each time that the run was started or resumed",
+}
+DOCUMENT_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 EVENTS = "events.jsonl"
 
 
@@ -171,7 +168,7 @@ class RunFolder:
         """Read the resolved recipe back."""
         return read_kept(self.path / "recipe.yaml")
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, JSON]:
         """Say how far the run came: `state`, and where it failed `reason` and `hint`."""
         found = self.read_json("status")
         return found if isinstance(found, dict) and "state" in found else {"state": "unknown"}
@@ -192,11 +189,11 @@ class RunFolder:
             )
         return self
 
-    def attempts(self) -> list[dict[str, Any]]:
+    def attempts(self) -> list[dict[str, JSON]]:
         """List each time that the run was begun or gone on with, and how that ended."""
         return list((self.read_json("attempts") or {}).get("attempts", []))
 
-    def note(self, **facts: Any) -> None:
+    def note(self, **facts: JSON) -> None:
         """Add to what is known of the attempt under way."""
         *before, last = self.attempts() or [{}]
         self._attempts([*before, {**last, **facts}])
@@ -206,7 +203,7 @@ class RunFolder:
         before = self.attempts()[-1].get("resumed", [])
         self.note(resumed=[*before, {"phase": phase, "step": step, "notes": words}])
 
-    def _attempts(self, attempts: list[dict[str, Any]]) -> None:
+    def _attempts(self, attempts: list[dict[str, JSON]]) -> None:
         self.write_json("attempts", {"attempts": attempts})
 
     def checkpoints(self, phase: str, *, keep: int = 2) -> Store:
@@ -222,21 +219,34 @@ class RunFolder:
         """Write a file whole or not at all."""
         return write_whole(self.path / name, [text])
 
-    def write_json(self, document: str, content: Any) -> Path:
-        """Write one of `DOCUMENTS`."""
-        if document not in DOCUMENTS:
-            raise ValueError(f"no document of a run is called '{document}'")
+    def write_json(self, document: str, content: object) -> Path:
+        """Write one of `DOCUMENTS`, or one that a plug-in declares.
+
+        Args:
+            document: Its name. A plug-in declares its own in a class attribute `documents`, a
+                mapping from name to what it holds; a package can bring such a mapping under the
+                entry point group `luthier.documents`.
+            content: What JSON can hold, or dataclasses and NumPy values of it.
+        """
+        if document not in DOCUMENTS and document not in declared("documents"):
+            raise ValueError(
+                f"No document of a run is called '{document}'; a plug-in that writes it declares "
+                f'documents = {{"{document}": "what it holds"}}.'
+            )
+        if not DOCUMENT_NAME.fullmatch(document):
+            raise ValueError(f"'{document}' is no name of a document: use a-z, 0-9, - and _.")
         text = json.dumps(plain(content), ensure_ascii=False, indent=1)
         return self.write_text(f"{document}.json", text + "\n")
 
-    def read_json(self, document: str) -> Any:
-        """Read one of `DOCUMENTS`, or None where the run has not written it.
+    def read_json(self, document: str) -> JSON:
+        """Read a document; None if the run has not written it.
 
         Raises:
             RunError: It is damaged.
         """
-        path = self.path / f"{document}.json"
-        return read_json(path) if path.is_file() else None
+        if not DOCUMENT_NAME.fullmatch(document):
+            raise ValueError(f"'{document}' is no name of a document: use a-z, 0-9, - and _.")
+        return read_document(self.path, document)
 
     def target(self) -> Target:
         """Read back what the run predicts.
@@ -249,7 +259,7 @@ class RunFolder:
         except ValidationError as problem:
             raise damaged(self.path / "target.json", problem) from problem
 
-    def append_event(self, event: Any) -> None:
+    def append_event(self, event: object) -> None:
         """Add one step to the events, with the seconds since the run began."""
         content = {key: value for key, value in plain(event).items() if value is not None}
         content["time"] = round(time.monotonic() - self._started, 3)
@@ -279,22 +289,22 @@ class RunFolder:
             lines = (json.dumps(event, ensure_ascii=False) + "\n" for event in kept)
             write_whole(self.path / EVENTS, lines)
 
-    def read_events(self) -> Iterator[dict[str, Any]]:
+    def read_events(self) -> Iterator[dict[str, JSON]]:
         """Walk over the events; an incomplete last line is passed over."""
         return self._read_lines(EVENTS)
 
-    def write_predictions(self, lines: Iterable[Mapping[str, Any]]) -> Path:
+    def write_predictions(self, lines: Iterable[Mapping[str, JSON]]) -> Path:
         """Write the test rows with what every system said of them."""
         return write_whole(
             self.path / "predictions.jsonl",
             (json.dumps(plain(line), ensure_ascii=False) + "\n" for line in lines),
         )
 
-    def read_predictions(self) -> Iterator[dict[str, Any]]:
+    def read_predictions(self) -> Iterator[dict[str, JSON]]:
         """Walk over the test rows as `write_predictions` got them."""
         return self._read_lines("predictions.jsonl")
 
-    def _read_lines(self, name: str) -> Iterator[dict[str, Any]]:
+    def _read_lines(self, name: str) -> Iterator[dict[str, JSON]]:
         path = self.path / name
         if path.is_file():
             yield from read_lines(path)
@@ -342,7 +352,7 @@ class RunFolder:
         """Leave the reason why the run ended early."""
         self._end("failed", reason=reason, hint=hint)
 
-    def _end(self, state: str, **why: Any) -> None:
+    def _end(self, state: str, **why: JSON) -> None:
         self.write_json("status", {"state": state, **why})
         ended = time.strftime("%Y-%m-%d %H:%M:%S")
         self.note(ended=ended, state=state, **{name: one for name, one in why.items() if one})

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
+from luthier.declarations import JSON
 from luthier.errors import RunError
 from luthier.process import is_dead, this_process
 
@@ -62,7 +62,7 @@ class Lock:
         (self.folder / OWNER).unlink(missing_ok=True)
         self._lock.release()
 
-    def _owner(self) -> dict[str, Any]:
+    def _owner(self) -> dict[str, JSON]:
         try:
             found = json.loads((self.folder / OWNER).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -70,7 +70,7 @@ class Lock:
         return found if isinstance(found, dict) else {}
 
 
-def _spelled(owner: dict[str, Any]) -> str:
+def _spelled(owner: dict[str, JSON]) -> str:
     if not owner:
         return "a process that has not said who it is"
     return f"process {owner.get('process')} on {owner.get('host')} since {owner.get('since')}"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from luthier.declarations import JSON
 from luthier.errors import LuthierError, RunError
 from luthier.recipe.tree import Recipe
 from luthier.runs.folder import RunFolder, numbered
@@ -35,8 +35,8 @@ class Change:
     """
 
     field: str
-    before: Any
-    now: Any
+    before: JSON
+    now: JSON
 
     @property
     def is_safe(self) -> bool:
@@ -143,7 +143,7 @@ def differences(folder: RunFolder, recipe: Recipe) -> list[Change]:
     ]
 
 
-def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(tree: dict[str, JSON], prefix: str = "") -> Iterator[tuple[str, JSON]]:
     for name, value in tree.items():
         if isinstance(value, dict) and value:
             yield from _flat(value, f"{prefix}{name}.")

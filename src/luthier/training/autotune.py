@@ -67,11 +67,11 @@ def calibrate(model: Any, job: Job) -> Choice | None:
     settings: Training = job.plan.training
     if not on_cpu(settings) or work(model, job) < WORTH:
         return None
-    kept = (job.session.run.read_json("calibration") or {}) if job.session.run is not None else {}
+    kept = (job.session.run.read_json("autotune") or {}) if job.session.run is not None else {}
     if (choice := _read(kept.get(job.session.phase))) is None:
         choice = measure(model, job)
         if job.session.run is not None:
-            job.session.run.write_json("calibration", {**kept, job.session.phase: asdict(choice)})
+            job.session.run.write_json("autotune", {**kept, job.session.phase: asdict(choice)})
     torch.set_num_threads(choice.threads)
     return choice
 

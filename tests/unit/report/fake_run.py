@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from luthier.results import Finding
 from luthier.runs import RunFolder
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}'`</style>"
+TEXT = "The film was long"
 LABELS = ("bad", "fine", "good")
 METRICS = ("accuracy", "macro_f1", "log_loss")
 SYSTEMS = ("fine-tuned", "majority", "tfidf-linear")
@@ -20,7 +22,7 @@ def fake_run(
     path: Path,
     *,
     labels: tuple[str, ...] = LABELS,
-    text: str = "The film was long",
+    text: str = TEXT,
     n_mistakes: int = 6,
     without: tuple[str, ...] = (),
     model: bool = True,
@@ -39,9 +41,9 @@ def fake_run(
         "data": fake_data(labels, text),
         "scores": fake_scores(),
         "comparison": fake_comparison(),
-        "analysis": fake_analysis(labels, text, n_mistakes),
+        "panels": fake_panels(labels, text, n_mistakes),
         "environment": fake_environment(),
-        "calibration": {
+        "autotune": {
             "fine-tuning": {
                 "threads": 2,
                 "bf16": True,
@@ -128,6 +130,7 @@ def fake_comparison() -> dict[str, Any]:
     }
     return {
         "main_metric": "accuracy",
+        "validation_metric": "accuracy",
         "system": "fine-tuned",
         "confidence": 0.95,
         "n_resamples": 1000,
@@ -149,8 +152,57 @@ def fake_comparison() -> dict[str, Any]:
     }
 
 
+def fake_panels(labels: tuple[str, ...], text: str, n_mistakes: int) -> dict[str, Any]:
+    """Make up panels.json; the first label has no test rows."""
+    old = fake_analysis(labels, text, n_mistakes)
+    n_labels = len(labels)
+    mistakes = {"kind": old["kind"], "rows": old["mistakes"], "n_wrong": n_labels * (n_labels - 1)}
+    mistakes["n_wrong"] -= n_labels - 1  # those of the first label
+    return {
+        "panels": [
+            {"kind": kind, "heading": heading, "data": data}
+            for kind, heading, data in (
+                ("confusion", "Confusion", {"labels": labels, "table": old["confusion"]}),
+                ("calibration", "Calibration", old["calibration"]),
+                ("labels", "Label by label", old["per_label"]),
+                ("slices", "Parts of the test set", old["slices"]),
+                ("mistakes", "Mistakes", mistakes),
+            )
+        ]
+    }
+
+
+def make_old(folder: Path, labels: tuple[str, ...] = LABELS, text: str = TEXT) -> Path:
+    """Give a run the files and keys that versions before 0.2 wrote."""
+    analysis = fake_analysis(labels, text, 6)
+    (folder / "panels.json").unlink()
+    (folder / "analysis.json").write_text(json.dumps(analysis), encoding="utf-8")
+    (folder / "autotune.json").rename(folder / "calibration.json")
+    comparison = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    comparison["watched_metric"] = comparison.pop("validation_metric")
+    (folder / "comparison.json").write_text(json.dumps(comparison), encoding="utf-8")
+    return folder
+
+
+def panel(folder: Path, kind: str) -> Any:
+    """Give the data of a run's panel."""
+    panels = RunFolder(folder).read_json("panels")["panels"]
+    return next((one["data"] for one in panels if one["kind"] == kind), None)
+
+
+def set_panels(folder: Path, **data: Any) -> None:
+    """Replace a run's panels of these kinds (None: leave them out), and put new ones at the end."""
+    run = RunFolder(folder)
+    panels = {one["kind"]: one for one in run.read_json("panels")["panels"]}
+    for kind, content in data.items():
+        panels[kind] = {"kind": kind, "heading": "", "data": content}
+        if content is None:
+            del panels[kind]
+    run.write_json("panels", {"panels": list(panels.values())})
+
+
 def fake_analysis(labels: tuple[str, ...], text: str, n_mistakes: int) -> dict[str, Any]:
-    """Make up analysis.json; the first label has no test rows."""
+    """Make up the analysis.json of a version before 0.2; the first label has no test rows."""
     bins = [
         {"low": 0.0, "high": 0.5, "confidence": None, "accuracy": None, "count": 0},
         {"low": 0.5, "high": 1.0, "confidence": 0.8, "accuracy": 0.7, "count": 300},

@@ -9,7 +9,7 @@ import pytest
 from luthier.errors import RunError
 from luthier.report.render import hash_of, write_report
 from luthier.runs import DOCUMENTS
-from tests.unit.report.fake_run import HOSTILE, LABELS, fake_run
+from tests.unit.report.fake_run import HOSTILE, LABELS, fake_run, make_old, panel, set_panels
 
 SECTIONS = [
     "verdict",
@@ -129,7 +129,7 @@ def without_numbers(content):
 
 
 def test_a_failed_run_shows_reason_and_fix_and_what_there_is(tmp_path):
-    folder = fake_run(tmp_path / "run", without=("scores", "comparison", "analysis"))
+    folder = fake_run(tmp_path / "run", without=("scores", "comparison", "panels"))
     path = folder / "status.json"
     path.write_text(json.dumps({"state": "failed", "reason": "The loss is NaN.", "hint": "lower"}))
     page, html = page_of(folder)
@@ -169,7 +169,7 @@ NAMES = {
     "scores.json": ("majority", "macro_f1"),
     "data.json": ("train", "bad", "warning", "ab" * 32),
     "comparison.json": ("better than majority", "accuracy", "McNemar's exact test"),
-    "analysis.json": ("bad", "length", "1–9 tokens", "/home/ada/reviews.csv:2"),
+    "panels.json": ("bad", "length", "1–9 tokens", "/home/ada/reviews.csv:2"),
     "environment.json": ("torch", "2.13.0", "fine-tuning", "luthier run", "2026-11-23"),
     "events.jsonl": ("fine-tuning", "accuracy"),
     "status.json": ("finished",),
@@ -221,10 +221,7 @@ def test_long_curves_are_thinned(tmp_path):
 
 def test_numbers_are_drawn_as_scatter_and_residuals(tmp_path):
     folder = fake_run(tmp_path / "run")
-    analysis = {"kind": "number", "labels": [], "confusion": None, "per_label": []}
-    analysis |= {"calibration": None, "slices": [], "mistakes": []}
-    analysis["scatter"] = [[1.0, 1.5], [2.0, 1.75], [3.0, None]]
-    (folder / "analysis.json").write_text(json.dumps(analysis))
+    set_panels(folder, numbers={"pairs": [[1.0, 1.5], [2.0, 1.75], [3.0, None]]})
     (folder / "target.json").write_text('{"kind": "number", "names": ["stars"]}')
     page, html = page_of(folder)
     assert "numbers" in sections(page)
@@ -243,10 +240,9 @@ def test_writing_twice_gives_the_same_bytes(tmp_path):
 
 def test_several_labels_a_row_are_listed_and_each_can_be_filtered_by(tmp_path):
     folder = fake_run(tmp_path / "run")
-    path = folder / "analysis.json"
-    analysis = json.loads(path.read_text()) | {"kind": "multi-label", "confusion": None}
-    analysis["mistakes"][0] |= {"gold": ["good", "long"], "answer": []}
-    path.write_text(json.dumps(analysis | {"calibration": None}))
+    mistakes = panel(folder, "mistakes")
+    mistakes["rows"][0] |= {"gold": ["good", "long"], "answer": []}
+    set_panels(folder, mistakes=mistakes, confusion=None, calibration=None)
     (folder / "target.json").write_text(
         json.dumps({"kind": "multi-label", "names": LABELS, "thresholds": [0.5, 0.4, 0.6]})
     )
@@ -276,5 +272,16 @@ def test_what_was_measured_before_training_is_shown(tmp_path):
     _, html = page_of(fake_run(tmp_path / "run"))
     assert "bfloat16 mixed precision" in html
     assert "140" in html
-    _, html = page_of(fake_run(tmp_path / "other", without=("calibration",)))
+    _, html = page_of(fake_run(tmp_path / "other", without=("autotune",)))
     assert "measured to be fastest" not in html
+
+
+def test_a_run_of_an_older_version_has_the_same_report(tmp_path, caplog):
+    new = fake_run(tmp_path / "new" / "run")
+    old = make_old(fake_run(tmp_path / "old" / "run"))
+    assert page_of(old)[1] == page_of(new)[1]
+    told = [record.getMessage() for record in caplog.records]
+    for file in ("analysis.json", "calibration.json", "comparison.json"):
+        (line,) = [one for one in told if str(old / file) in one]
+        assert "next release" in line
+    assert not any(str(new) in one for one in told)

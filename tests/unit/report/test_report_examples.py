@@ -1,10 +1,11 @@
 """Entities, answers and written texts are shown where they stand, and nothing in them runs."""
 
+import pytest
+
 from luthier.report.examples import answers, entities, generations, marked
 from luthier.report.facts import read_facts
 from luthier.report.render import write_report
-from luthier.runs import RunFolder
-from tests.unit.report.fake_run import HOSTILE, fake_run
+from tests.unit.report.fake_run import HOSTILE, fake_run, set_panels
 
 TEXT = f"Ada went to Rome {HOSTILE}"
 ANALYSIS = {
@@ -49,19 +50,45 @@ ANALYSIS = {
 
 
 def page(tmp_path, analysis=ANALYSIS):
-    run = RunFolder.open(fake_run(tmp_path / "run"))
-    run.write_json("analysis", {**run.read_json("analysis"), **analysis})
-    return read_facts(run.path), write_report(run.path).read_text(encoding="utf-8")
+    folder = fake_run(tmp_path / "run")
+    set_panels(folder, **analysis)
+    return read_facts(folder), write_report(folder).read_text(encoding="utf-8")
 
 
-def test_spans_are_marked_in_their_text():
-    parts = marked("Ada went to Rome.", [[12, 16, "LOC"], [0, 3, "PER"], [1, 5, "LOST"]])
-    assert [part["text"] for part in parts] == ["Ada", " went to ", "Rome", "."]
-    assert [part["label"] for part in parts] == ["PER", None, "LOC", None]
+def drawn(parts):
+    """Write marks as [text LABEL]."""
+    return "".join(
+        f"[{drawn(part.parts) or part.text} {part.label}]" if part.label else part.text
+        for part in parts
+    )
+
+
+@pytest.mark.parametrize(
+    ("spans", "wanted"),
+    [
+        ([[12, 16, "LOC"], [0, 3, "PER"]], "[Ada PER] went to [Rome LOC]."),
+        ([[0, 16, "TRIP"], [12, 16, "LOC"]], "[Ada went to [Rome LOC] TRIP]."),
+        ([[0, 3, "PER"], [0, 3, "POET"]], "[[Ada POET] PER] went to Rome."),
+        ([[0, 8, "A"], [4, 11, "B"]], "[Ada [went B …] A][ to … B] Rome."),
+    ],
+)
+def test_spans_are_marked_in_their_text_also_where_they_overlap(spans, wanted):
+    parts, n_undrawn = marked("Ada went to Rome.", spans)
+    assert (drawn(parts), n_undrawn) == (wanted, 0)
+
+
+def test_spans_that_cannot_be_drawn_are_counted(tmp_path):
+    parts, n_undrawn = marked("Ada", [[0, 3, "PER"], [5, 9, "LOST"], [2, 2, "EMPTY"]])
+    assert (drawn(parts), n_undrawn) == ("[Ada PER]", 2)
+    _, n_undrawn = marked("Ada", [[0, 3, "PER"]] * 2000)
+    assert n_undrawn == 1992
+    entities = {"n_wrong_rows": 1, "rows": [{"text": "Ada", "gold": [[5, 9, "LOST"]]}]}
+    _, html = page(tmp_path, {"entities": entities})
+    assert "Not drawn: 1 entity whose borders lie outside the text" in html
 
 
 def test_errors_are_counted_by_kind(tmp_path):
-    shown = entities(page(tmp_path)[0])
+    shown = entities(ANALYSIS["entities"], page(tmp_path)[0])
     assert [(kind["name"], kind["n"]) for kind in shown["kinds"]][:3] == [
         ("missed", 3),
         ("found where there is none", 0),
@@ -71,7 +98,7 @@ def test_errors_are_counted_by_kind(tmp_path):
 
 
 def test_true_and_given_answers_are_told_apart_and_far_text_is_cut(tmp_path):
-    first, second = answers(page(tmp_path)[0])["rows"]
+    first, second = answers(ANALYSIS["answers"], page(tmp_path)[0])["rows"]
     kinds = {part["kind"]: part["text"] for part in first["context"] if part["kind"]}
     assert kinds == {"true": "Ada ", "both": "baked", "given": " a cake"}
     assert first["context"][0]["text"] == first["context"][-1]["text"][::-1] == "… "
@@ -80,7 +107,7 @@ def test_true_and_given_answers_are_told_apart_and_far_text_is_cut(tmp_path):
 
 
 def test_written_texts_stand_beside_their_references(tmp_path):
-    shown = generations(page(tmp_path)[0])
+    shown = generations(ANALYSIS["generations"], page(tmp_path)[0])
     assert shown["rows"][0]["chrf"] == "12.50"
     assert "svg" in str(shown["spread"])
 
@@ -96,5 +123,5 @@ def test_all_three_are_on_the_page_and_inert(tmp_path):
 
 def test_a_run_of_labels_has_none_of_them(tmp_path):
     facts, html = page(tmp_path, {})
-    assert entities(facts) is answers(facts) is generations(facts) is None
+    assert entities({}, facts) is answers({}, facts) is generations({}, facts) is None
     assert '<section id="entities"' not in html

@@ -68,7 +68,7 @@ def test_a_moment_that_is_none_is_shown_as_it_is():
 
 def test_half_a_surrogate_pair_does_not_stop_a_report_or_a_card(tmp_path):
     folder = fake_run(tmp_path / "run")
-    for name in ("analysis.json", "target.json"):
+    for name in ("panels.json", "target.json"):
         path = folder / name
         path.write_text(path.read_text().replace('"bad"', '"b\\ud800d"'))
     assert "b?d" in write_report(folder).read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from luthier.recipe.tree import Recipe
 from luthier.records import StepInfo
 from luthier.results import Finding
 from luthier.runs import RunFolder
+from tests.third_party import forget, install
 
 RECIPE = Recipe.model_validate(
     {"model": "m", "task": "text-classification", "data": {"train": "x.csv"}}
@@ -61,7 +62,7 @@ def test_json_is_strict_about_numbers_that_are_not_finite(tmp_path):
 
 
 def test_an_unknown_document_is_a_mistake_of_ours(tmp_path):
-    with pytest.raises(ValueError, match="no document"):
+    with pytest.raises(ValueError, match="No document"):
         RunFolder.create(tmp_path / "run", RECIPE).write_json("score", {})
 
 
@@ -141,3 +142,43 @@ def test_writing_follows_no_link(tmp_path):
     run.write_text("report.html", "a page")
     assert (tmp_path / "secret").read_text() == "secret"
     assert run.report.read_text() == "a page"
+
+
+def test_a_plugin_declares_its_own_document(tmp_path, monkeypatch):
+    source = 'OWN = {"rejected-rows": "rows that were not learned from"}\n'
+    source += 'class Task:\n    documents = {"word-counts": "how often each word occurs"}\n'
+    points = {"documents": {"own": "OWN"}, "tasks": {"own": "Task"}}
+    install(tmp_path / "site", monkeypatch, source, **points)
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    for name in ("rejected-rows", "word-counts"):
+        assert folder.read_json(name) is None
+        folder.write_json(name, {"n": 3})
+        assert folder.read_json(name) == {"n": 3}
+    with pytest.raises(ValueError, match="No document of a run is called 'others'"):
+        folder.write_json("others", {})
+    monkeypatch.undo()
+    forget()
+
+
+@pytest.mark.parametrize("name", ["../away", "a/b", "", "Upper"])
+def test_a_document_stays_in_its_folder(tmp_path, name):
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    with pytest.raises(ValueError, match="is no name of a document"):
+        folder.read_json(name)
+    with pytest.raises(ValueError, match="document"):
+        folder.write_json(name, {})
+
+
+def test_documents_and_keys_are_read_by_their_former_names_with_one_line(tmp_path, caplog):
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    (folder.path / "calibration.json").write_text('{"fine-tuning": {"threads": 2}}')
+    folder.write_json("comparison", {"watched_metric": "perplexity"})
+    for _ in range(2):
+        assert folder.read_json("autotune") == {"fine-tuning": {"threads": 2}}
+        assert folder.read_json("comparison") == {"validation_metric": "perplexity"}
+    first, second = (record.getMessage() for record in caplog.records)
+    assert "calibration.json is now called autotune.json" in first
+    assert "'watched_metric' is now called 'validation_metric'" in second
+    assert "\n" not in first + second
+    folder.write_json("autotune", {})
+    assert folder.read_json("autotune") == {}

@@ -117,7 +117,7 @@ def test_a_choice_is_told_kept_and_taken_again(problem, monkeypatch, tmp_path):
     assert torch.bfloat16 in seen
     monkeypatch.setattr(autotune, "measure", lambda *_: pytest.fail("it must not measure again"))
     assert calibrate(model, job) == FAST
-    assert folder.read_json("calibration")["fine-tuning"]["bf16"] is True
+    assert folder.read_json("autotune")["fine-tuning"]["bf16"] is True
 
 
 @pytest.mark.parametrize(
