@@ -26,13 +26,13 @@ def export(
     A checkpoint is of Transformers; saved-model and litert are of TensorFlow.
     """
     if to == "checkpoint" and not int8:
-        from luthier.export.merged import export_merged
+        from luthier.exporters.merged import export_merged
 
         written, difference = export_merged(folder, out)
         print(f"Wrote {written}; its outputs on the run's rows differ by at most {difference:.1e}")
         return
     from luthier.cli.show import show_export
-    from luthier.export.tensorflow import export_tensorflow
+    from luthier.exporters.tensorflow import export_tensorflow
 
     written, found = export_tensorflow(folder, out, to=to, int8=int8)
     show_export(found)
