@@ -21,7 +21,7 @@ LAYERS = (
     {"evaluation", "report", "load_splits"},
     {"build_problem"},
     {"pipeline", "prediction"},
-    {"studies", "exporters"},
+    {"studies", "exporters", "evaluate_run", "inspect_data"},
     {"cli"},
     {"__main__"},
 )
