@@ -1,7 +1,12 @@
 """Luthier: fine-tune a pre-trained language model, and measure what fine-tuning gained.
 
-`run(recipe)` trains and evaluates, `load(folder)` returns a predictor, and `compare(folders)`
-compares runs. Names are imported on first use, which keeps `import luthier` fast.
+    inspect(recipe)   what the data doctor finds    run(recipe)           train, judge and report
+    load(run)         a predictor                   evaluate(run, data)   scores on other rows
+    compare(runs)     runs side by side             export(run, folder)   a model for elsewhere
+    ladder(recipe)    which method is best          seeds(recipe)         how far a score is luck
+
+The command line calls the same functions. Names are loaded when first used, so that importing
+stays fast.
 """
 
 from __future__ import annotations
@@ -11,11 +16,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from luthier.evaluate_run import evaluate
     from luthier.evaluation.compare_runs import compare
+    from luthier.exporters.export import export
+    from luthier.inspect_data import inspect
     from luthier.pipeline import run
     from luthier.prediction import Predictor, load
     from luthier.recipe.tree import Recipe
     from luthier.results import RunResult
+    from luthier.studies.ladder import ladder
+    from luthier.studies.seeds import seeds
 
 # Other libraries import bitsandbytes if it is installed, and it warns about a missing kernel.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -29,8 +39,29 @@ _HOMES = {
     "compare": "luthier.evaluation.compare_runs",
     "Recipe": "luthier.recipe.tree",
     "RunResult": "luthier.results",
+    "evaluate": "luthier.evaluate_run",
+    "export": "luthier.exporters.export",
+    "inspect": "luthier.inspect_data",
+    "ladder": "luthier.studies.ladder",
+    "seeds": "luthier.studies.seeds",
 }
-__all__ = ["Predictor", "Recipe", "RunResult", "compare", "load", "run"]
+__all__ = [
+    "Predictor",
+    "Recipe",
+    "RunResult",
+    "compare",
+    "evaluate",
+    "export",
+    "inspect",
+    "ladder",
+    "load",
+    "run",
+    "seeds",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> object:

@@ -1,5 +1,9 @@
 """What is light to import stays light: told by the modules loaded, not by a clock."""
 
+import importlib.util
+import subprocess
+import sys
+
 import pytest
 
 import luthier
@@ -46,9 +50,23 @@ def test_finding_a_plug_in_loads_no_engine(kind):
 
 def test_public_names_are_these_and_no_others():
     assert sorted(luthier.__all__) == sorted(luthier._HOMES)
-    assert luthier.__all__ == ["Predictor", "Recipe", "RunResult", "compare", "load", "run"]
+    assert luthier.__all__ == [
+        *("Predictor", "Recipe", "RunResult", "compare", "evaluate", "export", "inspect"),
+        *("ladder", "load", "run", "seeds"),
+    ]
     for name in luthier.__all__:
         assert getattr(luthier, name).__name__ == name
+
+
+def test_public_names_are_listed_before_any_is_loaded():
+    fresh = "import luthier, sys; sys.exit(0 if {*luthier.__all__} <= {*dir(luthier)} else 1)"
+    assert subprocess.run([sys.executable, "-c", fresh], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", [name for name in luthier.__all__ if name[0].islower()])
+def test_no_module_takes_the_place_of_a_public_function(name):
+    """Importing `luthier.NAME` would set the module where the function is looked up."""
+    assert importlib.util.find_spec(f"luthier.{name}") is None
 
 
 def test_a_name_that_is_not_public_is_refused_in_words():

@@ -21,7 +21,7 @@ LAYERS = (
     {"evaluation", "report", "load_splits"},
     {"build_problem"},
     {"pipeline", "prediction"},
-    {"studies", "export"},
+    {"studies", "exporters", "evaluate_run", "inspect_data"},
     {"cli"},
     {"__main__"},
 )

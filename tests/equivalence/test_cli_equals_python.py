@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from typer.testing import CliRunner
 
 import luthier
 from luthier.cli.app import app
+from luthier.errors import RecipeError, RunError
 from luthier.recipe.load import read_recipe
 from luthier.registry import find
-from luthier.runs import RunFolder
+from luthier.runs import RunFolder, plain
 
 WORDS = ("rain", "drizzle", "sun", "warmth", "snow", "ice", "over", "the", "hills", "day", "say")
 
@@ -102,9 +104,119 @@ def test_a_predicted_file_is_the_same_from_either_door(folder):
 
 
 def test_scores_are_the_same_from_either_door(folder):
-    n_rows, scores = luthier.load(folder / "python").evaluate(str(folder / "toy.jsonl"))
+    found = luthier.evaluate(folder / "python", folder / "toy.jsonl")
     said = json.loads(call("evaluate", folder / "python", "--data", folder / "toy.jsonl", "--json"))
-    assert said["rows"] == n_rows
-    assert {name: score["value"] for name, score in said["scores"].items()} == {
-        name: score.value for name, score in scores.items()
+    assert said == {"rows": found.n_rows, "scores": plain(found.scores)}
+    assert found.rounded is found.comparison is None
+
+
+def test_what_is_lost_in_fewer_bits_is_the_same_from_either_door(folder):
+    found = luthier.evaluate(folder / "python", folder / "toy.jsonl", precision="int8")
+    data = ("--data", folder / "toy.jsonl", "--int8")
+    said = json.loads(call("evaluate", folder / "python", *data, "--json"))
+    assert said == {
+        "rows": found.n_rows,
+        "scores": {"int8": plain(found.rounded), "float32": plain(found.scores)},
+        "comparison": plain(found.comparison),
     }
+    assert found.comparison.verdict in " ".join(call("evaluate", folder / "python", *data).split())
+
+
+def test_a_precision_that_does_not_exist_is_refused(folder):
+    with pytest.raises(RecipeError, match="no such precision") as refused:
+        luthier.evaluate(folder / "python", folder / "toy.jsonl", precision="int4")
+    assert "bf16, int8" in refused.value.hint
+
+
+@pytest.mark.parametrize("source", ["recipe.yaml", "toy.jsonl"])
+def test_data_is_inspected_alike_from_either_door(source, folder):
+    found = luthier.inspect(folder / source, ["data.limit.train=20"])
+    said = call("inspect", folder / source, "data.limit.train=20")
+    for note in found.notes:
+        assert f"• {note}" in said
+    for split, rows in found.splits.items():
+        assert re.search(rf"{split} +{len(rows)} ", said)
+    assert len(found.splits.train) == 20
+    told = [line.split()[1] for line in said.splitlines() if line.startswith(("warning", "note"))]
+    assert sorted(told) == sorted(finding.code for finding in found.findings)
+    assert told
+    assert not found.has_errors
+
+
+def test_errors_of_the_data_are_told_at_either_door(folder):
+    one_label = folder / "one.jsonl"
+    lines = [json.dumps({"text": f"snow {n}", "label": "cold"}) for n in range(40)]
+    one_label.write_text("\n".join(lines), encoding="utf-8")
+    asked = [f"data.train={one_label}"]
+    assert luthier.inspect(folder / "recipe.yaml", asked).has_errors
+    result = CliRunner().invoke(app, ["inspect", str(folder / "recipe.yaml"), *asked])
+    assert result.exit_code == 1
+
+
+def test_an_export_is_the_same_from_either_door(folder):
+    exported = luthier.export(folder / "python", folder / "plain")
+    said = call("export", folder / "python", "--out", folder / "plain-too")
+    assert said.endswith(f"differ by at most {exported.difference:.1e}\n")
+    assert exported.verification is None
+    files = {path.name: path.read_bytes() for path in (folder / "plain").iterdir()}
+    assert files == {path.name: path.read_bytes() for path in (folder / "plain-too").iterdir()}
+
+
+def test_a_format_that_does_not_exist_is_refused_at_either_door(folder):
+    with pytest.raises(RunError, match="no format of this name") as refused:
+        luthier.export(folder / "python", folder / "none", to="checkpiont")
+    assert "did you mean checkpoint?" in refused.value.hint
+    words = ["export", str(folder / "python"), "--out", str(folder / "none")]
+    said = CliRunner().invoke(app, [*words, "--to", "checkpiont"])
+    assert said.exit_code == 2
+    assert "did you mean checkpoint?" in said.stderr
+
+
+def found_by(study: Path) -> dict[str, object]:
+    """Read a study's results, but for how long runs took and how much memory they held."""
+    found = json.loads((study / "study.json").read_text(encoding="utf-8"))
+    for line in found["lines"]:
+        line["costs"] = {name: line["costs"][name] for name in ("trained", "parameters", "bytes")}
+    return found
+
+
+def test_a_ladder_is_the_same_from_either_door(folder):
+    recipe = folder / "recipe.yaml"
+    made = luthier.ladder(
+        recipe,
+        ["training.use_cpu=true"],
+        methods=["prototypes", "linear-probe"],
+        shots=["full", 2],
+        n_seeds=2,
+        min_steps=1,
+        out=folder / "ladder",
+    )
+    asked = ("--methods", "prototypes,linear-probe", "--shots", "2,full", "--seeds", 2)
+    where = ("--min-steps", 1, "--out", folder / "ladder-too", "--quiet")
+    said = call("ladder", recipe, "training.use_cpu=true", *asked, *where)
+    assert found_by(folder / "ladder") == found_by(folder / "ladder-too")
+    assert (made.name, made.levels) == ("recipe: prototypes, linear-probe", ("2", "full"))
+    assert made.report == str(folder / "ladder" / "report.html")
+    assert said.splitlines()[-1] == f"Report: {folder / 'ladder-too' / 'report.html'}"
+    assert made.sentences[0] in " ".join(said.split())
+
+
+def test_seeds_are_the_same_from_either_door(folder):
+    recipe, other = folder / "recipe.yaml", folder / "other.yaml"
+    other.write_text(recipe.read_text().replace("1e-3", "1e-2"), encoding="utf-8")
+    method = "method=prototypes"
+    made = luthier.seeds(recipe, [method], n_seeds=2, against=other, out=folder / "seeds")
+    where = ("--out", folder / "seeds-too", "--quiet")
+    call("seeds", recipe, method, "--seeds", 2, "--against", other, *where)
+    assert found_by(folder / "seeds") == found_by(folder / "seeds-too")
+    assert made.arms == ("recipe", "other")
+    assert made.seeds == (0, 1)
+    with pytest.raises(RecipeError, match="names of their own"):
+        luthier.seeds(recipe, against=recipe)
+
+
+def test_a_study_goes_below_runs_by_its_recipes_name(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    made = luthier.seeds(folder / "recipe.yaml", ["method=prototypes"], n_seeds=1)
+    assert made.folder == str(Path("runs") / "recipe-seeds")
+    assert Path(made.report).is_file()

@@ -9,7 +9,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import luthier
 from luthier.errors import ModelError, RunError
-from luthier.export.merged import export_merged, gap
+from luthier.exporters.merged import export_merged, gap
 from luthier.ragged import Ragged
 from luthier.runs import RunFolder
 from tests.toys import FAMILY, toy_rows, toy_tree

@@ -11,9 +11,9 @@ from luthier.errors import DataError, RecipeError, RunError
 from luthier.recipe.load import read_recipe
 from luthier.records import Rows
 from luthier.runs import RunFolder
-from luthier.studies.grid import run_cells
-from luthier.studies.ladder import ladder, parse_shots
-from luthier.studies.seeds import seeds
+from luthier.studies.ladder import parse_shots, plan_ladder
+from luthier.studies.runner import run_trials
+from luthier.studies.seeds import plan_seeds
 from tests.toys import toy_rows, write_csv
 
 LADDER = ["--methods", "linear-probe,prototypes", "--shots", "2,4,full", "--seeds", "2", "-q"]
@@ -125,49 +125,44 @@ def test_a_study_of_another_recipe_is_not_mixed_in(study, recipe):
     assert "weight_decay" in said.output
 
 
-def test_a_cell_that_cannot_be_run_does_not_stop_the_others(recipe, tmp_path):
+def test_a_trial_that_cannot_be_run_does_not_stop_the_others(recipe, tmp_path):
     made = read_recipe(recipe)
-    cells, _ = ladder(
+    plan = plan_ladder(
         made, methods=["top-layers", "prototypes"], shots=["2"], seeds=[0], min_steps=1
     )
     told = []
-    outcomes, failures = run_cells(
-        cells,
-        tmp_path,
-        metric=None,
-        keep_models=True,
-        tell=lambda *news: told.append(news),
+    systems, failures = run_trials(
+        plan, tmp_path, keep_models=True, on_trial=lambda *news: told.append(news)
     )
-    assert [one.cell.arm for one in failures] == ["top-layers"]
+    assert [one.trial.arm for one in failures] == ["top-layers"]
     assert "to cut between" in failures[0].reason  # the tiny model has two layers
-    assert {one.arm for one in outcomes} == {"prototypes", "majority", "tfidf-linear"}
+    assert {one.arm for one in systems} == {"prototypes", "majority", "tfidf-linear"}
     assert (tmp_path / "cells" / "prototypes-2-seed0" / "model").is_dir()
     assert len(told) == 4
 
 
 def test_methods_bring_their_own_defaults_and_small_sets_enough_steps(recipe):
     made = read_recipe(recipe)
-    cells, notes = ladder(
-        made, methods=["full", "lora"], shots=["2", "full"], seeds=[7], min_steps=20
-    )
-    rates = {(one.arm, one.level): one.recipe.training.learning_rate for one in cells}
+    plan = plan_ladder(made, methods=["full", "lora"], shots=["2", "full"], seeds=[7], min_steps=20)
+    trials = plan.trials
+    rates = {(one.arm, one.level): one.recipe.training.learning_rate for one in trials}
     assert rates["full", "2"] == 1e-2
     assert rates["lora", "2"] == 5e-4
-    passes = {(one.arm, one.level): one.recipe.training.num_train_epochs for one in cells}
+    passes = {(one.arm, one.level): one.recipe.training.num_train_epochs for one in trials}
     assert passes["full", "2"] == 20  # all rows of a draw are one batch
-    assert {one.recipe.training.max_steps for one in cells} == {-1}
-    assert any("seed 0" in note for note in notes)
-    assert {one.recipe.training.seed for one in cells} == {7}
+    assert {one.recipe.training.max_steps for one in trials} == {-1}
+    assert any("seed 0" in note for note in plan.notes)
+    assert {one.recipe.training.seed for one in trials} == {7}
 
 
 def test_methods_do_not_inherit_the_defaults_of_another(recipe):
     tree = read_recipe(recipe).model_dump(mode="json")
     for own in ("prompt-tuning", "contrastive"):
         tree |= {"method": own, "training": {"weight_decay": 0.3}}
-        cells, _ = ladder(
+        plan = plan_ladder(
             read_recipe(tree), methods=["full", "lora"], shots=["full"], seeds=[0], min_steps=0
         )
-        found = {one.arm: one.recipe.training for one in cells}
+        found = {one.arm: one.recipe.training for one in plan.trials}
         assert found["full"].learning_rate == 5e-5
         assert found["lora"].learning_rate == 5e-4
         assert {one.num_train_epochs for one in found.values()} == {3.0}
@@ -177,20 +172,22 @@ def test_methods_do_not_inherit_the_defaults_of_another(recipe):
 def test_least_steps_lengthen_and_never_shorten(recipe):
     made = read_recipe(recipe)
     for least, passes in ((1, 20.0), (500, 500.0)):
-        (cell,), _ = ladder(made, methods=["linear-probe"], shots=["2"], seeds=[0], min_steps=least)
-        assert cell.recipe.training.max_steps == -1
-        assert cell.recipe.method.options["num_train_epochs"] == passes
+        (trial,) = plan_ladder(
+            made, methods=["linear-probe"], shots=["2"], seeds=[0], min_steps=least
+        ).trials
+        assert trial.recipe.training.max_steps == -1
+        assert trial.recipe.method.options["num_train_epochs"] == passes
     for method, meta_batch in (("maml", 4), ("reptile", 4), ("prototypical-networks", 1)):
         for episodes, expected in ((1000, 1000), (3, 10 * meta_batch)):
             named = read_recipe(recipe, [f"method={{name: {method}}}"]).model_dump(mode="json")
             named["method"]["options"] = {"episodes": episodes}
-            (cell,), _ = ladder(
+            (trial,) = plan_ladder(
                 read_recipe(named), methods=[method], shots=["10"], seeds=[0], min_steps=10
-            )
-            assert cell.recipe.training.max_steps == -1
-            assert cell.recipe.method.options["episodes"] == expected
-        (cell,), _ = ladder(made, methods=[method], shots=["10"], seeds=[0], min_steps=10)
-        options, training = cell.recipe.method.options, cell.recipe.training
+            ).trials
+            assert trial.recipe.training.max_steps == -1
+            assert trial.recipe.method.options["episodes"] == expected
+        (trial,) = plan_ladder(made, methods=[method], shots=["10"], seeds=[0], min_steps=10).trials
+        options, training = trial.recipe.method.options, trial.recipe.training
         assert "episodes" not in options
         n_rows = 10 * len(set(toy_rows("text-classification").columns["label"]))
         assert training.num_train_epochs * n_rows >= 10 * meta_batch * 5 * 10
@@ -206,32 +203,34 @@ def test_tasks_without_classes_count_rows(task, tiny_model, tmp_path):
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     tree = {"model": str(tiny_model("bert")), "task": task, "data": {"train": str(file)}}
-    cells, _ = ladder(read_recipe(tree), methods=None, shots=["8", "full"], seeds=[0], min_steps=1)
-    assert "contrastive" not in {cell.arm for cell in cells}
-    assert {"full", "lora"} <= {cell.arm for cell in cells}
-    assert {cell.level: cell.recipe.data.limit.get("train") for cell in cells} == {
+    trials = plan_ladder(
+        read_recipe(tree), methods=None, shots=["8", "full"], seeds=[0], min_steps=1
+    ).trials
+    assert "contrastive" not in {trial.arm for trial in trials}
+    assert {"full", "lora"} <= {trial.arm for trial in trials}
+    assert {trial.level: trial.recipe.data.limit.get("train") for trial in trials} == {
         "8": 8,
         "full": None,
     }
-    assert all(cell.recipe.data.shots is None for cell in cells)
+    assert all(trial.recipe.data.shots is None for trial in trials)
     with pytest.raises(DataError, match="fewer training rows"):
-        ladder(read_recipe(tree), methods=None, shots=["5000"], seeds=[0], min_steps=1)
+        plan_ladder(read_recipe(tree), methods=None, shots=["5000"], seeds=[0], min_steps=1)
 
 
 @pytest.mark.parametrize("words", ["", "4,x", "0", "-1", "2.5", "²"])
 def test_shots_that_are_no_numbers_are_refused(words):
     with pytest.raises(RecipeError, match="Shots are"):
-        parse_shots(words)
+        parse_shots(words.split(","))
 
 
 def test_what_cannot_be_laid_out_is_told_before_any_run(recipe):
     made = read_recipe(recipe)
     with pytest.raises(DataError, match="fewer training rows"):
-        ladder(made, methods=["full"], shots=["5000"], seeds=[0], min_steps=1)
+        plan_ladder(made, methods=["full"], shots=["5000"], seeds=[0], min_steps=1)
     with pytest.raises(RecipeError, match="no method called 'loora'"):
-        ladder(made, methods=["loora"], shots=["2"], seeds=[0], min_steps=1)
+        plan_ladder(made, methods=["loora"], shots=["2"], seeds=[0], min_steps=1)
     with pytest.raises(RecipeError, match="named once"):
-        ladder(made, methods=["full", "full"], shots=["2"], seeds=[0], min_steps=1)
+        plan_ladder(made, methods=["full", "full"], shots=["2"], seeds=[0], min_steps=1)
 
 
 def test_seeds_say_how_far_a_score_is_luck(recipe, tmp_path):
@@ -252,19 +251,14 @@ def test_seeds_say_how_far_a_score_is_luck(recipe, tmp_path):
 
 def test_recipes_of_other_seeds_are_judged_on_the_same_rows(recipe):
     made = read_recipe(recipe)
-    cells, _ = seeds({"a": made, "b": read_recipe(recipe, ["training.seed=9"])}, seeds=[0, 1])
-    assert {one.recipe.data.split.seed for one in cells} == {0}
-
-
-def run_all(cells, folder, *, keep_models=False):
-    """Run cells without telling of them."""
-    return run_cells(cells, folder, metric=None, keep_models=keep_models, tell=lambda *news: None)
+    plan = plan_seeds({"a": made, "b": read_recipe(recipe, ["training.seed=9"])}, seeds=[0, 1])
+    assert {one.recipe.data.split.seed for one in plan.trials} == {0}
 
 
 def prototypes_of(recipe, *overrides, n_seeds=1):
-    """Lay out the quickest cells there are."""
+    """Lay out the quickest trials there are."""
     made = read_recipe(recipe, ["method=prototypes", *overrides])
-    return seeds({"prototypes": made}, seeds=range(n_seeds))[0]
+    return plan_seeds({"prototypes": made}, seeds=range(n_seeds))
 
 
 def test_recipes_with_other_test_rows_are_refused(recipe, tmp_path):
@@ -273,7 +267,7 @@ def test_recipes_with_other_test_rows_are_refused(recipe, tmp_path):
         "two": read_recipe(recipe, ["method=prototypes", "data.split.test=50"]),
     }
     with pytest.raises(RunError, match="same test rows") as refused:
-        run_all(seeds(arms, seeds=[0])[0], tmp_path)
+        run_trials(plan_seeds(arms, seeds=[0]), tmp_path)
     assert "one-seed0 and two-seed0" in refused.value.received
     assert "same data section" in refused.value.hint
 
@@ -282,28 +276,28 @@ def test_a_study_does_not_go_on_with_a_changed_file(recipe, tmp_path):
     changed = tmp_path / "rows.csv"
     changed.write_bytes(recipe.with_name("topics.csv").read_bytes())
     where = f"data.train={changed}"
-    run_all(prototypes_of(recipe, where), tmp_path / "out")
+    run_trials(prototypes_of(recipe, where), tmp_path / "out")
     changed.write_text("\n".join(changed.read_text().splitlines()[:-40]) + "\n")
     with pytest.raises(RunError, match="same test rows"):
-        run_all(prototypes_of(recipe, where, n_seeds=2), tmp_path / "out")
+        run_trials(prototypes_of(recipe, where, n_seeds=2), tmp_path / "out")
 
 
 def test_weights_that_were_kept_stay(recipe, tmp_path):
-    run_all(prototypes_of(recipe), tmp_path, keep_models=True)
-    run_all(prototypes_of(recipe, n_seeds=2), tmp_path)
+    run_trials(prototypes_of(recipe), tmp_path, keep_models=True)
+    run_trials(prototypes_of(recipe, n_seeds=2), tmp_path)
     kept = {path.parent.name for path in tmp_path.glob("cells/*/model")}
     assert kept == {"prototypes-seed0"}
 
 
-def test_a_missing_teacher_is_a_failure_of_its_cell_alone(recipe, tmp_path):
+def test_a_missing_teacher_is_a_failure_of_its_trial_alone(recipe, tmp_path):
     teacher = f"method={{name: distillation, options: {{teacher: {tmp_path / 'none'}}}}}"
     arms = {
         "distillation": read_recipe(recipe, [teacher]),
         "prototypes": read_recipe(recipe, ["method=prototypes"]),
     }
-    outcomes, failures = run_all(seeds(arms, seeds=[0])[0], tmp_path)
-    assert [one.cell.arm for one in failures] == ["distillation"]
-    assert [one.arm for one in outcomes] == ["prototypes"]
+    systems, failures = run_trials(plan_seeds(arms, seeds=[0]), tmp_path)
+    assert [one.trial.arm for one in failures] == ["distillation"]
+    assert [one.arm for one in systems] == ["prototypes"]
 
 
 def test_a_study_of_failures_alone_says_so(recipe, tmp_path):
@@ -323,8 +317,8 @@ def test_shots_in_a_plain_recipe(recipe, tmp_path):
 def test_baselines_outlive_the_method_that_was_to_bring_them(recipe, tmp_path):
     made = read_recipe(recipe)
     methods = ["top-layers", "prototypes"]
-    cells, _ = ladder(made, methods=methods, shots=["2"], seeds=[0], min_steps=1)
     for _ in range(2):  # run, then read
-        outcomes, failures = run_all(cells, tmp_path)
-        assert [one.cell.arm for one in failures] == ["top-layers"]
-        assert [one.arm for one in outcomes] == ["prototypes", "majority", "tfidf-linear"]
+        plan = plan_ladder(made, methods=methods, shots=["2"], seeds=[0], min_steps=1)
+        systems, failures = run_trials(plan, tmp_path)
+        assert [one.trial.arm for one in failures] == ["top-layers"]
+        assert [one.arm for one in systems] == ["prototypes", "majority", "tfidf-linear"]

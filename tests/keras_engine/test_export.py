@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 import luthier
 from luthier.cli.app import app
 from luthier.errors import ModelError, RecipeError, RunError
-from luthier.export.merged import export_merged
-from luthier.export.tensorflow import export_tensorflow
+from luthier.exporters.merged import export_merged
+from luthier.exporters.tensorflow import export_tensorflow
 from luthier.keras_engine import answers as answers_of
 from luthier.keras_engine import backend, litert, twin, word_pieces
 from luthier.records import Rows

@@ -154,36 +154,17 @@ def inspect(
     overrides: Overrides = None,
 ) -> None:
     """Check the data for problems; exits with code 1 if there are errors."""
-    from luthier.recipe.load import read_recipe
+    from luthier.inspect_data import inspect as inspect_data
 
-    content: Any = source
-    if source.suffix.lower() not in (".yaml", ".yml"):
-        content = _recipe_for(source)
-    recipe = read_recipe(content, overrides or ())
+    found = inspect_data(source, overrides or ())
     from luthier.cli.show import show_findings, show_splits
-    from luthier.pipeline import inspect_recipe
 
-    splits, findings, notes = inspect_recipe(recipe)
-    for note in notes:
+    for note in found.notes:
         print(visible(f"• {note}"))
-    show_splits(splits)
-    show_findings(findings)
-    if any(finding.severity == "error" for finding in findings):
+    show_splits(found.splits)
+    show_findings(found.findings)
+    if found.has_errors:
         raise typer.Exit(1)
-
-
-def _recipe_for(file: Path) -> dict[str, Any]:
-    """Return the content of the recipe that `init` would write for a data file."""
-    from luthier.data.guess import guess_task
-    from luthier.data.readers.read import read
-    from luthier.recipe.starter import starter
-    from luthier.recipe.yaml_text import parse_yaml
-
-    task, columns, reasons = guess_task(read(str(file))[0])
-    for reason in reasons:
-        print(visible(f"• {reason}"))
-    content, _ = parse_yaml(starter(task, columns, str(file), reasons=()), name=str(file))
-    return dict(content)
 
 
 @app.command()
@@ -301,27 +282,25 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score the model of a run on another data file."""
-    from luthier.prediction import load
+    from luthier.evaluate_run import evaluate as evaluate_run
     from luthier.runs import plain
 
-    predictor, lost = load(folder), None
-    if (precision := _precision(bf16=bf16, int8=int8)) is not None:
-        n_rows, scored, lost = predictor.evaluate_rounded(str(data), precision)
-    else:
-        n_rows, scores = predictor.evaluate(str(data))
-        scored = {"": scores}
+    precision = _precision(bf16=bf16, int8=int8)
+    found = evaluate_run(folder, str(data), precision=precision)
+    scored: dict[str, Any] = {precision: found.rounded} if precision else {}
+    scored["float32"] = found.scores
     if as_json:
-        found = {"rows": n_rows, "scores": plain(scored if lost else scored[""])}
-        found |= {"comparison": plain(lost)} if lost else {}
-        print(json.dumps(found, ensure_ascii=False, indent=1))
+        told = {"rows": found.n_rows, "scores": plain(scored if precision else found.scores)}
+        told |= {"comparison": plain(found.comparison)} if precision else {}
+        print(json.dumps(told, ensure_ascii=False, indent=1))
         return
     from luthier.cli.show import console, scores_table
 
     for name, scores in scored.items():
-        title = f"{folder}{f' in {name}' if name else ''} on {n_rows:,} rows of {data}"
+        title = f"{folder}{f' in {name}' if precision else ''} on {found.n_rows:,} rows of {data}"
         console().print(scores_table(scores, title=title))
-    if lost:
-        console().print(lost.verdict)
+    if found.comparison:
+        console().print(found.comparison.verdict)
 
 
 @app.command()

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from luthier.errors import RunError
+
 
 def export(
     folder: Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")],
@@ -17,23 +19,27 @@ def export(
     int8: Annotated[
         bool, typer.Option("--int8", help="For litert: weights in int8, and what is lost by it.")
     ] = False,
-    merge: Annotated[
-        bool, typer.Option("--merge", help="Merge what a method keeps beside the model, as ever.")
-    ] = False,
+    merge: Annotated[bool, typer.Option("--merge", hidden=True)] = False,
 ) -> None:
     """Write the model of a run for elsewhere, and try it out.
 
-    A checkpoint is of Transformers; saved-model and litert are of TensorFlow.
+    A checkpoint is of Transformers; saved-model and litert are of TensorFlow. What a method keeps
+    beside the model, such as an adapter, is merged into it.
     """
-    if to == "checkpoint" and not int8:
-        from luthier.export.merged import export_merged
+    if merge:
+        raise RunError(
+            "Every export is merged; there is no option for it.",
+            received="--merge",
+            hint=f"luthier export {folder} --out {out}",
+        )
+    from luthier.exporters.export import export as export_run
 
-        written, difference = export_merged(folder, out)
-        print(f"Wrote {written}; its outputs on the run's rows differ by at most {difference:.1e}")
+    exported = export_run(folder, out, to=to, int8=int8)
+    if exported.verification is None:
+        differ = f"its outputs on the run's rows differ by at most {exported.difference:.1e}"
+        print(f"Wrote {exported.folder}; {differ}")
         return
     from luthier.cli.show import show_export
-    from luthier.export.tensorflow import export_tensorflow
 
-    written, found = export_tensorflow(folder, out, to=to, int8=int8)
-    show_export(found)
-    print(f"Wrote {written}")
+    show_export(exported.verification)
+    print(f"Wrote {exported.folder}")

@@ -21,7 +21,7 @@ from luthier.metrics.names import metric_of
 
 if TYPE_CHECKING:
     from luthier.evaluation.compare_runs import Comparisons
-    from luthier.export.trial import Verification
+    from luthier.exporters.trial import Verification
     from luthier.records import Splits
     from luthier.results import Comparison, Finding, RunResult, Score
     from luthier.studies.results import Results

@@ -5,8 +5,6 @@ The panels made here go to `panels.json`, and from there to the report.
 
 from __future__ import annotations
 
-from luthier.records import Target
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +19,7 @@ from luthier.metrics.classification import confusion
 from luthier.metrics.intervals import interval, resamples
 from luthier.protocols import Codec
 from luthier.ragged import Array
-from luthier.records import Outputs, Predictions, Rows
+from luthier.records import Outputs, Predictions, Rows, Target
 
 MOST_MISTAKES = 200
 MOST_POINTS = 2000

@@ -16,43 +16,114 @@ The few-shot protocol, the same for all methods:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from luthier.data.labels import label_name
-from luthier.data.shots import few_shots
-from luthier.errors import DataError, RecipeError
+from luthier.errors import RecipeError
 from luthier.load_splits import check_data, refuse_errors
 from luthier.protocols import Task
 from luthier.recipe.checks import fits, make_plugin
 from luthier.recipe.load import read_recipe
-from luthier.recipe.tree import Recipe, Training
+from luthier.recipe.tree import Recipe
 from luthier.records import Splits
 from luthier.registry import find
-from luthier.studies.grid import Cell
-from luthier.studies.lengths import lengthened
+from luthier.studies.few_shot_recipes import count_classes, fixed_test, rows_at, trial_recipe
+from luthier.studies.plan import Plan, name_of
+from luthier.studies.results import Results
+from luthier.studies.runner import OnTrial, run_study
+from luthier.studies.trial import Trial
 from luthier.studies.verdict import FULL
+from luthier.training.listeners import Listener
 
 BASELINES = ("majority", "tfidf-linear")
 METHODS = ("full", "lora", "linear-probe", "contrastive")  # compared where none are named
+SHOTS = (4, 8, 16, 64, FULL)
 
 
-def parse_shots(words: str) -> list[str]:
-    """Read how many labels, fewest first: `4,8,16,full`.
+def ladder(
+    recipe: Recipe | Mapping[str, Any] | str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    methods: Sequence[str] | None = None,
+    shots: Sequence[int | str] = SHOTS,
+    n_seeds: int = 5,
+    min_steps: int = 100,
+    out: str | Path | None = None,
+    name: str | None = None,
+    keep_models: bool = False,
+    on_trial: OnTrial | None = None,
+    listeners: Sequence[Listener] = (),
+) -> Results:
+    """Find out which method is best with how many labels: a learning curve for each.
+
+    Trains every method with every number of labels and several seeds, all judged on the same test
+    rows. An unfinished study in the same folder is resumed.
+
+    Args:
+        recipe: A recipe, the same as a mapping, or the path of a YAML file.
+        overrides: `section.field=value`, applied to the recipe.
+        methods: Names of the methods to compare; None compares those of `full`, `lora`,
+            `linear-probe` and `contrastive` that can learn the task.
+        shots: Numbers of training rows of each label (of rows in all, for tasks without classes),
+            or "full" for all.
+        n_seeds: How many draws and trainings each method has with each number of labels.
+        min_steps: The least number of optimizer steps of every training.
+        out: The folder of the study; None makes it `runs/NAME-ladder`.
+        name: What to call the study; None takes the name of the recipe's file.
+        keep_models: Whether runs keep the weights that they trained.
+        on_trial: Called with (study, number, trial, None) before each run, and with its outcome in
+            place of None after it.
+        listeners: Called with every `StepInfo` of every run, for progress bars and the like.
+
+    Returns:
+        Scores and costs of every method with every number of labels, all pairs compared, and a
+        verdict in `sentences`; `report` is the path of the page.
 
     Raises:
-        RecipeError: A word is neither a number nor `full`.
+        RecipeError: A method is unknown or cannot learn the task, or `shots` has no meaning.
+        DataError: The data cannot be trained on, or a label has too few rows.
+        RunError: The folder holds another study.
+        Interrupted: By Ctrl-C. The same call resumes the study.
 
-    >>> parse_shots("full, 8,4")
+    Example:
+        study = luthier.ladder("recipe.yaml", methods=["full", "lora"], shots=[8, 64, "full"])
+        print(study.sentences[0], study.report)
+    """
+    name = name or name_of(recipe)
+    plan = plan_ladder(
+        read_recipe(recipe, overrides),
+        name=name,
+        methods=methods,
+        shots=parse_shots(shots),
+        seeds=range(n_seeds),
+        min_steps=min_steps,
+    )
+    return run_study(
+        plan,
+        out or Path("runs") / f"{name}-ladder",
+        keep_models=keep_models,
+        on_trial=on_trial,
+        listeners=listeners,
+    )
+
+
+def parse_shots(shots: Sequence[int | str]) -> list[str]:
+    """Read numbers of labels and put them in order, fewest first.
+
+    Raises:
+        RecipeError: One of them is neither a number nor `full`.
+
+    >>> parse_shots(["full", 8, "4"])
     ['4', '8', 'full']
     """
-    found = [word.strip() for word in words.split(",") if word.strip()]
+    found = [word for shot in shots if (word := str(shot).strip())]
     wrong = [word for word in found if word != FULL and not _counts(word)]
     if wrong or not found:
         raise RecipeError(
             "Shots are numbers of labels, or full.",
-            received=f"--shots {words}",
-            hint="--shots 4,8,16,64,full",
+            received=", ".join(found) or "none",
+            hint="such as 4,8,16,64,full",
         )
     numbers = sorted({int(word) for word in found if word != FULL})
     return [*map(str, numbers), *([FULL] if FULL in found else [])]
@@ -62,26 +133,27 @@ def _counts(word: str) -> bool:
     return word.isdecimal() and int(word) > 0
 
 
-def ladder(
+def plan_ladder(
     recipe: Recipe,
     *,
     methods: Sequence[str] | None,
     shots: Sequence[str],
     seeds: Sequence[int],
     min_steps: int,
-) -> tuple[list[Cell], list[str]]:
-    """Lay the cells of a ladder out, after looking at the data once.
+    name: str = "recipe",
+) -> Plan:
+    """Lay the trials of a ladder out, after looking at the data once.
 
     Args:
-        recipe: What all cells share.
+        recipe: What all trials share.
         methods: Names in the catalogue; None: those of `METHODS` that can learn the task.
-        shots: Labels a class (rows in all, for tasks without classes), or `full`.
-        seeds: Of draws and training.
-        min_steps: Optimizer steps that every training has at least.
+        shots: As `parse_shots` gives them.
+        seeds: The seeds of draws and trainings.
+        min_steps: The least number of optimizer steps of every training.
+        name: What to call the study.
 
     Returns:
-        The cells, fewest labels first and all methods of a draw together; and notes on the
-        protocol.
+        The trials, fewest labels first and all methods of a draw together.
 
     Raises:
         RecipeError: A method is unknown or cannot learn the task.
@@ -95,12 +167,12 @@ def ladder(
     checked = check_data(read_recipe(fixed, ["training.seed=0"]), task)
     refuse_errors(checked.findings, recipe.data.ignore_findings)
     n_classes = count_classes(checked.splits, task)
-    cells = [
-        Cell(
+    trials = [
+        Trial(
             method,
             level,
             seed,
-            cell_recipe(
+            trial_recipe(
                 recipe,
                 fixed,
                 method,
@@ -117,7 +189,12 @@ def ladder(
         for method in methods
     ]
     least = min_steps if recipe.training.max_steps <= 0 else 0
-    return cells, notes_on(checked.splits, seeds, least, n_classes)
+    return Plan(
+        f"{name}: {', '.join(methods)}",
+        trials,
+        notes=notes_on(checked.splits, seeds, least, n_classes),
+        unit="labels a class" if n_classes is not None or list(shots) == [FULL] else "rows",
+    )
 
 
 def refuse_methods(methods: Sequence[str], task: Task) -> None:
@@ -135,86 +212,6 @@ def refuse_methods(methods: Sequence[str], task: Task) -> None:
             received=f"--methods {','.join(methods)}",
             hint="--methods full,lora,contrastive",
         )
-
-
-def fixed_test(recipe: Recipe) -> dict[str, Any]:
-    """Give the recipe as a tree with splits of a fixed seed and without validation rows."""
-    tree = recipe.model_dump(mode="json")
-    split = tree["data"]["split"]
-    if split["seed"] is None:
-        split["seed"] = recipe.training.seed
-    tree["data"]["validation"] = None
-    split["validation"] = 0
-    tree["data"]["limit"].pop("validation", None)
-    tree["training"] |= {"eval_strategy": "no", "early_stopping_patience": None}
-    return tree
-
-
-def count_classes(splits: Splits, task: Task) -> int | None:
-    """Count the labels, or None where the task has none to count rows of."""
-    if task.kind != "single-label" or task.answer_role is None:
-        return None
-    return len({label_name(value) for value in splits.train[task.answer_role]})
-
-
-def rows_at(level: str, splits: Splits, task: Task, n_classes: int | None) -> int:
-    """Say how many training rows a cell has.
-
-    Raises:
-        DataError: A label has too few, or there are fewer rows in all.
-    """
-    if level == FULL:
-        return len(splits.train)
-    if n_classes is None:
-        if int(level) > len(splits.train):
-            raise DataError(
-                "There are fewer training rows than are asked for.",
-                received=f"--shots {level}; {len(splits.train)} training rows",
-                hint=f"--shots {len(splits.train)}, or full",
-            )
-        return int(level)
-    return len(few_shots(splits.train, str(task.answer_role), int(level), seed=0))
-
-
-def cell_recipe(
-    recipe: Recipe,
-    fixed: dict[str, Any],
-    method: str,
-    level: str,
-    seed: int,
-    *,
-    n_rows: int,
-    per_class: bool,
-    min_steps: int,
-    baselines: list[str],
-) -> Recipe:
-    """Make the recipe of one cell."""
-    data, training = dict(fixed["data"]), {**fixed["training"], "seed": seed}
-    if level != FULL and per_class:
-        data["shots"] = int(level)
-    elif level != FULL:
-        data["limit"] = {**data["limit"], "train": int(level)}
-    tree = {**fixed, "data": data, "baselines": baselines}
-    if method != recipe.method.name:
-        tree["method"] = {"name": method}
-        training = of_other_method(training, recipe.method.name, method)
-    made = read_recipe({**tree, "training": training})
-    return lengthened(made, n_rows=n_rows, min_steps=min_steps)
-
-
-def of_other_method(training: dict[str, Any], own: str, other: str) -> dict[str, Any]:
-    """Give the training section for another method than the one it was written for.
-
-    A recipe is checked with its method's defaults filled in. Those are no wish of the user and go;
-    what the user wrote stays, except where the other method has a default of its own.
-    """
-    usual = Training.model_fields
-    filled = find("methods", own).defaults
-    asked = {
-        name: usual[name].default if name in filled and value == filled[name] else value
-        for name, value in training.items()
-    }
-    return asked | dict(find("methods", other).defaults)
 
 
 def baselines_of(task: Task) -> list[str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from luthier.studies.grid import Failure, Outcome
+from luthier.runs import plain
+from luthier.studies.outcomes import SystemScores
 from luthier.studies.statistics import Line, Pair, of_arm, pairs
+from luthier.studies.trial import Cost, Failure, Study
 from luthier.studies.verdict import sentences_of
-
-COSTS = ("seconds", "peak_memory_mib", "trained", "parameters", "bytes")
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,19 @@ class Results:
     """All that a study found.
 
     Args:
-        name: Of the study. `metric`: Of the scores. `confidence`: Of the intervals.
-        levels: In their order. `arms`: Likewise. `lines`: By level and arm. `pairs`: All compared.
-        sentences: The verdict in words. `n_test`: Test rows. `seeds`: All of them.
-        failures: What could not be run, and why. `notes`: The protocol, in words.
+        name: The heading of the study's page.
+        metric: The metric by which arms are compared.
+        confidence: The level of the intervals.
+        levels: How much the runs learned from, in the order in which it was tried.
+        arms: What is compared, baselines included.
+        lines: The mean score and the costs of every arm at every level.
+        pairs: Every two arms of a level compared.
+        sentences: The verdict in words.
+        n_test: The number of test rows.
+        seeds: The seeds of all runs.
+        failures: The trials that could not be run, each with `cell`, `reason` and `hint`.
+        notes: The protocol in words.
+        folder: The folder of the study.
     """
 
     name: str
@@ -36,38 +46,35 @@ class Results:
     sentences: tuple[str, ...]
     n_test: int
     seeds: tuple[int, ...]
-    failures: tuple[dict[str, str | None], ...] = ()
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    failures: tuple[dict[str, str | None], ...]
+    notes: tuple[str, ...]
+    folder: str
+
+    @property
+    def report(self) -> str:
+        """Path of the page with all of this."""
+        return str(Path(self.folder) / "report.html")
 
 
 def sum_up(
-    name: str,
-    outcomes: Sequence[Outcome],
-    failures: Sequence[Failure],
-    *,
-    metric: str,
-    confidence: float,
-    unit: str,
-    notes: Sequence[str],
+    study: Study, systems: Sequence[SystemScores], failures: Sequence[Failure], *, folder: Path
 ) -> Results:
     """Sum a study up.
 
     Args:
-        name: Of the study.
-        outcomes: Of all cells that were run.
-        failures: Of the others.
-        metric: To compare by.
-        confidence: Level of the intervals.
-        unit: What levels count, such as "labels a class"; "" where there are no levels.
-        notes: The protocol, in words.
+        study: What was run.
+        systems: The test scores of every system of every finished trial.
+        failures: The trials that could not be run.
+        folder: The folder of the study.
     """
-    levels = tuple(dict.fromkeys(one.cell.level for one in outcomes))
-    arms = tuple(dict.fromkeys(one.arm for one in outcomes))
+    metric, confidence = study.metric, study.confidence
+    levels = tuple(dict.fromkeys(one.trial.level for one in systems))
+    arms = tuple(dict.fromkeys(one.arm for one in systems))
     by_level = {
         level: {
             arm: found
             for arm in arms
-            if (found := [o for o in outcomes if o.cell.level == level and o.arm == arm])
+            if (found := [one for one in systems if (one.trial.level, one.arm) == (level, arm)])
         }
         for level in levels
     }
@@ -77,36 +84,35 @@ def sum_up(
         for arm, found in arms_of.items()
     )
     compared = tuple(pairs(by_level, metric, confidence=confidence))
+    said = sentences_of(lines, compared, metric, confidence=confidence, unit=study.unit)
     return Results(
-        name,
-        metric,
-        confidence,
-        levels,
-        arms,
-        lines,
-        compared,
-        tuple(sentences_of(lines, compared, metric, confidence=confidence, unit=unit)),
-        max((one.n_test for one in outcomes), default=0),
-        tuple(sorted({one.cell.seed for one in outcomes})),
-        tuple(
-            {"cell": one.cell.folder, "reason": one.reason, "hint": one.hint} for one in failures
+        name=study.name,
+        metric=metric,
+        confidence=confidence,
+        levels=levels,
+        arms=arms,
+        lines=lines,
+        pairs=compared,
+        sentences=tuple(said),
+        n_test=max((one.n_test for one in systems), default=0),
+        seeds=tuple(sorted({one.trial.seed for one in systems})),
+        failures=tuple(
+            {"cell": one.trial.name, "reason": one.reason, "hint": one.hint} for one in failures
         ),
-        tuple(notes),
+        notes=tuple(study.notes),
+        folder=str(folder),
     )
 
 
-def costs(outcomes: Sequence[Outcome]) -> dict[str, float | None]:
+def costs(systems: Sequence[SystemScores]) -> dict[str, float | None]:
     """Give the medians of what an arm cost; None where nothing is known of it."""
     found: dict[str, float | None] = {}
-    for name in COSTS:
-        known = [one.facts[name] for one in outcomes if one.facts.get(name) is not None]
+    for name in (field.name for field in fields(Cost)):
+        known = [cost for one in systems if (cost := getattr(one.cost, name)) is not None]
         found[name] = float(np.median(known)) if known else None
     return found
 
 
 def as_document(results: Results) -> dict[str, Any]:
-    """Give the results as JSON holds them."""
-    from luthier.runs import plain
-
-    content: dict[str, Any] = plain(results)
-    return content
+    """Give the results as JSON holds them; a folder may be moved, and does not say where it is."""
+    return {name: value for name, value in plain(results).items() if name != "folder"}

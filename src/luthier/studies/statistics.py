@@ -20,7 +20,7 @@ from scipy.stats import norm, t
 from luthier.metrics.names import as_points, lower_is_better
 from luthier.metrics.significance import holm
 from luthier.ragged import Array
-from luthier.studies.grid import Outcome
+from luthier.studies.outcomes import SystemScores
 
 ALPHA = 0.05
 
@@ -95,25 +95,25 @@ def estimate(values: Array, resampled: Array, *, confidence: float) -> Estimate:
     return Estimate(mean, mean - reach, mean + reach, spread, n_seeds, p_value)
 
 
-def of_arm(outcomes: Sequence[Outcome], metric: str, *, confidence: float) -> Estimate:
+def of_arm(systems: Sequence[SystemScores], metric: str, *, confidence: float) -> Estimate:
     """Estimate the mean score of one arm at one level; a share lies between 0 and 1."""
-    values = np.array([one.values[metric] for one in outcomes])
-    found = estimate(values, np.stack([one.resampled for one in outcomes]), confidence=confidence)
+    values = np.array([one.values[metric] for one in systems])
+    found = estimate(values, np.stack([one.resampled for one in systems]), confidence=confidence)
     if as_points(metric):
         return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
     return found
 
 
 def pairs(
-    by_level: dict[str, dict[str, list[Outcome]]], metric: str, *, confidence: float
+    by_level: dict[str, dict[str, list[SystemScores]]], metric: str, *, confidence: float
 ) -> list[Pair]:
     """Compare all arms of each level, seed by seed, with Holm's correction over all of them."""
     sign = -1.0 if lower_is_better(metric) else 1.0
     found: list[tuple[str, str, str, Estimate]] = []
     for level, arms in by_level.items():
         for first, second in combinations(arms, 2):
-            ours = {one.cell.seed: one for one in arms[first]}
-            theirs = {one.cell.seed: one for one in arms[second]}
+            ours = {one.trial.seed: one for one in arms[first]}
+            theirs = {one.trial.seed: one for one in arms[second]}
             seeds = sorted(ours.keys() & theirs.keys())
             if not seeds:
                 continue

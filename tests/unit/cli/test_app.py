@@ -184,6 +184,14 @@ def test_predicting_a_file_needs_a_place_for_the_answers(given):
     assert "--file in.csv --out predictions.csv" in result.stderr
 
 
+def test_merging_is_no_option_of_an_export():
+    result = call("export", "runs/one", "--merge", "--out", "plain")
+    assert result.exit_code == 2
+    assert "Every export is merged" in result.stderr
+    assert "luthier export runs/one --out plain" in result.stderr
+    assert "--merge" not in call("export", "--help").output
+
+
 def test_predicting_nothing_says_so():
     result = call("predict", "runs/one", input="")
     assert result.exit_code == 2

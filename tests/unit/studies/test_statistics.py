@@ -5,14 +5,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from luthier.studies.grid import Cell, Outcome
+from luthier.studies.outcomes import SystemScores
 from luthier.studies.statistics import estimate, of_arm, pairs
+from luthier.studies.trial import Cost, Trial
 
 
 def outcome(arm, level, seed, value, resampled=None):
-    """Make what a cell came to."""
+    """Make the scores of a trial's model."""
     drawn = np.full(50, value) if resampled is None else resampled
-    return Outcome(Cell(arm, level, seed, None), "fine-tuned", {"accuracy": value}, drawn, 100, {})
+    trial = Trial(arm, level, seed, None)
+    return SystemScores(trial, "fine-tuned", {"accuracy": value}, drawn, 100, Cost())
 
 
 @pytest.mark.parametrize(("n_seeds", "spread"), [(3, 0.05), (10, 0.05), (5, 0.0), (4, 0.01)])

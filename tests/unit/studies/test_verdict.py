@@ -1,21 +1,25 @@
 """The sentences of a study: true of every level they speak of."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 
-from luthier.studies.grid import Cell, Outcome
+from luthier.studies.outcomes import SystemScores
 from luthier.studies.results import sum_up
+from luthier.studies.trial import Cost, Trial
 
 
 def outcomes_of(scores, spreads=(0.0, 1e-4, 2e-4, 3e-4)):
     """Make outcomes from level to arm to mean score."""
     return [
-        Outcome(
-            Cell(arm, level, seed, None),
+        SystemScores(
+            Trial(arm, level, seed, None),
             "fine-tuned",
             {"accuracy": value + spread * (1 + len(arm))},
             np.full(50, value),
             100,
-            {},
+            Cost(),
         )
         for level, arms in scores.items()
         for arm, value in arms.items()
@@ -26,7 +30,13 @@ def outcomes_of(scores, spreads=(0.0, 1e-4, 2e-4, 3e-4)):
 def said(scores, unit="labels a class", **more):
     """Sum up and give the sentences."""
     made = outcomes_of(scores, **more)
-    return sum_up("s", made, [], metric="accuracy", confidence=0.95, unit=unit, notes=[]).sentences
+    return sentences(made, unit)
+
+
+def sentences(systems, unit):
+    """Sum up what a study of that unit found."""
+    study = SimpleNamespace(name="s", metric="accuracy", confidence=0.95, unit=unit, notes=[])
+    return sum_up(study, systems, [], folder=Path("out")).sentences
 
 
 def test_the_verdict_says_from_where_on_which_is_best():
@@ -67,18 +77,16 @@ def said_with_noise():
                 if gap < 0.1:
                     value += noise if arm == "a" else -noise
                 made.append(
-                    Outcome(
-                        Cell(arm, level, seed, None),
+                    SystemScores(
+                        Trial(arm, level, seed, None),
                         "fine-tuned",
                         {"accuracy": value},
                         drawn,
                         9,
-                        {},
+                        Cost(),
                     )
                 )
-    return sum_up(
-        "s", made, [], metric="accuracy", confidence=0.95, unit="labels a class", notes=[]
-    ).sentences
+    return sentences(made, "labels a class")
 
 
 def test_two_recipes_that_are_alike_are_said_to_be():

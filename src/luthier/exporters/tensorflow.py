@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.errors import ModelError, RunError, nearest
-from luthier.export.merged import refuse_unmerged
-from luthier.export.place import aside, refuse_taken
-from luthier.export.texts import Texts
-from luthier.export.trial import Trial, Verification, megabytes
+from luthier.exporters.merged import refuse_unmerged
+from luthier.exporters.place import aside, refuse_taken
+from luthier.exporters.texts import Texts
+from luthier.exporters.trial import Trial, Verification, megabytes
 from luthier.keras_engine.backend import require, require_twin, set_up
 from luthier.prediction import Predictor, load
 from luthier.runs import RunFolder, plain

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from luthier.export.merged import gap, otherwise
-from luthier.export.trial import ALIKE, BATCH, Trial
+from luthier.exporters.merged import gap, otherwise
+from luthier.exporters.trial import ALIKE, BATCH, Trial
 from luthier.keras_engine.backend import unheard
 from luthier.records import Rows
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from luthier.errors import ModelError
 from luthier.evaluation.judge import judge
-from luthier.export.merged import first_lines, gap, otherwise, rows_of
+from luthier.exporters.merged import first_lines, gap, otherwise, rows_of
 from luthier.prediction import Predictor
 from luthier.ragged import Array, Ragged
 from luthier.records import Batch, Predictions

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from luthier.errors import ModelError
-from luthier.export.place import aside, refuse_taken
+from luthier.exporters.place import aside, refuse_taken
 from luthier.models.heads import needs
 from luthier.models.load import load_saved, save_model
 from luthier.pipeline import SYSTEM

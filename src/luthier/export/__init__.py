@@ -1,4 +1,0 @@
-"""A run's model for elsewhere: as one plain checkpoint, or in a format of TensorFlow.
-
-`merged.py` writes checkpoints; `tensorflow.py` what TensorFlow Serving and LiteRT read.
-"""

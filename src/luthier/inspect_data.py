@@ -1,0 +1,79 @@
+"""From a recipe or a data file to what the data doctor finds in it, without any training.
+
+What `luthier inspect` shows. The doctor itself is `data/doctor/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from luthier.data.guess import guess_task
+from luthier.data.readers.read import read
+from luthier.recipe.load import read_recipe
+from luthier.recipe.starter import starter
+from luthier.recipe.tree import Recipe
+from luthier.recipe.yaml_text import parse_yaml
+from luthier.records import Splits
+from luthier.results import Finding
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What there is to know of the data before a training.
+
+    Args:
+        splits: The training, validation and test rows, and how each split was made.
+        findings: What the data doctor found, with places and fixes.
+        notes: What was detected or decided on the way, in words.
+    """
+
+    splits: Splits
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether there are findings that a training would be refused for."""
+        return any(finding.severity == "error" for finding in self.findings)
+
+
+def inspect(
+    source: Recipe | Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()
+) -> Inspection:
+    """Read, split and check the rows of a recipe, or of a data file; nothing is trained.
+
+    Args:
+        source: A recipe, the same as a mapping, the path of a YAML file, or the path of a data
+            file, whose task and columns are guessed as `luthier init` guesses them.
+        overrides: `section.field=value`, applied to the recipe.
+
+    Returns:
+        The splits, the doctor's findings, and notes on what was detected.
+
+    Raises:
+        RecipeError: The recipe cannot be read, or has problems.
+        DataError: A file or an answer cannot be understood.
+
+    Example:
+        found = luthier.inspect("reviews.csv")
+        print(len(found.splits.train), [finding.message for finding in found.findings])
+    """
+    guesses: list[str] = []
+    content: Any = source
+    if isinstance(source, (str, Path)) and Path(source).suffix.lower() not in (".yaml", ".yml"):
+        content, guesses = recipe_for(source)
+    recipe = read_recipe(content, overrides)
+    from luthier.pipeline import inspect_recipe  # heavy, and a wrong recipe is told of at once
+
+    splits, findings, notes = inspect_recipe(recipe)
+    return Inspection(splits, tuple(findings), (*guesses, *notes))
+
+
+def recipe_for(file: str | Path) -> tuple[dict[str, Any], list[str]]:
+    """Make the recipe that `luthier init` would write for a data file; and say what was guessed."""
+    task, columns, reasons = guess_task(read(str(file))[0])
+    content, _ = parse_yaml(starter(task, columns, str(file), reasons=()), name=str(file))
+    return dict(content), list(reasons)
