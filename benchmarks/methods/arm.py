@@ -1,6 +1,6 @@
 """Train one method once in this process, timed, and score it; prints one line of JSON.
 
-python benchmarks/methods/arm.py RECIPE [SECTION.FIELD=VALUE ...]
+python -m benchmarks.methods.arm RECIPE [SECTION.FIELD=VALUE ...]
 
 The clock runs over the method alone: from a model that is read and rows that are tokenized to the
 trained model, stored states and validation included.
@@ -9,11 +9,11 @@ trained model, stored states and validation included.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from typing import Any
 
+from benchmarks.watch import peak_mib
 from luthier.build_problem import prepare
 from luthier.models.load import quietly
 from luthier.models.structure import count_parameters
@@ -41,7 +41,7 @@ def main() -> None:
         model = follow(method.fit(model, job), count)
         seconds, cpu = time.perf_counter() - before, time.process_time() - cpu
         total, trained = count_parameters(model)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_mib()
         outputs = predict_quietly(model, job, "test")
     predictions = job.task.decode(outputs, job.target)
     gold = job.task.gold(job.splits.test, job.target)
