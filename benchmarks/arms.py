@@ -6,7 +6,7 @@ float32 weights. Each arm is timed from raw texts to trained weights, tokenizati
 imports and the reading of files and model come before the clock starts.
 
 As a program it runs one arm once in a fresh process and prints one line of JSON:
-`python benchmarks/arms.py luthier --data FOLDER --rows 2000 --seed 0`.
+`python -m benchmarks.arms luthier --data FOLDER --rows 2000 --seed 0`.
 """
 
 from __future__ import annotations
@@ -22,31 +22,18 @@ from typing import Any
 
 import psutil
 import torch
-from models import MINILM
-from peers import PEERS
-from problems import PROBLEMS, Problem, read_reviews
-from watch import Watch
-from work import work_of
 
-from luthier.models.load import build_model, load_tokenizer
+from benchmarks.models import MINILM
+from benchmarks.peers import PEERS, Start
+from benchmarks.problems import PROBLEMS, read_reviews
+from benchmarks.watch import Watch
+from benchmarks.work import work_of
 
 LIBRARIES = {  # imported before the clock starts, each by its own arm alone
-    "luthier": ("luthier_arm",),
+    "luthier": ("benchmarks.luthier_arm",),
     "trainer": ("datasets", "transformers.trainer", "transformers.data.data_collator"),
     "bare": ("transformers.optimization", "transformers.data.data_collator"),
 }
-
-
-def new_model(problem: Problem, tokenizer: Any, names: list[str], options: Any) -> Any:
-    """Read the checkpoint and give it a fresh head, the same for all arms of a seed."""
-    return build_model(
-        options.model,
-        tokenizer=tokenizer,
-        labels=names,
-        problem_type=problem.problem_type,
-        auto_model=problem.auto_model,
-        seed=options.seed,
-    )
 
 
 @torch.inference_mode()
@@ -77,23 +64,20 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     problem = PROBLEMS[options.problem]
     began = time.perf_counter()
     if options.arm == "luthier":
-        from luthier_arm import LuthierArm  # a peer shall not have its memory
+        from benchmarks.luthier_arm import LuthierArm  # a peer shall not have its memory
 
         arm = LuthierArm.make(problem, options)
         model, tokenizer = arm.model, arm.tokenizer
         names = list(arm.task.learn_target(arm.rows).names)
     else:
-        rows = problem.rows(options.data, options.rows)
-        names = problem.names(rows)
-        tokenizer = load_tokenizer(options.model)
-        model = new_model(problem, tokenizer, names, options)
+        start = Start.read(options)
+        names, model, tokenizer = start.names, start.model, start.tokenizer
     loaded = time.perf_counter() - began
     with Watch(model) as watch:
         if options.arm == "luthier":
             model = arm.train(checked=options.checked)
         else:
-            train = PEERS[options.arm]
-            model = train(model, tokenizer, problem, rows, names, options, options.settings)
+            model = PEERS[options.arm](start, options, options.settings)
     found = {
         "arm": options.arm,
         "seed": options.seed,
@@ -113,7 +97,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     }
     if options.score:
         if options.problem != "reviews":
-            sys.exit("--score: only reviews are scored here; the others by `make bench-tasks`.")
+            sys.exit("--score: reviews alone are scored here; others by `make bench NAME=tasks`.")
         most = options.max_tokens or problem.max_tokens
         found["accuracy"] = accuracy(model, tokenizer, options.data / "test.csv", names, most)
     return found

@@ -10,14 +10,23 @@ import argparse
 from functools import partial
 from typing import Any
 
-from arms import arguments
-from figure import Panel, draw_rounds
-from models import ready_model
-from peers import DEFAULT
-from problems import PROBLEMS
-from processes import FOLDER, Round, interleave, median, ratios, run_arm, run_fresh, words_of, write
-
 import luthier.environment
+from benchmarks.arms import arguments
+from benchmarks.figure import Panel, draw_rounds
+from benchmarks.models import ready_model
+from benchmarks.peers import DEFAULT
+from benchmarks.problems import PROBLEMS
+from benchmarks.processes import (
+    FOLDER,
+    Round,
+    interleave,
+    median,
+    ratios,
+    run_arm,
+    run_fresh,
+    words_of,
+    write,
+)
 
 KEYS = ("seconds", "cpu_seconds", "peak_mib", "tokens_per_second")
 ROOFLINE = "roofline"
@@ -78,7 +87,7 @@ def sweep(peer: str, options: argparse.Namespace) -> dict[str, Any]:
     n_rows = min(options.sweep_rows, options.rows or options.sweep_rows)
     words = [peer, *words_of(options, rows=n_rows, epochs=1, steps=None, set=[])]
     words += [f"--passes={options.sweep_passes}"] + ["--compile"] * options.compile
-    found = run_fresh("sweep.py", words, threads=options.threads)
+    found = run_fresh("sweep", words, threads=options.threads)
     for one in found["tried"]:
         taken = "too slow" if one["seconds"] is None else f"{one['seconds']:.2f} s"
         print(f"{peer}: {taken:>10}  {one['settings']}")
@@ -89,7 +98,7 @@ def sweep(peer: str, options: argparse.Namespace) -> dict[str, Any]:
 def measure_roofline(options: argparse.Namespace) -> dict[str, Any]:
     """Measure the bound in a process of its own."""
     words = words_of(options, set=[])
-    return run_fresh("roofline.py", words, threads=options.threads)
+    return run_fresh("roofline", words, threads=options.threads)
 
 
 def summarise(rounds: list[Round]) -> dict[str, Any]:

@@ -6,9 +6,8 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
-from peers import DECAY, WARMUP
-from problems import Problem, chosen
-
+from benchmarks.peers import DECAY, WARMUP
+from benchmarks.problems import Problem, chosen
 from luthier.build_problem import make_job, prepare
 from luthier.load_splits import read_labelled
 from luthier.models.load import build_model, load_tokenizer, quietly

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from problems import Problem
+
+from benchmarks.problems import PROBLEMS, Problem, Tokenization
+from luthier.models.load import build_model, load_tokenizer
 
 DECAY = 0.01
 WARMUP = 0.1
@@ -24,6 +27,49 @@ GROUPED: dict[str, Any] = {
     "logging_nan_inf_filter": False,
     "disable_tqdm": True,
 }
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a peer begins with.
+
+    Args:
+        problem: The task, and how its rows are read and encoded.
+        rows: The training rows.
+        names: Names of the labels, in the order of their ids.
+        tokenizer: The model's tokenizer.
+        model: The checkpoint with a fresh head, the same in all arms of a seed.
+    """
+
+    problem: Problem
+    rows: list[Any]
+    names: list[str]
+    tokenizer: Any
+    model: Any
+
+    @staticmethod
+    def read(options: argparse.Namespace) -> Start:
+        """Read rows, tokenizer and checkpoint, before any clock starts."""
+        problem = PROBLEMS[options.problem]
+        rows = problem.rows(options.data, options.rows)
+        names, tokenizer = problem.names(rows), load_tokenizer(options.model)
+        model = build_model(
+            options.model,
+            tokenizer=tokenizer,
+            labels=names,
+            problem_type=problem.problem_type,
+            auto_model=problem.auto_model,
+            seed=options.seed,
+        )
+        return Start(problem, rows, names, tokenizer, model)
+
+    def encode(self, options: argparse.Namespace) -> dict[str, list[Any]]:
+        """Encode the rows, and tell of their lengths."""
+        return encode(self.problem, self.rows, self.tokenizer, self.names, options)
+
+    def collator(self) -> Any:
+        """Make what pads the items."""
+        return make_collator(self.problem, self.tokenizer, self.model)
 
 
 def make_collator(problem: Problem, tokenizer: Any, model: Any) -> Any:
@@ -45,26 +91,17 @@ def encode(
     problem: Problem, rows: list[Any], tokenizer: Any, names: list[str], options: argparse.Namespace
 ) -> dict[str, list[Any]]:
     """Encode rows, and tell of their lengths."""
-    stride = problem.stride
     most = options.max_tokens or problem.max_tokens
-    encoded = problem.encode(rows, tokenizer, names, most, stride)
+    encoded = problem.encode(rows, Tokenization(tokenizer, names, most, problem.stride))
     return {**encoded, "length": [len(ids) for ids in encoded["input_ids"]]}
 
 
-def train_by_trainer(
-    model: Any,
-    tokenizer: Any,
-    problem: Problem,
-    rows: list[Any],
-    names: list[str],
-    options: argparse.Namespace,
-    settings: dict[str, Any],
-) -> Any:
+def train_by_trainer(start: Start, options: argparse.Namespace, settings: dict[str, Any]) -> Any:
     """Train by `transformers.Trainer`."""
     from datasets import Dataset
     from transformers import Trainer, TrainingArguments
 
-    encoded = encode(problem, rows, tokenizer, names, options)
+    encoded = start.encode(options)
     arguments = TrainingArguments(
         output_dir=tempfile.gettempdir(),  # nothing is saved there
         use_cpu=True,
@@ -82,33 +119,25 @@ def train_by_trainer(
         **settings,
     )
     trainer = Trainer(
-        model=model,
+        model=start.model,
         args=arguments,
         train_dataset=Dataset.from_dict(encoded),
-        data_collator=make_collator(problem, tokenizer, model),
+        data_collator=start.collator(),
     )
     trainer.train()
     return trainer.model
 
 
-def train_bare(
-    model: Any,
-    tokenizer: Any,
-    problem: Problem,
-    rows: list[Any],
-    names: list[str],
-    options: argparse.Namespace,
-    settings: dict[str, Any],
-) -> Any:
+def train_bare(start: Start, options: argparse.Namespace, settings: dict[str, Any]) -> Any:
     """Train by the shortest honest PyTorch loop, rows of like length together."""
     from transformers import get_linear_schedule_with_warmup
 
-    encoded = encode(problem, rows, tokenizer, names, options)
+    encoded = start.encode(options)
     lengths = np.array(encoded.pop("length"))
     items = [
         dict(zip(encoded, values, strict=True)) for values in zip(*encoded.values(), strict=True)
     ]
-    collate = make_collator(problem, tokenizer, model)
+    model, collate = start.model, start.collator()
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
     decayed = [p for p in model.parameters() if p.ndim >= 2]

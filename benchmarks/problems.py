@@ -15,7 +15,26 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.models import MINILM
+
 Encoded = dict[str, list[Any]]  # column to its values, item by item
+
+
+@dataclass(frozen=True)
+class Tokenization:
+    """How rows become token ids.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        names: Names of the labels, in the order of their ids.
+        max_tokens: Tokens that are kept of each row, or of each window of it.
+        stride: Tokens that neighbouring windows share; None where rows have no windows.
+    """
+
+    tokenizer: Any
+    names: list[str]
+    max_tokens: int
+    stride: int | None = None
 
 
 @dataclass(frozen=True)
@@ -26,7 +45,7 @@ class Problem:
         recipe: Its task, and of its data what concerns columns, as in a recipe.
         file: The training file, in the folder of the data.
         read: That file to rows, in its order.
-        encode: (rows, tokenizer, names of the labels, most tokens, stride) -> items.
+        encode: The rows, and how they are tokenized, to items.
         auto_model: The Auto class of its models.
         names: The rows to the names of the labels.
         max_tokens: Kept of each row. `stride`: that windows share.
@@ -36,7 +55,7 @@ class Problem:
     recipe: dict[str, Any]
     file: str
     read: Callable[[Path], list[Any]]
-    encode: Callable[..., Encoded]
+    encode: Callable[[Any, Tokenization], Encoded]
     auto_model: str
     names: Callable[[Sequence[Any]], list[str]]
     max_tokens: int
@@ -62,22 +81,32 @@ def chosen(n_rows: int, n_chosen: int) -> list[int]:
     return np.resize(order, n_chosen).tolist()
 
 
+def review_recipe(train: str | Path, *, label: str = "sentiment", **data: Any) -> dict[str, Any]:
+    """Begin a recipe that trains MiniLM on texts with one label each.
+
+    Args:
+        train: The training file.
+        label: Name of the column with the labels.
+        data: Further fields of the recipe's section `data`.
+    """
+    columns = {"text": "text", "label": label}
+    return {
+        "model": MINILM,
+        "task": "text-classification",
+        "data": {"train": str(train), "columns": columns, **data},
+    }
+
+
 def read_reviews(path: Path) -> list[tuple[str, str]]:
     """Read texts and their labels."""
     with path.open(encoding="utf-8", newline="") as file:
         return [(row["text"], row["sentiment"]) for row in csv.DictReader(file)]
 
 
-def encode_reviews(
-    rows: Sequence[tuple[str, str]],
-    tokenizer: Any,
-    names: list[str],
-    max_tokens: int,
-    stride: int | None = None,
-) -> Encoded:
+def encode_reviews(rows: Sequence[tuple[str, str]], how: Tokenization) -> Encoded:
     """Encode texts that have one label each."""
-    encoded = tokenizer([text for text, _ in rows], truncation=True, max_length=max_tokens)
-    return {**encoded, "labels": [names.index(label) for _, label in rows]}
+    encoded = how.tokenizer([text for text, _ in rows], truncation=True, max_length=how.max_tokens)
+    return {**encoded, "labels": [how.names.index(label) for _, label in rows]}
 
 
 def read_conll(path: Path) -> list[tuple[list[str], list[str]]]:
@@ -96,20 +125,14 @@ def read_conll(path: Path) -> list[tuple[list[str], list[str]]]:
     return found
 
 
-def encode_entities(
-    rows: Sequence[tuple[list[str], list[str]]],
-    tokenizer: Any,
-    names: list[str],
-    max_tokens: int,
-    stride: int | None = None,
-) -> Encoded:
+def encode_entities(rows: Sequence[tuple[list[str], list[str]]], how: Tokenization) -> Encoded:
     """Encode words with tags; a word is answered by its first token."""
-    ids = {name: index for index, name in enumerate(names)}
-    encoded = tokenizer(
+    ids = {name: index for index, name in enumerate(how.names)}
+    encoded = how.tokenizer(
         [words for words, _ in rows],
         is_split_into_words=True,
         truncation=True,
-        max_length=max_tokens,
+        max_length=how.max_tokens,
     )
     labels = []
     for row, (_, tags) in enumerate(rows):
@@ -133,30 +156,22 @@ def read_squad(path: Path) -> list[dict[str, Any]]:
     ]
 
 
-def tokenize_questions(
-    rows: Sequence[dict[str, Any]], tokenizer: Any, max_tokens: int, stride: int | None
-) -> Any:
+def tokenize_questions(rows: Sequence[dict[str, Any]], how: Tokenization) -> Any:
     """Tokenize questions with their texts, in windows."""
-    return tokenizer(
+    return how.tokenizer(
         [row["question"] for row in rows],
         [row["context"] for row in rows],
         truncation="only_second",
-        max_length=max_tokens,
-        stride=stride,
+        max_length=how.max_tokens,
+        stride=how.stride,
         return_overflowing_tokens=True,
         return_offsets_mapping=True,
     )
 
 
-def encode_answers(
-    rows: Sequence[dict[str, Any]],
-    tokenizer: Any,
-    names: list[str],
-    max_tokens: int,
-    stride: int | None = None,
-) -> Encoded:
+def encode_answers(rows: Sequence[dict[str, Any]], how: Tokenization) -> Encoded:
     """Encode questions and their texts in windows, with the answers' borders."""
-    encoded = tokenize_questions(rows, tokenizer, max_tokens, stride)
+    encoded = tokenize_questions(rows, how)
     borders = [_borders(encoded, window, rows) for window in range(len(encoded["input_ids"]))]
     return {
         **{name: encoded[name] for name in ("input_ids", "token_type_ids", "attention_mask")},
@@ -190,19 +205,13 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     return list(zip(*sides, strict=True))
 
 
-def encode_pairs(
-    rows: Sequence[tuple[str, str]],
-    tokenizer: Any,
-    names: list[str],
-    max_tokens: int,
-    stride: int | None = None,
-) -> Encoded:
+def encode_pairs(rows: Sequence[tuple[str, str]], how: Tokenization) -> Encoded:
     """Encode sentences and their translations."""
-    encoded = tokenizer(
+    encoded = how.tokenizer(
         [source for source, _ in rows],
         text_target=[target for _, target in rows],
         truncation=True,
-        max_length=max_tokens,
+        max_length=how.max_tokens,
     )
     return {name: encoded[name] for name in ("input_ids", "attention_mask", "labels")}
 

@@ -8,12 +8,11 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path("build/benchmarks")
-HERE = Path(__file__).parent
 Result = dict[str, Any]
 Round = dict[str, Result]  # arm to its result
 SHARED = (  # options that a program takes over from the measurement
@@ -37,20 +36,42 @@ def words_of(options: argparse.Namespace, **changed: Any) -> list[str]:
     return [*words, *(f"--set={one}" for one in asked.get("set") or ())]
 
 
-def run_fresh(script: str | Path, words: Sequence[str], *, threads: int | None = None) -> Result:
-    """Run a program of this folder once; its last line of output is its result."""
-    environment = dict(os.environ)
-    if threads is not None:
-        environment["OMP_NUM_THREADS"] = str(threads)
+def run_fresh(program: str, words: Sequence[str], *, threads: int | None = None) -> Result:
+    """Run a program of this package once in a fresh process.
+
+    Args:
+        program: Name of the module within this package, such as `engines.arm`.
+        words: Words of its command line.
+        threads: Threads that PyTorch takes; None leaves it as users have it.
+    """
+    environment = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+    command = [sys.executable, "-m", f"{__package__}.{program}", *words]
+    return run_command(command, environment=environment)
+
+
+def run_command(
+    command: Sequence[str],
+    *,
+    given: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Result:
+    """Run a command; the last line that it prints is its result, as JSON.
+
+    Args:
+        command: The program and its arguments.
+        given: Text for the command's standard input.
+        environment: Variables to set over those of this process.
+    """
     done = subprocess.run(
-        [sys.executable, str(HERE / script), *words],
+        command,
+        input=given,
         capture_output=True,
         text=True,
         check=False,
-        env=environment,
+        env={**os.environ, **(environment or {})},
     )
     if done.returncode:
-        sys.exit(f"{script} {' '.join(words)} failed:\n{done.stderr}{done.stdout}")
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}{done.stdout}")
     result: Result = json.loads(done.stdout.strip().splitlines()[-1])
     return result
 
@@ -81,7 +102,7 @@ def run_arm(
     words = [arm, *words_of(options, **changed), f"--seed={seed}"]
     words += [f"--settings={json.dumps(dict(settings or {}))}"]
     words += ["--score"] * score + ["--checked"] * checked
-    result = run_fresh("arms.py", words, threads=options.threads)
+    result = run_fresh("arms", words, threads=options.threads)
     result["arm"] = name or arm
     print(json.dumps(result), flush=True)
     return result
@@ -91,10 +112,14 @@ def interleave(arms: Mapping[str, Callable[[], Result]], n_rounds: int) -> list[
     """Run all arms in turn, forwards then backwards."""
     rounds = []
     for number in range(n_rounds):
-        order = list(arms) if number % 2 == 0 else list(arms)[::-1]
-        done = {arm: arms[arm]() for arm in order}
+        done = {arm: arms[arm]() for arm in in_turn(arms, number)}
         rounds.append({arm: done[arm] for arm in arms})
     return rounds
+
+
+def in_turn(arms: Iterable[str], number: int) -> list[str]:
+    """Order the arms of a round: forwards in the first, backwards in the second, and so on."""
+    return list(arms) if number % 2 == 0 else list(arms)[::-1]
 
 
 def median(values: Sequence[float]) -> float:
@@ -113,9 +138,16 @@ def ratios(
     return found
 
 
-def write(name: str, content: dict[str, Any]) -> None:
-    """Keep a measurement in build/benchmarks/."""
+def write(name: str, content: dict[str, Any], *, told: bool = True) -> None:
+    """Keep a measurement in build/benchmarks/.
+
+    Args:
+        name: Name of the JSON file, without its ending.
+        content: What was measured.
+        told: Whether to print where the file is.
+    """
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{name}.json"
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    print(f"wrote {path}")
+    if told:
+        print(f"wrote {path}")

@@ -4,7 +4,7 @@
 
 The rate is that of matrix products of the model's own sizes, forwards and both ways backwards, each
 at its best; 40 bytes are what AdamW reads and writes for a parameter. F: `work.py`.
-As a program it prints one line of JSON: `python benchmarks/roofline.py --data FOLDER --rows 320`.
+As a program it prints one line of JSON: `python -m benchmarks.roofline --data FOLDER --rows 320`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from arms import arguments, new_model
-from problems import PROBLEMS
-from work import (
+
+from benchmarks.arms import arguments
+from benchmarks.peers import Start
+from benchmarks.work import (
     Shape,
     attention_flops,
     linear_flops,
@@ -28,8 +29,6 @@ from work import (
     trained_parameters,
     work_of,
 )
-
-from luthier.models.load import load_tokenizer
 
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 BYTES_A_PARAMETER = 40  # weight, gradient and two moments read, three written, gradient cleared
@@ -51,11 +50,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         Among others `bound`: precision to seconds, of the work left after exact speed-ups; and
         `bound_of_all`: of all layers for all tokens, and an optimizer over the whole vocabulary.
     """
-    problem = PROBLEMS[options.problem]
-    rows = problem.rows(options.data, options.rows)
-    names, tokenizer = problem.names(rows), load_tokenizer(options.model)
-    model = new_model(problem, tokenizer, names, options)
-    work = work_of(problem, rows, tokenizer, names, options)
+    start = Start.read(options)
+    model = start.model
+    work = work_of(start.problem, start.rows, start.tokenizer, start.names, options)
     bandwidth = measure_bandwidth()
     found: dict[str, Any] = {
         "arm": "roofline",

@@ -17,16 +17,15 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from arms import LIBRARIES, arguments, new_model
-from peers import GROUPED, PEERS
-from problems import PROBLEMS
 from torch.nn.modules.module import register_module_forward_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from luthier.models.load import load_tokenizer
+from benchmarks.arms import LIBRARIES, arguments
+from benchmarks.peers import GROUPED, PEERS, Start
 
 GIVEN_UP = 1.5  # times the best so far
 COMPILERS = ("c++", "g++", "clang++")
@@ -128,14 +127,11 @@ def main() -> None:
     options = parser.parse_args()
     for library in LIBRARIES[options.peer]:
         import_module(library)
-    problem = PROBLEMS[options.problem]
-    rows = problem.rows(options.data, options.rows)
-    names, tokenizer = problem.names(rows), load_tokenizer(options.model)
-    model = new_model(problem, tokenizer, names, options)
+    start = Start.read(options)
 
     def train(settings: dict[str, Any], n_rows: int | None = None) -> None:
-        fresh = copy.deepcopy(model)
-        PEERS[options.peer](fresh, tokenizer, problem, rows[:n_rows], names, options, settings)
+        fresh = replace(start, model=copy.deepcopy(start.model), rows=start.rows[:n_rows])
+        PEERS[options.peer](fresh, options, settings)
 
     tried = combinations(options.peer, compiled=options.compile)
     train(tried[0], 4)  # the first of a process is slow

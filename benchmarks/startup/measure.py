@@ -1,6 +1,6 @@
 """How long does it take until the first step begins, and what takes it?
 
-python benchmarks/startup/measure.py --data FOLDER
+python -m benchmarks startup --data FOLDER
 
 Imports, the reading of files and model, and what is between a model that is read and the first
 step: for Luthier checking of the data, tokenization, trials; with and without the checking.
@@ -8,16 +8,13 @@ step: for Luthier checking of the data, tokenization, trials; with and without t
 
 from __future__ import annotations
 
-import sys
 from functools import partial
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from arms import arguments
-from comparison import values
-from figure import Panel, draw_rounds
-from models import ready_model
-from processes import FOLDER, interleave, median, ratios, run_arm, write
+from benchmarks.arms import arguments
+from benchmarks.comparison import values
+from benchmarks.figure import Panel, draw_rounds
+from benchmarks.models import ready_model
+from benchmarks.processes import FOLDER, interleave, median, ratios, run_arm, write
 
 KEYS = ("seconds_before_first_step", "seconds_of_imports", "seconds_of_loading")
 
@@ -60,7 +57,3 @@ def main() -> None:
     seen = rounds[0]["luthier"]
     title = f"startup: {seen['rows']} rows, {seen['threads']} thread(s)"
     draw_rounds(title, panels, FOLDER / "startup.svg")
-
-
-if __name__ == "__main__":
-    main()

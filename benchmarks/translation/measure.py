@@ -1,6 +1,6 @@
 """Does a small encoder-decoder, trained from nothing, translate better than its baselines?
 
-python benchmarks/translation/measure.py --data FOLDER --epochs 12 --out RUN
+python -m benchmarks translation --data FOLDER --epochs 12 --out RUN
 
 Makes a tokenizer and a Marian of random weights from the training texts, follows a recipe, and sets
 the run's BLEU, chrF and TER beside what the command `sacrebleu` says of the written files.
@@ -16,10 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from models import make_marian
-from processes import write
-
+from benchmarks.models import make_marian
+from benchmarks.processes import write
 from luthier.pipeline import run
 from luthier.runs import RunFolder
 
@@ -87,7 +85,3 @@ def by_command(references: list[str], answers: list[str]) -> dict[str, float]:
         command += ["-m", "bleu", "chrf", "ter", "--width", "4", "--force"]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return {one["name"].lower().removesuffix("2"): one["score"] for one in json.loads(said)}
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,11 @@
 """The arithmetic of measurements: work is counted as PyTorch does, sweeps find the fastest."""
 
-import sys
 import time
 from argparse import Namespace
-from pathlib import Path
 
 import pytest
 import torch
+from scipy.stats import ttest_1samp
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
     BertConfig,
@@ -16,13 +15,19 @@ from transformers import (
     MarianMTModel,
 )
 
+from benchmarks.figure import decades, ticks
+from benchmarks.paired import difference_of, in_points
+from benchmarks.problems import PROBLEMS, chosen, read_conll
+from benchmarks.sweep import find_fastest
+from benchmarks.work import (
+    Work,
+    attention_flops,
+    linear_flops,
+    linear_shapes,
+    trained_parameters,
+    work_of,
+)
 from tests.tiny import make_tokenizer
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from figure import decades, ticks
-from problems import PROBLEMS, chosen, read_conll
-from sweep import find_fastest
-from work import Work, attention_flops, linear_flops, linear_shapes, trained_parameters, work_of
 
 ROWS, TOKENS, WRITTEN = 4, 16, 8
 
@@ -152,6 +157,18 @@ def test_a_line_with_a_tab_alone_ends_a_sentence(tmp_path):
     path = tmp_path / "some.conll"
     path.write_text("a\tO\nb\tB-x\n\t\nc\tO\n\n\nd\tO\n")
     assert [words for words, _ in read_conll(path)] == [["a", "b"], ["c"], ["d"]]
+
+
+def test_a_paired_difference_has_students_interval():
+    found = difference_of([71.0, 72.5, 70.0, 73.0], [70.0, 72.0, 70.5, 71.0])
+    theirs = ttest_1samp([1.0, 0.5, -0.5, 2.0], 0.0)
+    assert found["difference"] == pytest.approx(0.75)
+    assert found["interval"] == pytest.approx(theirs.confidence_interval(0.95))
+    assert in_points(found) == "+0.75 points, 95 % interval -0.91 to +2.41"
+
+
+def test_one_seed_has_no_interval():
+    assert in_points(difference_of([71.0], [70.0])) == "+1.00 points, 95 % interval unknown"
 
 
 def test_axes_reach_over_what_they_show():

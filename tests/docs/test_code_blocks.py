@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.main import get_command
 
+from benchmarks.__main__ import programs
 from luthier.cli.app import app
 from luthier.recipe.load import read_recipe
 from luthier.recipe.yaml_text import parse_yaml
@@ -83,6 +84,10 @@ def check_command(program, words):
             variable, is_set, _ = word.partition("=")
             known = f"$({variable})" if is_set else f"\n{word}:"
             assert known in text, f"make knows nothing of {word}"
+        named = [word.partition("=")[2] for word in words if word.startswith("NAME=")]
+        assert set(named) <= set(programs()), f"there is no measurement {named}"
+    elif program == "python" and words[:2] == ["-m", "benchmarks"]:
+        assert words[2:3] == [] or words[2] in programs(), f"there is no measurement {words[2]}"
     elif program in ("pytest", "python", "ruff"):
         paths = [word for word in words if "/" in word and not word.startswith("-")]
         assert [path for path in paths if not (ROOT / path.split("::")[0]).exists()] == []
@@ -120,6 +125,8 @@ def check_luthier(words):
         ("luthier", ["predict"]),
         ("make", ["everything"]),
         ("make", ["test", "THREADS=2"]),
+        ("make", ["bench", "NAME=speed"]),
+        ("python", ["-m", "benchmarks", "speed"]),
         ("pip", ["install", "luthier[everything]"]),
         ("pytest", ["tests/no_such_folder"]),
         ("curl", ["https://example.org"]),

@@ -25,7 +25,7 @@ def test_paths_in_code_marks_exist(page):
     text = page.read_text(encoding="utf-8")
     missing = [path for path in PATH.findall(text) if not (ROOT / path).exists()]
     for path in SOURCE.findall(text):
-        if not any((ROOT / base / path).exists() for base in ("src/luthier", ".")):
+        if not any((base / path).exists() for base in (ROOT / "src/luthier", ROOT, page.parent)):
             missing.append(path)
     assert [path for path in missing if not path.endswith(EXAMPLE)] == []
 

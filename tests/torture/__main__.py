@@ -1,8 +1,8 @@
 """Count every promise in full, and write the table.
 
-python -m tests.torture                 all of them, in about half an hour
-python -m tests.torture R1 R5           some
-python -m tests.torture --share 0.1     a tenth of the trials
+python -m benchmarks torture                 all of them, in about half an hour
+python -m benchmarks torture R1 R5           some
+python -m benchmarks torture --share 0.1     a tenth of the trials
 """
 
 from __future__ import annotations
