@@ -28,9 +28,9 @@ from luthier.records import (
     Rows,
     Target,
 )
+from luthier.registry import find
 from luthier.results import Finding
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, texts_of
-from luthier.task_types.encode_inputs import encode_inputs
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 NEVER = -1e4  # the logit of a choice that a row does not have
@@ -71,10 +71,12 @@ class MultipleChoiceCodec(CodecDefaults):
 
     def encode(self, rows: Rows, *, training: bool = False) -> Items:
         """Encode the text with each of its choices; an item is a row with all of its choices."""
-        made = encode_inputs(self.task.columns[:2], rows, self.processor, self.limits)
+        choices = column_of(rows, "choices")
+        reader = find("inputs", "choices")()
+        made = reader.encode([texts_of(rows, "text"), choices], self.processor, self.limits)
         targets = self.gold(rows) if "label" in rows else None
         n_choices = self.target.n_outputs
-        counts = np.array([len(cell) for cell in column_of(rows, "choices")], dtype=np.int64)
+        counts = np.array([len(cell) for cell in choices], dtype=np.int64)
         return Items(
             made.fields,
             None if targets is None else ItemField(targets),

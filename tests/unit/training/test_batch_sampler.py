@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from luthier.records import Ragged
+from luthier.records import ItemField, Items, Ragged
+from luthier.task_types.defaults import CodecDefaults
 from luthier.training.batch_sampler import BatchOrder, cut_by_slots, make_loader
 
 LENGTHS = np.random.default_rng(0).integers(1, 60, size=1003)
@@ -36,15 +37,11 @@ def test_grouping_by_length_pads_less():
 
 
 def test_a_batch_is_padded_to_its_own_longest_row():
-    encoded = Encoded({"input_ids": Ragged.of([[1], [2, 3], [4, 5, 6]])}, None, np.arange(1, 4))
-
-    def collate(rows, indices, **_):
-        longest = max(len(rows.inputs["input_ids"][i]) for i in indices)
-        return {"input_ids": np.zeros((len(indices), longest), dtype=np.int64)}
-
-    order = BatchOrder(encoded.lengths, batch_size=2, strategy="sequential", seed=0)
-    loader = make_loader(encoded, collate, order)
-    assert [tuple(batch["input_ids"].shape) for batch in loader] == [(2, 2), (1, 3)]
+    ids, lengths = ItemField(Ragged.of([[1], [2, 3], [4, 5, 6]])), np.arange(1, 4)
+    items = Items({"input_ids": ids}, None, lengths, lengths)
+    order = BatchOrder(items.cost, batch_size=2, strategy="sequential", seed=0)
+    loader = make_loader(items, CodecDefaults(None, None), order)
+    assert [tuple(batch.inputs["input_ids"].shape) for batch in loader] == [(2, 2), (1, 3)]
 
 
 @pytest.mark.parametrize("strategy", ["random", "group_by_length", "sequential"])
