@@ -10,7 +10,7 @@ from luthier.records import Rows
 from luthier.registry import find
 from luthier.runs import RunFolder
 from luthier.signals import Interrupted
-from luthier.training import engine, loop
+from luthier.training import engine, loop, predict
 from tests.torture.trial import file_hash, logged
 from tests.toys import toy_rows, toy_tree
 
@@ -191,7 +191,7 @@ def test_predictions_that_do_not_fit_into_memory_are_told(tiny_model, tmp_path, 
         raise RuntimeError("CUDA out of memory")
 
     kind = replace(find("inference-kinds", "logits"), infer=full)
-    monkeypatch.setattr("luthier.training.inference.logits", kind)
+    monkeypatch.setattr(predict, "find", lambda *_: kind)
     with pytest.raises(TrainingError) as caught:
         run(tree(tiny_model), tmp_path / "left")
     assert caught.value.hint == "training.per_device_eval_batch_size=16"

@@ -121,6 +121,7 @@ def encode_episodes(items: Items, plan: Plan) -> Items:
         row_of=items.rows[chosen],
         kept_lengths=None,
         weights=None,
+        groups=None,
     )
 
 

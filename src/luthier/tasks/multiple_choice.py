@@ -30,7 +30,13 @@ from luthier.records import (
 )
 from luthier.registry import find
 from luthier.results import Finding
-from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, texts_of
+from luthier.task_types.defaults import (
+    CodecDefaults,
+    TaskDefaults,
+    column_of,
+    group_size,
+    texts_of,
+)
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 NEVER = -1e4  # the logit of a choice that a row does not have
@@ -101,7 +107,10 @@ class MultipleChoiceCodec(CodecDefaults):
         }
         given = items.targets is not None and kind == LOSS
         targets = items.target_array[chosen] if given else None
-        return Batch(inputs, targets, len(chosen))
+        if kind != LOSS:
+            return Batch(inputs, targets, len(chosen))
+        weights = None if items.weights is None else items.weights[chosen].astype("float32")
+        return Batch(inputs, targets, len(chosen), weights, group_size(items, chosen))
 
     def objective(self, gold: Any, *, label_smoothing: float) -> Objective:
         """Tell the right choice from the others."""

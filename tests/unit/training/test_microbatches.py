@@ -79,9 +79,9 @@ def test_cutting_parts_no_group(n_rows, sizes):
 
 
 def test_a_group_that_does_not_fit_is_told():
+    pieces, groups = MicroBatches(Training(auto_batch_size=True)), replace(batch(4), group_size=2)
     with pytest.raises(TrainingError, match="Not even one row"):
-        pieces = MicroBatches(Training(auto_batch_size=True))
-        pieces.compute(room_for(1, []), [replace(batch(4), group_size=2)])
+        pieces.compute(room_for(1, []), [groups])
 
 
 def test_a_loss_of_all_rows_together_is_not_cut():
