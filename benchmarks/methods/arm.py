@@ -20,7 +20,7 @@ from luthier.models.structure import count_parameters
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.training.listeners import follow
-from luthier.training.predict import validation_outputs
+from luthier.training.predict import predict
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
         seconds, cpu = time.perf_counter() - before, time.process_time() - cpu
         total, trained = count_parameters(model)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        outputs = validation_outputs(model, job, "test")
+        outputs = follow(predict(model, job, "test", phase="predicting"), lambda info: None)
     predictions = job.problem.codec.decode(outputs)
     gold = job.problem.codec.gold(job.problem.splits.test)
     scores = job.problem.codec.measure(gold, predictions)(None)

