@@ -9,8 +9,10 @@ from typing import Any
 from benchmarks.peers import DECAY, WARMUP
 from benchmarks.problems import Problem, chosen
 from luthier.build_problem import make_job, prepare
+from luthier.columns import Limits
 from luthier.load_splits import read_labelled
 from luthier.models.load import build_model, load_tokenizer, quietly
+from luthier.protocols import Codec, Task
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
@@ -78,7 +80,7 @@ class LuthierArm:
             labels=task.learn_target(rows).names,
             problem_type=task.problem_type,
             auto_model=task.auto_model,
-            generation=task.generation(tokenizer, max_tokens=recipe.data.max_tokens or 512),
+            generation=bind(recipe, task, rows, tokenizer).generation(),
             seed=recipe.training.seed,
         )
         return LuthierArm(recipe, task, rows, model, tokenizer)
@@ -94,21 +96,17 @@ class LuthierArm:
             return follow(train(self.model, job), lambda info: None)
 
     def _job(self) -> Any:
-        target = self.task.learn_target(self.rows)
-        most = self.recipe.data.max_tokens or 512
         none = self.rows.take([])
         splits = Splits(self.rows, none, none)
-        encoded = {
-            split: self.task.encode(
-                rows,
-                tokenizer=self.tokenizer,
-                target=target,
-                max_tokens=most,
-                stride=window_stride(self.recipe, self.task, most),
-                training=split == "train",
-            )
-            for split, rows in splits.items()
+        codec = bind(self.recipe, self.task, self.rows, self.tokenizer)
+        items = {
+            split: codec.encode(rows, training=split == "train") for split, rows in splits.items()
         }
-        return make_job(
-            self.recipe, self.task, target, splits, encoded, self.tokenizer, max_tokens=most
-        )
+        return make_job(self.recipe, codec, splits, items)
+
+
+def bind(recipe: Recipe, task: Task, rows: Rows, tokenizer: Any) -> Codec:
+    """Bind the task to its target in the rows, and to the tokenizer."""
+    most = recipe.data.max_tokens or 512
+    limits = Limits(most, window_stride(recipe, task, most))
+    return task.codec(task.learn_target(rows), tokenizer, limits, seed=recipe.training.seed)

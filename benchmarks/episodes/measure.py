@@ -14,7 +14,6 @@ import json
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,16 @@ import torch
 from benchmarks.models import MINILM
 from benchmarks.paired import mean_and_interval
 from benchmarks.processes import FOLDER, write
+from luthier.columns import Limits
 from luthier.episodes.adaptation import begin_head, descend, stored_features, take_head_off
 from luthier.episodes.learner import Episode
 from luthier.episodes.sampler import Shape, sample_episodes, split_classes
 from luthier.methods.maml import judge_after_steps
 from luthier.models.load import build_model, load_tokenizer
-from luthier.protocols import Job
+from luthier.protocols import Codec, Job, Plan, Problem, Session
 from luthier.ragged import Array
 from luthier.recipe.tree import Training
-from luthier.records import Rows, Splits
+from luthier.records import Items, Rows, Splits
 from luthier.registry import find
 from luthier.tasks.text_classification import TextClassification
 from luthier.training.listeners import follow
@@ -109,22 +109,21 @@ def chosen(texts: list[str], labels: Array, classes: Array) -> Rows:
     return Rows.of({"text": [texts[i] for i in kept], "label": labels[kept].tolist()})
 
 
-def encode(rows: Rows, tokenizer: Any) -> tuple[Any, Any, Encoded]:
-    """Encode rows as a run does; give the task and the target too."""
+def encode(rows: Rows, tokenizer: Any) -> tuple[Codec, Items]:
+    """Encode rows as a run does; give the codec too."""
     task = TextClassification(TextClassification.Options())
-    target = task.learn_target(rows)
-    encoded = task.encode(rows, tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS)
-    return task, target, encoded
+    codec = task.codec(task.learn_target(rows), tokenizer, Limits(MAX_TOKENS))
+    return codec, codec.encode(rows)
 
 
 def train_arm(arm: str, tokenizer: Any, rows: Rows, options: argparse.Namespace) -> Any:
     """Train one arm on the rows to learn from; give its body, without a head."""
-    task, target, encoded = encode(rows, tokenizer)
+    codec, items = encode(rows, tokenizer)
     model = build_model(
         MINILM,
         tokenizer=tokenizer,
-        labels=target.names,
-        problem_type=task.problem_type,
+        labels=codec.target.names,
+        problem_type=codec.task.problem_type,
         pooling="mean",
         head_dropout=0.0,
         seed=options.seed,
@@ -134,29 +133,18 @@ def train_arm(arm: str, tokenizer: Any, rows: Rows, options: argparse.Namespace)
         method = find("methods", name)
         changed = {**TRAINING, **options.training}
         training = Training(seed=options.seed, use_cpu=True, eval_strategy="no", **changed)
-        none = rows.take([])
+        none, gold = rows.take([]), codec.gold(rows)
+        splits = Splits(rows, none, none)
+        encoded = {"train": items, "validation": codec.encode(none)}
         job = Job(
-            task=task,
-            target=target,
-            splits=Splits(rows, none, none),
-            encoded={"train": encoded, "validation": encode_none(task, tokenizer, target, none)},
-            collate=partial(task.collate, tokenizer=tokenizer),
-            objective=task.objective(target, encoded.targets, label_smoothing=0.0),
-            training=training,
-            gather=partial(task.gather, tokenizer=tokenizer),
-            evaluate=lambda outputs: {},
-            main_metric="accuracy",
-            make_model=lambda pretrained: model,
+            Problem(codec, splits, encoded, {"train": gold, "validation": codec.gold(none)}),
+            Session(lambda pretrained: model),
+            Plan(training, codec.objective(gold, label_smoothing=0.0)),
         )
         fitting = method(method.Options(**{**own, **options.options})).fit(model, job)
         model = follow(fitting, tell)
     take_head_off(model)
     return model.eval()
-
-
-def encode_none(task: Any, tokenizer: Any, target: Any, rows: Rows) -> Encoded:
-    """Encode no rows: nothing is validated on."""
-    return task.encode(rows, tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS)
 
 
 def tell(info: Any) -> None:
@@ -170,32 +158,33 @@ def judge(
     arm: str, body: Any, tokenizer: Any, rows: Rows, options: argparse.Namespace
 ) -> Iterator[Scores]:
     """Ask an arm all episodes; give the accuracy of each, by shots, ever more of them."""
-    task, _, encoded = encode(rows, tokenizer)
-    collate = partial(task.collate, tokenizer=tokenizer)
+    codec, items = encode(rows, tokenizer)
     asked = features = None
     if arm in ARMS and ARMS[arm][0] == "maml":
         made = find("methods", "maml").Options
         asked = made(**{**ARMS[arm][1], **options.options})
     if asked is None or asked.anil:  # the body stands still, so every text is read once
-        read_all = infer_items(body, encoded, collate, batch_size=64)
+        read_all = infer_items(body, items, codec, batch_size=64)
         features = torch.from_numpy(follow(read_all, lambda info: None))
         if arm == "frozen-cosine":
             features = torch.nn.functional.normalize(features)
     drawn = {}
     for shots in SHOTS:
         shape = Shape(WAYS, shots, QUERIES)
-        drawn[shots] = sample_episodes(encoded.targets, shape, options.episodes, seed=options.seed)
+        drawn[shots] = sample_episodes(
+            items.target_array, shape, options.episodes, seed=options.seed
+        )
     gold = np.repeat(np.arange(WAYS), QUERIES)
 
     def judged(shots: int, number: int) -> float:
-        items = drawn[shots][number]
+        chosen = drawn[shots][number]
         if features is None:
-            batch = to_tensors(collate(encoded, items.reshape(-1), reading="logits"))
+            batch = to_tensors(codec.batch(items, chosen.reshape(-1), kind="logits"))
             with torch.no_grad():
-                episode = Episode(batch, Shape(WAYS, shots, QUERIES))
+                episode = Episode(dict(batch.inputs), Shape(WAYS, shots, QUERIES))
                 logits = judge_after_steps(body, episode, options=asked)
         else:
-            logits = judge_features(features[torch.from_numpy(items)], shots, asked)
+            logits = judge_features(features[torch.from_numpy(chosen)], shots, asked)
         return float((logits.argmax(dim=-1).numpy() == gold).mean())
 
     scores: Scores = {str(shots): [] for shots in SHOTS}

@@ -19,6 +19,7 @@ import psutil
 from benchmarks.problems import review_recipe
 from benchmarks.watch import peak_mib
 from luthier.build_problem import prepare
+from luthier.columns import Limits
 from luthier.data.doctor.inspect_splits import inspect
 from luthier.data.split import make_splits
 from luthier.load_splits import read_labelled, text_roles
@@ -50,7 +51,7 @@ def work(stage: str, rows: Rows, recipe: Recipe, task: Any, tokenizer: Any) -> A
         return inspect(split(rows), text_roles=text_roles(task), label_role="label", kind=task.kind)
     if stage == "encode":
         target = task.learn_target(rows)
-        return task.encode(rows, tokenizer=tokenizer, target=target, max_tokens=128)
+        return task.codec(target, tokenizer, Limits(128)).encode(rows)
     return prepare(recipe, task)
 
 

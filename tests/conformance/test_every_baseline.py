@@ -88,9 +88,9 @@ def test_test_answers_are_not_looked_at(name, task, problems):
         columns[role] = [["O"] * len(words) for words in rows["words"]]
     turned = Rows.of(columns)
     encoded = replace(job.problem.items["test"], targets=None)
-    misled = job.replace(
+    misled = job.with_problem(
         splits=replace(job.problem.splits, test=turned),
-        encoded={**job.problem.items, "test": encoded},
+        items={**job.problem.items, "test": encoded},
     )
     _, outputs = fit(name, misled)
     assert answers_of(misled, outputs) == answers_of(job, honest)

@@ -16,6 +16,7 @@ from luthier.records import StepInfo
 from luthier.registry import find, names
 from luthier.training.listeners import follow
 from luthier.training.predict import validation_outputs
+from tests.outputs import outputs_of
 from tests.toys import FAMILY, method_options, toy_problem
 
 TRAINING = {
@@ -57,15 +58,10 @@ def fit(method, prepared, *, model=None):
 
 def skip_what_says_no(method, prepared):
     """Skip a method that needs a mask, where the tokenizer has none and the method says so."""
-    if method.name in NEEDS_MASK and prepared.tokenizer.mask_token is None:
+    if method.name in NEEDS_MASK and prepared.job.problem.codec.processor.mask_token is None:
         with pytest.raises(ModelError, match="mask"):
             fit(method, prepared)
         pytest.skip("the method needs a mask, and says so")
-
-
-def outputs_of(model, job, split="test"):
-    """Give a model's outputs on a split."""
-    return validation_outputs(model, job, split)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -133,17 +129,17 @@ def test_what_is_saved_is_read_back_equal(fitted, prepared, make, tmp_path):
     name, _, model = fitted
     job, method = prepared.job, make(name)
     before = outputs_of(model, job)
-    method.save(copy.deepcopy(model), prepared.tokenizer, tmp_path)
+    method.save(copy.deepcopy(model), prepared.job.problem.codec.processor, tmp_path)
     read, tokenizer = make(name).load(tmp_path)
     assert np.allclose(outputs_of(read, job), before, atol=1e-5)
-    assert tokenizer.get_vocab() == prepared.tokenizer.get_vocab()
+    assert tokenizer.get_vocab() == prepared.job.problem.codec.processor.get_vocab()
     texts = list(job.problem.splits.test["text"])
-    assert tokenizer(texts)["input_ids"] == prepared.tokenizer(texts)["input_ids"]
+    assert tokenizer(texts)["input_ids"] == prepared.job.problem.codec.processor(texts)["input_ids"]
 
 
 def test_what_is_saved_runs_no_code_when_read(fitted, prepared, make, tmp_path):
     name, _, model = fitted
-    make(name).save(copy.deepcopy(model), prepared.tokenizer, tmp_path)
+    make(name).save(copy.deepcopy(model), prepared.job.problem.codec.processor, tmp_path)
     endings = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
     assert endings <= {".safetensors", ".json", ".txt", ".md", ".jinja"}
     assert ".safetensors" in endings
@@ -180,10 +176,9 @@ def test_a_method_learns_any_task_of_its_units_and_kinds(name, task, make, tiny_
     family = OTHERS.get((name, task), FAMILY.get(task, "bert"))
     _, prepared = toy_problem(task, tiny_model(family, HEAD.get(family)), training=few)
     job = prepared.job
-    watched = [job.problem.codec.task.validation_kind]
-    before = validation_outputs(job.session.make_model(True), job, "validation", readings=watched)
+    before = validation_outputs(job.session.make_model(True), job)
     steps, model = fit(make(name, task), prepared)
-    after = validation_outputs(model, job, "validation", readings=watched)
+    after = validation_outputs(model, job)
     assert all(math.isfinite(step.loss) for step in steps if step.phase == job.session.phase)
     assert (
         job.problem.validation_scores(after) != job.problem.validation_scores(before)

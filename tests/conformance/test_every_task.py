@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from luthier.columns import Column
+from luthier.columns import Column, Limits
 from luthier.errors import DataError
 from luthier.evaluation.slices import take_answers
 from luthier.metrics.names import declared_metric, metric_of
@@ -18,7 +18,6 @@ from luthier.records import Rows
 from luthier.registry import find, names
 from luthier.runs import plain
 from luthier.text.tokenize import tokenize
-from luthier.training.inference import READINGS
 from luthier.training.losses import make_loss
 from tests.outputs import adapted, random_outputs, right_outputs
 from tests.tiny import make_tokenizer
@@ -53,9 +52,15 @@ def target(task, rows):
 
 
 @pytest.fixture
-def encoded(task, rows, target, tokenizer):
+def codec(task, target, tokenizer):
+    """The task, bound to what there is to predict and to the tokenizer."""
+    return task.codec(target, tokenizer, Limits(MAX_TOKENS))
+
+
+@pytest.fixture
+def items(codec, rows):
     """The task's toy rows as numbers, to be judged by."""
-    return task.encode(rows, tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS)
+    return codec.encode(rows)
 
 
 def test_it_says_what_it_is(task):
@@ -65,7 +70,7 @@ def test_it_says_what_it_is(task):
     assert task.auto_model.startswith("AutoModel")
     assert all(isinstance(column, Column) for column in task.columns)
     assert [column.kind for column in task.columns].count("text") >= 1
-    assert all(column.is_input or column.kind in ANSWERS for column in task.columns)
+    assert all(column.kind in (*names("inputs"), *ANSWERS) for column in task.columns)
     assert len({column.role for column in task.columns}) == len(task.columns)
 
 
@@ -96,16 +101,16 @@ def test_the_target_does_not_depend_on_the_order_of_rows(task, rows, target):
     assert (shuffled.mean, shuffled.scale) == pytest.approx((target.mean, target.scale))
 
 
-def test_gold_is_one_for_each_row_and_follows_it(task, rows, target):
-    gold = task.gold(rows, target)
+def test_gold_is_one_for_each_row_and_follows_it(rows, codec):
+    gold = codec.gold(rows)
     order = np.random.default_rng(2).permutation(len(rows))
-    moved = task.gold(rows.take(order), target)
+    moved = codec.gold(rows.take(order))
     assert len(gold) == len(moved) == len(rows)
     for new, old in enumerate(order):
         assert np.array_equal(moved[new], gold[int(old)])
 
 
-def test_an_answer_of_no_kind_is_refused_with_its_place(task, rows, target):
+def test_an_answer_of_no_kind_is_refused_with_its_place(task, rows, codec):
     if task.kind not in ("single-label", "multi-label", "number", "tags", "choice"):
         pytest.skip("any text is an answer")
     role = task.answer_role
@@ -113,7 +118,7 @@ def test_an_answer_of_no_kind_is_refused_with_its_place(task, rows, target):
     strange = ["never seen"] if task.kind == "multi-label" else strange
     columns = {**rows.columns, role: [*rows[role][:-1], strange]}
     with pytest.raises(DataError) as caught:
-        task.gold(Rows.of(columns, name="reviews.csv"), target)
+        codec.gold(Rows.of(columns, name="reviews.csv"))
     assert f"reviews.csv:{len(rows)}" in str(caught.value)
     assert "never seen" in str(caught.value)
     assert caught.value.hint
@@ -138,102 +143,97 @@ def sequences(task, target):
     return target.n_outputs if task.unit == "choice" else 1
 
 
-def test_items_are_within_the_limit_and_belong_to_rows(task, rows, target, encoded):
-    assert len(encoded.full_lengths) == len(encoded.kept) == len(rows)
-    assert set(encoded.rows.tolist()) == set(range(len(rows)))
-    assert len(encoded.rows) == len(encoded) == len(encoded.targets)
-    assert encoded.lengths.max() <= MAX_TOKENS * sequences(task, target)
-    assert (encoded.full_lengths >= encoded.kept).all()
+def test_items_are_within_the_limit_and_belong_to_rows(task, rows, target, items):
+    assert len(items.full_lengths) == len(items.kept) == len(rows)
+    assert set(items.rows.tolist()) == set(range(len(rows)))
+    assert len(items.rows) == len(items) == len(items.targets)
+    assert items.cost.max() <= MAX_TOKENS * sequences(task, target)
+    assert (items.full_lengths >= items.kept).all()
 
 
 @pytest.mark.parametrize("stride", [None, 0, 4])
 def test_windows_let_the_model_see_every_token(task, rows, target, tokenizer, stride):
-    made = task.encode(
-        rows, tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS, stride=stride
-    )
+    made = task.codec(target, tokenizer, Limits(MAX_TOKENS, stride)).encode(rows)
     if stride is None or task.unit in ("generation", "choice"):
         assert (made.full_lengths >= made.kept).all()
     else:
         assert np.array_equal(made.full_lengths, made.kept)
-    assert made.lengths.max() <= MAX_TOKENS * sequences(task, target)
+    assert made.cost.max() <= MAX_TOKENS * sequences(task, target)
 
 
-def test_each_row_is_encoded_for_itself(task, rows, target, tokenizer, encoded):
+def test_each_row_is_encoded_for_itself(rows, items, codec):
     chosen = np.random.default_rng(3).permutation(len(rows))[:10]
-    few = task.encode(rows.take(chosen), tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS)
+    few = codec.encode(rows.take(chosen))
     for new, old in enumerate(chosen):
-        ours, theirs = np.flatnonzero(few.rows == new), np.flatnonzero(encoded.rows == old)
+        ours, theirs = np.flatnonzero(few.rows == new), np.flatnonzero(items.rows == old)
         assert len(ours) == len(theirs)
-        for name, values in few.inputs.items():
-            if isinstance(values, Ragged):
+        for name, field in few.inputs.items():
+            if isinstance(field.values, Ragged):
                 for a, b in zip(ours, theirs, strict=True):
-                    assert np.array_equal(values[a], encoded.inputs[name][b])
+                    assert np.array_equal(field.values[a], items.inputs[name].values[b])
 
 
-def test_rows_without_answers_are_encoded_without_targets(task, rows, target, tokenizer):
+def test_rows_without_answers_are_encoded_without_targets(task, rows, codec):
     if task.answer_role is None:
         pytest.skip("the text is the answer")
     kept = {name: cells for name, cells in rows.columns.items() if name != task.answer_role}
-    bare = task.encode(Rows.of(kept), tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS)
+    bare = codec.encode(Rows.of(kept))
     assert bare.targets is None
-    for reading in task.inference_kinds(target):
-        batch = task.collate(bare, np.array([0, 1]), tokenizer=tokenizer, reading=reading)
-        assert "labels" not in batch
+    for kind in codec.inference_kinds():
+        batch = codec.batch(bare, np.array([0, 1]), kind=kind)
+        assert batch.targets is None
+        assert "labels" not in batch.inputs
 
 
 @pytest.mark.parametrize("training", [False, True])
 def test_no_rows_are_encoded_as_none(task, rows, target, tokenizer, training):
-    nothing = task.encode(
-        rows.take([]),
-        tokenizer=tokenizer,
-        target=target,
-        max_tokens=MAX_TOKENS,
-        stride=4,
-        training=training,
-    )
+    codec = task.codec(target, tokenizer, Limits(MAX_TOKENS, 4))
+    nothing = codec.encode(rows.take([]), training=training)
     assert len(nothing) == 0
-    assert len(nothing.lengths) == 0
+    assert len(nothing.cost) == 0
     assert len(nothing.kept) == 0
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_a_batch_is_padded_to_its_longest_item(task, rows, target, tokenizer, training):
-    made = task.encode(
-        rows, tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS, training=training
-    )
-    items = np.array([5, 0, 7])
-    batch = task.collate(made, items, tokenizer=tokenizer, epoch=1 if training else None)
-    assert {len(values) for values in batch.values()} == {len(items)}
-    assert all(values.dtype.kind in "if" for values in batch.values())
-    ids = batch["input_ids"]
-    assert all(batch[name].shape == ids.shape for name in batch if name != "labels")
+def test_a_batch_is_padded_to_its_longest_item(task, rows, codec, training):
+    made = codec.encode(rows, training=training)
+    chosen = np.array([5, 0, 7])
+    batch = codec.batch(made, chosen, epoch=1 if training else 0)
+    arrays = {**batch.inputs, "targets": batch.targets}
+    assert batch.n_items == len(chosen)
+    assert {len(values) for values in arrays.values()} == {len(chosen)}
+    assert all(values.dtype.kind in "if" for values in arrays.values())
+    ids = batch.inputs["input_ids"]
+    assert all(values.shape == ids.shape for values in batch.inputs.values())
     if task.unit != "choice":
-        assert ids.shape[1] == made.lengths[items].max()
-    if "attention_mask" in batch and task.unit != "choice":
-        assert np.array_equal(batch["attention_mask"].sum(axis=1), made.lengths[items])
+        assert ids.shape[1] == made.cost[chosen].max()
+    if "attention_mask" in batch.inputs and task.unit != "choice":
+        assert np.array_equal(batch.inputs["attention_mask"].sum(axis=1), made.cost[chosen])
 
 
-def test_what_is_random_follows_from_epoch_and_item(task, rows, target, tokenizer):
-    made = task.encode(
-        rows, tokenizer=tokenizer, target=target, max_tokens=MAX_TOKENS, training=True
-    )
-    some = np.arange(6)
-    first, again = (task.collate(made, some, tokenizer=tokenizer, epoch=3) for _ in range(2))
-    for name, values in first.items():
-        assert np.array_equal(values, again[name])
+def test_what_is_random_follows_from_epoch_and_item(rows, codec):
+    made = codec.encode(rows, training=True)
+    first, again = (codec.batch(made, np.arange(6), epoch=3) for _ in range(2))
+    for name, values in first.inputs.items():
+        assert np.array_equal(values, again.inputs[name])
+    assert np.array_equal(first.targets, again.targets)
 
 
-def test_objective_and_readings_are_what_engines_know(task, rows, target):
-    objective = task.objective(target, task.gold(rows, target), label_smoothing=0.0)
+def test_objective_and_readings_are_what_engines_know(task, rows, codec):
+    objective = codec.objective(codec.gold(rows), label_smoothing=0.0)
     assert isinstance(objective, Objective)
     assert make_loss(objective, "cpu")
-    asked = {task.validation_kind, *task.inference_kinds(target), *task.answer_kinds(target)}
-    assert asked <= set(READINGS)
+    asked = {
+        task.validation_kind,
+        *codec.inference_kinds(),
+        *codec.inference_kinds(answering=True),
+    }
+    assert asked <= set(names("inference-kinds"))
 
 
-def test_decoding_judges_each_row_for_itself(task, rows, target):
+def test_decoding_judges_each_row_for_itself(task, rows, codec):
     outputs, some = random_outputs(task, rows), np.arange(3, 8)
-    whole, few = task.decode(outputs, target), task.decode(take(outputs, some), target)
+    whole, few = codec.decode(outputs), codec.decode(take(outputs, some))
     for new, old in enumerate(some):
         assert np.array_equal(few.answers[new], whole.answers[old])
     if whole.probabilities is not None:
@@ -241,14 +241,14 @@ def test_decoding_judges_each_row_for_itself(task, rows, target):
         assert np.allclose(whole.probabilities[3:8], few.probabilities, atol=1e-6)
 
 
-def test_tuning_keeps_names_and_kind(task, rows, target):
-    tuned = task.tune(random_outputs(task, rows), task.gold(rows, target), target)
+def test_tuning_keeps_names_and_kind(task, rows, target, codec):
+    tuned = codec.tuned(random_outputs(task, rows), codec.gold(rows)).target
     assert (tuned.kind, tuned.names) == (target.kind, target.names)
 
 
-def test_metrics_are_known_finite_and_include_the_main_one(task, rows, target):
-    gold = task.gold(rows, target)
-    scores = task.measure(gold, task.decode(random_outputs(task, rows), target), target)(None)
+def test_metrics_are_known_finite_and_include_the_main_one(task, rows, codec):
+    gold = codec.gold(rows)
+    scores = codec.measure(gold, codec.decode(random_outputs(task, rows)))(None)
     assert task.main_metric in scores
     undeclared = [name for name in scores if declared_metric(name) is None]
     assert not undeclared, f"declare {undeclared} in `metrics` of {type(task).__name__}"
@@ -257,79 +257,77 @@ def test_metrics_are_known_finite_and_include_the_main_one(task, rows, target):
     assert all(math.isfinite(value) for value in scores.values()), scores
 
 
-def test_silence_can_be_watched_and_judged(task, rows, target):
-    gold = task.gold(rows, target)
-    watched = task.validation_scores(
-        task.uninformed_outputs(rows, target, watched=True), gold, target
-    )
+def test_silence_can_be_watched_and_judged(task, rows, codec):
+    gold = codec.gold(rows)
+    watched = codec.validation_scores(codec.uninformed_outputs(rows, validation=True), gold)
     assert task.validation_metric in watched
-    silent = task.decode(task.uninformed_outputs(rows, target), target)
-    assert task.main_metric in task.measure(gold, silent, target)(None)
+    silent = codec.decode(codec.uninformed_outputs(rows))
+    assert task.main_metric in codec.measure(gold, silent)(None)
 
 
-def test_weighing_rows_is_repeating_them(task, rows, target):
-    gold, outputs = task.gold(rows, target), random_outputs(task, rows)
+def test_weighing_rows_is_repeating_them(task, rows, target, codec):
+    gold, outputs = codec.gold(rows), random_outputs(task, rows)
     counts = np.random.default_rng(4).integers(0, 3, size=len(rows))
     counts[: target.n_outputs * 4] = 1  # so that every label is there
     repeated = np.repeat(np.arange(len(rows)), counts)
-    predictions = task.decode(outputs, target)
-    weighed = task.measure(gold, predictions, target)(counts)
-    taken = task.measure(take(gold, repeated), take_answers(predictions, repeated), target)
+    predictions = codec.decode(outputs)
+    weighed = codec.measure(gold, predictions)(counts)
+    taken = codec.measure(take(gold, repeated), take_answers(predictions, repeated))
     assert weighed == pytest.approx(taken(None), rel=1e-6, abs=1e-9)
 
 
-def test_answering_rightly_scores_best(task, rows, target):
-    gold, main = task.gold(rows, target), task.main_metric
-    right = task.measure(gold, task.decode(right_outputs(task, rows), target), target)(None)
-    wrong = task.measure(gold, task.decode(random_outputs(task, rows), target), target)(None)
+def test_answering_rightly_scores_best(task, rows, codec):
+    gold, main = codec.gold(rows), task.main_metric
+    right = codec.measure(gold, codec.decode(right_outputs(task, rows)))(None)
+    wrong = codec.measure(gold, codec.decode(random_outputs(task, rows)))(None)
     metric = metric_of(main)
     assert (right[main] > wrong[main]) == metric.higher_is_better
     assert right[main] != wrong[main]
     assert metric.best is None or right[main] == pytest.approx(metric.best)
 
 
-def test_answers_can_be_written_as_json(task, rows, target):
-    gold, predictions = task.gold(rows, target), task.decode(random_outputs(task, rows), target)
+def test_answers_can_be_written_as_json(task, rows, codec):
+    gold, predictions = codec.gold(rows), codec.decode(random_outputs(task, rows))
     for told in (gold, predictions.answers):
-        assert json.dumps(task.to_json(told, 0, rows, target))
-    assert json.dumps(task.error_analysis(gold, predictions, rows, target), ensure_ascii=False)
+        assert json.dumps(codec.to_json(told, 0, rows))
+    assert json.dumps(codec.error_analysis(gold, predictions, rows), ensure_ascii=False)
 
 
-def test_answers_are_read_back_as_a_run_keeps_them(task, rows, target):
+def test_answers_are_read_back_as_a_run_keeps_them(task, rows, codec):
     if task.kind == "language":
-        predictions = task.decode(random_outputs(task, rows), target)
+        predictions = codec.decode(random_outputs(task, rows))
     else:
-        predictions = task.decode(right_outputs(task, rows), target)
+        predictions = codec.decode(right_outputs(task, rows))
     kept = [
         {
-            "answer": task.to_json(predictions.answers, row, rows, target),
-            **task.extra_json(predictions, row),
+            "answer": codec.to_json(predictions.answers, row, rows),
+            **codec.extra_json(predictions, row),
         }
         for row in range(len(rows))
     ]
-    gold = task.gold(rows, target)
-    again = task.from_json(json.loads(json.dumps(plain(kept))), rows, target)
-    before, after = (task.measure(gold, one, target)(None) for one in (predictions, again))
+    gold = codec.gold(rows)
+    again = codec.from_json(json.loads(json.dumps(plain(kept))), rows)
+    before, after = (codec.measure(gold, one)(None) for one in (predictions, again))
     assert after == pytest.approx(before, abs=1e-4)
 
 
-def test_a_label_is_answered_in_the_shape_of_a_pipeline(task, rows, target):
+def test_a_label_is_answered_in_the_shape_of_a_pipeline(task, rows, target, codec):
     if task.unit not in ("sequence", "choice"):
         pytest.skip("its answers have a shape of their own, tested beside the task")
-    predictions = task.decode(random_outputs(task, rows), target)
+    predictions = codec.decode(random_outputs(task, rows))
     one, several, everything = (
-        task.answer(predictions, 0, rows, target, top_k=top_k) for top_k in (1, 2, None)
+        codec.answer(predictions, 0, rows, top_k=top_k) for top_k in (1, 2, None)
     )
     assert isinstance(several, list)
     assert len(everything) == target.n_outputs
     for answer in [*several, *everything, *(one if isinstance(one, list) else [one])]:
         assert set(answer) == {"label", "score"}
         assert type(answer["score"]) is float
-    assert next(iter(task.to_columns(one))) == "prediction"
+    assert next(iter(codec.to_columns(one))) == "prediction"
 
 
-def test_whole_texts_are_tokenized_as_they_are(task, rows, tokenizer, encoded):
+def test_whole_texts_are_tokenized_as_they_are(task, rows, tokenizer, items):
     if task.unit != "sequence":
         pytest.skip("not a task that judges whole texts")
     _, full = tokenize(tokenizer, *task.texts(rows), max_tokens=512)
-    assert np.array_equal(encoded.full_lengths, full)
+    assert np.array_equal(items.full_lengths, full)

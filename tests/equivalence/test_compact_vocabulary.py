@@ -63,6 +63,19 @@ def test_all_weights_become_what_they_would_with_all_words(learner, tiny_model):
     assert torch.equal(small[words][unused], before[words][unused]) != decays
 
 
+class FallingScores:
+    """A codec whose first validation scores are the best."""
+
+    def __init__(self, codec):
+        self.codec, self.scores = codec, iter([1.0, *[0.5] * 99])
+
+    def __getattr__(self, name):
+        return getattr(self.codec, name)
+
+    def validation_scores(self, outputs, gold):
+        return {self.codec.task.validation_metric: next(self.scores)}
+
+
 def test_the_best_weights_have_the_decay_of_their_own_step(tiny_model):
     """The first evaluation is the best one, and what decays afterwards is not kept."""
     words = "bert.embeddings.word_embeddings.weight"
@@ -72,12 +85,9 @@ def test_the_best_weights_have_the_decay_of_their_own_step(tiny_model):
         _, prepared = toy_problem(
             "text-classification", tiny_model("bert"), training={**TRAINING, **options}
         )
-        scores = iter([1.0, *[0.5] * 99])
-        metric = prepared.job.problem.codec.task.validation_metric
-        job = prepared.job.replace(
-            evaluate=lambda outputs, scores=scores, metric=metric: {metric: next(scores)},
-            training=prepared.job.plan.training.model_copy(update={"compact_vocabulary": switch}),
-        )
+        codec = FallingScores(prepared.job.problem.codec)
+        training = prepared.job.plan.training.model_copy(update={"compact_vocabulary": switch})
+        job = prepared.job.with_problem(codec=codec).with_plan(training=training)
         model = job.session.make_model(True)
         silence(model)
         kept[switch] = follow(train(model, job), lambda info: None).state_dict()[words]

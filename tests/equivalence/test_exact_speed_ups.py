@@ -137,16 +137,16 @@ def test_what_a_trial_finds_to_differ_is_not_used(tiny_model, monkeypatch):
 
 def test_what_is_said_of_each_token_keeps_its_loss_and_gradients(tiny_model):
     _, prepared = toy_problem("token-classification", tiny_model("bert"), training=TRAINING)
-    job, encoded = prepared.job, prepared.job.problem.items["train"]
-    assert encoded.lengths.min() < encoded.lengths.max(), "some must be padded"
+    job, items = prepared.job, prepared.job.problem.items["train"]
+    assert items.cost.min() < items.cost.max(), "some must be padded"
     model = job.session.make_model(True)
     silence(model)
-    batch = to_tensors(job.problem.codec.batch(encoded, np.arange(len(encoded)), epoch=0))
+    batch = to_tensors(job.problem.codec.batch(items, np.arange(len(items))))
     loss = make_loss(job.plan.objective, torch.device("cpu"))
 
     def learn_tags():
         model.train().zero_grad()
-        total = loss.total(run_model(model, batch), batch["labels"])
+        total = loss.total(run_model(model, batch), batch.targets, None)
         total.backward()
         named = model.named_parameters()
         return total.detach(), {name: p.grad.clone() for name, p in named if p.grad is not None}

@@ -1,10 +1,13 @@
 """A run that ended early goes on with the same call, and says what it did."""
 
+from dataclasses import replace
+
 import pytest
 
 from luthier import pipeline
 from luthier.errors import DataError, RunError, TrainingError
 from luthier.records import Rows
+from luthier.registry import find
 from luthier.runs import RunFolder
 from luthier.signals import Interrupted
 from luthier.training import engine, loop, predict
@@ -170,9 +173,9 @@ def test_a_loss_that_is_no_number_names_the_row_at_fault(tiny_model, tmp_path, m
     summed, victim = engine.Update.summed, {}
 
     def spoilt(self, batch):
-        words = [token for token in batch["input_ids"][0].tolist() if token]
+        words = [token for token in batch.inputs["input_ids"][0].tolist() if token]
         victim.setdefault("words", words)
-        rows = [[token for token in row.tolist() if token] for row in batch["input_ids"]]
+        rows = [[token for token in row.tolist() if token] for row in batch.inputs["input_ids"]]
         return summed(self, batch) * (float("nan") if victim["words"] in rows else 1.0)
 
     monkeypatch.setattr(engine.Update, "summed", spoilt)
@@ -187,7 +190,8 @@ def test_predictions_that_do_not_fit_into_memory_are_told(tiny_model, tmp_path, 
     def full(model, batch):
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setitem(predict.READINGS, "logits", full)
+    kind = replace(find("inference-kinds", "logits"), infer=full)
+    monkeypatch.setattr(predict, "find", lambda *_: kind)
     with pytest.raises(TrainingError) as caught:
         run(tree(tiny_model), tmp_path / "left")
     assert caught.value.hint == "training.per_device_eval_batch_size=16"

@@ -12,6 +12,7 @@ from luthier.models.speedups.head import head_only_at
 from luthier.models.structure import layers
 from luthier.objective import Objective
 from luthier.padding import IGNORED
+from luthier.records import Batch
 from luthier.training.labelled_positions import can_skip_unlabelled
 from luthier.training.listeners import follow
 from luthier.training.loop import train
@@ -40,12 +41,8 @@ def problem_of(task, folder, *, packing=False, **training):
     job = prepared.job
     model = job.session.make_model(True)
     silence(model)
-    encoded = job.problem.items["train"]
-    return (
-        model,
-        job,
-        to_tensors(job.problem.codec.batch(encoded, np.arange(len(encoded)), epoch=0)),
-    )
+    items = job.problem.items["train"]
+    return model, job, to_tensors(job.problem.codec.batch(items, np.arange(len(items))))
 
 
 def questions_of(family, tiny_model, monkeypatch):
@@ -63,7 +60,7 @@ def learn(model, job, batch, *, places=None):
     loss = make_loss(job.plan.objective, CPU)
     with head_only_at(model, places):
         said = run_model(model, batch, decoder=loss.decoder)
-    total = loss.total(said, batch["labels"])
+    total = loss.total(said, batch.targets, None)
     total.backward()
     named = model.named_parameters()
     found = {name: one.grad.clone() for name, one in named if one.grad is not None}
@@ -74,7 +71,7 @@ def learn(model, job, batch, *, places=None):
 @pytest.mark.parametrize(("task", "family", "head"), CASES)
 def test_words_are_scored_where_there_is_a_label(task, family, head, is_unpadded, tiny_model):
     model, job, batch = problem_of(task, tiny_model(family, head))
-    places = batch["labels"] != IGNORED
+    places = batch.targets != IGNORED
     assert 0 < places.sum() < places.numel()
     before = learn(model, job, batch)
     with faster(model, trial_of(model, job), unpadded=is_unpadded) as reason:
@@ -103,10 +100,10 @@ def test_training_leads_to_the_same_weights(task, family, head, tiny_model):
 
 def test_blocks_of_several_texts_are_scored_where_there_is_a_label(tiny_model):
     model, job, batch = problem_of("causal-lm", tiny_model("llama", "CausalLM"), packing=True)
-    assert "position_ids" in batch
+    assert "position_ids" in batch.inputs
     assert can_skip_unlabelled(model, job)
     before = learn(model, job, batch)
-    assert_alike(before, learn(model, job, batch, places=batch["labels"] != IGNORED))
+    assert_alike(before, learn(model, job, batch, places=batch.targets != IGNORED))
 
 
 def test_a_head_that_looks_at_neighbours_sees_all_tokens(tiny_model):
@@ -126,7 +123,7 @@ def test_the_switch_and_other_tasks_leave_the_head_as_it_is(tiny_model):
 @pytest.mark.parametrize("family", READERS)
 def test_answers_are_learned_without_padding(family, tiny_model, monkeypatch):
     model, job, batch = questions_of(family, tiny_model, monkeypatch)
-    assert not batch["attention_mask"].all(), "some must be padded"
+    assert not batch.inputs["attention_mask"].all(), "some must be padded"
     before = learn(model, job, batch)
     with faster(model, trial_of(model, job)) as reason:
         assert reason is None
@@ -136,19 +133,17 @@ def test_answers_are_learned_without_padding(family, tiny_model, monkeypatch):
 
 def test_what_an_answer_costs_does_not_depend_on_the_rows_beside_it(tiny_model, monkeypatch):
     model, job, batch = questions_of("bert", tiny_model, monkeypatch)
-    assert not batch["attention_mask"].all(), "some must be padded"
+    assert not batch.inputs["attention_mask"].all(), "some must be padded"
     loss = make_loss(job.plan.objective, CPU)
-    rows = range(len(batch["labels"]))
     model.eval()
     with torch.no_grad():
-        together = float(loss.total(run_model(model, batch), batch["labels"]))
+        together = float(loss.total(run_model(model, batch), batch.targets, None))
         alone = 0.0
-        for row in rows:
-            n_tokens = int(batch["attention_mask"][row].sum())
-            one = {name: values[[row]] for name, values in batch.items()}
-            labels = one.pop("labels")
-            one = {name: values[:, :n_tokens] for name, values in one.items()}
-            alone += float(loss.total(run_model(model, one), labels))
+        for row in range(batch.n_items):
+            n_tokens = int(batch.inputs["attention_mask"][row].sum())
+            inputs = {name: one[[row], :n_tokens] for name, one in batch.inputs.items()}
+            one = Batch(inputs, batch.targets[[row]], 1)
+            alone += float(loss.total(run_model(model, one), one.targets, None))
     assert together == pytest.approx(alone, rel=1e-5)
 
 
@@ -164,11 +159,11 @@ def test_a_row_without_padding_costs_its_cross_entropy(smoothing):
         for column, logits in enumerate((said.start_logits, said.end_logits))
     )
     loss = make_loss(Objective("span", label_smoothing=smoothing), CPU)
-    assert float(loss.total(said, labels)) == pytest.approx(float(wanted), rel=1e-6)
+    assert float(loss.total(said, labels, None)) == pytest.approx(float(wanted), rel=1e-6)
     padding = torch.full((3, 2), float("-inf"))
     said.start_logits = torch.cat([said.start_logits, padding], dim=1).requires_grad_()
     said.end_logits = torch.cat([said.end_logits, padding], dim=1)
-    total = loss.total(said, labels)
+    total = loss.total(said, labels, None)
     total.backward()
     assert float(total.detach()) == pytest.approx(float(wanted), rel=1e-6)
     assert torch.isfinite(said.start_logits.grad).all()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import luthier
+from luthier.columns import Limits
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import Rows
@@ -14,12 +15,14 @@ from tests.toys import toy_tree
 TASK = make_plugin("tasks", Plugin(name="text-classification"))
 
 
+def bound(task, rows, *, stride=None):
+    """Bind a task to rows' labels and to a tokenizer that knows the toy words."""
+    return task.codec(task.learn_target(rows), make_tokenizer("bert"), Limits(12, stride))
+
+
 def encode(rows, **options):
-    """Encode rows with a tokenizer that knows the toy words."""
-    target = TASK.learn_target(rows)
-    return TASK.encode(
-        rows, tokenizer=make_tokenizer("bert"), target=target, max_tokens=12, **options
-    )
+    """Encode rows."""
+    return bound(TASK, rows, **options).encode(rows)
 
 
 ROWS = Rows.of(
@@ -30,7 +33,7 @@ ROWS = Rows.of(
 def test_every_window_learns_the_label_of_its_text():
     made = encode(ROWS, stride=4)
     assert made.rows.tolist() == [0, 0, 0, 0, 0, 1, 2, 2]
-    assert np.array_equal(made.targets, TASK.gold(ROWS, TASK.learn_target(ROWS))[made.rows])
+    assert np.array_equal(made.target_array, bound(TASK, ROWS).gold(ROWS)[made.rows])
     assert made.kept.tolist() == made.full_lengths.tolist() == [32, 3, 13]
     assert encode(ROWS).kept.tolist() == [12, 3, 12]
 
@@ -40,7 +43,8 @@ def test_windows_are_pooled(pooling, expected):
     options = {"window_pooling": pooling}
     task = make_plugin("tasks", Plugin(name="text-classification", options=options))
     said = np.arange(8, dtype=np.float32)[:, None]
-    outputs = task.gather({"logits": said}, encode(ROWS, stride=4), ROWS, tokenizer=None)
+    codec = bound(task, ROWS, stride=4)
+    outputs = codec.outputs({"logits": said}, codec.encode(ROWS), ROWS)
     assert outputs[:, 0].tolist() == expected
 
 

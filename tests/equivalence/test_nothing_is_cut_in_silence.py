@@ -26,8 +26,8 @@ def test_the_count_of_what_is_cut_is_exact(task, long_texts, tiny_model):
     data = {"max_tokens": LIMIT, "long_texts": long_texts, "stride": 2}
     _, cut = toy_problem(task, folder, data=data)
     told = {one.message.split()[3]: one for one in cut.findings if one.code == "text-cut-off"}
-    for split, encoded in whole.job.problem.items.items():
-        lengths = encoded.lengths
+    for split, items in whole.job.problem.items.items():
+        lengths = items.cost
         n_cut = int((lengths > LIMIT).sum()) if long_texts == "cut" else 0
         assert (told[split].count if split in told else 0) == n_cut, split
         if n_cut:
@@ -46,15 +46,15 @@ def test_targets_that_are_cut_are_counted(task, tiny_model):
     _, whole = toy_problem(task, folder, options={"max_target_tokens": 64})
     _, cut = toy_problem(task, folder, options={"max_target_tokens": 3})
     counts = {
-        split: int((encoded.targets.lengths > 3).sum())
-        for split, encoded in whole.job.problem.items.items()
+        split: int((items.targets.values.lengths > 3).sum())
+        for split, items in whole.job.problem.items.items()
     }
     assert told_of(whole, "target-cut-off") == {}
     assert told_of(cut, "target-cut-off") == counts
     assert min(counts.values()) > 0
-    for split, encoded in cut.job.problem.items.items():
-        full = whole.job.problem.items[split].targets.lengths
-        assert encoded.targets.lengths.tolist() == np.minimum(full, 3).tolist()
+    for split, items in cut.job.problem.items.items():
+        full = whole.job.problem.items[split].targets.values.lengths
+        assert items.targets.values.lengths.tolist() == np.minimum(full, 3).tolist()
 
 
 def test_prompts_that_are_cut_are_counted_and_keep_their_end(tiny_model):
@@ -71,10 +71,10 @@ def test_prompts_that_are_cut_are_counted_and_keep_their_end(tiny_model):
     most = 12 - 4  # max_new_tokens of toys is 4
     counts = {}
     for split in ("validation", "test"):
-        encoded = made.job.problem.items[split]
-        (one,) = encoded.cuts
+        items = made.job.problem.items[split]
+        (one,) = items.truncations
         counts[split] = int((one.full > most).sum())
-        assert encoded.marks["prompts"].lengths.tolist() == np.minimum(one.full, most).tolist()
+        assert items.layout.lengths.tolist() == np.minimum(one.full, most).tolist()
     assert told_of(made, "prompt-cut-off") == counts
     assert min(counts.values()) > 0
 
@@ -102,9 +102,8 @@ def test_tags_beyond_the_cut_are_missed_and_not_forgotten(tiny_model):
         tiny_model("bert"),
         data={"max_tokens": 4, "long_texts": "cut"},
     )
-    task, target = prepared.job.problem.codec.task, prepared.job.problem.codec.target
     rows = prepared.job.problem.splits.test
-    gold = task.gold(rows, target)
+    gold = prepared.job.problem.codec.gold(rows)
     assert isinstance(gold, Ragged)
     assert gold.lengths.tolist() == [len(words) for words in rows["words"]]
     assert (

@@ -8,6 +8,7 @@ import torch
 
 from luthier.errors import ModelError
 from luthier.models.load import build_model, load_tokenizer
+from luthier.records import Batch
 from luthier.text.packing import pack, shift
 from luthier.training.model_calls import run_model
 from luthier.training.packing_check import refuse_leaking_blocks
@@ -53,11 +54,14 @@ def test_no_text_of_a_block_sees_another(family, training, tiny_model):
     assert [len(packed.input_ids[block]) for block in range(2)] == [7, 7]
     together = []
     for block in range(2):
-        batch = {
+        inputs = {
             name: torch.from_numpy(np.asarray(values[block], dtype=np.int64)[None])
             for name, values in vars(packed).items()
             if name != "labels"
         }
-        together.append(run_model(model, batch).logits[0])
-    alone = [run_model(model, {"input_ids": torch.tensor([ids])}).logits[0] for ids in SEGMENTS]
+        together.append(run_model(model, Batch(inputs, None, 1)).logits[0])
+    alone = [
+        run_model(model, Batch({"input_ids": torch.tensor([ids])}, None, 1)).logits[0]
+        for ids in SEGMENTS
+    ]
     assert torch.allclose(torch.cat(together), torch.cat(alone), atol=1e-5)

@@ -11,7 +11,7 @@ from luthier.errors import LuthierError, ModelError, RecipeError
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.training.listeners import follow
-from luthier.training.predict import validation_outputs
+from tests.outputs import outputs_of
 from tests.toys import FAMILY, toy_problem
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # peft's, told to users as they are
@@ -47,11 +47,6 @@ def tune(tuner, task, folder):
     return method, prepared, model
 
 
-def outputs_of(model, prepared):
-    """Give a model's outputs on the test rows."""
-    return validation_outputs(model, prepared.job, "test")
-
-
 def spelled(outputs, job):
     """Write the answers on the test rows out."""
     rows = job.problem.splits.test
@@ -65,16 +60,16 @@ def works(tuner, task, tiny_model, tmp_path, family="bert"):
         method, prepared, model = tune(tuner, task, tiny_model(family))
     except LuthierError as problem:
         return not problem.hint
-    before = outputs_of(model, prepared)
-    fresh = outputs_of(prepared.job.session.make_model(True), prepared)
+    before = outputs_of(model, prepared.job)
+    fresh = outputs_of(prepared.job.session.make_model(True), prepared.job)
     if task == "text-classification":
         assert not np.allclose(before, fresh, atol=1e-6), "nothing was learned"
         if can_merge(model):
-            whole = outputs_of(merged(copy.deepcopy(model)).eval(), prepared)
+            whole = outputs_of(merged(copy.deepcopy(model)).eval(), prepared.job)
             assert np.allclose(whole, before, atol=1e-5)
-    method.save(model, prepared.tokenizer, tmp_path)
+    method.save(model, prepared.job.problem.codec.processor, tmp_path)
     read, _ = method.load(tmp_path)
-    after = outputs_of(read, prepared)
+    after = outputs_of(read, prepared.job)
     if task == "text-classification":
         assert np.allclose(after, before, atol=1e-5)
     kept, read_back = spelled(before, prepared.job), spelled(after, prepared.job)

@@ -7,7 +7,7 @@ import torch
 from luthier.errors import TrainingError
 from luthier.training.listeners import follow
 from luthier.training.loop import train
-from luthier.training.predict import validation_outputs
+from tests.outputs import outputs_of
 from tests.toys import toy_problem
 
 
@@ -135,7 +135,7 @@ def test_predictions_do_not_depend_on_the_batch_size(tiny_model):
     _, prepared = toy_problem("text-classification", tiny_model("bert"))
     job, model = prepared.job, prepared.job.session.make_model(True).eval()
     one, many = (
-        validation_outputs(
+        outputs_of(
             model,
             job.with_plan(
                 training=job.plan.training.model_copy(update={"per_device_eval_batch_size": size})

@@ -14,8 +14,9 @@ from luthier.models.speedups.unpadded import STEP
 from luthier.models.structure import attentions, layers, stacks
 from luthier.objective import Objective
 from luthier.padding import IGNORED
+from luthier.records import Batch
 from luthier.training.losses import make_loss
-from luthier.training.model_calls import run_model
+from luthier.training.model_calls import logits_that_count, run_model
 from tests.silence import ALIKE, assert_alike, silence
 from tests.tiny import JUDGES, OWN, PAD, WRITERS, write_tiny_model
 
@@ -62,7 +63,7 @@ def writer_of(family, tiny_model):
     labels, is_token = padded_ids(TARGETS)
     labels[is_token == 0] = IGNORED
     labels[1, 2] = IGNORED
-    batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+    batch = Batch({"input_ids": ids, "attention_mask": mask}, labels, len(ids))
     return louder(AutoModelForSeq2SeqLM.from_pretrained(tiny_model(family))), batch
 
 
@@ -83,7 +84,7 @@ def judge(model, batch):
 def write(model, batch):
     """Give the loss of true texts, and the gradient of every parameter."""
     model.train().zero_grad()
-    total = LOSS.total(run_model(model, batch, decoder=True), batch["labels"])
+    total = LOSS.total(run_model(model, batch, decoder=True), batch.targets, None)
     total.backward()
     return total.detach(), gradients(model)
 
@@ -198,15 +199,17 @@ def test_a_decoder_told_of_padding_has_the_loss_of_transformers(family, tiny_mod
     model, batch = writer_of(family, tiny_model)
     model.eval()
     with torch.no_grad():
-        ours = LOSS.total(run_model(model, batch, decoder=True), batch["labels"])
-        ours = ours / LOSS.weight(batch["labels"])
-        assert float(ours) == pytest.approx(float(model(**batch).loss), rel=ALIKE)
+        ours = LOSS.total(run_model(model, batch, decoder=True), batch.targets, None)
+        ours = ours / LOSS.weight(batch.targets, None)
+        assert float(ours) == pytest.approx(
+            float(model(**batch.inputs, labels=batch.targets).loss), rel=ALIKE
+        )
 
 
 @pytest.mark.parametrize("family", WRITERS)
 def test_texts_are_written_as_ever(family, tiny_model):
     model, batch = writer_of(family, tiny_model)
-    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    inputs = batch.inputs
     asked = {"max_new_tokens": 8, "num_beams": 2, "do_sample": False}
     written = model.eval().generate(**inputs, **asked)
     with faster(model, lambda: [run_model(model.eval(), batch, decoder=True).logits[:, 0]]) as no:
@@ -218,7 +221,7 @@ def test_texts_are_written_as_ever(family, tiny_model):
 
 def test_a_row_without_labels_costs_nothing_and_breaks_nothing(tiny_model):
     model, batch = writer_of("bart", tiny_model)
-    batch["labels"][-1] = IGNORED
+    batch.targets[-1] = IGNORED
     before = write(model, batch)
     with faster(model, lambda: [run_model(model, batch, decoder=True).logits[:, 0]]) as reason:
         assert reason is None

@@ -26,11 +26,12 @@ from luthier.models.speedups.host_copies import on_device
 from luthier.models.speedups.layout import Layout
 from luthier.objective import Objective
 from luthier.padding import IGNORED
+from luthier.records import Batch
 from luthier.training.listeners import follow
 from luthier.training.loop import train
 from luthier.training.losses import make_loss
 from luthier.training.microbatches import MicroBatches
-from luthier.training.model_calls import run_model
+from luthier.training.model_calls import logits_that_count, run_model, to_tensors
 from luthier.training.update import Update
 from tests.equivalence.test_unpadded_families import (
     GOLD,
@@ -140,24 +141,23 @@ def test_a_row_without_tokens_keeps_one():
 
 def test_what_went_to_a_device_can_be_read_on_the_host(far):
     ids = torch.tensor([[[1, 2], [3, 4]]])
-    with on_device({"ids": ids}, CPU) as moved:
-        assert host_copies.on_host(moved["ids"]) is not None
-        assert host_copies.on_host(moved["ids"].view(-1, 2)).tolist() == [[1, 2], [3, 4]]
-        assert host_copies.on_host(moved["ids"][0, :1]) is None, "a part"
-        assert host_copies.on_host(moved["ids"].transpose(1, 2)) is None, "another order"
-        assert host_copies.on_host(moved["ids"].clone()) is None, "another tensor"
-        assert (
-            host_copies.on_host(host_copies.derived(moved["ids"], lambda one: one + 1)).sum() == 14
-        )
-    assert host_copies.on_host(moved["ids"]) is None
+    with on_device(Batch({}, ids, 1), CPU) as batch:
+        moved = batch.targets
+        assert host_copies.on_host(moved) is not None
+        assert host_copies.on_host(moved.view(-1, 2)).tolist() == [[1, 2], [3, 4]]
+        assert host_copies.on_host(moved[0, :1]) is None, "a part"
+        assert host_copies.on_host(moved.transpose(1, 2)) is None, "another order"
+        assert host_copies.on_host(moved.clone()) is None, "another tensor"
+        assert host_copies.on_host(host_copies.derived(moved, lambda one: one + 1)).sum() == 14
+    assert host_copies.on_host(moved) is None
     assert not host_copies._copies
 
 
 def judge(model, batch):
     """Give logits, and the gradient of every parameter."""
     model.train().zero_grad()
-    with on_device(batch, CPU) as moved:
-        logits = model(**moved).logits
+    with on_device(Batch(batch, GOLD, len(GOLD)), CPU) as moved:
+        logits = model(**moved.inputs).logits
     nn.functional.cross_entropy(logits, GOLD).backward()
     return logits.detach(), gradients(model)
 
@@ -166,7 +166,7 @@ def write(model, batch):
     """Give the loss of true texts, and the gradient of every parameter."""
     model.train().zero_grad()
     with on_device(batch, CPU) as moved:
-        total = LOSS.total(run_model(model, moved, decoder=True), moved["labels"])
+        total = LOSS.total(run_model(model, moved, decoder=True), moved.targets, None)
     total.backward()
     return total.detach(), gradients(model)
 
@@ -207,7 +207,7 @@ def test_a_trial_with_gradients_decides(family, tiny_model, far, monkeypatch):
         *((family, tiny_model) if is_writer else (tiny_model(family), family))
     )
     model.config.pad_token_id = PAD
-    batch.setdefault("labels", GOLD)
+    batch = batch if is_writer else Batch(batch, GOLD, len(GOLD))
 
     def compute():
         with on_device(batch, CPU) as moved:
@@ -234,8 +234,8 @@ def test_a_kernel_that_does_not_exist_means_padding(tiny_model, far, monkeypatch
     monkeypatch.setattr(Layout, "unflatten", nowhere)
 
     def compute():
-        with on_device(batch, CPU) as moved:
-            return [model(**moved).logits]
+        with on_device(Batch(batch, GOLD, len(GOLD)), CPU) as moved:
+            return [model(**moved.inputs).logits]
 
     with faster(model, compute, far=True) as reason:
         assert "no such kernel" in reason
@@ -272,11 +272,7 @@ def step_on_meta(task, family, tiny_model, *, only_labelled=False, **sections):
     job = prepared.job
     model = job.session.make_model(True)
     inner = model
-    rows = job.problem.items["train"]
-    batch = {
-        name: torch.from_numpy(one)
-        for name, one in job.problem.codec.batch(rows, np.arange(4), epoch=0).items()
-    }
+    batch = to_tensors(job.problem.codec.batch(job.problem.items["train"], np.arange(4)))
     model = model.to("meta")
     optimizer = torch.optim.AdamW(model.parameters(), foreach=True)
     update = Update(
@@ -367,8 +363,8 @@ def test_other_losses_read_nothing_either(name):
     said = SimpleNamespace(logits=logits if name == "crf" else logits.squeeze(2))
     said.start_logits = said.end_logits = said.logits
     said.crf = CrfTagger(SimpleNamespace(config=SimpleNamespace(num_labels=3))).to("meta")
-    with on_device({"labels": labels}, META) as moved:
-        (loss.total(said, moved["labels"]) / loss.weight(moved["labels"])).backward()
+    with on_device(Batch({}, labels, len(labels)), META) as moved:
+        (loss.total(said, moved.targets, None) / loss.weight(moved.targets, None)).backward()
     assert logits.grad.shape == logits.shape
 
 

@@ -53,7 +53,8 @@ def answers(run, texts):
     """Give ids and logits of texts as plain Transformers has them, one text or pair at a time."""
     predictor = luthier.load(run)
     for text in texts:
-        given = predictor.tokenizer(*text, truncation=True, max_length=predictor.max_tokens)
+        most = predictor.codec.limits.max_tokens
+        given = predictor.codec.processor(*text, truncation=True, max_length=most)
         with torch.no_grad():
             said = predictor.model(**{name: torch.tensor([ids]) for name, ids in given.items()})
         yield dict(given), {name: one.numpy() for name, one in said.items()}

@@ -10,7 +10,8 @@ import torch
 
 from luthier.keras_engine.twin import Twin
 from luthier.padding import IGNORED
-from luthier.training.model_calls import run_model
+from luthier.records import Batch
+from luthier.training.model_calls import run_model, to_tensors
 
 LENGTHS = (9, 5, 12)  # tokens of each row
 WRITTEN = (4, 7, 3)  # of what is to be written
@@ -51,7 +52,8 @@ def with_labels(batch: dict, config: Any) -> dict:
 def said_by_both(model: Any, twin: Twin, batch: dict) -> tuple[dict, dict]:
     """Run a model and its twin on a batch; what padding says is left out, by ones of `real`."""
     writes = "labels" in batch
-    tensors = {name: torch.from_numpy(np.asarray(one)) for name, one in batch.items()}
+    inputs = {name: np.asarray(one) for name, one in batch.items() if name != "labels"}
+    tensors = to_tensors(Batch(inputs, batch.get("labels"), len(batch["input_ids"])))
     given = {name: tf.constant(one) for name, one in batch.items() if name != "labels"}
     if writes:
         given |= twin.shifted(tf.constant(batch["labels"]))

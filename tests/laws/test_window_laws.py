@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from luthier.ragged import Ragged
+from luthier.records import ItemField, Items
 from luthier.task_types.answer_spans import label_windows
-from luthier.task_types.token_outputs import Pieces, gather_pieces, label_pieces
+from luthier.task_types.token_outputs import Pieces, WordLayout, gather_pieces, label_pieces
 from luthier.text.viterbi import best_tags, worth_of
 from luthier.text.windows import tokenize_windows
 from luthier.text.words import split_words
@@ -71,15 +72,16 @@ def test_labels_of_words_go_into_windows_and_come_back(text, size):
     assert len(learned) == len(words)
     said = np.zeros((len(labels.values), 5), dtype=np.float32)
     said[labels.values >= 0, learned] = 9.0
-    encoded = Encoded(
-        made.inputs,
-        labels,
+    items = Items(
+        {},
+        ItemField(labels),
+        labels.lengths,
         made.full_lengths,
         row_of=made.row_of,
-        marks={"words": word_of, "spans": made.spans, "owned": made.owned()},
+        layout=WordLayout(word_of, made.spans, made.owned()),
     )
     pieces = gather_pieces(
-        Ragged(said, labels.offsets), encoded, np.array([len(words)]), transitions=None
+        Ragged(said, labels.offsets), items, np.array([len(words)]), transitions=None
     )
     back, is_seen = pieces.of_words()
     assert is_seen.all()

@@ -5,7 +5,7 @@ import pytest
 
 from luthier import ragged as ragged_module
 from luthier.ragged import Ragged, RaggedWriter
-from luthier.records import Rows, Target
+from luthier.records import ItemField, Items, Rows, Target
 
 
 def test_rows_say_where_they_stood_after_being_taken():
@@ -25,9 +25,10 @@ def test_ragged_gives_back_what_was_laid_end_to_end():
     assert ragged.lengths.tolist() == [3, 0, 1]
 
 
-def test_dense_features_count_as_one_token():
-    encoded = Encoded({"features": np.zeros((4, 8))}, None, np.ones(4, dtype=int))
-    assert encoded.lengths.tolist() == [1, 1, 1, 1]
+def test_items_whose_rows_are_kept_whole_cost_what_rows_do():
+    items = Items({"features": ItemField(np.zeros((4, 8)))}, None, np.ones(4, int), np.ones(4, int))
+    assert items.kept.tolist() == items.cost.tolist() == [1, 1, 1, 1]
+    assert items.rows.tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(

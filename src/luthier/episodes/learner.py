@@ -122,6 +122,7 @@ def encode_episodes(items: Items, plan: Plan) -> Items:
         row_of=items.rows[chosen],
         kept_lengths=None,
         weights=None,
+        groups=None,
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import numpy as np
+
 from luthier.columns import Column, Limits
 from luthier.errors import DataError, RecipeError
 from luthier.padding import pad
@@ -63,7 +65,9 @@ class CodecDefaults:
             targets = pad({"targets": items.targets}, chosen, side=self.padding_side)["targets"]
         weights = None if items.weights is None else items.weights[chosen].astype("float32")
         inputs = pad(items.inputs, chosen, side=self.padding_side)
-        return Batch(inputs, targets, len(chosen), weights if kind == LOSS else None)
+        if kind != LOSS:
+            return Batch(inputs, targets, len(chosen))
+        return Batch(inputs, targets, len(chosen), weights, group_size(items, chosen))
 
     def gold(self, rows: Rows) -> Any:
         """Read the gold answers; every task has its own way."""
@@ -129,6 +133,14 @@ class CodecDefaults:
     def to_columns(self, answer: Any) -> dict[str, Any]:
         """Put the whole answer in one column."""
         return {"prediction": answer}
+
+
+def group_size(items: Items, chosen: Array) -> int:
+    """Return how many items of a batch stand together: all of them where groups differ in size."""
+    if items.groups is None or not len(chosen):
+        return 1
+    sizes = np.unique(items.groups[chosen], return_counts=True)[1]
+    return int(sizes[0]) if (sizes == sizes[0]).all() else len(chosen)
 
 
 class TaskDefaults:

@@ -134,7 +134,7 @@ class MaskedLmCodec(LanguageModelingCodec):
     ) -> Batch[Array]:
         """Mask tokens: at random for training, in turn for judging, none to fill given holes."""
         if kind == "fill-mask":
-            batch = super().batch(items, chosen)
+            batch = super().batch(items, chosen, kind=kind)
             is_hole = batch.inputs["input_ids"] == self.processor.mask_token_id
             return replace(batch, targets=np.where(is_hole, 0, IGNORED))
         ids, labels = [], []
@@ -151,6 +151,7 @@ class MaskedLmCodec(LanguageModelingCodec):
             inputs=inputs,
             targets=ItemField(Ragged.of(labels), IGNORED),
             weights=None if items.weights is None else items.weights[chosen],
+            groups=None if items.groups is None else items.groups[chosen],
         )
         return super().batch(masked, np.arange(len(chosen)), kind=kind)
 

@@ -19,9 +19,9 @@ from luthier.protocols import LOSS
 from luthier.ragged import Array
 from luthier.recipe.tree import Section
 from luthier.records import Batch, ItemField, Items, Measure, Outputs, Predictions, Rows, Target
+from luthier.registry import find
 from luthier.results import Finding
-from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, texts_of
-from luthier.task_types.encode_inputs import encode_inputs
+from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, group_size, texts_of
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 NEVER = -1e4  # the logit of a choice that a row does not have
@@ -62,10 +62,12 @@ class MultipleChoiceCodec(CodecDefaults):
 
     def encode(self, rows: Rows, *, training: bool = False) -> Items:
         """Encode the text with each of its choices; an item is a row with all of its choices."""
-        made = encode_inputs(self.task.columns[:2], rows, self.processor, self.limits)
+        choices = column_of(rows, "choices")
+        reader = find("inputs", "choices")()
+        made = reader.encode([texts_of(rows, "text"), choices], self.processor, self.limits)
         targets = self.gold(rows) if "label" in rows else None
         n_choices = self.target.n_outputs
-        counts = np.array([len(cell) for cell in column_of(rows, "choices")], dtype=np.int64)
+        counts = np.array([len(cell) for cell in choices], dtype=np.int64)
         return Items(
             made.fields,
             None if targets is None else ItemField(targets),
@@ -90,7 +92,10 @@ class MultipleChoiceCodec(CodecDefaults):
         }
         given = items.targets is not None and kind == LOSS
         targets = items.target_array[chosen] if given else None
-        return Batch(inputs, targets, len(chosen))
+        if kind != LOSS:
+            return Batch(inputs, targets, len(chosen))
+        weights = None if items.weights is None else items.weights[chosen].astype("float32")
+        return Batch(inputs, targets, len(chosen), weights, group_size(items, chosen))
 
     def objective(self, gold: Any, *, label_smoothing: float) -> Objective:
         """Tell the right choice from the others."""

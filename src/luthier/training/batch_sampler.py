@@ -26,17 +26,20 @@ GROUP = 50  # batches that are sorted together: large enough to pad little, smal
 class BatchOrder:
     """The batches of each epoch, as arrays of row indices.
 
+    Rows of one group stand next to each other in one batch, and are drawn together.
+
     `random` draws every batch from all rows. `group_by_length` draws stretches of `GROUP` batches
     and makes batches of like length within each: less padding, but the rows of a batch are no
     longer independent of each other. `sequential` takes rows as they come.
 
     Args:
         lengths: Tokens of every row, (rows,).
-        batch_size: Rows in a batch; the last one of an epoch may be smaller.
+        batch_size: Most rows in a batch, of whole groups; a larger group is a batch of its own.
         strategy: `random`, `group_by_length` or `sequential`, as in `TrainingArguments`.
         seed: The run's seed.
         tokens: Instead of `batch_size`, the most tokens in a batch, padding not counted; a row of
             more stands alone. How many batches an epoch has then depends on its order.
+        groups: Group of every row, ascending, (rows,); None: every row stands alone.
     """
 
     drop_last = False  # what Accelerate asks of a batch sampler when it deals batches out
@@ -49,8 +52,12 @@ class BatchOrder:
         strategy: str,
         seed: int,
         tokens: int | None = None,
+        groups: Array | None = None,
     ):
-        self.lengths = np.asarray(lengths)
+        each = np.arange(len(lengths)) if groups is None else np.asarray(groups)
+        self.starts = np.flatnonzero(np.diff(each, prepend=-1))  # first row of every group
+        self.sizes = np.diff(self.starts, append=len(each))
+        self.costs = np.add.reduceat(np.asarray(lengths), self.starts) if len(each) else each
         self.batch_size = batch_size
         self.tokens = tokens
         self.strategy = strategy
@@ -63,26 +70,29 @@ class BatchOrder:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        if self.tokens is None:
-            return -(-len(self.lengths) // self.batch_size)
+        if self.tokens is None and len(self.starts) == self.sizes.sum():
+            return -(-len(self.starts) // self.batch_size)
         return len(self._batches())
 
     def __iter__(self) -> Iterator[list[int]]:
         start, self.skipped = self.skipped, 0
-        yield from (batch.tolist() for batch in self._batches()[start:])
+        for groups in self._batches()[start:]:
+            rows = [np.arange(self.sizes[one]) + self.starts[one] for one in groups]
+            yield np.concatenate(rows).tolist()
 
     def _batches(self) -> list[Array]:
-        n_rows = len(self.lengths)
+        """Deal the groups out to batches."""
+        n_groups = len(self.starts)
         if self.strategy == "sequential":
-            order = np.arange(n_rows)
+            order = np.arange(n_groups)
         else:
-            order = stream(self.seed, "order", self.epoch).permutation(n_rows)
+            order = stream(self.seed, "order", self.epoch).permutation(n_groups)
         return self._grouped(order) if self.strategy == "group_by_length" else self._cut(order)
 
     def _cut(self, order: Array) -> list[Array]:
         if self.tokens is not None:
-            return cut_by_tokens(order, self.lengths[order], self.tokens)
-        return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+            return cut_by_tokens(order, self.costs[order], self.tokens)
+        return cut_by_tokens(order, self.sizes[order], self.batch_size)
 
     def _grouped(self, order: Array) -> list[Array]:
         """Sort each stretch of `GROUP` batches by length, then shuffle whole batches.
@@ -90,14 +100,16 @@ class BatchOrder:
         Rows of like length stand together, but a batch's neighbours are again random: without the
         last shuffle, lengths would fall like a saw's teeth through the epoch.
         """
-        size: float = self.batch_size
-        if self.tokens is not None and len(order):
-            size = max(1.0, self.tokens / max(1.0, float(self.lengths.mean())))
-        n_together = int(size * GROUP)
+        used, most = (
+            (self.sizes, self.batch_size) if self.tokens is None else (self.costs, self.tokens)
+        )
+        size = max(1.0, most / max(1.0, float(used.mean()))) if len(order) else 1.0
+        n_together = int(size * GROUP)  # groups
+        lengths = self.costs / self.sizes
         batches: list[Array] = []
         for start in range(0, len(order), n_together):
             stretch = order[start : start + n_together]
-            batches += self._cut(stretch[np.argsort(-self.lengths[stretch], kind="stable")])
+            batches += self._cut(stretch[np.argsort(-lengths[stretch], kind="stable")])
         shuffled = stream(self.seed, "batches", self.epoch).permutation(len(batches))
         return [batches[i] for i in shuffled]
 

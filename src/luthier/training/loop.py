@@ -119,12 +119,14 @@ def make_order(job: Job) -> BatchOrder:
     """Make the order of the training rows."""
     if job.plan.sampler is not None:
         return job.plan.sampler(job.problem.items["train"], job.plan.training)
+    items = job.problem.items["train"]
     return BatchOrder(
-        job.problem.items["train"].cost,
+        items.cost,
         batch_size=job.plan.training.per_device_train_batch_size,
         strategy=job.plan.training.train_sampling_strategy,
         seed=job.plan.training.seed,
         tokens=job.plan.training.tokens_per_batch,
+        groups=items.groups,
     )
 
 

@@ -211,7 +211,13 @@ def contrastive(objective: Objective, device: torch.device) -> Loss:
 
 def own(objective: Objective, device: torch.device) -> Loss:
     """The loss that the model itself computes, summed over the items of the batch."""
-    return Loss(lambda outputs, targets, weights: outputs.loss, count_rows)
+
+    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+        if weights is not None:
+            raise ValueError("a loss that the model itself computes takes no weights of items")
+        return outputs.loss
+
+    return Loss(total, count_rows)
 
 
 def distillation(objective: Objective, device: torch.device) -> Loss:

@@ -59,7 +59,8 @@ class Update:
         batches would not, as soon as their sizes or class weights differ.
         """
         weights = [self.weight(targets_of(one), one.weights) for one in batches]
-        weight = to_device(torch.stack(weights).sum(), self.accelerator.device)
+        weight = torch.stack(weights).sum().clamp(min=torch.finfo(torch.float32).tiny)
+        weight = to_device(weight, self.accelerator.device)
         if self.accelerator.num_processes > 1:  # as gradients are, the weight is averaged
             weight = self.accelerator.reduce(weight, "mean")
 

@@ -12,7 +12,7 @@ from luthier.errors import ModelError
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.training.listeners import follow
-from luthier.training.predict import validation_outputs
+from tests.outputs import outputs_of
 from tests.toys import FAMILY, toy_problem
 
 TRAINING = {"max_steps": 2, "learning_rate": 1e-2, "use_cpu": True, "eval_strategy": "no"}
@@ -32,7 +32,7 @@ def kept(tiny_model, tmp_path):
         model = follow(
             method.fit(prepared.job.session.make_model(True), prepared.job), lambda info: None
         )
-        method.save(model, prepared.tokenizer, folder)
+        method.save(model, prepared.job.problem.codec.processor, folder)
         return method, folder, base
 
     return make
@@ -138,5 +138,5 @@ def test_what_is_kept_apart_is_read_apart_or_merged(kept):
     assert hasattr(apart, "peft_config")
     assert not hasattr(whole, "peft_config")
     _, prepared = toy_problem("text-classification", folder.parent / "base", training=TRAINING)
-    before = validation_outputs(apart, prepared.job, "test")
-    assert validation_outputs(whole, prepared.job, "test") == pytest.approx(before, abs=1e-5)
+    before = outputs_of(apart, prepared.job, "test")
+    assert outputs_of(whole, prepared.job, "test") == pytest.approx(before, abs=1e-5)

@@ -51,7 +51,7 @@ def test_episodes_that_do_not_fit_into_memory_together_are_taken_one_by_one(
     whole = engine.Update.summed
 
     def short_of_memory(self, batch):
-        if len(batch["labels"]) > 1:
+        if batch.n_items > 1:
             raise MemoryError
         return whole(self, batch)
 

@@ -1,7 +1,5 @@
 """Episodes are planned before anything is trained, and what cannot be is refused in words."""
 
-import copy
-
 import numpy as np
 import pytest
 
@@ -59,10 +57,11 @@ def test_the_number_of_episodes_follows_from_what_is_asked(tiny_model):
 
 def test_no_text_read_in_windows_is_learned_from_and_judged_by(tiny_model):
     data = {"max_tokens": 6, "long_texts": "windows"}
-    encoded = (job := problem(tiny_model, data=data)).encoded["train"]
-    assert len(encoded) > len(job.problem.splits.train)
-    for items in plan_episodes(job, EpisodeOptions(shots=2)).items:
-        rows = encoded.rows[items.reshape(-1)]
+    job = problem(tiny_model, data=data)
+    items = job.problem.items["train"]
+    assert len(items) > len(job.problem.splits.train)
+    for chosen in plan_episodes(job, EpisodeOptions(shots=2)).items:
+        rows = items.rows[chosen.reshape(-1)]
         assert len(np.unique(rows)) == len(rows)
 
 
@@ -93,10 +92,9 @@ def test_too_few_rows_of_a_class_are_told_before_training(name, tiny_model):
 
 def test_a_class_without_rows_is_told(tiny_model):
     job = problem(tiny_model)
-    target = copy.copy(job.problem.codec.target)
-    object.__setattr__(target, "names", (*job.problem.codec.target.names, "hail"))
+    codec = job.problem.codec.with_target(names=(*job.problem.codec.target.names, "hail"))
     with pytest.raises(DataError, match="10 training rows") as caught:
-        fit("maml", job.replace(target=target))
+        fit("maml", job.with_problem(codec=codec))
     assert caught.value.received == "too few of hail (0)"
     assert "collect more" in caught.value.hint
 

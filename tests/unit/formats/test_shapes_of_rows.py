@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from luthier.columns import Limits
 from luthier.errors import DataError, ModelError
 from luthier.formats import chat_messages, qa_answers, tagged_tokens
 from luthier.records import Rows
@@ -210,17 +211,30 @@ def test_masks_are_drawn_as_the_paper_says_and_anew_in_every_epoch():
     tokenizer = make_tokenizer("bert")
     rows = Rows.of({"text": ["the grass is green and the snow is white here"] * 300})
     target = task.learn_target(rows)
-    encoded = task.encode(rows, tokenizer=tokenizer, target=target, max_tokens=64, training=True)
-    first, second = (
-        task.collate(encoded, np.arange(300), tokenizer=tokenizer, epoch=epoch) for epoch in (0, 1)
-    )
-    chosen = first["labels"] >= 0
+    codec = task.codec(target, tokenizer, Limits(64))
+    items = codec.encode(rows, training=True)
+    first, second = (codec.batch(items, np.arange(300), epoch=epoch) for epoch in (0, 1))
+    chosen = first.targets >= 0
     assert chosen[:, 1:-1].mean() == pytest.approx(0.15, abs=0.03)
     assert not chosen[:, [0, -1]].any()
-    shown, true = first["input_ids"][chosen], first["labels"][chosen]
+    shown, true = first.inputs["input_ids"][chosen], first.targets[chosen]
     assert (shown == tokenizer.mask_token_id).mean() == pytest.approx(0.8, abs=0.08)
     assert (shown == true).mean() == pytest.approx(0.1, abs=0.06)
-    assert not np.array_equal(first["labels"], second["labels"])
+    assert not np.array_equal(first.targets, second.targets)
+
+
+def test_masks_follow_from_the_seed_of_the_run():
+    from luthier.recipe.checks import make_plugin
+    from luthier.recipe.tree import Plugin
+
+    task = make_plugin("tasks", Plugin(name="masked-lm"))
+    rows = Rows.of({"text": ["the grass is green and the snow is white here"] * 20})
+    masks = []
+    for seed in (1, 1, 2):
+        codec = task.codec(task.learn_target(rows), make_tokenizer("bert"), Limits(64), seed=seed)
+        masks.append(codec.batch(codec.encode(rows, training=True), np.arange(20), epoch=3).targets)
+    assert np.array_equal(masks[0], masks[1])
+    assert not np.array_equal(masks[0], masks[2])
 
 
 @pytest.mark.parametrize("how", ["grouped", "exact"])
@@ -233,13 +247,12 @@ def test_judging_hides_every_token_exactly_once(how):
     tokenizer = make_tokenizer("bert")
     rows = Rows.of({"text": ["the grass is green and the snow is white here", "", "snow"]})
     target = task.learn_target(rows)
-    encoded = task.encode(rows, tokenizer=tokenizer, target=target, max_tokens=64)
-    batch = task.collate(
-        encoded, np.arange(len(encoded)), tokenizer=tokenizer, reading="log-likelihood"
-    )
-    hidden = np.zeros((3, batch["labels"].shape[1]), dtype=int)
-    np.add.at(hidden, encoded.rows, batch["labels"] >= 0)
+    codec = task.codec(target, tokenizer, Limits(64))
+    items = codec.encode(rows)
+    batch = codec.batch(items, np.arange(len(items)), kind="log-likelihood")
+    hidden = np.zeros((3, batch.targets.shape[1]), dtype=int)
+    np.add.at(hidden, items.rows, batch.targets >= 0)
     assert hidden[0].tolist() == [0, *[1] * 10, 0]
     assert hidden.sum(axis=1).tolist() == [10, 0, 1]
-    assert (batch["input_ids"][batch["labels"] >= 0] == tokenizer.mask_token_id).all()
-    assert len(encoded) == (7 if how == "grouped" else 10) + 2
+    assert (batch.inputs["input_ids"][batch.targets >= 0] == tokenizer.mask_token_id).all()
+    assert len(items) == (7 if how == "grouped" else 10) + 2

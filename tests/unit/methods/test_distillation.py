@@ -13,7 +13,8 @@ from luthier.models.with_hidden_states import WithStates
 from luthier.records import Target
 from luthier.runs import RunFolder
 from luthier.training.listeners import follow
-from luthier.training.predict import validation_outputs
+from luthier.training.model_calls import to_tensors
+from tests.outputs import outputs_of
 from tests.toys import toy_problem, toy_rows, toy_tree
 
 TASK = "text-classification"
@@ -58,7 +59,7 @@ def test_a_teacher_of_another_task_is_refused(job, tiny_teacher):
 
 
 def test_a_teacher_of_other_labels_is_refused(job, tiny_teacher):
-    other = job.replace(target=Target("single-label", ("rain", "sun", "fog")))
+    other = job.with_problem(codec=job.problem.codec.with_target(names=("rain", "sun", "fog")))
     with pytest.raises(RunError, match="other labels") as told:
         open_teacher(str(tiny_teacher(TASK)), other)
     assert "only the teacher has snow; the teacher lacks fog" in told.value.received
@@ -121,10 +122,10 @@ def test_a_student_of_the_teacher_alone_says_what_it_says(
     options = {"alpha": 1.0, "temperature": 1.0, "hidden_states": with_states}
     made = Distillation.Options(teacher=str(tiny_teacher(TASK)), **options)
     teacher = open_teacher(made.teacher, job)
-    wanted = validation_outputs(teacher.model, job, "train").argmax(axis=1)
+    wanted = outputs_of(teacher.model, job, "train").argmax(axis=1)
     steps = []
     student = follow(Distillation(made).fit(job.session.make_model(True), job), steps.append)
-    found = validation_outputs(student, job, "train").argmax(axis=1)
+    found = outputs_of(student, job, "train").argmax(axis=1)
     assert (found == wanted).mean() > 0.8
     assert not hasattr(student, "map")
     losses = [step.loss for step in steps if step.phase == job.session.phase]
@@ -136,15 +137,15 @@ def test_the_same_seed_draws_the_same_map(job, tiny_teacher):
     few = job.with_plan(training=job.plan.training.model_copy(update={"max_steps": 2}))
     options = Distillation.Options(teacher=str(tiny_teacher(TASK)), hidden_states=True)
     first, second = (
-        follow(Distillation(options).fit(few.make_model(True), few), lambda info: None)
+        follow(Distillation(options).fit(few.session.make_model(True), few), lambda info: None)
         for _ in range(2)
     )
-    assert np.array_equal(*(validation_outputs(one, few, "test") for one in (first, second)))
+    assert np.array_equal(*(outputs_of(one, few, "test") for one in (first, second)))
 
 
 def test_a_map_brings_states_to_the_teachers_width(job):
     model = WithStates(job.session.make_model(True), 7).eval()
-    batch = {name: torch.as_tensor(one) for name, one in first_batch(job).items()}
+    batch = to_tensors(first_batch(job)).inputs
     said = model(**batch)
     assert said.states.shape == (4, 7)
     assert torch.equal(said.logits, model.model(**batch).logits)
@@ -160,13 +161,13 @@ def test_long_texts_are_read_in_the_teachers_windows(tiny_model, tmp_path):
     assert len(job.problem.items["train"]) > len(job.problem.splits.train)
     few = job.with_plan(training=job.plan.training.model_copy(update={"max_steps": 2}))
     options = Distillation.Options(teacher=str(tmp_path / "teacher"))
-    model = follow(Distillation(options).fit(few.make_model(True), few), lambda info: None)
-    assert np.isfinite(validation_outputs(model, few, "test")).all()
+    model = follow(Distillation(options).fit(few.session.make_model(True), few), lambda info: None)
+    assert np.isfinite(outputs_of(model, few, "test")).all()
 
 
 def first_batch(job):
     """Give four rows without their answers."""
-    return job.problem.codec.batch(job.problem.items["train"], np.arange(4), reading="logits")
+    return job.problem.codec.batch(job.problem.items["train"], np.arange(4), kind="logits")
 
 
 @pytest.mark.parametrize("method", ["prompt-mlm", "lora"])
@@ -182,4 +183,4 @@ def test_a_teacher_may_have_learned_by_another_method(method, tiny_model, tmp_pa
     job = toy_problem(TASK, tiny_model("gpt2"), training={**TRAINING, "max_steps": 2})[1].job
     options = Distillation.Options(teacher=str(tmp_path / "teacher"), hidden_states=True)
     model = follow(Distillation(options).fit(job.session.make_model(True), job), lambda info: None)
-    assert np.isfinite(validation_outputs(model, job, "test")).all()
+    assert np.isfinite(outputs_of(model, job, "test")).all()

@@ -2,11 +2,12 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
 from luthier.episodes.fitting import body_of
-from luthier.episodes.learner import EpisodeLearner, collate_episodes, encode_episodes
+from luthier.episodes.learner import EpisodeCodec, EpisodeLearner, encode_episodes
 from luthier.episodes.plan import plan_episodes
 from luthier.methods.maml import MamlOptions, judge_after_steps
 from luthier.training.model_calls import to_tensors
@@ -25,11 +26,10 @@ def learn(tiny_model, family="bert", **options):
     body = body_of(job.session.make_model(True), n_outputs=3)
     learner = EpisodeLearner(body, plan.shape, partial(judge_after_steps, options=asked)).train()
     rows = job.problem.items["train"]
-    batch = to_tensors(
-        collate_episodes(encode_episodes(rows, plan), [0, 1], rows=rows, collate=job.collate)
-    )
-    labels = batch.pop("labels")
-    logits = learner(**batch).logits
+    codec = EpisodeCodec(job.problem.codec, rows, lambda: None)
+    batch = to_tensors(codec.batch(encode_episodes(rows, plan), np.arange(2)))
+    labels = batch.targets
+    logits = learner(**batch.inputs).logits
     torch.nn.functional.cross_entropy(logits, labels).backward()
     slopes = [one.grad.flatten() for one in body.parameters() if one.grad is not None]
     return logits.detach(), labels, torch.cat(slopes)
@@ -77,15 +77,14 @@ def test_the_gradient_agrees_with_finite_differences(tiny_model):
     body = body_of(job.session.make_model(True), n_outputs=3).double()
     learner = EpisodeLearner(body, plan.shape, partial(judge_after_steps, options=asked))
     rows = job.problem.items["train"]
-    batch = to_tensors(
-        collate_episodes(encode_episodes(rows, plan), [0, 1], rows=rows, collate=job.collate)
-    )
-    labels = batch.pop("labels")
+    codec = EpisodeCodec(job.problem.codec, rows, lambda: None)
+    batch = to_tensors(codec.batch(encode_episodes(rows, plan), np.arange(2)))
+    labels = batch.targets
     weight = body.encoder.encoder.layer[1].output.dense.weight
     direction = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)).double()
 
     def outer():
-        return torch.nn.functional.cross_entropy(learner(**batch).logits, labels)
+        return torch.nn.functional.cross_entropy(learner(**batch.inputs).logits, labels)
 
     outer().backward()
     along = float((weight.grad * direction).sum())

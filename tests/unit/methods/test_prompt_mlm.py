@@ -8,7 +8,7 @@ from luthier.errors import LuthierError, ModelError, RecipeError
 from luthier.methods.prompt_mlm import PromptMlm
 from luthier.runs import RunFolder
 from luthier.training.listeners import follow
-from luthier.training.predict import validation_outputs
+from tests.outputs import outputs_of
 from tests.toys import WORDS, toy_problem, toy_rows, toy_tree
 
 TASK = "text-classification"
@@ -44,12 +44,10 @@ def test_untrained_answers_are_the_language_models(tiny_model):
     frozen = job.with_plan(training=job.plan.training.model_copy(update={"learning_rate": 1e-12}))
     steps = []
     first, second = (
-        validation_outputs(
-            follow(PromptMlm(PromptMlm.Options()).fit(None, one), steps.append), job, "test"
-        )
+        outputs_of(follow(PromptMlm(PromptMlm.Options()).fit(None, one), steps.append), job, "test")
         for one in (
             frozen,
-            frozen.with_plan(training=frozen.training.model_copy(update={"seed": 1})),
+            frozen.with_plan(training=frozen.plan.training.model_copy(update={"seed": 1})),
         )
     )
     assert np.allclose(first, second, atol=1e-6)

@@ -13,7 +13,7 @@ from luthier.models.structure import linear_layers
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.training.listeners import follow
-from luthier.training.predict import validation_outputs
+from tests.outputs import outputs_of
 from tests.toys import toy_problem
 
 TRAINING = {"max_steps": 3, "learning_rate": 1e-2, "use_cpu": True, "eval_strategy": "no"}
@@ -39,16 +39,16 @@ def tune(folder, **options):
 def test_layers_that_got_their_precision_back_compute_the_same(family, tiny_model):
     _, prepared = toy_problem("text-classification", tiny_model(family), training=TRAINING)
     model = prepared.job.session.make_model(True).eval()
-    full = validation_outputs(model, prepared.job, "test")
+    full = outputs_of(model, prepared.job, "test")
     before, names = {name: one.shape for name, one in model.state_dict().items()}, []
     names = linear_layers(model)
     quantise(model, names, kind="nf4", double=True)
     kept = sum(model.get_submodule(name).weight.nbytes for name in names)
     assert kept * 8 == sum(before[f"{name}.weight"].numel() * 4 for name in names)
-    rounded = validation_outputs(model, prepared.job, "test")
+    rounded = outputs_of(model, prepared.job, "test")
     dequantise(model)
     assert {name: one.shape for name, one in model.state_dict().items()} == before
-    assert np.allclose(validation_outputs(model, prepared.job, "test"), rounded, atol=1e-5)
+    assert np.allclose(outputs_of(model, prepared.job, "test"), rounded, atol=1e-5)
     assert not np.allclose(full, rounded, atol=1e-5), "nothing was rounded"
 
 
@@ -57,10 +57,10 @@ def test_layers_that_got_their_precision_back_compute_the_same(family, tiny_mode
 def test_what_is_kept_answers_as_what_was_trained(family, merge, tiny_model, tmp_path):
     method, prepared, model = tune(tiny_model(family), merge=merge)
     assert weigh(model) > 0
-    before = validation_outputs(model, prepared.job, "test")
-    method.save(model, prepared.tokenizer, tmp_path)
+    before = outputs_of(model, prepared.job, "test")
+    method.save(model, prepared.job.problem.codec.processor, tmp_path)
     read, _ = method.load(tmp_path)
-    assert np.allclose(validation_outputs(read, prepared.job, "test"), before, atol=1e-5)
+    assert np.allclose(outputs_of(read, prepared.job, "test"), before, atol=1e-5)
 
 
 def test_a_missing_library_is_told_with_the_command_that_brings_it(tiny_model, monkeypatch):

@@ -2,12 +2,13 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
 from luthier.episodes.adaptation import head_of_means, take_head_off
 from luthier.episodes.fitting import body_of
-from luthier.episodes.learner import EpisodeLearner, collate_episodes, encode_episodes
+from luthier.episodes.learner import EpisodeCodec, EpisodeLearner, encode_episodes
 from luthier.episodes.options import InnerOptions
 from luthier.episodes.plan import plan_episodes
 from luthier.methods.reptile import move_towards
@@ -28,7 +29,8 @@ def learning(tiny_model):
     learner = EpisodeLearner(body, plan.shape, partial(move_towards, options=OPTIONS))
     rows = job.problem.items["train"]
     episodes = encode_episodes(rows, plan)
-    batch = collate_episodes(episodes, [0, 1, 2], rows=rows, collate=job.collate)
+    codec = EpisodeCodec(job.problem.codec, rows, lambda: None)
+    batch = codec.batch(episodes, np.arange(3))
     return body, learner, to_tensors(batch)
 
 
@@ -57,13 +59,13 @@ def trained_apart(body, rows, *, ways=3, of_class=4, shots=2):
 
 def test_one_step_of_sgd_moves_towards_the_mean_of_the_ends(learning):
     body, learner, batch = learning
-    labels = batch.pop("labels")
+    labels = batch.targets
     before = {name: one.detach().clone() for name, one in body.named_parameters()}
-    ends = [trained_apart(body, {k: one[n] for k, one in batch.items()}) for n in range(3)]
+    ends = [trained_apart(body, {k: one[n] for k, one in batch.inputs.items()}) for n in range(3)]
 
     loss = make_loss(Objective("own"), torch.device("cpu"))
-    said = learner(**batch)
-    (loss.total(said, labels) / loss.weight(labels)).backward()
+    said = learner(**batch.inputs)
+    (loss.total(said, labels, None) / loss.weight(labels, None)).backward()
     torch.optim.SGD(body.parameters(), lr=0.3).step()
 
     moved = 0.0
@@ -76,15 +78,13 @@ def test_one_step_of_sgd_moves_towards_the_mean_of_the_ends(learning):
 
 def test_the_loss_told_is_that_of_the_inner_steps(learning):
     _, learner, batch = learning
-    batch.pop("labels")
-    said = learner(**batch)
+    said = learner(**batch.inputs)
     assert 0 < float(said.loss.detach()) / 3 < 3
 
 
 def test_features_are_given_of_rows_that_are_no_episode(learning):
     body, learner, batch = learning
-    batch.pop("labels")
-    rows = {name: one[0] for name, one in batch.items()}
+    rows = {name: one[0] for name, one in batch.inputs.items()}
     assert torch.equal(learner(**rows).logits, body(**rows).logits)
     assert learner(**rows).logits.shape == (12, 32)
     take_head_off(body)  # once more changes nothing

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from luthier.columns import Limits
 from luthier.errors import DataError
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
@@ -44,14 +45,14 @@ def test_what_leads_to_the_choices_is_put_before_each(lead):
 @pytest.mark.parametrize("label", [1, "1", 1.0, "B", "b", "dry"])
 def test_a_label_is_a_number_a_letter_or_the_choice(label):
     rows = adapted(choices=[["wet", "dry"]], label=[label])
-    assert TASK.gold(rows, TASK.learn_target(rows)).tolist() == [1]
+    assert TASK.codec(TASK.learn_target(rows)).gold(rows).tolist() == [1]
 
 
 @pytest.mark.parametrize("label", [2, -1, "c", "damp", None, ""])
 def test_a_label_that_is_no_choice_is_refused_with_its_place(label):
     rows = adapted(choices=[["wet", "dry"]], label=[label])
     with pytest.raises(DataError, match=r"c\.csv:1"):
-        TASK.gold(rows, TASK.learn_target(rows))
+        TASK.codec(TASK.learn_target(rows)).gold(rows)
 
 
 def test_one_choice_is_nothing_to_choose_from():
@@ -63,15 +64,16 @@ def test_a_choice_that_a_row_lacks_is_never_given():
     rows = Rows.of({"text": ["a", "b"], "choices": [["x", "y", "z"], ["x", "y"]]})
     target = TASK.learn_target(rows)
     tokenizer = make_tokenizer("bert")
-    encoded = TASK.encode(rows, tokenizer=tokenizer, target=target, max_tokens=16)
-    batch = TASK.collate(encoded, np.array([0, 1]), tokenizer=tokenizer)
-    assert batch["input_ids"].shape[:2] == (2, 3)
+    codec = TASK.codec(target, tokenizer, Limits(16))
+    items = codec.encode(rows)
+    batch = codec.batch(items, np.array([0, 1]))
+    assert batch.inputs["input_ids"].shape[:2] == (2, 3)
     said = np.array([[0.0, 1.0, 2.0], [0.0, 1.0, 2.0]], dtype=np.float32)
-    outputs = TASK.gather({"logits": said}, encoded, rows, tokenizer=tokenizer)
-    predictions = TASK.decode(outputs, target)
+    outputs = codec.outputs({"logits": said}, items, rows)
+    predictions = codec.decode(outputs)
     assert predictions.answers.tolist() == [2, 1]
     assert predictions.probabilities[1, 2] == 0
-    assert [one["label"] for one in TASK.answer(predictions, 1, rows, target, top_k=None)] == [
+    assert [one["label"] for one in codec.answer(predictions, 1, rows, top_k=None)] == [
         "y",
         "x",
     ]

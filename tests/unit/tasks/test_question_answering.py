@@ -9,8 +9,8 @@ import luthier
 from luthier.ragged import Ragged
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
-from luthier.records import Rows
-from luthier.task_types.answer_spans import best_spans
+from luthier.records import Items, Rows
+from luthier.task_types.answer_spans import AnswerLayout, best_spans
 from tests.toys import toy_rows, toy_tree
 
 TASK = make_plugin("tasks", Plugin(name="question-answering"))
@@ -30,7 +30,7 @@ TARGET = TASK.learn_target(ROWS)
 
 
 def outputs(nulls, scores, span=(0, 3)):
-    said = TASK.uninformed_outputs(ROWS, TARGET)
+    said = TASK.codec(TARGET).uninformed_outputs(ROWS)
     said[:, 0, 2], said[:, 1, :2], said[:, 1, 2] = nulls, span, scores
     return said
 
@@ -41,7 +41,7 @@ def test_data_without_impossible_questions_is_always_answered():
     assert "none" not in target.names
     assert target.n_outputs == 2
     said = outputs([99.0] * 3, [0.0] * 3)[:2]
-    assert TASK.decode(said, target).answers.tolist() == [[0, 3], [0, 3]]
+    assert TASK.codec(target).decode(said).answers.tolist() == [[0, 3], [0, 3]]
 
 
 def test_data_without_impossible_questions_is_learned(tiny_model, tmp_path):
@@ -65,18 +65,18 @@ def test_data_without_impossible_questions_is_learned(tiny_model, tmp_path):
 
 def test_the_threshold_of_none_is_chosen_on_validation():
     said = outputs([1.0, 3.0, 2.0], [0.0, 0.0, 0.0])
-    tuned = TASK.tune(said, TASK.gold(ROWS, TARGET), TARGET)
-    (threshold,) = tuned.thresholds
+    tuned = TASK.codec(TARGET).tuned(said, TASK.codec(TARGET).gold(ROWS))
+    (threshold,) = tuned.target.thresholds
     assert 1.0 <= threshold < 3.0
-    answers = TASK.decode(said, tuned).answers.tolist()
+    answers = tuned.decode(said).answers.tolist()
     assert answers[0] == [0, 3]
     assert answers[1] == [-1, -1]
 
 
 def test_a_threshold_can_be_set():
     fixed = make_plugin("tasks", Plugin(name="question-answering", options={"null_threshold": 5.0}))
-    tuned = fixed.tune(outputs([1.0] * 3, [0.0] * 3), fixed.gold(ROWS, TARGET), TARGET)
-    assert tuned.thresholds == (5.0,)
+    tuned = fixed.codec(TARGET).tuned(outputs([1.0] * 3, [0.0] * 3), fixed.codec(TARGET).gold(ROWS))
+    assert tuned.target.thresholds == (5.0,)
 
 
 def test_answers_are_scored_against_all_true_ones():
@@ -91,17 +91,18 @@ def test_answers_are_scored_against_all_true_ones():
     )
     target = TASK.learn_target(both)
     said = outputs([0.0] * 3, [1.0] * 3)[:1]
-    scores = TASK.measure(TASK.gold(both, target), TASK.decode(said, target), target)(None)
+    codec = TASK.codec(target)
+    scores = codec.measure(codec.gold(both), codec.decode(said))(None)
     assert scores == {"f1": 1.0, "exact_match": 1.0}
 
 
 def test_none_is_answered_by_nothing_with_its_own_share():
     said = outputs([9.0] * 3, [0.0] * 3)
-    predictions = TASK.decode(said, TARGET)
-    answer = TASK.answer(predictions, 0, ROWS, TARGET)
+    predictions = TASK.codec(TARGET).decode(said)
+    answer = TASK.codec(TARGET).answer(predictions, 0, ROWS)
     assert (answer["answer"], answer["start"], answer["end"]) == ("", 0, 0)
     assert answer["score"] > 0.99
-    assert [one["answer"] for one in TASK.answer(predictions, 0, ROWS, TARGET, top_k=2)] == [
+    assert [one["answer"] for one in TASK.codec(TARGET).answer(predictions, 0, ROWS, top_k=2)] == [
         "",
         "Ada",
     ]
@@ -114,19 +115,20 @@ def test_the_best_spans_are_those_of_a_search_through_all(seed):
     spans = np.array([(0, 0), *((n, n + 1) for n in range(n_tokens - 1))])
     places = np.arange(-1, n_tokens - 1)
     logits = random.normal(size=(2, n_tokens, 2))
-    encoded = Encoded(
-        {"input_ids": Ragged.of([[0] * n_tokens] * 2)},
+    items = Items(
+        {},
         None,
+        np.full(2, n_tokens),
         np.array([n_tokens]),
         row_of=np.array([0, 0]),
-        marks={
-            "spans": Ragged.of([spans, spans + 100], width=(2,)),
-            "places": Ragged.of([places, places]),
-            "nulls": np.array([0, 0]),
-        },
+        layout=AnswerLayout(
+            spans=Ragged.of([spans, spans + 100], width=(2,)),
+            places=Ragged.of([places, places]),
+            nulls=np.array([0, 0]),
+        ),
     )
     said = Ragged.of(list(logits), dtype=float, width=(2,))
-    found = best_spans(said, encoded, 1, n_best=9, max_tokens=longest)[0]
+    found = best_spans(said, items, 1, n_best=9, max_tokens=longest)[0]
     every = sorted(
         (
             (logits[w, a, 0] + logits[w, b, 1], a - 1 + 100 * w, b + 100 * w)

@@ -34,7 +34,7 @@ def test_a_missing_label_column_is_named():
 
 
 def test_gold_are_ids():
-    assert TASK.gold(rows("yes", "no"), TARGET).tolist() == [1, 0]
+    assert TASK.codec(TARGET).gold(rows("yes", "no")).tolist() == [1, 0]
 
 
 def test_missing_texts_read_as_empty():
@@ -44,23 +44,23 @@ def test_missing_texts_read_as_empty():
 def test_balanced_weights_make_every_label_count_the_same():
     task = TextClassification(TextClassification.Options(class_weights="balanced"))
     gold = np.array([0, 0, 0, 1])
-    weights = task.objective(TARGET, gold, label_smoothing=0.0).class_weights
+    weights = task.codec(TARGET).objective(gold, label_smoothing=0.0).class_weights
     assert weights == pytest.approx((4 / 6, 2.0))
     assert np.bincount(gold) * np.array(weights) == pytest.approx([2.0, 2.0])
 
 
 def test_loss_and_smoothing_reach_the_objective():
     task = TextClassification(TextClassification.Options(loss="focal", focal_gamma=1.5))
-    objective = task.objective(TARGET, np.array([0, 1]), label_smoothing=0.1)
+    objective = task.codec(TARGET).objective(np.array([0, 1]), label_smoothing=0.1)
     assert (objective.name, objective.focal_gamma, objective.label_smoothing) == ("focal", 1.5, 0.1)
 
 
 def test_answers_have_the_shape_of_a_pipeline():
-    predictions = TASK.decode(np.array([[0.0, np.log(3.0)]]), TARGET)
-    assert TASK.answer(predictions, 0, ROWS, TARGET) == {
+    predictions = TASK.codec(TARGET).decode(np.array([[0.0, np.log(3.0)]]))
+    assert TASK.codec(TARGET).answer(predictions, 0, ROWS) == {
         "label": "yes",
         "score": pytest.approx(0.75),
     }
-    everything = TASK.answer(predictions, 0, ROWS, TARGET, top_k=None)
+    everything = TASK.codec(TARGET).answer(predictions, 0, ROWS, top_k=None)
     assert [answer["label"] for answer in everything] == ["yes", "no"]
-    assert len(TASK.answer(predictions, 0, ROWS, TARGET, top_k=2)) == 2
+    assert len(TASK.codec(TARGET).answer(predictions, 0, ROWS, top_k=2)) == 2

@@ -18,11 +18,11 @@ def rows(*numbers):
 def test_targets_are_scaled_and_answers_scaled_back():
     made = rows("10", 20, "30")
     target = TASK.learn_target(made)
-    gold = TASK.gold(made, target)
-    scaled = TASK.to_targets(gold, target)
+    gold = TASK.codec(target).gold(made)
+    scaled = TASK.codec(target).to_targets(gold)
     assert scaled.mean() == pytest.approx(0.0, abs=1e-6)
     assert scaled.std() == pytest.approx(1.0)
-    assert TASK.decode(scaled[:, None], target).answers == pytest.approx([10.0, 20.0, 30.0])
+    assert TASK.codec(target).decode(scaled[:, None]).answers == pytest.approx([10.0, 20.0, 30.0])
 
 
 @pytest.mark.parametrize("cell", ["n/a", "", None, "nan", "inf"])
@@ -38,11 +38,13 @@ def test_one_number_for_all_is_nothing_to_predict():
 
 def test_label_smoothing_is_refused():
     with pytest.raises(RecipeError) as caught:
-        TASK.objective(TASK.learn_target(rows(1, 2)), np.array([1.0, 2.0]), label_smoothing=0.1)
+        TASK.codec(TASK.learn_target(rows(1, 2))).objective(
+            np.array([1.0, 2.0]), label_smoothing=0.1
+        )
     assert caught.value.hint == "training.label_smoothing_factor=0"
 
 
 def test_answers_have_the_shape_of_a_pipeline():
     target = TASK.learn_target(rows(1, 3))
-    predictions = TASK.decode(np.array([[0.0]]), target)
-    assert TASK.answer(predictions, 0, ROWS, target) == {"label": "value", "score": 2.0}
+    predictions = TASK.codec(target).decode(np.array([[0.0]]))
+    assert TASK.codec(target).answer(predictions, 0, ROWS) == {"label": "value", "score": 2.0}

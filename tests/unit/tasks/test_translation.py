@@ -2,6 +2,7 @@
 
 import pytest
 
+from luthier.columns import Limits
 from luthier.errors import DataError
 from luthier.models.load import build_model, load_tokenizer, save_model
 from luthier.recipe.checks import make_plugin
@@ -12,8 +13,15 @@ from tests.tiny import make_tokenizer
 PAIRS = [{"en": "the cat", "de": "die Katze"}, {"en": "a dog", "de": "ein Hund"}]
 
 
+ROWS = Rows.of({"text": ["the cat"]})
+
+
 def make(**options):
     return make_plugin("tasks", Plugin(name="translation", options=options))
+
+
+def bound(task, tokenizer, *, max_tokens=99):
+    return task.codec(task.learn_target(ROWS), tokenizer, Limits(max_tokens))
 
 
 def test_pairs_in_mappings_are_taken_apart_in_their_order():
@@ -37,26 +45,27 @@ def test_a_language_that_the_tokenizer_does_not_know_is_refused():
     tokenizer = make_tokenizer("mbart")
     tokenizer.src_lang = tokenizer.tgt_lang = "[CLS]"
     with pytest.raises(DataError, match="does not know"):
-        make(source_language="xx_XX").prepare_tokenizer(tokenizer)
+        bound(make(source_language="xx_XX"), tokenizer).encode(ROWS)
 
 
 def test_the_target_language_begins_what_is_written():
     tokenizer = make_tokenizer("mbart")
     tokenizer.src_lang = tokenizer.tgt_lang = "[CLS]"
     task = make(source_language="[CLS]", target_language="[SEP]")
-    assert task.prepare_tokenizer(tokenizer).tgt_lang == "[SEP]"
-    told = task.generation(tokenizer, max_tokens=99)
+    codec = bound(task, tokenizer)
+    codec.encode(ROWS)
+    assert tokenizer.tgt_lang == "[SEP]"
+    told = codec.generation()
     assert told["forced_bos_token_id"] == tokenizer.sep_token_id
-    assert "forced_bos_token_id" not in task.generation(make_tokenizer("t5"), max_tokens=99)
+    assert "forced_bos_token_id" not in bound(task, make_tokenizer("t5")).generation()
 
 
 def test_a_prefix_stands_before_every_text():
     task = make(source_prefix="rain ")
     tokenizer = make_tokenizer("t5")
-    rows = Rows.of({"text": ["the cat"]})
-    target = task.learn_target(rows)
-    made = task.encode(rows, tokenizer=tokenizer, target=target, max_tokens=32)
-    assert tokenizer.decode(made.inputs["input_ids"][0], skip_special_tokens=True) == "rain the cat"
+    made = bound(task, tokenizer).encode(ROWS)
+    ids = made.inputs["input_ids"].values[0]
+    assert tokenizer.decode(ids, skip_special_tokens=True) == "rain the cat"
 
 
 def test_the_settings_of_generation_are_saved_with_the_model(tiny_model, tmp_path):
@@ -70,7 +79,7 @@ def test_the_settings_of_generation_are_saved_with_the_model(tiny_model, tmp_pat
         labels=(),
         problem_type=None,
         auto_model=task.auto_model,
-        generation=task.generation(tokenizer, max_tokens=60),
+        generation=bound(task, tokenizer, max_tokens=60).generation(),
     )
     save_model(model, tokenizer, tmp_path)
     told = GenerationConfig.from_pretrained(tmp_path)

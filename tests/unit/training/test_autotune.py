@@ -45,11 +45,11 @@ def test_a_short_training_is_not_measured(problem, monkeypatch):
 
 def test_work_grows_with_tokens_and_weights(problem):
     _, job, model = problem(max_steps=10, per_device_train_batch_size=8)
-    tokens = 10 * 8 * job.problem.items["train"].lengths.mean()
+    tokens = 10 * 8 * job.problem.items["train"].cost.mean()
     linear = [one.weight.numel() for one in model.modules() if isinstance(one, torch.nn.Linear)]
     assert work(model, job) == pytest.approx(6 * tokens * sum(linear))
     epochs = job.with_plan(training=Training(num_train_epochs=2, use_cpu=True))
-    n_tokens = 2 * job.problem.items["train"].lengths.sum()
+    n_tokens = 2 * job.problem.items["train"].cost.sum()
     assert work(model, epochs) == pytest.approx(6 * n_tokens * sum(linear))
 
 

@@ -134,4 +134,6 @@ def test_the_contrastive_loss_is_the_mean_over_pairs():
             is_equal = labels[one] == labels[other]
             (equal if is_equal else unequal).append((cosine - float(is_equal)) ** 2)
     wanted = (np.mean(equal) + np.mean(unequal)) / 2
-    assert float(loss.total(said, labels) / loss.weight(labels)) == pytest.approx(wanted, rel=1e-5)
+    assert float(loss.total(said, labels, None) / loss.weight(labels, None)) == pytest.approx(
+        wanted, rel=1e-5
+    )

@@ -22,7 +22,7 @@ def outputs_and_ids(n_rows=7, n_labels=3):
 
 def mean(objective, outputs, labels):
     loss = make_loss(objective, CPU)
-    return loss.total(SimpleNamespace(logits=outputs), labels) / loss.weight(labels)
+    return loss.total(SimpleNamespace(logits=outputs), labels, None) / loss.weight(labels, None)
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
@@ -77,9 +77,9 @@ def test_binary_focal_loss_without_focus_is_binary_cross_entropy(weights):
 def test_binary_smoothing_pulls_towards_one_half():
     outputs = torch.zeros(1, 1)
     sure = make_loss(Objective("binary-cross-entropy", label_smoothing=1.0), CPU)
-    assert float(sure.total(SimpleNamespace(logits=outputs), torch.ones(1, 1))) == pytest.approx(
-        np.log(2)
-    )
+    assert float(
+        sure.total(SimpleNamespace(logits=outputs), torch.ones(1, 1), None)
+    ) == pytest.approx(np.log(2))
 
 
 def test_squared_error_is_pytorchs():
@@ -91,4 +91,4 @@ def test_a_model_may_give_its_loss_itself():
     loss = make_loss(Objective("own"), torch.device("cpu"))
     labels = torch.zeros(4, 6, dtype=torch.long)  # four items
     said = SimpleNamespace(loss=torch.tensor(8.0))
-    assert loss.total(said, labels) / loss.weight(labels) == 2
+    assert loss.total(said, labels, None) / loss.weight(labels, None) == 2

@@ -1,5 +1,6 @@
 """Batches that do not fit are cut, and the gradient stays that of the whole."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from luthier.errors import TrainingError
 from luthier.objective import Objective
 from luthier.recipe.tree import Training
+from luthier.records import Batch
 from luthier.training import devices, engine, loop
 from luthier.training.listeners import follow
 from luthier.training.losses import make_loss
@@ -18,7 +20,7 @@ FULL = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to 
 
 
 def batch(n_rows):
-    return {"input_ids": torch.arange(n_rows), "labels": torch.arange(n_rows)}
+    return Batch({"input_ids": torch.arange(n_rows)}, torch.arange(n_rows), n_rows)
 
 
 def room_for(n_rows, seen):
@@ -26,10 +28,10 @@ def room_for(n_rows, seen):
 
     def work(batches):
         for one in batches:
-            if len(one["labels"]) > n_rows:
+            if one.n_items > n_rows:
                 raise RuntimeError(FULL)
-        seen.append([len(one["labels"]) for one in batches])
-        return torch.cat([one["labels"] for one in batches])
+        seen.append([len(one.targets) for one in batches])
+        return torch.cat([one.targets for one in batches])
 
     return work
 
@@ -54,15 +56,32 @@ def test_without_being_asked_the_size_that_fits_is_told():
 
 def test_long_batches_are_cut_where_memory_suffices_too():
     pieces, seen = MicroBatches(Training()), []
-    long = {"input_ids": torch.zeros(5, 100), "labels": torch.arange(5)}
+    long = Batch({"input_ids": torch.zeros(5, 100)}, torch.arange(5), 5)
     rows = pieces.compute(room_for(9, seen), [long, batch(3)], tokens=250)
     assert rows.tolist() == [*range(5), *range(3)]
     assert seen == [[2, 2, 1, 3]]
     pieces.compute(room_for(9, seen), [long], tokens=30)
     assert seen[-1] == [1] * 5, "a row is not cut"
-    pieces.compute(room_for(9, seen), [{**long, "labels": torch.zeros(5, 400)}], tokens=1000)
+    pieces.compute(room_for(9, seen), [replace(long, targets=torch.zeros(5, 400))], tokens=1000)
     assert seen[-1] == [2, 2, 1], "texts to be written count where they are longer"
     assert pieces.news() is None, "memory was not short"
+
+
+@pytest.mark.parametrize(("n_rows", "sizes"), [(8, [8]), (6, [4, 4]), (3, [2, 2, 2, 2])])
+def test_cutting_parts_no_group(n_rows, sizes):
+    pieces, seen = MicroBatches(Training(auto_batch_size=True)), []
+    rows = pieces.compute(room_for(n_rows, seen), [replace(batch(8), group_size=2)])
+    assert rows.tolist() == list(range(8))
+    assert seen == [sizes]
+    long = Batch({"input_ids": torch.zeros(6, 10)}, torch.arange(6), 6, group_size=2)
+    MicroBatches(Training()).compute(room_for(8, seen), [long], tokens=30)
+    assert seen[-1] == [2, 2, 2], "two rows of ten tokens fit, a third would part a group"
+
+
+def test_a_group_that_does_not_fit_is_told():
+    pieces, groups = MicroBatches(Training(auto_batch_size=True)), replace(batch(4), group_size=2)
+    with pytest.raises(TrainingError, match="Not even one row"):
+        pieces.compute(room_for(1, []), [groups])
 
 
 def test_a_loss_of_all_rows_together_is_not_cut():
@@ -82,8 +101,8 @@ def test_only_a_loss_that_is_a_sum_over_rows_is_cut():
         loss = loss_of(name)
         said = SimpleNamespace(logits=logits)
         pieces = [SimpleNamespace(logits=logits[few]) for few in (slice(0, 3), slice(3, 6))]
-        parts = loss.total(pieces[0], labels[:3]) + loss.total(pieces[1], labels[3:])
-        assert torch.isclose(loss.total(said, labels), parts) == loss.by_rows, name
+        parts = loss.total(pieces[0], labels[:3], None) + loss.total(pieces[1], labels[3:], None)
+        assert torch.isclose(loss.total(said, labels, None), parts) == loss.by_rows, name
 
 
 def test_of_batches_by_tokens_fewer_tokens_are_told():
@@ -162,9 +181,9 @@ def test_cut_batches_train_to_the_same_weights(tiny_model, monkeypatch):
         summed, seen = engine.Update.summed, []
 
         def bounded(self, batch):
-            if len(batch["labels"]) > most:
+            if batch.n_items > most:
                 raise RuntimeError(FULL)
-            seen.append(len(batch["labels"]))
+            seen.append(batch.n_items)
             return summed(self, batch)
 
         with monkeypatch.context() as patch:

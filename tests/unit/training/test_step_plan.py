@@ -1,11 +1,13 @@
 """Steps know their place, also where epochs differ in how many batches they have."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from accelerate import Accelerator
 
-from luthier.ragged import Ragged
 from luthier.recipe.tree import Training
+from luthier.records import Batch, Items
 from luthier.training.batch_sampler import BatchOrder, make_loader
 from luthier.training.step_plan import Course
 
@@ -14,25 +16,25 @@ LENGTHS = np.random.default_rng(0).integers(1, 30, size=97)
 
 def course(**asked):
     settings = Training(train_sampling_strategy="random", use_cpu=True, **asked)
-    encoded = Encoded({"input_ids": Ragged.of([[1] * n for n in LENGTHS])}, None, LENGTHS)
+    items = Items({}, None, LENGTHS, LENGTHS)
 
-    def collate(rows, indices, *, epoch, **_):
-        return {"rows": indices, "epochs": np.full(len(indices), epoch)}
+    def batch(items, chosen, *, epoch):
+        return Batch({"rows": chosen, "epochs": np.full(len(chosen), epoch)}, None, len(chosen))
 
     order = BatchOrder(
-        encoded.lengths,
+        items.cost,
         batch_size=settings.per_device_train_batch_size,
         strategy=settings.train_sampling_strategy,
         seed=settings.seed,
         tokens=settings.tokens_per_batch,
     )
-    loader = Accelerator(cpu=True).prepare(make_loader(encoded, collate, order))
+    loader = Accelerator(cpu=True).prepare(make_loader(items, SimpleNamespace(batch=batch), order))
     return Course(loader, order, settings, n_processes=1)
 
 
 def walked(steps, done=0):
     return {
-        step: [(one["rows"].tolist(), int(one["epochs"][0])) for one in batches]
+        step: [(one.inputs["rows"].tolist(), int(one.inputs["epochs"][0])) for one in batches]
         for step, batches in steps.after(done)
     }
 

@@ -11,7 +11,7 @@ from luthier.data.doctor.inspect_splits import cut_off, drop_leaks, inspect
 from luthier.data.readers.read import read
 from luthier.data.split import make_splits
 from luthier.errors import DataError
-from luthier.records import Rows, Splits
+from luthier.records import Rows, Splits, Truncation
 from luthier.results import Finding
 
 VOCABULARY = (
@@ -289,7 +289,7 @@ def test_splits_without_rows_or_labels_are_looked_at():
 
 def cut(full, most, code="text-cut-off", column="text", fix="data.max_tokens"):
     """Say that texts were cut after so many tokens."""
-    return Cut(code, column, fix, full, np.minimum(full, most))
+    return Truncation(code, column, fix, full, np.minimum(full, most))
 
 
 def test_what_is_cut_off_is_counted():
