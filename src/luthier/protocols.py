@@ -325,6 +325,10 @@ class Regulariser(Protocol):
         """Compute the summed loss of a batch; `compute` is the loss without this hook."""
         ...
 
+    def penalty(self, model: Any) -> Any:
+        """Compute a term that is added once to the mean loss of a step; None for no term."""
+        ...
+
     def backward(self, add_gradient: Callable[[], None], model: Any) -> None:
         """Act after the gradient is computed; `add_gradient` adds it again at changed weights."""
         ...

@@ -26,7 +26,7 @@ NARROW = {  # numbers that fit layers of 32 and 64
     "CPT": {},
 }
 NEVER = {  # these ask for what no recipe says, or for work between the steps
-    *("ADALORA", "ADAPTION_PROMPT", "CPT", "MULTITASK_PROMPT_TUNING", "POLY"),
+    *("ADAPTION_PROMPT", "CPT", "MULTITASK_PROMPT_TUNING", "POLY"),
     *("SHADOW", "TRAINABLE_TOKENS", "XLORA"),
 }
 NOT_TRANSPOSED = 15  # at least so many tuners know GPT-2's transposed layers

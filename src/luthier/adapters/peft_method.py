@@ -27,7 +27,7 @@ from luthier.adapters.base_model import (
 from luthier.adapters.peft_config import check_options, config_class, is_prompt, place
 from luthier.adapters.prompts import refuse_no_room, say_of_tokens, unpacked
 from luthier.errors import ModelError
-from luthier.protocols import KINDS, UNITS, Job
+from luthier.protocols import KINDS, UNITS, Job, Regulariser
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 from luthier.seeding import seed_of
@@ -93,7 +93,16 @@ class PeftMethod:
                 received="method.options.merge=true",
                 hint="method.options.merge=false keeps the adapter alone",
             )
-        return (yield from train(wrapped, job))
+        regularisers = (*self.hooks(wrapped), *job.plan.regularisers)
+        return (yield from train(wrapped, job.with_plan(regularisers=regularisers)))
+
+    def hooks(self, wrapped: Any) -> tuple[Regulariser, ...]:
+        """Return what a tuner does between steps: AdaLoRA allocates ranks."""
+        if not hasattr(wrapped.base_model, "rankallocator"):
+            return ()
+        from luthier.adapters.rank_allocation import RankAllocation
+
+        return (RankAllocation(self.settings(wrapped)),)
 
     def wrap(self, model: Any, config: Any, *, seed: int) -> Any:
         """Put the tuner onto the model; what begins at random follows from the seed.
@@ -244,8 +253,7 @@ def try_out(tuner: str, wrapped: Any, job: Job) -> None:
 
     from luthier.training.model_calls import run_model, to_tensors
 
-    reallocates = getattr(wrapped.peft_config["default"], "use_asa", False)
-    if hasattr(wrapped.base_model, "rankallocator") or reallocates:
+    if getattr(wrapped.peft_config["default"], "use_asa", False):
         problem = NotImplementedError("it must be told of every step, which is not done here")
         raise unfit(tuner, wrapped, problem)
     some = np.arange(min(2, len(job.problem.items["train"])))

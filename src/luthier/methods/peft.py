@@ -20,6 +20,8 @@ from luthier.adapters.peft_config import (
 )
 from luthier.adapters.peft_method import LayerOptions, PeftMethod
 
+UNKNOWN = 10**9  # more steps than any training has
+
 
 class PeftOptions(LayerOptions):
     """Which tuner, and what it is told."""
@@ -44,6 +46,8 @@ class Peft(PeftMethod):
 
     def settings(self, model: Any) -> dict[str, Any]:
         """Give what the recipe says, and what follows from the model."""
+        if self.tuner == "ADALORA":  # the number of steps is known once training begins
+            return {"total_step": UNKNOWN, **self.options.config}
         if not is_prompt(self.config):
             return self.options.config
         shape = shape_of_cache if self.tuner == "PREFIX_TUNING" else width_of_words

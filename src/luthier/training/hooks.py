@@ -35,6 +35,10 @@ class Hooks:
         """Leave the loss as it is."""
         return compute(batch)
 
+    def penalty(self, model: nn.Module) -> Tensor | None:
+        """Add nothing to the mean loss of a step."""
+        return None
+
     def backward(self, add_gradient: Callable[[], None], model: nn.Module) -> None:
         """Leave the gradient as it is."""
 

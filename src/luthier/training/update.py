@@ -72,6 +72,9 @@ class Update:
                 self.accelerator.backward(share)
                 total += share.detach()
             for one in self.regularisers:
+                if (penalty := one.penalty(self.model)) is not None:
+                    self.accelerator.backward(penalty)
+            for one in self.regularisers:
                 one.backward(partial(self._add_gradient, pieces, weight), self.model)
             return total
 
