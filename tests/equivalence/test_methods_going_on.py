@@ -17,13 +17,15 @@ TRAINING = {
 }
 
 
-@pytest.fixture(params=["prompt-mlm", "distillation", "distillation with states"])
+@pytest.fixture(params=["prompt-mlm", "distillation", "distillation with states", "peft"])
 def recipe(request, tiny_model, tiny_teacher):
     """Give the recipe of each method."""
     name, _, states = request.param.partition(" ")
     options = {}
     if name == "distillation":
         options = {"teacher": str(tiny_teacher(TASK)), "hidden_states": bool(states)}
+    if name == "peft":  # its allocator has a state of its own, and has begun when it is stopped
+        options = {"tuner": "ADALORA", "config": {"init_r": 4, "target_r": 2, "tinit": 1}}
     return toy_tree(
         TASK,
         tiny_model("bert", "MaskedLM"),
