@@ -158,8 +158,9 @@ def head_of(known: Base, kept: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _read(kind: Any, name: str, config: Any, *, revision: str | None) -> tuple[Any, set[str]]:
     """Read a model; give it and the names of what its files lack or have in other shapes."""
-    from luthier.models.load import SAFELY, quietly
+    from luthier.models.load import quietly
     from luthier.models.locate import locate
+    from luthier.models.weights import SAFELY
 
     with quietly():
         model, loading = kind.from_pretrained(

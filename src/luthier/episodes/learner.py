@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from luthier.episodes.plan import Plan
 from luthier.episodes.sampler import Shape
 from luthier.models.heads import PooledClassifier
+from luthier.models.wrapper import HeadOutput
 from luthier.records import Array, Batch, Encoded
 from luthier.training.batch_sampler import Tensors
 
@@ -87,7 +87,7 @@ class EpisodeLearner(nn.Module):
         """Trade time for memory in the trunk."""
         self.model.gradient_checkpointing_enable()
 
-    def forward(self, **batch: Tensor) -> Any:
+    def forward(self, **batch: Tensor) -> HeadOutput:
         """Learn from episodes (episodes, rows, tokens), or give features of rows (rows, tokens).
 
         Returns:
@@ -104,8 +104,8 @@ class EpisodeLearner(nn.Module):
             ]
         )
         if said.ndim == 1:
-            return SimpleNamespace(loss=said.sum())
-        return SimpleNamespace(logits=said.transpose(1, 2))
+            return HeadOutput(loss=said.sum())
+        return HeadOutput(logits=said.transpose(1, 2))
 
 
 def encode_episodes(encoded: Encoded, plan: Plan) -> Encoded:

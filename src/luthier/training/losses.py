@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from luthier.models.crf import negative_log_likelihood
 from luthier.models.speedups.host_copies import derived, where
 from luthier.records import Objective
 from luthier.training.distillation_loss import Total, Weight, distilled
@@ -224,7 +225,7 @@ def _crf(objective: Objective, weights: Tensor | None) -> Total:
     """Sum the negative log likelihoods that a CRF head gives whole label sequences."""
 
     def total(said: Any, labels: Tensor) -> Tensor:
-        return said.crf.negative_log_likelihood(said.logits.float(), labels)
+        return negative_log_likelihood(said.transitions, said.logits.float(), labels)
 
     return total
 

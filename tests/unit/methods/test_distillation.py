@@ -147,7 +147,7 @@ def test_a_map_brings_states_to_the_teachers_width(job):
     batch = {name: torch.as_tensor(one) for name, one in first_batch(job).items()}
     said = model(**batch)
     assert said.states.shape == (4, 7)
-    assert torch.equal(said.logits, model.model(**batch).logits)
+    assert torch.equal(said.logits, model.inner(**batch).logits)
     assert not model.base_model._forward_hooks
 
 

@@ -81,7 +81,7 @@ def test_the_gradient_agrees_with_finite_differences(tiny_model):
         collate_episodes(encode_episodes(rows, plan), [0, 1], rows=rows, collate=job.collate)
     )
     labels = batch.pop("labels")
-    weight = body.encoder.encoder.layer[1].output.dense.weight
+    weight = body.inner.encoder.layer[1].output.dense.weight
     direction = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)).double()
 
     def outer():
