@@ -27,16 +27,18 @@ from luthier.episodes.learner import EpisodeLearner, Study, collate_episodes, en
 from luthier.episodes.options import EpisodeOptions
 from luthier.episodes.plan import Plan, plan_episodes
 from luthier.errors import ModelError, RecipeError
+from luthier.hf_types import Model
 from luthier.models.heads import PooledClassifier
 from luthier.models.structure import trunk
-from luthier.records import Encoded, Job, Objective, Outputs, Rows, StepInfo
+from luthier.recipe.tree import Training
+from luthier.records import Array, Encoded, Job, Objective, Outputs, Rows, StepInfo
 from luthier.training.listeners import follow
 from luthier.training.loop import train
 from luthier.training.predict import read_items
 
 
 def fit_on_episodes(
-    model: Any,
+    model: Model,
     job: Job,
     options: EpisodeOptions,
     study: Study,
@@ -87,7 +89,7 @@ def fit_on_episodes(
     return body.eval()
 
 
-def body_of(model: Any, *, n_outputs: int) -> PooledClassifier:
+def body_of(model: Model, *, n_outputs: int) -> PooledClassifier:
     """Take the head off; what gives no pooled features yet gives the mean of its last states.
 
     Pre-trained poolers were trained to tell something else, and class means of what they give are
@@ -118,9 +120,9 @@ def body_of(model: Any, *, n_outputs: int) -> PooledClassifier:
     return model
 
 
-def settings_of(job: Job, options: EpisodeOptions, plan: Plan) -> Any:
+def settings_of(job: Job, options: EpisodeOptions, plan: Plan) -> Training:
     """Have the loop walk once through the plan, evaluating and saving as often as was asked."""
-    settings = job.training
+    settings: Training = job.training
     per_step = options.meta_batch * settings.gradient_accumulation_steps
     n_steps = math.ceil(len(plan) / per_step)
     every = max(1, math.ceil(n_steps / max(1.0, settings.num_train_epochs)))
@@ -173,7 +175,7 @@ def learn_head(
     return head_of_means(means.to(device), temperature=temperature)
 
 
-def logits_of(head: LinearHead, features: Any) -> Any:
+def logits_of(head: LinearHead, features: Array) -> Array:
     """Give the logits of features (rows, width) as arrays, (rows, classes)."""
     weight, bias = head.weight.cpu().numpy(), head.bias.cpu().numpy()
     return features @ weight.T + bias if len(features) else features

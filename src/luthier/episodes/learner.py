@@ -39,7 +39,7 @@ class Episode:
         """Take from every class its rows `start` to `end`; each (ways * (end - start), tokens)."""
         ways, of_class = self.shape.ways, self.shape.of_class
         return {
-            name: values.unflatten(0, (ways, of_class))[:, start:end].flatten(0, 1)
+            name: values.reshape(ways, of_class, *values.shape[1:])[:, start:end].flatten(0, 1)
             for name, values in self.rows.items()
         }
 
@@ -95,7 +95,8 @@ class EpisodeLearner(nn.Module):
             `.loss` where the study gives losses, summed over episodes.
         """
         if batch["attention_mask"].ndim == 2:
-            return self.model(**batch)
+            features: HeadOutput = self.model(**batch)
+            return features
         n_episodes = len(batch["attention_mask"])
         said = torch.stack(
             [

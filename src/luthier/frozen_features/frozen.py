@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +10,8 @@ from torch import nn
 
 from luthier.errors import RecipeError
 from luthier.frozen_features.features import Features, store
+from luthier.hf_types import Model
+from luthier.models.heads import PooledClassifier
 from luthier.records import Array, Job, StepInfo
 from luthier.training.predict import predict_quietly
 
@@ -34,7 +35,7 @@ def refuse_other_loss(job: Job) -> None:
         )
 
 
-def features_of(model: Any, job: Job, split: str) -> Generator[StepInfo, None, Array]:
+def features_of(model: PooledClassifier, job: Job, split: str) -> Generator[StepInfo, None, Array]:
     """Compute what the head of a model will read, (items, width), without dropout."""
     trunk = Features(model, model.features)
     stored = yield from store(trunk, job, split, phase=f"features of {split}")
@@ -49,7 +50,7 @@ def set_head(head: nn.Linear, weight: Array, bias: Array) -> None:
     head.requires_grad_(True)
 
 
-def finished(model: Any, job: Job) -> StepInfo:
+def finished(model: Model, job: Job) -> StepInfo:
     """Score the validation rows, where there are any, and tell that the head is fitted."""
     model.eval()
     scores = None

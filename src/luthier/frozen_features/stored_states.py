@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from luthier.hf_types import Model
 from luthier.records import Array, Batch, Encoded, Job, Ragged, StepInfo
 from luthier.training.batch_sampler import Tensors, to_tensors
 from luthier.training.losses import outputs_of, run_model
@@ -39,7 +40,7 @@ class Cut:
         below: Its lower blocks, bottom first; at least one.
     """
 
-    def __init__(self, model: Any, below: list[nn.Module]):
+    def __init__(self, model: Model, below: list[nn.Module]):
         self.model, self.below = model, below
         self.states: Tensor | None = None
         self._shape: tuple[Any, ...] | None = None  # what a block gives besides its states

@@ -6,12 +6,12 @@ Next: `training/distillation_loss.py`, where a student is compared with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from luthier.frozen_features.features import Features
+from luthier.hf_types import Model
 from luthier.models.with_hidden_states import WithStates
 from luthier.recipe.tree import Training
 from luthier.records import Array, Batch, Encoded, Outputs, Rows, StepInfo
@@ -20,7 +20,7 @@ from luthier.training.predict import read_rows
 
 
 def ask(
-    teacher: Any,
+    teacher: Model,
     encoded: Encoded,
     rows: Rows,
     *,

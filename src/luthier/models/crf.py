@@ -8,16 +8,12 @@ Decoding runs in NumPy, in `text/viterbi.py`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
+from luthier.hf_types import Model
 from luthier.models.speedups.host_copies import number
 from luthier.models.wrapper import HeadOutput, Wrapper
-
-if TYPE_CHECKING:
-    from luthier.hf_types import Model
 
 IGNORED = -100
 
@@ -26,13 +22,13 @@ class CrfTagger(Wrapper):
     """A token classifier with learned transition scores.
 
     Args:
-        inner: Any model of Transformers for token classification.
+        inner: Model model of Transformers for token classification.
     """
 
     def __init__(self, inner: Model):
         super().__init__(inner)
         self.settings = {"crf": True}
-        n_labels = int(inner.config.num_labels)
+        n_labels = len(inner.config.id2label or ())
         self.transitions = nn.Parameter(torch.zeros(n_labels + 1, n_labels))  # last row: the start
 
     def forward(self, **batch: Tensor) -> HeadOutput:

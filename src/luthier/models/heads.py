@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.models.crf import CrfTagger
 from luthier.models.head_files import HEAD_FILE, read_head_weights
 from luthier.models.pooling import POOLINGS, AttentionPooling, Pooling
 from luthier.models.prompts import PromptClassifier
 from luthier.models.wrapper import INNER, HeadOutput, Wrapper
-
-if TYPE_CHECKING:
-    from luthier.hf_types import Model
 
 
 class PooledClassifier(Wrapper):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 import torch
 import transformers
@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from luthier.errors import ModelError
+from luthier.hf_types import Config, Model, Tokenizer
 from luthier.models.crf import CrfTagger
 from luthier.models.families import no_such_head, refuse_family
 from luthier.models.head_files import HEAD_FILE, read_head
@@ -31,9 +32,6 @@ from luthier.models.safety import telling_what_failed
 from luthier.models.structure import embeddings, layers, shares_layers
 from luthier.models.weights import SAFELY, random_weights, read_weights
 from luthier.seeding import seed_of
-
-if TYPE_CHECKING:
-    from luthier.hf_types import Config, Model, Tokenizer
 
 DROPOUTS = (  # fields of configurations that set the dropout of the head
     "classifier_dropout",
@@ -105,7 +103,9 @@ def read_config(
 def config_at(place: str | Path, *, revision: str | None = None) -> Config:
     """Read the configuration at a place that was checked, without the fields that name code."""
     with telling_what_failed(f"{place}, config.json"):
-        config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
+        config: Config = AutoConfig.from_pretrained(
+            place, revision=revision, trust_remote_code=False
+        )
     if "/" in str(config._attn_implementation or ""):
         raise ModelError(
             "The model's configuration asks for compiled code from the hub.",
@@ -240,7 +240,7 @@ def describe_outputs(
         config.id2label = dict(enumerate(labels))
         config.label2id = {label: index for index, label in enumerate(labels)}
     if problem_type is not None:
-        config.problem_type = problem_type
+        config.problem_type = cast(Any, problem_type)  # one of three words, as the recipe checks
     n_known = getattr(config, "vocab_size", 0)
     if config.pad_token_id is None and (tokenizer.pad_token_id or 0) < n_known:
         config.pad_token_id = tokenizer.pad_token_id
@@ -270,10 +270,10 @@ def cut_layers(config: Config, *, drop_top: int, at_least: int) -> None:
             config.layer_types = list(config.layer_types)[: n_layers - drop_top]
 
 
-def set_generation(model: Any, settings: Mapping[str, Any], tokenizer: Tokenizer) -> None:
+def set_generation(model: Model, settings: Mapping[str, Any], tokenizer: Tokenizer) -> None:
     """Store generation settings in a model, so that plain `model.generate` uses them too."""
     wanted = {"max_length": None, "pad_token_id": model.config.pad_token_id, **settings}
-    model.generation_config.update(**wanted)
+    model.generation_config.update(**wanted)  # type: ignore[no-untyped-call]
     if model.generation_config.eos_token_id is None:
         model.generation_config.eos_token_id = tokenizer.eos_token_id
 
@@ -349,11 +349,11 @@ def class_of(config: Config) -> Any:
 def quietly() -> Iterator[None]:
     """Silence Transformers, which would report at length that a new head is untrained."""
     verbosity, has_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
         if has_bar:
-            logging.enable_progress_bar()
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

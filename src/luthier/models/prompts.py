@@ -10,23 +10,21 @@ Next: `heads.py`, which reads it back; the ids come from `text/patterns.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from luthier.hf_types import Model
 from luthier.models.structure import Stored
 from luthier.models.wrapper import HeadOutput, Wrapper
-
-if TYPE_CHECKING:
-    from luthier.hf_types import Model
 
 
 class PromptClassifier(Wrapper):
     """A masked language model that reads a pattern around every row.
 
     Args:
-        inner: Any `AutoModelForMaskedLM`.
+        inner: Model `AutoModelForMaskedLM`.
         pieces: Token ids of the pattern, (pieces,).
         slots: Where each piece is put: 0 before the first text, 1 after it, 2 before the second
             text, 3 after the last, (pieces,).

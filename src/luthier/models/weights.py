@@ -5,18 +5,16 @@ Weights are read from safetensors only, and no code of a checkpoint is run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from transformers import AutoModel
 
 from luthier.errors import ModelError
+from luthier.hf_types import Config, Model
 from luthier.models.families import no_such_head, no_trained_head
 from luthier.models.safety import telling_what_failed
 from luthier.models.structure import FRESH
-
-if TYPE_CHECKING:
-    from luthier.hf_types import Config, Model
 
 SAFELY: dict[str, Any] = {
     "use_safetensors": True,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
+from luthier.hf_types import Model
 from luthier.models.pooling import mean_of_tokens
 from luthier.models.wrapper import HeadOutput, Wrapper
-
-if TYPE_CHECKING:
-    from luthier.hf_types import Model
 
 
 class WithStates(Wrapper):

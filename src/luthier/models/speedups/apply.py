@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.models.crf import CrfTagger
 from luthier.models.heads import PooledClassifier
 from luthier.models.speedups.dropout import cheap_masks
@@ -31,7 +31,7 @@ KNOWN = (PreTrainedModel, PooledClassifier, CrfTagger)  # ours take a trunk's st
 
 @contextmanager
 def faster(
-    model: Any,
+    model: Model,
     compute: Callable[[], list[Tensor]] | None,
     *,
     unpadded: bool = True,
@@ -73,7 +73,7 @@ def faster(
 
 
 def _leave_out_padding(
-    model: Any,
+    model: Model,
     compute: Callable[[], list[Tensor]],
     undo: ExitStack,
     *,
@@ -99,7 +99,7 @@ def _leave_out_padding(
     return f"{inner.config.model_type} computes otherwise without it ({reasons[0]})"
 
 
-def ways_of(model: Any, inner: Any, *, cls_only: bool = True) -> Iterator[list[Unpadded]]:
+def ways_of(model: Model, inner: Model, *, cls_only: bool = True) -> Iterator[list[Unpadded]]:
     """Give the ways to leave out padding, the fastest first: each is what to put into which stack.
 
     Attention goes by the interface of Transformers, or is the family's own; a decoder may keep its
@@ -132,7 +132,7 @@ def ways_of(model: Any, inner: Any, *, cls_only: bool = True) -> Iterator[list[U
     yield [Unpadded(trunk(inner), blocks, n_calls, own_attention=True)]
 
 
-def read_token(model: Any, inner: Any) -> Chosen | None:
+def read_token(model: Model, inner: Model) -> Chosen | None:
     """Say which token of each row a head reads, where it is one."""
     if isinstance(model, PooledClassifier):
         return "first" if model.pooling_name == "cls" else None
@@ -143,7 +143,7 @@ def read_token(model: Any, inner: Any) -> Chosen | None:
 
 
 def why_not(
-    model: Any, compute: Callable[[], list[Tensor]], way: list[Unpadded], *, far: bool = False
+    model: Model, compute: Callable[[], list[Tensor]], way: list[Unpadded], *, far: bool = False
 ) -> str | None:
     """Try out whether a model gives the same without padding, dropout off; say where it does not.
 
@@ -174,12 +174,12 @@ def why_not(
     return None
 
 
-def agrees(model: Any, compute: Callable[[], list[Tensor]], way: list[Unpadded]) -> bool:
+def agrees(model: Model, compute: Callable[[], list[Tensor]], way: list[Unpadded]) -> bool:
     """Say whether a model gives the same without padding, dropout off."""
     return why_not(model, compute, way) is None
 
 
-def _with_gradient(model: Any, compute: Callable[[], list[Tensor]]) -> list[Tensor]:
+def _with_gradient(model: Model, compute: Callable[[], list[Tensor]]) -> list[Tensor]:
     """Give outputs, and the gradient of their squares after all that is trained, as one tensor."""
     said = compute()
     squares = torch.stack([one.float().square().mean() for one in said]).sum()
@@ -189,7 +189,7 @@ def _with_gradient(model: Any, compute: Callable[[], list[Tensor]]) -> list[Tens
     return [*(one.detach() for one in said), flat]
 
 
-def _is_finite(model: Any, run: Callable[[], list[Tensor]]) -> bool:
+def _is_finite(model: Model, run: Callable[[], list[Tensor]]) -> bool:
     """Say whether a step with dropout comes to numbers; what it draws is drawn again later."""
     device = next(model.parameters()).device
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -205,5 +205,5 @@ def are_alike(before: list[Tensor], after: list[Tensor], *, most: float = ALIKE)
     )
 
 
-def _on_cpu(model: Any) -> bool:
+def _on_cpu(model: Model) -> bool:
     return all(one.device.type == "cpu" for one in model.parameters())

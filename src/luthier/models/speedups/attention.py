@@ -66,7 +66,10 @@ def attend(
     """
     key, value = share_keys(query, key, value)
     laid = query.contiguous(), key.contiguous(), value.contiguous()
-    return _Attention.apply(*laid, bias, layout, source or layout, among, scaling, dropout)
+    answer: Tensor = _Attention.apply(  # type: ignore[no-untyped-call]
+        *laid, bias, layout, source or layout, among, scaling, dropout
+    )
+    return answer
 
 
 def share_keys(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -239,14 +242,14 @@ class _Softmax(NamedTuple):
 def _barred_once(query: Tensor, layout: Layout, group: Group, among: Among) -> Tensor | None:
     """Give what is added to a group's scores, found out once for all layers of a kind."""
     key = (group.first, among.causal, among.window, among.asking is None, query.dtype)
-    if key not in layout.kept:
+    if key not in layout.barred:
         allowed = _allowed(group, among)
-        layout.kept[key] = (
+        layout.barred[key] = (
             None
             if allowed is None
             else query.new_zeros(allowed.shape).masked_fill_(~allowed, float("-inf"))
         )
-    return layout.kept[key]
+    return layout.barred[key]
 
 
 def _allowed(group: Group, among: Among) -> Tensor | None:

@@ -67,7 +67,8 @@ class _Dropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, dropout: float) -> Tensor:
         ctx.mask = draw_mask(values, dropout)
-        return ctx.mask.apply(values)
+        dropped: Tensor = ctx.mask.apply(values)
+        return dropped
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -79,7 +80,10 @@ def drop(values: Tensor, *, dropout: float, training: bool) -> Tensor:
     """Apply dropout."""
     if not training or dropout == 0:
         return values
-    return torch.zeros_like(values) if dropout == 1 else _Dropout.apply(values, dropout)
+    if dropout == 1:
+        return torch.zeros_like(values)
+    dropped: Tensor = _Dropout.apply(values, dropout)  # type: ignore[no-untyped-call]
+    return dropped
 
 
 @contextmanager

@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from luthier.hf_types import Model
 from luthier.models.speedups.host_copies import to_device
 from luthier.models.structure import pretrained, trunk
 
 
 @contextmanager
-def head_only_at(model: Any, places: Tensor | None) -> Iterator[None]:
+def head_only_at(model: Model, places: Tensor | None) -> Iterator[None]:
     """Have a language model's head see some tokens alone, in their order, as one row.
 
     Args:
@@ -51,15 +52,15 @@ def head_only_at(model: Any, places: Tensor | None) -> Iterator[None]:
         hook.remove()
 
 
-def has_word_head(model: Any) -> bool:
+def has_word_head(model: Model) -> bool:
     """Say whether a model's head is one over words."""
     inner = pretrained(model)
     return inner is not None and inner.get_output_embeddings() is not None
 
 
-def stack_below_head(model: Any) -> Any:
+def stack_below_head(model: Model) -> nn.Module:
     """Give what a language model's head reads the states of: its decoder, or its trunk."""
     inner = pretrained(model)
-    if getattr(inner.config, "is_encoder_decoder", False):
-        return inner.get_decoder()
-    return trunk(inner)
+    if inner is None:
+        raise TypeError("a language model of Transformers was expected")
+    return inner.get_decoder() if inner.config.is_encoder_decoder else trunk(inner)

@@ -82,7 +82,7 @@ def _one_each(values: Tensor) -> Tensor:
 def _padded(values: Tensor, layout: Layout) -> Tensor:
     """Put tokens (tokens, heads, head width) back into (batch, heads, tokens, head width)."""
     laid = layout.unflatten(values.flatten(1)[None])
-    return laid.unflatten(-1, values.shape[1:]).transpose(1, 2)
+    return laid.reshape(*laid.shape[:2], *values.shape[1:]).transpose(1, 2)
 
 
 def _mask(

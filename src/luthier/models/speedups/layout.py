@@ -93,7 +93,8 @@ class Layout:
     places: Tensor
     padding: Tensor
     offsets: Tensor | None = None
-    kept: dict[Any, Any] = field(default_factory=dict)  # what was derived from it, by what it is
+    by_heads: dict[int, tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict)
+    barred: dict[tuple[Any, ...], Tensor | None] = field(default_factory=dict)
 
     @property
     def groups_of_rows(self) -> list[tuple[int, ...]]:
@@ -195,7 +196,7 @@ class Layout:
         Tokens of a group of `rows` and `width` stand as (rows, heads, width). Third: the slot of
         each pair of a real token, (real tokens × heads,).
         """
-        if ("heads", n_heads) not in self.kept:
+        if n_heads not in self.by_heads:
             heads = torch.arange(n_heads, device=self.mask.device)
             places, paddings = [], []
             back = torch.empty(self.n_real, n_heads, dtype=torch.long, device=self.mask.device)
@@ -211,12 +212,12 @@ class Layout:
                 back.view(-1)[place[~padded]] = here[~padded]
                 places.append(place)
                 paddings.append(here[padded])
-            self.kept["heads", n_heads] = (
+            self.by_heads[n_heads] = (
                 torch.cat(places),
                 torch.cat(paddings),
                 back.view(-1),
             )
-        return self.kept["heads", n_heads]
+        return self.by_heads[n_heads]
 
 
 def alike(lengths: list[int]) -> list[tuple[int, ...]]:

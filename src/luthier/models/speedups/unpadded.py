@@ -22,6 +22,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from luthier.hf_types import Model
 from luthier.models.speedups.hf_attention import NAME, KeysSeenError, bias_of_rows, skip_masks
 from luthier.models.speedups.host_copies import is_far, on_host
 from luthier.models.speedups.layout import Asking, Layout
@@ -48,7 +49,7 @@ class Unpadded:
 
     def __init__(
         self,
-        trunk: Any,
+        trunk: Model,
         blocks: list[nn.Module],
         n_calls: int,
         chosen: Chosen | None = None,
@@ -96,7 +97,7 @@ class Unpadded:
         while self._undo:
             self._undo.pop()()
 
-    def _replace(self, module: Any, name: str, function: Callable[..., Any]) -> None:
+    def _replace(self, module: nn.Module, name: str, function: Callable[..., Any]) -> None:
         setattr(module, name, function)
         self._undo.append(partial(delattr, module, name))  # the class's own shows again
 
@@ -241,7 +242,7 @@ class Unpadded:
         return (real * places).argmax(dim=1)
 
 
-def _step(module: Any) -> int:
+def _step(module: Model) -> int:
     """Say what numbers of tokens are rounded up to."""
     in_16_bits = torch.is_autocast_enabled("cpu") or module.dtype.itemsize < 4
     return STEP_IN_16_BITS if in_16_bits else STEP

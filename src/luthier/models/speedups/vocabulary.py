@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from luthier.errors import TrainingError
+from luthier.hf_types import Model, Tokenizer
 from luthier.models.structure import pretrained
 from luthier.recipe.tree import Training
 from luthier.records import Array, Encoded, Ragged
@@ -43,7 +43,7 @@ class CompactVocabulary:
     def __init__(self, embedding: nn.Embedding, ids: Array):
         self.embedding = embedding
         self.ids = torch.from_numpy(ids.astype(np.int64))
-        self.whole: Any = embedding.weight
+        self.whole = embedding.weight
         self.n_words, self.padding = embedding.num_embeddings, embedding.padding_idx
         self.places = torch.full((self.n_words,), -1)  # word -> its row, (all words,)
         self.places[self.ids] = torch.arange(len(ids))
@@ -81,7 +81,7 @@ class CompactVocabulary:
         return functional.embedding(rows, part.weight, part.padding_idx)
 
 
-def words_in(encoded: Mapping[str, Encoded], tokenizer: Any) -> Array:
+def words_in(encoded: Mapping[str, Encoded], tokenizer: Tokenizer) -> Array:
     """Find the ids that batches of any split can hold, (words,); none where items are no texts.
 
     Args:
@@ -99,7 +99,7 @@ def words_in(encoded: Mapping[str, Encoded], tokenizer: Any) -> Array:
     return np.flatnonzero(seen)
 
 
-def compact(model: Any, used: Array, settings: Training) -> CompactVocabulary | None:
+def compact(model: Model, used: Array, settings: Training) -> CompactVocabulary | None:
     """Make the smaller embedding of a model, where it is exact and worth it.
 
     Args:
@@ -136,7 +136,7 @@ def compact(model: Any, used: Array, settings: Training) -> CompactVocabulary | 
     return CompactVocabulary(part, ids)
 
 
-def _is_alone(model: Any, embedding: nn.Embedding) -> bool:
+def _is_alone(model: Model, embedding: nn.Embedding) -> bool:
     """Say whether a model's embedding is one module in one place, and its weight nobody else's."""
     places = [
         name
