@@ -1,10 +1,10 @@
-"""The head of a language model where there is a label, and nowhere else.
+"""Run the head of a language model only at positions that have a label.
 
-    states (batch, tokens, width) → those that have a label (1, labelled, width) → logits over words
+    states (batch, tokens, width) → those with a label (1, labelled, width) → logits over words
 
-A vocabulary is long: for small models its projection is most of the work, and in masked language
-modelling 85 % of it is of tokens that are not asked for. Heads of Transformers go token by token,
-so they may be given fewer. Next: `apply.py`.
+The projection to the vocabulary is most of the work in small models, and in masked language
+modelling 85 % of it is for tokens without a label. Heads of Transformers treat each token by
+itself, so they can be given fewer. Next: `apply.py`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from luthier.models.structure import pretrained, trunk
 
 @contextmanager
 def head_only_at(model: Model, places: Tensor | None) -> Iterator[None]:
-    """Have a language model's head see some tokens alone, in their order, as one row.
+    """Pass only some tokens to a language model's head, in their order, as one row.
 
     Args:
-        model: A model with a head over words, or what is around one.
-        places: True at those tokens, (batch, tokens); a decoder's where there is one. None: all.
-            States of another shape are left as they are. Best on the host: a device is waited for.
+        model: A model with a head over the vocabulary, or a wrapper around one.
+        places: True at the tokens to pass, (batch, tokens), of the decoder if there is one; None
+            passes all. States of another shape are passed whole. Give it on the host, as finding
+            the positions on a device would synchronise with it.
     """
     if places is None:
         yield
@@ -53,13 +54,13 @@ def head_only_at(model: Model, places: Tensor | None) -> Iterator[None]:
 
 
 def has_word_head(model: Model) -> bool:
-    """Say whether a model's head is one over words."""
+    """Return whether a model's head is one over the vocabulary."""
     inner = pretrained(model)
     return inner is not None and inner.get_output_embeddings() is not None
 
 
 def stack_below_head(model: Model) -> nn.Module:
-    """Give what a language model's head reads the states of: its decoder, or its trunk."""
+    """Return the stack whose states the head reads: the decoder, or the trunk."""
     inner = pretrained(model)
     if inner is None:
         raise TypeError("a language model of Transformers was expected")
