@@ -11,18 +11,23 @@ from typing import TYPE_CHECKING, Any
 __all__ = ["Config", "Model", "Tokenizer"]
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
+    from transformers import GenerationConfig
     from transformers import PreTrainedConfig as Config
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
     class Model(nn.Module):
         """A `PreTrainedModel`, one that peft wraps, or a wrapper of `models/wrapper.py`.
 
-        Everything of `torch.nn.Module`, and the members of `PreTrainedModel` that all three have.
-        Calling it returns a `ModelOutput`, whose fields depend on the head.
+        A `torch.nn.Module` with the members of `PreTrainedModel` that are in use. Calling it
+        returns a `ModelOutput`, whose fields depend on the head.
         """
 
         config: Config  # its fields depend on the family
+        dtype: torch.dtype  # these three: of models of Transformers alone
+        base_model_prefix: str
+        generation_config: GenerationConfig  # of models that generate
 
         @property
         def base_model(self) -> Model:
@@ -33,6 +38,21 @@ if TYPE_CHECKING:
 
         def save_pretrained(self, *args: Any, **options: Any) -> None:
             """Write a checkpoint into the folder that is the first argument."""
+
+        def gradient_checkpointing_enable(self, *args: Any, **options: Any) -> None:
+            """Recompute activations in the backward pass, which saves memory."""
+
+        def resize_token_embeddings(self, new_num_tokens: int) -> nn.Embedding:
+            """Change the number of tokens that the model knows."""
+
+        def get_output_embeddings(self) -> nn.Linear | None:
+            """Return the head over the vocabulary, if there is one."""
+
+        def get_encoder(self) -> Model:
+            """Return the encoder of a model that has a decoder too."""
+
+        def get_decoder(self) -> Model:
+            """Return the decoder."""
 
 else:
     Config = Tokenizer = Model = Any

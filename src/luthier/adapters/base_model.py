@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from luthier.errors import ModelError
+from luthier.hf_types import Config, Model
 
 BASE_FILE = "base.json"
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -34,7 +35,7 @@ class Base(NamedTuple):
     revision: str | None = None
 
 
-def describe_base(model: Any, *, is_prompt: bool) -> Base:
+def describe_base(model: Model, *, is_prompt: bool) -> Base:
     """Say by what a base model is known again.
 
     Layers that the recipe re-initialises or a head of ours are in no checkpoint: without a merged
@@ -52,7 +53,7 @@ def describe_base(model: Any, *, is_prompt: bool) -> Base:
 
     if needs(model) is None:
         head, revision = head_modules(model), commit_of(model.config)
-        name = model.config.name_or_path
+        name = str(model.config.name_or_path)
         read, _ = _read(type(model), name, model.config, revision=revision)
         fresh = read.state_dict()
         changed = [
@@ -70,7 +71,7 @@ def describe_base(model: Any, *, is_prompt: bool) -> Base:
     )
 
 
-def read_base(kind: Any, name: str, config: Any, *, known: Base, head: Sequence[str]) -> Any:
+def read_base(kind: Any, name: str, config: Config, *, known: Base, head: Sequence[str]) -> Model:
     """Read the base model as the hub or its folder has it, with a fresh head of its class.
 
     Args:
@@ -97,7 +98,7 @@ def read_base(kind: Any, name: str, config: Any, *, known: Base, head: Sequence[
     return model
 
 
-def digest(model: Any, head: Sequence[str]) -> str:
+def digest(model: Model, head: Sequence[str]) -> str:
     """Give the SHA-256 of the names, shapes and bytes of a model's weights outside its head."""
     import torch
 
@@ -106,11 +107,11 @@ def digest(model: Any, head: Sequence[str]) -> str:
         if not _is_in(name, head):
             total.update(f"{name} {parameter.dtype} {tuple(parameter.shape)}\n".encode())
             values = parameter.detach().cpu().contiguous().flatten()
-            total.update(values.view(torch.uint8).numpy())
+            total.update(values.view(torch.uint8).numpy().data)
     return total.hexdigest()
 
 
-def commit_of(config: Any) -> str | None:
+def commit_of(config: Config) -> str | None:
     """Give the commit of the hub that a configuration was read at, if it was."""
     commit = getattr(config, "_commit_hash", None)
     return commit if isinstance(commit, str) and COMMIT.fullmatch(commit) else None
@@ -156,10 +157,11 @@ def head_of(known: Base, kept: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(name) for name in kept.get("modules_to_save") or ())
 
 
-def _read(kind: Any, name: str, config: Any, *, revision: str | None) -> tuple[Any, set[str]]:
+def _read(kind: Any, name: str, config: Config, *, revision: str | None) -> tuple[Model, set[str]]:
     """Read a model; give it and the names of what its files lack or have in other shapes."""
-    from luthier.models.load import SAFELY, quietly
+    from luthier.models.load import quietly
     from luthier.models.locate import locate
+    from luthier.models.weights import SAFELY
 
     with quietly():
         model, loading = kind.from_pretrained(

@@ -10,9 +10,13 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from luthier.errors import ModelError, RecipeError, nearest
+from luthier.hf_types import Model
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
 
 ELSEWHERE = re.compile(  # fields that name files, code or other models, or are set here
     r".*(_path|_config|_mapping|_model|_core|_kwargs)|adapters|revision|peft_type|peft_version"
@@ -33,14 +37,14 @@ HEADS = {  # what peft calls the kinds of models that it puts prompts before
 
 
 @cache
-def tuners() -> Mapping[str, Any]:
+def tuners() -> Mapping[str, type[PeftConfig]]:
     """Give peft's own catalogue: the name of each tuner to the class of its configuration."""
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
     return {str(kind.value): config for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
 
 
-def config_class(tuner: str) -> Any:
+def config_class(tuner: str) -> type[PeftConfig]:
     """Find the configuration of a tuner by its peft name, in capitals or not.
 
     Raises:
@@ -57,19 +61,19 @@ def config_class(tuner: str) -> Any:
     )
 
 
-def fields_of(config: Any) -> frozenset[str]:
+def fields_of(config: type[PeftConfig]) -> frozenset[str]:
     """Name what a configuration can be told."""
     return frozenset(field.name for field in dataclasses.fields(config))
 
 
-def is_prompt(config: Any) -> bool:
+def is_prompt(config: type[PeftConfig]) -> bool:
     """Say whether a tuner puts learned states before the text, rather than changing layers."""
     from peft import PromptLearningConfig
 
     return issubclass(config, PromptLearningConfig)
 
 
-def check_options(config: Any, options: Mapping[str, Any]) -> None:
+def check_options(config: type[PeftConfig], options: Mapping[str, Any]) -> None:
     """Refuse what a tuner cannot be told, or what names files, code or other models.
 
     Raises:
@@ -102,7 +106,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float))
 
 
-def place(config: Any, model: Any, targets: str | list[str]) -> dict[str, Any]:
+def place(config: type[PeftConfig], model: Model, targets: str | list[str]) -> dict[str, Any]:
     """Say where in a model a tuner acts, in the fields that its configuration has.
 
     Args:
@@ -138,17 +142,17 @@ def place(config: Any, model: Any, targets: str | list[str]) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if name in fields_of(config)}
 
 
-def width_of_words(model: Any) -> dict[str, int]:
+def width_of_words(model: Model) -> dict[str, int]:
     """Say how wide the states before the text must be: as those of words."""
     return {"token_dim": int(model.get_input_embeddings().weight.shape[1]), **_depth(model)}
 
 
-def shape_of_cache(model: Any) -> dict[str, int]:
+def shape_of_cache(model: Model) -> dict[str, int]:
     """Say what shape the keys and values of the model's layers have."""
     return {"token_dim": int(model.config.hidden_size), **_depth(model)}
 
 
-def _depth(model: Any) -> dict[str, int]:
+def _depth(model: Model) -> dict[str, int]:
     config = model.config
     return {
         "num_layers": int(config.num_hidden_layers),
@@ -156,7 +160,7 @@ def _depth(model: Any) -> dict[str, int]:
     }
 
 
-def _before(model: Any) -> dict[str, Any]:
+def _before(model: Model) -> dict[str, Any]:
     """Say what a prompt that is put before the text must fit to."""
     from luthier.models.structure import head_modules
 

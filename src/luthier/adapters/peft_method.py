@@ -11,7 +11,7 @@ import copy
 import warnings
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from pydantic import Field
@@ -27,13 +27,19 @@ from luthier.adapters.base_model import (
 from luthier.adapters.peft_config import check_options, config_class, is_prompt, place
 from luthier.adapters.prompts import refuse_no_room, say_of_tokens, unpacked
 from luthier.errors import ModelError
+from luthier.hf_types import Model, Tokenizer
 from luthier.protocols import KINDS, UNITS, Job, Regulariser
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 from luthier.seeding import seed_of
 
+if TYPE_CHECKING:
+    from peft import PeftConfig, PeftModel
+    from torch import nn
+
 REFUSALS = (ValueError, TypeError, AttributeError, LookupError, RuntimeError, ImportError)
 ADAPTER, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+KNOWN_BASE = "known_base"  # attribute of a wrapped model: its `Base`
 
 
 class LayerOptions(Section):
@@ -59,11 +65,11 @@ class PeftMethod:
     options: Any
     tuner: str
 
-    def settings(self, model: Any) -> dict[str, Any]:
+    def settings(self, model: Model) -> dict[str, Any]:
         """Say how the tuner is set, in peft's own fields, besides where it acts."""
         raise NotImplementedError
 
-    def fields(self, model: Any) -> dict[str, Any]:
+    def fields(self, model: Model) -> dict[str, Any]:
         """Give all fields of peft's configuration that are set."""
         config, own = config_class(self.tuner), self.settings(model)
         check_options(config, own)
@@ -74,7 +80,7 @@ class PeftMethod:
         """Whether one plain checkpoint is left; prompts are no weights of the model."""
         return not is_prompt(config_class(self.tuner)) and bool(self.options.merge)
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Wrap the model, train the wrapping and the head, and give the wrapped model."""
         from luthier.training.loop import train
 
@@ -85,7 +91,7 @@ class PeftMethod:
         alone = not self.is_merged
         base = describe_base(model, is_prompt=is_prompt(config)) if alone else None
         wrapped = self.wrap(model, config, seed=job.plan.training.seed)
-        wrapped.known_base = base  # as it was before any rounding
+        setattr(wrapped, KNOWN_BASE, base)  # as it was before any rounding
         try_out(self.tuner, wrapped, job)
         if self.is_merged and not self.can_merge(wrapped):
             raise ModelError(
@@ -94,9 +100,11 @@ class PeftMethod:
                 hint="method.options.merge=false keeps the adapter alone",
             )
         regularisers = (*self.hooks(wrapped), *job.plan.regularisers)
-        return (yield from train(wrapped, job.with_plan(regularisers=regularisers)))
+        job = job.with_plan(regularisers=regularisers)
+        trained: Model = yield from train(wrapped, job)
+        return trained
 
-    def hooks(self, wrapped: Any) -> tuple[Regulariser, ...]:
+    def hooks(self, wrapped: PeftModel) -> tuple[Regulariser, ...]:
         """Return what a tuner does between steps: AdaLoRA allocates ranks."""
         if not hasattr(wrapped.base_model, "rankallocator"):
             return ()
@@ -104,7 +112,7 @@ class PeftMethod:
 
         return (RankAllocation(self.settings(wrapped)),)
 
-    def wrap(self, model: Any, config: Any, *, seed: int) -> Any:
+    def wrap(self, model: Model, config: type[PeftConfig], *, seed: int) -> PeftModel:
         """Put the tuner onto the model; what begins at random follows from the seed.
 
         Raises:
@@ -124,20 +132,20 @@ class PeftMethod:
             raise unfit(self.tuner, model, problem) from problem
         return say_of_tokens(wrapped) if is_prompt(config) else wrapped
 
-    def can_merge(self, wrapped: Any) -> bool:
+    def can_merge(self, wrapped: nn.Module) -> bool:
         """Say whether what is learned can become weights of the model, tried on one layer."""
         return can_merge(wrapped)
 
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+    def save(self, model: PeftModel, tokenizer: Tokenizer, folder: Path) -> None:
         """Write the merged checkpoint and, beside it, the adapter; or the adapter alone."""
         from luthier.models.load import save_model
 
         if self.is_merged:
-            model.save_pretrained(folder / "adapter")
+            model.save_pretrained(str(folder / "adapter"))
             save_model(merged(model), tokenizer, folder)
             return
-        model.save_pretrained(folder)
-        known: Base | None = model.known_base
+        model.save_pretrained(str(folder))
+        known: Base | None = getattr(model, KNOWN_BASE)
         if known is not None:
             write_known(known, folder)
         model.config.architectures = [type(model.get_base_model()).__name__]
@@ -146,7 +154,7 @@ class PeftMethod:
             model.generation_config.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 
-    def load(self, folder: Path) -> tuple[Any, Any]:
+    def load(self, folder: Path) -> tuple[Model, Tokenizer]:
         """Read the merged checkpoint, or put the adapter onto its base again, merged if it can be.
 
         Raises:
@@ -155,10 +163,10 @@ class PeftMethod:
         model, tokenizer = self.load_apart(folder)
         is_apart = not is_prompt(config_class(self.tuner)) and hasattr(model, "peft_config")
         if is_apart and self.can_merge(model):
-            model = merged(model)
+            model = merged(cast("PeftModel", model))
         return model.eval(), tokenizer
 
-    def load_apart(self, folder: Path) -> tuple[Any, Any]:
+    def load_apart(self, folder: Path) -> tuple[Model, Tokenizer]:
         """Read the model as `save` left it: an adapter that was kept alone stays unmerged.
 
         Raises:
@@ -185,7 +193,7 @@ class PeftMethod:
             model = self.put_on(base, folder, kept)
         return model.eval(), tokenizer_at(folder)
 
-    def put_on(self, base: Any, folder: Path, kept: Mapping[str, Any]) -> Any:
+    def put_on(self, base: Model, folder: Path, kept: Mapping[str, Any]) -> Model:
         """Put a kept adapter onto its base.
 
         Its configuration is made again from the fields that `fit` sets, and from no others: others
@@ -200,7 +208,7 @@ class PeftMethod:
             for name, value in self.fields(base).items()
         }
         model = PeftModel.from_pretrained(base, str(folder), config=config(**fields))
-        return say_of_tokens(model) if is_prompt(config) else model
+        return cast("Model", say_of_tokens(model) if is_prompt(config) else model)
 
 
 def is_size_or_place(value: Any) -> bool:
@@ -214,7 +222,7 @@ def is_size_or_place(value: Any) -> bool:
     return isinstance(value, (int, float))
 
 
-def can_merge(wrapped: Any) -> bool:
+def can_merge(wrapped: nn.Module) -> bool:
     """Say whether what is learned can become weights of the model, tried on a copy of a layer."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
@@ -228,7 +236,7 @@ def can_merge(wrapped: Any) -> bool:
     return False
 
 
-def merged(wrapped: Any) -> Any:
+def merged(wrapped: PeftModel) -> Model:
     """Give the plain model with what was learned in its own weights.
 
     The learned head is put in its place first: some tuners would leave it in its wrapper, which no
@@ -240,10 +248,11 @@ def merged(wrapped: Any) -> Any:
         if isinstance(part, ModulesToSaveWrapper):
             owner, _, own_name = name.rpartition(".")
             setattr(wrapped.get_submodule(owner), own_name, part.modules_to_save["default"])
-    return wrapped.merge_and_unload()
+    plain: Model = wrapped.merge_and_unload()
+    return plain
 
 
-def try_out(tuner: str, wrapped: Any, job: Job) -> None:
+def try_out(tuner: str, wrapped: PeftModel, job: Job) -> None:
     """Run the wrapped model on two items: some tuners only then say what they lack.
 
     Raises:
@@ -266,7 +275,7 @@ def try_out(tuner: str, wrapped: Any, job: Job) -> None:
         raise unfit(tuner, wrapped, problem) from problem
 
 
-def unfit(tuner: str, model: Any, problem: Exception) -> ModelError:
+def unfit(tuner: str, model: Model | PeftModel, problem: Exception) -> ModelError:
     """Say that a tuner does not fit a model, in peft's words."""
     said = " ".join(str(problem).split()) or type(problem).__name__
     return ModelError(
@@ -276,7 +285,7 @@ def unfit(tuner: str, model: Any, problem: Exception) -> ModelError:
     )
 
 
-def take_generation(model: Any, folder: Path) -> None:
+def take_generation(model: Model, folder: Path) -> None:
     """Have the model write as it did, where it writes."""
     from transformers import GenerationConfig
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.protocols import Job
 from luthier.ragged import Ragged
 from luthier.text.tokenize import positions_of
 
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from torch import nn
+
 OF_TOKENS = {"logits": 3, "start_logits": 2, "end_logits": 2}  # outputs, and how many axes
 
 
-def refuse_no_room(model: Any, job: Job, *, n_tokens: int) -> None:
+def refuse_no_room(model: Model, job: Job, *, n_tokens: int) -> None:
     """Raise where the longest text and the prompt are more than the model has positions for.
 
     Raises:
@@ -52,16 +57,16 @@ def unpacked(job: Job) -> Job:
     return job.with_problem(items={**job.problem.items, "train": alone})
 
 
-def say_of_tokens(wrapped: Any) -> Any:
+def say_of_tokens(wrapped: PeftModel) -> PeftModel:
     """Have a model with a prompt before the text give its outputs for the text's tokens alone."""
 
-    def without_types(model: Any, args: Any, given: dict[str, Any]) -> Any:
+    def without_types(model: nn.Module, args: Any, given: dict[str, Any]) -> Any:
         types = given.get("token_type_ids")
         if types is not None and not types.any():  # of single texts, which peft would warn of
             given = {name: one for name, one in given.items() if name != "token_type_ids"}
         return args, given
 
-    def trim(model: Any, args: Any, given: dict[str, Any], said: Any) -> Any:
+    def trim(model: nn.Module, args: Any, given: dict[str, Any], said: Any) -> Any:
         ids = given.get("decoder_input_ids", given.get("input_ids"))
         for name, n_axes in OF_TOKENS.items():
             values = getattr(said, name, None)

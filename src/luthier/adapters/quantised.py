@@ -18,8 +18,10 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 
-BLOCK = 64
+BLOCK = 64  # weights that share a scale
+FAN_IN = "fan_in_fan_out"  # peft's mark of layers that keep their weights transposed
 
 
 def load_library() -> Any:
@@ -54,7 +56,7 @@ def _hidden(name: str) -> Iterator[None]:
             sys.modules[name] = before
 
 
-def quantise(model: Any, names: Iterable[str], *, kind: str, double: bool) -> None:
+def quantise(model: Model, names: Iterable[str], *, kind: str, double: bool) -> None:
     """Keep the weights of some linear layers in 4 bits from here on.
 
     Args:
@@ -70,7 +72,8 @@ def quantise(model: Any, names: Iterable[str], *, kind: str, double: bool) -> No
     for name in names:
         layer = model.get_submodule(name)
         is_transposed = isinstance(layer, Conv1D)
-        weight = layer.weight.detach().T.contiguous() if is_transposed else layer.weight.detach()
+        weight = layer.get_parameter("weight").detach()
+        weight = weight.T.contiguous() if is_transposed else weight
         if weight.numel() % BLOCK:
             raise ModelError(
                 f"4-bit weights are kept in blocks of {BLOCK}, and a layer is not made of such.",
@@ -93,7 +96,7 @@ def quantise(model: Any, names: Iterable[str], *, kind: str, double: bool) -> No
         _exchange(model, name, new.to(weight.device))  # where they become 4-bit
 
 
-def dequantise(model: Any) -> None:
+def dequantise(model: Model) -> None:
     """Give layers in 4 bits their full precision back: the weights that were computed with.
 
     Whatever stands around them (low-rank changes, say) stays as it is.
@@ -107,7 +110,7 @@ def dequantise(model: Any) -> None:
         n_outputs, n_inputs = weight.shape
         new: Any
         if layer.lay_transposed:
-            new = Conv1D(n_outputs, n_inputs)
+            new = Conv1D(n_outputs, n_inputs)  # type: ignore[no-untyped-call]
             weight = weight.T.contiguous()
         else:
             new = nn.Linear(n_inputs, n_outputs, bias=False, device="meta")
@@ -115,11 +118,11 @@ def dequantise(model: Any) -> None:
         new.bias = layer.bias
         _exchange(model, name, new)
         owner = model.get_submodule(name.rpartition(".")[0])
-        if layer.lay_transposed and hasattr(owner, "fan_in_fan_out"):
-            owner.fan_in_fan_out = True  # peft's word for it
+        if layer.lay_transposed and hasattr(owner, FAN_IN):
+            setattr(owner, FAN_IN, True)
 
 
-def _exchange(model: Any, name: str, new: nn.Module) -> None:
+def _exchange(model: Model, name: str, new: nn.Module) -> None:
     owner, _, own_name = name.rpartition(".")
     with torch.no_grad():
         setattr(model.get_submodule(owner), own_name, new)

@@ -27,10 +27,12 @@ from luthier.episodes.learner import EpisodeCodec, EpisodeLearner, Study, encode
 from luthier.episodes.options import EpisodeOptions
 from luthier.episodes.plan import Plan, plan_episodes
 from luthier.errors import ModelError, RecipeError
+from luthier.hf_types import Model
 from luthier.models.heads import PooledClassifier
 from luthier.models.structure import trunk
 from luthier.objective import Objective
 from luthier.protocols import Job
+from luthier.recipe.tree import Training
 from luthier.records import StepInfo
 from luthier.training.listeners import follow
 from luthier.training.loop import train
@@ -38,7 +40,7 @@ from luthier.training.predict import infer_items
 
 
 def fit_on_episodes(
-    model: Any,
+    model: Model,
     job: Job,
     options: EpisodeOptions,
     study: Study,
@@ -88,7 +90,7 @@ def fit_on_episodes(
     return body.eval()
 
 
-def body_of(model: Any, *, n_outputs: int) -> PooledClassifier:
+def body_of(model: Model, *, n_outputs: int) -> PooledClassifier:
     """Take the head off; what gives no pooled features yet gives the mean of its last states.
 
     Pre-trained poolers were trained to tell something else, and class means of what they give are
@@ -119,9 +121,9 @@ def body_of(model: Any, *, n_outputs: int) -> PooledClassifier:
     return model
 
 
-def settings_of(job: Job, options: EpisodeOptions, plan: Plan) -> Any:
+def settings_of(job: Job, options: EpisodeOptions, plan: Plan) -> Training:
     """Have the loop walk once through the plan, evaluating and saving as often as was asked."""
-    settings = job.plan.training
+    settings: Training = job.plan.training
     per_step = options.meta_batch * settings.gradient_accumulation_steps
     n_steps = math.ceil(len(plan) / per_step)
     every = max(1, math.ceil(n_steps / max(1.0, settings.num_train_epochs)))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from luthier.episodes.adaptation import LinearHead
 from luthier.episodes.plan import Plan
 from luthier.episodes.sampler import Shape
 from luthier.models.heads import PooledClassifier
+from luthier.models.wrapper import HeadOutput
 from luthier.protocols import LOSS
 from luthier.ragged import Array
 from luthier.records import Batch, ItemField, Items, Outputs, Rows
@@ -41,7 +41,7 @@ class Episode:
         """Take from every class its rows `start` to `end`; each (ways * (end - start), tokens)."""
         ways, of_class = self.shape.ways, self.shape.of_class
         return {
-            name: values.unflatten(0, (ways, of_class))[:, start:end].flatten(0, 1)
+            name: values.reshape(ways, of_class, *values.shape[1:])[:, start:end].flatten(0, 1)
             for name, values in self.rows.items()
         }
 
@@ -89,7 +89,7 @@ class EpisodeLearner(nn.Module):
         """Trade time for memory in the trunk."""
         self.model.gradient_checkpointing_enable()
 
-    def forward(self, **batch: Tensor) -> Any:
+    def forward(self, **batch: Tensor) -> HeadOutput:
         """Learn from episodes (episodes, rows, tokens), or give features of rows (rows, tokens).
 
         Returns:
@@ -97,7 +97,8 @@ class EpisodeLearner(nn.Module):
             `.loss` where the study gives losses, summed over episodes.
         """
         if batch["attention_mask"].ndim == 2:
-            return self.model(**batch)
+            features: HeadOutput = self.model(**batch)
+            return features
         n_episodes = len(batch["attention_mask"])
         said = torch.stack(
             [
@@ -106,8 +107,8 @@ class EpisodeLearner(nn.Module):
             ]
         )
         if said.ndim == 1:
-            return SimpleNamespace(loss=said.sum())
-        return SimpleNamespace(logits=said.transpose(1, 2))
+            return HeadOutput(loss=said.sum())
+        return HeadOutput(logits=said.transpose(1, 2))
 
 
 def encode_episodes(items: Items, plan: Plan) -> Items:

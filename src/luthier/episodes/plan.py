@@ -82,10 +82,10 @@ def count_episodes(job: Job, options: EpisodeOptions, shape: Shape, *, n_rows: i
     """Say how many episodes a training has: by steps, by episodes, or by passes over the rows."""
     settings = job.plan.training
     if settings.max_steps > 0:
-        return settings.max_steps * settings.gradient_accumulation_steps * options.meta_batch
+        return int(settings.max_steps * settings.gradient_accumulation_steps * options.meta_batch)
     if options.episodes is not None:
         return options.episodes
-    return max(1, math.ceil(settings.num_train_epochs * n_rows / shape.rows))
+    return max(1, math.ceil(float(settings.num_train_epochs) * n_rows / shape.rows))
 
 
 def refuse_unfit(job: Job) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from luthier.models.wrapper import HeadOutput
 from luthier.protocols import Job
 from luthier.ragged import Array, Ragged
 from luthier.records import ItemField, Items, StepInfo
@@ -30,9 +29,9 @@ class Features(nn.Module):
         self.model = model
         self.compute = compute
 
-    def forward(self, **batch: Tensor) -> Any:
-        """Give the features of a batch, under the name that outputs have."""
-        return SimpleNamespace(logits=self.compute(batch))
+    def forward(self, **batch: Tensor) -> HeadOutput:
+        """Return the features of a batch as `logits`."""
+        return HeadOutput(logits=self.compute(batch))
 
 
 class OnFeatures(nn.Module):
@@ -46,9 +45,9 @@ class OnFeatures(nn.Module):
         super().__init__()
         self.head = head
 
-    def forward(self, features: Tensor) -> Any:
-        """Give the outputs of a batch of features."""
-        return SimpleNamespace(logits=self.head(features))
+    def forward(self, features: Tensor) -> HeadOutput:
+        """Return `logits` (batch, outputs) of stored features (batch, width)."""
+        return HeadOutput(logits=self.head(features))
 
 
 def store(model: Features, job: Job, split: str, *, phase: str) -> Generator[StepInfo, None, Items]:

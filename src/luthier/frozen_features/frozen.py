@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
 
 import torch
 from torch import nn
 
 from luthier.errors import RecipeError
 from luthier.frozen_features.features import Features, features_in, store
+from luthier.hf_types import Model
+from luthier.models.heads import PooledClassifier
 from luthier.protocols import Job
 from luthier.ragged import Array
 from luthier.records import StepInfo
@@ -35,7 +36,7 @@ def refuse_other_loss(job: Job) -> None:
         )
 
 
-def features_of(model: Any, job: Job, split: str) -> Generator[StepInfo, None, Array]:
+def features_of(model: PooledClassifier, job: Job, split: str) -> Generator[StepInfo, None, Array]:
     """Compute what the head of a model will read, (items, width), without dropout."""
     trunk = Features(model, model.features)
     stored = yield from store(trunk, job, split, phase=f"features of {split}")
@@ -50,7 +51,7 @@ def set_head(head: nn.Linear, weight: Array, bias: Array) -> None:
     head.requires_grad_(True)
 
 
-def finished(model: Any, job: Job) -> StepInfo:
+def finished(model: Model, job: Job) -> StepInfo:
     """Score the validation rows, where there are any, and tell that the head is fitted."""
     model.eval()
     scores = None

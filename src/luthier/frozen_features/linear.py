@@ -84,7 +84,9 @@ def _fit(
     return outputs_of
 
 
-def fit_head(features: Array, answers: Array, n_outputs: int, strength: float) -> tuple[Any, Any]:
+def fit_head(
+    features: Array, answers: Array, n_outputs: int, strength: float
+) -> tuple[Array, Array]:
     """Fit a logistic regression that can be the last layer of a model.
 
     Args:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from luthier.hf_types import Model
 from luthier.protocols import Job
 from luthier.ragged import Array, Ragged
 from luthier.records import Batch, ItemField, StepInfo
@@ -41,7 +42,7 @@ class Cut:
         below: Its lower blocks, bottom first; at least one.
     """
 
-    def __init__(self, model: Any, below: list[nn.Module]):
+    def __init__(self, model: Model, below: list[nn.Module]):
         self.model, self.below = model, below
         self.states: Tensor | None = None
         self._shape: tuple[Any, ...] | None = None  # what a block gives besides its states

@@ -6,12 +6,12 @@ Next: `training/distillation_loss.py`, where a student is compared with it.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from luthier.frozen_features.features import Features
+from luthier.hf_types import Model
 from luthier.models.with_hidden_states import WithStates
 from luthier.protocols import Codec
 from luthier.ragged import Array
@@ -22,7 +22,7 @@ from luthier.training.predict import infer_rows
 
 
 def ask(
-    teacher: Any, items: Items, rows: Rows, codec: Codec, *, settings: Training, n_states: int
+    teacher: Model, items: Items, rows: Rows, codec: Codec, *, settings: Training, n_states: int
 ) -> Generator[StepInfo, None, tuple[Array, Array]]:
     """Run a teacher over rows, without dropout.
 

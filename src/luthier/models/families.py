@@ -7,11 +7,11 @@ exists and would not do what the task means.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import transformers
 
 from luthier.errors import ModelError
+from luthier.hf_types import Config
 
 DOES = {
     "AutoModelForSequenceClassification": "classification head",
@@ -33,7 +33,7 @@ INSTEAD = {
 }
 
 
-def refuse_family(config: Any, auto_model: str) -> None:
+def refuse_family(config: Config, auto_model: str) -> None:
     """Raise where a family cannot learn what an Auto class is for.
 
     Raises:
@@ -57,14 +57,14 @@ def refuse_family(config: Any, auto_model: str) -> None:
         )
 
 
-def reads_one_way(config: Any) -> bool:
+def reads_one_way(config: Config) -> bool:
     """Say whether a model with a head for continuing texts is a decoder alone, left to right."""
     mapping = transformers.AutoModelForMaskedLM._model_mapping
     is_encoder = type(config) in mapping or config.model_type == "xlnet"
     return not (is_encoder or getattr(config, "is_encoder_decoder", False))
 
 
-def no_such_head(config: Any, auto_model: str) -> ModelError:
+def no_such_head(config: Config, auto_model: str) -> ModelError:
     """Say that a family cannot do the task."""
     does = DOES.get(auto_model, "head for this task")
     return ModelError(

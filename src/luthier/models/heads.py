@@ -1,47 +1,43 @@
-"""Heads that Transformers' own classes lack: other pooling, hidden layers.
+"""Heads that Transformers' own classes lack: other poolings, hidden layers, nearest neighbours.
 
-What is saved is a plain checkpoint of the trunk, which `AutoModel` loads, with `head.safetensors`
-and `head.json` beside it, which need Luthier. Patterns for language models: `prompts.py`.
+The saved model is a plain checkpoint of the trunk, which `AutoModel` loads, with `head.safetensors`
+and `head.json` beside it, which Luthier loads. Patterns for language models: `prompts.py`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.models.crf import CrfTagger
-from luthier.models.pooling import POOLINGS, AttentionPooling
+from luthier.models.head_files import HEAD_FILE, read_head_weights
+from luthier.models.pooling import POOLINGS, AttentionPooling, Pooling
 from luthier.models.prompts import PromptClassifier
-from luthier.models.safety import read_json
-from luthier.models.structure import compute_again
-
-HEAD_FILE = "head.json"
+from luthier.models.wrapper import INNER, HeadOutput, Wrapper
 
 
-class PooledClassifier(nn.Module):
+class PooledClassifier(Wrapper):
     """A trunk, a pooling, and a head of linear layers.
 
     Args:
-        encoder: The trunk, any `AutoModel`.
-        n_outputs: Numbers given for each row.
-        pooling: `cls`, `mean`, `max` or `attention`.
+        inner: The trunk, any `AutoModel`.
+        n_outputs: Number of outputs for each row.
+        pooling: How tokens become one vector: `cls`, `mean`, `max` or `attention`.
         hidden_layers: Widths of the head's hidden layers.
-        dropout: Before each linear layer of the head.
-        normalise: Whether features are brought to length 1.
-        neighbours: Of a head that remembers its training rows: see `NearestNeighbours`.
+        dropout: Dropout before each linear layer of the head.
+        normalise: Whether features are scaled to length 1.
+        neighbours: Arguments of `NearestNeighbours`, the head to use in place of linear layers.
     """
 
     def __init__(
         self,
-        encoder: Any,
+        inner: Model,
         *,
         n_outputs: int,
         pooling: str,
@@ -50,9 +46,7 @@ class PooledClassifier(nn.Module):
         normalise: bool = False,
         neighbours: Mapping[str, Any] | None = None,
     ):
-        super().__init__()
-        self.encoder = encoder
-        self.config = encoder.config
+        super().__init__(inner)
         self.settings = {
             "n_outputs": n_outputs,
             "pooling": pooling,
@@ -62,13 +56,12 @@ class PooledClassifier(nn.Module):
             **({"neighbours": dict(neighbours)} if neighbours else {}),
         }
         self.pooling_name, self.normalise = pooling, normalise
-        width = encoder.config.hidden_size
-        if pooling == "attention":
-            self.pooling: Any = AttentionPooling(width)
-        else:
-            self.pooling = POOLINGS[pooling]
+        width = int(inner.config.hidden_size)
+        is_learned = pooling == "attention"
+        self.pooling: Pooling = AttentionPooling(width) if is_learned else POOLINGS[pooling]
+        self.classifier: nn.Module
         if neighbours:
-            self.classifier: Any = NearestNeighbours(width, n_outputs, **neighbours)
+            self.classifier = NearestNeighbours(width, n_outputs, **neighbours)
             return
         parts: list[nn.Module] = []
         for hidden in hidden_layers:
@@ -77,49 +70,36 @@ class PooledClassifier(nn.Module):
         self.classifier = nn.Sequential(*parts, nn.Dropout(dropout), nn.Linear(width, n_outputs))
 
     @property
-    def base_model(self) -> Any:
-        """The trunk, by the name that models of Transformers have for it."""
-        return self.encoder
-
-    def get_input_embeddings(self) -> nn.Module:
-        """Give the trunk's table of words."""
-        return self.encoder.get_input_embeddings()
-
-    def gradient_checkpointing_enable(self) -> None:
-        """Trade time for memory in the trunk."""
-        compute_again(self.encoder)
+    def base_model(self) -> Model:
+        """The trunk."""
+        return self.inner
 
     def features(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give what the head reads, (batch, width)."""
-        states = self.encoder(**batch)[0]  # (batch, tokens, width)
+        """Compute what the head reads, (batch, width)."""
+        states = self.inner(**batch)[0]  # (batch, tokens, width)
         mask = batch.get("attention_mask")
         if mask is None:
             mask = torch.ones(states.shape[:2], device=states.device, dtype=torch.long)
         pooled = self.pooling(states, mask)
         return nn.functional.normalize(pooled, dim=-1) if self.normalise else pooled
 
-    def forward(self, **batch: Tensor) -> Any:
-        """Give `.logits`, (batch, outputs)."""
-        return SimpleNamespace(logits=self.classifier(self.features(batch)))
-
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write the trunk as a plain checkpoint, and the head beside it."""
-        self.encoder.save_pretrained(folder)
-        write_head(self, Path(folder), inner="encoder.")
+    def forward(self, **batch: Tensor) -> HeadOutput:
+        """Return `logits`, (batch, outputs)."""
+        return HeadOutput(logits=self.classifier(self.features(batch)))
 
 
 class NearestNeighbours(nn.Module):
-    """A head that remembers training rows and answers with those most alike.
+    """A head that stores training rows and predicts the labels of those most similar.
 
     Cover & Hart 1967, "Nearest neighbor pattern classification"; here the k rows of the highest
-    cosine count by a softmax of their similarities.
+    cosine similarity vote, weighted by a softmax of their similarities.
 
     Args:
-        width: Of the features.
-        n_outputs: Labels.
-        n_rows: Rows that are remembered.
-        k: Neighbours that are asked; at most `n_rows`.
-        temperature: Of the softmax: the lower, the more the nearest count.
+        width: Width of the features.
+        n_outputs: Number of labels.
+        n_rows: Number of rows that are stored.
+        k: Number of neighbours that vote; at most `n_rows`.
+        temperature: Temperature of the softmax; the lower, the more the nearest count.
     """
 
     keys: Tensor
@@ -132,7 +112,7 @@ class NearestNeighbours(nn.Module):
         self.register_buffer("values", torch.zeros(n_rows, n_outputs))  # shares of the labels
 
     def forward(self, features: Tensor) -> Tensor:
-        """Give log shares of the labels among the neighbours, (batch, outputs)."""
+        """Return log shares of the labels among the neighbours, (batch, outputs)."""
         alike = nn.functional.normalize(features, dim=-1) @ self.keys.T  # (batch, rows)
         nearest, rows = alike.topk(min(self.k, len(self.keys)), dim=-1)
         weights = (nearest / self.temperature).softmax(dim=-1)  # (batch, k)
@@ -140,14 +120,14 @@ class NearestNeighbours(nn.Module):
         return shares.clamp(min=1e-6).log()
 
 
-def with_linear_head(model: Any, *, n_outputs: int, normalise: bool) -> PooledClassifier:
-    """Put a linear head onto the mean of the trunk's states: what few labels are best told by.
+def with_linear_head(model: Model, *, n_outputs: int, normalise: bool) -> PooledClassifier:
+    """Put a linear head onto the mean of the trunk's states, which suits few labelled rows best.
 
-    A pooling that the recipe chose stays. Poolers that come with a checkpoint were made for its
-    pre-training and say little of meaning, so they are left out.
+    A pooling that the recipe chose is kept. The pooler of a checkpoint is left out: it was trained
+    for the pre-training objective and represents little of a text's meaning.
 
     Raises:
-        ModelError: The model is an encoder and a decoder, or the recipe asks for hidden layers.
+        ModelError: The model has an encoder and a decoder, or the recipe asks for hidden layers.
     """
     refuse_no_vector(model)
     pooling = getattr(model, "pooling_name", "mean")
@@ -161,11 +141,11 @@ def with_linear_head(model: Any, *, n_outputs: int, normalise: bool) -> PooledCl
     )
 
 
-def with_neighbours(model: Any, *, n_outputs: int, **neighbours: Any) -> PooledClassifier:
-    """Put a head of nearest neighbours onto the mean of the trunk's states.
+def with_neighbours(model: Model, *, n_outputs: int, **neighbours: Any) -> PooledClassifier:
+    """Put a nearest-neighbour head onto the mean of the trunk's states.
 
     Raises:
-        ModelError: As `with_linear_head` does.
+        ModelError: See `with_linear_head`.
     """
     refuse_no_vector(model)
     pooling = getattr(model, "pooling_name", "mean")
@@ -179,102 +159,81 @@ def with_neighbours(model: Any, *, n_outputs: int, **neighbours: Any) -> PooledC
     )
 
 
-def refuse_no_vector(model: Any) -> None:
-    """Raise where a text has no one vector that a head could be fitted to."""
+def refuse_no_vector(model: Model) -> None:
+    """Raise if the model computes no single vector for each text that a head could be fitted to."""
     settings = getattr(model, "settings", {})
     if settings.get("pooling") == "attention" or settings.get("hidden_layers"):
         raise ModelError(
-            "Attention pooling and hidden layers are trained; this method fits its head at once.",
+            "This method fits its head in closed form; pooling or hidden layers need training.",
             received="model.pooling=attention or model.head_hidden_layers",
             hint="model.pooling=mean and no hidden layers",
         )
     if getattr(model.config, "is_encoder_decoder", False):
         raise ModelError(
-            f"A {model.config.model_type} is an encoder and a decoder, with no one vector a text.",
+            f"A {model.config.model_type} encodes and decodes: it has no single vector per text.",
             received=model.config.model_type,
             hint="an encoder, or method=lora",
         )
 
 
-def write_head(model: nn.Module, folder: Path, *, inner: str) -> None:
-    """Write the weights outside `inner`, and the settings to make them again."""
-    weights = {
-        name: values.contiguous()
-        for name, values in model.state_dict().items()
-        if not name.startswith(inner)
-    }
-    if weights:
-        save_file(weights, str(folder / "head.safetensors"))
-    settings: Any = model.settings
-    (folder / HEAD_FILE).write_text(json.dumps(settings, indent=1), encoding="utf-8")
+def put_head(inner: Model, folder: Path, settings: dict[str, Any]) -> Wrapper:
+    """Put a saved head onto the model it was on.
 
-
-def read_head(folder: Path) -> dict[str, Any] | None:
-    """Read the settings of a head of ours; None where the checkpoint is plain."""
-    path = folder / HEAD_FILE
-    return read_json(path) if path.is_file() else None
-
-
-def put_head(inner: Any, folder: Path, settings: dict[str, Any]) -> Any:
-    """Put the head that `write_head` wrote onto the model it was on.
-
-    It is made without memory and takes the weights that lie there: settings that ask for more
-    than these are refused before anything of their size is made.
+    The head is constructed on the meta device, without memory, and compared with the weights in the
+    folder, so settings that ask for a huge head are refused before it is allocated.
 
     Raises:
-        ModelError: Its weights are not those that its settings ask for.
+        ModelError: The weights are not those that the settings ask for.
     """
     if "pieces" in settings:  # a pattern has no weights of its own
         return PromptClassifier(inner, **settings)
-    is_pooled = "pooling" in settings
     with torch.device("meta"):
+        is_pooled = "pooling" in settings
         model = PooledClassifier(inner, **settings) if is_pooled else CrfTagger(inner)
-    prefix = "encoder." if is_pooled else "tagger."
     asked = {
         name: values.shape
         for name, values in model.state_dict().items()
-        if not name.startswith(prefix)
+        if not name.startswith(INNER)
     }
-    kept = load_file(str(folder / "head.safetensors"))
-    weights = {name: values.float() for name, values in kept.items()}
+    weights = read_head_weights(folder)
     found = {name: values.shape for name, values in weights.items()}
     if found != asked:
         differing = sorted({name for name, _ in found.items() ^ asked.items()})
         raise ModelError(
-            "The saved head's weights are not those that head.json tells of.",
+            f"The saved head's weights are not those that {HEAD_FILE} describes.",
             received=f"{folder / HEAD_FILE}: differing in {', '.join(differing)}",
             hint="copy the run's model folder whole, or run the recipe again",
         )
-    model.load_state_dict(weights, strict=False, assign=True)  # the rest has its weights already
+    model.load_state_dict(weights, strict=False, assign=True)  # the inner model is loaded already
     return model
 
 
-def needs(model: Any) -> str | None:
-    """Say what a saved model needs beyond Transformers, or None where it needs nothing."""
+def needs(model: Model) -> str | None:
+    """Describe what a saved model needs beyond Transformers; None if it needs nothing."""
     if isinstance(model, CrfTagger):
         return (
-            "Its CRF is not one of Transformers: AutoModelForTokenClassification loads the rest, "
+            "Transformers has no CRF: AutoModelForTokenClassification loads the rest, "
             "luthier.load the whole."
         )
     if isinstance(model, PromptClassifier):
         return (
-            "Its pattern is not one of Transformers: AutoModelForMaskedLM loads the language "
+            "Transformers does not know its pattern: AutoModelForMaskedLM loads the language "
             "model, luthier.load the whole."
         )
     if not isinstance(model, PooledClassifier):
         return None
     return (
         f"Its head ({model.pooling_name} pooling, hidden layers "
-        f"{model.settings['hidden_layers'] or 'none'}) is not one of Transformers: "
+        f"{model.settings['hidden_layers'] or 'none'}) is not known to Transformers: "
         "AutoModel loads the trunk, luthier.load the whole."
     )
 
 
-def set_dropout(model: Any, share: float) -> None:
-    """Set the dropout inside a head of Transformers.
+def set_dropout(model: Model, share: float) -> None:
+    """Set the dropout inside a model's head.
 
     Raises:
-        ModelError: The head has none, as that of decoders.
+        ModelError: The head has none; decoders' heads have none.
     """
     base = model.base_model
     found = [
@@ -290,5 +249,5 @@ def set_dropout(model: Any, share: float) -> None:
         raise ModelError(
             f"The head of {model.config.model_type} has no dropout.",
             received=f"model.head_dropout={share}",
-            hint="model.pooling=mean makes a head that has",
+            hint="model.pooling=mean, whose head has dropout",
         )

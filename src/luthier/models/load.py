@@ -1,6 +1,6 @@
-"""From a model's name to a tokenizer and a model with the head of the task, and back to disk.
+"""Load a tokenizer and build a model with the task's head by name; save both and load them again.
 
-Weights are read from safetensors only and no code is run from a checkpoint.
+Weights are read by `weights.py`; what may lie in a model's folder is checked by `safety.py`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import transformers
@@ -16,9 +16,11 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from luthier.errors import ModelError
+from luthier.hf_types import Config, Model, Tokenizer
 from luthier.models.crf import CrfTagger
-from luthier.models.families import no_such_head, no_trained_head, refuse_family
-from luthier.models.heads import HEAD_FILE, PooledClassifier, put_head, read_head, set_dropout
+from luthier.models.families import no_such_head, refuse_family
+from luthier.models.head_files import HEAD_FILE, read_head
+from luthier.models.heads import PooledClassifier, put_head, set_dropout
 from luthier.models.locate import check_model, locate
 from luthier.models.new_tokens import (
     add_words,
@@ -27,21 +29,17 @@ from luthier.models.new_tokens import (
     start_from_pieces,
 )
 from luthier.models.safety import telling_what_failed
-from luthier.models.structure import FRESH, embeddings, layers, shares_layers
+from luthier.models.structure import embeddings, layers, shares_layers
+from luthier.models.weights import SAFELY, random_weights, read_weights
 from luthier.seeding import seed_of
 
-DROPOUTS = (  # the names that families have for the dropout of the head
+DROPOUTS = (  # fields of configurations that set the dropout of the head
     "classifier_dropout",
     "classifier_dropout_prob",
     "seq_classif_dropout",
     "cls_dropout",
     "summary_last_dropout",
 )
-SAFELY: dict[str, Any] = {
-    "use_safetensors": True,
-    "trust_remote_code": False,  # where it is not said, Transformers asks at the terminal
-    "dtype": torch.float32,
-}
 SEQUENCE_CLASSIFIER = "AutoModelForSequenceClassification"
 
 
@@ -51,8 +49,16 @@ def load_tokenizer(
     revision: str | None = None,
     new_tokens: Sequence[str] = (),
     ignore_unsafe_files: bool = False,
-) -> Any:
-    """Load a tokenizer; one without a padding token (GPT-2, Llama) pads with its end token."""
+) -> Tokenizer:
+    """Load a tokenizer; one without a padding token (GPT-2, Llama) pads with its end token.
+
+    Args:
+        name: A hub id, a folder, or `package:NAME`.
+        revision: The branch, tag or commit on the hub.
+        new_tokens: Words to add to the vocabulary, matched as whole words.
+        ignore_unsafe_files: Whether the folder may hold files that could run code; they stay
+            unopened.
+    """
     place = locate(name, ignore_unsafe_files=ignore_unsafe_files)
     tokenizer = tokenizer_at(place, revision=revision)
     refuse_empty_vocabulary(tokenizer, name)
@@ -63,41 +69,43 @@ def load_tokenizer(
     return tokenizer
 
 
-def refuse_empty_vocabulary(tokenizer: Any, name: str) -> None:
-    """Raise where a tokenizer knows no words.
+def refuse_empty_vocabulary(tokenizer: Tokenizer, name: str) -> None:
+    """Raise if a tokenizer has no vocabulary beside its special tokens.
 
-    Transformers makes such a one from a configuration alone, without a warning, and all texts would
-    read alike.
+    Transformers constructs such a tokenizer from a configuration alone, without a warning; it would
+    encode all texts alike.
     """
     words = tokenizer.get_vocab().keys() - tokenizer.get_added_vocab().keys()
     if not words - set(tokenizer.all_special_tokens):
         raise ModelError(
-            "The tokenizer knows no words: its files are not beside the model.",
+            "The tokenizer has no vocabulary: its files are not beside the model.",
             received=name,
             hint="copy tokenizer.json and tokenizer_config.json of the model into its folder",
         )
 
 
-def tokenizer_at(place: str | Path, *, revision: str | None = None) -> Any:
-    """Read the tokenizer of a place that was looked at; code of its own is never run."""
+def tokenizer_at(place: str | Path, *, revision: str | None = None) -> Tokenizer:
+    """Read the tokenizer at a place that was checked; code of its own is never run."""
     with telling_what_failed(f"{place}, tokenizer.json or tokenizer_config.json"):
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
-    tokenizer.init_kwargs.pop("auto_map", None)  # nor named in what is saved
+    tokenizer.init_kwargs.pop("auto_map", None)  # so that a saved copy names no code either
     match_whole_words(tokenizer)
     return tokenizer
 
 
 def read_config(
     name: str, *, revision: str | None = None, ignore_unsafe_files: bool = False
-) -> Any:
+) -> Config:
     """Load a model's configuration."""
     return config_at(locate(name, ignore_unsafe_files=ignore_unsafe_files), revision=revision)
 
 
-def config_at(place: str | Path, *, revision: str | None = None) -> Any:
-    """Read the configuration of a place that was looked at; what names code is left out."""
+def config_at(place: str | Path, *, revision: str | None = None) -> Config:
+    """Read the configuration at a place that was checked, without the fields that name code."""
     with telling_what_failed(f"{place}, config.json"):
-        config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
+        config: Config = AutoConfig.from_pretrained(
+            place, revision=revision, trust_remote_code=False
+        )
     if "/" in str(config._attn_implementation or ""):
         raise ModelError(
             "The model's configuration asks for compiled code from the hub.",
@@ -112,7 +120,7 @@ def config_at(place: str | Path, *, revision: str | None = None) -> Any:
 def build_model(
     name: str,
     *,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     labels: Sequence[str],
     problem_type: str | None,
     auto_model: str = SEQUENCE_CLASSIFIER,
@@ -130,32 +138,33 @@ def build_model(
     generation: Mapping[str, Any] | None = None,
     crf: bool = False,
     ignore_unsafe_files: bool = False,
-) -> Any:
-    """Build a model with a fresh head, its structure changed as asked.
+) -> Model:
+    """Build a model with a new head, and change its structure as asked.
 
     Args:
         name: A hub id, a folder, or `package:NAME`.
-        tokenizer: Its tokenizer, with any tokens that were added.
+        tokenizer: The model's tokenizer, with any added tokens.
         labels: Names of the outputs.
-        problem_type: As in a configuration of Transformers.
-        auto_model: The Auto class of the task.
-        trained_head: Whether the head must be in the checkpoint, too.
-        pretrained: Whether to read weights; False: the same architecture with random ones.
-        seed: Of the random weights; the caller's random state is left alone.
-        revision: On the hub.
-        pooling: Other than `default`: a head of `heads.py`.
-        head_hidden_layers: Widths of the head's hidden layers; any: a head of `heads.py`.
-        head_dropout: Of the head; None: the model's own.
-        drop_top: Layers removed at the top.
-        reinitialise_top: Layers at the top with fresh weights.
-        freeze_embeddings: Whether the embeddings stay as they are.
-        freeze_bottom: Layers at the bottom that stay as they are.
-        generation: Settings of `model.generate`, which are saved with the model.
-        crf: Whether a CRF shall weigh which label follows which.
-        ignore_unsafe_files: Whether files that could run code may lie in the folder, unopened.
+        problem_type: The field of that name in Transformers' configurations.
+        auto_model: Name of the task's Auto class.
+        trained_head: Whether the head's weights must be in the checkpoint too.
+        pretrained: Whether to read weights; False draws all of them at random.
+        seed: Seed of the random weights; the caller's random state is left alone.
+        revision: The branch, tag or commit on the hub.
+        pooling: How tokens become one vector; `default` keeps the head of Transformers.
+        head_hidden_layers: Widths of hidden layers of the head; none keeps Transformers' head.
+        head_dropout: Dropout of the head; None keeps the model's own.
+        drop_top: Number of layers removed at the top.
+        reinitialise_top: Number of layers at the top that get new random weights.
+        freeze_embeddings: Whether the embeddings are not trained.
+        freeze_bottom: Number of layers at the bottom that are not trained.
+        generation: Settings of `model.generate`; they are saved with the model.
+        crf: Whether to add a CRF, which scores transitions between labels.
+        ignore_unsafe_files: Whether the folder may hold files that could run code; they stay
+            unopened.
 
     Raises:
-        ModelError: The model cannot be read, or cannot be changed so.
+        ModelError: The model cannot be read, or cannot be changed as asked.
     """
     place = locate(name, ignore_unsafe_files=ignore_unsafe_files)
     config = config_at(place, revision=revision)
@@ -172,19 +181,19 @@ def build_model(
     with quietly(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, "model"))
         model = (
-            _read(auto, place, config, revision, trained_head=trained_head)
+            read_weights(auto, place, config, revision, trained_head=trained_head)
             if pretrained
-            else _make(auto, config)
+            else random_weights(auto, config)
         )
         if len(tokenizer) > model.get_input_embeddings().num_embeddings:
             model.resize_token_embeddings(len(tokenizer))
         if any(not token.special for token in tokenizer.added_tokens_decoder.values()):
             before = tokenizer_at(place, revision=revision)
             start_from_pieces(model, pieces_of_new_words(tokenizer, before))
-        if model.config.pad_token_id is None:  # a token that the checkpoint did not know
+        if model.config.pad_token_id is None:  # the token is not in the checkpoint's vocabulary
             model.config.pad_token_id = tokenizer.pad_token_id
         if reinitialise_top:
-            _reinitialise(model, _make(auto, config), reinitialise_top)
+            _reinitialise(model, random_weights(auto, config), reinitialise_top)
         if is_pooled:
             model = PooledClassifier(
                 model,
@@ -203,15 +212,15 @@ def build_model(
     return model
 
 
-def refuse_unfit(config: Any, *, is_pooled: bool, auto_model: str) -> None:
-    """Raise where a model reads no text, or its structure does not fit what is asked of it."""
-    if not hasattr(config, "pad_token_id"):  # as those of images and sound
+def refuse_unfit(config: Config, *, is_pooled: bool, auto_model: str) -> None:
+    """Raise if a model reads no text, or if its family cannot have the head that is asked for."""
+    if not hasattr(config, "pad_token_id"):  # models of images and of sound have none
         raise no_such_head(config, auto_model)
     if not is_pooled:
         refuse_family(config, auto_model)
     elif getattr(config, "is_encoder_decoder", False):
         raise ModelError(
-            f"{config.model_type} is an encoder and a decoder, and takes only its own head.",
+            f"A {config.model_type} has an encoder and a decoder, and supports its own head only.",
             received="model.pooling or model.head_hidden_layers",
             hint="model.pooling=default and no hidden layers",
         )
@@ -224,29 +233,34 @@ def refuse_unfit(config: Any, *, is_pooled: bool, auto_model: str) -> None:
 
 
 def describe_outputs(
-    config: Any, labels: Sequence[str], problem_type: str | None, tokenizer: Any
+    config: Config, labels: Sequence[str], problem_type: str | None, tokenizer: Tokenizer
 ) -> None:
-    """Write the outputs' names, and the padding token, into a configuration."""
+    """Write the names of the outputs and the padding token into a configuration."""
     if labels:
         config.id2label = dict(enumerate(labels))
         config.label2id = {label: index for index, label in enumerate(labels)}
     if problem_type is not None:
-        config.problem_type = problem_type
+        config.problem_type = cast(Any, problem_type)  # one of three words, as the recipe checks
     n_known = getattr(config, "vocab_size", 0)
     if config.pad_token_id is None and (tokenizer.pad_token_id or 0) < n_known:
         config.pad_token_id = tokenizer.pad_token_id
 
 
-def cut_layers(config: Any, *, drop_top: int, at_least: int) -> None:
-    """Make the configuration that of a shallower model.
+def cut_layers(config: Config, *, drop_top: int, at_least: int) -> None:
+    """Change a configuration to that of a model with fewer layers.
+
+    Args:
+        config: The model's configuration; it is changed in place.
+        drop_top: Number of layers to remove at the top.
+        at_least: Number of layers that must remain.
 
     Raises:
-        ModelError: There are not so many layers.
+        ModelError: The model has too few layers.
     """
     n_layers = config.num_hidden_layers
     if drop_top >= n_layers or at_least > n_layers - drop_top:
         raise ModelError(
-            f"The model has {n_layers} layers; fewer than the recipe changes.",
+            f"The model has {n_layers} layers, and the recipe changes more than that.",
             received=f"drop_top={drop_top}, reinitialise_top or freeze_bottom={at_least}",
             hint=f"model.drop_top below {n_layers}, the others at most what remains",
         )
@@ -256,77 +270,15 @@ def cut_layers(config: Any, *, drop_top: int, at_least: int) -> None:
             config.layer_types = list(config.layer_types)[: n_layers - drop_top]
 
 
-def _make(auto: Any, config: Any) -> Any:
-    """Make a model with random weights.
-
-    Raises:
-        ModelError: The family has no such head.
-    """
-    try:
-        return auto.from_config(config, dtype=torch.float32)
-    except ValueError as problem:
-        raise no_such_head(config, auto.__name__) from problem
-
-
-def set_generation(model: Any, settings: Mapping[str, Any], tokenizer: Any) -> None:
-    """Give a model the settings of generation, so that plain `model.generate` has them too."""
+def set_generation(model: Model, settings: Mapping[str, Any], tokenizer: Tokenizer) -> None:
+    """Store generation settings in a model, so that plain `model.generate` uses them too."""
     wanted = {"max_length": None, "pad_token_id": model.config.pad_token_id, **settings}
-    model.generation_config.update(**wanted)
+    model.generation_config.update(**wanted)  # type: ignore[no-untyped-call]
     if model.generation_config.eos_token_id is None:
         model.generation_config.eos_token_id = tokenizer.eos_token_id
 
 
-def _read(auto: Any, place: str, config: Any, revision: str | None, *, trained_head: bool) -> Any:
-    """Read a model's weights, and see that at most its head is fresh."""
-    with telling_what_failed(place):
-        try:
-            model, loading = auto.from_pretrained(
-                place,
-                config=config,
-                revision=revision,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-                **SAFELY,
-            )
-        except ValueError as problem:
-            if "Unrecognized configuration class" in str(problem):
-                raise no_such_head(config, auto.__name__) from problem
-            raise
-    prefix = f"{model.base_model_prefix}." if auto is not AutoModel else ""
-    fresh = sorted(key for key in loading["missing_keys"] if not key.startswith(prefix))
-    if trained_head and fresh:
-        raise no_trained_head(place, auto.__name__, fresh)
-    lost = sorted(
-        key for key in loading["missing_keys"] if key.startswith(prefix) and "pooler" not in key
-    )
-    if lost and not (prefix and _take_trunk(model, place, config, revision)):
-        raise ModelError(
-            f"The checkpoint lacks {len(lost)} weights of the model that it says it is.",
-            received=f"{place} without {lost[0]}",
-            hint="another checkpoint, or the right config.json beside the weights",
-        )
-    setattr(model, FRESH, tuple(sorted(set(loading["missing_keys"]) - set(lost))))
-    return model
-
-
-def _take_trunk(model: Any, place: str, config: Any, revision: str | None) -> bool:
-    """Read the trunk by itself, where a class with a head calls it by another name (Llama's).
-
-    Returns:
-        Whether all its weights were found so.
-    """
-    trunk, loading = AutoModel.from_pretrained(
-        place, config=config, revision=revision, output_loading_info=True, **SAFELY
-    )
-    if any("pooler" not in key for key in loading["missing_keys"]):
-        return False
-    if trunk.state_dict().keys() != model.base_model.state_dict().keys():
-        return False
-    model.base_model.load_state_dict(trunk.state_dict())
-    return True
-
-
-def _reinitialise(model: Any, fresh: Any, n_layers: int) -> None:
+def _reinitialise(model: Model, fresh: Model, n_layers: int) -> None:
     if shares_layers(model):
         raise ModelError(
             f"{model.config.model_type} shares one block among all layers.",
@@ -339,7 +291,7 @@ def _reinitialise(model: Any, fresh: Any, n_layers: int) -> None:
         layer.load_state_dict(new.state_dict())
 
 
-def _freeze(model: Any, *, bottom: int, with_embeddings: bool) -> None:
+def _freeze(model: Model, *, bottom: int, with_embeddings: bool) -> None:
     if bottom and shares_layers(model):
         raise ModelError(
             f"{model.config.model_type} shares one block among all layers.",
@@ -352,17 +304,17 @@ def _freeze(model: Any, *, bottom: int, with_embeddings: bool) -> None:
         module.requires_grad_(False)
 
 
-def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write a model and its tokenizer as a checkpoint of Transformers."""
+def save_model(model: Model, tokenizer: Tokenizer, folder: Path) -> None:
+    """Write a model and its tokenizer as a checkpoint that Transformers reads."""
     with quietly():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 
 
-def load_saved(folder: Path) -> tuple[Any, Any]:
-    """Read back the model, ready to predict, and the tokenizer that `save_model` wrote.
+def load_saved(folder: Path) -> tuple[Model, Tokenizer]:
+    """Load the model, ready to predict, and the tokenizer that `save_model` wrote.
 
-    Its class is the one that its configuration names, and must be one of Transformers.
+    The configuration names the model's class, which must be one of Transformers.
     """
     check_model(folder)
     settings = read_head(folder)
@@ -376,17 +328,17 @@ def load_saved(folder: Path) -> tuple[Any, Any]:
     return model.eval(), tokenizer_at(folder)
 
 
-def class_of(config: Any) -> Any:
-    """Give the class of Transformers that a saved configuration names.
+def class_of(config: Config) -> Any:
+    """Return the class of Transformers that a saved configuration names.
 
     Raises:
-        ModelError: It names none.
+        ModelError: The configuration names none.
     """
     name = (config.architectures or [""])[0]
     found = getattr(transformers, name, None)
     if not (isinstance(found, type) and issubclass(found, transformers.PreTrainedModel)):
         raise ModelError(
-            "The saved configuration names no model of Transformers.",
+            "The saved configuration names no model class of Transformers.",
             received=f"architectures: {config.architectures}",
             hint="copy the run's model folder whole, or run the recipe again",
         )
@@ -395,13 +347,13 @@ def class_of(config: Any) -> Any:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keep Transformers from reporting at length that a fresh head is fresh."""
+    """Silence Transformers, which would report at length that a new head is untrained."""
     verbosity, has_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
         if has_bar:
-            logging.enable_progress_bar()
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -12,16 +12,16 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.models.structure import linear_layers
 
 
-def in_int8(model: Any) -> Any:
+def in_int8(model: Model) -> Model:
     """Copy a model, the linear layers of its blocks in int8; heads and embeddings stay as they are.
 
     Raises:
@@ -41,7 +41,8 @@ def in_int8(model: Any) -> Any:
             from torch.ao.quantization import per_channel_dynamic_qconfig, quantize_dynamic
 
             spec = dict.fromkeys(names, per_channel_dynamic_qconfig)
-            return quantize_dynamic(made, spec, dtype=torch.qint8, inplace=True)
+            quantize_dynamic(made, spec, dtype=torch.qint8, inplace=True)  # type: ignore[no-untyped-call]
+            return made
     except (ImportError, RuntimeError, NotImplementedError) as problem:
         raise ModelError(
             "This PyTorch cannot compute in int8 here.",
@@ -50,9 +51,9 @@ def in_int8(model: Any) -> Any:
         ) from problem
 
 
-def in_bf16(model: Any) -> Any:
+def in_bf16(model: Model) -> Model:
     """Copy a model, all of it in bfloat16: 8 bits of precision, the range of float32."""
     return copy.deepcopy(model).to(torch.bfloat16).eval()
 
 
-ROUNDED: dict[str, Callable[[Any], Any]] = {"bf16": in_bf16, "int8": in_int8}
+ROUNDED: dict[str, Callable[[Model], Model]] = {"bf16": in_bf16, "int8": in_int8}

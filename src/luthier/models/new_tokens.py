@@ -77,7 +77,7 @@ class WholeWords(Trie):
 
     def __init__(self, tokens: set[str], words: set[str]):
         self.words = words
-        super().__init__(tokens)
+        super().__init__(tokens)  # type: ignore[no-untyped-call]
 
     def split(self, text: str) -> list[str]:
         """Split a text at the added tokens; the parts together are the text."""
@@ -133,7 +133,7 @@ def _tables(model: Model) -> Iterator[Tensor]:
     for module in model.modules():
         if isinstance(module, nn.Embedding) and module.num_embeddings == n_tokens:
             yield module.weight
-    output = getattr(model, "get_output_embeddings", lambda: None)()
+    output = model.get_output_embeddings()
     if output is not None:
         yield output.weight
     biases = getattr(output, "bias", None), getattr(model, "final_logits_bias", None)  # BART's

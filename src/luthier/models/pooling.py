@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
+Pooling = Callable[[Tensor, Tensor], Tensor]  # states, mask (batch, tokens) -> (batch, width)
+
 
 def first_token(states: Tensor, mask: Tensor) -> Tensor:
-    """Take the first real token, wherever the padding stands."""
+    """Take the first real token, on whichever side the padding is."""
     return states[torch.arange(len(states), device=states.device), mask.int().argmax(dim=1)]
 
 
 def last_token(states: Tensor, mask: Tensor) -> Tensor:
-    """Take the last real token, wherever the padding stands."""
+    """Take the last real token, on whichever side the padding is."""
     places = torch.arange(mask.shape[1], device=mask.device)
     last = (mask * places).argmax(dim=1)  # (batch,)
     return states[torch.arange(len(states), device=states.device), last]
 
 
 def mean_of_tokens(states: Tensor, mask: Tensor) -> Tensor:
-    """Average over real tokens."""
+    """Average the states of real tokens."""
     weights = mask.unsqueeze(-1).to(states.dtype)  # (batch, tokens, 1)
     return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
 def max_of_tokens(states: Tensor, mask: Tensor) -> Tensor:
-    """Take each feature's largest value over real tokens."""
+    """Take the maximum of each feature over real tokens."""
     return states.masked_fill(mask.unsqueeze(-1) == 0, torch.finfo(states.dtype).min).amax(dim=1)
 
 
@@ -33,10 +37,10 @@ class AttentionPooling(nn.Module):
     """Average over real tokens with learned weights: softmax(states · query).
 
     The word-level attention of Yang et al. 2016, section 2.2, without its hidden layer,
-    https://aclanthology.org/N16-1174/. It starts as the plain mean.
+    https://aclanthology.org/N16-1174/. The weights start equal: the plain mean.
 
     Args:
-        width: Size of the states.
+        width: Width of the states.
     """
 
     def __init__(self, width: int):
@@ -49,7 +53,7 @@ class AttentionPooling(nn.Module):
         return torch.einsum("bt,btd->bd", weights.softmax(dim=1), states)
 
 
-POOLINGS = {
+POOLINGS: dict[str, Pooling] = {
     "cls": first_token,
     "mean": mean_of_tokens,
     "max": max_of_tokens,

@@ -7,13 +7,13 @@ saved checkpoint needs nothing of ours to give true numbers.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
+from luthier.hf_types import Model
 
-def rescale(model: Any, *, mean: float, scale: float) -> bool:
+
+def rescale(model: Model, *, mean: float, scale: float) -> bool:
     """Change the last linear layer so that outputs become `scale * output + mean`.
 
     Returns:

@@ -9,31 +9,33 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from luthier.errors import ModelError
-from luthier.models.pooling import last_token, mean_of_tokens
+from luthier.hf_types import Model
+from luthier.models.pooling import Pooling, last_token, mean_of_tokens
 
 FRESH = "fresh_weights"  # attribute of a model: names of weights of its head that were not read
 
 
-def trunk(model: Any) -> Any:
+def trunk(model: Model) -> Model:
     """Give the pre-trained part of a model, without its head."""
     return model.base_model
 
 
-def pretrained(model: Any) -> Any:
+def pretrained(model: Model) -> Model | None:
     """Give the model of Transformers that a model is or has inside; None where there is none."""
-    return next((one for one in model.modules() if isinstance(one, PreTrainedModel)), None)
+    found = (one for one in model.modules() if isinstance(one, PreTrainedModel))
+    return cast("Model | None", next(found, None))
 
 
-def layers(model: Any) -> nn.ModuleList:
+def layers(model: Model) -> nn.ModuleList:
     """Give the trunk's blocks, bottom first.
 
     Raises:
@@ -53,7 +55,7 @@ def layers(model: Any) -> nn.ModuleList:
     )
 
 
-def depths(model: Any) -> dict[str, int]:
+def depths(model: Model) -> dict[str, int]:
     """Say how deep each parameter lies: embeddings 0, blocks from 1 on, and the head the most.
 
     An encoder's blocks and a decoder's are counted alike, each from its bottom.
@@ -80,12 +82,12 @@ def depths(model: Any) -> dict[str, int]:
     return {name: depth_of.get(id(one), top) for name, one in model.named_parameters()}
 
 
-def shares_layers(model: Any) -> bool:
+def shares_layers(model: Model) -> bool:
     """Say whether one block serves as several layers, as in ALBERT."""
-    return len(layers(model)) != model.config.num_hidden_layers
+    return len(layers(model)) != int(model.config.num_hidden_layers)
 
 
-def blocks(model: Any) -> list[nn.ModuleList]:
+def blocks(model: Model) -> list[nn.ModuleList]:
     """Give the trunk's lists of blocks: one, or an encoder's and a decoder's."""
     if not getattr(model.config, "is_encoder_decoder", False):
         return [layers(model)]
@@ -98,7 +100,7 @@ def blocks(model: Any) -> list[nn.ModuleList]:
     return [part for part in lists if len(part) in n_layers]
 
 
-def stacks(model: Any) -> list[tuple[Any, list[nn.Module]]]:
+def stacks(model: Model) -> list[tuple[Model, list[nn.Module]]]:
     """Give the encoder and the decoder of a model that has both, each with its blocks in order.
 
     Raises:
@@ -127,16 +129,17 @@ def attentions(block: nn.Module) -> list[nn.Module]:
     ]
 
 
-def embeddings(model: Any) -> list[nn.Module]:
+def embeddings(model: Model) -> list[nn.Module]:
     """Give what turns token ids into the first states."""
     base = trunk(model)
-    if isinstance(getattr(base, "embeddings", None), nn.Module):
-        return [base.embeddings]
+    whole = getattr(base, "embeddings", None)
+    if isinstance(whole, nn.Module):
+        return [whole]
     found = [base.get_input_embeddings(), getattr(base, "wpe", None)]
     return [module for module in found if isinstance(module, nn.Module)]
 
 
-def head_modules(model: Any) -> tuple[str, ...]:
+def head_modules(model: Model) -> tuple[str, ...]:
     """Name the parts of the head that have to be learned.
 
     Language heads are pre-trained; of those that are not, what the checkpoint lacks (`FRESH`), but
@@ -165,7 +168,7 @@ def head_modules(model: Any) -> tuple[str, ...]:
     return (*beside, *poolers)
 
 
-def linear_layers(model: Any) -> list[str]:
+def linear_layers(model: Model) -> list[str]:
     """Name the linear layers inside the trunk's blocks, a decoder's included."""
     inside = {id(module) for part in blocks(model) for module in part.modules()}
     return [
@@ -175,19 +178,19 @@ def linear_layers(model: Any) -> list[str]:
     ]
 
 
-def down_projections(model: Any) -> list[str]:
+def down_projections(model: Model) -> list[str]:
     """Name the linear layers that bring a block's wide states back to the model's width."""
     narrowing = []
     for name in linear_layers(model):
         layer = model.get_submodule(name)
-        rows, columns = layer.weight.shape
+        rows, columns = layer.get_parameter("weight").shape
         n_in, n_out = (rows, columns) if isinstance(layer, Conv1D) else (columns, rows)
         if n_in > n_out:
             narrowing.append(name)
     return narrowing
 
 
-def norms(model: Any) -> list[str]:
+def norms(model: Model) -> list[str]:
     """Name the normalisations inside the trunk."""
     inside = {id(module) for module in trunk(model).modules()}
     return [
@@ -197,12 +200,12 @@ def norms(model: Any) -> list[str]:
     ]
 
 
-def is_transposed(model: Any) -> bool:
+def is_transposed(model: Model) -> bool:
     """Say whether linear layers keep their weights as (inputs, outputs), as in GPT-2."""
     return any(isinstance(module, Conv1D) for module in layers(model).modules())
 
 
-def freeze_but(model: Any, is_trained: Callable[[str], bool]) -> list[str]:
+def freeze_but(model: Model, is_trained: Callable[[str], bool]) -> list[str]:
     """Freeze all parameters but those with names that are to be trained; name these.
 
     What the recipe has frozen before stays so.
@@ -215,23 +218,23 @@ def freeze_but(model: Any, is_trained: Callable[[str], bool]) -> list[str]:
     return trained
 
 
-def compute_again(model: Any) -> None:
+def compute_again(model: Model) -> None:
     """Have a model compute activations again going back: time for memory."""
     # Transformers 5.2x renames it; the old name is to go in version 6.
     enable = getattr(model, "activation_checkpointing_enable", None)
     (enable or model.gradient_checkpointing_enable)()
 
 
-def count_parameters(model: Any) -> tuple[int, int]:
+def count_parameters(model: Model) -> tuple[int, int]:
     """Count all parameters, and those that are trained."""
     parameters = list(model.parameters())
     trained = sum(p.numel() for p in parameters if p.requires_grad)
     return sum(p.numel() for p in parameters), trained
 
 
-def pooled_features(model: Any, batch: dict[str, Tensor]) -> Tensor:
+def pooled_features(model: Model, batch: dict[str, Tensor]) -> Tensor:
     """Average the trunk's last states over each row's tokens, (batch, width)."""
-    states = trunk(model)(**batch).last_hidden_state  # (batch, tokens, width)
+    states: Tensor = trunk(model)(**batch).last_hidden_state  # (batch, tokens, width)
     return mean_of_tokens(states, batch["attention_mask"])
 
 
@@ -258,7 +261,7 @@ class StoredTrunk(nn.Module):
 class Head(nn.Module):
     """A model's head alone, sharing its weights: features (batch, width) to logits."""
 
-    def __init__(self, model: Any):
+    def __init__(self, model: Model):
         super().__init__()
         tail = copy.copy(model)
         base = trunk(model)
@@ -270,7 +273,8 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Run the rest of the model's own forward on the states of one token."""
-        return self.tail(inputs_embeds=features[:, None]).logits
+        logits: Tensor = self.tail(inputs_embeds=features[:, None]).logits
+        return logits
 
 
 class Probe:
@@ -280,7 +284,7 @@ class Probe:
         model: A classification model.
     """
 
-    def __init__(self, model: Any):
+    def __init__(self, model: Model):
         self.model = model
         self.head = Head(model)
 
@@ -291,13 +295,13 @@ class Probe:
         That is the trunk's pooled output where it has one, else the state that the head reads.
         """
         said = trunk(self.model)(**batch)
-        pooled = getattr(said, "pooler_output", None)
+        pooled: Tensor | None = getattr(said, "pooler_output", None)
         if pooled is not None and not hasattr(self.model, "pooling_name"):
             return pooled
         return read_by_head(self.model, said.last_hidden_state, batch["attention_mask"])
 
 
-def probe_of(model: Any) -> Probe:
+def probe_of(model: Model) -> Probe:
     """Cut a model in two between trunk and head.
 
     Raises:
@@ -324,17 +328,18 @@ def first_linear(head: nn.Module) -> nn.Linear:
     return next(part for part in head.modules() if isinstance(part, nn.Linear))
 
 
-def read_by_head(model: Any, states: Tensor, mask: Tensor) -> Tensor:
+def read_by_head(model: Model, states: Tensor, mask: Tensor) -> Tensor:
     """Pick from the trunk's states (batch, tokens, width) the vector that the head reads."""
-    if hasattr(model, "pooling_name"):
-        return model.pooling(states, mask)
+    pooling: Pooling | None = getattr(model, "pooling", None)  # of our own heads
+    if pooling is not None and hasattr(model, "pooling_name"):
+        return pooling(states, mask)
     place = read_place(model)
     if place == "mean":
         return mean_of_tokens(states, mask)
     return last_token(states, mask) if place == "last" else states[:, 0]
 
 
-def read_place(model: Any) -> Literal["first", "last", "mean"]:
+def read_place(model: Model) -> Literal["first", "last", "mean"]:
     """Say which of a text's states a head of Transformers reads: one of them, or their mean."""
     if getattr(model.config, "classifier_pooling", None) == "mean":
         return "mean"

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from luthier.models.crf import negative_log_likelihood
 from luthier.objective import Objective
 from luthier.padding import IGNORED
 from luthier.registry import find
@@ -179,7 +180,8 @@ def crf(objective: Objective, device: torch.device) -> Loss:
     """Negative log likelihoods that a CRF head gives to whole label sequences."""
 
     def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
-        losses = outputs.crf.negative_log_likelihood(outputs.logits.float(), targets)  # (batch,)
+        logits = outputs.logits.float()
+        losses = negative_log_likelihood(outputs.transitions, logits, targets)  # (batch,)
         return summed(losses, weights)
 
     return Loss(total, count_rows)

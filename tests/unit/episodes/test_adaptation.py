@@ -167,7 +167,7 @@ def test_the_body_moves_only_where_that_is_asked_for(model, tokenizer):
     moved = adapt(model, rows, CLASSES, names, inner_steps=3, body=True, temperature=50.0)
 
     def first(model):
-        return model.encoder.encoder.layer[0].output.dense.weight
+        return model.inner.encoder.layer[0].output.dense.weight
 
     assert torch.equal(first(still), first(model))
     assert not torch.equal(first(moved), first(model))

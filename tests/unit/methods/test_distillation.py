@@ -148,7 +148,7 @@ def test_a_map_brings_states_to_the_teachers_width(job):
     batch = to_tensors(first_batch(job)).inputs
     said = model(**batch)
     assert said.states.shape == (4, 7)
-    assert torch.equal(said.logits, model.model(**batch).logits)
+    assert torch.equal(said.logits, model.inner(**batch).logits)
     assert not model.base_model._forward_hooks
 
 

@@ -80,7 +80,7 @@ def test_the_gradient_agrees_with_finite_differences(tiny_model):
     codec = EpisodeCodec(job.problem.codec, rows, lambda: None)
     batch = to_tensors(codec.batch(encode_episodes(rows, plan), np.arange(2)))
     labels = batch.targets
-    weight = body.encoder.encoder.layer[1].output.dense.weight
+    weight = body.inner.encoder.layer[1].output.dense.weight
     direction = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)).double()
 
     def outer():

@@ -1,9 +1,15 @@
 """Speed-ups that leave what a model computes unchanged: less work, the same function.
 
-`host_copies.py` keeps a batch readable that went to a device; `layout.py` says where real tokens
-stand; `attention.py` attends among them, `jagged.py` on a GPU, where Transformers asks for it by
-its `hf_attention.py`; `unpadded.py` has a stack's blocks compute real tokens alone, and the last
-block only what the head reads; `head.py` scores words where there is a label; `dropout.py` draws
-masks cheaply; `vocabulary.py` leaves out words that the rows never use. `apply.py` puts them into a
-model for a while, each only where a trial on a batch gives the same as without.
+- `host_copies.py` keeps a host copy of a batch that was moved to a device.
+- `layout.py` finds the real tokens of a padded batch.
+- `attention.py` computes attention among them on a CPU, `jagged.py` on a GPU; `hf_attention.py`
+  registers both as an attention function of Transformers.
+- `unpadded.py` runs a stack's blocks on real tokens alone, and the last block only on the tokens
+  that the head reads.
+- `head.py` computes logits over the vocabulary only at labelled positions.
+- `dropout.py` draws dropout masks cheaply.
+- `vocabulary.py` leaves out embeddings of words that no row uses.
+
+`apply.py` installs them in a model temporarily, each only if a trial on a batch gives the same
+outputs with and without it.
 """

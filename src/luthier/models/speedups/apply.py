@@ -1,7 +1,7 @@
-"""Put the speed-ups into a model for a while: each where it fits, and where a trial agrees.
+"""Install the speed-ups in a model temporarily: each if it fits and a trial confirms it.
 
-The trial runs a few rows with and without. What differs by more than rounding is not used, and the
-caller is told: speed is never bought by another function.
+The trial runs a few rows with and without it. If outputs differ by more than rounding, it is not
+used and the caller learns why: no speed-up changes what the model computes.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.models.crf import CrfTagger
 from luthier.models.heads import PooledClassifier
 from luthier.models.speedups.dropout import cheap_masks
@@ -23,15 +23,19 @@ from luthier.models.speedups.unpadded import Chosen, Unpadded
 from luthier.models.speedups.vocabulary import CompactVocabulary
 from luthier.models.structure import layers, pretrained, read_place, stacks, trunk
 
-ALIKE = 1e-4  # largest difference of outputs, against the largest output
-ROUNDED = 5e-2  # likewise, of a model that computes in 16 bits or fewer
+ALIKE = 1e-4  # largest difference of outputs, relative to the largest output
+ROUNDED = 5e-2  # the same for models that compute in 16 bits or fewer
 FAILURES = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
-KNOWN = (PreTrainedModel, PooledClassifier, CrfTagger)  # ours take a trunk's states as they are
+KNOWN = (
+    PreTrainedModel,
+    PooledClassifier,
+    CrfTagger,
+)  # heads that read the trunk's states as they are
 
 
 @contextmanager
 def faster(
-    model: Any,
+    model: Model,
     compute: Callable[[], list[Tensor]] | None,
     *,
     unpadded: bool = True,
@@ -40,20 +44,21 @@ def faster(
     vocabulary: CompactVocabulary | None = None,
     far: bool = False,
 ) -> Iterator[str | None]:
-    """Have a model compute the same with less work, and as ever afterwards.
+    """Make a model compute the same with less work, until the context ends.
 
     Args:
-        model: On a CPU; on other devices nothing is changed, unless it is `far`.
-        compute: Runs the model on a few padded rows, and gives those of its outputs that count;
-            None: such rows cannot be, and nothing is left out for them.
-        unpadded: Whether blocks leave padding out.
-        cls_only: Whether the last block computes only what the head reads, where that is one token.
-        fast_dropout: Whether masks of dropout are drawn cheaply.
-        vocabulary: The words in use, where the others shall be left out.
+        model: The model, on a CPU; on other devices it is not changed, unless `far`.
+        compute: Runs the model on a few padded rows and returns the outputs to compare; None if
+            there are no padded rows, so that padding need not be left out.
+        unpadded: Whether blocks leave out padding.
+        cls_only: Whether the last block computes only the token that the head reads, if it reads
+            a single one.
+        fast_dropout: Whether dropout masks are drawn cheaply.
+        vocabulary: The smaller embedding to use; None keeps the whole one.
         far: Whether the model is on a device, and padding is left out there too.
 
     Yields:
-        Why padding is not left out, where it was asked for and cannot be; else None.
+        Why padding cannot be left out, if that was asked for; else None.
     """
     with ExitStack() as undo:
         is_known = isinstance(model, KNOWN) or hasattr(model, "peft_config")
@@ -64,16 +69,16 @@ def faster(
             undo.callback(vocabulary.take_out)
         reason = None
         if any("unpadded" in part.__dict__ for part in model.modules()):
-            unpadded = False  # it is in already, as where a training is evaluated
+            unpadded = False  # installed already: an evaluation during training
         if unpadded and not is_known:
-            reason = "the model is wrapped by what needs all of its states"
+            reason = "the model is wrapped by a module that needs all of its states"
         elif unpadded and compute is not None and (far or _on_cpu(model)):
             reason = _leave_out_padding(model, compute, undo, cls_only=cls_only, far=far)
         yield reason
 
 
 def _leave_out_padding(
-    model: Any,
+    model: Model,
     compute: Callable[[], list[Tensor]],
     undo: ExitStack,
     *,
@@ -82,7 +87,7 @@ def _leave_out_padding(
 ) -> str | None:
     inner = pretrained(model)
     if inner is None:
-        return "it is no model of Transformers"
+        return "it is not a model of Transformers"
     try:
         ways = list(ways_of(model, inner, cls_only=cls_only))
     except ModelError:
@@ -96,22 +101,22 @@ def _leave_out_padding(
                 undo.callback(stack.take_out)
             return None
         reasons.append(reason)
-    return f"{inner.config.model_type} computes otherwise without it ({reasons[0]})"
+    return f"{inner.config.model_type} computes something else without it ({reasons[0]})"
 
 
-def ways_of(model: Any, inner: Any, *, cls_only: bool = True) -> Iterator[list[Unpadded]]:
-    """Give the ways to leave out padding, the fastest first: each is what to put into which stack.
+def ways_of(model: Model, inner: Model, *, cls_only: bool = True) -> Iterator[list[Unpadded]]:
+    """Yield the ways to leave out padding, fastest first; each lists what to install.
 
-    Attention goes by the interface of Transformers, or is the family's own; a decoder may keep its
-    padding where an encoder need not.
+    Attention is replaced through Transformers' interface, or the family's own is kept; a decoder
+    may keep its padding while the encoder leaves it out.
 
     Args:
-        model: What is trained.
-        inner: The model of Transformers in it.
+        model: The model that is trained.
+        inner: The model of Transformers inside it.
         cls_only: Whether the last block may compute only the token that the head reads.
 
     Raises:
-        ModelError: Its blocks cannot be found.
+        ModelError: The model's blocks cannot be found.
     """
     if getattr(inner.config, "is_encoder_decoder", False):
         both = stacks(inner)
@@ -125,15 +130,15 @@ def ways_of(model: Any, inner: Any, *, cls_only: bool = True) -> Iterator[list[U
     n_calls = inner.config.num_hidden_layers
     computing = [block for block in blocks if "forward" not in block.__dict__]
     is_whole = len(computing) == len(blocks)
-    if not is_whole:  # the lower ones give stored states
+    if not is_whole:  # the lower blocks return stored states
         blocks, n_calls = computing, len(computing)
     chosen = read_token(model, inner) if cls_only else None
     yield [Unpadded(trunk(inner), blocks, n_calls, chosen, is_whole=is_whole)]
     yield [Unpadded(trunk(inner), blocks, n_calls, own_attention=True)]
 
 
-def read_token(model: Any, inner: Any) -> Chosen | None:
-    """Say which token of each row a head reads, where it is one."""
+def read_token(model: Model, inner: Model) -> Chosen | None:
+    """Return which token of each row the head reads; None if it is not a single one."""
     if isinstance(model, PooledClassifier):
         return "first" if model.pooling_name == "cls" else None
     if not type(inner).__name__.endswith("ForSequenceClassification"):
@@ -143,12 +148,12 @@ def read_token(model: Any, inner: Any) -> Chosen | None:
 
 
 def why_not(
-    model: Any, compute: Callable[[], list[Tensor]], way: list[Unpadded], *, far: bool = False
+    model: Model, compute: Callable[[], list[Tensor]], way: list[Unpadded], *, far: bool = False
 ) -> str | None:
-    """Try out whether a model gives the same without padding, dropout off; say where it does not.
+    """Compare a model's outputs with and without padding, dropout off; return why they differ.
 
-    On a device, kernels are chosen by what is asked of them: there gradients are compared as well,
-    and a step with dropout must come to numbers.
+    On a device the kernel depends on the inputs and on gradients, so gradients are compared too,
+    and a step with dropout must be finite.
     """
     run = partial(_with_gradient, model, compute) if far else torch.no_grad()(compute)
     was_training = model.training
@@ -162,9 +167,7 @@ def why_not(
             try:
                 after = run()
                 is_finite = not far or _is_finite(model, run)
-            except (
-                FAILURES
-            ) as problem:  # its attention lets no others stand in for it, or no kernel
+            except FAILURES as problem:  # its attention cannot be replaced, or there is no kernel
                 return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:200]
     finally:
         model.train(was_training)
@@ -174,13 +177,13 @@ def why_not(
     return None
 
 
-def agrees(model: Any, compute: Callable[[], list[Tensor]], way: list[Unpadded]) -> bool:
-    """Say whether a model gives the same without padding, dropout off."""
+def agrees(model: Model, compute: Callable[[], list[Tensor]], way: list[Unpadded]) -> bool:
+    """Return whether outputs are the same with and without padding, dropout off."""
     return why_not(model, compute, way) is None
 
 
-def _with_gradient(model: Any, compute: Callable[[], list[Tensor]]) -> list[Tensor]:
-    """Give outputs, and the gradient of their squares after all that is trained, as one tensor."""
+def _with_gradient(model: Model, compute: Callable[[], list[Tensor]]) -> list[Tensor]:
+    """Return outputs, and the gradient of their mean square for all trained weights, flattened."""
     said = compute()
     squares = torch.stack([one.float().square().mean() for one in said]).sum()
     trained = [one for one in model.parameters() if one.requires_grad]
@@ -189,8 +192,8 @@ def _with_gradient(model: Any, compute: Callable[[], list[Tensor]]) -> list[Tens
     return [*(one.detach() for one in said), flat]
 
 
-def _is_finite(model: Any, run: Callable[[], list[Tensor]]) -> bool:
-    """Say whether a step with dropout comes to numbers; what it draws is drawn again later."""
+def _is_finite(model: Model, run: Callable[[], list[Tensor]]) -> bool:
+    """Return whether a step with dropout is finite; the random state is restored afterwards."""
     device = next(model.parameters()).device
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         model.train()
@@ -198,12 +201,12 @@ def _is_finite(model: Any, run: Callable[[], list[Tensor]]) -> bool:
 
 
 def are_alike(before: list[Tensor], after: list[Tensor], *, most: float = ALIKE) -> bool:
-    """Say whether outputs are the same, up to a share of the largest."""
+    """Return whether outputs are the same, up to a share of the largest."""
     return bool(before) and all(
         one.shape == other.shape and bool((one - other).abs().max() <= most * one.abs().max())
         for one, other in zip(before, after, strict=True)
     )
 
 
-def _on_cpu(model: Any) -> bool:
+def _on_cpu(model: Model) -> bool:
     return all(one.device.type == "cpu" for one in model.parameters())

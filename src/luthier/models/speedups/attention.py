@@ -1,11 +1,12 @@
 """Attention among the real tokens of each row, group by group: softmax(Q Kᵀ / √d) V.
 
-Queries, keys and values come as (real tokens, heads, head width) and so does the answer. Padding is
-at most what rows of like length differ by. Forwards and backwards are written out, since gathering
-tokens and scattering gradients is a copy each way here, and no sum: a token stands in one place.
-Dropout (Vaswani et al. 2017, section 5.4) is on the softmax, by `dropout.py`. A decoder's tokens
-may look at those of another text, its encoder's; then groups are the same rows on either side. T5's
-bias by distance (Raffel et al. 2020, section 2.1, https://arxiv.org/abs/1910.10683) is added
+Queries, keys and values have the shape (real tokens, heads, head width), and so has the output.
+Rows of similar length form a group, which is padded to its own longest row only. Forward and
+backward are written by hand: each token has exactly one slot, so gathering tokens and scattering
+gradients are plain copies, where autograd would use a scatter-add. Dropout on the attention weights
+(Vaswani et al. 2017, section 5.4) uses the masks of `dropout.py`. In cross-attention, queries come
+from the decoder's text and keys from the encoder's; both sides use the same groups of rows. T5's
+relative position bias (Raffel et al. 2020, section 2.1, https://arxiv.org/abs/1910.10683) is added
 to the scores. Next: `jagged.py`.
 """
 
@@ -22,12 +23,12 @@ from luthier.models.speedups.layout import Asking, Group, Layout
 
 
 class Among(NamedTuple):
-    """Which tokens a token looks at.
+    """Which keys a query attends to.
 
     Args:
-        causal: Only itself and those before it.
-        window: Only those at most so far away; None: all.
-        asking: The one token of each row that looks at others; None: all do.
+        causal: Whether a token attends only to itself and to tokens before it.
+        window: Largest distance between a query and its keys; None sets no limit.
+        asking: The single query token of each row; None makes every token a query.
     """
 
     causal: bool = False
@@ -47,30 +48,37 @@ def attend(
     source: Layout | None = None,
     bias: Tensor | None = None,
 ) -> Tensor:
-    """Attend among real tokens.
+    """Compute attention among real tokens.
 
     Args:
-        query: (real tokens, heads, head width), or (batch, …) where one of each row asks.
-        key: (real tokens, heads or a divisor of them, head width).
-        value: Likewise.
-        layout: Where the tokens stand.
-        among: Which tokens look at which.
-        scaling: Of the scores, before the softmax.
-        dropout: Share of the softmax that is dropped.
-        source: Where the tokens stand that are looked at, by the same groups of rows; None: it is
-            the same text.
-        bias: Added to the scores, (1, heads, tokens, tokens) of a row; None: nothing.
+        query: Queries, (real tokens, heads, head width), or (batch, heads, head width) if each row
+            has a single one.
+        key: Keys, (real tokens, key heads, head width); key heads divide heads.
+        value: Values, shaped as `key`.
+        layout: Positions of the query tokens in the batch.
+        among: Which keys a query attends to.
+        scaling: Factor of the scores, before the softmax.
+        dropout: Share of the attention weights that is dropped.
+        source: Positions of the key tokens, in the same groups of rows; None: as `layout`.
+        bias: Position bias added to the scores, (1, heads, tokens, tokens); None adds nothing.
 
     Returns:
-        As `query`.
+        The attended values, shaped as `query`.
     """
     key, value = share_keys(query, key, value)
     laid = query.contiguous(), key.contiguous(), value.contiguous()
-    return _Attention.apply(*laid, bias, layout, source or layout, among, scaling, dropout)
+    answer: Tensor = _Attention.apply(  # type: ignore[no-untyped-call]
+        *laid, bias, layout, source or layout, among, scaling, dropout
+    )
+    return answer
 
 
 def share_keys(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """Give every head keys and values, where several share some; all (tokens, heads, width)."""
+    """Repeat keys and values that several heads share, as in grouped-query attention.
+
+    Returns:
+        Keys and values, (tokens, heads, head width) each.
+    """
     n_sharing = query.shape[1] // key.shape[1]
     if n_sharing == 1:
         return key, value
@@ -78,7 +86,7 @@ def share_keys(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tenso
 
 
 class _Attention(torch.autograd.Function):
-    """All groups at once: one gather before them and one after."""
+    """Attention over all groups: one gather before them and one after."""
 
     @staticmethod
     def forward(
@@ -93,15 +101,17 @@ class _Attention(torch.autograd.Function):
         scaling: float,
         dropout: float,
     ) -> Tensor:
-        """Give the answers; keep each group's softmax or graph for the way back."""
+        """Return the attended values; keep each group's attention weights or graph for backward."""
         n_heads, width = key.shape[1:]
         gather = _Gather(layout, n_heads, width, is_one=among.asking is not None)
         seen = gather if source is layout else _Gather(source, n_heads, width, is_one=False)
+        # one index_select per tensor lays out all groups in turn: (slots × heads, head width)
         queries, keys, values = gather.asking(query), seen.tokens(key), seen.tokens(value)
         answers = torch.empty_like(queries)
         needs = torch.is_grad_enabled() or any(ctx.needs_input_grad[:4])
         kept = []
         for group, looked_at in zip(layout.groups, source.groups, strict=True):
+            # views, (rows, heads, tokens, head width); `o` is written in place
             q, o = gather.asked(queries, group), gather.asked(answers, group)
             k, v = seen.of(keys, looked_at), seen.of(values, looked_at)
             scores = _Scores(scaling, _barred_once(q, source, looked_at, among), _cut(bias, q, k))
@@ -112,15 +122,16 @@ class _Attention(torch.autograd.Function):
         ctx.gather, ctx.seen, ctx.kept, ctx.scaling = gather, seen, kept, scaling
         ctx.groups = list(zip(layout.groups, source.groups, strict=True))
         ctx.save_for_backward(queries, keys, values)
-        ctx.bias = None if bias is None else torch.zeros_like(bias)  # its gradient to be
+        ctx.bias = None if bias is None else torch.zeros_like(bias)  # becomes the bias's gradient
         return gather.answered(answers)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        """Give the gradients of queries, keys, values and the bias."""
+        """Return the gradients of queries, keys, values and the bias."""
         queries, keys, values = ctx.saved_tensors
         gather, seen = ctx.gather, ctx.seen
+        # padding slots repeat a real token, so their incoming gradient is set to zero
         above = gather.asking(gradient.contiguous(), fill=True)
         to_queries, to_keys = torch.empty_like(queries), torch.empty_like(keys)
         to_values = torch.empty_like(values)
@@ -152,7 +163,7 @@ class _Attention(torch.autograd.Function):
 
 
 class _Gather:
-    """From tokens (tokens, heads, head width) to groups (rows, heads, tokens, head width)."""
+    """Converts tokens (tokens, heads, head width) to groups (rows, heads, tokens, head width)."""
 
     def __init__(self, layout: Layout, n_heads: int, width: int, *, is_one: bool):
         self.n_heads, self.width, self.is_one = n_heads, width, is_one
@@ -168,30 +179,30 @@ class _Gather:
                 first += len(group.rows)
 
     def tokens(self, values: Tensor) -> Tensor:
-        """Lay tokens out by groups, (slots × heads, head width)."""
+        """Copy tokens into the order of the groups, (slots × heads, head width)."""
         return values.view(-1, self.width).index_select(0, self.places)
 
     def asking(self, values: Tensor, *, fill: bool = False) -> Tensor:
-        """Lay out what belongs to tokens that ask; `fill` their padding with zeros."""
+        """Copy query tokens into the order of the groups; `fill` sets their padding to zero."""
         if self.is_one:
             return values.index_select(0, self.order)  # (batch, heads, head width)
         laid = self.tokens(values)
         return laid.index_fill_(0, self.padding, 0) if fill and len(self.padding) else laid
 
     def of(self, laid: Tensor, group: Group) -> Tensor:
-        """Give a group of what was laid out, (rows, heads, tokens, head width)."""
+        """Return a view of one group, (rows, heads, tokens, head width)."""
         n_slots = len(group.rows) * group.width
         own = laid.narrow(0, group.first * self.n_heads, n_slots * self.n_heads)
         return own.view(len(group.rows), self.n_heads, group.width, self.width)
 
     def asked(self, laid: Tensor, group: Group) -> Tensor:
-        """Give a group of those that ask."""
+        """Return a view of one group's queries, (rows, heads, queries, head width)."""
         if not self.is_one:
             return self.of(laid, group)
         return laid.narrow(0, self.first_row[group.first], len(group.rows))[:, :, None]
 
     def back(self, laid: Tensor) -> Tensor:
-        """Give tokens in their order again, (tokens, heads, head width); zeros where spare."""
+        """Copy tokens back into their order, (tokens, heads, head width); spare ones are zeros."""
         if not self.n_spare:
             return laid.index_select(0, self.backs).view(-1, self.n_heads, self.width)
         n_real = len(self.backs)
@@ -201,14 +212,14 @@ class _Gather:
         return given.view(-1, self.n_heads, self.width)
 
     def answered(self, laid: Tensor) -> Tensor:
-        """Give those that asked in their order again."""
+        """Copy what belongs to query tokens back into their order."""
         if not self.is_one:
             return self.back(laid)
         return torch.empty_like(laid).index_copy_(0, self.order, laid)
 
 
 class _Scores(NamedTuple):
-    """What becomes of Q Kᵀ: scaled, a bias added, and -∞ where it may not be looked at."""
+    """How scores follow from Q Kᵀ: scaled, a bias added, and -∞ at masked keys (`barred`)."""
 
     scaling: float
     barred: Tensor | None
@@ -216,7 +227,7 @@ class _Scores(NamedTuple):
 
 
 class _Gradients(NamedTuple):
-    """Where a group's gradients are written; that of the bias, which groups share, is added."""
+    """Where a group's gradients are written; the bias is shared, so its gradient is accumulated."""
 
     queries: Tensor
     keys: Tensor
@@ -225,34 +236,35 @@ class _Gradients(NamedTuple):
 
 
 def _cut(bias: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
-    """Take the part of a bias that a group's rows are long enough for."""
+    """Cut a bias to the length of a group's rows."""
     return None if bias is None else bias[:, :, : query.shape[2], : key.shape[2]]
 
 
 class _Softmax(NamedTuple):
-    """What the way back needs: the softmax, negative where dropout took it, and dropout's scale."""
+    """What backward needs: the softmax, negated where it was dropped, and the scale of dropout."""
 
     signed: Tensor
     scale: float
 
 
 def _barred_once(query: Tensor, layout: Layout, group: Group, among: Among) -> Tensor | None:
-    """Give what is added to a group's scores, found out once for all layers of a kind."""
+    """Return a group's additive mask, (0 or -∞), computed once for all layers of the same kind."""
     key = (group.first, among.causal, among.window, among.asking is None, query.dtype)
-    if key not in layout.kept:
+    if key not in layout.barred:
         allowed = _allowed(group, among)
-        layout.kept[key] = (
+        layout.barred[key] = (
             None
             if allowed is None
             else query.new_zeros(allowed.shape).masked_fill_(~allowed, float("-inf"))
         )
-    return layout.kept[key]
+    return layout.barred[key]
 
 
 def _allowed(group: Group, among: Among) -> Tensor | None:
-    """Say who may look at whom, (rows or 1, 1, queries or 1, tokens); None: everybody at all.
+    """Return which keys each query may attend to, (rows or 1, 1, queries or 1, tokens).
 
-    Padding that looks at others may look at all: a softmax over none is no number.
+    None means all of them. A padding query may attend to every key, as the softmax over no key at
+    all would be NaN.
     """
     places = torch.arange(group.width, device=group.lengths.device)
     asking = places[:, None]
@@ -265,6 +277,7 @@ def _allowed(group: Group, among: Among) -> Tensor | None:
         before = places <= asking
         allowed = before if allowed is None else allowed & before
     if among.window is not None and among.window < group.width:
+        # `asking >= lengths` are padding queries
         near = (places - asking).abs() <= among.window
         near = near | (places == asking) | (asking >= group.lengths[:, None, None, None])
         allowed = near if allowed is None else allowed & near
@@ -274,7 +287,7 @@ def _allowed(group: Group, among: Among) -> Tensor | None:
 def _whole(
     answers: Tensor, q: Tensor, k: Tensor, v: Tensor, scores: _Scores, *, needs: bool
 ) -> Any:
-    """Attend without dropout by PyTorch's own kernel; keep its graph where it is needed."""
+    """Compute attention by PyTorch's kernel, without dropout; keep its graph for backward."""
     with torch.set_grad_enabled(needs):
         inputs = [one.detach().requires_grad_(needs) for one in (q, k, v)]
         mask = scores.barred
@@ -293,7 +306,7 @@ def _whole(
 def _dropped(
     answers: Tensor, q: Tensor, k: Tensor, v: Tensor, scores: _Scores, dropout: float
 ) -> _Softmax:
-    """Attend with dropout on the softmax."""
+    """Compute attention with dropout on the softmax."""
     found = _product(q, k.transpose(-1, -2), scores.scaling)  # (rows, heads, queries, tokens)
     if scores.bias is not None:
         found.add_(scores.bias)
@@ -301,6 +314,7 @@ def _dropped(
         found.add_(scores.barred)
     shares = found.softmax(dim=-1)
     mask = draw_mask(shares, dropout)
+    # one tensor holds both softmax and mask: relu gives the kept weights, abs the softmax
     signed = mask.sign(shares)
     _product(signed.relu(), v, mask.scale, into=answers)
     return _Softmax(signed, mask.scale)
@@ -315,11 +329,11 @@ def _dropped_back(
     kept: _Softmax,
     scaling: float,
 ) -> None:
-    """Go back through `_dropped`: d scores = shares · (d shares - Σ shares · d shares)."""
+    """Backward of `_dropped`: d scores = shares · (d shares - Σ shares · d shares)."""
     signed, scale = kept
     _product(signed.relu().transpose(-1, -2), above, scale, into=to.values)
-    flow = _product(above, v.transpose(-1, -2), scale)  # d of what dropout left
-    flow = torch.ops.aten.threshold_backward(flow, signed, 0)  # d shares
+    flow = _product(above, v.transpose(-1, -2), scale)  # gradient of the dropped-out softmax
+    flow = torch.ops.aten.threshold_backward(flow, signed, 0)  # gradient of the softmax
     flow = torch.ops.aten._softmax_backward_data(flow, signed.abs_(), -1, flow.dtype)
     if to.bias is not None:
         to.bias.add_(flow.sum(dim=0, keepdim=True))
@@ -328,7 +342,7 @@ def _dropped_back(
 
 
 def _product(a: Tensor, b: Tensor, scale: float, *, into: Tensor | None = None) -> Tensor:
-    """Multiply matrices, (rows, heads, m, n) by (rows, heads, n, p), and by a number: in one go."""
+    """Compute scale · a @ b in one kernel, (rows, heads, m, n) by (rows, heads, n, p)."""
     rows, heads = a.shape[:2]
     if into is None:
         into = a.new_empty(rows, heads, a.shape[2], b.shape[3])

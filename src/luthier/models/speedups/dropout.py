@@ -1,9 +1,9 @@
-"""Dropout whose masks are cheap to draw: one 64-bit random number serves four elements.
+"""Dropout with masks that are cheap to draw: one 64-bit random number serves four elements.
 
-On a CPU, PyTorch draws an element's mask by a number of its own, one after the other. Here 16
-random bits decide, from a generator that is seeded by PyTorch's for each mask: what a run draws
-still follows from its seed and its random state, so going on is exact. An element is dropped with
-probability round(65536 p) / 65536, and what stays is scaled by the inverse of that share.
+On a CPU, PyTorch draws a random number per element, one after the other. Here 16 random bits per
+element decide, from a generator that PyTorch's own seeds for each mask, so masks still follow from
+the run's seed and random state, and resuming is exact. An element is dropped with probability
+round(65536 p) / 65536; elements that are kept are scaled by the inverse of the share kept.
 Srivastava et al. 2014, section 4, https://jmlr.org/papers/v15/srivastava14a.html.
 """
 
@@ -23,19 +23,19 @@ LEVELS = 65536
 
 
 class Mask(NamedTuple):
-    """What dropout leaves: a byte for each element, 1 where it stays, and the scale of those."""
+    """A dropout mask: a byte per element, 1 if it is kept, and the scale of kept elements."""
 
     kept: Tensor
     scale: float
 
     def apply(self, values: Tensor) -> Tensor:
-        """Multiply values by it."""
+        """Apply the mask to values."""
         return torch.mul(values, self.kept).mul_(self.scale)
 
     def sign(self, shares: Tensor) -> Tensor:
-        """Make negative, in place, what is dropped of numbers that are not: then no mask is kept.
+        """Negate, in place, the dropped ones of non-negative numbers, so no mask need be stored.
 
-        What it leaves is their `relu`, without the scale, and what they were is their `abs`.
+        `relu` of the result gives the kept numbers, unscaled, and `abs` gives the numbers back.
         """
         return shares.mul_(self.kept.view(torch.int8) * 2 - 1)
 
@@ -44,20 +44,20 @@ def draw_mask(like: Tensor, dropout: float) -> Mask:
     """Draw a mask.
 
     Args:
-        like: Says shape and device.
-        dropout: Share to drop, below 1.
+        like: A tensor of the mask's shape and device.
+        dropout: Share of elements to drop, below 1.
     """
     if like.device.type != "cpu":
         kept = torch.empty_like(like, dtype=torch.uint8).bernoulli_(1 - dropout)
         return Mask(kept, 1 / (1 - dropout))
     threshold = round(LEVELS * dropout)
-    stays = draw_bits(like.numel()) >= threshold  # NumPy compares an order faster than PyTorch
+    stays = draw_bits(like.numel()) >= threshold  # NumPy compares ten times faster than PyTorch
     drawn = torch.from_numpy(stays.view(np.uint8)).view(like.shape)
     return Mask(drawn, LEVELS / (LEVELS - threshold))
 
 
 def draw_bits(n: int) -> NDArray[np.uint16]:
-    """Draw `n` whole numbers of 16 bits."""
+    """Draw `n` unsigned integers of 16 bits, (n,)."""
     seed = int(torch.randint(2**62, ()))
     drawn: NDArray[np.uint64] = np.random.SFC64(seed).random_raw(-(-n // 4))
     return drawn.view(np.uint16)[:n]
@@ -67,7 +67,8 @@ class _Dropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, dropout: float) -> Tensor:
         ctx.mask = draw_mask(values, dropout)
-        return ctx.mask.apply(values)
+        dropped: Tensor = ctx.mask.apply(values)
+        return dropped
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -79,15 +80,18 @@ def drop(values: Tensor, *, dropout: float, training: bool) -> Tensor:
     """Apply dropout."""
     if not training or dropout == 0:
         return values
-    return torch.zeros_like(values) if dropout == 1 else _Dropout.apply(values, dropout)
+    if dropout == 1:
+        return torch.zeros_like(values)
+    dropped: Tensor = _Dropout.apply(values, dropout)  # type: ignore[no-untyped-call]
+    return dropped
 
 
 @contextmanager
 def cheap_masks() -> Iterator[None]:
-    """Have PyTorch's own dropout, of modules and as a function, draw its masks so on a CPU.
+    """Replace PyTorch's dropout on a CPU, that of modules and the function, by this one.
 
-    Models of Transformers call it in both ways. It is put back when the last of those who asked
-    for it is done.
+    Models of Transformers call both. PyTorch's own is restored when the last context that replaced
+    it ends.
     """
     _Cheap.users += 1
     functional.dropout = _dropout
@@ -100,7 +104,7 @@ def cheap_masks() -> Iterator[None]:
 
 
 class _Cheap:
-    """Who uses it: the function that is replaced is the process's, so this is too."""
+    """Number of contexts that use it; global, as the function replaced is global."""
 
     users = 0
 

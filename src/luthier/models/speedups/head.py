@@ -1,10 +1,10 @@
-"""The head of a language model where there is a label, and nowhere else.
+"""Run the head of a language model only at positions that have a label.
 
-    states (batch, tokens, width) → those that have a label (1, labelled, width) → logits over words
+    states (batch, tokens, width) → those with a label (1, labelled, width) → logits over words
 
-A vocabulary is long: for small models its projection is most of the work, and in masked language
-modelling 85 % of it is of tokens that are not asked for. Heads of Transformers go token by token,
-so they may be given fewer. Next: `apply.py`.
+The projection to the vocabulary is most of the work in small models, and in masked language
+modelling 85 % of it is for tokens without a label. Heads of Transformers treat each token by
+itself, so they can be given fewer. Next: `apply.py`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from luthier.hf_types import Model
 from luthier.models.speedups.host_copies import to_device
 from luthier.models.structure import pretrained, trunk
 
 
 @contextmanager
-def head_only_at(model: Any, places: Tensor | None) -> Iterator[None]:
-    """Have a language model's head see some tokens alone, in their order, as one row.
+def head_only_at(model: Model, places: Tensor | None) -> Iterator[None]:
+    """Pass only some tokens to a language model's head, in their order, as one row.
 
     Args:
-        model: A model with a head over words, or what is around one.
-        places: True at those tokens, (batch, tokens); a decoder's where there is one. None: all.
-            States of another shape are left as they are. Best on the host: a device is waited for.
+        model: A model with a head over the vocabulary, or a wrapper around one.
+        places: True at the tokens to pass, (batch, tokens), of the decoder if there is one; None
+            passes all. States of another shape are passed whole. Give it on the host, as finding
+            the positions on a device would synchronise with it.
     """
     if places is None:
         yield
@@ -51,15 +53,15 @@ def head_only_at(model: Any, places: Tensor | None) -> Iterator[None]:
         hook.remove()
 
 
-def has_word_head(model: Any) -> bool:
-    """Say whether a model's head is one over words."""
+def has_word_head(model: Model) -> bool:
+    """Return whether a model's head is one over the vocabulary."""
     inner = pretrained(model)
     return inner is not None and inner.get_output_embeddings() is not None
 
 
-def stack_below_head(model: Any) -> Any:
-    """Give what a language model's head reads the states of: its decoder, or its trunk."""
+def stack_below_head(model: Model) -> nn.Module:
+    """Return the stack whose states the head reads: the decoder, or the trunk."""
     inner = pretrained(model)
-    if getattr(inner.config, "is_encoder_decoder", False):
-        return inner.get_decoder()
-    return trunk(inner)
+    if inner is None:
+        raise TypeError("a language model of Transformers was expected")
+    return inner.get_decoder() if inner.config.is_encoder_decoder else trunk(inner)

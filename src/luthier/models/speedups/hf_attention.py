@@ -1,13 +1,13 @@
-"""Attention as Transformers asks for it, among real tokens: its interface, and ours behind it.
+"""Register attention among real tokens as an attention function of Transformers.
 
-Attention modules of a stack that is left unpadded carry what their stack knows of the batch
-(`Unpadded`) in their `__dict__`; all others attend as ever. Next: `unpadded.py`.
+Attention modules of an unpadded stack hold a reference to the stack's state (`StackState`) in their
+`__dict__`; all other modules use PyTorch's attention. Next: `unpadded.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
@@ -16,23 +16,44 @@ from transformers.masking_utils import sdpa_mask
 
 from luthier.models.speedups import attention, jagged
 from luthier.models.speedups.attention import Among
+from luthier.models.speedups.layout import Asking, Layout
 
 NAME = "luthier-unpadded"
-_is_unpadded = False  # whether masks of all tokens by all tokens are of no use
+_is_unpadded = False  # whether no module needs a mask of (batch, 1, tokens, tokens)
+
+
+class StackState(Protocol):
+    """What attention needs to know about the batch that passes through an unpadded stack.
+
+    Args:
+        layout: Positions of the real tokens; None if the batch is computed with its padding.
+        source: Positions of the encoder's real tokens, in a decoder.
+        asking: The one token per row that the head reads, if it reads one.
+        keys: Keys and values of the last block, once they are stored.
+        stops: Whether to store keys and values, and stop there.
+        asks: Whether queries are the tokens that the head reads, attending to the stored keys.
+    """
+
+    layout: Layout | None
+    source: Layout | None
+    asking: Asking | None
+    keys: tuple[Tensor, Tensor] | None
+    stops: bool
+    asks: bool
 
 
 class KeysSeenError(Exception):
-    """The keys and values that were wanted have been seen."""
+    """Raised to leave a block as soon as its keys and values are stored."""
 
 
 def skip_masks(skip: bool) -> None:
-    """Say whether masks of all tokens by all tokens need not be made."""
+    """Set whether Transformers skips making masks of (batch, 1, tokens, tokens)."""
     global _is_unpadded
     _is_unpadded = skip
 
 
-def bias_of_rows(state: Any, compute: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Have a module's bias by distance be that of rows, not of all real tokens in one row."""
+def bias_of_rows(state: StackState, compute: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Make a module compute its position bias for the length of rows, not for all real tokens."""
 
     def compute_bias(n_queries: int, n_keys: int, *args: Any, **given: Any) -> Tensor:
         if state.layout is not None:
@@ -45,8 +66,8 @@ def bias_of_rows(state: Any, compute: Callable[..., Tensor]) -> Callable[..., Te
 def _attention(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **given: Any
 ) -> tuple[Tensor, None]:
-    """Attend as Transformers asks: (1, heads, tokens, width) to (1, tokens, heads, width)."""
-    state: Any = module.__dict__.get("unpadded")
+    """Compute attention, (1, heads, tokens, width) to (1, tokens, heads, width)."""
+    state: StackState | None = module.__dict__.get("unpadded")
     if state is None or state.layout is None:
         said: tuple[Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, **given
@@ -58,7 +79,7 @@ def _attention(
     if state.asks and state.keys is not None:
         key, value = state.keys
     is_causal = bool(getattr(module, "is_causal", False))
-    is_across = state.source is not None and not is_causal  # at the text that an encoder read
+    is_across = state.source is not None and not is_causal  # cross-attention
     among = Among(
         causal=is_causal,
         window=_window(given.get("sliding_window")),
@@ -75,27 +96,30 @@ def _attention(
         scaling=query.shape[-1] ** -0.5 if scaling is None else scaling,
         dropout=given.get("dropout") or 0.0,
         source=state.source if is_across else None,
-        bias=None if is_across else _bias(given.get("position_bias"), state),
+        bias=None
+        if is_across
+        else _bias(given.get("position_bias"), state, state.layout.mask.shape[1]),
     )
     return answer[None], None
 
 
-def _bias(given: Tensor | None, state: Any) -> Tensor | None:
-    """Check a bias by distance. Between two texts there is no distance: T5 gives zeros there.
+def _bias(given: Tensor | None, state: StackState, tokens: int) -> Tensor | None:
+    """Check a position bias. It is not used between two texts, where T5's is zero.
 
     Raises:
-        ValueError: It is not the same for all rows, or not one of rows.
+        ValueError: It differs between rows, or does not have their length.
     """
     if given is None:
         return None
-    tokens = state.layout.mask.shape[1]
     if state.asks or given.shape[0] != 1 or given.shape[2:] != (tokens, tokens):
-        raise ValueError(f"a bias of rows was expected, and {tuple(given.shape)} was given")
+        raise ValueError(
+            f"expected a bias of (1, heads, {tokens}, {tokens}), received {tuple(given.shape)}"
+        )
     return given
 
 
 def _window(asked: int | None) -> int | None:
-    """Say how far a token looks; Transformers counts the token itself too."""
+    """Return the largest distance of a key; Transformers counts the token itself too."""
     return None if asked is None else asked - 1
 
 

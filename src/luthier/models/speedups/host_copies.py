@@ -1,8 +1,8 @@
-"""What a batch says, still to be read on the host when the batch has gone to a device.
+"""Host copies of a batch that was moved to a device.
 
-To read a number from a device is to wait for all that it still has to do. What the sizes of tensors
-follow from (where tokens stand, where labels are) is therefore found on the host, in the tensors
-that the batch was made of, and goes to the device from there. Next: `layout.py`.
+Reading a value from a GPU synchronises with it: the host waits for all work that is queued. Shapes
+that depend on values (positions of tokens, of labels) are therefore computed on the host, from the
+tensors the batch was made of, and the results are moved to the device. Next: `layout.py`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from torch import Tensor
 
 from luthier.records import Batch
 
-NEAR = frozenset({"cpu"})  # devices that are the host
-_copies: dict[int, tuple[Tensor, Tensor]] = {}  # id of a tensor on a device -> it, and the host's
+NEAR = frozenset({"cpu"})  # types of devices whose memory the host reads directly
+_copies: dict[int, tuple[Tensor, Tensor]] = {}  # id of a device tensor -> it and its host copy
 
 
 def is_far(device: torch.device) -> bool:
-    """Say whether to read from a device is to wait for it."""
+    """Return whether reading a value from a device synchronises with it."""
     return device.type not in NEAR
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
-    """Move a tensor; to a GPU without waiting until it has arrived."""
+    """Move a tensor to a device; to a GPU asynchronously, from pinned memory."""
     if device.type == "cuda" and values.device.type == "cpu":
         return values.pin_memory().to(device, non_blocking=True)
     return values.to(device)
@@ -33,11 +33,11 @@ def to_device(values: Tensor, device: torch.device) -> Tensor:
 
 @contextmanager
 def on_device(batch: Batch[Tensor], device: torch.device) -> Iterator[Batch[Tensor]]:
-    """Move a batch; until the end, what it says can be read on the host as well.
+    """Move a batch to a device, and keep its host copies readable until the context ends.
 
     Args:
-        batch: As it was made, on the host.
-        device: Where the model is.
+        batch: The batch on the host.
+        device: The model's device.
     """
     before = dict(_copies)
     try:
@@ -48,10 +48,10 @@ def on_device(batch: Batch[Tensor], device: torch.device) -> Iterator[Batch[Tens
 
 
 def on_host(values: Tensor) -> Tensor | None:
-    """Give what a tensor says, to be read; None where that would be to wait for a device."""
+    """Return a tensor's copy on the host; None if reading it would synchronise with a device."""
     if not is_far(values.device):
         return values
-    for one in (values, values._base):  # a view of all of it says the same in the same order
+    for one in (values, values._base):  # a view of all elements keeps their order
         if one is not None and id(one) in _copies and values.is_contiguous():
             copy = _copies[id(one)][1]
             return copy.reshape(values.shape) if copy.numel() == values.numel() else None
@@ -59,7 +59,7 @@ def on_host(values: Tensor) -> Tensor | None:
 
 
 def derived(values: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
-    """Compute from a tensor on the host, where it can be read there, and move what is found."""
+    """Compute from a tensor's host copy, if there is one, and move the result to its device."""
     host = on_host(values)
     if host is None or not is_far(values.device):
         return compute(values)
@@ -67,13 +67,13 @@ def derived(values: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 def number(values: Tensor, compute: Callable[[Tensor], Tensor]) -> int:
-    """Compute a whole number from a tensor, on the host where it can be read there."""
+    """Compute an integer from a tensor, from its host copy if there is one."""
     host = on_host(values)
     return int(compute(values if host is None else host))
 
 
 def where(values: Tensor, chosen: Callable[[Tensor], Tensor]) -> Tensor:
-    """Say at which of all places of a tensor something is so, (places,)."""
+    """Return the flat indices at which a condition holds, (indices,)."""
     return derived(values, lambda one: torch.nonzero(chosen(one).flatten()).flatten())
 
 

@@ -1,10 +1,10 @@
-"""Attention among the real tokens of each row on a GPU: all rows at once, and nothing is read.
+"""Attention among the real tokens of each row on a GPU: all rows at once, without synchronisation.
 
-A GPU has kernels for rows of unequal length (FlashAttention: Dao 2023, section 3,
-https://arxiv.org/abs/2307.08691), which PyTorch takes for nested tensors: the tokens of all rows
-laid end to end, and where each row begins. How long the longest is, the host knows
-(`host_copies.py`). These kernels know no bias by distance and no window; there, and on devices that
-have none, tokens are put back into (batch, tokens), with a mask, for attention alone.
+GPUs have kernels for rows of unequal length (FlashAttention: Dao 2023, section 3,
+https://arxiv.org/abs/2307.08691). PyTorch offers them for nested tensors: the tokens of all rows
+concatenated, and the offset at which each row starts. The host knows the longest row
+(`host_copies.py`). These kernels support neither a position bias nor a window. For those, and on
+devices without such kernels, tokens are padded to (batch, tokens) for attention alone, with a mask.
 Next: `hf_attention.py`.
 """
 
@@ -18,7 +18,7 @@ from torch.nn import functional
 from luthier.models.speedups.attention import Among, share_keys
 from luthier.models.speedups.layout import Layout
 
-KERNELS = frozenset({"cuda"})  # devices that have them
+KERNELS = frozenset({"cuda"})  # types of devices that have kernels for unequal rows
 
 
 def attend(
@@ -33,15 +33,15 @@ def attend(
     source: Layout | None = None,
     bias: Tensor | None = None,
 ) -> Tensor:
-    """Attend among real tokens: `attention.attend`, with layouts that were moved to a device."""
+    """Compute attention as `attention.attend` does, with layouts that were moved to a device."""
     key, value = share_keys(query, key, value)
     seen = source or layout
     if among.window is not None and among.window >= max(layout.lengths) - 1:
-        among = among._replace(window=None)  # every token is near
+        among = among._replace(window=None)  # the window covers whole rows
     asking = among.asking
     is_plain = bias is None and among.window is None
     if asking is not None and among.causal and not asking.is_end:
-        is_plain = False  # what stands behind it may not be seen
+        is_plain = False  # tokens after it must be masked
     if is_plain and query.device.type in KERNELS:
         answers = functional.scaled_dot_product_attention(
             _rows(query, layout) if asking is None else _one_each(query),
@@ -64,7 +64,7 @@ def attend(
 
 
 def _rows(values: Tensor, layout: Layout) -> Tensor:
-    """Have tokens (tokens, heads, head width) be rows: (batch, heads, tokens of each, width)."""
+    """Nest tokens (tokens, heads, head width) by rows, (batch, heads, tokens of a row, width)."""
     shortest, longest = min(layout.lengths), max(layout.lengths)
     return nested_tensor_from_jagged(
         values.contiguous(), layout.offsets, min_seqlen=shortest, max_seqlen=longest
@@ -72,7 +72,7 @@ def _rows(values: Tensor, layout: Layout) -> Tensor:
 
 
 def _one_each(values: Tensor) -> Tensor:
-    """Have tokens that ask, (batch, heads, head width), be rows of one token."""
+    """Nest one token per row, (batch, heads, head width), as (batch, heads, 1, width)."""
     offsets = torch.arange(len(values) + 1, device=values.device)
     return nested_tensor_from_jagged(
         values.contiguous(), offsets, min_seqlen=1, max_seqlen=1
@@ -80,17 +80,20 @@ def _one_each(values: Tensor) -> Tensor:
 
 
 def _padded(values: Tensor, layout: Layout) -> Tensor:
-    """Put tokens (tokens, heads, head width) back into (batch, heads, tokens, head width)."""
+    """Pad tokens (tokens, heads, head width) to (batch, heads, tokens, head width)."""
     laid = layout.unflatten(values.flatten(1)[None])
-    return laid.unflatten(-1, values.shape[1:]).transpose(1, 2)
+    return laid.reshape(*laid.shape[:2], *values.shape[1:]).transpose(1, 2)
 
 
 def _mask(
     layout: Layout, seen: Layout, among: Among, bias: Tensor | None, dtype: torch.dtype
 ) -> Tensor:
-    """Say who may look at whom, or what is added to scores, (batch, 1 or heads, queries, tokens).
+    """Return which keys each query may attend to, or, given a bias, the additive mask.
 
-    Padding that looks at others may look at all: a softmax over none is no number.
+    A padding query may attend to every key, as the softmax over no key at all would be NaN.
+
+    Returns:
+        (batch, 1 or heads, queries, tokens).
     """
     slots = torch.arange(seen.mask.shape[1], device=seen.mask.device)
     own = torch.arange(layout.mask.shape[1], device=seen.mask.device)[:, None]

@@ -1,13 +1,12 @@
-"""Where the tokens of a padded batch stand, and how rows of like length are put together.
+"""Positions of the real tokens of a padded batch, and groups of rows of similar length.
 
-    (batch, tokens, width) ⇄ (real tokens, width)          for everything that goes token by token
-    (real tokens, heads, head width) ⇄ groups of rows      for attention, which goes row by row
+    (batch, tokens, width) ⇄ (real tokens, width)          for layers that treat each token alone
+    (real tokens, heads, head width) ⇄ groups of rows      for attention, which works within rows
 
-A group is padded to its own longest row alone. In bfloat16, products of matrices come from kernels
-that are made for one shape, which takes about as long as to run one; and memory that was given back
-fits the next batch only where sizes come again. So the number of tokens is rounded up by spare
-ones, which nothing reads and no gradient comes from, and so are the groups' widths.
-Next: `attention.py`.
+A group is padded only to its own longest row. The number of tokens and the widths of groups are
+rounded up, for two reasons: matrix products in bfloat16 compile a kernel per shape, which takes
+about as long as running one, and freed memory is reused only if the same sizes come again. The
+spare tokens that rounding adds are read by nothing and pass no gradient. Next: `attention.py`.
 """
 
 from __future__ import annotations
@@ -22,19 +21,20 @@ from torch import Tensor
 
 from luthier.models.speedups.host_copies import to_device
 
-ALIKE = 0.7  # rows of a group are at least so long as this share of its longest
-WORTH = 4096  # or would spare fewer pairs of tokens than this by a group of their own
-MOST = 2**18  # pairs of tokens in a group of several rows: more leave the cache
-WIDTH = 8  # what the width of a group is rounded up to
+ALIKE = 0.7  # least length of a group's rows, as a share of its longest
+WORTH = 4096  # least number of pairs of tokens that a new group must save
+MOST = 2**18  # most pairs of tokens in a group of several rows: more exceed the cache
+WIDTH = 8  # the width of a group is a multiple of this
 
 
 class Asking(NamedTuple):
     """The one token of each row that a head reads.
 
     Args:
-        slots: Among all slots of the batch, (batch,). `tokens`: Among the real ones, (batch,).
-        places: Within its row, (batch,).
-        is_end: Whether they are the last of their rows.
+        slots: Its index among all slots of the padded batch, (batch,).
+        tokens: Its index among the real tokens, (batch,).
+        places: Its index among the real tokens of its row, (batch,).
+        is_end: Whether it is the last of its row, in every row.
     """
 
     slots: Tensor
@@ -43,18 +43,19 @@ class Asking(NamedTuple):
     is_end: bool
 
     def to(self, device: torch.device) -> Asking:
-        """Move it from the host to a device."""
+        """Move the indices from the host to a device."""
         slots, tokens, places = (to_device(one, device) for one in self[:3])
         return Asking(slots, tokens, places, self.is_end)
 
 
 class Group(NamedTuple):
-    """Rows that attend together.
+    """Rows whose attention is computed together.
 
     Args:
-        rows: Which of the batch. `width`: Tokens of the longest.
-        first: Where the group begins among all groups' padded tokens.
-        lengths: Tokens of each row, (rows,). Those of one length need no mask.
+        rows: Indices of the rows in the batch.
+        width: Number of tokens that rows are padded to.
+        first: Index of the group's first slot among the slots of all groups.
+        lengths: Number of real tokens of each row, (rows,).
     """
 
     rows: tuple[int, ...]
@@ -64,7 +65,7 @@ class Group(NamedTuple):
 
     @property
     def is_even(self) -> bool:
-        """Whether all rows have the same length."""
+        """Whether all rows have the same length, so that no mask is needed."""
         return bool((self.lengths == self.width).all())
 
 
@@ -73,16 +74,18 @@ class Layout:
     """Real tokens of a padded batch, row after row.
 
     Args:
-        mask: True where there is a token, (batch, tokens).
-        slots: Place of each real token among all slots of the batch, and the last one's once more
-            for each spare token, (tokens,).
-        n_spare: How many of these are spare.
-        lengths: Real tokens of each row, (batch,), as numbers of Python.
-        groups: Rows of like length.
-        places: Real token behind each slot of the groups, their padding repeats a row's last one.
+        mask: True at real tokens, (batch, tokens).
+        slots: Index of each real token among all slots of the batch, (tokens,); the last index is
+            repeated for spare tokens.
+        n_spare: Number of spare tokens.
+        lengths: Number of real tokens of each row, (batch,), as Python integers.
+        groups: Rows of similar length.
+        places: Index of the real token at each slot of the groups; padding repeats the last.
         padding: Slots of the groups that are padding.
-        offsets: On a device, where all rows attend at once: where each row begins among the real
-            tokens, and their number, (batch + 1,). There are no groups then.
+        offsets: Where each row starts among the real tokens, and their total, (batch + 1,).
+            Set on a device only, where all rows are computed at once and there are no groups.
+        by_heads: Results of `by_head`, by the number of heads.
+        barred: Additive masks of groups, by what they depend on.
     """
 
     mask: Tensor
@@ -93,23 +96,24 @@ class Layout:
     places: Tensor
     padding: Tensor
     offsets: Tensor | None = None
-    kept: dict[Any, Any] = field(default_factory=dict)  # what was derived from it, by what it is
+    by_heads: dict[int, tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict)
+    barred: dict[tuple[Any, ...], Tensor | None] = field(default_factory=dict)
 
     @property
     def groups_of_rows(self) -> list[tuple[int, ...]]:
-        """Which rows make up each group."""
+        """Indices of the rows of each group."""
         return [group.rows for group in self.groups]
 
     @property
     def n_real(self) -> int:
-        """How many tokens are real."""
+        """Number of real tokens."""
         return len(self.slots) - self.n_spare
 
     @staticmethod
     def far(mask: Tensor) -> Layout:
-        """Find the real tokens of a mask on the host, for a device; `to` moves what was found.
+        """Lay out a mask on the host, for a device; `to` moves the result there.
 
-        Kernels for rows of unequal length want a token in each: an empty row keeps its first slot.
+        Kernels for rows of unequal length need a token in each, so an empty row keeps its first.
         """
         real = mask != 0
         real[:, 0] |= ~real.any(dim=1)
@@ -118,7 +122,7 @@ class Layout:
         return found
 
     def to(self, device: torch.device) -> Layout:
-        """Move what `far` found."""
+        """Move a layout made by `far`."""
         offsets = None if self.offsets is None else to_device(self.offsets, device)
         mask, slots = to_device(self.mask, device), to_device(self.slots, device)
         return replace(self, mask=mask, slots=slots, offsets=offsets)
@@ -130,12 +134,13 @@ class Layout:
         *,
         step: int = 1,
     ) -> Layout:
-        """Find the real tokens of an attention mask (batch, tokens), wherever the padding is.
+        """Lay out an attention mask, with padding on either side.
 
         Args:
-            mask: Of one text for each row.
-            together: Which rows make up each group; None: those of like length; (): no groups.
-            step: What the number of tokens is rounded up to; 1: nothing is rounded.
+            mask: Attention mask, (batch, tokens); each row is one text.
+            together: Indices of the rows of each group; None groups rows of similar length, and ()
+                makes no groups.
+            step: The number of tokens is rounded up to a multiple of this.
         """
         real = mask.bool()
         counts = real.sum(dim=1)
@@ -153,6 +158,7 @@ class Layout:
             begin = torch.tensor([starts[row] for row in rows], device=mask.device)
             steps = torch.arange(width, device=mask.device)
             last = (own - 1).clamp(min=0)
+            # slot -> real token, (rows, width): counting on from a row's start, stopping at its end
             places.append((begin[:, None] + torch.minimum(steps, last[:, None])).flatten())
             is_padding.append((steps >= own[:, None]).flatten())
             first += len(rows) * width
@@ -164,7 +170,7 @@ class Layout:
         return Layout(real, slots, n_spare, lengths, groups, torch.cat(places), padded)
 
     def asking(self, places: Tensor) -> Asking:
-        """Find the tokens at some places, one of each row, (batch,); each must be a real one."""
+        """Find the real tokens at given positions, one of each row, (batch,)."""
         batch, tokens = self.mask.shape
         slots = places + torch.arange(batch, device=places.device) * tokens
         among = torch.searchsorted(self.slots, slots)
@@ -173,7 +179,7 @@ class Layout:
         return Asking(slots, among, among - torch.cat([starts.new_zeros(1), starts[:-1]]), is_end)
 
     def flatten(self, states: Tensor, slots: Tensor | None = None) -> Tensor:
-        """Take all tokens but padding, or some slots, (batch or 1, tokens, …) to (1, taken, …)."""
+        """Take the real tokens, or those at `slots`, (batch or 1, tokens, …) to (1, taken, …)."""
         batch, tokens = self.mask.shape
         if len(states) != batch:
             states = states.expand(batch, *states.shape[1:])
@@ -181,7 +187,7 @@ class Layout:
         return states.reshape(batch * tokens, *states.shape[2:]).index_select(0, taken)[None]
 
     def unflatten(self, states: Tensor, slots: Tensor | None = None) -> Tensor:
-        """Put tokens back, (1, some tokens, width) to (batch, tokens, width); zeros elsewhere."""
+        """Put tokens back, (1, taken, width) to (batch, tokens, width); padding becomes zeros."""
         batch, tokens = self.mask.shape
         padded = states.new_zeros(batch * tokens, states.shape[-1])
         if slots is None:
@@ -190,12 +196,16 @@ class Layout:
         return placed.view(batch, tokens, -1)
 
     def by_head(self, n_heads: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Give `places` and `padding` for (token, head) pairs, heads inside groups outside.
+        """Expand `places` and `padding` to pairs of a token and a head.
 
-        Tokens of a group of `rows` and `width` stand as (rows, heads, width). Third: the slot of
-        each pair of a real token, (real tokens × heads,).
+        The slots of a group are ordered as (rows, heads, width), so that each row and head is one
+        contiguous matrix (width, head width).
+
+        Returns:
+            For each slot, its pair among (real tokens × heads,); the slots that are padding; and
+            for each pair of a real token, its slot.
         """
-        if ("heads", n_heads) not in self.kept:
+        if n_heads not in self.by_heads:
             heads = torch.arange(n_heads, device=self.mask.device)
             places, paddings = [], []
             back = torch.empty(self.n_real, n_heads, dtype=torch.long, device=self.mask.device)
@@ -211,19 +221,19 @@ class Layout:
                 back.view(-1)[place[~padded]] = here[~padded]
                 places.append(place)
                 paddings.append(here[padded])
-            self.kept["heads", n_heads] = (
+            self.by_heads[n_heads] = (
                 torch.cat(places),
                 torch.cat(paddings),
                 back.view(-1),
             )
-        return self.kept["heads", n_heads]
+        return self.by_heads[n_heads]
 
 
 def alike(lengths: list[int]) -> list[tuple[int, ...]]:
-    """Put rows of like length together, longest first; few short ones are no group of their own.
+    """Group rows of similar length, longest first; a few short rows join the group before them.
 
-    What a group needs for each head and pair of tokens goes through memory several times, and what
-    is large is asked from the system anew each time. So a group of long rows has few.
+    The attention weights of a group pass through memory several times, and large buffers are
+    requested from the system each time. So groups of long rows have few rows.
 
     >>> alike([5, 90, 88, 6])
     [(1, 2), (3, 0)]

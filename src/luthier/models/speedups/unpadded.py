@@ -1,16 +1,15 @@
-"""A stack's blocks on real tokens alone, and its last block on what the head reads.
+"""Run a stack's blocks on real tokens alone, and its last block on the tokens the head reads.
 
-Between a stack's first block and its last, padding is left out: states go as (1, real tokens,
-width), so all that goes token by token (linear layers, norms, activations) does no work in vain.
-Attention, the one thing that does not, is ours, by way of the interface that Transformers has for
-attention functions (`hf_attention.py`); where a family has attention of its own, tokens are put
-back into (batch, tokens, width) before it and taken out again after it. Everything else is the
-model's own code. An encoder and a decoder are a stack each, and a decoder's tokens look at the real
-ones of the encoder.
+From a stack's first block to its last, states have the shape (1, real tokens, width), so layers
+that treat each token alone (linear layers, norms, activations) do no work for padding. Attention
+is replaced through Transformers' interface for attention functions (`hf_attention.py`). In families
+with attention code of their own, states are padded to (batch, tokens, width) before it and
+flattened after it. Everything else is the model's own code. An encoder and a decoder are a stack
+each, and a decoder's tokens attend to the real tokens of the encoder.
 
-Where a head reads one token of each row, the last block need not compute the others. It is asked
-twice: once for its keys and values, all tokens', and there it is stopped; then it is run on the
-chosen tokens alone, and these look at the keys and values of before.
+If a head reads one token of each row, the last block need not compute the others. It is called
+twice: once on all tokens, up to the point where it has keys and values; then on the chosen tokens
+alone, which attend to those keys and values.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from luthier.hf_types import Model
 from luthier.models.speedups.hf_attention import NAME, KeysSeenError, bias_of_rows, skip_masks
 from luthier.models.speedups.host_copies import is_far, on_host
 from luthier.models.speedups.layout import Asking, Layout
@@ -29,26 +29,26 @@ from luthier.models.structure import attentions
 
 Chosen = Literal["first", "last"]
 TOKENS_FIRST = frozenset({"xlnet"})  # families whose states are (tokens, batch, width)
-STEP, STEP_IN_16_BITS = 16, 32  # of numbers of tokens; each number has kernels of its own there
+STEP, STEP_IN_16_BITS = 16, 32  # numbers of tokens are multiples of this
 STORED = ("past_key_values", "mems", "output_hidden_states", "output_attentions")
 
 
 class Unpadded:
-    """What the blocks of one stack know of the batch that passes through.
+    """Makes one stack compute without padding, and holds its state for the current batch.
 
     Args:
-        trunk: A model of Transformers or a stack of one, told of padding by `attention_mask`.
-        blocks: Its blocks, in order.
-        n_calls: How often a batch passes one of these; more often than there are where one serves
-            as several. Blocks below them see the batch with its padding.
+        trunk: A model of Transformers, or its encoder or decoder; it takes an `attention_mask`.
+        blocks: The stack's blocks, in order; blocks below them see the batch with its padding.
+        n_calls: Number of calls of these blocks for a batch; more than there are blocks if a block
+            is shared by several layers.
         chosen: Which token of each row the head reads; None: any.
-        own_attention: Whether attention is left to the model, on states with padding.
-        is_whole: Whether there are no blocks below these.
+        own_attention: Whether the model's own attention runs, on states with padding.
+        is_whole: Whether the stack has no other blocks.
     """
 
     def __init__(
         self,
-        trunk: Any,
+        trunk: Model,
         blocks: list[nn.Module],
         n_calls: int,
         chosen: Chosen | None = None,
@@ -60,8 +60,8 @@ class Unpadded:
         self.own_attention, self.is_whole = own_attention, is_whole
         self.is_swapped = trunk.config.model_type in TOKENS_FIRST
         self.layout: Layout | None = None
-        self.source: Layout | None = None  # of what an encoder gives to a decoder
-        self.read: tuple[Tensor, Tensor] | None = None  # that, with its padding and without
+        self.source: Layout | None = None  # layout of the encoder's states, in a decoder
+        self.read: tuple[Tensor, Tensor] | None = None  # these states, with padding and without
         self.asking: Asking | None = None
         self.called = 0
         self.keys: tuple[Tensor, Tensor] | None = None
@@ -69,7 +69,7 @@ class Unpadded:
         self._undo: list[Callable[[], Any]] = []
 
     def put_in(self) -> None:
-        """Have the stack compute so from here on."""
+        """Make the stack compute without padding."""
         inside = [part for block in self.blocks for part in block.modules()]
         if self.own_attention:
             for part in (one for block in self.blocks for one in attentions(block)):
@@ -92,15 +92,18 @@ class Unpadded:
         self._undo += [begin.remove, end.remove]
 
     def take_out(self) -> None:
-        """Have the stack compute as ever."""
+        """Restore the stack."""
         while self._undo:
             self._undo.pop()()
 
-    def _replace(self, module: Any, name: str, function: Callable[..., Any]) -> None:
+    def _replace(self, module: nn.Module, name: str, function: Callable[..., Any]) -> None:
         setattr(module, name, function)
-        self._undo.append(partial(delattr, module, name))  # the class's own shows again
+        self._undo.append(
+            partial(delattr, module, name)
+        )  # the class's method becomes visible again
 
     def _begin(self, module: nn.Module, args: Any, given: dict[str, Any]) -> Any:
+        """Lay out a batch before the stack runs; leave it padded if that is not possible."""
         self.called, self.layout, self.asking, self.source, self.read = 0, None, None, None, None
         mask = given.get("attention_mask")
         if not isinstance(mask, Tensor) or mask.dim() != 2 or given.get("use_cache"):
@@ -108,15 +111,15 @@ class Unpadded:
         if any(given.get(name) is not None and given[name] is not False for name in STORED):
             return None
         if module.training and getattr(module, "layerdrop", False):
-            return None  # its first block or its last may be skipped
+            return None  # its first or its last block may be skipped
         if not self._find(given, mask):
             return None
         skip_masks(self.is_whole and not self.own_attention)
-        # what would be kept for going on has no padding, so nothing could go on from it
+        # a cache without padding would be of no use to a later call
         return (args, {**given, "use_cache": False}) if "use_cache" in given else None
 
     def _find(self, given: dict[str, Any], mask: Tensor) -> bool:
-        """Find where tokens stand; not where that would be to read from a device."""
+        """Lay out a batch; False if that would synchronise with a device."""
         device, far = mask.device, is_far(mask.device)
         real = on_host(mask)
         ids = given.get("input_ids") if self.chosen == "last" else None
@@ -145,7 +148,7 @@ class Unpadded:
         skip_masks(False)
 
     def _around(self, forward: Callable[..., Any]) -> Callable[..., Any]:
-        """Make what stands in for a block's own forward."""
+        """Return a block's replacement forward."""
 
         def unpadded(states: Tensor, *args: Any, **given: Any) -> Any:
             layout = self.layout
@@ -164,7 +167,7 @@ class Unpadded:
         return unpadded
 
     def _with_padding(self, forward: Callable[..., Any]) -> Callable[..., Any]:
-        """Make what stands in for attention of a family's own: padding is put back around it."""
+        """Return an attention module's replacement forward, which pads its input."""
 
         def padded(*args: Any, **given: Any) -> Any:
             layout = self.layout
@@ -191,7 +194,7 @@ class Unpadded:
         return {name: self._given(name, one, layout, slots) for name, one in given.items()}
 
     def _given(self, name: str, value: Any, layout: Layout, slots: Tensor | None = None) -> Any:
-        """Take real tokens of what a block is given beside states, where it goes by tokens."""
+        """Flatten an argument of a block that has one entry per token."""
         if self.own_attention:
             return value
         if self.read is not None and value is self.read[0]:
@@ -213,14 +216,14 @@ class Unpadded:
     ) -> Any:
         """Run the last block on the chosen tokens alone."""
         self.stops = True
-        try:
+        try:  # first call: attention stores all keys and values and raises
             forward(states, *args, **self._all_given(given, layout))
         except KeysSeenError:
             pass
         finally:
             self.stops = False
         self.asks = True
-        try:
+        try:  # second call: the chosen tokens, (1, batch, width), attend to them
             few = self._all_given(given, layout, asking.slots)
             said = forward(states.index_select(1, asking.tokens), *args, **few)
         finally:
@@ -228,9 +231,9 @@ class Unpadded:
         return _changed(said, partial(layout.unflatten, slots=asking.slots))
 
     def _places(self, mask: Tensor, ids: Tensor | None) -> Tensor:
-        """Say which token of each row the head reads, (batch,).
+        """Return the position of the token that the head reads in each row, (batch,).
 
-        The last one is, to heads of Transformers, the last that is no padding token by its id.
+        For heads of Transformers, the last token is the last whose id is not the padding token's.
         """
         if self.chosen == "first":
             return torch.zeros(len(mask), dtype=torch.long, device=mask.device)
@@ -241,12 +244,12 @@ class Unpadded:
         return (real * places).argmax(dim=1)
 
 
-def _step(module: Any) -> int:
-    """Say what numbers of tokens are rounded up to."""
+def _step(module: Model) -> int:
+    """Return what the number of tokens is rounded up to; in 16 bits, kernels depend on it."""
     in_16_bits = torch.is_autocast_enabled("cpu") or module.dtype.itemsize < 4
     return STEP_IN_16_BITS if in_16_bits else STEP
 
 
 def _changed(said: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """Change the states among what a block or its attention says; they stand first."""
+    """Apply a change to the states in the outputs of a block or of its attention: the first."""
     return change(said) if isinstance(said, Tensor) else (change(said[0]), *said[1:])

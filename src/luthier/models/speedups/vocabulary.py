@@ -1,21 +1,19 @@
-"""Words that the rows never use leave a model's embedding for as long as it trains.
+"""Leave the words that no row uses out of a model's embedding while it trains.
 
-Their gradient is zero in every step, so no optimizer learns anything of them; what remains is the
-decay of weights, which shrinks all of them by the same factor. One row of ones, which no text
-uses, is trained beside those in use: whatever an optimizer makes of it, it makes of each of the
-others times their value. So gradients, moments and checkpoints hold the words in use alone, and
-the whole embedding comes back with every row as it would have become, up to rounding.
+Their gradient is zero in every step, so all that an optimizer does to them is weight decay, which
+multiplies every row by the same factor. An extra row of ones, which no text uses, is trained beside
+the words in use and ends up as that factor. So gradients, moments and checkpoints hold the words in
+use alone, and afterwards the whole embedding is restored, each row as it would have become, up to
+rounding.
 
-That holds for decay apart from the gradient (Loshchilov & Hutter 2019, algorithm 2), for plain
-decay under SGD, where all is linear, and for every optimizer that takes each number by itself where
-nothing decays.
+This is exact for decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2), for L2 decay under
+SGD, which is linear, and without decay for every optimizer that updates each number by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,34 +21,35 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from luthier.errors import TrainingError
+from luthier.hf_types import Model, Tokenizer
 from luthier.models.structure import pretrained
 from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Training
 from luthier.records import Items
 
-WORTH = 0.8  # largest share of the words in use for which leaving out the others is worth it
-APART = ("adamw_torch", "adamw_torch_fused", "sgd")  # decay shrinks all rows by one factor
-TOGETHER = ("adafactor",)  # what becomes of a row depends on the others
+WORTH = 0.8  # largest share of words in use at which leaving out the others pays
+APART = ("adamw_torch", "adamw_torch_fused", "sgd")  # decay multiplies all rows by one factor
+TOGETHER = ("adafactor",)  # the update of a row depends on the others
 
 
 class CompactVocabulary:
-    """An embedding of the words in use, in the place of a model's whole one.
+    """Makes a model's embedding hold only the words in use.
 
     Args:
-        embedding: The model's own.
-        ids: The words in use, increasing, (words,).
+        embedding: The model's embedding.
+        ids: Ids of the words in use, increasing, (words,).
     """
 
     def __init__(self, embedding: nn.Embedding, ids: Array):
         self.embedding = embedding
         self.ids = torch.from_numpy(ids.astype(np.int64))
-        self.whole: Any = embedding.weight
+        self.whole = embedding.weight
         self.n_words, self.padding = embedding.num_embeddings, embedding.padding_idx
         self.places = torch.full((self.n_words,), -1)  # word -> its row, (all words,)
         self.places[self.ids] = torch.arange(len(ids))
 
     def put_in(self) -> None:
-        """Have the model know the words in use alone."""
+        """Replace the whole embedding by that of the words in use."""
         values = self.whole.detach()
         witness = values.new_ones(1, values.shape[1])
         part = self.embedding
@@ -60,7 +59,7 @@ class CompactVocabulary:
         part.forward = partial(self._forward, part)  # type: ignore[method-assign]
 
     def take_out(self) -> None:
-        """Give all words back, those not in use as decay has left them."""
+        """Restore the whole embedding, with weight decay applied to the words not in use."""
         part = self.embedding
         with torch.no_grad():
             learned = part.weight.detach()
@@ -75,19 +74,19 @@ class CompactVocabulary:
         rows = self.places[ids]
         if bool((rows < 0).any()):
             raise TrainingError(
-                "A batch has a word that no row has.",
+                "A batch has a word that none of the rows has.",
                 received=f"the id {int(ids[rows < 0][0])}",
                 hint="training.compact_vocabulary=false keeps all words in the model",
             )
         return functional.embedding(rows, part.weight, part.padding_idx)
 
 
-def words_in(encoded: Mapping[str, Items], tokenizer: Any) -> Array:
-    """Find the ids that batches of any split can hold, (words,); none where items are no texts.
+def words_in(encoded: Mapping[str, Items], tokenizer: Tokenizer) -> Array:
+    """Find the ids that batches of any split can hold, (words,); none if items are not texts.
 
     Args:
-        encoded: Split to its rows, `train` among them.
-        tokenizer: Its special tokens count too.
+        encoded: The rows of each split, `train` among them.
+        tokenizer: The tokenizer, whose special tokens are counted as used.
     """
     if "input_ids" not in encoded["train"].inputs:
         return np.empty(0, dtype=np.int64)
@@ -100,17 +99,17 @@ def words_in(encoded: Mapping[str, Items], tokenizer: Any) -> Array:
     return np.flatnonzero(seen)
 
 
-def compact(model: Any, used: Array, settings: Training) -> CompactVocabulary | None:
-    """Make the smaller embedding of a model, where it is exact and worth it.
+def compact(model: Model, used: Array, settings: Training) -> CompactVocabulary | None:
+    """Prepare the smaller embedding of a model, if it is exact and worth it.
 
     Args:
-        model: On a CPU.
-        used: Words that occur in any batch, (words,).
-        settings: The recipe's training section: optimizer and decay.
+        model: The model, on a CPU.
+        used: Ids of the words that occur in any batch, (words,).
+        settings: The recipe's training section, for optimizer and weight decay.
 
     Returns:
-        None where the embedding is not trained, or serves as the output's too, or has a forward of
-        its own, or nearly all of its words are in use, or the optimizer looks at all rows together.
+        The smaller embedding; None if the embedding is frozen, tied to the output, or has a forward
+        of its own, if nearly all words are in use, or if the optimizer's update mixes rows.
     """
     if settings.optim in TOGETHER or (settings.weight_decay > 0 and settings.optim not in APART):
         return None
@@ -119,7 +118,7 @@ def compact(model: Any, used: Array, settings: Training) -> CompactVocabulary | 
         return None
     try:
         part = inner.get_input_embeddings()
-    except NotImplementedError:  # what stands below the head gives stored states
+    except NotImplementedError:  # the trunk is replaced by stored states
         return None
     if type(part) is not nn.Embedding or "forward" in part.__dict__ or not _is_alone(model, part):
         return None
@@ -137,8 +136,8 @@ def compact(model: Any, used: Array, settings: Training) -> CompactVocabulary | 
     return CompactVocabulary(part, ids)
 
 
-def _is_alone(model: Any, embedding: nn.Embedding) -> bool:
-    """Say whether a model's embedding is one module in one place, and its weight nobody else's."""
+def _is_alone(model: Model, embedding: nn.Embedding) -> bool:
+    """Return whether the embedding's weight is used in one place of the model only."""
     places = [
         name
         for name, part in model.named_modules(remove_duplicate=False)
