@@ -269,9 +269,9 @@ class Task(Protocol):
 class Method(Protocol):
     """How a model learns a task.
 
-    One that cannot learn every target says which it can by `kinds`, as baselines do; see
-    `registry.learns`. One that needs no more of PyTorch than a model whose parameters say which of
-    them are trained names the other engines that can train it too in `engines`.
+    A method that cannot learn every target lists those it can in `kinds`, as baselines do (see
+    `recipe.checks.fits`). One that needs only a model whose parameters say whether they are trained
+    lists the other engines that can train it in `engines`.
     """
 
     name: ClassVar[str]
