@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import platform
@@ -9,9 +10,11 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import psutil
 
@@ -40,7 +43,7 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _cores(),
+        "cores": _cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "gpu": _gpu(),
         "packages": describe_packages(),
@@ -56,11 +59,29 @@ def describe_packages() -> dict[str, str | None]:
     return {**{name: _version(name) for name in PACKAGES}, **installed}
 
 
+def install_command(extra: str) -> str:
+    """Return the command that installs one of Luthier's extras here, into this Python.
+
+    Luthier is installed from a clone or a URL, which pip recorded; only a copy from a package index
+    can be named by its bare name.
+    """
+    try:
+        source = json.loads(distribution("luthier").read_text("direct_url.json") or "{}")
+    except PackageNotFoundError:  # run from its sources alone
+        source = {}
+    wanted, url = f"luthier[{extra}]", source.get("url", "")
+    if "dir_info" in source:
+        wanted = f"{url2pathname(urlparse(url).path)}[{extra}]"
+    elif url:
+        wanted = f"{wanted} @ {f'git+{url}' if 'vcs_info' in source else url}"
+    editable = ["-e"] if source.get("dir_info", {}).get("editable") else []
+    return shlex.join([sys.executable, "-m", "pip", "install", *editable, wanted])
+
+
 def usable_cores() -> int:
     """Count the processors this process may use; a container may grant fewer than exist."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _cores()
     quota = _quota(Path("/sys/fs/cgroup/cpu.max"))
-    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+    return _cores() if quota is None else max(1, min(_cores(), math.ceil(quota)))
 
 
 def _quota(limits: Path) -> float | None:
@@ -73,7 +94,8 @@ def _quota(limits: Path) -> float | None:
 
 
 def _cores() -> int:
-    return os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # only on Linux
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _cpu() -> str:

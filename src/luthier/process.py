@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 import psutil
 
 MEBI = 2**20
+_STATUS = Path("/proc/self/status")
 
 _was_reset = False  # whether the peak is measured from `reset_peak_memory` on
 
@@ -43,14 +45,14 @@ def peak_memory_mib() -> float:
 
     After `reset_peak_memory`: since that call.
     """
-    if (since := _peak_since_reset()) is not None:
-        return since
+    if _was_reset and (peak := re.search(r"VmHWM:\s+(\d+)", _STATUS.read_text("ascii"))):
+        return round(int(peak[1]) / 1024, 1)
     try:
         import resource
     except ImportError:  # Windows keeps the peak elsewhere
         return float(psutil.Process().memory_info().peak_wset / MEBI)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (MEBI if sys.platform == "darwin" else 1024), 1)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(most / (MEBI if sys.platform == "darwin" else 1024), 1)
 
 
 def reset_peak_memory() -> None:
@@ -61,15 +63,6 @@ def reset_peak_memory() -> None:
         _was_reset = True
     except OSError:
         _was_reset = False
-
-
-def _peak_since_reset() -> float | None:
-    """Read the peak since `reset_peak_memory`, in MiB; None if it is unknown."""
-    if not _was_reset:
-        return None
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    words = next((line.split() for line in lines if line.startswith("VmHWM")), None)
-    return round(int(words[1]) / 1024, 1) if words else None
 
 
 def release_memory() -> None:

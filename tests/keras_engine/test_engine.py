@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 import luthier
 from luthier import pipeline
+from luthier.environment import install_command
 from luthier.errors import ModelError, RecipeError
 from luthier.keras_engine import backend
 from luthier.keras_engine.engine import KerasEngine
@@ -189,7 +190,7 @@ def test_without_the_packages_one_sentence_says_so(monkeypatch):
     with pytest.raises(RecipeError, match="not installed") as caught:
         KerasEngine.check(Training())
     assert "keras_hub" in caught.value.received
-    assert "pip install 'luthier[tensorflow]'" in caught.value.hint
+    assert install_command("tensorflow") in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import luthier
 from luthier.cli.app import app
+from luthier.environment import install_command
 from luthier.errors import ModelError, RecipeError, RunError
 from luthier.exporters.merged import export_merged
 from luthier.exporters.tensorflow import export_tensorflow
@@ -302,7 +303,7 @@ def test_missing_packages_are_named(finished, tmp_path, monkeypatch):
     with pytest.raises(RecipeError, match="TensorFlow engine is not installed") as caught:
         export_tensorflow(finished("text-classification"), tmp_path / "out", to="litert")
     assert caught.value.received == "--to litert without tensorflow and keras and keras_hub"
-    assert "luthier[tensorflow]" in caught.value.hint
+    assert install_command("tensorflow") in caught.value.hint
 
 
 def test_a_missing_tokenizer_of_texts_is_told(finished, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from luthier.environment import install_command
 from luthier.errors import ModelError
 from luthier.hf_types import Model
 
@@ -38,7 +39,7 @@ def load_library() -> Any:
         raise ModelError(
             "4-bit weights need the library bitsandbytes.",
             received=str(problem),
-            hint="pip install 'luthier[quantised]', or method=lora",
+            hint=f"{install_command('quantised')}, or method=lora",
         ) from problem
     return bitsandbytes
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 
+from luthier.environment import install_command
 from luthier.errors import ModelError, RecipeError, RunError
 from luthier.keras_engine import FAMILIES
 from luthier.registry import names
@@ -29,7 +30,7 @@ def require(asked: str, *, otherwise: str) -> None:
         raise RecipeError(
             "The TensorFlow engine is not installed.",
             received=f"{asked} without {' and '.join(missing)}",
-            hint=f"pip install 'luthier[tensorflow]', or {otherwise}",
+            hint=f"{install_command('tensorflow')}, or {otherwise}",
         )
 
 

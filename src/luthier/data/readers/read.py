@@ -3,7 +3,7 @@
     source ─► files (sources.py) ─► text (encoding.py) ─► columns (a file for each format)
                                  └► columns (frames.py, hub.py)              ─► Rows, notes
 
-Whatever was detected rather than told is said in the notes. Next: `split.py`.
+Whatever was detected rather than told is said in the notes. Next: `data/split.py`.
 """
 
 from __future__ import annotations
