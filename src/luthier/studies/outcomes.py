@@ -64,7 +64,7 @@ def validation_scores(run: RunFolder) -> dict[str, float]:
         if event.get("scores") and not event["phase"].startswith(ASIDE)
     ]
     if run.recipe().training.load_best_model_at_end:
-        scored = [event for event in scored if event["is_best"]] or scored
+        scored = [event for event in scored if event.get("is_best")] or scored
     kept = scored[-1]["scores"] if scored else {}
     return {name: value for name, value in kept.items() if value is not None}
 
