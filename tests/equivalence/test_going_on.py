@@ -66,7 +66,7 @@ def test_the_same_call_goes_on_to_the_same_weights(tiny_model, tmp_path, whole):
     first, second = gone_on.attempts()
     assert (first["state"], first["reason"]) == ("interrupted", "Stopped.")
     assert second["resumed"] == [{"phase": "fine-tuning", "step": 4, "notes": []}]
-    assert "went on after step 4 of fine-tuning" in gone_on.report.read_text("utf-8")
+    assert "resumed after step 4 of fine-tuning" in gone_on.report.read_text("utf-8")
     assert not (gone_on.path / "checkpoints").exists()
 
 

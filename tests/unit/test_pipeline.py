@@ -9,8 +9,9 @@ import pytest
 
 import luthier
 from luthier.errors import DataError, LuthierError, ModelError, RecipeError
+from luthier.pipeline import check_metric
 from luthier.runs import RunFolder
-from tests.toys import FAMILY, toy_rows, toy_tree, write_csv
+from tests.toys import FAMILY, toy_problem, toy_rows, toy_tree, write_csv
 from tests.unit.report.fake_run import panel
 
 PROMISED = (
@@ -213,3 +214,10 @@ def test_unsafe_files_of_a_model_stay_unopened_and_the_run_says_so(tiny_model, t
     assert "modeling_own.py" in run.report.read_text(encoding="utf-8")
     assert "auto_map" not in (run.model / "config.json").read_text()
     assert luthier.load(run.path)("a good day")
+
+
+def test_a_main_metric_that_nobody_declares_is_refused_before_training(tiny_model):
+    _, prepared = toy_problem("text-classification", tiny_model("bert"))
+    prepared.job.task.main_metric = "tokens_per_joule"
+    with pytest.raises(LuthierError, match="which direction is better is not declared"):
+        check_metric(prepared.job)

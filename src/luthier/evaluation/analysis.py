@@ -105,7 +105,7 @@ def _of_mistakes(
 
 
 def check_slices(columns: Sequence[str], rows: Rows) -> None:
-    """Raise where a column to slice by does not exist."""
+    """Refuse a column to slice by that the rows lack."""
     for column in columns:
         if column not in rows:
             close = nearest(column, rows.columns)
@@ -153,7 +153,7 @@ def by_label(
 def calibrate(
     gold: Array, outputs: Outputs, validation_gold: Array, validation_outputs: Outputs
 ) -> dict[str, JSON]:
-    """Measure calibration on test before and after a temperature fitted on validation."""
+    """Measure calibration on the test rows, before and after temperature scaling."""
     temperature = fit_temperature(validation_outputs, validation_gold)
     found: dict[str, JSON] = {"temperature": temperature, "fitted_on": len(validation_gold)}
     for when, divisor in (("before", 1.0), ("after", temperature)):
@@ -166,7 +166,7 @@ def calibrate(
 def mistakes(
     codec: Codec, gold: Array, rows: Rows, predictions: Predictions
 ) -> tuple[list[dict[str, JSON]], int]:
-    """List wrong answers, the most confident (or, for numbers, the farthest off) first.
+    """List wrong predictions, the most confident (for numbers: the farthest off) first.
 
     Returns:
         The first of them, and how many there are in all.
@@ -177,7 +177,7 @@ def mistakes(
         wrong = np.arange(len(gold))
     else:
         if predictions.probabilities is None:
-            raise ValueError("answers with labels carry probabilities")
+            raise ValueError("Predictions of labels need probabilities.")
         p = predictions.probabilities
         if target.kind == "multi-label":
             is_wrong = predictions.answers.astype(bool) != gold.astype(bool)  # (rows, labels)
@@ -203,6 +203,6 @@ def mistakes(
 
 
 def scatter(gold: Array, answers: Array) -> list[list[float]]:
-    """Pair true with predicted numbers, evenly thinned to 2,000 rows."""
+    """Pair true with predicted numbers, evenly subsampled to at most 2,000 rows."""
     every = max(1, -(-len(gold) // MOST_POINTS))
     return [[float(a), float(b)] for a, b in zip(gold[::every], answers[::every], strict=True)]

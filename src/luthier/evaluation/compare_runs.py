@@ -1,4 +1,4 @@
-"""Finished runs side by side, judged on the same test rows."""
+"""Compare finished runs that were judged on the same test rows."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SYSTEM = "fine-tuned"
 
 @dataclass(frozen=True)
 class Comparisons:
-    """The first run's model against each other run's.
+    """The first run's model against that of each other run.
 
     Args:
-        metric: What they are compared by.
+        metric: The metric that they are compared by.
         scores: Run to metric to score.
-        comparisons: One for every run but the first.
+        comparisons: The first run against each of the others.
     """
 
     metric: str
@@ -44,13 +44,13 @@ def compare(
 
     Args:
         folders: Two runs or more; the first is compared with each of the others.
-        metric: What to compare by; None: the task's main metric.
-        n_resamples: Bootstrap resamples.
+        metric: The metric to compare by; None takes the task's main metric.
+        n_resamples: Number of bootstrap resamples.
         confidence: Level of the intervals.
-        seed: Of the resamples.
+        seed: Seed of the resamples.
 
     Raises:
-        RunError: A run is missing or did not finish, or was judged on other rows.
+        RunError: A run is missing, unfinished, or was judged on other rows.
     """
     if len(folders) < 2:
         raise RunError(
@@ -86,7 +86,7 @@ def compare(
 
 
 def names_of(runs: Sequence[RunFolder]) -> list[str]:
-    """Name runs by their folders, whole paths where folder names repeat."""
+    """Name runs by their folders, or by their paths if folder names repeat."""
     short = [run.path.resolve().name for run in runs]
     if len(set(short)) == len(short):
         return short
@@ -95,7 +95,7 @@ def names_of(runs: Sequence[RunFolder]) -> list[str]:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a run's model said of every test row, as its folder has it."""
+    """The predictions that a run's folder has for its test rows."""
 
     path: Path
     target: Target
@@ -107,13 +107,13 @@ class Judged:
         return Judged(run.path, run.target(), list(run.read_predictions()))
 
     def rows(self) -> Rows:
-        """Give the test rows back."""
+        """Rebuild the test rows."""
         names = self.lines[0]["columns"] if self.lines else {}
         return Rows.of({name: [line["columns"][name] for line in self.lines] for name in names})
 
 
 def refuse_other_rows(first: Judged, other: Judged) -> None:
-    """Raise where two runs were not judged on the same rows with the same labels."""
+    """Refuse two runs that were not judged on the same rows with the same labels."""
     problem = None
     if first.target.kind != other.target.kind or first.target.names != other.target.names:
         problem = "they do not predict the same labels"

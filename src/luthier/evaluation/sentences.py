@@ -13,7 +13,7 @@ def tell(comparison: Comparison, *, is_clear: bool, confidence: float) -> Compar
     """Write the verdict into a comparison.
 
     Args:
-        comparison: All but the verdict.
+        comparison: A comparison without its verdict.
         is_clear: Whether the corrected test finds a difference between the two.
         confidence: Level of the interval.
     """
@@ -61,7 +61,7 @@ def say_p(p_value: float) -> str:
 
 
 def say_rows(n_rows: int) -> str:
-    """Write an estimated number of rows with two digits that count.
+    """Write an estimated number of rows with two significant digits.
 
     >>> say_rows(9437), say_rows(62)
     ('9,400', '62')

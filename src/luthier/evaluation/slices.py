@@ -1,4 +1,4 @@
-"""Scores of parts of the test rows: by length, by label, by any column."""
+"""Score parts of the test rows: by length, by label, by any column."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from luthier.protocols import Codec
 from luthier.ragged import Array, take
 from luthier.records import Predictions, Rows, Target
 
-FEWEST = 10  # rows below which a slice says nothing
+FEWEST = 10  # rows that a slice needs to be scored
 MOST_VALUES = 20
 
 
@@ -64,7 +64,7 @@ def score_slices(
 def parts(
     target: Target, gold: Any, rows: Rows, lengths: Array, columns: Sequence[str]
 ) -> Iterator[tuple[str, str, Array]]:
-    """Walk over (by what, which value, whether each row is in it)."""
+    """Walk over (what is sliced by, the value, which rows have it)."""
     edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1]).astype(int))
     for low, high in pairwise(edges):
         first = low if low == edges[0] else low + 1
@@ -80,7 +80,7 @@ def parts(
 
 
 def take_answers(predictions: Predictions, chosen: Array) -> Predictions:
-    """Keep the answers of some rows."""
+    """Take the predictions of some rows."""
     probabilities = predictions.probabilities
     return Predictions(
         take(predictions.answers, chosen),

@@ -1,8 +1,8 @@
 """Metrics of extractive answers, by SQuAD's rules.
 
 Rajpurkar et al. 2016, section 6.1, https://arxiv.org/abs/1606.05250: texts are compared without
-case, punctuation and articles, with the true answer that fits best. Questions without an answer
-as in Rajpurkar et al. 2018: right is to answer nothing.
+case, punctuation and articles, with the closest true answer. Questions without an answer as in
+Rajpurkar et al. 2018: the right prediction is no answer.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ METRICS = (  # F1 is declared in `spans.py`
 
 
 def normalise_answer(text: str) -> str:
-    """Leave out case, punctuation, articles and further blanks.
+    """Remove case, punctuation, articles and extra whitespace.
 
     >>> normalise_answer("The  Eiffel Tower!")
     'eiffel tower'
@@ -52,19 +52,19 @@ def normalise_answer(text: str) -> str:
 
 
 def exact_match(answer: str, golds: Sequence[str]) -> float:
-    """Say whether an answer is one of the true ones; none is right where there are none."""
+    """Score 1 if an answer is one of the true ones; "" is right if there are none."""
     said = normalise_answer(answer)
     return float(any(said == normalise_answer(gold) for gold in _wanted(golds)))
 
 
 def token_f1(answer: str, golds: Sequence[str]) -> float:
-    """Measure the overlap in words with the true answer that overlaps most."""
+    """Compute the word F1 with the closest true answer."""
     said = normalise_answer(answer).split()
     return max(_overlap(said, normalise_answer(gold).split()) for gold in _wanted(golds))
 
 
 def _wanted(golds: Sequence[str]) -> list[str]:
-    """Give the true answers that have words left; where there are none, no answer is wanted."""
+    """Give the true answers that have words left; [""] if there are none."""
     return [gold for gold in golds if normalise_answer(gold)] or [""]
 
 
@@ -76,11 +76,11 @@ def _overlap(said: list[str], wanted: list[str]) -> float:
 
 
 def measure_answers(golds: Sequence[Sequence[str]], answers: Sequence[str]) -> Measure:
-    """Prepare exact match and F1, as shares; of questions with and without answer too.
+    """Prepare exact match and F1, also for questions with and without an answer alone.
 
     Args:
-        golds: True answers of every question; none where it has none.
-        answers: The answer given to each; "" for none.
+        golds: True answers of each question; empty if it has none.
+        answers: The predicted answer to each; "" for none.
     """
     f1 = np.array([token_f1(a, g) for a, g in zip(answers, golds, strict=True)])
     exact = np.array([exact_match(a, g) for a, g in zip(answers, golds, strict=True)])
@@ -106,15 +106,15 @@ def _mean(values: Array, weights: Array) -> float:
 def best_null_threshold(
     score_differences: Array, score_if_answered: Array, score_if_null: Array
 ) -> float:
-    """Choose how much better none must be than the best answer to be given.
+    """Choose the threshold on (null score - best answer's score) above which no answer is given.
 
     Args:
-        score_differences: None's score less that of the best answer, (rows,).
-        score_if_answered: What each row scores with its best answer, (rows,).
-        score_if_null: What it scores with none, (rows,).
+        score_differences: The null score minus that of the best answer, (rows,).
+        score_if_answered: The metric of each row if its best answer is given, (rows,).
+        score_if_null: The metric of each row if no answer is given, (rows,).
 
     Returns:
-        The threshold of the best mean score: none is given where the difference is above it.
+        The threshold with the highest mean metric.
     """
     if len(score_differences) == 0:
         return 0.0

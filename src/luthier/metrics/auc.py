@@ -1,8 +1,8 @@
-"""The area under the ROC curve, made for many weightings of the same rows.
+"""The area under the ROC curve, for many weightings of the same rows.
 
 It is the probability that a positive row is scored above a negative one, ties counting half
 (Hanley & McNeil 1982, https://doi.org/10.1148/radiology.143.1.7063747). Sorting is done once; each
-weighting then costs one pass.
+weighting then takes one pass.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def make_auc(positive: Array, scores: Array) -> Callable[[Array | None], float]:
         scores: Higher means more likely positive, (rows,).
 
     Returns:
-        A function from row weights (rows,), or None for ones, to the AUC; nan where there are no
-        positive or no negative rows.
+        A function from row weights (rows,), or None for ones, to the AUC; nan without
+        positive or without negative rows.
     """
     order = np.argsort(scores, kind="stable")
     sorted_scores, is_positive = scores[order], positive[order].astype(bool)

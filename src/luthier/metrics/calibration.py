@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: reliability, expected error, temperature.
+"""Calibration of probabilities: reliability diagram, expected error, temperature.
 
 Guo et al. 2017, https://arxiv.org/abs/1706.04599: section 2 for the error, 4.2 for temperature.
 """
@@ -19,9 +19,9 @@ def reliability(confidence: Array, right: Array, *, n_bins: int = N_BINS) -> lis
     """Compare confidence with accuracy in bins of equal width.
 
     Args:
-        confidence: Probability given to each answer, (rows,).
-        right: Whether the answer was right, (rows,).
-        n_bins: How many bins from 0 to 1.
+        confidence: Probability of each prediction, (rows,).
+        right: Whether the prediction is right, (rows,).
+        n_bins: Number of bins from 0 to 1.
     """
     edges = np.linspace(0, 1, n_bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, n_bins - 1)
@@ -42,14 +42,14 @@ def reliability(confidence: Array, right: Array, *, n_bins: int = N_BINS) -> lis
 
 
 def expected_calibration_error(bins: list[dict[str, JSON]]) -> float:
-    """Average the gap between confidence and accuracy, each bin by its rows."""
+    """Average |confidence - accuracy| over bins, weighted by their rows (ECE)."""
     total = sum(item["count"] for item in bins)
     gaps = (abs(b["confidence"] - b["accuracy"]) * b["count"] for b in bins if b["count"])
     return float(sum(gaps) / total) if total else float("nan")
 
 
 def fit_temperature(logits: Array, gold: Array) -> float:
-    """Find the temperature T of least log loss for softmax(logits / T).
+    """Find the temperature T with the lowest log loss of softmax(logits / T).
 
     Args:
         logits: Outputs before softmax, (rows, labels).

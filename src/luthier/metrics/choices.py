@@ -1,4 +1,4 @@
-"""Metrics of choosing one of several, where the place of a choice means nothing."""
+"""Metrics of choosing one of several, where a choice's position carries no meaning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def measure_choices(gold: Array, answers: Array, probabilities: Array) -> Measur
 
     Args:
         gold: The right choice of each row, (rows,).
-        answers: The one that was given, (rows,).
+        answers: The predicted choice, (rows,).
         probabilities: Of every choice, (rows, choices).
     """
     is_right = (answers == gold).astype(float)

@@ -14,7 +14,7 @@ from luthier.metrics.auc import make_auc
 from luthier.ragged import Array
 from luthier.records import Measure
 
-TINY = 1e-12  # the smallest probability that log loss reckons with
+TINY = 1e-12  # lower bound of probabilities in log loss
 METRICS = (
     Metric(
         "accuracy",
@@ -53,7 +53,7 @@ def measure_classification(
         gold: True label ids, (rows,).
         predicted: Predicted label ids, (rows,).
         probabilities: Predicted, (rows, labels).
-        n_labels: How many labels there are.
+        n_labels: Number of labels.
 
     Returns:
         A function from row weights (rows,), or None for ones, to metric values.
@@ -80,7 +80,7 @@ def measure_classification(
 
 
 def from_confusion(table: Array) -> dict[str, float]:
-    """Compute what follows from the confusion table alone, (gold labels, predicted labels)."""
+    """Compute the metrics of a confusion table, (gold labels, predicted labels)."""
     precision, recall, f1, support = per_label(table)
     occurs = (table.sum(axis=0) + support) > 0
     total, right = table.sum(), np.diag(table).sum()
@@ -108,7 +108,7 @@ def _mcc(table: Array, total: float, right: float) -> float:
 def per_label(table: Array) -> tuple[Array, Array, Array, Array]:
     """Compute precision, recall, F1 and support of every label, each (labels,).
 
-    A share of nothing counts as 0, as scikit-learn has it.
+    A ratio with denominator 0 counts as 0, as in scikit-learn.
     """
     right, gold, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
     precision = right / np.where(predicted > 0, predicted, 1)
@@ -126,7 +126,7 @@ def confusion(
 
 
 def nan_mean(values: list[float] | Array) -> float:
-    """Average what is defined; nan where nothing is."""
+    """Average the values that are not nan; nan if all are."""
     defined = [value for value in values if not np.isnan(value)]
     return float(np.mean(defined)) if defined else float("nan")
 

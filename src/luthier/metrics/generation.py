@@ -1,4 +1,4 @@
-"""Metrics of texts that were written, against references, by the packages that define them.
+"""Metrics of generated texts against references, by the packages that define them.
 
 Translations: chrF (Popović 2015), BLEU (Papineni et al. 2002) and TER (Snover et al. 2006), as
 sacreBLEU (Post 2018, https://arxiv.org/abs/1804.08771) computes them, in its unit, 0 to 100.
@@ -52,12 +52,12 @@ def _metric(name: str) -> Scorer:
 def measure_translations(
     references: Sequence[str], answers: Sequence[str], *, metrics: Sequence[str] = TRANSLATION
 ) -> Measure:
-    """Prepare chrF, BLEU and TER of a corpus: counts of every row are summed up with its weight.
+    """Prepare chrF, BLEU and TER of a corpus from weighted sums of each row's counts.
 
     Args:
         references: True translations, (rows,).
-        answers: Those to judge.
-        metrics: Which of them.
+        answers: Predicted translations.
+        metrics: Names of the metrics to compute.
     """
     scorers = {name: _metric(name) for name in metrics}
     counts = {name: _statistics(scorers[name], references, answers) for name in metrics}
@@ -76,7 +76,7 @@ def measure_translations(
 
 
 def _statistics(scorer: Scorer, references: Sequence[str], answers: Sequence[str]) -> Array:
-    """Count what a metric counts, (rows, counts)."""
+    """Collect the sufficient statistics of a metric, (rows, counts)."""
     counts = scorer._extract_corpus_statistics(list(answers), [list(references)])
     return np.array(counts, dtype=np.float64)
 
@@ -86,14 +86,14 @@ def _score(scorer: Scorer, sums: list[float]) -> float:
 
 
 def _bleu(scorer: Scorer, sums: list[float]) -> float:
-    """Score with weights that are fractions too: sacreBLEU would round the lengths down."""
+    """Compute BLEU for fractional weights, whose lengths sacreBLEU would round down."""
     said, true, *shared = sums
     penalty = math.exp(min(0.0, 1 - true / said)) if said else 0.0
     return penalty * _score(scorer, [1, 1, *shared])
 
 
 def signatures(metrics: Sequence[str] = TRANSLATION) -> dict[str, str]:
-    """Give sacreBLEU's signatures, which say exactly what was computed."""
+    """Give sacreBLEU's signatures, which state exactly what was computed."""
     found = {}
     for name in metrics:
         scorer = _metric(name)
@@ -103,29 +103,29 @@ def signatures(metrics: Sequence[str] = TRANSLATION) -> dict[str, str]:
 
 
 def sentence_chrf(references: Sequence[str], answers: Sequence[str]) -> Array:
-    """Score every row by itself, (rows,), 0 to 100."""
+    """Compute chrF of each row, (rows,), 0 to 100."""
     scorer = _metric("chrf")
     counts = _statistics(scorer, references, answers).tolist()
     return np.array([_score(scorer, one) for one in counts])
 
 
 class AnyScript:
-    """Cuts texts into words of any script, as rouge-score asks for it.
+    """Tokenize texts of any script, with the interface that rouge-score expects.
 
-    Scripts that write no spaces are cut into their signs, or a sentence would be a word.
+    Scripts without spaces are split into characters; otherwise a sentence would be one word.
     """
 
     def tokenize(self, text: str) -> list[str]:
-        """Give the words, in lower case."""
+        """Split a text into lower-case words."""
         return WORD.findall(text.lower())
 
 
 def rouge(references: Sequence[str], answers: Sequence[str], names: Sequence[str] = ROUGE) -> Array:
-    """Measure the F1 of every row, (rows, metrics).
+    """Compute the F1 of each row, (rows, metrics).
 
-    rouge-score's own way of cutting words drops all letters but a to z; it is used only where all
-    references are ASCII, so that scores can be compared with published ones. Answers do not matter
-    here: all systems must be measured alike.
+    rouge-score's own tokenizer drops all letters but a to z; it is used only if all references are
+    ASCII, so that scores are comparable with published ones. The choice ignores the answers, so
+    that all systems are measured alike.
     """
     from rouge_score.rouge_scorer import RougeScorer
 
@@ -138,12 +138,12 @@ def rouge(references: Sequence[str], answers: Sequence[str], names: Sequence[str
 
 
 def measure_summaries(references: Sequence[str], answers: Sequence[str]) -> Measure:
-    """Prepare ROUGE-1, ROUGE-2 and ROUGE-L, each the mean F1 over rows, as shares."""
+    """Prepare ROUGE-1, ROUGE-2 and ROUGE-L, each the mean F1 over rows."""
     return _means(dict(zip(ROUGE, rouge(references, answers).T, strict=True)))
 
 
 def measure_written(references: Sequence[str], answers: Sequence[str]) -> Measure:
-    """Prepare exact match (blanks at the ends do not count) and ROUGE-L of written answers."""
+    """Prepare exact match (ignoring surrounding whitespace) and ROUGE-L."""
     same = np.array([a.strip() == b.strip() for a, b in zip(references, answers, strict=True)])
     alike = rouge(references, answers, ["rougeL"])[:, 0]
     return _means({"exact_match": same.astype(float), "rougeL": alike})

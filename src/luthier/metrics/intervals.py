@@ -1,7 +1,7 @@
-"""How sure a score is: the bootstrap over rows.
+"""Confidence intervals of scores, by the bootstrap over rows.
 
 Efron & Tibshirani 1993, chapters 6 and 13. A resample is a vector of row weights, drawn from one
-stream: every system gets the same resamples, so that differences between systems are paired.
+stream: all systems share the resamples, so differences between systems are paired.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from luthier.seeding import stream
 
 
 def resamples(n_rows: int, *, n_resamples: int, seed: int) -> Iterator[Array]:
-    """Draw row weights (rows,): how often each row is in a resample of as many rows."""
+    """Draw row weights (rows,): the count of each row in a resample of as many rows."""
     generator = stream(seed, "bootstrap")
     for _ in range(n_resamples):
         yield np.bincount(generator.integers(0, n_rows, size=n_rows), minlength=n_rows).astype(
@@ -27,7 +27,7 @@ def resamples(n_rows: int, *, n_resamples: int, seed: int) -> Iterator[Array]:
 
 
 def bootstrap(measure: Measure, n_rows: int, *, n_resamples: int, seed: int) -> dict[str, Array]:
-    """Measure every resample.
+    """Compute the metrics on every resample.
 
     Returns:
         Metric to its values, (resamples,).
@@ -37,7 +37,7 @@ def bootstrap(measure: Measure, n_rows: int, *, n_resamples: int, seed: int) -> 
 
 
 def interval(values: Array, *, confidence: float) -> tuple[float, float]:
-    """Take the percentile interval of resampled values; nan where none is defined."""
+    """Compute the percentile interval of resampled values; nan if all are nan."""
     defined = values[~np.isnan(values)]
     if len(defined) == 0:
         return float("nan"), float("nan")
@@ -47,7 +47,7 @@ def interval(values: Array, *, confidence: float) -> tuple[float, float]:
 
 
 def exact_interval(share: float, n_rows: int, *, confidence: float) -> tuple[float, float]:
-    """Bound a share of rows where the bootstrap cannot: at 0 and 1 all resamples agree.
+    """Compute the exact interval of a share of rows; at 0 and 1 the bootstrap has no spread.
 
     Clopper & Pearson 1934, https://doi.org/10.1093/biomet/26.4.404.
     """

@@ -1,4 +1,4 @@
-"""Metrics of language models: how likely they find the true tokens."""
+"""Metrics of language models: the likelihood of the true tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from luthier.declarations import Metric
 from luthier.ragged import Array
 from luthier.records import Measure
 
-LARGEST = 700.0  # nats a token, beyond which a perplexity is no longer a number
+LARGEST = 700.0  # nats a token, beyond which exp overflows
 METRICS = (  # token accuracy is declared in `spans.py`
     Metric("perplexity", "perplexity", higher_is_better=False, best=1.0),
     Metric("cross_entropy", "cross-entropy", higher_is_better=False, best=0.0),
@@ -23,8 +23,8 @@ def measure_language(statistics: Array) -> Measure:
     Perplexity is exp(-log likelihood / tokens) over all rows together, not a mean over rows.
 
     Args:
-        statistics: (rows, 3): summed log likelihood, tokens, and tokens that the model would have
-            given itself.
+        statistics: (rows, 3): summed log likelihood, number of tokens, and number of tokens that
+            the model predicts correctly.
     """
     counted = np.asarray(statistics, dtype=np.float64)
 

@@ -26,7 +26,7 @@ def measure_regression(gold: Array, predicted: Array) -> Measure:
 
     Returns:
         A function from row weights (rows,), or None for ones, to metric values. A correlation
-        with something constant is 0: it says nothing about the order of rows.
+        with a constant column is 0.
     """
     gold, predicted = gold.astype(float), predicted.astype(float)
     error = predicted - gold
@@ -49,7 +49,7 @@ def measure_regression(gold: Array, predicted: Array) -> Measure:
 
 
 def correlation(a: Array, b: Array, share: Array) -> float:
-    """Correlate two weighted columns (rows,); 0 where one of them is constant."""
+    """Correlate two weighted columns (rows,); 0 if one of them is constant."""
     a, b = a - share @ a, b - share @ b
     spread = (share @ a**2) * (share @ b**2)
     return float(share @ (a * b) / np.sqrt(spread)) if spread > 1e-24 else 0.0

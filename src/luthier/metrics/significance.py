@@ -1,4 +1,4 @@
-"""Whether a difference between two systems on the same rows is more than chance."""
+"""Significance tests of the difference between two systems on the same rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from luthier.ragged import Array
 
 
 def mcnemar_exact(right_a: Array, right_b: Array) -> float:
-    """Test whether two systems are right equally often, by the rows where only one is.
+    """Test whether two systems are right equally often, from the rows where only one is.
 
     The exact binomial form of McNemar 1947, https://doi.org/10.1007/BF02295996.
 
@@ -30,7 +30,7 @@ def paired_bootstrap_p(differences: Array) -> float:
     """Test whether the difference of two systems is zero, from its resampled values.
 
     Twice the smaller share of resamples on either side of zero, with one added to both counts so
-    that a finite number of resamples never claims certainty (Davison & Hinkley 1997, section 4.2).
+    that a finite number of resamples never gives p = 0 (Davison & Hinkley 1997, section 4.2).
     """
     defined = differences[~np.isnan(differences)]
     if len(defined) == 0:
@@ -40,7 +40,7 @@ def paired_bootstrap_p(differences: Array) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p-values for their number, step down (Holm 1979, https://jstor.org/stable/4615733).
+    """Correct p-values for multiple comparisons, step down (Holm 1979, https://jstor.org/stable/4615733).
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
@@ -57,18 +57,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def rows_needed(
     difference: float, spread: float, *, power: float = 0.8, alpha: float = 0.05
 ) -> int | None:
-    """Estimate how many rows would tell a difference of this size from none.
+    """Estimate the number of rows at which a difference of this size becomes significant.
 
     n = ((z_{1-alpha/2} + z_{power}) * spread / difference)², by the normal approximation.
 
     Args:
-        difference: Of the two systems.
+        difference: The difference of the two systems.
         spread: Standard deviation of the difference on one row.
-        power: Probability of finding a difference that is there.
-        alpha: Probability of finding one that is not.
+        power: Probability of detecting a difference that exists.
+        alpha: Probability of detecting one that does not.
 
     Returns:
-        The number of rows, or None where there is no difference to find.
+        The number of rows; None if there is no difference to detect.
     """
     if not (math.isfinite(spread) and abs(difference) > 0):
         return None

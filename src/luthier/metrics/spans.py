@@ -3,7 +3,7 @@
 Strict is CoNLL's (Tjong Kim Sang & De Meulder 2003): an entity is right if its borders and its type
 are. Partial and by type are SemEval 2013's (task 9, section 5) as the package nervaluate counts
 them: by border, an answer that overlaps a true entity counts half; by type, whole where its type is
-right. Only weighted sums over rows are left to do for a resample. Next: `intervals.py`.
+right. A resample then needs only weighted sums over rows. Next: `intervals.py`.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ METRICS = (  # macro F1 is declared in `classification.py`
 def measure_spans(gold: Spans, answers: Spans) -> Measure:
     """Prepare strict precision, recall and F1 (micro and macro), partial F1 and F1 by type.
 
-    The macro average runs over the types that occur in `gold` or `answers`; a share of nothing
-    counts as 0, as in seqeval.
+    The macro average runs over the types that occur in `gold` or `answers`; a ratio with
+    denominator 0 counts as 0, as in seqeval.
 
     Args:
-        gold: True entities of every row.
-        answers: Those found.
+        gold: True entities of each row.
+        answers: Predicted entities of each row.
     """
     _, table_of = _tabulate_types(gold, answers)
     pairs = list(zip(gold, answers, strict=True))
@@ -63,7 +63,7 @@ def measure_spans(gold: Spans, answers: Spans) -> Measure:
 
 
 def per_type(gold: Spans, answers: Spans) -> tuple[list[str], Table]:
-    """Prepare the strict scores of every type.
+    """Prepare the strict scores of each type.
 
     Returns:
         The types; and from row weights to precision, recall, F1 and true entities, (4, types).
@@ -79,7 +79,7 @@ def per_type(gold: Spans, answers: Spans) -> tuple[list[str], Table]:
 
 
 def errors_of(gold: Sequence[Span], answers: Sequence[Span]) -> list[Error]:
-    """Pair true entities with those found and name what is wrong with each pair.
+    """Pair true with predicted entities and classify the error of each pair.
 
     Returns:
         (kind, true or None, found or None) in the order of the words: `missed`, `spurious`, `type`
@@ -99,11 +99,11 @@ def errors_of(gold: Sequence[Span], answers: Sequence[Span]) -> list[Error]:
 
 
 def measure_tags(gold: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> Measure:
-    """Prepare the accuracy of tags and their macro F1; a word without an answer (-1) is wrong.
+    """Prepare token accuracy and macro F1; a word without a predicted tag (-1) is wrong.
 
     Args:
-        gold: True tag ids of the words of every row.
-        answers: Those given.
+        gold: True tag ids of the words of each row.
+        answers: Predicted tag ids.
     """
     row_of = np.repeat(np.arange(len(gold)), [len(row) for row in gold])
     wanted = np.fromiter(chain.from_iterable(gold), dtype=np.int64)
@@ -125,7 +125,7 @@ def measure_tags(gold: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
 
 
 def _tabulate_types(gold: Spans, answers: Spans) -> tuple[list[str], Table]:
-    """Count right, found and true entities of every type."""
+    """Count right, predicted and true entities of each type."""
     kinds = sorted({kind for rows in (gold, answers) for row in rows for _, _, kind in row})
     place = {kind: index for index, kind in enumerate(kinds)}
     right = [set(true) & set(found) for true, found in zip(gold, answers, strict=True)]
@@ -138,7 +138,7 @@ def _tabulate_types(gold: Spans, answers: Spans) -> tuple[list[str], Table]:
 
 
 def _tabulate(row_of: Sequence[Array], kind_of: Sequence[Array], n_kinds: int) -> Table:
-    """Prepare the sums of row weights over what is right, what was found and what is true."""
+    """Prepare the weighted counts of right, predicted and true, (3, kinds)."""
     rows = np.concatenate(row_of)
     cells = np.concatenate([which * n_kinds + kinds for which, kinds in enumerate(kind_of)])
 
@@ -159,13 +159,13 @@ def _share(part: float, whole: float) -> float:
 
 
 def _partly_right(true: Sequence[Span], found: Sequence[Span]) -> float:
-    """Count what has the same borders as a true entity, and half of what overlaps one."""
+    """Count answers with the borders of a true entity, and half of those that overlap one."""
     pairs = _pair(found, true, lambda a, b: (a[:2] == b[:2],))
     return sum(1.0 if a[:2] == b[:2] else 0.5 for a, b in pairs)
 
 
 def _of_right_type(true: Sequence[Span], found: Sequence[Span]) -> int:
-    """Count what overlaps a true entity of its type."""
+    """Count answers that overlap a true entity of their type."""
     pairs = _pair(found, true, lambda a, b: (a[2] == b[2], -_distance(a, b) * (a[2] == b[2])))
     return sum(a[2] == b[2] for a, b in pairs)
 
@@ -177,7 +177,7 @@ def _distance(one: Span, other: Span) -> int:
 def _pair(
     found: Sequence[Span], true: Sequence[Span], fit: Callable[[Span, Span], tuple[int, ...]]
 ) -> list[tuple[Span, Span]]:
-    """Give each answer in turn the free true entity that fits best (the first of equals)."""
+    """Match each answer in turn with the best unmatched true entity (the first of equals)."""
     free, pairs = list(true), []
     for span in found:
         overlapping = [other for other in free if span[0] < other[1] and other[0] < span[1]]

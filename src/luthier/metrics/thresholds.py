@@ -1,4 +1,4 @@
-"""From which probability on a label is given, chosen on validation rows."""
+"""Probability thresholds of labels, chosen on validation rows."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from luthier.ragged import Array
 
-FEWEST = 5  # positive validation rows below which there is too little to choose by
+FEWEST = 5  # positive validation rows that choosing a threshold takes
 
 
 def best_thresholds(probabilities: Array, gold: Array) -> Array:
-    """Choose for every label the threshold of highest F1.
+    """Choose the threshold with the highest F1 for each label.
 
     Labels with fewer than 5 positive rows keep 0.5: a threshold fitted to so few would be noise.
-    Between two neighbouring probabilities of equal F1 the middle is taken.
+    The threshold is the midpoint between two neighbouring probabilities.
 
     Args:
         probabilities: On validation, (rows, labels).

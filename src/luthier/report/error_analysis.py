@@ -15,7 +15,7 @@ from luthier.report.facts import Facts
 from luthier.report.formatting import amount, answer, interval, number, share
 from luthier.report.verdict import scale_of
 
-MOST_LABELS = 25  # drawn whole; of more, the most confused
+MOST_LABELS = 25  # up to which all labels are drawn; of more, the most confused
 MOST_DRAWN = 20
 MOST_PAIRS = 15
 
@@ -98,7 +98,7 @@ def labels(data: JSON, facts: Facts) -> list[dict[str, JSON]]:
 
 
 def slices(data: JSON, facts: Facts) -> list[dict[str, JSON]]:
-    """Lay out the scores of parts of the test rows, grouped by what they were cut by."""
+    """Lay out the scores of parts of the test rows, grouped by what they were split by."""
     keys = ("score", "low", "high")
     whole = facts.main_score.get("value")
     groups = []
@@ -129,7 +129,7 @@ def slices(data: JSON, facts: Facts) -> list[dict[str, JSON]]:
 
 
 def _apart(part: dict[str, JSON], whole: float | None) -> str:
-    """Say whether the whole's score lies outside a part's interval."""
+    """Say on which side of a part's interval the score of all rows lies, if outside it."""
     low, high = part.get("low"), part.get("high")
     if whole is None or low is None or high is None:
         return ""
@@ -137,7 +137,7 @@ def _apart(part: dict[str, JSON], whole: float | None) -> str:
 
 
 def mistakes(data: JSON, facts: Facts) -> dict[str, JSON] | None:
-    """Lay out the wrong answers so that they can be sorted and filtered."""
+    """Lay out the wrong predictions so that they can be sorted and filtered."""
     found = data.get("rows") or []
     if not found:
         return None
@@ -171,7 +171,7 @@ def _names(value: JSON) -> list[str]:
 
 
 def numbers(data: JSON, facts: Facts) -> dict[str, JSON] | None:
-    """Draw predicted over true numbers, and how the errors are spread."""
+    """Draw predicted over true numbers, and the distribution of the errors."""
     pairs = [pair for pair in data.get("pairs") or [] if None not in pair and len(pair) == 2]
     if not pairs:
         return None

@@ -24,7 +24,7 @@ AROUND = 160  # characters of a context shown around its answers
 
 
 def entities(data: JSON, facts: Facts) -> dict[str, JSON] | None:
-    """Set true and found entities side by side in their texts, and count the errors by kind."""
+    """Show true and found entities side by side in their texts, and count errors by kind."""
     if not data:
         return None
     counts = data.get("counts") or {}
@@ -134,7 +134,7 @@ def _place(span: Span) -> tuple[int, int, str]:
 
 
 def answers(data: JSON, facts: Facts) -> dict[str, JSON] | None:
-    """Mark true and given answers in their contexts, the worst first."""
+    """Mark true and predicted answers in their contexts, the worst first."""
     if not data or not data.get("rows"):
         return None
     return {
@@ -155,7 +155,7 @@ def answers(data: JSON, facts: Facts) -> dict[str, JSON] | None:
 
 
 def _in_context(row: dict[str, JSON]) -> list[dict[str, JSON]]:
-    """Mark every character of a context as true, given or both, and cut what is far from both."""
+    """Mark each character of a context as true, predicted or both; truncate far from both."""
     text = str(row.get("context") or "")
     kinds = [0] * len(text)
     for first, past in row.get("gold") or []:
@@ -182,7 +182,7 @@ def _in_context(row: dict[str, JSON]) -> list[dict[str, JSON]]:
 
 
 def generations(data: JSON, facts: Facts) -> dict[str, JSON] | None:
-    """Set generated texts beside sources and references, the least similar first."""
+    """Show generated texts beside sources and references, the least similar first."""
     if not data or not data.get("rows"):
         return None
     rows = data["rows"]
@@ -205,7 +205,7 @@ def generations(data: JSON, facts: Facts) -> dict[str, JSON] | None:
 
 
 def _spread(histogram: dict[str, JSON]) -> Markup:
-    """Draw how many texts have which chrF."""
+    """Draw the distribution of chrF over the texts."""
     edges, counts = histogram.get("edges") or [], histogram.get("counts") or []
     if len(edges) != len(counts) + 1:
         return Markup("")

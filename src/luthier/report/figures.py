@@ -1,8 +1,8 @@
 """Figures as inline SVG that fit any width.
 
-Positions across are in per cent and positions down in pixels, so a figure stretches with the page
-while its texts and dots keep their size; colours are the page's own, so that dark mode and print
-suit the figures too. Matplotlib was rejected here: its pictures scale their texts with them.
+Horizontal positions are in per cent and vertical ones in pixels, so a figure stretches with the
+page while its texts and dots keep their size. Colours are the page's own, so figures follow dark
+mode and print. Matplotlib was rejected: its pictures scale their texts with them.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Scale:
-    """From a value to its place, in per cent of the width (or of any other length)."""
+    """Map a value to its position, in per cent of the width (or of any other length)."""
 
     low: float
     high: float
 
     @staticmethod
     def of(values: Iterable[float], *, least: float = -math.inf, most: float = math.inf) -> Scale:
-        """Cover all values with some air, but no value that cannot be."""
+        """Cover all values with a margin, but nothing beyond the possible `least` and `most`."""
         known = list(values) or [0.0, 1.0]
         low, high = min(known), max(known)
         air = (high - low) * 0.06 or abs(high) * 0.1 or 0.5
         return Scale(max(low - air, min(least, low)), min(high + air, max(most, high)))
 
     def __call__(self, value: float, length: float = 100.0) -> float:
-        """Place a value."""
+        """Give the position of a value."""
         return round((value - self.low) / ((self.high - self.low) or 1.0) * length, 2)
 
     def ticks(self, n: int = 5) -> list[float]:
-        """Choose at most about n round values."""
+        """Choose about n round values or fewer."""
         span = (self.high - self.low) or 1.0
         unit = 10.0 ** math.floor(math.log10(span / n))
         step = next(unit * factor for factor in (1, 2, 5, 10) if span / (unit * factor) <= n)
@@ -57,7 +57,7 @@ def svg(height: float, parts: Iterable[str], *, label: str, kind: str = "plot") 
 
 
 def text(x: str, y: float, content: object, *, anchor: str = "middle", kind: str = "tick") -> str:
-    """Write a text at `x` (a percentage or pixels); whatever it holds is only shown."""
+    """Write a text at `x` (a percentage or pixels), escaped."""
     return f'<text x="{x}" y="{y:g}" text-anchor="{anchor}" class="{kind}">{escape(content)}</text>'
 
 
@@ -67,7 +67,7 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
 
 
 def dot(x: float, y: float, radius: float, kind: str, title: str = "") -> str:
-    """Draw a dot, with a title that shows under the mouse."""
+    """Draw a dot, with a title shown on hover."""
     inside = f"<title>{escape(title)}</title>" if title else ""
     return f'<circle cx="{x:g}%" cy="{y:g}" r="{radius:g}" class="{kind}">{inside}</circle>'
 
@@ -177,7 +177,7 @@ def grid(across: Scale, down: Scale, height: float, *, unit: Unit = NUMBER) -> l
 
 
 def smooth(points: Sequence[Point], weight: float = 0.8) -> list[Point]:
-    """Average each value with those before it, their weight falling by `weight` a step."""
+    """Smooth values by an exponential moving average; `weight` is that of the past."""
     smoothed, mean, norm = [], 0.0, 0.0
     for x, y in points:
         mean = weight * mean + (1 - weight) * y
@@ -222,7 +222,7 @@ def reliability(bins: Sequence[dict[str, JSON]], *, label: str) -> Markup:
 
 
 def scatter(pairs: Sequence[Sequence[float]]) -> Markup:
-    """Draw predicted over true numbers, against the diagonal of perfect answers."""
+    """Draw predicted over true numbers, against the diagonal of perfect predictions."""
     height = 320
     both = Scale.of(value for pair in pairs for value in pair)
     parts = grid(both, both, height)

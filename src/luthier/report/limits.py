@@ -1,4 +1,4 @@
-"""What a run does not know: its doubts, from what it did and what it found."""
+"""State the limits of a run's scores, from what the run did and found."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Limit = tuple[str, str]  # what is limited, and how
 
 
 def limits(facts: Facts) -> list[Limit]:
-    """Say what the scores do not prove, the weightiest first."""
+    """List what the scores do not prove, the most important first."""
     if not facts.scores:
         return []
     return [*_findings(facts), *_rows(facts), *_training(facts), *_judging(facts)]
@@ -85,28 +85,28 @@ def _training(facts: Facts) -> Iterator[Limit]:
         )
     yield (
         "Pre-training",
-        "Whether the pre-trained model had seen these test texts before is not known.",
+        "Whether the pre-trained model had seen these test texts before is unknown.",
     )
 
 
 def _story(facts: Facts) -> Iterator[Limit]:
-    """Tell of interruptions, and of what was not as at the beginning when the run went on."""
+    """Report interruptions, what had changed when the run resumed, and spikes of the loss."""
     before = facts.attempts[:-1]
     if before:
         ends = [str(attempt.get("reason") or "it was killed") for attempt in before]
         times = f"{len(before)} times" if len(before) > 1 else "once"
         resumed = [one for attempt in facts.attempts for one in attempt.get("resumed") or ()]
-        went_on = listed([f"step {one.get('step')} of {one.get('phase')}" for one in resumed])
+        resumed_at = listed([f"step {one.get('step')} of {one.get('phase')}" for one in resumed])
         yield (
             "Interruptions",
-            f"The run was interrupted {times} ({'; '.join(ends)}) and went on"
-            + (f" after {went_on}" if resumed else " from the beginning")
-            + ". Such a training comes to the same weights as one that was not interrupted; "
-            "times are those of the last attempt.",
+            f"The run was interrupted {times} ({'; '.join(ends)}) and resumed"
+            + (f" after {resumed_at}" if resumed else " from the beginning")
+            + ". A resumed training ends with the same weights as an uninterrupted one; times are "
+            "those of the last attempt.",
         )
         notes = [note for one in resumed for note in one.get("notes") or ()]
         changes = [str(change) for attempt in facts.attempts for change in attempt["changes"]]
-        for words in (*notes, *(f"{change}, changed on the way" for change in changes)):
+        for words in (*notes, *(f"{change}, changed when the run resumed" for change in changes)):
             yield "Interruptions", f"{words}."
     for phase, events in facts.curves.items():
         spikes = [event for event in events if event.get("spike") is not None]
@@ -114,8 +114,8 @@ def _story(facts: Facts) -> Iterator[Limit]:
             steps = listed([str(event.get("step")) for event in spikes])
             yield (
                 "Loss",
-                f"In {phase} the loss sprang to more than twice the highest of the fifty steps "
-                f"before, at step {steps}: rows to look at, or a learning rate near its limit.",
+                f"In {phase} the loss rose to more than twice the highest value of the fifty steps "
+                f"before, at step {steps}: inspect those rows, or lower the learning rate.",
             )
 
 
@@ -124,7 +124,7 @@ def _judging(facts: Facts) -> Iterator[Limit]:
     if n_compared == 0:
         yield (
             "Baselines",
-            "No baseline was fitted: whether something simpler would do as well is not known.",
+            "No baseline was fitted: whether something simpler would do as well is unknown.",
         )
     if n_compared > 1:
         yield (

@@ -18,7 +18,7 @@ from luthier.report.limits import limits
 from luthier.report.panels import pages
 from luthier.runs import RunFolder
 
-UNKNOWN = "text-classification"  # the hub's task where the run's is not known here
+UNKNOWN = "text-classification"  # the hub's task if the run's own is not installed
 PIPELINES = {  # of Transformers 5, and what to call one
     "text-classification": "classify",
     "token-classification": "find",
@@ -34,7 +34,7 @@ def write_model_card(folder: Path) -> Path | None:
         folder: The run folder.
 
     Returns:
-        Path of the card; None where the run came to no model.
+        Path of the card; None if the run has no model.
 
     Raises:
         RunError: There is no run in that folder.
@@ -62,9 +62,9 @@ def write_model_card(folder: Path) -> Path | None:
 
 
 def front_matter(facts: Facts) -> dict[str, JSON]:
-    """Say what the hub indexes: base model, task, and the scores on the test rows."""
+    """Give what the hub indexes: base model, task, and the scores on the test rows."""
     front: dict[str, JSON] = {
-        "license": "unknown",  # of the data and the base model: whoever shares the model knows
+        "license": "unknown",  # depends on the data and the base model
         "library_name": "transformers",
         "pipeline_tag": hub_task(facts),
         "tags": ["luthier", *filter(None, [facts.asked("task", "name")])],
@@ -98,7 +98,7 @@ def result(facts: Facts, scores: dict[str, float]) -> dict[str, JSON]:
 
 
 def task_of(facts: Facts) -> type | None:
-    """Find the task's class; None where there is none of that name (another one's plug-in)."""
+    """Find the task's class; None if no plug-in of that name is installed."""
     name = facts.asked("task", "name")
     return find("tasks", name) if name in names("tasks") else None
 
@@ -117,19 +117,19 @@ def base_model(facts: Facts) -> str | None:
 
 
 def data_files(facts: Facts) -> list[str]:
-    """Name the files that rows came from, without the folders of whoever trained."""
+    """Name the files that rows came from, without the folders of this machine."""
     files = [file for split in facts.splits.values() for file in (split or {}).get("files") or ()]
     return list(dict.fromkeys(map(base_name, files)))
 
 
 class Written(str):
-    """Markdown that is meant as such."""
+    """Text that is already Markdown."""
 
     __slots__ = ()
 
 
 def prose(words: object) -> str:
-    """Put words on one line, where nothing of them is read as markup; done to all of the card.
+    """Put a text on one line and escape its markup; applied to every text of the card.
 
     >>> prose("a [link]").count(chr(92))
     2
@@ -141,7 +141,7 @@ def prose(words: object) -> str:
 
 
 def code(words: object) -> Written:
-    """Write words as inline code, fenced by more backticks than they hold.
+    """Write a text as inline code, fenced by more backticks than it holds.
 
     >>> code("a`b")
     '``a`b``'

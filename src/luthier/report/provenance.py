@@ -1,4 +1,4 @@
-"""What the page shows of where a run came from: its data, and how to make it again."""
+"""Prepare the panels on where a run came from: its data, and how to reproduce it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a study: a figure, a table, the verdict, and what it does not know.
+"""The page of a study: a figure, a table, the verdict, and its limits.
 
 results ─► figure, rows ─► study.html
 """
@@ -19,7 +19,7 @@ from luthier.report.formatting import amount, number, share
 from luthier.report.panels import pages
 from luthier.runs.files import write_whole
 
-HEIGHT, COLOURS, APART = 340.0, 8, 17.0  # pixels, series told apart by colour, pixels of a name
+HEIGHT, COLOURS, APART = 340.0, 8, 17.0  # pixels, distinct colours, pixels between names
 
 
 def write_study(folder: Path, results: dict[str, JSON]) -> Path:
@@ -96,12 +96,12 @@ def curves(results: dict[str, JSON]) -> Markup:
 
 
 def place(number: int, n_levels: int) -> float:
-    """Place a level across, in per cent; a single one stands in the middle."""
+    """Give the horizontal position of a level in per cent; a single one is centred."""
     return 50.0 if n_levels == 1 else round(4 + 92 * number / (n_levels - 1), 2)
 
 
 def spread_out(named: Sequence[tuple[float, str, str]]) -> list[tuple[float, str, str]]:
-    """Move names down where they would lie upon one another."""
+    """Move names down where they would overlap."""
     placed: list[tuple[float, str, str]] = []
     for y, arm, kind in sorted(named):
         least = placed[-1][0] + APART if placed else y
@@ -134,7 +134,7 @@ def polyline(points: Sequence[tuple[float, float]], kind: str) -> str:
 
 
 def stretched(shape: str) -> str:
-    """Draw a shape whose places across are in per cent."""
+    """Draw a shape whose horizontal positions are in per cent."""
     return (
         f'<svg viewBox="0 0 100 {HEIGHT:g}" width="100%" height="{HEIGHT:g}" '
         f'preserveAspectRatio="none">{shape}</svg>'
@@ -142,7 +142,7 @@ def stretched(shape: str) -> str:
 
 
 def mark(x: float, y: float, kind: str, said: str) -> str:
-    """Draw a dot that says its numbers under the mouse."""
+    """Draw a dot that shows its numbers on hover."""
     return (
         f'<circle cx="{x:g}%" cy="{y:g}" r="4" class="spot {kind}">'
         f"<title>{escape(said)}</title></circle>"
@@ -150,7 +150,7 @@ def mark(x: float, y: float, kind: str, said: str) -> str:
 
 
 def said_of(one: dict[str, JSON], metric: str) -> str:
-    """Say one arm's score at one level."""
+    """Describe one arm's score at one level."""
     score = one["score"]
     return (
         f"{one['arm']}, {one['level'] or 'all labels'}: {amount(score['mean'], metric)} "

@@ -1,4 +1,4 @@
-"""What the verdict, the comparison and the learning curves of the page show."""
+"""Prepare the panels of the verdict, the comparison and the learning curves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from luthier.report.formatting import amount, interval, listed, plural, title
 
 MARKS = {"better": "▲", "worse": "▼", "unclear": "≈"}
 MOST_COLUMNS = 5
-MOST_POINTS = 400  # of a curve; more cannot be told apart on the page
+MOST_POINTS = 400  # of a curve; more are indistinguishable on the page
 
 
 def verdict(facts: Facts) -> dict[str, JSON]:
@@ -33,7 +33,7 @@ def verdict(facts: Facts) -> dict[str, JSON]:
 
 
 def _sentence(comparison: dict[str, JSON]) -> dict[str, str]:
-    """Part a verdict into what is read first and the numbers behind it."""
+    """Split a verdict into its claim and the numbers behind it."""
     words = re.sub(r"(?<![\w.-])-(?=\d)", "−", str(comparison.get("verdict") or ""))
     first = words.split(" ", 1)[0]
     kind = first if first in ("better", "worse") else "unclear"
@@ -50,7 +50,7 @@ def _sentence(comparison: dict[str, JSON]) -> dict[str, str]:
 
 
 def _headline(facts: Facts, said: list[dict[str, str]]) -> list[tuple[str, str]]:
-    """Say it in one sentence, as (kind, words) in turn."""
+    """Write the headline, one sentence, as parts (kind, words)."""
     if not facts.scores:
         return _plain("There is no verdict: nothing was judged.")
     if not said:
@@ -195,7 +195,7 @@ def curves(facts: Facts) -> list[dict[str, JSON]]:
 
 
 def thinned(points: list[tuple[int, float | None]]) -> list[tuple[float, float]]:
-    """Average neighbours until few enough points are left to draw; unknown values are left out."""
+    """Average neighbouring points until few enough are left; unknown values are dropped."""
     known = [(step, value) for step, value in points if value is not None]
     every = max(1, -(-len(known) // MOST_POINTS))
     groups = [known[first : first + every] for first in range(0, len(known), every)]

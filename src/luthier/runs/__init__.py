@@ -1,4 +1,4 @@
-"""Run folders: written by one process at a time, and able to go on after any end."""
+"""Run folders: written by one process at a time, and resumable after any interruption."""
 
 from luthier.runs.files import plain, to_yaml
 from luthier.runs.folder import DOCUMENTS, RunFolder

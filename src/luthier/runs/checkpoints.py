@@ -1,12 +1,12 @@
-"""Checkpoints that a crash at any instant leaves whole.
+"""Checkpoints that stay intact through a crash at any instant.
 
     checkpoint-120/     files, and manifest.json, which was written last
     checkpoint-240/
-    writing-360/        a save that was cut short: never read, cleared away by the next one
+    writing-360/        an interrupted save: never read, deleted by the next one
 
-A save writes its files and brings each to the disk, then the manifest with their sha256, then the
-folder; only then does it take its name, and only after that are older ones deleted. So at every
-instant a whole checkpoint is there, if ever one was. The pattern is that of A. Pillai et al., "All
+A save writes and syncs its files, then the manifest with their sha256, then the folder; only then
+is the folder renamed, and only after that are older checkpoints deleted. So once one checkpoint was
+complete, one is complete at every instant. The pattern is that of A. Pillai et al., "All
 File Systems Are Not Created Equal", OSDI 2014, section 4.
 """
 
@@ -31,10 +31,12 @@ CHUNK = 2**20
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint whose files are all there and as they were written.
+    """A checkpoint whose files are complete and unchanged.
 
     Args:
-        path: Its folder. `step`: The steps done. `about`: What was said of it when it was written.
+        path: Its folder.
+        step: The number of steps done.
+        about: The description given when it was written.
     """
 
     path: Path
@@ -43,15 +45,15 @@ class Checkpoint:
 
 
 class DamagedError(Exception):
-    """A checkpoint is not as it was written; the message names the file."""
+    """A checkpoint is incomplete or changed; the message names the file."""
 
 
 class Store:
     """The checkpoints of one training.
 
     Args:
-        folder: Where they lie.
-        keep: How many of the newest are kept; two, so that one may be damaged.
+        folder: The folder that holds them.
+        keep: How many of the newest are kept; with two, one may be damaged.
     """
 
     def __init__(self, folder: Path, *, keep: int = 2):
@@ -72,16 +74,16 @@ class Store:
         about: Mapping[str, JSON],
         spare: int | None = None,
     ) -> Path:
-        """Write a checkpoint, then delete those that are too many.
+        """Write a checkpoint, then delete the oldest beyond `keep`.
 
         Args:
-            step: The steps done.
-            fill: Writes files into the folder that it is given.
-            about: What to say of it, as JSON can hold.
-            spare: The step of an older one that is kept beside the newest.
+            step: The number of steps done.
+            fill: Writes the files into the folder that it is given.
+            about: A description, as JSON can hold it.
+            spare: The step of an older checkpoint to keep beside the newest.
 
         Raises:
-            OSError: It cannot be written; the older ones are as they were.
+            OSError: It cannot be written; older checkpoints are untouched.
         """
         self.clear_away()
         is_first = not self.folder.exists()
@@ -96,7 +98,7 @@ class Store:
             if not is_whole:
                 shutil.rmtree(writing, ignore_errors=True)
         path = self._path(step)
-        if path.exists():  # of a training that went on from an older one, this one being damaged
+        if path.exists():  # damaged, so that the training was resumed from an older one
             shutil.rmtree(path)
         os.rename(writing, path)
         for folder in (self.folder, *self.folder.parents[: 3 if is_first else 0]):
@@ -107,7 +109,7 @@ class Store:
         return path
 
     def newest(self) -> tuple[Checkpoint | None, list[str]]:
-        """Find the newest whole checkpoint; say what is wrong with those that are newer."""
+        """Find the newest intact checkpoint, and the problems of those that are newer."""
         problems: list[str] = []
         for step in self.steps():
             try:
@@ -117,13 +119,13 @@ class Store:
         return None, problems
 
     def drop_after(self, step: int) -> None:
-        """Delete the checkpoints of later steps, which are damaged."""
+        """Delete the (damaged) checkpoints of later steps."""
         for later in self.steps():
             if later > step:
                 self._delete(later)
 
     def clear_away(self) -> None:
-        """Delete what saves and deletions that were cut short have left."""
+        """Delete the remains of interrupted saves and deletions."""
         for path in self.folder.glob(f"{WRITING}*"):
             shutil.rmtree(path, ignore_errors=True)
 
@@ -131,21 +133,21 @@ class Store:
         return self.folder / f"checkpoint-{step}"
 
     def _delete(self, step: int) -> None:
-        """Take its name from a checkpoint before its files, so that half of one is never read."""
+        """Rename a checkpoint before deleting its files, so that half of one is never read."""
         dying = self.folder / f"{WRITING}{step}"
         os.rename(self._path(step), dying)
         shutil.rmtree(dying, ignore_errors=True)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint's manifest, and see that every file is as it was written.
+    """Read a checkpoint's manifest and verify every file.
 
     Raises:
-        DamagedError: Something is missing or changed.
+        DamagedError: A file is missing or changed.
     """
     manifest = _unsealed(path / MANIFEST)
     if f"checkpoint-{manifest['step']}" != path.name:
-        raise DamagedError(f"{path / MANIFEST} is that of step {manifest['step']}")
+        raise DamagedError(f"{path / MANIFEST} belongs to step {manifest['step']}")
     for name, asked in manifest["files"].items():
         file = path / name
         if file.parent != path or file.is_symlink() or not file.is_file():
@@ -155,12 +157,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 f"{file} has {file.stat().st_size} bytes instead of {asked['bytes']}"
             )
         if sha256(file) != asked["sha256"]:
-            raise DamagedError(f"{file} is not as it was written")
+            raise DamagedError(f"{file} was changed after it was written")
     return Checkpoint(path, manifest["step"], manifest["about"])
 
 
 def _seal(folder: Path, step: int, about: Mapping[str, JSON]) -> None:
-    """Bring all files to the disk, then the manifest that tells of them."""
+    """Sync all files to the disk, then write the manifest that lists them."""
     files = {}
     for path in sorted(folder.iterdir()):
         to_disk(path)
@@ -172,7 +174,7 @@ def _seal(folder: Path, step: int, about: Mapping[str, JSON]) -> None:
 
 
 def _sealed(content: dict[str, JSON]) -> str:
-    """Write JSON with its own sha256 in it."""
+    """Write JSON that contains its own sha256."""
     text = json.dumps(content, sort_keys=True)
     return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), **content}, indent=1)
 
@@ -182,9 +184,9 @@ def _unsealed(path: Path) -> dict[str, JSON]:
         content = json.loads(path.read_text(encoding="utf-8"))
         seal = content.pop("sha256")
     except (OSError, ValueError, AttributeError, KeyError) as problem:
-        raise DamagedError(f"{path} is missing or is no manifest") from problem
+        raise DamagedError(f"{path} is missing or is not a manifest") from problem
     if json.loads(_sealed(content))["sha256"] != seal:
-        raise DamagedError(f"{path} is not as it was written")
+        raise DamagedError(f"{path} was changed after it was written")
     return dict(content)
 
 
@@ -198,7 +200,7 @@ def sha256(path: Path) -> str:
 
 
 def to_disk(path: Path) -> None:
-    """Have the system bring a file's content, or a folder's entries, to the disk itself."""
+    """Sync a file's content, or a folder's entries, to the disk."""
     if path.is_dir() and os.name == "nt":  # Windows opens no folders
         return
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

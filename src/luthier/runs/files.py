@@ -1,4 +1,4 @@
-"""What a run writes: plain JSON and YAML, whole or not at all.
+"""Write and read a run's JSON and YAML; files are written atomically.
 
 JSON of a run is strict: a number that is not finite is written as null.
 """
@@ -50,16 +50,16 @@ def plain(value: object) -> JSON:
 
 
 def to_yaml(recipe: Recipe) -> str:
-    """Write a recipe as YAML that reads back to an equal one."""
+    """Write a recipe as YAML that reads back equal."""
     return write_yaml(recipe.model_dump(mode="json"))
 
 
 def write_whole(path: Path, pieces: Iterable[str]) -> Path:
-    """Write a text file whole or not at all: what stood there stays until the new one is done."""
+    """Write a text file atomically: the old content stays until the new is complete."""
     temporary = path.with_name(f"{path.name}{TEMPORARY}{os.getpid()}")
     try:
         temporary.unlink(missing_ok=True)
-        with temporary.open("x", encoding="utf-8") as file:  # not through a stranger's link
+        with temporary.open("x", encoding="utf-8") as file:  # never through an existing link
             file.writelines(pieces)
         os.replace(temporary, path)
     finally:
@@ -68,7 +68,7 @@ def write_whole(path: Path, pieces: Iterable[str]) -> Path:
 
 
 def is_temporary(path: Path) -> bool:
-    """Say whether a file is one that was not written whole."""
+    """Say whether a file is the remains of an interrupted write."""
     return TEMPORARY in path.name
 
 
@@ -113,7 +113,7 @@ def read_json(path: Path) -> JSON:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, JSON]]:
-    """Walk over JSON lines; an incomplete last one is passed over.
+    """Walk over JSON lines, skipping an incomplete last one.
 
     Raises:
         RunError: A line is damaged.
@@ -128,9 +128,9 @@ def read_lines(path: Path) -> Iterator[dict[str, JSON]]:
 
 
 def damaged(path: Path, problem: Exception) -> RunError:
-    """Say which file of a run cannot be read."""
+    """Make the error that names an unreadable file of a run."""
     return RunError(
-        f"{path.name} of this run cannot be understood.",
+        f"{path.name} of this run cannot be read.",
         received=f"{path}: {' '.join(str(problem).split())[:200]}",
         hint="copy the run's folder whole, or run its recipe again",
     )
@@ -138,13 +138,13 @@ def damaged(path: Path, problem: Exception) -> RunError:
 
 @contextmanager
 def telling_of_disk(folder: Path) -> Iterator[None]:
-    """Turn a full or shut disk into what a user can mend.
+    """Turn a full or read-only disk into an error that a user can fix.
 
     Args:
-        folder: Where was written.
+        folder: The folder being written to.
 
     Raises:
-        RunError: The disk is full, a quota is used up, or nothing may be written there.
+        RunError: The disk is full, a quota is used up, or writing is not permitted.
     """
     try:
         yield
@@ -157,5 +157,5 @@ def telling_of_disk(folder: Path) -> Iterator[None]:
             "The disk is full." if is_full else "The run folder cannot be written to.",
             received=f"{problem.filename or folder}: {problem.strerror}",
             hint=f"{'free some space' if is_full else 'allow writing there'}, then give the same "
-            "command again: it goes on from the last checkpoint",
+            "command again: the run resumes from the last checkpoint",
         ) from problem

@@ -71,11 +71,11 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: str | Path | None, recipe: Recipe, *, name: str = "run") -> RunFolder:
-        """Make a new folder and own it; without a path the first free one of runs/NAME, NAME-2.
+        """Make a new folder and own it; without a path, the first free one of runs/NAME, NAME-2.
 
         Raises:
-            RunError: The folder asked for exists and is not empty, or cannot be made, or is just
-                being written by another process.
+            RunError: The requested folder is not empty, cannot be made, or is being written by
+                another process.
         """
         folder = cls._first_free(name) if path is None else cls.owned(path)
         if folder.entries():
@@ -90,7 +90,7 @@ class RunFolder:
 
     @classmethod
     def owned(cls, path: str | Path) -> RunFolder:
-        """Own a folder, made where there is none.
+        """Own a folder, made if it does not exist.
 
         Raises:
             RunError: It cannot be made, or another process writes there.
@@ -98,7 +98,7 @@ class RunFolder:
         folder = cls(path)
         with making(folder.path):
             if folder.path.is_file():
-                raise FileExistsError(0, "a file of that name is there")
+                raise FileExistsError(0, "a file of that name exists")
             folder.path.mkdir(parents=True, exist_ok=True)
             folder.lock.take()
         return folder
@@ -116,16 +116,16 @@ class RunFolder:
         raise RunError("There are 9,999 runs of this name.", received=name, hint="--out FOLDER")
 
     def entries(self) -> list[str]:
-        """List what lies in the folder, besides its lock and what was never written whole."""
+        """List the folder's entries except its lock and the remains of interrupted writes."""
         names = [item.name for item in self.path.iterdir() if not is_temporary(item)]
         return [name for name in names if name not in (LOCK, OWNER)]
 
     def begin(self, recipe: Recipe, *, changes: Iterable[str] = ()) -> None:
-        """Begin the run, or go on with it.
+        """Start or resume the run.
 
         Args:
-            recipe: The recipe, which is written down.
-            changes: What is not as in the recipe that the run was begun with.
+            recipe: The recipe, which is written to the folder.
+            changes: How it differs from the recipe that the run was started with.
 
         Raises:
             RunError: The disk is full.
@@ -156,7 +156,7 @@ class RunFolder:
 
     @property
     def model(self) -> Path:
-        """Where the trained model lies."""
+        """The folder of the trained model."""
         return self.path / "model"
 
     @property
@@ -169,15 +169,15 @@ class RunFolder:
         return read_kept(self.path / "recipe.yaml")
 
     def state(self) -> dict[str, JSON]:
-        """Say how far the run came: `state`, and where it failed `reason` and `hint`."""
+        """Give the run's status: `state`, and after a failure `reason` and `hint`."""
         found = self.read_json("status")
         return found if isinstance(found, dict) and "state" in found else {"state": "unknown"}
 
     def require_finished(self) -> RunFolder:
-        """Give this folder back if the run ended well.
+        """Return this folder if the run finished.
 
         Raises:
-            RunError: It failed, was interrupted or is still running.
+            RunError: The run failed, was interrupted or is still running.
         """
         status = self.state()
         if status["state"] != "finished":
@@ -185,21 +185,21 @@ class RunFolder:
             raise RunError(
                 f"This run did not finish: {reason}" if reason else "This run did not finish.",
                 received=f"{self.path} ({status['state']})",
-                hint="the same `luthier run` again goes on with it",
+                hint="the same `luthier run` command resumes it",
             )
         return self
 
     def attempts(self) -> list[dict[str, JSON]]:
-        """List each time that the run was begun or gone on with, and how that ended."""
+        """List each time that the run was started or resumed, and how that ended."""
         return list((self.read_json("attempts") or {}).get("attempts", []))
 
     def note(self, **facts: JSON) -> None:
-        """Add to what is known of the attempt under way."""
+        """Add facts to the current attempt."""
         *before, last = self.attempts() or [{}]
         self._attempts([*before, {**last, **facts}])
 
     def note_resumed(self, phase: str, step: int, words: list[str]) -> None:
-        """Add from which step of a training this attempt goes on, and what there was to say."""
+        """Record the step of a training that this attempt resumes from, with notes."""
         before = self.attempts()[-1].get("resumed", [])
         self.note(resumed=[*before, {"phase": phase, "step": step, "notes": words}])
 
@@ -212,11 +212,11 @@ class RunFolder:
 
     @property
     def has_work(self) -> bool:
-        """Whether something was trained that would be lost."""
+        """Whether the folder holds a model or checkpoints."""
         return self.model.exists() or any(self.path.glob("checkpoints/*/checkpoint-*"))
 
     def write_text(self, name: str, text: str) -> Path:
-        """Write a file whole or not at all."""
+        """Write a file atomically."""
         return write_whole(self.path / name, [text])
 
     def write_json(self, document: str, content: object) -> Path:
@@ -249,7 +249,7 @@ class RunFolder:
         return read_document(self.path, document)
 
     def target(self) -> Target:
-        """Read back what the run predicts.
+        """Read the target: what the run predicts.
 
         Raises:
             RunError: It is damaged.
@@ -260,14 +260,14 @@ class RunFolder:
             raise damaged(self.path / "target.json", problem) from problem
 
     def append_event(self, event: object) -> None:
-        """Add one step to the events, with the seconds since the run began."""
+        """Append one step to the events, with the seconds since the run began."""
         content = {key: value for key, value in plain(event).items() if value is not None}
         content["time"] = round(time.monotonic() - self._started, 3)
         with (self.path / EVENTS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(content, ensure_ascii=False) + "\n")
 
     def events_so_far(self) -> bytes:
-        """Give the events as they stand, for a checkpoint to keep."""
+        """Give the current events, for a checkpoint to keep."""
         path = self.path / EVENTS
         return path.read_bytes() if path.is_file() else b""
 
@@ -276,13 +276,13 @@ class RunFolder:
         (folder / EVENTS).write_bytes(events)
 
     def restore_events(self, folder: Path) -> None:
-        """Forget the events since a checkpoint: those steps are done again."""
+        """Drop the events since a checkpoint: those steps are repeated."""
         self.write_text(EVENTS, (folder / EVENTS).read_text(encoding="utf-8"))
         *_, last = [{"time": 0.0}, *self.read_events()]
         self._started = time.monotonic() - last["time"]
 
     def forget_events(self, phase: str) -> None:
-        """Forget a training that was cut short before anything of it was saved."""
+        """Drop the events of a training that was interrupted before its first checkpoint."""
         events = list(self.read_events())
         kept = [event for event in events if event.get("phase") != phase]
         if len(kept) < len(events):
@@ -290,18 +290,18 @@ class RunFolder:
             write_whole(self.path / EVENTS, lines)
 
     def read_events(self) -> Iterator[dict[str, JSON]]:
-        """Walk over the events; an incomplete last line is passed over."""
+        """Walk over the events, skipping an incomplete last line."""
         return self._read_lines(EVENTS)
 
     def write_predictions(self, lines: Iterable[Mapping[str, JSON]]) -> Path:
-        """Write the test rows with what every system said of them."""
+        """Write the test rows with every system's predictions."""
         return write_whole(
             self.path / "predictions.jsonl",
             (json.dumps(plain(line), ensure_ascii=False) + "\n" for line in lines),
         )
 
     def read_predictions(self) -> Iterator[dict[str, JSON]]:
-        """Walk over the test rows as `write_predictions` got them."""
+        """Walk over the test rows as `write_predictions` wrote them."""
         return self._read_lines("predictions.jsonl")
 
     def _read_lines(self, name: str) -> Iterator[dict[str, JSON]]:
@@ -310,7 +310,7 @@ class RunFolder:
             yield from read_lines(path)
 
     def finish(self, *, keep_checkpoints: bool = False) -> None:
-        """Mark the run as complete, once its model is on the disk; nothing needs to go on."""
+        """Sync the model to the disk, mark the run as finished, and delete its checkpoints."""
         for path in (*self.model.rglob("*"), self.model) if self.model.is_dir() else ():
             to_disk(path)
         self._end("finished")
@@ -319,10 +319,10 @@ class RunFolder:
 
     @contextmanager
     def recording(self, *, on_failure: Callable[[Path], object]) -> Iterator[None]:
-        """Leave the reason in the folder if the block inside does not end well; then let go of it.
+        """Record why the block failed, if it does, and release the folder at its end.
 
         Args:
-            on_failure: Called with the folder then, to write a report of what there is.
+            on_failure: Called with the folder after a failure, to write a report of what exists.
 
         Raises:
             RunError: The disk is full.
@@ -349,7 +349,7 @@ class RunFolder:
             self._end("interrupted", reason=reason)
 
     def fail(self, reason: str, *, hint: str | None = None) -> None:
-        """Leave the reason why the run ended early."""
+        """Record why the run ended early."""
         self._end("failed", reason=reason, hint=hint)
 
     def _end(self, state: str, **why: JSON) -> None:
@@ -359,7 +359,7 @@ class RunFolder:
 
 
 def numbered(name: str, number: int) -> Path:
-    """Give the folder of the n-th run of a name.
+    """Give the folder of the nth run of a name.
 
     Raises:
         RunError: The name would lead out of `runs/`.
@@ -370,10 +370,10 @@ def numbered(name: str, number: int) -> Path:
 
 @contextmanager
 def making(path: Path) -> Iterator[None]:
-    """Tell where a folder cannot be made.
+    """Turn a failure to make a folder into an error that a user can fix.
 
     Raises:
-        RunError: It cannot.
+        RunError: The folder cannot be made.
     """
     try:
         yield

@@ -1,7 +1,7 @@
 """One owner for each run folder.
 
-The lock is the operating system's: it falls with the process that holds it, however that ends, so
-there are no stale ones to break. Beside it stands who the owner is, for those who come second.
+The lock is the operating system's: it is released when the process that holds it ends, however it
+ends, so there are no stale locks. A file beside it names the owner for processes that come second.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from luthier.errors import RunError
 from luthier.process import is_dead, this_process
 
 LOCK, OWNER = ".lock", ".owner.json"
-SECONDS_FOR_ORPHANS = 15.0  # PyTorch's workers notice within 5 s that their process is gone
-SECONDS_TO_SAY = 2.0  # who has just become the owner
+SECONDS_FOR_ORPHANS = 15.0  # PyTorch's workers notice within 5 s that their parent ended
+SECONDS_TO_SAY = 2.0  # that a new owner needs to write its name
 
 
 class Lock:
@@ -36,7 +36,7 @@ class Lock:
         """Become the owner.
 
         Raises:
-            RunError: Another process is.
+            RunError: Another process owns the folder.
         """
         begun = time.monotonic()
         while True:
@@ -51,14 +51,14 @@ class Lock:
                 raise RunError(
                     "Another process is writing this run.",
                     received=f"{self.folder}, held by {_spelled(owner)}",
-                    hint="wait until it ends or stop it, or --fresh begins another run",
+                    hint="wait until it ends or stop it, or --fresh starts another run",
                 ) from None
             break
         about = {**this_process(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
         (self.folder / OWNER).write_text(json.dumps(about), encoding="utf-8")
 
     def release(self) -> None:
-        """Let others write."""
+        """Release the lock."""
         (self.folder / OWNER).unlink(missing_ok=True)
         self._lock.release()
 

@@ -1,7 +1,7 @@
-"""Which folder a run goes into: that of the same run, unfinished, or a new one.
+"""Choose the folder of a run: that of the same run, if unfinished, or a new one.
 
-The same command given again goes on where the last one ended. What was changed since is told: it
-is taken over where the trained weights would mean the same, and refused where they would not.
+The same command given again resumes where the last one ended. Changes to the recipe since then are
+reported: accepted if they leave the trained weights valid, refused otherwise.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from luthier.errors import LuthierError, RunError
 from luthier.recipe.tree import Recipe
 from luthier.runs.folder import RunFolder, numbered
 
-SAFE = (  # what may change between two attempts: the weights come out the same
+SAFE = (  # may change between two attempts without changing the weights
     "baselines",
     "evaluation.",
     "training.dataloader_num_workers",
@@ -23,15 +23,17 @@ SAFE = (  # what may change between two attempts: the weights come out the same
     "training.save_",
 )
 MAY_GROW = ("training.num_train_epochs", "training.max_steps")
-FRESH = "--fresh begins another run, or take the change back to go on"
+FRESH = "--fresh starts another run, or undo the change to resume"
 
 
 @dataclass(frozen=True)
 class Change:
-    """A field of a recipe that is not as it was.
+    """A changed field of a recipe.
 
     Args:
-        field: Its dotted name. `before`: Its value when the run was begun. `now`: Its value now.
+        field: Its dotted name.
+        before: Its value when the run was started.
+        now: Its value now.
     """
 
     field: str
@@ -40,7 +42,7 @@ class Change:
 
     @property
     def is_safe(self) -> bool:
-        """Whether the run can go on with it."""
+        """Whether the run can be resumed with it."""
         if self.field in MAY_GROW:
             return bool(self.before and self.now and self.now > self.before > 0)
         return self.field.startswith(SAFE)
@@ -50,24 +52,24 @@ class Change:
 
 
 def claim(recipe: Recipe, *, out: str | Path | None, name: str, fresh: bool = False) -> RunFolder:
-    """Give the folder to write to, which this process then owns.
+    """Choose the folder to write to and own it.
 
     Args:
-        recipe: What is to be run.
-        out: The folder asked for; None: one below `runs/`.
-        name: What runs below `runs/` are called.
-        fresh: Never go on with an unfinished run.
+        recipe: The recipe to run.
+        out: The requested folder; None chooses one below `runs/`.
+        name: The name of runs below `runs/`.
+        fresh: Whether to start a new run even if an unfinished one exists.
 
     Raises:
-        RunError: An unfinished run is there whose recipe differs, or which another process is
+        RunError: There is an unfinished run of another recipe, or one that another process is
             writing; or the folder cannot be made, or holds something else.
     """
     if fresh:
         return RunFolder.create(out, recipe, name=name)
     if out is not None:
-        return _go_on(RunFolder.owned(out), recipe) or RunFolder.create(out, recipe)
+        return _resume(RunFolder.owned(out), recipe) or RunFolder.create(out, recipe)
     for folder in _unfinished(name):
-        if (found := _go_on_below(folder, recipe)) is not None:
+        if (found := _resume_below(folder, recipe)) is not None:
             return found
     _refuse_to_leave(name, recipe)
     return RunFolder.create(None, recipe, name=name)
@@ -91,8 +93,8 @@ def _of_name(name: str) -> list[RunFolder]:
     return found
 
 
-def _go_on(folder: RunFolder, recipe: Recipe) -> RunFolder | None:
-    """Go on in a folder that was asked for by name and is owned; None where it is not ours to."""
+def _resume(folder: RunFolder, recipe: Recipe) -> RunFolder | None:
+    """Resume the unfinished run of an owned folder; None if it holds none."""
     is_run = (folder.path / "recipe.yaml").is_file()
     if not is_run or folder.state()["state"] == "finished":
         folder.lock.release()
@@ -105,8 +107,8 @@ def _go_on(folder: RunFolder, recipe: Recipe) -> RunFolder | None:
     return folder
 
 
-def _go_on_below(folder: RunFolder, recipe: Recipe) -> RunFolder | None:
-    """Go on with a run below `runs/` if it is that of this recipe."""
+def _resume_below(folder: RunFolder, recipe: Recipe) -> RunFolder | None:
+    """Resume a run below `runs/` if it has this recipe."""
     changes = differences(folder, recipe)
     if not all(change.is_safe for change in changes):
         return None
@@ -116,20 +118,20 @@ def _go_on_below(folder: RunFolder, recipe: Recipe) -> RunFolder | None:
 
 
 def _refuse_to_leave(name: str, recipe: Recipe) -> None:
-    """Raise rather than silently leave the work of the last run, which was interrupted."""
+    """Refuse to abandon the work of an interrupted last run without a word."""
     last = next(reversed(_of_name(name)), None)
     if last is None or last.state()["state"] in ("finished", "failed") or not last.has_work:
         return
     try:
         last.lock.take()
-    except RunError:  # it is under way: another run of the name may begin beside it
+    except RunError:  # it is running: another run of the name may start beside it
         return
     last.lock.release()
     raise refusal(last, differences(last, recipe))
 
 
 def differences(folder: RunFolder, recipe: Recipe) -> list[Change]:
-    """List the fields in which a recipe is not that of a run."""
+    """List the fields in which a recipe differs from that of a run."""
     try:
         before = folder.recipe().model_dump(mode="json")
     except (OSError, LuthierError):
@@ -152,10 +154,10 @@ def _flat(tree: dict[str, JSON], prefix: str = "") -> Iterator[tuple[str, JSON]]
 
 
 def refusal(folder: RunFolder, changes: list[Change]) -> RunError:
-    """Say why a run cannot be gone on with."""
+    """Make the error that says why a run cannot be resumed."""
     unsafe = [str(change) for change in changes if not change.is_safe]
     return RunError(
-        f"{folder.path} was begun with another recipe and is not finished.",
+        f"{folder.path} was started with another recipe and is unfinished.",
         received="; ".join(unsafe),
         hint=FRESH,
     )

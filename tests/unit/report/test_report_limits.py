@@ -83,10 +83,10 @@ def test_interruptions_are_told_with_where_it_went_on_and_what_changed(facts):
     ]
     story, *more = said(dataclasses.replace(facts, attempts=attempts), "Interruptions")
     assert "interrupted 2 times (it was killed; Stopped by Ctrl-C.)" in story
-    assert "went on after step 4 of fine-tuning" in story
+    assert "resumed after step 4 of fine-tuning" in story
     assert more == [
         "torch was 1 then.",
-        "training.max_steps: 9 before, 12 now, changed on the way.",
+        "training.max_steps: 9 before, 12 now, changed when the run resumed.",
     ]
     assert said(dataclasses.replace(facts, attempts=attempts[:1]), "Interruptions") == []
 

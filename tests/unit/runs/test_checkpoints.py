@@ -44,7 +44,7 @@ def test_damage_is_named_and_the_one_before_is_given(store):
     (store.folder / "checkpoint-30" / "file.txt").write_text("of 31")
     found, problems = store.newest()
     assert found.step == 20
-    assert "checkpoint-30/file.txt is not as it was written" in problems[0]
+    assert "checkpoint-30/file.txt was changed after it was written" in problems[0]
 
 
 def test_where_all_are_damaged_all_are_named(store):
@@ -77,7 +77,7 @@ def test_what_a_crash_left_is_cleared_away(store):
 
 def test_a_checkpoint_of_another_name_is_refused(store):
     (store.folder / "checkpoint-30").rename(store.folder / "checkpoint-99")
-    with pytest.raises(DamagedError, match="of step 30"):
+    with pytest.raises(DamagedError, match="belongs to step 30"):
         read_checkpoint(store.folder / "checkpoint-99")
 
 

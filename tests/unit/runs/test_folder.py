@@ -109,7 +109,7 @@ def test_a_name_that_leads_out_of_the_runs_is_refused(tmp_path, monkeypatch, nam
 def test_a_damaged_target_is_named(tmp_path, content):
     run = RunFolder.create(tmp_path / "run", RECIPE)
     (run.path / "target.json").write_text(content)
-    with pytest.raises(RunError, match=r"target\.json of this run cannot be understood") as caught:
+    with pytest.raises(RunError, match=r"target\.json of this run cannot be read") as caught:
         run.target()
     assert str(run.path / "target.json") in caught.value.received
 
