@@ -22,7 +22,7 @@ from luthier.build_problem import prepare
 from luthier.columns import Limits
 from luthier.data.doctor.inspect_splits import inspect
 from luthier.data.split import make_splits
-from luthier.load_splits import read_labelled, text_roles
+from luthier.load_splits import read_labelled
 from luthier.models.load import load_tokenizer
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
@@ -48,7 +48,7 @@ def work(stage: str, rows: Rows, recipe: Recipe, task: Any, tokenizer: Any) -> A
     if stage == "read":
         return read_labelled(recipe.data.train, recipe, task)
     if stage == "look":
-        return inspect(split(rows), text_roles=text_roles(task), label_role="label", kind=task.kind)
+        return inspect(split(rows), inputs=input_columns(task), label_role="label", kind=task.kind)
     if stage == "encode":
         target = task.learn_target(rows)
         return task.codec(target, tokenizer, Limits(128)).encode(rows)
@@ -67,7 +67,6 @@ def split(rows: Rows) -> Splits:
         stratify_by=None,
         n_folds=None,
         fold=0,
-        limit={},
         seed=0,
     )
 

@@ -14,6 +14,8 @@ FENCES = {
     "huggingface_hub": ("data/", "models/"),
     "pyarrow": ("data/",),
     "charset_normalizer": ("data/",),
+    "ftfy": ("data/",),
+    "rapidfuzz": ("data/",),
     "typer": ("cli/",),
     "rich": ("cli/",),
     "jinja2": (

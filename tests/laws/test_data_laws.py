@@ -9,18 +9,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from luthier.columns import Column
 from luthier.data.doctor.inspect_splits import drop_leaks, inspect
-from luthier.data.doctor.near_duplicates import edit_distance
 from luthier.data.fingerprint import fingerprint
 from luthier.data.labels import split_labels
 from luthier.data.readers.read import read
-from luthier.data.split import make_splits
+from luthier.data.split import limit_split, make_splits
 from luthier.errors import DataError
 from luthier.records import Rows, Splits
 
 FEW = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+TEXT = Column("text", "text")
 LABELS = st.sampled_from(["a", "b", "c", "", None])
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=12)
 
@@ -43,7 +44,6 @@ def ways_to_split(draw) -> dict:
         "stratify_by": draw(st.sampled_from([None, "label"])),
         "n_folds": n_folds,
         "fold": draw(st.integers(0, (n_folds or 1) - 1)),
-        "limit": {},
         "seed": draw(st.integers(0, 5)),
     }
 
@@ -105,8 +105,9 @@ def test_groups_never_cross_and_sizes_are_exact_without_them(rows, way):
 @given(labelled_rows(), st.integers(1, 20), st.integers(0, 5))
 def test_a_limit_is_kept_exactly(rows, most, seed):
     way = {"validation_size": 0, "test_size": 0, "group_by": None, "stratify_by": "label"}
-    way |= {"n_folds": None, "fold": 0, "limit": {"train": most}, "seed": seed}
-    splits = make_splits(rows, None, None, **way)
+    way |= {"n_folds": None, "fold": 0, "seed": seed}
+    whole = make_splits(rows, None, None, **way)
+    splits = limit_split(whole, "train", most, stratify_by="label", seed=seed)
     assert len(splits.train) == min(most, len(rows))
     assert len(set(splits.train.lines.tolist())) == len(splits.train)
 
@@ -157,28 +158,13 @@ def test_no_leak_is_left_after_dropping(texts):
     parts = [texts[:third], texts[third : 2 * third], texts[2 * third :]]
     train, validation, test = (Rows.of({"text": part}) for part in parts)
     try:
-        splits, counts = drop_leaks(Splits(train, validation, test), text_roles=("text",))
+        splits, counts = drop_leaks(Splits(train, validation, test), inputs=(TEXT,))
     except DataError:
         return
     assert counts["train"] == len(train) - len(splits.train)
-    assert drop_leaks(splits, text_roles=("text",))[1] == {"train": 0, "validation": 0}
-    codes = [f.code for f in inspect(splits, text_roles=("text",), label_role=None, kind="number")]
+    assert drop_leaks(splits, inputs=(TEXT,))[1] == {"train": 0, "validation": 0}
+    codes = [f.code for f in inspect(splits, inputs=(TEXT,), label_role=None, kind="number")]
     assert "duplicate-across-splits" not in codes
-
-
-def plain_distance(one: str, other: str) -> int:
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, start=1):
-        above, row[0] = row[0], i
-        for j, b in enumerate(other, start=1):
-            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (a != b))
-    return row[-1]
-
-
-@FEW
-@given(st.text("abc ", max_size=90), st.text("abc ", max_size=90))
-def test_edit_distance_is_that_of_the_table(one, other):
-    assert edit_distance(one, other) == plain_distance(one, other)
 
 
 @FEW
@@ -204,7 +190,7 @@ def test_the_doctor_survives_any_cells(kind, cells):
     columns = {"text": [text for text, _ in cells], "label": [label for _, label in cells]}
     rows = Rows.of(columns)
     splits = Splits(rows, rows.take([]), rows.take(range(len(rows) // 2)))
-    for finding in inspect(splits, text_roles=("text",), label_role="label", kind=kind):
+    for finding in inspect(splits, inputs=(TEXT,), label_role="label", kind=kind):
         assert finding.count > 0
         assert finding.places
         assert finding.message.endswith(".")

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from luthier.columns import Column
 from luthier.data.doctor.inspect_splits import inspect
 from luthier.records import Rows, Splits
 
+TEXT = Column("text", "text")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SHORTEST = 30  # characters; shorter texts with one word changed are other texts
 EXACT, NEAR = "duplicate-across-splits", "near-duplicate-across-splits"
@@ -113,5 +115,5 @@ def false_alarms(texts: list[str]) -> float:
 def found(train: list[str], test: list[str], codes: tuple[str, ...]) -> int:
     """Count the rows of findings."""
     splits = Splits(Rows.of({"text": train}), Rows.of({"text": []}), Rows.of({"text": test}))
-    findings = inspect(splits, text_roles=("text",), label_role=None, kind="text")
+    findings = inspect(splits, inputs=(TEXT,), label_role=None, kind="text")
     return sum(finding.count for finding in findings if finding.code in codes)

@@ -67,17 +67,6 @@ def test_a_run_writes_what_it_promises(run):
     assert len(result.comparisons) == 4
 
 
-def test_splits_share_no_row(run, tmp_path):
-    seen = {}
-    rows = toy_rows("text-classification")
-    run(baselines=[], data={"train": rows})
-    data = RunFolder(tmp_path / "run").read_json("data")
-    counts = {name: split["rows"] for name, split in data["splits"].items()}
-    assert sum(counts.values()) == len(rows)
-    seen = {split["sha256"] for split in data["splits"].values()}
-    assert len(seen) == 3
-
-
 def test_every_step_is_heard(run):
     heard = []
     run(baselines=["majority"], listeners=[heard.append])
@@ -121,7 +110,7 @@ def test_rows_without_a_label_are_left_out_and_told(run, tmp_path):
     data = RunFolder(tmp_path / "run").read_json("data")
     assert sum(split["rows"] for split in data["splits"].values()) == len(rows) - 1
     (told,) = [one for one in data["findings"] if one["code"] == "without-answer"]
-    assert told["message"] == "1 rows without label are left out."
+    assert told["message"] == "1 row without label dropped."
     assert told["places"] == ["memory:5:label"]
 
 

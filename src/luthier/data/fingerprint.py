@@ -1,42 +1,49 @@
-"""One number for the content of rows, so that two runs can tell whether they saw the same data."""
+"""A digest of the content of rows, which tells whether two runs used the same data."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from luthier.records import Rows
 
 
 def fingerprint(rows: Rows) -> str:
-    """Compute the sha256 of columns and values, in hexadecimal.
+    """Compute the SHA-256 of columns and values, in hexadecimal.
 
-    It depends on the names, types, values and order of the rows, not on the order of the columns,
-    nor on the files that the rows come from.
+    The digest depends on the names, types, values and order of the rows. It depends neither on the
+    order of the columns nor on the files that the rows come from.
     """
     digest = hashlib.sha256(f"{len(rows)} rows".encode())
     for name in sorted(rows.columns):
-        digest.update(_lay_out([name, _as_list(rows[name])]))
+        digest.update(_serialize([name, _as_list(rows[name])]))
     return digest.hexdigest()
 
 
-def _as_list(values: Sequence[Any]) -> list[Any]:
+def cell_digest(cell: object) -> bytes:
+    """Compute the SHA-256 of a cell of any kind: a path, numbers, an array, an image."""
+    return hashlib.sha256(_serialize(cell)).digest()
+
+
+def _as_list(values: Sequence[object]) -> list[object]:
     return values if isinstance(values, list) else list(values)
 
 
-def _lay_out(value: Any) -> bytes:
-    """Write a value as ASCII JSON, which also takes lone surrogates and NaN.
+def _serialize(value: object) -> bytes:
+    """Write a value as ASCII JSON, which can also hold lone surrogates and NaN.
 
-    What JSON cannot hold (dates, bytes, NumPy numbers) is written with its type's name.
+    Values that JSON has no type for (dates, bytes, NumPy numbers) are written with their type.
     """
-    return json.dumps(value, ensure_ascii=True, default=_spell).encode()
+    return json.dumps(value, ensure_ascii=True, default=_to_json).encode()
 
 
-def _spell(value: Any) -> Any:
+def _to_json(value: object) -> object:
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, (set, frozenset)):
         return sorted(map(str, value))
+    if hasattr(value, "tobytes"):  # an image: its repr names an address in memory
+        size = getattr(value, "size", None)
+        return f"{type(value).__name__} {size}: {hashlib.sha256(value.tobytes()).hexdigest()}"
     return f"{type(value).__name__}: {value}"

@@ -1,16 +1,17 @@
-"""From the rows that were given to train, validation and test, the same ones every time.
+"""Divide rows into train, validation and test, reproducibly.
 
-Splits that have no file of their own are carved from the training file: test first, then
-validation. `sampling.py` does the drawing. Next: `data/doctor/inspect_splits.py`.
+Splits without a file of their own are carved from the training file: test first, then validation.
+`sampling.py` draws the rows. Next: `data/doctor/inspect_splits.py`.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import combinations
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from luthier.records import Rows, Splits
 from luthier.seeding import stream
 
 Size = float | int
+IN_MEMORY = "memory"  # the name of rows that were read from no file
 FIELDS = {"test": "data.split.test", "validation": "data.split.validation"}
 
 
@@ -37,28 +39,33 @@ def make_splits(
     stratify_by: str | None,
     n_folds: int | None,
     fold: int,
-    limit: Mapping[str, int],
     seed: int,
 ) -> Splits:
-    """Make the three splits.
+    """Make the three splits. No row is in two of them.
 
     Args:
         train: The rows of the training file.
-        validation: The rows of a validation file, or None to carve them from `train`.
-        test: Likewise.
-        validation_size: How many to carve: a share of the training file (below 1), or rows.
-        test_size: Likewise. With folds, the test set is a fold and this is not used.
-        group_by: Column whose equal values never stand in two splits; sizes are then approximate.
-        stratify_by: Column whose values keep their shares in every split. A label's only row
-            stays in training. Ignored where most values differ.
-        n_folds: Cut `train` into this many folds.
-        fold: Which of them is the test set, from 0.
-        limit: Split to how many of its rows to use at most; each label keeps one where that fits.
-        seed: Seed of the run.
+        validation: The rows of a validation file; None carves them from `train`.
+        test: The rows of a test file; None carves them from `train`.
+        validation_size: The size of a carved validation set: a share of the training file if below
+            1, else a number of rows.
+        test_size: The size of a carved test set, likewise. Unused with folds.
+        group_by: Column whose equal values stay in one split; sizes are then approximate.
+        stratify_by: Column whose values keep their shares in every split. The only row of a label
+            stays in training. Ignored if most values differ.
+        n_folds: Number of folds to cut `train` into; None makes no folds.
+        fold: Number of the fold that becomes the test set, from 0.
+        seed: Seed of the draws.
 
     Raises:
-        DataError: There are too few rows, or the arguments contradict each other.
+        DataError: There are too few rows, two splits were given the same row or the same group,
+            or the arguments contradict each other.
     """
+    named = (("train", train), ("validation", validation), ("test", test))
+    given_rows = {split: rows for split, rows in named if rows is not None}
+    _refuse_shared_rows(given_rows)
+    if group_by is not None:
+        _refuse_shared_groups(given_rows, group_by)
     whole = _Whole(
         train,
         _labels(train, stratify_by),
@@ -93,15 +100,55 @@ def make_splits(
     untouched = len(rest) == len(train)
     made["train"] = _name_all(train) if untouched else f"the other {len(rest)} rows of {whole.name}"
     splits["train"] = train if untouched else train.take(rest)
-    for split, most in limit.items():
-        splits[split], said = _limited(splits[split], most, split, stratify_by, seed)
-        made[split] += said
     return Splits(splits["train"], splits["validation"], splits["test"], made)
+
+
+def _refuse_shared_rows(given: Mapping[str, Rows]) -> None:
+    """Refuse two splits that were read from the same lines of a file."""
+    lines = {split: _lines_of_files(rows) for split, rows in given.items()}
+    for one, other in combinations(lines, 2):
+        for file in lines[one].keys() & lines[other].keys():
+            shared = np.intersect1d(lines[one][file], lines[other][file])
+            if len(shared):
+                raise DataError(
+                    f"{len(shared)} row{'' if len(shared) == 1 else 's'} would be both in {one} "
+                    f"and in {other}.",
+                    received=f"{short(file)}:{shared[0]} and others as data.{one} and data.{other}",
+                    hint=f"data.{other}=null to split it off, or data.{other}=another file",
+                )
+
+
+def _lines_of_files(rows: Rows) -> dict[str, Array]:
+    """Map each file, by its real path, to the lines that rows come from."""
+    lines: dict[str, Array] = {}
+    for number, name in enumerate(rows.files):
+        if name != IN_MEMORY:
+            path = os.path.realpath(name) if os.path.exists(name) else name
+            here = rows.lines[rows.file_of == number]
+            lines[path] = np.concatenate([lines.get(path, here[:0]), here])
+    return lines
+
+
+def _refuse_shared_groups(given: Mapping[str, Rows], column: str) -> None:
+    """Refuse two splits with files of their own that share a group."""
+    groups = {
+        split: {label_name(value) for value in rows[column] if not is_missing(value)}
+        for split, rows in given.items()
+        if column in rows
+    }
+    for one, other in combinations(groups, 2):
+        shared = sorted(groups[one] & groups[other])
+        if shared:
+            raise DataError(
+                f"The same groups by {column} are in {one} and in {other}.",
+                received=f"{len(shared)} such groups: {', '.join(shared[:5])}"[:100],
+                hint=f"data.{other}=null to split whole groups off, or data.split.group_by=null",
+            )
 
 
 @dataclass(frozen=True)
 class _Whole:
-    """The training file: its rows, and what holds when they are cut."""
+    """The training file: its rows, and the constraints under which they are divided."""
 
     rows: Rows
     labels: Sequence[Hashable] | None
@@ -125,14 +172,14 @@ class _Whole:
         return deal(len(self.rows), n_folds, labels=self.labels, groups=self.groups, random=random)
 
     def carve(self, rest: Array, split: str, size: Size) -> Array:
-        """Choose the rows of a split from the rows that are left."""
+        """Draw the rows of a split from the remaining rows."""
         n_rows = _count(size, len(self.rows), FIELDS[split])
         if n_rows == 0:
             return rest[:0]
         if n_rows >= len(rest):
             raise DataError(
                 f"{self.name} has too few rows to set {n_rows} aside for {split}.",
-                received=f"{len(self.rows)} rows, of which {len(rest)} are left to take from",
+                received=f"{len(self.rows)} rows, of which {len(rest)} are left",
                 hint=f"{FIELDS[split]}={_smaller(len(rest))}, or name a file: data.{split}=FILE",
             )
         random = stream(self.seed, "split", split)
@@ -152,7 +199,7 @@ def _smaller(n_rows: int) -> int:
 
 
 def _count(size: Size, n_rows: int, field: str) -> int:
-    """Turn a share or a number into a number of rows; a share gives one row at least."""
+    """Turn a share or a number into a number of rows; a share yields at least one."""
     if not math.isfinite(size) or size < 0 or (size >= 1 and size != int(size)):
         raise DataError(
             "The size of a split is a share below 1, or a whole number of rows.",
@@ -197,9 +244,9 @@ def _check_folds(whole: _Whole, test: Rows | None, n_folds: int, fold: int) -> N
 
 
 def _labels(rows: Rows, column: str | None) -> list[Hashable] | None:
-    """Give each row the label to stratify by, or None where that makes no sense.
+    """Return the label of each row to stratify by, or None if stratifying makes no sense.
 
-    A row of several labels goes by its rarest one.
+    A row with several labels counts as its rarest one.
     """
     if column is None or column not in rows:
         return None
@@ -225,18 +272,25 @@ def _groups(rows: Rows, column: str | None) -> Array | None:
             received=f"columns {', '.join(rows.columns)}",
             hint=f"data.split.group_by={close or 'null'}",
         )
-    return number_groups(
-        [None if is_missing(value) else _hashable(value) for value in rows[column]]
-    )
+    return number_groups([None if is_missing(v) else label_name(v) for v in rows[column]])
 
 
-def _hashable(value: Any) -> Hashable:
-    return label_name(value)
+def limit_split(
+    splits: Splits, split: str, most: int, *, stratify_by: str | None, seed: int
+) -> Splits:
+    """Keep at most `most` rows of a split; each label keeps at least one if that is possible.
 
+    Args:
+        splits: The splits.
+        split: The name of the split to subsample.
+        most: The number of rows to keep.
+        stratify_by: Column whose values keep their shares.
+        seed: Seed of the draw.
 
-def _limited(
-    rows: Rows, most: int, split: str, stratify_by: str | None, seed: int
-) -> tuple[Rows, str]:
+    Raises:
+        DataError: No row would be left.
+    """
+    rows = dict(splits.items())[split]
     if most < 1:
         raise DataError(
             f"At least one row of {split} must be kept.",
@@ -244,7 +298,7 @@ def _limited(
             hint=f"data.limit.{split}=100",
         )
     if most >= len(rows):
-        return rows, ""
+        return splits
     labels = _labels(rows, stratify_by)
     chosen = draw(
         np.arange(len(rows)),
@@ -254,4 +308,6 @@ def _limited(
         leave_one=False,
     )
     how = f", stratified by {stratify_by}" if labels is not None else ""
-    return rows.take(chosen), f"; limited to {most} of them{how}"
+    made = f"{splits.made.get(split, split)}; limited to {most} of them{how}"
+    kept = {**dict(splits.items()), split: rows.take(chosen)}
+    return Splits(**kept, made={**splits.made, split: made})

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from luthier.data.split import make_splits
+from luthier.data.split import limit_split, make_splits
 from luthier.errors import DataError
-from luthier.records import Rows
+from luthier.records import Rows, Splits
 
 DEFAULTS = {
     "validation_size": 0.1,
@@ -17,7 +17,6 @@ DEFAULTS = {
     "stratify_by": "label",
     "n_folds": None,
     "fold": 0,
-    "limit": {},
     "seed": 0,
 }
 
@@ -138,11 +137,12 @@ def test_folds_keep_groups_together():
 
 def test_limits_keep_every_label_where_that_fits():
     rows = rows_of(["a"] * 90 + ["b"] * 8 + ["c"] * 2)
-    splits = split(rows, rows, rows, limit={"train": 10, "test": 2})
+    splits = Splits(rows, rows, rows)
+    for name, most in (("train", 10), ("test", 2), ("validation", 1000)):
+        splits = limit_split(splits, name, most, stratify_by="label", seed=0)
     assert sizes(splits) == [10, 100, 2]
     assert set(splits.train["label"]) == {"a", "b", "c"}
     assert "limited to 10 of them, stratified by label" in splits.made["train"]
-    assert sizes(split(rows, rows, rows, limit={"train": 1000})) == [100, 100, 100]
 
 
 def test_nothing_is_carved_where_nothing_is_asked_for():
@@ -191,11 +191,17 @@ def test_a_missing_group_column_names_the_nearest():
         ({"n_folds": 5, "fold": -1}, "data.split.fold=4"),
         ({"n_folds": 50}, "data.split.n_folds=5"),
         ({"n_folds": 1}, "data.split.n_folds=5"),
-        ({"limit": {"train": 0}}, "data.limit.train=100"),
     ],
 )
-def test_impossible_folds_and_limits_are_refused(changes, hint):
+def test_impossible_folds_are_refused(changes, hint):
     assert refused(rows_of("ab" * 9), **changes).hint == hint
+
+
+def test_a_limit_of_no_rows_is_refused():
+    rows = rows_of("ab" * 9)
+    with pytest.raises(DataError, match="At least one row") as caught:
+        limit_split(Splits(rows, rows, rows), "train", 0, stratify_by=None, seed=0)
+    assert caught.value.hint == "data.limit.train=100"
 
 
 def test_folds_and_a_test_file_contradict_each_other():

@@ -1,92 +1,99 @@
 """The doctor's checks of rows against each other: copies, leaks, near-copies, contradictions.
 
-Two rows are copies when all their texts are equal to the character; near-copies when they are
-equal without case, spaces and punctuation, or differ in 15 % of their characters at most
-(`near_duplicates.py`). A copy in two splits is a leak: what was trained on is judged on.
+Two rows are copies if all their inputs are equal, texts to the character. They are near-copies if
+their texts are equal apart from case, spaces and punctuation, or differ in at most 15 % of their
+characters (`near_duplicates.py`). A copy in two splits is a leak: the model is scored on what it
+was trained on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
 from luthier.data.doctor.near_duplicates import similar_pairs
-from luthier.data.doctor.split_view import Chart, Place, finding, key_of
+from luthier.data.doctor.split_view import Place, SplitView, finding, key_of
 from luthier.data.labels import is_missing, label_name, split_labels
 from luthier.ragged import Array
 from luthier.results import Finding
 
 ORDER = {"train": 0, "validation": 1, "test": 2}
-Member = tuple[int, int]  # chart, row
+Member = tuple[int, int]  # number of the view, row in it
 
 
-def check_duplicates(charts: Sequence[Chart]) -> list[Finding]:
+def check_duplicates(views: Sequence[SplitView]) -> list[Finding]:
     """Find copies and near-copies, within splits and across them."""
-    by_text = _group(texts for chart in charts for texts in chart.texts)
-    by_key = _group(key_of(texts) for chart in charts for texts in chart.texts)
+    by_text = _group(key for view in views for key in view.keys(tuple))
+    by_key = _group(key for view in views for key in view.keys(key_of))
     by_text[by_key < 0] = -1
-    copies, leaked = _repeated(charts, by_text)
-    near, near_leaked = _repeated(charts, by_key)
-    similar, similar_leaked = _similar(charts, by_key)
+    copies, leaked = _repeated(views, by_text)
+    near, near_leaked = _repeated(views, by_key)
+    similar, similar_leaked = _similar(views, by_key)
     known = copies | leaked
     near = (near | similar) - known - near_leaked - similar_leaked
     near_leaked = (near_leaked | similar_leaked) - leaked
-    group = f"data.split.group_by={charts[0].text_roles[0]}" if charts else ""
+    group = f"data.split.group_by={views[0].main_role}" if views else ""
+    what = _what_is_compared(views)
     return [
         *finding(
             "duplicate-across-splits",
             "warning",
-            "{n} with a text that also stands in an earlier split ({splits}): scores flatter.",
-            _places(charts, leaked),
+            f"{{n}} with the {what} of a row in an earlier split ({{splits}}): inflated scores.",
+            _places(views, leaked),
             "data.drop_leaks=true",
         ),
         *finding(
             "duplicate-rows",
             "warning",
-            "{n} with the text of an earlier row of the same split ({splits}).",
-            _places(charts, copies),
+            f"{{n}} with the {what} of an earlier row of the same split ({{splits}}).",
+            _places(views, copies),
             f"drop the copies, or keep them together: {group}",
         ),
         *finding(
             "near-duplicate-across-splits",
             "warning",
             "{n} almost the same as a row of an earlier split ({splits}).",
-            _places(charts, near_leaked),
-            "data.drop_leaks=true drops those that differ in case, spaces or punctuation alone",
+            _places(views, near_leaked),
+            "data.drop_leaks=true drops those that differ only in case, spaces or punctuation",
         ),
         *finding(
             "near-duplicates",
             "note",
             "{n} almost the same as an earlier row of the same split ({splits}).",
-            _places(charts, near),
-            "keep one of each, or name what groups them: data.split.group_by=COLUMN",
+            _places(views, near),
+            "keep one of each, or name the column that groups them: data.split.group_by=COLUMN",
         ),
     ]
 
 
-def check_conflicts(charts: Sequence[Chart], label_role: str, kind: str) -> list[Finding]:
-    """Find copies with different answers, of which at most one can be learned."""
+def check_conflicts(views: Sequence[SplitView], label_role: str, kind: str) -> list[Finding]:
+    """Find copies with different labels, of which at most one can be learned."""
     conflicting: list[Member] = []
-    starts = _starts(charts)
-    for rows in _together(_group(texts for chart in charts for texts in chart.texts)):
+    starts = _starts(views)
+    for rows in _together(_group(key for view in views for key in view.keys(tuple))):
         members = [_member(starts, row) for row in rows.tolist()]
-        if not key_of(charts[members[0][0]].texts[members[0][1]]):
+        view, index = views[members[0][0]], members[0][1]
+        if not key_of(view.texts[index]) and not any(view.other_inputs[index]):
             continue
-        answers = [_answer(charts[c].rows[label_role][i], kind) for c, i in members]
-        if len({answer for answer in answers if answer is not None}) > 1:
+        labels = [_label(views[v].rows[label_role][i], kind) for v, i in members]
+        if len({label for label in labels if label is not None}) > 1:
             conflicting += members
     return finding(
         "conflicting-labels",
         "note" if kind == "number" else "warning",
-        f"{{n}} with the text of another row but another {label_role} ({{splits}}).",
-        [(charts[c], i, label_role) for c, i in sorted(conflicting)],
-        "decide on one label for each text, or drop these rows",
+        f"{{n}} with the {_what_is_compared(views)} of another row but another {label_role} "
+        "({splits}).",
+        [(views[v], i, label_role) for v, i in sorted(conflicting)],
+        "decide on one label for all of them, or drop these rows",
     )
 
 
-def _answer(value: Any, kind: str) -> Hashable:
+def _what_is_compared(views: Sequence[SplitView]) -> str:
+    return "inputs" if any(view.other_roles for view in views) else "text"
+
+
+def _label(value: object, kind: str) -> Hashable:
     if value is None or (kind != "multi-label" and is_missing(value)):
         return None
     if kind == "multi-label":
@@ -95,9 +102,10 @@ def _answer(value: Any, kind: str) -> Hashable:
 
 
 def _group(keys: Iterable[Hashable]) -> Array:
-    """Number the groups of equal key, (rows,): all rows in the order of the splits.
+    """Number the groups of rows with equal keys, (rows,), over all rows in the order of the splits.
 
-    Rows with an empty key have -1. Numbers and no lists of members: nearly all rows stand alone.
+    Rows with an empty key get -1. Group numbers take less memory than lists of members, as nearly
+    all groups have one row.
     """
     ids: dict[Hashable, int] = {}
     return np.fromiter(
@@ -105,9 +113,9 @@ def _group(keys: Iterable[Hashable]) -> Array:
     )
 
 
-def _starts(charts: Sequence[Chart]) -> Array:
-    """Say where each chart's rows begin among all rows, and where they end, (charts + 1,)."""
-    return np.cumsum([0, *(len(chart.rows) for chart in charts)])
+def _starts(views: Sequence[SplitView]) -> Array:
+    """Give the offset of each view's first row among all rows, and their number, (views + 1,)."""
+    return np.cumsum([0, *(len(view.rows) for view in views)])
 
 
 def _member(starts: Array, row: int) -> Member:
@@ -115,59 +123,62 @@ def _member(starts: Array, row: int) -> Member:
     return number, row - int(starts[number])
 
 
-def _members(charts: Sequence[Chart], rows: Array) -> set[Member]:
-    starts = _starts(charts)
+def _members(views: Sequence[SplitView], rows: Array) -> set[Member]:
+    starts = _starts(views)
     return {_member(starts, row) for row in rows.tolist()}
 
 
 def _together(groups: Array) -> list[Array]:
-    """Give the rows of every group that has several."""
+    """List the rows of every group that has more than one."""
     order = np.argsort(groups, kind="stable")
-    order = order[groups[order] >= 0]
+    order = order[groups[order] >= 0]  # rows sorted by group, (rows with a key,)
     _, firsts, counts = np.unique(groups[order], return_index=True, return_counts=True)
     return [order[firsts[one] : firsts[one] + counts[one]] for one in np.flatnonzero(counts > 1)]
 
 
-def _repeated(charts: Sequence[Chart], groups: Array) -> tuple[set[Member], set[Member]]:
-    """Give the rows that repeat one of their own split, and those that repeat an earlier split's.
+def _repeated(views: Sequence[SplitView], groups: Array) -> tuple[set[Member], set[Member]]:
+    """Find rows that repeat a row of their own split, and rows that repeat one of an earlier split.
 
     A row that does both counts as a leak.
     """
-    split = np.repeat(np.arange(len(charts)), np.diff(_starts(charts)))
+    split = np.repeat(np.arange(len(views)), np.diff(_starts(views)))  # (all rows,)
     rows = np.flatnonzero(groups >= 0)
     _, firsts, inverse = np.unique(groups[rows], return_index=True, return_inverse=True)
-    first = rows[firsts][inverse]
+    first = rows[firsts][inverse]  # the first row of each row's group, (rows with a key,)
     is_across = split[rows] > split[first]
     within = rows[~is_across & (rows != first)]
-    return _members(charts, within), _members(charts, rows[is_across])
+    return _members(views, within), _members(views, rows[is_across])
 
 
-def _similar(charts: Sequence[Chart], by_key: Array) -> tuple[set[Member], set[Member]]:
-    """Give the rows that are near an earlier row of their split, and near one of an earlier split.
+def _similar(views: Sequence[SplitView], by_key: Array) -> tuple[set[Member], set[Member]]:
+    """Find rows that resemble an earlier row of their split, and rows that resemble a leak.
 
-    Texts that are equal but for case, spaces and punctuation are compared once.
+    Of texts that are equal apart from case, spaces and punctuation, one is compared. Rows with
+    inputs that are not text are not compared: similar questions may be about different images.
     """
-    starts = _starts(charts)
+    within: set[Member] = set()
+    across: set[Member] = set()
+    if any(view.other_roles for view in views):
+        return within, across
+    starts = _starts(views)
     with_text = np.flatnonzero(by_key >= 0)
     _, firsts = np.unique(by_key[with_text], return_index=True)
     is_first = np.zeros(len(by_key), dtype=bool)
-    is_first[with_text[firsts]] = True
+    is_first[with_text[firsts]] = True  # the first row of each group, (all rows,)
     ids: dict[str, int] = {}
     of_group = np.array(
         [
-            ids.setdefault(chart.words(index), len(ids))
-            for chart, start in zip(charts, starts.tolist(), strict=False)
-            for index in np.flatnonzero(is_first[start : start + len(chart.rows)]).tolist()
+            ids.setdefault(view.words(index), len(ids))
+            for view, start in zip(views, starts.tolist(), strict=False)
+            for index in np.flatnonzero(is_first[start : start + len(view.rows)]).tolist()
         ],
         dtype=np.int64,
     )
     texts = list(ids)
-    del ids  # numbers that nothing needs any more, by the million
-    of_row = of_group[by_key[with_text]]
+    del ids  # millions of numbers that are no longer needed
+    of_row = of_group[by_key[with_text]]  # the number of each row's text, (rows with a key,)
     order = np.argsort(of_row, kind="stable")
-    ends = np.cumsum(np.bincount(of_row, minlength=len(texts)))
-    within: set[Member] = set()
-    across: set[Member] = set()
+    ends = np.cumsum(np.bincount(of_row, minlength=len(texts)))  # rows of text i end at ends[i]
     for pair in similar_pairs(texts):
         first, second = sorted(
             [
@@ -183,7 +194,7 @@ def _similar(charts: Sequence[Chart], by_key: Array) -> tuple[set[Member], set[M
     return within, across
 
 
-def _places(charts: Sequence[Chart], members: set[Member]) -> list[Place]:
-    """Give places for members, those of the test set first: they hurt most."""
-    ordered = sorted(members, key=lambda m: (-ORDER.get(charts[m[0]].split, 0), m[1]))
-    return [(charts[number], index, charts[number].text_roles[0]) for number, index in ordered]
+def _places(views: Sequence[SplitView], members: set[Member]) -> list[Place]:
+    """Turn members into places; those of the test set come first, as they do the most harm."""
+    ordered = sorted(members, key=lambda m: (-ORDER.get(views[m[0]].split, 0), m[1]))
+    return [(views[number], index, views[number].main_role) for number, index in ordered]

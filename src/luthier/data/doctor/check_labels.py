@@ -1,64 +1,64 @@
-"""The doctor's checks of labels and numbers: what there is to learn, and whether it can be."""
+"""The doctor's checks of labels and numbers: whether there is something that can be learned."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import SupportsFloat, cast
 
 import numpy as np
+from rapidfuzz.distance.Levenshtein import distance as edit_distance
 
-from luthier.data.doctor.near_duplicates import edit_distance
-from luthier.data.doctor.split_view import Chart, Place, finding
+from luthier.data.doctor.split_view import Place, SplitView, every_row, finding
 from luthier.data.labels import is_missing, label_name, split_labels
 from luthier.results import Finding
 
-RARE = 5
-IMBALANCE = 10
-DOMINANT = 0.9
-MISSPELT_TIMES = 20
+RARE = 5  # training rows; a label with fewer is rare
+IMBALANCE = 10  # times that the most frequent label outnumbers the least frequent one
+DOMINANT = 0.9  # share of the rows
+MISSPELT_TIMES = 20  # times that the right spelling outnumbers a misspelling
 
 
-def check_missing(charts: Sequence[Chart], role: str, kind: str) -> list[Finding]:
-    """Find rows without an answer; an empty multi-label cell is an answer, a missing one is not."""
+def check_missing(views: Sequence[SplitView], role: str, kind: str) -> list[Finding]:
+    """Find rows without a label. A multi-label cell may be empty, but not missing."""
     places = [
-        (chart, index, role)
-        for chart in charts
-        for index, value in enumerate(chart.rows[role])
+        (view, index, role)
+        for view in views
+        for index, value in enumerate(view.rows[role])
         if (value is None if kind == "multi-label" else is_missing(value) and not _is_nan(value))
     ]
-    fix = "fill the cells in, or drop these rows"
+    fix = "fill in the cells, or drop these rows"
     return finding("missing-label", "error", f"{{n}} without a {role} ({{splits}}).", places, fix)
 
 
-def _is_nan(value: Any) -> bool:
+def _is_nan(value: object) -> bool:
     return isinstance(value, (float, np.floating)) and math.isnan(value)
 
 
-def names_of(chart: Chart, role: str, kind: str) -> list[list[str]]:
+def names_of(view: SplitView, role: str, kind: str) -> list[list[str]]:
     """Read the label names of every row."""
     if kind == "multi-label":
-        return [split_labels(value) for value in chart.rows[role]]
-    return [[] if is_missing(value) else [label_name(value)] for value in chart.rows[role]]
+        return [split_labels(value) for value in view.rows[role]]
+    return [[] if is_missing(value) else [label_name(value)] for value in view.rows[role]]
 
 
-def check_labels(charts: Sequence[Chart], role: str, kind: str) -> list[Finding]:
-    """Find labels that are unseen, misspelt, alone, rare or crushing."""
-    named = [names_of(chart, role, kind) for chart in charts]
+def check_labels(views: Sequence[SplitView], role: str, kind: str) -> list[Finding]:
+    """Find labels that are unseen in training, misspelt, the only one, rare or dominant."""
+    named = [names_of(view, role, kind) for view in views]
     in_train: Counter[str] = Counter()
     overall: Counter[str] = Counter()
-    for chart, cells in zip(charts, named, strict=True):
+    for view, cells in zip(views, named, strict=True):
         counts = Counter(name for cell in cells for name in cell)
         overall += counts
-        if chart.split == "train":
+        if view.split == "train":
             in_train += counts
 
     def places_of(names: set[str], splits: Sequence[str] | None = None) -> list[Place]:
         return [
-            (chart, index, role)
-            for chart, cells in zip(charts, named, strict=True)
-            if splits is None or chart.split in splits
+            (view, index, role)
+            for view, cells in zip(views, named, strict=True)
+            if splits is None or view.split in splits
             for index, cell in enumerate(cells)
             if not names.isdisjoint(cell)
         ]
@@ -72,7 +72,8 @@ def check_labels(charts: Sequence[Chart], role: str, kind: str) -> list[Finding]
             "error",
             f"{{n}} with a label that no training row has: {_some(sorted(unseen))} ({{splits}}).",
             places_of(unseen, ("validation", "test")) if unseen else [],
-            "mend these labels, drop the rows, or split anew: data.validation=null data.test=null",
+            "correct these labels, drop the rows, or let Luthier split: "
+            "data.validation=null data.test=null",
         ),
         *finding(
             "misspelt-label",
@@ -81,24 +82,26 @@ def check_labels(charts: Sequence[Chart], role: str, kind: str) -> list[Finding]
             places_of(set(misspelt)) if misspelt else [],
             "write the label as in the other rows",
         ),
-        *_check_numbers_of_rows(charts, role, kind, in_train, places_of),
+        *_check_frequencies(views, role, kind, in_train, places_of),
     ]
 
 
-def _check_numbers_of_rows(
-    charts: Sequence[Chart], role: str, kind: str, counts: Counter[str], places_of: Any
+def _check_frequencies(
+    views: Sequence[SplitView],
+    role: str,
+    kind: str,
+    counts: Counter[str],
+    places_of: Callable[[set[str], Sequence[str]], list[Place]],
 ) -> list[Finding]:
-    """Look at how often each label occurs in training."""
-    train = [chart for chart in charts if chart.split == "train"]
+    """Check how often each label occurs in training."""
+    train = [view for view in views if view.split == "train"]
     if not train:
         return []
     if len(counts) < (1 if kind == "multi-label" else 2):
-        told = f"the label '{next(iter(counts))}'" if counts else "no label"
-        every = [(train[0], index, role) for index in range(len(train[0].rows))]
-        message = f"All training rows have {told}: there is nothing to tell apart."
-        return finding(
-            "single-class", "error", message, every, f"data.columns.{role}=the label column"
-        )
+        shown = f"the label '{next(iter(counts))}'" if counts else "no label"
+        message = f"All training rows have {shown}: there is nothing to tell apart."
+        fix = f"data.columns.{role}=the label column"
+        return finding("single-class", "error", message, every_row(train[0], role), fix)
     rare = {name: count for name, count in counts.items() if count < RARE}
     found = finding(
         "rare-label",
@@ -115,7 +118,7 @@ def _check_numbers_of_rows(
             "class-imbalance",
             "warning" if share >= DOMINANT else "note",
             f"The label '{top}' has {most} training rows ({share:.0%}), '{last}' has {least}: "
-            "accuracy says little, look at macro_f1.",
+            "accuracy says little; use macro_f1.",
             places_of({last}, ("train",)),
             "task.options.class_weights=balanced",
         )
@@ -127,11 +130,11 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _misspelt(counts: Counter[str]) -> dict[str, str]:
-    """Give labels that look like a slip of the pen, and what they should be.
+    """Map labels that look misspelt to the right spelling.
 
-    That is: another label but for case, spaces, `_` and `-`, and less frequent; or one or two
-    characters away from a label that is twenty times as frequent, not in digits and not as a
-    prefix (`irrelevant` is no slip for `relevant`).
+    A label is taken for a misspelling if it equals a more frequent label apart from case, spaces,
+    `_` and `-`, or is one or two characters away from a label that is twenty times as frequent.
+    Labels that differ in digits or by a prefix are different (`irrelevant` and `relevant`).
     """
     found: dict[str, str] = {}
     ranked = [name for name, _ in counts.most_common()]
@@ -160,30 +163,30 @@ def _is_slip(name: str, right: str) -> bool:
         return False
     if [s for s in name if s.isdigit()] != [s for s in right if s.isdigit()]:
         return False
-    return edit_distance(name, right) <= most
+    return edit_distance(name, right, score_cutoff=most) <= most
 
 
-def check_types(charts: Sequence[Chart], role: str) -> list[Finding]:
-    """Find labels of several kinds in one column: numbers among words, true among texts."""
+def check_types(views: Sequence[SplitView], role: str) -> list[Finding]:
+    """Find a column that mixes types of labels: numbers and words, booleans and texts."""
     kinds: dict[str, list[Place]] = {}
-    for chart in charts:
-        for index, value in enumerate(chart.rows[role]):
+    for view in views:
+        for index, value in enumerate(view.rows[role]):
             if not is_missing(value):
-                kinds.setdefault(_kind(value), []).append((chart, index, role))
+                kinds.setdefault(_kind(value), []).append((view, index, role))
     if len(kinds) < 2:
         return []
     fewest = min(kinds.values(), key=len)
-    told = ", ".join(f"{kind} ({len(places)})" for kind, places in kinds.items())
+    counts = ", ".join(f"{kind} ({len(places)})" for kind, places in kinds.items())
     return finding(
         "mixed-label-types",
         "warning",
-        f"The column {role} mixes kinds of labels: {told}.",
+        f"The column {role} mixes types of labels: {counts}.",
         fewest,
         "write all labels the same way",
     )
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     if isinstance(value, (list, tuple, np.ndarray)):
         return "list"
     if isinstance(value, (bool, np.bool_)):
@@ -193,22 +196,22 @@ def _kind(value: Any) -> str:
     return "number as text" if _number(value) is not None else "text"
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     try:
-        return float(value)
+        return float(cast(SupportsFloat, value))
     except (TypeError, ValueError):
         return None
 
 
-def check_numbers(charts: Sequence[Chart], role: str) -> list[Finding]:
-    """Find targets that are no numbers, not finite, or all the same."""
+def check_numbers(views: Sequence[SplitView], role: str) -> list[Finding]:
+    """Find targets that are not numbers, not finite, or all equal."""
     unreadable: list[Place] = []
     not_finite: list[Place] = []
     numbers: list[float] = []
-    for chart in charts:
-        for index, value in enumerate(chart.rows[role]):
+    for view in views:
+        for index, value in enumerate(view.rows[role]):
             number = None if isinstance(value, bool) else _number(value)
-            place = (chart, index, role)
+            place = (view, index, role)
             if number is not None and not math.isfinite(number):
                 not_finite.append(place)
             elif number is not None:
@@ -218,13 +221,13 @@ def check_numbers(charts: Sequence[Chart], role: str) -> list[Finding]:
     shown = [repr(c.rows[role][i]) for c, i, _ in unreadable[:3]]
     comma = any(_number(text.strip("'").replace(",", ".")) is not None for text in shown)
     column = f"data.columns.{role}=the column with the numbers"
-    train = [chart for chart in charts if chart.split == "train"]
-    every = [(train[0], index, role) for index in range(len(train[0].rows))] if train else []
+    train = [view for view in views if view.split == "train"]
+    every = every_row(train[0], role) if train else []
     return [
         *finding(
             "non-numeric-target",
             "error",
-            f"{{n}} whose {role} is no number: {', '.join(shown)} ({{splits}}).",
+            f"{{n}} whose {role} is not a number: {', '.join(shown)} ({{splits}}).",
             unreadable,
             "write decimals with a point: 3.5" if comma else column,
         ),
@@ -233,7 +236,7 @@ def check_numbers(charts: Sequence[Chart], role: str) -> list[Finding]:
             "error",
             f"{{n}} whose {role} is not finite (nan or inf) ({{splits}}).",
             not_finite,
-            "mend the numbers, or drop these rows",
+            "correct the numbers, or drop these rows",
         ),
         *finding(
             "constant-target",

@@ -1,7 +1,7 @@
-"""The doctor's checks of texts with the texts that a model is to write: translations, summaries.
+"""The doctor's checks of texts paired with the text to generate: translations, summaries.
 
-Lengths and languages are judged against the pairs themselves: no table of languages is needed, and
-a summary is not blamed for being shorter than what it sums up.
+The usual length ratio and the languages are learned from the pairs themselves. So no table of
+languages is needed, and summaries may be shorter than their texts.
 """
 
 from __future__ import annotations
@@ -12,101 +12,102 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from luthier.data.doctor.split_view import Chart, Place, finding, key_of
+from luthier.data.doctor.split_view import Place, SplitView, finding, key_of
 from luthier.ragged import Array
 from luthier.results import Finding
 
-FEWEST = 50  # pairs from which lengths and languages can be judged
-TIMES = 3.0  # a ratio of lengths that is so many times the usual one
-SPREADS = 5.0  # and so many usual deviations away from it
-SHORT = 20  # characters; below, lengths and languages say little
-REPEATED = 3  # sources with one and the same target
-GRAM = 3  # characters that languages are told apart by
-MOST_READ = 20_000  # pairs that the profiles are learned from
-APART = 0.97  # share of texts that the profiles must place rightly to be trusted
-DEEP = 0.5  # how far into the other language a text must read, of the usual way
+FEWEST = 50  # pairs needed to learn the usual length ratio and the languages
+TIMES = 3.0  # a suspicious length ratio is at least so many times the usual one
+SPREADS = 5.0  # and so many robust standard deviations away from it
+SHORT = 20  # characters; lengths and languages of shorter texts are unreliable
+REPEATED = 3  # different sources with the same target
+GRAM = 3  # characters of an n-gram
+MOST_READ = 20_000  # pairs from which the language profiles are learned
+APART = 0.97  # share of pairs that the profiles must classify correctly to be trusted
+DEEP = 0.5  # share of the other side's median score from which a text counts as its language
 
 
-def check_pairs(charts: Sequence[Chart], target: str) -> list[Finding]:
-    """Find pairs whose two sides do not belong together."""
+def check_pairs(views: Sequence[SplitView], target: str) -> list[Finding]:
+    """Find pairs whose sides do not belong together."""
     return [
-        *check_same(charts, target),
-        *check_repeated(charts, target),
-        *check_lengths(charts, target),
-        *check_languages(charts, target),
+        *check_same(views, target),
+        *check_repeated(views, target),
+        *check_lengths(views, target),
+        *check_languages(views, target),
     ]
 
 
-def check_same(charts: Sequence[Chart], target: str) -> list[Finding]:
-    """Find targets that are their own source."""
+def check_same(views: Sequence[SplitView], target: str) -> list[Finding]:
+    """Find targets that equal their source."""
     places = [
-        (chart, index, target)
-        for chart in charts
-        for index, (source, wanted) in enumerate(_sides(chart, target))
+        (view, index, target)
+        for view in views
+        for index, (source, wanted) in enumerate(_sides(view, target))
         if len(source) >= SHORT and key_of([source]) == key_of([wanted])
     ]
     return finding(
         "target-is-source",
         "warning",
-        f"{{n}} whose {target} is the text itself: they teach to copy ({{splits}}).",
+        f"{{n}} whose {target} is the text itself: they train the model to copy ({{splits}}).",
         places,
         "translate them, or drop these rows",
     )
 
 
-def check_repeated(charts: Sequence[Chart], target: str) -> list[Finding]:
-    """Find targets that stand beside several different texts."""
+def check_repeated(views: Sequence[SplitView], target: str) -> list[Finding]:
+    """Find targets that several different texts share."""
     sources: dict[str, dict[str, Place]] = defaultdict(dict)
-    for chart in charts:
-        for index, (source, wanted) in enumerate(_sides(chart, target)):
+    for view in views:
+        for index, (source, wanted) in enumerate(_sides(view, target)):
             if len(wanted) >= SHORT:
-                sources[key_of([wanted])].setdefault(key_of([source]), (chart, index, target))
+                sources[key_of([wanted])].setdefault(key_of([source]), (view, index, target))
     places = [place for own in sources.values() if len(own) >= REPEATED for place in own.values()]
     return finding(
         "repeated-target",
         "note",
-        f"{{n}} with a {target} that {REPEATED} or more different texts have ({{splits}}).",
+        f"{{n}} with a {target} that {REPEATED} or more different texts share ({{splits}}).",
         places,
-        "look at them: a placeholder, or a column that slipped?",
+        "check them: is it a placeholder, or has a column shifted?",
     )
 
 
-def check_lengths(charts: Sequence[Chart], target: str) -> list[Finding]:
-    """Find pairs of which one side is far longer than it usually is beside the other."""
+def check_lengths(views: Sequence[SplitView], target: str) -> list[Finding]:
+    """Find pairs of which one side is unusually long for the other."""
     pairs = [
-        ((chart, index, target), math.log(max(1, len(wanted)) / len(source)))
-        for chart in charts
-        for index, (source, wanted) in enumerate(_sides(chart, target))
+        ((view, index, target), math.log(max(1, len(wanted)) / len(source)))
+        for view in views
+        for index, (source, wanted) in enumerate(_sides(view, target))
         if source and max(len(source), len(wanted)) >= SHORT
     ]
     if len(pairs) < FEWEST:
         return []
     ratios = np.array([ratio for _, ratio in pairs])
     middle = float(np.median(ratios))
+    # 1.4826 times the median deviation estimates the standard deviation of normal data.
     spread = 1.4826 * float(np.median(abs(ratios - middle)))
     most = max(math.log(TIMES), SPREADS * spread)
     return finding(
         "length-ratio",
         "warning",
         f"{{n}} with a {target} far longer or shorter than usual ({math.exp(middle):.2f} "
-        "characters for each one of the text): are they pairs? ({splits})",
+        "characters per character of the text): are they pairs? ({splits})",
         [place for place, ratio in pairs if abs(ratio - middle) > most],
-        "look at them: a line that slipped, or a text that was cut off?",
+        "check them: has a line shifted, or was a text truncated?",
     )
 
 
-def check_languages(charts: Sequence[Chart], target: str) -> list[Finding]:
-    """Find texts in the language of the other side: pairs swapped, or not translated.
+def check_languages(views: Sequence[SplitView], target: str) -> list[Finding]:
+    """Find texts in the language of the other side: pairs that are swapped or not translated.
 
-    Each side's language is its own runs of three characters, counted over all pairs (W. Cavnar and
-    J. Trenkle, "N-gram-based text categorization", 1994); where both sides have the same, as in
-    summaries, nothing is said.
+    The language profile of each side is its character trigrams, counted over all pairs (W. Cavnar
+    and J. Trenkle, "N-gram-based text categorization", 1994). If both sides are in one language,
+    as in summaries, nothing is reported.
     """
-    places = [(chart, index, target) for chart in charts for index in range(len(chart.rows))]
-    sides = [pair for chart in charts for pair in _sides(chart, target)]
+    places = [(view, index, target) for view in views for index in range(len(view.rows))]
+    sides = [pair for view in views for pair in _sides(view, target)]
     if len(sides) < FEWEST:
         return []
-    sources, targets = _readings(sides)
+    sources, targets = _language_scores(sides)
     is_long = np.array([min(map(len, pair)) >= SHORT for pair in sides])
     right = ((sources < 0) & (targets > 0))[is_long]
     if not len(right) or right.mean() < APART:
@@ -118,7 +119,7 @@ def check_languages(charts: Sequence[Chart], target: str) -> list[Finding]:
         *finding(
             "swapped-languages",
             "warning",
-            f"{{n}} whose text and {target} stand in each other's place ({{splits}}).",
+            f"{{n}} whose text and {target} are swapped ({{splits}}).",
             [places[index] for index in np.flatnonzero(swapped)],
             "swap the two cells of these rows",
         ),
@@ -132,15 +133,18 @@ def check_languages(charts: Sequence[Chart], target: str) -> list[Finding]:
     ]
 
 
-def _sides(chart: Chart, target: str) -> list[tuple[str, str]]:
+def _sides(view: SplitView, target: str) -> list[tuple[str, str]]:
     return [
         (" ".join(texts).strip(), "" if wanted is None else str(wanted).strip())
-        for texts, wanted in zip(chart.texts, chart.rows[target], strict=True)
+        for texts, wanted in zip(view.texts, view.rows[target], strict=True)
     ]
 
 
-def _readings(sides: Sequence[tuple[str, str]]) -> tuple[Array, Array]:
-    """Say of every source and target how much it reads like a target: positive if it does."""
+def _language_scores(sides: Sequence[tuple[str, str]]) -> tuple[Array, Array]:
+    """Score how much each source and each target resembles the targets, (pairs,) each.
+
+    A score is the mean log-odds of the text's trigrams: positive for the targets' language.
+    """
     counts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
     step = max(1, len(sides) // MOST_READ)
     for pair in sides[::step]:
@@ -148,17 +152,17 @@ def _readings(sides: Sequence[tuple[str, str]]) -> tuple[Array, Array]:
             counter.update(_grams(text))
     known = counts[0].keys() | counts[1].keys()
     totals = [counter.total() + len(known) for counter in counts]
-    weight = {
+    weight = {  # log-odds of each trigram, with add-one smoothing
         gram: math.log((counts[1][gram] + 1) / (counts[0][gram] + 1) * totals[0] / totals[1])
         for gram in known
     }
 
-    def read(text: str) -> float:
+    def score(text: str) -> float:
         found = [weight.get(gram, 0.0) for gram in _grams(text)]
         return sum(found) / max(1, len(found))
 
-    readings = np.array([[read(text) for text in pair] for pair in sides])
-    return readings[:, 0], readings[:, 1]
+    scores = np.array([[score(text) for text in pair] for pair in sides])  # (pairs, 2)
+    return scores[:, 0], scores[:, 1]
 
 
 def _grams(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The doctor's checks of texts: missing, empty, no text at all, always the same, out of measure."""
+"""The doctor's checks of texts: missing, empty, not a text, constant, far too long."""
 
 from __future__ import annotations
 
@@ -6,77 +6,79 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from luthier.data.doctor.split_view import Chart, Place, finding, is_empty, text_places
+from luthier.data.doctor.split_view import (
+    Place,
+    SplitView,
+    every_row,
+    finding,
+    is_empty,
+    text_places,
+)
 from luthier.data.labels import is_missing
 from luthier.results import Finding
 
-OUTLIER_TIMES, OUTLIER_LENGTH = 20, 5000
+OUTLIER_TIMES = 20  # a very long text has so many times the median length
+OUTLIER_LENGTH = 5000  # and at least so many characters
 
 
-def check_missing(charts: Sequence[Chart]) -> list[Finding]:
-    """Find cells that hold nothing (null)."""
-    places = text_places(charts, lambda value: is_missing(value) and not isinstance(value, str))
-    fix = "fill the cells in, or drop these rows"
+def check_missing(views: Sequence[SplitView]) -> list[Finding]:
+    """Find missing cells (null)."""
+    places = text_places(views, lambda value: is_missing(value) and not isinstance(value, str))
+    fix = "fill in the cells, or drop these rows"
     return finding("missing-text", "warning", "{n} without a text ({splits}).", places, fix)
 
 
-def check_empty(charts: Sequence[Chart]) -> list[Finding]:
-    """Find texts of no characters, or of spaces alone."""
-    places = text_places(charts, is_empty)
-    fix = "fill the cells in, or drop these rows"
+def check_empty(views: Sequence[SplitView]) -> list[Finding]:
+    """Find texts without characters, or with spaces only."""
+    places = text_places(views, is_empty)
+    fix = "fill in the cells, or drop these rows"
     return finding("empty-text", "warning", "{n} with an empty text ({splits}).", places, fix)
 
 
-def check_not_text(charts: Sequence[Chart]) -> list[Finding]:
-    """Find values that are no text: numbers, lists, objects."""
-    places = text_places(charts, lambda value: not isinstance(value, str) and not is_missing(value))
-    kinds = {type(chart.rows[role][index]).__name__ for chart, index, role in places}
+def check_not_text(views: Sequence[SplitView]) -> list[Finding]:
+    """Find values that are not text: numbers, lists, objects."""
+    places = text_places(views, lambda value: not isinstance(value, str) and not is_missing(value))
+    kinds = {type(view.rows[role][index]).__name__ for view, index, role in places}
     return finding(
         "not-text",
         "warning",
-        f"{{n}} whose text is of another kind: {', '.join(sorted(kinds))} ({{splits}}).",
+        f"{{n}} whose text is of another type: {', '.join(sorted(kinds))} ({{splits}}).",
         places,
         f"data.columns.{places[0][2]}=the column with the texts" if places else None,
     )
 
 
-def check_constant(charts: Sequence[Chart]) -> list[Finding]:
+def check_constant(views: Sequence[SplitView]) -> list[Finding]:
     """Find a text column with the same text in every row."""
     found: list[Finding] = []
-    for chart in charts:
-        for role in chart.text_roles:
-            values = {str(value) for value in chart.rows[role]}
-            if len(values) == 1 and len(chart.rows) > 2:
+    for view in views:
+        for role in view.text_roles:
+            values = {str(value) for value in view.rows[role]}
+            if len(values) == 1 and len(view.rows) > 2:
                 found += finding(
                     "constant-text",
                     "warning",
-                    f"{{n}} of {chart.split} with one and the same {role}: nothing to learn from.",
-                    [(chart, index, role) for index in range(len(chart.rows))],
+                    f"{{n}} of {view.split} with the same {role}: there is nothing to learn from.",
+                    every_row(view, role),
                     f"data.columns.{role}=the column with the texts",
                 )
     return found
 
 
-def check_outliers(charts: Sequence[Chart]) -> list[Finding]:
-    """Find texts far longer than the others, as runaway quotes or pasted pages make them."""
+def check_outliers(views: Sequence[SplitView]) -> list[Finding]:
+    """Find texts far longer than the others, such as unclosed quotes or pasted pages."""
     places: list[Place] = []
-    for chart in charts:
-        lengths = np.stack(
-            [
-                np.fromiter(map(len, column), dtype=np.int64)
-                for column in zip(*chart.texts, strict=True)
-            ],
-            axis=1,
-        )
+    for view in views:
+        lengths = np.array([list(map(len, texts)) for texts in view.texts])  # (rows, text columns)
         limit = np.maximum(OUTLIER_TIMES * np.median(lengths, axis=0), OUTLIER_LENGTH)
         for index, column in np.argwhere(lengths > limit):
-            places.append((chart, int(index), chart.text_roles[column]))
+            places.append((view, int(index), view.text_roles[column]))
     return finding(
         "very-long-text",
         "note",
         f"{{n}} more than {OUTLIER_TIMES} times as long as most ({{splits}}).",
         places,
-        "look at them: a quote that is not closed, or pages among sentences?",
+        "check them: is a quote not closed, or are there pages among sentences?",
     )
 
 

@@ -1,20 +1,22 @@
-"""The data doctor: looks at the splits before anything is trained, and says what it finds.
+"""The data doctor: inspects the splits before training and reports what it finds.
 
-A check is one function from charts (`split_view.py`) to findings; they stand in `check_texts.py`
-and `check_encoding.py` (every text), `check_labels.py` (labels and numbers), `check_text_pairs.py`,
-`check_entities.py` and `check_duplicates.py`. To add one, write it and put it into its file's
-`CHECKS`, or below.
+A check is a function from views (`split_view.py`) to findings. `check_texts.py` and
+`check_encoding.py` check every text column, `check_duplicates.py` compares rows, and the other
+files check one kind of target each. To add a check, write it and add it to its file's `CHECKS`, or
+to `OF_KIND` below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
+from luthier.columns import Column
 from luthier.data.doctor import (
+    check_choices,
     check_duplicates,
     check_encoding,
     check_entities,
@@ -22,13 +24,21 @@ from luthier.data.doctor import (
     check_text_pairs,
     check_texts,
 )
-from luthier.data.doctor.split_view import MOST_PLACES, Chart, charts_of, finding, key_of
+from luthier.data.doctor.split_view import (
+    MOST_PLACES,
+    SplitView,
+    every_row,
+    finding,
+    has_text,
+    key_of,
+    views_of,
+)
 from luthier.errors import DataError
 from luthier.records import Rows, Splits, Truncation
 from luthier.results import Finding
 
 SEVERITIES = ("error", "warning", "note")
-FEW = 100
+FEW = 100  # test rows; with fewer, intervals are wide
 LABELLED = ("single-label", "multi-label", "number")
 OF_KIND: dict[str, tuple[Callable[..., list[Finding]], ...]] = {
     **{
@@ -42,70 +52,84 @@ OF_KIND: dict[str, tuple[Callable[..., list[Finding]], ...]] = {
     "number": (partial(check_labels.check_missing, kind="number"), check_labels.check_numbers),
     "text": (check_text_pairs.check_pairs,),
     "tags": (check_entities.check_tags,),
-    "choice": (check_entities.check_choices,),
+    "choice": (check_choices.check_choices,),
 }
 
 
 def inspect(
-    splits: Splits, *, text_roles: tuple[str, ...], label_role: str | None, kind: str
+    splits: Splits,
+    *,
+    inputs: Sequence[Column],
+    label_role: str | None,
+    kind: str,
+    has_text: Callable[[str], bool] = has_text,
 ) -> list[Finding]:
-    """Look for everything in the rows that makes training fail or its scores wrong.
+    """Find everything in the rows that can make training fail or its scores misleading.
 
     Args:
-        splits: What to look at.
-        text_roles: Columns that hold texts; rows are compared by all of them together.
-        label_role: Column that holds what is learned, or None.
-        kind: What is learned, as a task's `kind` says it.
+        splits: The rows to inspect.
+        inputs: The columns that a model reads. Rows are compared by all of them together.
+        label_role: The column with the gold labels; None if there is none.
+        kind: The kind of target, as in a task's `kind`.
+        has_text: Function that tells whether cells of an input column of a given kind are texts.
+            Only such columns get the checks of texts.
 
     Returns:
         Errors first, then warnings, then notes.
 
     Raises:
-        DataError: A column is not there.
+        DataError: A column is missing.
     """
-    needed = [*text_roles, *([label_role] if label_role else [])]
-    charts = charts_of(splits.items(), text_roles, needed)
+    needed = [label_role] if label_role else []
+    views = views_of(splits.items(), inputs, needed=needed, has_text=has_text)
     found: list[Finding] = []
-    for of_answers in OF_KIND.get(kind, ()) if label_role else ():
-        found += of_answers(charts, label_role)
-    found += check_duplicates.check_duplicates(charts)
+    for check_target in OF_KIND.get(kind, ()) if label_role else ():
+        found += check_target(views, label_role)
+    found += check_duplicates.check_duplicates(views)
     if label_role and kind in LABELLED:
-        found += check_duplicates.check_conflicts(charts, label_role, kind)
+        found += check_duplicates.check_conflicts(views, label_role, kind)
     for check in (*check_texts.CHECKS, *check_encoding.CHECKS, check_sizes):
-        found += check(charts)
+        found += check(views)
     return sorted(found, key=lambda each: SEVERITIES.index(each.severity))
 
 
-def check_sizes(charts: Sequence[Chart]) -> list[Finding]:
-    """Find a test set so small that every interval will be wide."""
+def check_sizes(views: Sequence[SplitView]) -> list[Finding]:
+    """Find a test set so small that all intervals will be wide."""
     return [
         each
-        for chart in charts
-        if chart.split == "test" and len(chart.rows) < FEW
+        for view in views
+        if view.split == "test" and len(view.rows) < FEW
         for each in finding(
             "tiny-split",
             "note",
             "The test set has {n}: its scores will have wide intervals.",
-            [(chart, index, chart.text_roles[0]) for index in range(len(chart.rows))],
-            f"data.split.test={FEW}, or data.split.n_folds=5 to judge on all rows in turn",
+            every_row(view),
+            f"data.split.test={FEW}, or data.split.n_folds=5 to test on all rows in turn",
         )
     ]
 
 
-def drop_leaks(splits: Splits, *, text_roles: tuple[str, ...]) -> tuple[Splits, dict[str, int]]:
-    """Drop rows whose texts are also in a split that judges them.
+def drop_leaks(
+    splits: Splits, *, inputs: Sequence[Column], has_text: Callable[[str], bool] = has_text
+) -> tuple[Splits, dict[str, int]]:
+    """Drop rows whose inputs also occur in a split that they would be scored on.
 
-    Training and validation rows go when the test set has their text, training rows when validation
-    has it; case, spaces and punctuation do not count.
+    Training and validation rows are dropped if the test set has the same inputs, training rows
+    also if the validation set has them. Case, spaces and punctuation of texts do not count.
+
+    Args:
+        splits: The rows.
+        inputs: The columns that a model reads; rows are compared by all of them together.
+        has_text: Function that tells whether cells of an input column of a given kind are texts.
 
     Returns:
-        The splits, and how many rows each of `train` and `validation` lost.
+        The splits, and the number of rows dropped from each of `train` and `validation`.
 
     Raises:
         DataError: No training row is left.
     """
-    charts = charts_of(splits.items(), text_roles, text_roles)
-    keys = {chart.split: [key_of(texts) for texts in chart.texts] for chart in charts}
+    views = views_of(splits.items(), inputs, has_text=has_text)
+    keys = {view.split: view.keys(key_of) for view in views}
     in_test = {key for key in keys.get("test", ()) if key}
     in_either = in_test | {key for key in keys.get("validation", ()) if key}
     validation, lost_validation = _without(splits.validation, keys.get("validation", []), in_test)
@@ -124,18 +148,18 @@ def drop_leaks(splits: Splits, *, text_roles: tuple[str, ...]) -> tuple[Splits, 
     return replace(splits, train=train, validation=validation, made=made), counts
 
 
-def _without(rows: Rows, keys: Sequence[str], leaked: set[str]) -> tuple[Rows, int]:
+def _without(rows: Rows, keys: Sequence[Hashable], leaked: set[Hashable]) -> tuple[Rows, int]:
     kept = [index for index, key in enumerate(keys) if key not in leaked]
     return (rows, 0) if len(kept) == len(rows) else (rows.take(kept), len(rows) - len(kept))
 
 
 def cut_off(cut: Truncation, rows: Rows, *, split: str) -> list[Finding]:
-    """Say how much of the texts of a split the model will not see.
+    """Report how much of a split's texts is truncated.
 
     Args:
-        cut: How long they were before and after.
-        rows: The rows, to say where the cut ones stand.
-        split: What to call them.
+        cut: Token counts of the texts before and after truncation.
+        rows: The rows of the split, to name the places of truncated texts.
+        split: The name of the split in the message.
     """
     full, kept = np.asarray(cut.full), np.asarray(cut.kept)
     shorter = np.flatnonzero(kept < full)
@@ -149,10 +173,10 @@ def cut_off(cut: Truncation, rows: Rows, *, split: str) -> list[Finding]:
             "warning" if share_tokens >= 0.05 else "note",
             f"{len(shorter)} of {len(full)} {split} {cut.column}s ({len(shorter) / len(full):.1%}) "
             f"are longer than {int(kept[shorter].max())} tokens; {share_tokens:.1%} of all tokens "
-            f"are not seen (the longest has {longest}).",
+            f"are truncated (the longest has {longest}).",
             len(shorter),
             tuple(f"{rows.where(int(row))}:{cut.column}" for row in shorter[:MOST_PLACES]),
-            f"{cut.fix}={-(-longest // 8) * 8} keeps all, if the model can read as many",
+            f"{cut.fix}={-(-longest // 8) * 8} keeps all of them, if the model can read that many",
         )
     ]
 

