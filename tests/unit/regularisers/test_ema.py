@@ -10,6 +10,7 @@ from luthier.training.listeners import follow
 from tests.toys import toy_problem
 
 TRAINING = {"max_steps": 6, "eval_strategy": "steps", "eval_steps": 2, "use_cpu": True}
+TRAINING |= {"compact_vocabulary": False}  # so that all weights can be compared
 DECAY = 0.6
 
 
