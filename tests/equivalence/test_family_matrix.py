@@ -86,10 +86,7 @@ def said_of(predictor, lines):
     columns = {name: [line["columns"][name] for line in lines] for name in lines[0]["columns"]}
     rows = Rows.of(columns)
     predictions = predictor.predict(rows)
-    return [
-        predictor.codec.to_json(predictions.answers, row, rows)
-        for row in range(len(rows))
-    ]
+    return [predictor.codec.to_json(predictions.answers, row, rows) for row in range(len(rows))]
 
 
 @pytest.mark.parametrize(
