@@ -63,8 +63,8 @@ def test_a_family_learns_a_task_and_plain_transformers_read_it(task, family, tin
     predictor = luthier.load(folder.path)
     plain = getattr(transformers, predictor.task.auto_model).from_pretrained(folder.model)
     assert type(plain) is type(predictor.model)
-    if predictor.target.names:
-        assert tuple(plain.config.id2label.values()) == predictor.target.names
+    if predictor.codec.target.names:
+        assert tuple(plain.config.id2label.values()) == predictor.codec.target.names
     lines = list(folder.read_predictions())
     ours = said_of(predictor, lines)
     predictor.model = plain.eval()
@@ -86,10 +86,7 @@ def said_of(predictor, lines):
     columns = {name: [line["columns"][name] for line in lines] for name in lines[0]["columns"]}
     rows = Rows.of(columns)
     predictions = predictor.predict(rows)
-    return [
-        predictor.task.to_json(predictions.answers, row, rows, predictor.target)
-        for row in range(len(rows))
-    ]
+    return [predictor.codec.to_json(predictions.answers, row, rows) for row in range(len(rows))]
 
 
 @pytest.mark.parametrize(

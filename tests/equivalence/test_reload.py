@@ -74,7 +74,7 @@ def test_a_loaded_run_answers_as_it_did(finished, task, sections):
         Rows.of({role: [text[role] for text in texts] for role in texts[0]})
     )
     for index, kept in enumerate(said):
-        answer = predictor.target.to_json(predictions.answers[index])
+        answer = predictor.codec.target.to_json(predictions.answers[index])
         if kept["probabilities"] is None:
             assert answer == pytest.approx(kept["answer"], abs=1e-4)
         else:

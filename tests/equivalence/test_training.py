@@ -1,5 +1,7 @@
 """The loop: eight batches of one equal one batch of eight; the same seed gives the same model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from luthier.errors import TrainingError
 from luthier.training.listeners import follow
 from luthier.training.loop import train
 from tests.outputs import outputs_of
+from tests.silence import silence
 from tests.toys import toy_problem
 
 
@@ -51,6 +54,44 @@ def test_accumulated_batches_equal_one_large_batch(tiny_model, rows, batches, op
     )
     for name, values in large.items():  # sums in another order differ in the last digits
         assert torch.allclose(values, small[name], atol=2e-6), name
+
+
+def weighed(tiny_model, change, **training):
+    """Train by SGD on changed items of the training rows, as they come; give the weights."""
+    shared = {"train_sampling_strategy": "sequential", "optim": "sgd", "learning_rate": 0.1}
+    shared |= {"eval_strategy": "no", "max_steps": 3, "unpadded": False}
+    job = toy_problem("text-classification", tiny_model("bert"), training={**shared, **training})[1]
+    job = job.job
+    items = {**job.problem.items, "train": change(job.problem.items["train"])}
+    model = job.session.make_model(True)
+    silence(model)
+    return follow(train(model, job.with_problem(items=items)), lambda info: None).state_dict()
+
+
+def with_weights(items):
+    """Weigh the first batches unequally, and one of their rows not at all."""
+    weights = np.ones(len(items), dtype=np.float32)
+    weights[:8] = [0.0, 2.0, 0.5, 1.0, 3.0, 0.25, 1.0, 2.0]
+    return replace(items, weights=weights)
+
+
+def test_accumulated_batches_of_unequal_weights_equal_one_large_batch(tiny_model):
+    large = weighed(tiny_model, with_weights, per_device_train_batch_size=8)
+    accumulated = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4}
+    small = weighed(tiny_model, with_weights, **accumulated)
+    for name, values in large.items():
+        assert torch.allclose(values, small[name], atol=2e-6), name
+
+
+def test_a_batch_without_weight_moves_nothing(tiny_model):
+    def weightless(items):
+        return replace(items, weights=np.zeros(len(items), dtype=np.float32))
+
+    still = {"weight_decay": 0.0, "max_steps": 2}
+    before = weighed(tiny_model, lambda items: items, **still, learning_rate=1e-30)
+    after = weighed(tiny_model, weightless, **still)
+    for name, values in before.items():
+        assert torch.allclose(values, after[name], rtol=0, atol=1e-25), name  # 1e-30 moves zeros
 
 
 def test_the_same_seed_gives_the_same_model(tiny_model):

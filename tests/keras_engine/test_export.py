@@ -117,7 +117,7 @@ def test_labels_go_by_name(finished, tmp_path):
             continue
         labels = [one.decode() for one in by_text["label"].numpy()]
         said = predictor.predict(Rows.of({"text": texts})).answers
-        names = predictor.target.names
+        names = predictor.codec.target.names
         if task == "text-classification":
             assert labels == [names[one] for one in said]
         else:

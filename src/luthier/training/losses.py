@@ -52,7 +52,7 @@ def make_loss(objective: Objective, device: torch.device) -> Loss:
 
 
 def cross_entropy(objective: Objective, device: torch.device) -> Loss:
-    """Cross-entropy with ids (batch,), or with probabilities (batch, labels)."""
+    """Cross-entropy with ids (batch, …), or with probabilities (batch, labels)."""
     class_weights = class_weights_of(objective, device)
 
     def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
@@ -268,9 +268,9 @@ def soften(targets: Tensor, objective: Objective) -> Tensor:
 
 
 def _weight_of_rows(targets: Tensor, class_weights: Tensor | None, weights: Weights) -> Tensor:
+    soft = targets.is_floating_point()  # probabilities (batch, labels); else ids (batch, …)
     if class_weights is None:
-        return count_rows(targets, weights)
-    soft = targets.is_floating_point()  # probabilities (batch, labels)
+        return count_rows(targets, weights) if soft else count(targets, weights)
     each = targets @ class_weights if soft else class_weights[targets]
     return summed(each, weights)
 

@@ -10,6 +10,7 @@ from luthier.training.listeners import follow
 from tests.toys import toy_problem
 
 TRAINING = {"max_steps": 6, "eval_strategy": "steps", "eval_steps": 2, "use_cpu": True}
+TRAINING |= {"compact_vocabulary": False}  # so that all weights can be compared
 DECAY = 0.6
 
 
@@ -88,3 +89,15 @@ def test_averaging_does_not_change_what_is_trained(tiny_model, monkeypatch):
     train(tiny_model, monkeypatch, Ema(Ema.Options(decay=DECAY)), beside)
     for one, other in zip(alone.seen, beside.seen, strict=True):
         assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_words_that_no_row_uses_are_averaged_too(tiny_model, monkeypatch):
+    """They decay alone; with them out of the model while it trains, the average is the same."""
+    asked = {"weight_decay": 0.3, "adam_epsilon": 1e-5, "load_best_model_at_end": False}
+    kept = [
+        train(tiny_model, monkeypatch, Ema(Ema.Options(decay=DECAY)), **asked, **switch)[0]
+        for switch in ({"compact_vocabulary": True}, {"compact_vocabulary": False})
+    ]
+    for name, one in kept[0].items():
+        largest = float(one.abs().max())
+        assert torch.allclose(one, kept[1][name], rtol=0, atol=1e-5 * largest), name

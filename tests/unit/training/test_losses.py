@@ -39,6 +39,14 @@ def test_cross_entropy_is_pytorchs(weights, smoothing):
     assert torch.allclose(mean(objective, outputs, labels), expected)
 
 
+def test_items_of_several_ids_weigh_as_many():
+    """An episode is one item with an id for each of its queries."""
+    outputs = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(0))
+    ids = torch.arange(12).reshape(2, 6) % 3
+    expected = functional.cross_entropy(outputs, ids)
+    assert torch.allclose(mean(Objective("cross-entropy"), outputs, ids), expected)
+
+
 def test_focal_loss_without_focus_is_cross_entropy():
     outputs, labels = outputs_and_ids()
     for smoothing in (0.0, 0.1):
