@@ -267,6 +267,13 @@ def comparison(recipe: Recipe, job: Job, judged: Judged) -> dict[str, Any]:
     }
 
 
+def cell_json(task: Task, column: str, cell: Any) -> Any:
+    """Write a cell of the test rows as JSON: inputs that are no texts as their kind shows them."""
+    kinds = {one.role: one.kind for one in task.columns if one.role in task.input_roles}
+    kind = kinds.get(column, "text")
+    return cell if find("inputs", kind).is_text else find("inputs", kind)().show(cell).data
+
+
 def lines(job: Job, predictions: Mapping[str, Predictions]) -> Iterator[dict[str, Any]]:
     """Write out every test row with the prediction of each system."""
     codec, rows, gold = job.problem.codec, job.problem.splits.test, job.problem.gold["test"]
@@ -274,7 +281,10 @@ def lines(job: Job, predictions: Mapping[str, Predictions]) -> Iterator[dict[str
         yield {
             "index": index,
             "where": rows.where(index),
-            "columns": {name: values[index] for name, values in rows.columns.items()},
+            "columns": {
+                name: cell_json(codec.task, name, values[index])
+                for name, values in rows.columns.items()
+            },
             "gold": codec.to_json(gold, index, rows),
             "predictions": {
                 system: {

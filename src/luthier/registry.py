@@ -86,6 +86,7 @@ OTHERS: dict[str, dict[str, str]] = {  # chosen by name as well, but without opt
     "inputs": {
         "text": "luthier.inputs.text:Text",
         "choices": "luthier.inputs.choices:Choices",
+        "image": "luthier.inputs.image:Image",
     },
     "losses": {
         name: f"luthier.training.losses:{name.replace('-', '_')}"

@@ -120,7 +120,7 @@ def config_at(place: str | Path, *, revision: str | None = None) -> Config:
 def build_model(
     name: str,
     *,
-    tokenizer: Tokenizer,
+    tokenizer: Tokenizer | None,
     labels: Sequence[str],
     problem_type: str | None,
     auto_model: str = SEQUENCE_CLASSIFIER,
@@ -185,13 +185,8 @@ def build_model(
             if pretrained
             else random_weights(auto, config)
         )
-        if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-            model.resize_token_embeddings(len(tokenizer))
-        if any(not token.special for token in tokenizer.added_tokens_decoder.values()):
-            before = tokenizer_at(place, revision=revision)
-            start_from_pieces(model, pieces_of_new_words(tokenizer, before))
-        if model.config.pad_token_id is None:  # the token is not in the checkpoint's vocabulary
-            model.config.pad_token_id = tokenizer.pad_token_id
+        if tokenizer is not None:
+            _fit_vocabulary(model, tokenizer, place, revision)
         if reinitialise_top:
             _reinitialise(model, random_weights(auto, config), reinitialise_top)
         if is_pooled:
@@ -204,7 +199,7 @@ def build_model(
             )
     if crf:
         model = CrfTagger(model)
-    if generation:
+    if generation and tokenizer is not None:
         set_generation(model, generation, tokenizer)
     if head_dropout is not None:
         set_dropout(model, head_dropout)
@@ -212,9 +207,20 @@ def build_model(
     return model
 
 
+def _fit_vocabulary(model: Model, tokenizer: Tokenizer, place: str, revision: str | None) -> None:
+    """Give a model an embedding for every token, those of new words from their pieces."""
+    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(tokenizer))
+    if any(not token.special for token in tokenizer.added_tokens_decoder.values()):
+        before = tokenizer_at(place, revision=revision)
+        start_from_pieces(model, pieces_of_new_words(tokenizer, before))
+    if model.config.pad_token_id is None:  # the token is not in the checkpoint's vocabulary
+        model.config.pad_token_id = tokenizer.pad_token_id
+
+
 def refuse_unfit(config: Config, *, is_pooled: bool, auto_model: str) -> None:
-    """Raise if a model reads no text, or if its family cannot have the head that is asked for."""
-    if not hasattr(config, "pad_token_id"):  # models of images and of sound have none
+    """Raise if a model's family cannot have the head that is asked for."""
+    if is_pooled and not hasattr(config, "pad_token_id"):  # of images or sound: no states of words
         raise no_such_head(config, auto_model)
     if not is_pooled:
         refuse_family(config, auto_model)
@@ -233,7 +239,7 @@ def refuse_unfit(config: Config, *, is_pooled: bool, auto_model: str) -> None:
 
 
 def describe_outputs(
-    config: Config, labels: Sequence[str], problem_type: str | None, tokenizer: Tokenizer
+    config: Config, labels: Sequence[str], problem_type: str | None, tokenizer: Tokenizer | None
 ) -> None:
     """Write the names of the outputs and the padding token into a configuration."""
     if labels:
@@ -242,6 +248,8 @@ def describe_outputs(
     if problem_type is not None:
         config.problem_type = cast(Any, problem_type)  # one of three words, as the recipe checks
     n_known = getattr(config, "vocab_size", 0)
+    if tokenizer is None:
+        return
     if config.pad_token_id is None and (tokenizer.pad_token_id or 0) < n_known:
         config.pad_token_id = tokenizer.pad_token_id
 
@@ -304,15 +312,16 @@ def _freeze(model: Model, *, bottom: int, with_embeddings: bool) -> None:
         module.requires_grad_(False)
 
 
-def save_model(model: Model, tokenizer: Tokenizer, folder: Path) -> None:
-    """Write a model and its tokenizer as a checkpoint that Transformers reads."""
+def save_model(model: Model, processor: Tokenizer | None, folder: Path) -> None:
+    """Write a model and its processor, if it has one, as a checkpoint that Transformers reads."""
     with quietly():
         model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        if processor is not None:
+            processor.save_pretrained(folder)
 
 
-def load_saved(folder: Path) -> tuple[Model, Tokenizer]:
-    """Load the model, ready to predict, and the tokenizer that `save_model` wrote.
+def load_saved(folder: Path) -> tuple[Model, Tokenizer | None]:
+    """Load the model, ready to predict, and the processor that `save_model` wrote.
 
     The configuration names the model's class, which must be one of Transformers.
     """
@@ -325,7 +334,8 @@ def load_saved(folder: Path) -> tuple[Model, Tokenizer]:
         if settings:
             with telling_what_failed(str(folder / HEAD_FILE)):
                 model = put_head(model, folder, settings)
-    return model.eval(), tokenizer_at(folder)
+    reads_text = (folder / "tokenizer_config.json").is_file() or hasattr(config, "vocab_size")
+    return model.eval(), tokenizer_at(folder) if reads_text else None
 
 
 def class_of(config: Config) -> Any:

@@ -26,7 +26,9 @@ def codec_of(recipe: Recipe, task: Task, target: Target, processor: Any, config:
     Raises:
         RecipeError: Windows are asked for, and the task could not combine them.
     """
-    max_tokens = token_limit(processor, config, asked=recipe.data.max_tokens)
+    asked = recipe.data.max_tokens
+    reads_tokens = hasattr(processor, "model_max_length")
+    max_tokens = token_limit(processor, config, asked=asked) if reads_tokens else asked or 0
     limits = Limits(max_tokens, window_stride(recipe, task, max_tokens))
     return task.codec(target, processor, limits, seed=recipe.training.seed)
 
