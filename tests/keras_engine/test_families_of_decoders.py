@@ -17,6 +17,7 @@ from luthier.training.loop import train
 from tests.keras_engine.engines import furthest, problem, weights_after
 from tests.keras_engine.twins import (
     batch_of,
+    built_once,
     gradients_apart,
     is_brought_back,
     outputs_apart,
@@ -124,8 +125,16 @@ def model_of(family, kind, changes):
         return unsettled(getattr(transformers, kind)(config))
 
 
+@built_once
+def plain(name):
+    """Make a case's model as it stands."""
+    return model_of(*CASES[name])
+
+
 def case(name, **changes):
-    """Make a case's model and its twin."""
+    """Give a case's model and its twin; those with changes are made anew."""
+    if not changes:
+        return plain(name)
     family, kind, own = CASES[name]
     model = model_of(family, kind, {**own, **changes})
     return model, Twin(model)

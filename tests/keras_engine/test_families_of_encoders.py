@@ -30,6 +30,7 @@ from tests.keras_engine.encoder_twins import (
     shaken,
 )
 from tests.keras_engine.engines import furthest, problem, weights_after
+from tests.keras_engine.twins import built_once
 
 COMMON = {
     "vocab_size": WORDS,
@@ -96,6 +97,9 @@ def model_of(family, head="text", **changes):
     return shaken(PooledClassifier(trunk, **own, normalise=head == "cls"))
 
 
+both = built_once(model_of)
+
+
 def batch_for(family, lengths=(9, 5, 7)):
     has_types = {"bert": 2, "xlm-roberta": 2, "albert": 2, "electra": 2}
     pad = OWN[family].get("pad_token_id", 0)
@@ -105,8 +109,8 @@ def batch_for(family, lengths=(9, 5, 7)):
 @each_family
 @each_head
 def test_a_twin_says_what_the_model_says(family, head):
-    model = model_of(family, head)
-    assert difference(Twin(model), model, batch_for(family)) < EQUAL
+    model, twin = both(family, head)
+    assert difference(twin, model, batch_for(family)) < EQUAL
 
 
 @each_family
@@ -118,8 +122,7 @@ def test_in_bfloat16_it_says_nearly_the_same(family):
 @each_family
 @each_head
 def test_weights_come_back_bit_for_bit(family, head):
-    model = model_of(family, head)
-    twin = Twin(model)
+    model, twin = both(family, head)
     before = {name: one.detach().clone() for name, one in model.named_parameters()}
     with torch.no_grad():
         for one in model.parameters():
@@ -134,8 +137,8 @@ def test_weights_come_back_bit_for_bit(family, head):
 @each_family
 @each_head
 def test_gradients_are_pytorchs(family, head):
-    model = model_of(family, head)
-    found = gradients(Twin(model), model, batch_for(family))
+    model, twin = both(family, head)
+    found = gradients(twin, model, batch_for(family))
     largest = max(float(np.abs(one).max()) for one, _ in found.values())
     assert largest > 0
     for name, (one, other) in found.items():

@@ -8,11 +8,12 @@ whatever edition of Unicode either side has.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 
 import numpy as np
+from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from luthier.ragged import Array
@@ -34,9 +35,17 @@ def table_of(tokenizer: Any, *, apart: Iterable[str] = ()) -> tuple[Array, Array
         Characters from which on something else holds, (rows,); and what then becomes of one,
         (rows, width): characters, the one itself, or nothing. Words stand between spaces.
     """
+    asked = tokenizer.normalizer
+    how = (asked.clean_text, asked.handle_chinese_chars, asked.strip_accents, asked.lowercase)
+    return _table(how, frozenset(map(ord, apart)))
+
+
+@lru_cache(maxsize=4)
+def _table(how: tuple[Any, ...], kept: frozenset[int]) -> tuple[Array, Array]:
+    """Make the table once for each way of cleaning: it takes a second."""
     firsts: list[int] = []
     becomes: list[list[int]] = []
-    for number, made in _becomes(tokenizer, set(map(ord, apart))):
+    for number, made in _becomes(BertNormalizer(*how), kept):
         if not becomes or becomes[-1] != made:
             firsts.append(number)
             becomes.append(made)
@@ -45,9 +54,9 @@ def table_of(tokenizer: Any, *, apart: Iterable[str] = ()) -> tuple[Array, Array
     return np.array(firsts, dtype=np.int32), np.array(filled, dtype=np.int32)
 
 
-def _becomes(tokenizer: Any, kept: set[int]) -> Iterator[tuple[int, list[int]]]:
+def _becomes(normalizer: BertNormalizer, kept: frozenset[int]) -> Iterator[tuple[int, list[int]]]:
     """Say what becomes of every character, or of the first where a whole block goes one way."""
-    clean, kinds = tokenizer.normalizer.normalize_str, _kinds()
+    clean, kinds = normalizer.normalize_str, _kinds()
     for start in range(0, LAST, BLOCK):
         block = range(start, start + BLOCK)
         text = "" if start in SURROGATES else "".join(map(chr, block))
