@@ -1,35 +1,35 @@
-"""From flat token ids to padded batches: each is as wide as its longest row, and no wider."""
+"""Pads flat token ids to batches, each only as wide as its longest sequence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
+from luthier.hf_types import Tokenizer
 from luthier.records import Array, Batch, Ragged
 
-IGNORED = -100  # the label of tokens that do not count, as in Transformers
+IGNORED = -100  # the label of tokens that the loss ignores, as in Transformers
 
 
 def pad(
     inputs: Mapping[str, Ragged | Array],
     indices: Array,
     *,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     side: str | None = None,
 ) -> Batch:
-    """Take rows and pad them to the longest of them, on the tokenizer's side.
+    """Collect items into a batch, padded to the longest of them.
 
     Args:
-        inputs: Model argument to sequences (items, tokens), or to dense values, which are taken.
-            `labels` are padded with -100.
-        indices: Which items, (batch,).
-        tokenizer: Says with what to pad, and on which side.
-        side: On which side instead, `left` or `right`.
+        inputs: Maps each model argument to sequences (items, tokens), or to a dense array, which
+            is indexed without padding. `labels` are padded with -100.
+        indices: The items of the batch, (batch,).
+        tokenizer: The tokenizer, which defines the padding token and side.
+        side: The padding side, `left` or `right`; None keeps the tokenizer's.
 
     Returns:
-        The inputs as (batch, tokens) int64, and `attention_mask`: 1 where there is a token.
+        The inputs as (batch, tokens) int64, and `attention_mask`: 1 for tokens, 0 for padding.
     """
     fill = {
         "input_ids": tokenizer.pad_token_id,
@@ -43,14 +43,15 @@ def pad(
             continue
         lengths = values.offsets[indices + 1] - values.offsets[indices]  # (batch,)
         width = int(lengths.max(initial=0))
-        place = np.arange(width)  # (tokens,)
+        place = np.arange(width)  # of each column in its sequence, (tokens,)
         if (side or tokenizer.padding_side) == "left":
-            place = place - (width - lengths)[:, None]
+            place = place - (width - lengths)[:, None]  # negative in the padding, (batch, tokens)
             is_token = place >= 0  # (batch, tokens)
         else:
             place = np.broadcast_to(place, (len(indices), width))
             is_token = place < lengths[:, None]
         padded = np.full((len(indices), width), fill.get(name, 0), dtype=np.int64)
+        # Boolean indexing writes all tokens of the batch at once, row by row.
         padded[is_token] = values.values[(values.offsets[indices][:, None] + place)[is_token]]
         batch[name] = padded
         if name != "labels":
