@@ -50,8 +50,7 @@ class Model(Section):
     freeze_bottom: int = Field(0, ge=0, description="Number of bottom layers to freeze.")
     new_tokens: tuple[str, ...] = Field((), description="Tokens to add to the vocabulary.")
     ignore_unsafe_files: bool = Field(
-        False,
-        description="Accept a folder with files that could run code; they are never opened.",
+        False, description="Accept a folder with files that could run code; they are never opened."
     )
 
 
