@@ -16,6 +16,7 @@ from typing import Any
 
 from luthier import environment, process
 from luthier.build_problem import Prepared, describe_data, prepare
+from luthier.declarations import Panel
 from luthier.errors import RecipeError, RunError, nearest
 from luthier.evaluation.analysis import analyse, check_slices
 from luthier.evaluation.judge import judge
@@ -110,7 +111,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     folder.write_predictions(lines(job, judged.predictions))
     folder.write_json("scores", judged.scores)
     folder.write_json("comparison", comparison(recipe, job, judged))
-    folder.write_json("panels", analyse_system(recipe, job, outputs[SYSTEM], judged))
+    folder.add_panels(analyse_system(recipe, job, outputs[SYSTEM], judged))
     about |= listeners.spent() | {"peak_memory_mib": process.peak_memory_mib()}
     folder.write_json("target", target)
     folder.write_json("environment", about)
@@ -236,8 +237,8 @@ def judge_all(recipe: Recipe, job: Job, outputs: Mapping[str, Mapping[str, Outpu
 
 def analyse_system(
     recipe: Recipe, job: Job, outputs: Mapping[str, Outputs], judged: Judged
-) -> dict[str, Any]:
-    """Analyse the fine-tuned model: calibration, slices, mistakes."""
+) -> list[Panel]:
+    """Analyse the errors of the fine-tuned model: calibration, slices, mistakes."""
     problem = job.problem
     return analyse(
         tuned(job, outputs),
