@@ -29,6 +29,7 @@ FENCES = {
         "episodes/",
         "methods/",
         "keras_engine/",
+        "export/",
     ),
     "transformers": (
         "training/",

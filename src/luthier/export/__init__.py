@@ -1,4 +1,5 @@
-"""A run's model for elsewhere: as one plain checkpoint, or in a format of TensorFlow.
+"""A run's model for use elsewhere: as one plain checkpoint, or in a format of TensorFlow.
 
-`merged.py` writes checkpoints; `tensorflow.py` what TensorFlow Serving and LiteRT read.
+`merged.py` writes checkpoints; `tensorflow.py` writes what TensorFlow Serving and LiteRT read. A
+further format implements the protocols of `exported.py`.
 """
