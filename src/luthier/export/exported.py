@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from luthier.prediction import Predictor
-from luthier.records import Array, Batch, Encoded, Ragged
+from luthier.records import Array, Batch
 from luthier.training.batch_sampler import to_tensors
 
 if TYPE_CHECKING:
@@ -91,42 +91,6 @@ class TorchModel:
             outputs = self.model(**to_tensors(batch))
         names = {name for parts in OUTPUTS.values() for name in parts}
         return {name: getattr(outputs, name).numpy() for name in names if hasattr(outputs, name)}
-
-
-def infer(
-    answerer: Answerer,
-    encoded: Encoded,
-    collate: Callable[..., Batch],
-    *,
-    kind: str,
-    batch_size: int,
-) -> Array | Ragged:
-    """Run a model over all items, in batches of similar length, and give the outputs.
-
-    Args:
-        answerer: The model.
-        encoded: The items.
-        collate: Makes a batch: (encoded, items, reading) -> batch.
-        kind: Kind of inference, a key of `OUTPUTS`.
-        batch_size: Number of items in a batch.
-
-    Returns:
-        Logits (items, labels), or of each real token (items, tokens) or (items, tokens, 2).
-    """
-    order = np.argsort(-encoded.lengths, kind="stable")
-    found: list[Any] = [None] * len(encoded)
-    for start in range(0, len(order), batch_size):
-        items = order[start : start + batch_size]
-        batch = collate(encoded, items, reading=kind)
-        computed = answerer(batch)
-        parts = [computed[name] for name in OUTPUTS[kind]]
-        outputs = parts[0] if len(parts) == 1 else np.stack(parts, axis=-1)
-        for place, item in enumerate(items):
-            is_token = batch["attention_mask"][place].astype(bool)
-            found[item] = outputs[place] if kind == "logits" else outputs[place][is_token]
-    if kind == "logits":
-        return np.stack(found)
-    return Ragged.of(found, dtype=np.float32, width=found[0].shape[1:])
 
 
 def milliseconds(systems: Mapping[str, Answerer], batches: Sequence[Batch]) -> dict[str, float]:

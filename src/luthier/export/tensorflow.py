@@ -74,11 +74,8 @@ def refuse_format(to: str, *, int8: bool) -> None:
     if to not in FORMATS:
         known = ("checkpoint", *FORMATS)
         close = nearest(to, known)
-        raise RunError(
-            "There is no format of this name.",
-            received=f"--to {to}",
-            hint=f"did you mean {close}?" if close else f"one of: {', '.join(known)}",
-        )
+        hint = f"did you mean {close}?" if close else f"one of: {', '.join(known)}"
+        raise RunError("There is no format of this name.", received=f"--to {to}", hint=hint)
 
 
 def write_saved_model(trial: Trial, folder: Path) -> SavedModel:

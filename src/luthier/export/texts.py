@@ -57,7 +57,9 @@ def pieces_of(trial: Trial) -> tuple[WordPieces | None, str | None]:
         hard = hard_rows(predictor, trial.rows)
         with silenced():  # TensorFlow prints how it sums integers
             unlike = [
-                text for rows in (trial.rows, hard) for text in other(predictor, rows, pieces)
+                text
+                for rows in (trial.rows, hard)
+                for text in cut_differently(predictor, rows, pieces)
             ]
         if not unlike:
             return pieces, None
@@ -65,7 +67,7 @@ def pieces_of(trial: Trial) -> tuple[WordPieces | None, str | None]:
     return None, f"The signature for texts is left out: {why}."
 
 
-def other(predictor: Predictor, rows: Rows, pieces: WordPieces) -> Iterator[str]:
+def cut_differently(predictor: Predictor, rows: Rows, pieces: WordPieces) -> Iterator[str]:
     """Yield the texts whose token ids are not those of the tokenizer."""
     encoded, texts = predictor.encode(rows), predictor.task.texts(rows)
     for start in range(0, len(rows), BATCH):

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from luthier.errors import ModelError
 from luthier.evaluation.judge import judge
-from luthier.export.exported import (
-    OUTPUTS,
-    Answerer,
-    Exported,
-    TorchModel,
-    infer,
-    milliseconds,
-)
+from luthier.export.exported import OUTPUTS, Answerer, Exported, TorchModel, milliseconds
 from luthier.export.merged import differs, first_lines, gap, rows_of
 from luthier.prediction import Predictor
 from luthier.records import Array, Batch, Comparison, Predictions, Ragged, Score
@@ -93,8 +87,25 @@ class Trial:
         self.before = self.infer(self.torch)
 
     def infer(self, answerer: Answerer) -> Array | Ragged:
-        """Run a model over all rows."""
-        return infer(answerer, self.encoded, self.collate, kind=self.kind, batch_size=BATCH)
+        """Run a model over all rows, in batches of similar length.
+
+        Returns:
+            Logits (items, labels), or of each real token (items, tokens) or (items, tokens, 2).
+        """
+        order = np.argsort(-self.encoded.lengths, kind="stable")
+        found: list[Any] = [None] * len(self.encoded)
+        for start in range(0, len(order), BATCH):
+            items = order[start : start + BATCH]
+            batch = self.batch(items)
+            computed = answerer(batch)
+            parts = [computed[name] for name in OUTPUTS[self.kind]]
+            outputs = parts[0] if len(parts) == 1 else np.stack(parts, axis=-1)
+            for place, item in enumerate(items):
+                is_token = batch["attention_mask"][place].astype(bool)
+                found[item] = outputs[place] if self.kind == "logits" else outputs[place][is_token]
+        if self.kind == "logits":
+            return np.stack(found)
+        return Ragged.of(found, dtype=np.float32, width=found[0].shape[1:])
 
     def decoded(self, inferred: Array | Ragged) -> Predictions:
         """Turn the outputs of a model into predictions."""
@@ -104,9 +115,9 @@ class Trial:
         )
         return task.decode(outputs, self.predictor.target)
 
-    def batch(self, items: list[int]) -> Batch:
+    def batch(self, items: Sequence[int] | Array) -> Batch:
         """Make a batch of items."""
-        return self.collate(self.encoded, np.array(items), reading=self.kind)
+        return self.collate(self.encoded, np.asarray(items), reading=self.kind)
 
     def inputs(self, known: Iterable[str]) -> list[str]:
         """Select the model arguments that the run's batches have."""

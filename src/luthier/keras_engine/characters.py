@@ -53,11 +53,9 @@ def _becomes(tokenizer: Tokenizer, kept: set[int]) -> Iterator[tuple[int, list[i
         block = range(start, start + BLOCK)
         text = "" if start in SURROGATES else "".join(map(chr, block))
         cleaned = clean(text)
-        if kept.isdisjoint(block) and not cleaned:
-            yield start, []
-            continue
-        if kept.isdisjoint(block) and cleaned == text and not kinds[start : start + BLOCK].any():
-            yield start, [ITSELF]
+        is_kept = cleaned == text and not kinds[start : start + BLOCK].any()
+        if kept.isdisjoint(block) and (is_kept or not cleaned):
+            yield start, [ITSELF] if cleaned else []
             continue
         for number in block:
             if number in kept:

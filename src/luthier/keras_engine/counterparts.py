@@ -6,7 +6,7 @@
     rmsprop, adagrad                        √(v + ε²) instead of √v + ε: at most √2 apart, and only
                                             where a gradient is as small as ε
 
-TensorFlow is not imported here, so that a recipe can be checked without it. Next: `optimizer.py`.
+TensorFlow is not imported here: a recipe is checked without it. Next: `optimizer.py`.
 """
 
 from __future__ import annotations

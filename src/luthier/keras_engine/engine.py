@@ -70,9 +70,8 @@ class KerasEngine:
             )
         others = set(settings.optim_args) - set(() if known is None else known.options)
         problems += [f"training.optim_args.{one}: PyTorch only" for one in sorted(others)]
-        for field in ("fp16", "gradient_checkpointing", "torch_compile"):
-            if getattr(settings, field):
-                problems.append(f"training.{field}: PyTorch only")
+        fields = ("fp16", "gradient_checkpointing", "torch_compile")
+        problems += [f"training.{one}: PyTorch only" for one in fields if getattr(settings, one)]
         if (n_processes := os.environ.get("WORLD_SIZE", "1")) != "1":
             problems.append(f"{n_processes} processes (WORLD_SIZE): PyTorch only")
         if problems:

@@ -7,6 +7,7 @@ gradient in AdamW, as a part of the gradient in the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import keras
@@ -51,12 +52,7 @@ class AdamW(_TorchEpsilon, keras.optimizers.AdamW):
 
 
 def make_keras_optimizer(settings: Training, decay: float) -> keras.optimizers.Optimizer:
-    """Make the Keras optimizer that the recipe names.
-
-    Args:
-        settings: The recipe's training section.
-        decay: Weight decay of the variables, for the optimizers that decouple it.
-    """
+    """Make the Keras optimizer that the recipe names; `decay` is for those that decouple it."""
     kind = OPTIMIZERS[settings.optim]
     arguments: dict[str, Any] = {}
     for option, (argument, default) in kind.options.items():
@@ -114,10 +110,9 @@ class KerasOptimizer(torch.optim.Optimizer):
         self._gradients = []
 
     def _apply_all(self, gradients: list[tf.Tensor], rates: list[tf.Tensor]) -> None:
-        left = list(gradients)
+        left = iter(gradients)
         for part, rate in zip(self._parts, rates, strict=True):
-            own, left = left[: len(part.variables)], left[len(part.variables) :]
-            part.apply(own, rate)
+            part.apply(list(islice(left, len(part.variables))), rate)
 
     def state_dict(self) -> dict[str, Any]:
         """Write Keras's variables in PyTorch's layout, with numbers of groups for parameters."""

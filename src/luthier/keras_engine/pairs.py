@@ -18,8 +18,6 @@ from luthier.keras_engine.backend import no_twin
 from luthier.keras_engine.kinds import Part
 from luthier.records import Array
 
-Slices = tuple[slice, ...]
-
 
 @dataclass(frozen=True)
 class Pair:
@@ -35,7 +33,7 @@ class Pair:
     weight: nn.Parameter
     variable: keras.Variable
     is_transposed: bool = False
-    part: Slices | None = None
+    part: tuple[slice, ...] | None = None
 
     @property
     def _view(self) -> torch.Tensor:
@@ -96,11 +94,11 @@ class Pairs:
         self._own: dict[int, keras.Variable] = {}  # id of a weight to its variable in no layer
 
     def word(self, number: int) -> int:
-        """Map a word's id to its row in the embedding table of the twin."""
+        """Map a word's id to its row in the twin's embedding table."""
         return number if self.places is None else int(self.places[number])
 
     def same(
-        self, weight: nn.Parameter, variable: keras.Variable, part: Slices | None = None
+        self, weight: nn.Parameter, variable: keras.Variable, part: tuple[slice, ...] | None = None
     ) -> None:
         """Pair a weight and a variable of the same layout, up to the shape."""
         self.all.append(Pair(weight, variable, part=part))
@@ -124,7 +122,7 @@ class Pairs:
         is_transposed = not isinstance(plain, Conv1D)  # Conv1D is (inputs, outputs), as in Keras
         kernel = getattr(layer, "_kernel", None)
         kernel = layer.kernel if kernel is None else kernel
-        part: Slices | None = None
+        part: tuple[slice, ...] | None = None
         if columns is not None:
             part = (columns,) if is_transposed else (slice(None), columns)
         self.all.append(Pair(plain.weight, kernel, is_transposed, part))

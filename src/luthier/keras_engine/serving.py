@@ -19,9 +19,7 @@ def answer(twin: Twin, batch: Tensors, target: Target) -> Tensors:
 def with_probabilities(outputs: Tensors, target: Target) -> Tensors:
     """Add probabilities, or scores in the unit of the training data, to the logits of whole texts.
 
-    Args:
-        outputs: The twin's outputs.
-        target: What is predicted; those for tokens and answer spans get nothing added.
+    The outputs for tokens and answer spans stay as they are.
     """
     if target.kind == "single-label":
         return {"probabilities": tf.nn.softmax(outputs["logits"]), **outputs}
@@ -35,14 +33,7 @@ def with_probabilities(outputs: Tensors, target: Target) -> Tensors:
 def graph(
     compute: Callable[[Tensors], Tensors], names: Sequence[str], dtype: tf.DType, n_axes: int
 ) -> tf.types.experimental.PolymorphicFunction:
-    """Make a graph of a function of named tensors, with every axis of any length.
-
-    Args:
-        compute: Function from tensors by name to outputs by name.
-        names: Names of its tensors.
-        dtype: Type of all of them.
-        n_axes: Number of axes of each.
-    """
+    """Make a graph of a function of named tensors, all of one dtype and with axes of any length."""
     specs = [tf.TensorSpec([None] * n_axes, dtype, name=name) for name in names]
 
     def function(*tensors: tf.Tensor) -> Tensors:

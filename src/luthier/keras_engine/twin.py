@@ -125,10 +125,7 @@ class Twin:
         return self.family.shifted(labels)
 
     def refuse_inputs(self, names: Collection[str]) -> None:
-        """Raise if the twin would compute something else on the batches of a training.
-
-        Args:
-            names: Model arguments of the batches, but for those that are made from labels.
+        """Raise if the twin would compute something else on batches with arguments of these names.
 
         Raises:
             ModelError: The batches are packed blocks of texts, or lack an argument.

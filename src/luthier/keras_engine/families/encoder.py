@@ -109,11 +109,8 @@ class Encoder:
     ) -> KerasTensor:
         """Sum the embeddings of tokens, positions and types, normalized: (batch, tokens, width).
 
-        Args:
-            table: The model's embeddings.
-            inner: KerasHub's backbone, whose embedding layers are used.
-            pairs: Records the tables.
-            positions: Position of each token, (batch, tokens); None means that they count from 0.
+        They are computed by the layers of KerasHub's backbone, `inner`. Positions (batch, tokens)
+        that are None count from 0.
         """
         places = getattr(inner, "position_embedding", None) or inner.embeddings.position_embedding
         tokens = inner.token_embedding(self.inputs["input_ids"])

@@ -71,10 +71,8 @@ class XLNet(Encoder):
     def classify(self, model: Part, trunk: TrunkOutput, pairs: Pairs) -> KerasTensor:
         """Build the head of sequence classification, on the place that the config names.
 
-        As in Transformers, that place may be padding.
-
         Raises:
-            ModelError: The place is not one of those known here.
+            ModelError: The place is unknown here. As in Transformers, it may be padding.
         """
         config, summary, states = model.config, active(model.sequence_summary), trunk.states
         ways: dict[str, Callable[[], KerasTensor]] = {
