@@ -98,7 +98,7 @@ def test_what_the_run_merged_wrongly_is_refused_and_leaves_nothing(finished, tmp
     save_file(weights, path, metadata={"format": "pt"})
     with pytest.raises(ModelError, match="does not answer as the run's does") as caught:
         export_merged(run, tmp_path / "plain")
-    assert "rows are answered otherwise" in caught.value.received
+    assert "rows are answered differently" in caught.value.received
     assert {one.name for one in tmp_path.iterdir()} == {"run"}
 
 
