@@ -17,8 +17,7 @@ from luthier.environment import install_command
 from luthier.errors import ModelError, RecipeError, RunError
 from luthier.exporters.merged import export_merged
 from luthier.exporters.tensorflow import export_tensorflow
-from luthier.keras_engine import answers as answers_of
-from luthier.keras_engine import backend, litert, twin, word_pieces
+from luthier.keras_engine import backend, serving, twin, word_pieces
 from luthier.records import Rows
 from luthier.runs import RunFolder
 from tests.docs.blocks import ROOT, blocks_of
@@ -243,7 +242,7 @@ def test_what_answers_otherwise_is_refused_and_leaves_nothing(
     monkeypatch.setattr(twin.Twin, "__call__", otherwise)
     with pytest.raises(ModelError, match="does not answer as the run's does") as caught:
         export_tensorflow(run, tmp_path / "out", to=to)
-    assert "rows answered otherwise" in caught.value.received
+    assert "rows are answered differently" in caught.value.received
     assert list(tmp_path.iterdir()) == []
 
 
@@ -343,12 +342,13 @@ def test_a_task_that_writes_is_told(finished, tmp_path, monkeypatch):
 
 
 def test_operations_that_litert_lacks_are_named(finished, tmp_path, monkeypatch):
-    right = answers_of.spoken
+    right = serving.with_probabilities
 
-    def spoken(said, target):
-        return {name: tf.math.special.bessel_j0(one) for name, one in right(said, target).items()}
+    def with_lacking(outputs, target):
+        named = right(outputs, target).items()
+        return {name: tf.math.special.bessel_j0(one) for name, one in named}
 
-    monkeypatch.setattr(litert, "spoken", spoken)
+    monkeypatch.setattr(serving, "with_probabilities", with_lacking)
     with pytest.raises(ModelError, match="lacks operations") as caught:
         export_tensorflow(finished("text-classification"), tmp_path / "out", to="litert")
     assert caught.value.received == "a model of bert: BesselJ0"
