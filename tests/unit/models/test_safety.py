@@ -93,7 +93,7 @@ def test_an_index_names_files_of_its_folder_alone(entry, folder):
 
 def test_an_index_without_a_map_is_refused(folder):
     (folder / "model.safetensors.index.json").write_text("[]")
-    with pytest.raises(ModelError, match="cannot be understood"):
+    with pytest.raises(ModelError, match="cannot be read"):
         locate(str(folder))
 
 
