@@ -1,6 +1,6 @@
-"""A model that learns from episodes: what the training loop sees as one item is a whole episode.
+"""A model that is trained on episodes, each of which is one item to the training loop.
 
-So resuming, checks and batches cut for memory stay the loop's. Next: `adaptation.py`.
+So resuming, checks and microbatches are the loop's own. Next: `adaptation.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from luthier.models.wrapper import HeadOutput
 from luthier.records import Array, Batch, Encoded
 from luthier.training.batch_sampler import Tensors
 
-EPISODE = "episode"  # the input that holds the items of each
+EPISODE = "episode"  # name of the input that holds the items of each episode
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Episode:
 
     Args:
         rows: Model inputs of all rows, each (ways * (shots + queries), tokens), class by class.
-        shape: How large it is.
+        shape: Size of the episode.
     """
 
     rows: Tensors
     shape: Shape
 
     def part(self, start: int, end: int) -> Tensors:
-        """Take from every class its rows `start` to `end`; each (ways * (end - start), tokens)."""
+        """Take rows `start` to `end` of every class, each (ways * (end - start), tokens)."""
         ways, of_class = self.shape.ways, self.shape.of_class
         return {
             name: values.reshape(ways, of_class, *values.shape[1:])[:, start:end].flatten(0, 1)
@@ -50,7 +50,7 @@ class Episode:
 
     @property
     def query(self) -> Tensors:
-        """The rows to judge by."""
+        """The rows to be classified."""
         return self.part(self.shape.shots, self.shape.of_class)
 
     def every(self, first: int, nth: int) -> tuple[Tensors, Tensor]:
@@ -70,13 +70,13 @@ Study = Callable[[PooledClassifier, Episode], Tensor]
 
 
 class EpisodeLearner(nn.Module):
-    """Gives logits of an episode's queries in training, and features of rows otherwise.
+    """Returns logits of an episode's queries in training, and features of rows otherwise.
 
     Args:
-        model: The trunk and its pooling; without its last layer, so it gives features.
-        shape: How large episodes are.
-        study: From the model and an episode to logits of its queries (queries, ways), or to its
-            loss, a scalar whose gradient is what the optimizer shall follow.
+        model: The trunk and its pooling, without the last layer, so that it returns features.
+        shape: Size of episodes.
+        study: Computes from the model and an episode the logits of its queries (queries, ways), or
+            a loss, a scalar whose gradient the optimizer follows.
     """
 
     def __init__(self, model: PooledClassifier, shape: Shape, study: Study):
@@ -84,15 +84,15 @@ class EpisodeLearner(nn.Module):
         self.model, self.shape, self.study = model, shape, study
 
     def gradient_checkpointing_enable(self) -> None:
-        """Trade time for memory in the trunk."""
+        """Recompute the trunk's activations in the backward pass, which saves memory."""
         self.model.gradient_checkpointing_enable()
 
     def forward(self, **batch: Tensor) -> HeadOutput:
-        """Learn from episodes (episodes, rows, tokens), or give features of rows (rows, tokens).
+        """Run episodes (episodes, rows, tokens), or compute features of rows (rows, tokens).
 
         Returns:
-            `.logits`: (episodes, ways, queries), as `cross_entropy` has them, or (rows, width);
-            `.loss` where the study gives losses, summed over episodes.
+            `logits` (episodes, ways, queries), the order of `cross_entropy`, or (rows, width); or
+            `loss`, summed over episodes, if `study` computes losses.
         """
         if batch["attention_mask"].ndim == 2:
             features: HeadOutput = self.model(**batch)
@@ -110,7 +110,7 @@ class EpisodeLearner(nn.Module):
 
 
 def encode_episodes(encoded: Encoded, plan: Plan) -> Encoded:
-    """Make every planned episode one item, its rows named by `row_of`, (episodes, rows)."""
+    """Make each planned episode one item, with its rows in `row_of`, (episodes, rows)."""
     items = plan.items.reshape(len(plan), -1)
     classes = np.repeat(np.arange(plan.shape.ways), plan.shape.queries)
     return replace(
@@ -125,14 +125,14 @@ def encode_episodes(encoded: Encoded, plan: Plan) -> Encoded:
 def collate_episodes(
     encoded: Encoded, indices: Array, *, rows: Encoded, collate: Callable[..., Batch], **asked: Any
 ) -> Batch:
-    """Collate episodes: their rows padded alike, and the classes of their queries as labels.
+    """Collate episodes: all rows padded to one length, the classes of queries as labels.
 
     Args:
-        encoded: Episodes; others are collated as the task does.
-        indices: Which of them.
-        rows: What the episodes are made of.
-        collate: The task's.
-        asked: What else the loop asks for.
+        encoded: The episodes; items that are not episodes are collated by the task.
+        indices: Indices of the episodes in the batch.
+        rows: The rows that episodes consist of.
+        collate: The task's own collate.
+        asked: Further arguments of the loop, passed on.
 
     Returns:
         Inputs (episodes, rows, tokens) and labels (episodes, queries).

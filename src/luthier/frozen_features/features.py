@@ -1,4 +1,4 @@
-"""Features that a frozen model gives its rows, computed once and learned from many times."""
+"""Features of a frozen model, computed once and used in every epoch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from luthier.training.predict import read_items
 
 
 class Features(nn.Module):
-    """A model whose outputs are features (batch, width), so that `predict` computes them.
+    """A model whose `logits` are features (batch, width), so that `predict` computes them.
 
     Args:
         model: The frozen model.
-        compute: From a batch to its features.
+        compute: Computes the features of a batch.
     """
 
     def __init__(self, model: nn.Module, compute: Callable[[dict[str, Tensor]], Tensor]):
@@ -37,7 +37,7 @@ class OnFeatures(nn.Module):
     """A head that is trained on stored features.
 
     Args:
-        head: From features (batch, width) to outputs (batch, outputs).
+        head: Maps features (batch, width) to outputs (batch, outputs).
     """
 
     def __init__(self, head: nn.Module):
@@ -60,7 +60,7 @@ def store(
 
 
 def collate_features(encoded: Encoded, indices: Array, **_: Any) -> Batch:
-    """Take stored features; there is nothing to pad."""
+    """Collate stored features, which need no padding."""
     batch: Batch = {"features": np.asarray(encoded.inputs["features"])[indices]}
     if encoded.targets is not None:
         batch["labels"] = np.asarray(encoded.targets)[indices]
@@ -68,21 +68,21 @@ def collate_features(encoded: Encoded, indices: Array, **_: Any) -> Batch:
 
 
 def describe(stored: Encoded, *, centre: bool = True) -> tuple[Array, Array]:
-    """Measure the mean (zero unless `centre`) and the spread of every feature, (width,) each."""
+    """Return mean (zero unless `centre`) and standard deviation of each feature, (width,) each."""
     features = np.asarray(stored.inputs["features"])
     mean = features.mean(axis=0) if centre else np.zeros(features.shape[1], dtype=features.dtype)
     return mean, features.std(axis=0) + 1e-6
 
 
 def scaled(stored: Encoded, mean: Array, spread: Array) -> Encoded:
-    """Bring every feature to one scale, so that one learning rate fits all."""
+    """Standardise features, so that one learning rate fits all."""
     features = np.asarray(stored.inputs["features"]).reshape(-1, len(mean))
     return replace(stored, inputs={"features": (features - mean) / spread})
 
 
 @torch.no_grad()
 def absorb(first: nn.Linear, mean: Array, spread: Array) -> None:
-    """Move the scaling into a head's first layer: W (x - mean) / spread + b is linear too."""
+    """Fold the standardisation into a head's first layer: W (x - mean) / spread + b."""
     first.weight.div_(torch.from_numpy(spread).to(first.weight))
     if first.bias is not None:
         first.bias.sub_(first.weight @ torch.from_numpy(mean).to(first.weight))

@@ -1,4 +1,4 @@
-"""What a teacher says of rows, computed once: outputs, and the mean of its last states.
+"""Outputs of a teacher and the mean of its last states, computed once.
 
 Next: `training/distillation_loss.py`, where a student is compared with it.
 """
@@ -33,16 +33,16 @@ def ask(
 
     Args:
         teacher: A model that judges whole texts.
-        encoded: The rows as the teacher reads them.
+        encoded: The rows, encoded with the teacher's tokenizer.
         rows: The rows themselves.
-        collate: (encoded, items, reading) -> batch, by the teacher's tokenizer.
-        gather: (reading -> what was read, encoded, rows) -> outputs.
-        settings: Say on which device, and in which batches.
-        n_states: The width of the states that are wanted; 0: none are.
+        collate: Makes a batch of (encoded, items, reading).
+        gather: Combines what was read of items to outputs of rows.
+        settings: Training settings, for device and batch size.
+        n_states: Number of features of the states to return; 0 returns none.
 
     Returns:
-        Outputs (rows, outputs), and states (rows, n_states), each feature at zero mean and unit
-        spread, so that none outweighs the others.
+        Outputs (rows, outputs), and states (rows, n_states), each feature standardised so that
+        none outweighs the others.
     """
     watched = WithStates(teacher)
 
