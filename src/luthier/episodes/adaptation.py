@@ -159,7 +159,7 @@ def _cut(head: LinearHead) -> LinearHead:
 
 def take_head_off(model: PooledClassifier) -> None:
     """Replace the last layer by the identity, so that the model returns features."""
-    cast(nn.Sequential, model.classifier)[-1] = nn.Identity()
+    model.classifier[-1] = nn.Identity()
 
 
 def put_head_on(model: PooledClassifier, head: LinearHead) -> None:
@@ -168,7 +168,7 @@ def put_head_on(model: PooledClassifier, head: LinearHead) -> None:
     layer = nn.Linear(width, n_classes, device="meta")  # its weights are replaced at once
     layer.weight = nn.Parameter(head.weight.detach().clone())
     layer.bias = nn.Parameter(head.bias.detach().clone())
-    cast(nn.Sequential, model.classifier)[-1] = layer
+    model.classifier[-1] = layer
     model.settings["n_outputs"] = n_classes
 
 
