@@ -208,6 +208,12 @@ class Problem:
         """The splits whose outputs are needed: validation too, where decoding is tuned on it."""
         return ("validation", "test") if self.codec.task.needs_validation_outputs else ("test",)
 
+    @property
+    def scored_rows(self) -> dict[str, Rows]:
+        """The rows of the scored splits."""
+        rows = dict(self.splits.items())
+        return {split: rows[split] for split in self.scored_splits}
+
     def validation_scores(self, outputs: Outputs) -> dict[str, float]:
         """Score outputs of the validation rows during training."""
         return self.codec.validation_scores(outputs, self.gold["validation"])

@@ -20,7 +20,7 @@ is in `training/distillation_loss.py`.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -66,10 +66,7 @@ class Distillation(PlainCheckpoint):
     units: ClassVar[frozenset[str]] = frozenset({"sequence"})
     kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label", "number"})
     Options = DistillationOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
-
-    def __init__(self, options: DistillationOptions):
-        self.options = options
+    options: DistillationOptions
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Have the teacher read the training rows once, then train the student."""

@@ -7,13 +7,13 @@ epoch, since few recipes have as many epochs as layers; and the rate follows the
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import KINDS, UNITS, Job
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 
@@ -33,13 +33,8 @@ class GradualUnfreezing(PlainCheckpoint):
     """Train the head first, then one more layer at a time from the top."""
 
     name: ClassVar[str] = "gradual-unfreezing"
-    units: ClassVar[frozenset[str]] = UNITS
-    kinds: ClassVar[frozenset[str]] = KINDS
     Options = GradualUnfreezingOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
-
-    def __init__(self, options: GradualUnfreezingOptions):
-        self.options = options
+    options: GradualUnfreezingOptions
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Train the model in place, with ever lower layers."""

@@ -23,11 +23,9 @@ class Ia3(PeftMethod):
 
     name: ClassVar[str] = "ia3"
     Options = Ia3Options
+    options: Ia3Options
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-3}
     tuner = "IA3"
-
-    def __init__(self, options: Ia3Options):
-        self.options = options
 
     def settings(self, model: Any) -> dict[str, Any]:
         """There is nothing to set."""

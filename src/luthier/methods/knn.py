@@ -7,12 +7,12 @@ texts that gave it. The training rows' features are kept beside the model, so it
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any, ClassVar
 
 from pydantic import Field
 
-from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.protocols import Job
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
@@ -27,18 +27,13 @@ class KnnOptions(Section):
     )
 
 
-class Knn(PlainCheckpoint):
+class Knn(SingleLabelMethod):
     """Answer as the most alike training texts do, by frozen features."""
 
     name: ClassVar[str] = "knn"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = KnnOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: KnnOptions
     by_gradient: ClassVar[bool] = False
-
-    def __init__(self, options: KnnOptions):
-        self.options = options
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Compute the features of the training rows and remember them."""

@@ -7,13 +7,13 @@ https://arxiv.org/abs/1801.06146; for BERT, Zhang et al. 2021, https://arxiv.org
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import KINDS, UNITS, Job
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 
@@ -30,14 +30,9 @@ class LayerWise(PlainCheckpoint):
     """Train every weight, the lower a layer lies the more slowly."""
 
     name: ClassVar[str] = "layer-wise"
-    units: ClassVar[frozenset[str]] = UNITS
-    kinds: ClassVar[frozenset[str]] = KINDS
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     Options = LayerWiseOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
-
-    def __init__(self, options: LayerWiseOptions):
-        self.options = options
+    options: LayerWiseOptions
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Train the model in place, each layer at its own rate."""

@@ -7,7 +7,7 @@ https://arxiv.org/abs/1610.01644.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -42,10 +42,7 @@ class LinearProbe(PlainCheckpoint):
     kinds: ClassVar[frozenset[str]] = KINDS
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     Options = LinearProbeOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
-
-    def __init__(self, options: LinearProbeOptions):
-        self.options = options
+    options: LinearProbeOptions
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Store the features of train and validation, then train the head on them."""

@@ -15,14 +15,14 @@ all training rows; `luthier.episodes.adaptation.adapt` takes inner steps on new 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from luthier.episodes.options import InnerOptions
-from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.protocols import Job
 from luthier.records import StepInfo
 
@@ -36,17 +36,12 @@ class MamlOptions(InnerOptions):
     anil: bool = Field(False, description="The inner steps change the head alone.")
 
 
-class Maml(PlainCheckpoint):
+class Maml(SingleLabelMethod):
     """Train weights that learn new classes in a few steps."""
 
     name: ClassVar[str] = "maml"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = MamlOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
-
-    def __init__(self, options: MamlOptions):
-        self.options = options
+    options: MamlOptions
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Train on episodes; the head is made of the class means of all training rows."""

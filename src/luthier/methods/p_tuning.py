@@ -30,11 +30,9 @@ class PTuning(PeftMethod):
     name: ClassVar[str] = "p-tuning"
     units: ClassVar[frozenset[str]] = UNITS - {"choice"}
     Options = PTuningOptions
+    options: PTuningOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-2}
     tuner = "P_TUNING"
-
-    def __init__(self, options: PTuningOptions):
-        self.options = options
 
     def settings(self, model: Any) -> dict[str, Any]:
         """Give the prompt's length and width, and the network's."""

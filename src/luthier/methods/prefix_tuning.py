@@ -33,11 +33,9 @@ class PrefixTuning(PeftMethod):
     name: ClassVar[str] = "prefix-tuning"
     units: ClassVar[frozenset[str]] = UNITS - {"choice"}
     Options = PrefixTuningOptions
+    options: PrefixTuningOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-2}
     tuner = "PREFIX_TUNING"
-
-    def __init__(self, options: PrefixTuningOptions):
-        self.options = options
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Train the prefixes and the head.

@@ -29,11 +29,9 @@ class PromptTuning(PeftMethod):
     name: ClassVar[str] = "prompt-tuning"
     units: ClassVar[frozenset[str]] = UNITS - {"choice"}
     Options = PromptTuningOptions
+    options: PromptTuningOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-2}
     tuner = "PROMPT_TUNING"
-
-    def __init__(self, options: PromptTuningOptions):
-        self.options = options
 
     def settings(self, model: Any) -> dict[str, Any]:
         """Give the prompt's length and width; it begins with words drawn from the vocabulary."""

@@ -9,12 +9,12 @@ features up to what all labels share, so what is left is a linear head like any 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.protocols import Job
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
@@ -29,18 +29,13 @@ class PrototypesOptions(Section):
     normalise: bool = Field(True, description="Bring features to length 1 first.")
 
 
-class Prototypes(PlainCheckpoint):
+class Prototypes(SingleLabelMethod):
     """Answer with the nearest class mean of frozen features."""
 
     name: ClassVar[str] = "prototypes"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = PrototypesOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: PrototypesOptions
     by_gradient: ClassVar[bool] = False
-
-    def __init__(self, options: PrototypesOptions):
-        self.options = options
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Compute the features of the training rows, and their means."""

@@ -11,27 +11,22 @@ of training and of use may be the same.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from functools import partial
 from typing import Any, ClassVar
 
 from luthier.episodes.options import EpisodeOptions
-from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.protocols import Job
 from luthier.records import StepInfo
 
 
-class PrototypicalNetworks(PlainCheckpoint):
+class PrototypicalNetworks(SingleLabelMethod):
     """Train the body so that class means of few rows classify others."""
 
     name: ClassVar[str] = "prototypical-networks"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = EpisodeOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
-
-    def __init__(self, options: EpisodeOptions):
-        self.options = options
+    options: EpisodeOptions
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Train on episodes; the head is made of the class means of all training rows."""

@@ -32,11 +32,9 @@ class Qlora(PeftMethod):
 
     name: ClassVar[str] = "qlora"
     Options = QloraOptions
+    options: QloraOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-4}
     tuner = "LORA"
-
-    def __init__(self, options: QloraOptions):
-        self.options = options
 
     def settings(self, model: Any) -> dict[str, Any]:
         """Give size, scale and dropout."""

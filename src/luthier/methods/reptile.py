@@ -13,27 +13,22 @@ class means of all training rows.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from functools import partial
 from typing import Any, ClassVar
 
 from luthier.episodes.options import InnerOptions
-from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.protocols import Job
 from luthier.records import StepInfo
 
 
-class Reptile(PlainCheckpoint):
+class Reptile(SingleLabelMethod):
     """Move the weights towards where each episode's training ends."""
 
     name: ClassVar[str] = "reptile"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = InnerOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
-
-    def __init__(self, options: InnerOptions):
-        self.options = options
+    options: InnerOptions
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Train on episodes; the head is made of the class means of all training rows."""

@@ -11,7 +11,7 @@ the lower layers stay frozen and run in every step; the run says so.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from pydantic import Field
 
 from luthier.errors import ModelError
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import KINDS, UNITS, Job
+from luthier.protocols import Job
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 
@@ -39,13 +39,8 @@ class TopLayers(PlainCheckpoint):
     """Train the last layers and the head, on states that are computed once."""
 
     name: ClassVar[str] = "top-layers"
-    units: ClassVar[frozenset[str]] = UNITS
-    kinds: ClassVar[frozenset[str]] = KINDS
     Options = TopLayersOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
-
-    def __init__(self, options: TopLayersOptions):
-        self.options = options
+    options: TopLayersOptions
 
     def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
         """Store the states below the trained layers, then train on them."""
