@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
 
+from luthier.hf_types import Config, Model
 from luthier.protocols import Job
 
 
@@ -23,7 +24,7 @@ class Engine(Protocol):
     scaler: Any  # gradient scaler of float16, or None
     optimizer: Any  # a PyTorch optimizer whose groups hold the learning rates; set by `prepare`
 
-    def __init__(self, model: Any, job: Job):
+    def __init__(self, model: Model, job: Job):
         """Get ready to train a model."""
         ...
 
@@ -33,7 +34,7 @@ class Engine(Protocol):
         ...
 
     @staticmethod
-    def check_model(config: Any) -> None:
+    def check_model(config: Config) -> None:
         """Refuse a model by its configuration, before its weights are read."""
         ...
 
@@ -61,6 +62,6 @@ class Engine(Protocol):
         """Step along the gradient, with the learning rates in the optimizer's groups."""
         ...
 
-    def sync_model(self) -> Any:
+    def sync_model(self) -> Model:
         """Write the current weights into the model and return it."""
         ...

@@ -10,6 +10,7 @@ from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.protocols import Job
 from luthier.records import StepInfo
@@ -22,7 +23,7 @@ class Bitfit(PlainCheckpoint):
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Freeze what is no bias, and train."""
         from luthier.models.structure import freeze_but, head_modules
         from luthier.training.loop import train

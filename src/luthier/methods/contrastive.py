@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.objective import Objective
 from luthier.protocols import Job
@@ -44,7 +45,7 @@ class Contrastive(SingleLabelMethod):
     options: ContrastiveOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-5, "num_train_epochs": 20.0}
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train the body on pairs, then fit the head."""
         from luthier.frozen_features.features import Features
         from luthier.frozen_features.frozen import (

@@ -29,6 +29,7 @@ from pydantic import Field
 
 from luthier.data.fingerprint import fingerprint
 from luthier.errors import RecipeError, RunError
+from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.objective import Objective, Teaching
 from luthier.protocols import Job
@@ -68,7 +69,7 @@ class Distillation(PlainCheckpoint):
     Options = DistillationOptions
     options: DistillationOptions
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Have the teacher read the training rows once, then train the student."""
         import torch
 
@@ -119,7 +120,7 @@ class Teacher:
 
     folder: RunFolder
     codec: Any
-    model: Any
+    model: Model
 
 
 def open_teacher(path: str | None, job: Job) -> Teacher:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.protocols import Job
 from luthier.records import StepInfo
@@ -16,7 +17,7 @@ class Full(PlainCheckpoint):
     name: ClassVar[str] = "full"
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train the model in place."""
         from luthier.training.loop import train
 

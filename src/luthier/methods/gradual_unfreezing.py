@@ -8,10 +8,11 @@ epoch, since few recipes have as many epochs as layers; and the rate follows the
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
+from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.protocols import Job
 from luthier.recipe.tree import Section
@@ -36,7 +37,7 @@ class GradualUnfreezing(PlainCheckpoint):
     Options = GradualUnfreezingOptions
     options: GradualUnfreezingOptions
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train the model in place, with ever lower layers."""
         from luthier.models.structure import depths
         from luthier.training.hooks import FrozenBelow

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from luthier.adapters.peft_method import LayerOptions, PeftMethod
+from luthier.hf_types import Model
 
 
 class Ia3Options(LayerOptions):
@@ -27,6 +28,6 @@ class Ia3(PeftMethod):
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-3}
     tuner = "IA3"
 
-    def settings(self, model: Any) -> dict[str, Any]:
+    def settings(self, model: Model) -> dict[str, Any]:
         """There is nothing to set."""
         return {}

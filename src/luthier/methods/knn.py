@@ -8,10 +8,11 @@ texts that gave it. The training rows' features are kept beside the model, so it
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
+from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.protocols import Job
 from luthier.recipe.tree import Section
@@ -35,7 +36,7 @@ class Knn(SingleLabelMethod):
     options: KnnOptions
     by_gradient: ClassVar[bool] = False
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Compute the features of the training rows and remember them."""
         import torch
 

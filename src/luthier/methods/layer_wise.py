@@ -8,10 +8,11 @@ https://arxiv.org/abs/1801.06146; for BERT, Zhang et al. 2021, https://arxiv.org
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
+from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.protocols import Job
 from luthier.recipe.tree import Section
@@ -34,7 +35,7 @@ class LayerWise(PlainCheckpoint):
     Options = LayerWiseOptions
     options: LayerWiseOptions
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train the model in place, each layer at its own rate."""
         from luthier.models.structure import depths
         from luthier.training.loop import train

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.protocols import KINDS, Job
 from luthier.recipe.tree import Section
@@ -44,7 +45,7 @@ class LinearProbe(PlainCheckpoint):
     Options = LinearProbeOptions
     options: LinearProbeOptions
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Store the features of train and validation, then train the head on them."""
         from luthier.frozen_features import features
         from luthier.frozen_features.frozen import finished, refuse_other_loss

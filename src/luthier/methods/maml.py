@@ -17,14 +17,18 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from luthier.episodes.options import InnerOptions
+from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.protocols import Job
 from luthier.records import StepInfo
+
+if TYPE_CHECKING:
+    from luthier.episodes.learner import Episode
 
 
 class MamlOptions(InnerOptions):
@@ -43,7 +47,7 @@ class Maml(SingleLabelMethod):
     Options = MamlOptions
     options: MamlOptions
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train on episodes; the head is made of the class means of all training rows."""
         from luthier.episodes.fitting import fit_on_episodes
 
@@ -55,7 +59,7 @@ class Maml(SingleLabelMethod):
         )
 
 
-def judge_after_steps(body: Any, episode: Any, *, options: MamlOptions) -> Any:
+def judge_after_steps(body: Model, episode: Episode, *, options: MamlOptions) -> Any:
     """Give logits of an episode's queries after inner steps on its support, (queries, ways)."""
     from luthier.episodes.adaptation import (
         begin_head,

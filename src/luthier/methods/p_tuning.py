@@ -13,6 +13,7 @@ from pydantic import Field
 
 from luthier.adapters.peft_config import width_of_words
 from luthier.adapters.peft_method import PeftMethod
+from luthier.hf_types import Model
 from luthier.protocols import UNITS
 from luthier.recipe.tree import Section
 
@@ -34,7 +35,7 @@ class PTuning(PeftMethod):
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-2}
     tuner = "P_TUNING"
 
-    def settings(self, model: Any) -> dict[str, Any]:
+    def settings(self, model: Model) -> dict[str, Any]:
         """Give the prompt's length and width, and the network's."""
         return {
             "num_virtual_tokens": self.options.num_virtual_tokens,

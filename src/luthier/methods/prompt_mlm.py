@@ -20,11 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.protocols import Job
 from luthier.recipe.tree import Section
@@ -54,7 +55,7 @@ class PromptMlm(SingleLabelMethod):
     Options = PromptMlmOptions
     options: PromptMlmOptions
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Put the pattern around a masked language model in the model's place, and train that."""
         from luthier.models.prompts import PromptClassifier
         from luthier.text.patterns import read_prompt

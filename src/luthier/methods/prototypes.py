@@ -10,10 +10,11 @@ features up to what all labels share, so what is left is a linear head like any 
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.protocols import Job
 from luthier.recipe.tree import Section
@@ -37,7 +38,7 @@ class Prototypes(SingleLabelMethod):
     options: PrototypesOptions
     by_gradient: ClassVar[bool] = False
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Compute the features of the training rows, and their means."""
         from luthier.frozen_features.class_means import head_of_means
         from luthier.frozen_features.frozen import (

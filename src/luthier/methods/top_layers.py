@@ -12,12 +12,13 @@ the lower layers stay frozen and run in every step; the run says so.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.protocols import Job
 from luthier.recipe.tree import Section
@@ -42,7 +43,7 @@ class TopLayers(PlainCheckpoint):
     Options = TopLayersOptions
     options: TopLayersOptions
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Store the states below the trained layers, then train on them."""
         from luthier.frozen_features import stored_states
         from luthier.models.structure import blocks, shares_layers

@@ -14,15 +14,17 @@ included. Next: `losses.py`, which knows the hard losses.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from luthier.hf_types import ModelOutput
 from luthier.objective import Teaching
 
-Total = Callable[[Any, Tensor, Tensor | None], Tensor]  # outputs, targets, item weights -> loss
+Total = Callable[
+    [ModelOutput, Tensor, Tensor | None], Tensor
+]  # outputs, targets, item weights -> loss
 Weight = Callable[[Tensor, Tensor | None], Tensor]  # targets, item weights -> weight of that loss
 
 
@@ -40,7 +42,7 @@ def distilled(
     soft = SOFT[teaching.hard.name]
     is_label = soft is divergence_of_labels
 
-    def total(outputs: Any, targets: Tensor, weights: Tensor | None) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Tensor | None) -> Tensor:
         answers, taught, states = parts(targets, teaching)
         logits = outputs.logits.float()
         if is_label and class_weights is not None:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from luthier.hf_types import Config, Model
 from luthier.models.speedups.host_copies import is_far
 from luthier.models.structure import compute_again
 from luthier.protocols import Job
@@ -38,7 +39,7 @@ class TorchEngine:
 
     name: ClassVar[str] = "torch"
 
-    def __init__(self, model: Any, job: Job):
+    def __init__(self, model: Model, job: Job):
         settings: Training = job.plan.training
         keep_few_kernels()
         choice = calibrate(model, job)
@@ -66,7 +67,7 @@ class TorchEngine:
         check_training(settings)
 
     @staticmethod
-    def check_model(config: Any) -> None:
+    def check_model(config: Config) -> None:
         """Take any model of Transformers."""
 
     @contextmanager
@@ -119,6 +120,6 @@ class TorchEngine:
         """Step along the gradient."""
         self.update.step()
 
-    def sync_model(self) -> Any:
+    def sync_model(self) -> Model:
         """Give the model with the weights as they are now, to be read."""
         return self._prepared

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from luthier.hf_types import Model
 from luthier.padding import IGNORED
 from luthier.ragged import Array
 from luthier.training.model_calls import TensorBatch, run_model, targets_of
@@ -39,20 +39,20 @@ class InferenceKind:
         is_small: Whether memory suffices for batches of many short items: no vocabulary per token.
     """
 
-    infer: Callable[[Any, TensorBatch], list[Array]]
+    infer: Callable[[Model, TensorBatch], list[Array]]
     is_ragged: bool = False
     is_small: bool = False
 
 
-def _logits(model: Any, batch: TensorBatch) -> list[Array]:
+def _logits(model: Model, batch: TensorBatch) -> list[Array]:
     return list(run_model(model, batch).logits.float().cpu().numpy())
 
 
-def _token_logits(model: Any, batch: TensorBatch) -> list[Array]:
+def _token_logits(model: Model, batch: TensorBatch) -> list[Array]:
     return _of_tokens(run_model(model, batch).logits, batch)
 
 
-def _span_logits(model: Any, batch: TensorBatch) -> list[Array]:
+def _span_logits(model: Model, batch: TensorBatch) -> list[Array]:
     outputs = run_model(model, batch)
     return _of_tokens(torch.stack([outputs.start_logits, outputs.end_logits], dim=-1), batch)
 
@@ -64,11 +64,11 @@ def _of_tokens(values: Tensor, batch: TensorBatch) -> list[Array]:
     return [one[kept] for one, kept in zip(spread, is_token, strict=True)]
 
 
-def _log_likelihood(model: Any, batch: TensorBatch) -> list[Array]:
+def _log_likelihood(model: Model, batch: TensorBatch) -> list[Array]:
     return _statistics(run_model(model, batch).logits, targets_of(batch))
 
 
-def _decoder_log_likelihood(model: Any, batch: TensorBatch) -> list[Array]:
+def _decoder_log_likelihood(model: Model, batch: TensorBatch) -> list[Array]:
     return _statistics(run_model(model, batch, decoder=True).logits, targets_of(batch))
 
 
@@ -84,14 +84,14 @@ def _statistics(logits: Tensor, labels: Tensor) -> list[Array]:
     return [one.numpy() for one in found]
 
 
-def _generate(model: Any, batch: TensorBatch) -> list[Array]:
+def _generate(model: Model, batch: TensorBatch) -> list[Array]:
     """Let the model write, with the settings of its `generation_config`."""
     ids = model.generate(**batch.inputs)
     n_given = 1 if model.config.is_encoder_decoder else batch.inputs["input_ids"].shape[1]
     return list(ids[:, n_given:].cpu().numpy())
 
 
-def _fill_mask(model: Any, batch: TensorBatch) -> list[Array]:
+def _fill_mask(model: Model, batch: TensorBatch) -> list[Array]:
     """Look only at the tokens that have a label: those are the holes."""
     found = []
     for row, wanted in zip(run_model(model, batch).logits, targets_of(batch), strict=True):

@@ -6,10 +6,9 @@ reach the loss must be the same. Next: `loop.py`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
+from luthier.hf_types import Model
 from luthier.models.speedups.apply import are_alike
 from luthier.models.speedups.head import has_word_head, head_only_at
 from luthier.protocols import Job
@@ -19,7 +18,7 @@ from luthier.training.speedups import trial_batch
 OBJECTIVES = frozenset({"token-cross-entropy", "sequence-to-sequence"})
 
 
-def can_skip_unlabelled(model: Any, job: Job) -> bool:
+def can_skip_unlabelled(model: Model, job: Job) -> bool:
     """Say whether a model's head may leave out tokens that have no label.
 
     Args:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from functools import partial
-from typing import Any
 
 from luthier.engines import Engine
+from luthier.hf_types import Model
 from luthier.protocols import Job
 from luthier.recipe.tree import Training
 from luthier.records import StepInfo
@@ -32,7 +32,7 @@ from luthier.training.state import State, seed_all
 from luthier.training.step_plan import Course
 
 
-def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+def train(model: Model, job: Job) -> Generator[StepInfo, None, Model]:
     """Train all parameters that require gradients; the return value is the trained model.
 
     With a run folder (`job.session.run`) its state is saved there, and a training that was
@@ -52,7 +52,7 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     return model.eval()
 
 
-def steps(model: Any, job: Job, engine: Engine) -> Iterator[StepInfo]:
+def steps(model: Model, job: Job, engine: Engine) -> Iterator[StepInfo]:
     """Take all steps, and leave the model with the weights that are wanted."""
     settings: Training = job.plan.training
     order = make_order(job)
@@ -130,6 +130,6 @@ def make_order(job: Job) -> BatchOrder:
     )
 
 
-def evaluate(model: Any, job: Job) -> dict[str, float]:
+def evaluate(model: Model, job: Job) -> dict[str, float]:
     """Score the validation rows."""
     return job.problem.validation_scores(validation_outputs(model, job))

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from luthier.hf_types import ModelOutput
 from luthier.models.crf import negative_log_likelihood
 from luthier.objective import Objective
 from luthier.padding import IGNORED
@@ -39,7 +39,7 @@ class Loss:
         by_rows: Whether the sum is over items, each by itself, so that batches may be cut.
     """
 
-    total: Callable[[Any, Tensor, Weights], Tensor]
+    total: Callable[[ModelOutput, Tensor, Weights], Tensor]
     weight: Callable[[Tensor, Weights], Tensor]
     decoder: bool = False
     by_rows: bool = True
@@ -55,7 +55,7 @@ def cross_entropy(objective: Objective, device: torch.device) -> Loss:
     """Cross-entropy with ids (batch, …), or with probabilities (batch, labels)."""
     class_weights = class_weights_of(objective, device)
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         losses = functional.cross_entropy(
             outputs.logits.float(),
             targets,
@@ -75,7 +75,7 @@ def focal(objective: Objective, device: torch.device) -> Loss:
     """
     class_weights = class_weights_of(objective, device)
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         log_p = functional.log_softmax(outputs.logits.float(), dim=-1)  # (batch, labels)
         n_labels = log_p.shape[-1]
         q = targets if targets.is_floating_point() else functional.one_hot(targets, n_labels)
@@ -90,7 +90,7 @@ def binary_cross_entropy(objective: Objective, device: torch.device) -> Loss:
     """Cross-entropy of each label by itself, with indicators (batch, labels)."""
     positive = class_weights_of(objective, device)
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         softened = soften(targets, objective)
         losses = functional.binary_cross_entropy_with_logits(
             outputs.logits.float(), softened, pos_weight=positive, reduction="none"
@@ -104,7 +104,7 @@ def binary_focal(objective: Objective, device: torch.device) -> Loss:
     """Focal loss of each label by itself, as in the paper's detector."""
     positive = class_weights_of(objective, device)
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         softened = soften(targets, objective)
         log_p = functional.logsigmoid(outputs.logits.float())
         log_not = functional.logsigmoid(-outputs.logits.float())
@@ -120,7 +120,7 @@ def binary_focal(objective: Objective, device: torch.device) -> Loss:
 def mean_squared_error(objective: Objective, device: torch.device) -> Loss:
     """Squared differences from numbers (batch,)."""
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         return summed((outputs.logits.float().squeeze(-1) - targets.float()) ** 2, weights)
 
     return Loss(total, count)
@@ -130,7 +130,7 @@ def token_cross_entropy(objective: Objective, device: torch.device) -> Loss:
     """Cross-entropy of the tokens that have a label, (batch, tokens)."""
     class_weights = class_weights_of(objective, device)
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         losses = functional.cross_entropy(
             logits_at_labels(outputs.logits, targets).float(),  # vocabularies are long
             _labels_that_count(targets),
@@ -164,7 +164,7 @@ def span(objective: Objective, device: torch.device) -> Loss:
     it nor in the smoothing of labels. So what a row costs does not depend on those beside it.
     """
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         first, last = (
             _cross_entropy_of_real(
                 getattr(outputs, name).float(), targets[:, column], objective.label_smoothing
@@ -179,7 +179,7 @@ def span(objective: Objective, device: torch.device) -> Loss:
 def crf(objective: Objective, device: torch.device) -> Loss:
     """Negative log likelihoods that a CRF head gives to whole label sequences."""
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         logits = outputs.logits.float()
         losses = negative_log_likelihood(outputs.transitions, logits, targets)  # (batch,)
         return summed(losses, weights)
@@ -195,7 +195,7 @@ def contrastive(objective: Objective, device: torch.device) -> Loss:
     the same, however many there are. A pair weighs the product of its items' weights.
     """
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         features = functional.normalize(outputs.logits.float(), dim=-1)
         n_items = len(targets)
         rows, others = torch.triu_indices(n_items, n_items, 1, device=targets.device)  # (pairs,)
@@ -214,7 +214,7 @@ def contrastive(objective: Objective, device: torch.device) -> Loss:
 def own(objective: Objective, device: torch.device) -> Loss:
     """The loss that the model itself computes, summed over the items of the batch."""
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         if weights is not None:
             raise ValueError("a loss that the model itself computes takes no weights of items")
         return outputs.loss

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from luthier.hf_types import Model, ModelOutput
 from luthier.models.speedups.host_copies import derived, where
 from luthier.padding import IGNORED
 from luthier.records import Batch
@@ -23,7 +24,7 @@ def to_tensors(batch: Batch[Any]) -> TensorBatch:
     return batch.map(torch.from_numpy)
 
 
-def run_model(model: Any, batch: TensorBatch, *, decoder: bool = False) -> Any:
+def run_model(model: Model, batch: TensorBatch, *, decoder: bool = False) -> ModelOutput:
     """Run a model on a batch's inputs; a decoder is given the targets, shifted by one.
 
     Transformers separates the texts of one block by their positions, but only without a cache.
@@ -61,13 +62,13 @@ def _until_last(labels: Tensor) -> Tensor:
     return kept.long()
 
 
-def logits_of(outputs: Any) -> list[Tensor]:
+def logits_of(outputs: ModelOutput) -> list[Tensor]:
     """Return a model's logits, by the fields that heads have for them."""
     names = ("logits", *BORDERS)
     return [one for name in names if (one := getattr(outputs, name, None)) is not None]
 
 
-def logits_that_count(outputs: Any, batch: TensorBatch, *, decoder: bool) -> list[Tensor]:
+def logits_that_count(outputs: ModelOutput, batch: TensorBatch, *, decoder: bool) -> list[Tensor]:
     """Return a model's logits without those of padding.
 
     Args:

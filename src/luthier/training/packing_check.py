@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.records import Batch
 from luthier.training.model_calls import run_model
 
@@ -14,7 +13,7 @@ ALIKE = 1e-2  # logits of the same text, alone and in a block, in any precision
 
 
 @torch.no_grad()
-def refuse_leaking_blocks(model: Any) -> None:
+def refuse_leaking_blocks(model: Model) -> None:
     """Raise where a text of a block changes what is said of the text after it.
 
     Raises:

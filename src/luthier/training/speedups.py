@@ -10,6 +10,7 @@ import numpy as np
 from accelerate import Accelerator
 from torch import Tensor
 
+from luthier.hf_types import Model
 from luthier.models.speedups.apply import faster
 from luthier.models.speedups.host_copies import is_far, on_device
 from luthier.models.speedups.vocabulary import compact, words_in
@@ -28,7 +29,7 @@ def trial_batch(job: Job) -> TensorBatch | None:
 
 
 def trial_of(
-    model: Any, job: Job, accelerator: Accelerator | None = None
+    model: Model, job: Job, accelerator: Accelerator | None = None
 ) -> Callable[[], list[Tensor]] | None:
     """Make what runs the model on such a batch, and gives what it says of all but padding.
 
@@ -54,7 +55,7 @@ def trial_of(
     return compute
 
 
-def speed_ups(model: Any, job: Job, accelerator: Accelerator) -> AbstractContextManager[Any]:
+def speed_ups(model: Model, job: Job, accelerator: Accelerator) -> AbstractContextManager[Any]:
     """Have the model train with less work; it gives why padding is computed, where it is.
 
     Blocks that are computed again keep theirs. On a device it is left out where that is asked for.
@@ -80,7 +81,7 @@ def speed_ups(model: Any, job: Job, accelerator: Accelerator) -> AbstractContext
     )
 
 
-def _on_device(model: Any, job: Job, accelerator: Accelerator) -> AbstractContextManager[Any]:
+def _on_device(model: Model, job: Job, accelerator: Accelerator) -> AbstractContextManager[Any]:
     """Leave padding out there. The trial is in the precision of training, whose kernels differ."""
     settings: Training = job.plan.training
     if settings.gradient_checkpointing:

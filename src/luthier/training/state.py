@@ -26,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from luthier.engines import Engine
+from luthier.hf_types import Model
 from luthier.training.early_stopping import Best
 from luthier.training.hooks import AllHooks
 from luthier.training.loss_log import Window
@@ -74,7 +75,7 @@ class State:
         hooks: The regularisers.
     """
 
-    model: Any
+    model: Model
     engine: Engine
     schedule: Any
     best: Best

@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from luthier.hf_types import Model
 from luthier.models.speedups.head import head_only_at
 from luthier.models.speedups.host_copies import is_far, on_device, to_device
 from luthier.padding import IGNORED
@@ -32,7 +33,7 @@ class Update:
 
     def __init__(
         self,
-        model: Any,
+        model: Model,
         optimizer: Any,
         accelerator: Accelerator,
         job: Job,
