@@ -25,7 +25,7 @@ from luthier.objective import Teaching
 Total = Callable[
     [ModelOutput, Tensor, Tensor | None], Tensor
 ]  # outputs, targets, item weights -> loss
-Weight = Callable[[Tensor, Tensor | None], Tensor]  # targets, item weights -> weight of that loss
+Weight = Callable[[Tensor, Tensor | None], Tensor]  # (targets, item weights) -> its divisor
 
 
 def distilled(

@@ -20,16 +20,16 @@ from luthier.registry import find
 from luthier.seeding import seed_of
 from luthier.signals import asked, end, patience
 from luthier.training.batch_sampler import BatchOrder
-from luthier.training.checkpoint import Keeper
+from luthier.training.checkpoint import Checkpointer
 from luthier.training.divergence import refuse_step
 from luthier.training.early_stopping import Best
 from luthier.training.hooks import AllHooks
-from luthier.training.loss_log import Window
+from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import make_schedule, set_rate
 from luthier.training.predict import validation_outputs
 from luthier.training.state import State, seed_all
-from luthier.training.step_plan import Course
+from luthier.training.step_plan import StepPlan
 
 
 def train(model: Model, job: Job) -> Generator[StepInfo, None, Model]:
@@ -58,34 +58,34 @@ def steps(model: Model, job: Job, engine: Engine) -> Iterator[StepInfo]:
     order = make_order(job)
     pieces = MicroBatches(settings)
     loader = engine.prepare(order, pieces)
-    course = Course(loader, order, settings, n_processes=engine.n_processes)
-    schedule = make_schedule(engine.optimizer, settings, n_steps=course.n_steps)
-    best, window = Best(job.problem.codec.task.validation_metric, settings), Window()
+    step_plan = StepPlan(loader, order, settings, n_processes=engine.n_processes)
+    schedule = make_schedule(engine.optimizer, settings, n_steps=step_plan.n_steps)
+    best, loss_log = Best(job.problem.codec.task.validation_metric, settings), LossLog()
     hooks = AllHooks(job.plan.regularisers, model)
-    hooks.begin(course.n_steps)
-    state = State(model, engine, schedule, best, window, pieces, hooks)
-    keeper = Keeper(job, state, course)
-    if (told := keeper.resume()) is not None:
+    hooks.begin(step_plan.n_steps)
+    state = State(model, engine, schedule, best, loss_log, pieces, hooks)
+    checkpointer = Checkpointer(job, state, step_plan)
+    if (told := checkpointer.resume()) is not None:
         set_rate(schedule)
         yield told
     has_validation = len(job.problem.items["validation"]) > 0
 
     with patience():
-        for step, batches in course.after(keeper.saved):
+        for step, batches in step_plan.after(checkpointer.saved):
             if best.is_over:
                 break
             rate = engine.optimizer.param_groups[0]["lr"]
-            with hooks.around_step(step, course.n_steps):
-                window.add(step, *engine.gradient(batches))
-            is_last = step == course.n_steps
-            is_evaluated = has_validation and course.is_evaluated(step)
+            with hooks.around_step(step, step_plan.n_steps):
+                loss_log.add(step, *engine.gradient(batches))
+            is_last = step == step_plan.n_steps
+            is_evaluated = has_validation and step_plan.is_evaluated(step)
             is_told = step % settings.logging_steps == 0 or is_last or is_evaluated
-            readings = window.read() if is_told or engine.reads_without_sync else []
+            readings = loss_log.read() if is_told or engine.reads_without_sync else []
             for reading in readings:
-                refuse_step(reading, job, partial(course.items, reading.step), engine.loss_of)
+                refuse_step(reading, job, partial(step_plan.items, reading.step), engine.loss_of)
             engine.step()
             schedule.step()
-            hooks.after_step(step, course.n_steps)
+            hooks.after_step(step, step_plan.n_steps)
             scores, is_best = None, False
             if is_evaluated:
                 evaluated = engine.sync_model()
@@ -95,10 +95,10 @@ def steps(model: Model, job: Job, engine: Engine) -> Iterator[StepInfo]:
             yield StepInfo(
                 job.session.phase,
                 step,
-                course.n_steps,
-                epoch=course.epoch_after(step),
+                step_plan.n_steps,
+                epoch=step_plan.epoch_after(step),
                 rows=sum(batch.n_items for batch in batches),
-                loss=window.mean() if is_told else None,
+                loss=loss_log.mean() if is_told else None,
                 learning_rate=rate,
                 gradient_norm=readings[-1].norm if is_told else None,
                 scores=scores,
@@ -106,10 +106,10 @@ def steps(model: Model, job: Job, engine: Engine) -> Iterator[StepInfo]:
                 spike=next((one.loss for one in readings if one.is_spike), None),
                 message=best.verdict if best.is_over else pieces.news(),
             )
-            keeper.see(step, is_best=is_best, is_last=is_last or best.is_over)
+            checkpointer.see(step, is_best=is_best, is_last=is_last or best.is_over)
             if asked():
-                keeper.save(step)
-                end(keeper.story(step))
+                checkpointer.save(step)
+                end(checkpointer.story(step))
     engine.sync_model()
     hooks.finish()
     best.restore(model)

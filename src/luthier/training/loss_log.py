@@ -32,7 +32,7 @@ class Reading(NamedTuple):
     is_spike: bool
 
 
-class Window:
+class LossLog:
     """The losses since the last line of the log, and the recent ones."""
 
     def __init__(self) -> None:

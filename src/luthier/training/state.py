@@ -29,7 +29,7 @@ from luthier.engines import Engine
 from luthier.hf_types import Model
 from luthier.training.early_stopping import Best
 from luthier.training.hooks import AllHooks
-from luthier.training.loss_log import Window
+from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
 
 Named = dict[str, Tensor]
@@ -79,7 +79,7 @@ class State:
     engine: Engine
     schedule: Any
     best: Best
-    window: Window
+    loss_log: LossLog
     pieces: MicroBatches
     hooks: AllHooks
 
@@ -107,7 +107,7 @@ class State:
                 "schedule": self.schedule.state_dict(),
                 "scaler": scaler.state_dict() if scaler is not None else None,
                 "best": {"score": self.best.score, "n_waited": self.best.n_waited},
-                "window": self.window.state_dict(),
+                "window": self.loss_log.state_dict(),
                 "pieces": self.pieces.n_pieces,
                 "hooks": {name: one for name, one in held.items() if name not in kept},
                 "random": random_numbers(),
@@ -130,7 +130,7 @@ class State:
         self.best.score = numbers["best"]["score"]
         self.best.n_waited = numbers["best"]["n_waited"]
         self.best.weights = files.get("best")
-        self.window.load_state_dict(numbers["window"])
+        self.loss_log.load_state_dict(numbers["window"])
         self.pieces.n_pieces = self.pieces.n_told = numbers["pieces"]
         self.hooks.load_state_dict({**numbers.get("hooks", {}), **files.get("hooks", {})})
         set_random(files["random"], numbers["random"])

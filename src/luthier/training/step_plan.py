@@ -20,7 +20,7 @@ from luthier.training.batch_sampler import BatchOrder
 from luthier.training.model_calls import TensorBatch
 
 
-class Course:
+class StepPlan:
     """The steps of a training.
 
     Args:
