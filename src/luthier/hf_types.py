@@ -61,6 +61,9 @@ if TYPE_CHECKING:
         def get_encoder(self) -> Model:
             """Return the encoder of a model that has a decoder too."""
 
+        def generate(self, *args: Any, **options: Any) -> torch.Tensor:
+            """Generate token ids (batch, tokens)."""
+
         def get_decoder(self) -> Model:
             """Return the decoder."""
 

@@ -1,9 +1,9 @@
-"""THE loop: from a model and a job to a trained model, one `StepInfo` at a time.
+"""The training loop: a generator that trains a model and yields a `StepInfo` for every step.
 
-It is a generator. It trains, evaluates, keeps the best weights, stops early and saves what going on
-needs; logging, progress bars and web pages only listen. What computes is an engine, which the
-catalogue gives (`protocols.py`); PyTorch's is `engine.py`, and `update.py` one optimizer step of
-it. Which batches a step has: `step_plan.py`. What is saved: `checkpoint.py`.
+It trains, evaluates, keeps the best weights, stops early and saves checkpoints; logging, progress
+bars and web pages only listen. An engine of the catalogue computes (`engines.py`); PyTorch's is
+`engine.py`, with one optimizer step in `update.py`. The batches of a step: `step_plan.py`. What is
+saved: `checkpoint.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 
 from luthier.engines import Engine
 from luthier.hf_types import Model
-from luthier.protocols import Job
+from luthier.protocols import BatchSampler, Job
 from luthier.recipe.tree import Training
 from luthier.records import StepInfo
 from luthier.registry import find
@@ -35,8 +35,8 @@ from luthier.training.step_plan import StepPlan
 def train(model: Model, job: Job) -> Generator[StepInfo, None, Model]:
     """Train all parameters that require gradients; the return value is the trained model.
 
-    With a run folder (`job.session.run`) its state is saved there, and a training that was
-    interrupted goes on from what was saved.
+    With a run folder (`job.session.run`), checkpoints are saved there, and an interrupted training
+    is resumed from them.
 
     Raises:
         TrainingError: The loss, a gradient or a weight is not a finite number.
@@ -53,7 +53,7 @@ def train(model: Model, job: Job) -> Generator[StepInfo, None, Model]:
 
 
 def steps(model: Model, job: Job, engine: Engine) -> Iterator[StepInfo]:
-    """Take all steps, and leave the model with the weights that are wanted."""
+    """Take all steps, and leave the model with the weights that are kept."""
     settings: Training = job.plan.training
     order = make_order(job)
     pieces = MicroBatches(settings)
@@ -65,9 +65,9 @@ def steps(model: Model, job: Job, engine: Engine) -> Iterator[StepInfo]:
     hooks.begin(step_plan.n_steps)
     state = State(model, engine, schedule, best, loss_log, pieces, hooks)
     checkpointer = Checkpointer(job, state, step_plan)
-    if (told := checkpointer.resume()) is not None:
+    if (resumed := checkpointer.resume()) is not None:
         set_rate(schedule)
-        yield told
+        yield resumed
     has_validation = len(job.problem.items["validation"]) > 0
 
     with patience():
@@ -79,8 +79,8 @@ def steps(model: Model, job: Job, engine: Engine) -> Iterator[StepInfo]:
                 loss_log.add(step, *engine.gradient(batches))
             is_last = step == step_plan.n_steps
             is_evaluated = has_validation and step_plan.is_evaluated(step)
-            is_told = step % settings.logging_steps == 0 or is_last or is_evaluated
-            readings = loss_log.read() if is_told or engine.reads_without_sync else []
+            is_logged = step % settings.logging_steps == 0 or is_last or is_evaluated
+            readings = loss_log.read() if is_logged or engine.reads_without_sync else []
             for reading in readings:
                 refuse_step(reading, job, partial(step_plan.items, reading.step), engine.loss_of)
             engine.step()
@@ -98,9 +98,9 @@ def steps(model: Model, job: Job, engine: Engine) -> Iterator[StepInfo]:
                 step_plan.n_steps,
                 epoch=step_plan.epoch_after(step),
                 rows=sum(batch.n_items for batch in batches),
-                loss=loss_log.mean() if is_told else None,
+                loss=loss_log.mean() if is_logged else None,
                 learning_rate=rate,
-                gradient_norm=readings[-1].norm if is_told else None,
+                gradient_norm=readings[-1].norm if is_logged else None,
                 scores=scores,
                 is_best=is_best,
                 spike=next((one.loss for one in readings if one.is_spike), None),
@@ -115,8 +115,8 @@ def steps(model: Model, job: Job, engine: Engine) -> Iterator[StepInfo]:
     best.restore(model)
 
 
-def make_order(job: Job) -> BatchOrder:
-    """Make the order of the training rows."""
+def make_order(job: Job) -> BatchSampler:
+    """Make the batch sampler of the training rows."""
     if job.plan.sampler is not None:
         return job.plan.sampler(job.problem.items["train"], job.plan.training)
     items = job.problem.items["train"]
