@@ -7,17 +7,20 @@ Tests in `tests/conformance/` hold the whole catalogue to these contracts. Engin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from luthier.columns import Column, Limits
+from luthier.hf_types import Model, Tokenizer
 from luthier.objective import Objective
 from luthier.ragged import Array
+from luthier.recipe.tree import Training
 from luthier.records import (
     Batch,
+    Gold,
     Items,
     Measure,
     Outputs,
@@ -28,6 +31,9 @@ from luthier.records import (
     Target,
 )
 from luthier.results import Finding
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 UNITS = frozenset({"sequence", "token", "span", "generation", "language", "choice"})
 KINDS = frozenset(
@@ -65,30 +71,35 @@ class Task(Protocol):
     main_metric: str  # metric of the verdict
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Bring columns into the task's one shape, and report what was mended.
+        """Normalise the columns, and report what was repaired.
 
         Raises:
-            DataError: A cell cannot be understood; it says where.
+            DataError: A cell cannot be read; the error names its file and line.
         """
         ...
 
     def learn_target(self, rows: Rows) -> Target:
-        """Learn from the training rows what there is to predict."""
+        """Learn from the training rows what is to be predicted."""
         ...
 
     def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
-        """Give the texts of each text column, for baselines that read words."""
+        """Return the texts of each text column, for baselines that read words."""
         ...
 
     def codec(
-        self, target: Target, processor: Any = None, limits: Limits | None = None, *, seed: int = 0
+        self,
+        target: Target,
+        processor: Tokenizer | None = None,
+        limits: Limits | None = None,
+        *,
+        seed: int = 0,
     ) -> Codec:
-        """Bind the task to a target and, where rows are to be encoded, to a processor."""
+        """Bind the task to a target and, to encode rows, to a processor."""
         ...
 
     @staticmethod
     def toy_rows() -> Rows:
-        """Make a few dozen learnable rows, for tests and documentation."""
+        """Make a few dozen learnable rows for tests and documentation."""
         ...
 
 
@@ -98,7 +109,7 @@ class Codec(Protocol):
     The one object that the main path, predictors, teachers and exporters hold.
     """
 
-    task: Any
+    task: Task
     target: Target
     processor: Any
     limits: Limits | None
@@ -108,11 +119,13 @@ class Codec(Protocol):
         """Encode rows; targets are None where the rows have no answers."""
         ...
 
-    def batch(self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0) -> Batch:
+    def batch(
+        self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
+    ) -> Batch[Array]:
         """Make one batch of NumPy arrays, for the loss or for a kind of inference."""
         ...
 
-    def gold(self, rows: Rows) -> Any:
+    def gold(self, rows: Rows) -> Gold:
         """Read the gold answers, row by row.
 
         Raises:
@@ -120,70 +133,70 @@ class Codec(Protocol):
         """
         ...
 
-    def objective(self, gold: Any, *, label_smoothing: float) -> Objective:
-        """Name the loss, given the training rows' gold answers."""
+    def objective(self, gold: Gold, *, label_smoothing: float) -> Objective:
+        """Choose the loss, given the training rows' gold answers."""
         ...
 
     def generation(self) -> Mapping[str, Any] | None:
-        """Give the settings of `model.generate`; None for tasks that generate nothing."""
+        """Return the settings of `model.generate`; None for tasks that generate nothing."""
         ...
 
     def inference_kinds(self, *, answering: bool = False) -> tuple[str, ...]:
-        """Name what is computed for the verdict or, if `answering`, for new rows."""
+        """Return the kinds of inference for the verdict or, if `answering`, for new rows."""
         ...
 
     def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
         """Combine what was inferred for items, one entry per kind, into outputs per row."""
         ...
 
-    def tuned(self, outputs: Outputs, gold: Any) -> Codec:
-        """Choose on validation what decoding needs (thresholds): a new codec."""
+    def tuned(self, outputs: Outputs, gold: Gold) -> Codec:
+        """Tune decoding (thresholds) on validation rows; return a new codec."""
         ...
 
     def decode(self, outputs: Outputs) -> Predictions:
-        """Turn outputs into answers."""
+        """Decode outputs into predictions."""
         ...
 
-    def measure(self, gold: Any, predictions: Predictions) -> Measure:
-        """Prepare all metrics; the function returned takes row weights, for the bootstrap."""
+    def measure(self, gold: Gold, predictions: Predictions) -> Measure:
+        """Return a function from row weights, for the bootstrap, to all metrics."""
         ...
 
-    def validation_scores(self, outputs: Outputs, gold: Any) -> dict[str, float]:
+    def validation_scores(self, outputs: Outputs, gold: Gold) -> dict[str, float]:
         """Score validation rows during training, from outputs of `task.validation_kind`."""
         ...
 
     def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
-        """Give the outputs of a system that knows nothing."""
+        """Return the outputs of a system that has learned nothing."""
         ...
 
     def by_label(
-        self, gold: Any, predictions: Predictions
+        self, gold: Gold, predictions: Predictions
     ) -> tuple[Sequence[str], Callable[[Array | None], Array]] | None:
         """Prepare precision, recall, F1 and support of every label, (4, names); None: no labels."""
         ...
 
-    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
+    def error_analysis(self, gold: Gold, predictions: Predictions, rows: Rows) -> dict[str, Any]:
         """Analyse answers on the test rows, for `analysis.json` and the report."""
         ...
 
-    def to_json(self, answers: Any, index: int, rows: Rows) -> Any:
+    def to_json(self, answers: Gold, index: int, rows: Rows) -> Any:
         """Write one answer (predicted or gold) as JSON."""
         ...
 
     def extra_json(self, predictions: Predictions, index: int) -> dict[str, Any]:
-        """Give what a run keeps of one prediction beside its answer."""
+        """Return what a run keeps of one prediction beside its answer."""
         ...
 
     def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
-        """Read predictions back: `answer` as `to_json` wrote it, and what `extra_json` gave."""
+        """Read predictions from `answer`, as `to_json` wrote it, and the fields of `extra_json`."""
         ...
 
     def answer(self, predictions: Predictions, index: int, rows: Rows, **options: Any) -> Any:
-        """Give one row's answer in the shape of `transformers.pipeline`."""
+        """Return one row's answer in the format of `transformers.pipeline`."""
         ...
 
     def to_columns(self, answer: Any) -> dict[str, Any]:
-        """Lay such an answer out as columns of a table, `prediction` first."""
+        """Return such an answer as columns of a table, `prediction` first."""
         ...
 
 
@@ -201,12 +214,18 @@ class Problem:
     codec: Codec
     splits: Splits
     items: Mapping[str, Items]
-    gold: Mapping[str, Any]
+    gold: Mapping[str, Gold]
 
     @property
     def scored_splits(self) -> tuple[str, ...]:
         """The splits whose outputs are needed: validation too, where decoding is tuned on it."""
         return ("validation", "test") if self.codec.task.needs_validation_outputs else ("test",)
+
+    @property
+    def scored_rows(self) -> dict[str, Rows]:
+        """The rows of the scored splits."""
+        rows = dict(self.splits.items())
+        return {split: rows[split] for split in self.scored_splits}
 
     def validation_scores(self, outputs: Outputs) -> dict[str, float]:
         """Score outputs of the validation rows during training."""
@@ -215,20 +234,36 @@ class Problem:
 
 @dataclass(frozen=True)
 class Session:
-    """Where and by what a training is computed.
+    """Where a training is computed, and by which engine.
 
     Args:
-        make_model: `make_model(pretrained)` gives a fresh model, with random weights if False. With
-            `auto_model`, one of another Auto class, its head from the checkpoint.
+        make_model: `make_model(pretrained)` makes a new model, with random weights if False.
+            `auto_model` names another Auto class, whose head comes from the checkpoint.
         engine: Name of the engine that computes the training.
-        run: Run folder that keeps what resuming needs; None: nothing is kept.
-        phase: Name of the work in progress reports and checkpoints.
+        run: The `RunFolder` that keeps checkpoints and events; None: nothing is kept.
+        phase: Name of this training in progress reports and checkpoints.
     """
 
-    make_model: Callable[..., Any]
+    make_model: Callable[..., Model]
     engine: str = "torch"
     run: Any = None
     phase: str = "fine-tuning"
+
+
+class BatchSampler(Protocol):
+    """The batches of every epoch; `training/batch_sampler.py` has the usual one."""
+
+    drop_last: bool  # what Accelerate asks of a batch sampler
+    epoch: int
+    skipped: int  # batches to leave out of the next epoch, trained on before an interruption
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose batches `__iter__` yields next."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[int]]: ...
 
 
 @dataclass(frozen=True)
@@ -238,36 +273,37 @@ class Plan:
     Args:
         training: The recipe's training section.
         objective: The loss.
-        sampler: (training items, training section) to a `BatchOrder`; None: as the section says.
-        lr_multipliers: Parameter to its multiple of the learning rate, where it is not 1.
-        regularisers: Hooks around losses, gradients and steps.
+        sampler: Makes the order of batches from the training items and the training section;
+            None: the order that the section names.
+        lr_multipliers: Parameter name to its multiple of the learning rate, where it is not 1.
+        regularisers: Hooks around losses, gradients and steps, in the order of the recipe.
     """
 
-    training: Any
+    training: Training
     objective: Objective
-    sampler: Callable[[Items, Any], Any] | None = None
+    sampler: Callable[[Items, Training], BatchSampler] | None = None
     lr_multipliers: Mapping[str, float] = field(default_factory=dict)
     regularisers: tuple[Regulariser, ...] = ()
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a method or a baseline needs: what is learned, where, and how."""
+    """Everything that a method or a baseline needs: what is learned, where, and how."""
 
     problem: Problem
     session: Session
     plan: Plan
 
     def with_problem(self, **changes: Any) -> Job:
-        """Copy this job with parts of its problem changed."""
+        """Copy this job with some fields of its problem replaced."""
         return replace(self, problem=replace(self.problem, **changes))
 
     def with_session(self, **changes: Any) -> Job:
-        """Copy this job with parts of its session changed."""
+        """Copy this job with some fields of its session replaced."""
         return replace(self, session=replace(self.session, **changes))
 
     def with_plan(self, **changes: Any) -> Job:
-        """Copy this job with parts of its plan changed."""
+        """Copy this job with some fields of its plan replaced."""
         return replace(self, plan=replace(self.plan, **changes))
 
 
@@ -284,21 +320,21 @@ class Method(Protocol):
     Options: ClassVar[type]
     defaults: ClassVar[Mapping[str, Any]]  # of the training section, where the recipe is silent
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train, yielding every step; the generator's return value is the trained model."""
         ...
 
-    def save(self, model: Any, processor: Any, folder: Path) -> None:
+    def save(self, model: Model, processor: Tokenizer, folder: Path) -> None:
         """Write the trained model and its processor to `folder`."""
         ...
 
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read back the model, ready to predict, and the processor that `save` wrote."""
+    def load(self, folder: Path) -> tuple[Model, Tokenizer]:
+        """Load the model, ready to predict, and the processor that `save` wrote."""
         ...
 
 
 class Baseline(Protocol):
-    """What a fine-tuned model must beat, judged on the same rows."""
+    """What a fine-tuned model must beat, scored on the same rows."""
 
     name: ClassVar[str]
     units: ClassVar[frozenset[str]]
@@ -313,42 +349,44 @@ class Baseline(Protocol):
 class Regulariser(Protocol):
     """Hooks in training. Subclass `training.hooks.Hooks`, which does nothing at every place."""
 
-    def begin(self, model: Any, n_steps: int) -> None:
-        """Prepare, once the model is on its device and before anything is resumed."""
+    def begin(self, model: Model, n_steps: int) -> None:
+        """Prepare, once the model is on its device and before any state is resumed."""
         ...
 
-    def around_step(self, model: Any, step: int, n_steps: int) -> AbstractContextManager[None]:
-        """Hold something, such as frozen parameters, while a step's gradient is computed."""
+    def around_step(self, model: Model, step: int, n_steps: int) -> AbstractContextManager[None]:
+        """Return a context, such as frozen parameters, for computing a step's gradient."""
         ...
 
-    def loss(self, compute: Callable[[Batch[Any]], Any], model: Any, batch: Batch[Any]) -> Any:
+    def loss(
+        self, compute: Callable[[Batch[Tensor]], Tensor], model: Model, batch: Batch[Tensor]
+    ) -> Tensor:
         """Compute the summed loss of a batch; `compute` is the loss without this hook."""
         ...
 
-    def penalty(self, model: Any) -> Any:
-        """Compute a term that is added once to the mean loss of a step; None for no term."""
+    def penalty(self, model: Model) -> Tensor | None:
+        """Compute a term to add once to the mean loss of a step; None for no term."""
         ...
 
-    def backward(self, add_gradient: Callable[[], None], model: Any) -> None:
+    def backward(self, add_gradient: Callable[[], None], model: Model) -> None:
         """Act after the gradient is computed; `add_gradient` adds it again at changed weights."""
         ...
 
-    def after_step(self, model: Any, step: int, n_steps: int) -> None:
+    def after_step(self, model: Model, step: int, n_steps: int) -> None:
         """Act after an optimizer step."""
         ...
 
-    def evaluated(self, model: Any) -> AbstractContextManager[None]:
-        """Put the weights in place that are scored and kept; afterwards, those that are trained."""
+    def evaluated(self, model: Model) -> AbstractContextManager[None]:
+        """Swap in the weights that are scored and kept; on exit, restore those that are trained."""
         ...
 
-    def finish(self, model: Any) -> None:
-        """Leave the weights in place that are kept."""
+    def finish(self, model: Model) -> None:
+        """Leave the model with the weights that are kept."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the state that resuming needs: tensors, numbers and lists by name."""
+        """Return the state that resuming needs: tensors, numbers and lists by name."""
         ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         ...

@@ -18,7 +18,8 @@ import numpy as np
 
 from luthier.ragged import Array, Ragged, take
 
-Outputs = Any  # what a system says of each row, before decoding: an array or a record of arrays
+Outputs = Any  # of a system for rows, before decoding: an array or a record of arrays
+Gold = Any  # gold answers of rows: an array, or a `Ragged` of tag ids
 Measure = Callable[[Array | None], dict[str, float]]  # row weights (rows,) or None -> metrics
 
 

@@ -18,6 +18,10 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class NoOptions(Section):
+    """Options of a plug-in that has none."""
+
+
 def _named(value: object) -> object:
     """Expand a bare string to `{name: …}`."""
     return {"name": value} if isinstance(value, str) else value
