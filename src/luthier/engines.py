@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
 
-from luthier.protocols import Job
+from luthier.job import Job
 
 
 class Engine(Protocol):

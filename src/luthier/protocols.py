@@ -2,38 +2,27 @@
 
 A plug-in is one file in its kind's folder and one line in the catalogue (`registry.py`): a class
 with a kebab-case `name`, a pydantic `Options` class, and a constructor that takes those options.
-Tests in `tests/conformance/` hold the whole catalogue to these contracts. Engines: `engines.py`.
+Tests in `tests/conformance/` hold the whole catalogue to these contracts. Contracts that stand
+elsewhere: `Codec` (`codec.py`), `Regulariser` (`job.py`), `Input` (`columns.py`) and `Engine`
+(`engines.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from luthier.codec import Codec
 from luthier.columns import Column, Limits
-from luthier.objective import Objective
-from luthier.ragged import Array
-from luthier.records import (
-    Batch,
-    Items,
-    Measure,
-    Outputs,
-    Predictions,
-    Rows,
-    Splits,
-    StepInfo,
-    Target,
-)
+from luthier.job import Job
+from luthier.records import Outputs, Rows, StepInfo, Target
 from luthier.results import Finding
 
 UNITS = frozenset({"sequence", "token", "span", "generation", "language", "choice"})
 KINDS = frozenset(
     {"single-label", "multi-label", "number", "tags", "answer", "text", "language", "choice"}
 )
-LOSS = "loss"  # the kind of batch that training uses; others are kinds of inference
 
 
 class Task(Protocol):
@@ -92,185 +81,6 @@ class Task(Protocol):
         ...
 
 
-class Codec(Protocol):
-    """A task bound to its target and processor: rows to batches, outputs to answers and scores.
-
-    The one object that the main path, predictors, teachers and exporters hold.
-    """
-
-    task: Any
-    target: Target
-    processor: Any
-    limits: Limits | None
-    seed: int
-
-    def encode(self, rows: Rows, *, training: bool = False) -> Items:
-        """Encode rows; targets are None where the rows have no answers."""
-        ...
-
-    def batch(self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0) -> Batch:
-        """Make one batch of NumPy arrays, for the loss or for a kind of inference."""
-        ...
-
-    def gold(self, rows: Rows) -> Any:
-        """Read the gold answers, row by row.
-
-        Raises:
-            DataError: An answer is unknown or of the wrong kind.
-        """
-        ...
-
-    def objective(self, gold: Any, *, label_smoothing: float) -> Objective:
-        """Name the loss, given the training rows' gold answers."""
-        ...
-
-    def generation(self) -> Mapping[str, Any] | None:
-        """Give the settings of `model.generate`; None for tasks that generate nothing."""
-        ...
-
-    def inference_kinds(self, *, answering: bool = False) -> tuple[str, ...]:
-        """Name what is computed for the verdict or, if `answering`, for new rows."""
-        ...
-
-    def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
-        """Combine what was inferred for items, one entry per kind, into outputs per row."""
-        ...
-
-    def tuned(self, outputs: Outputs, gold: Any) -> Codec:
-        """Choose on validation what decoding needs (thresholds): a new codec."""
-        ...
-
-    def decode(self, outputs: Outputs) -> Predictions:
-        """Turn outputs into answers."""
-        ...
-
-    def measure(self, gold: Any, predictions: Predictions) -> Measure:
-        """Prepare all metrics; the function returned takes row weights, for the bootstrap."""
-        ...
-
-    def validation_scores(self, outputs: Outputs, gold: Any) -> dict[str, float]:
-        """Score validation rows during training, from outputs of `task.validation_kind`."""
-        ...
-
-    def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
-        """Give the outputs of a system that knows nothing."""
-        ...
-
-    def by_label(
-        self, gold: Any, predictions: Predictions
-    ) -> tuple[Sequence[str], Callable[[Array | None], Array]] | None:
-        """Prepare precision, recall, F1 and support of every label, (4, names); None: no labels."""
-        ...
-
-    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
-        """Analyse answers on the test rows, for `analysis.json` and the report."""
-        ...
-
-    def to_json(self, answers: Any, index: int, rows: Rows) -> Any:
-        """Write one answer (predicted or gold) as JSON."""
-        ...
-
-    def extra_json(self, predictions: Predictions, index: int) -> dict[str, Any]:
-        """Give what a run keeps of one prediction beside its answer."""
-        ...
-
-    def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
-        """Read predictions back: `answer` as `to_json` wrote it, and what `extra_json` gave."""
-        ...
-
-    def answer(self, predictions: Predictions, index: int, rows: Rows, **options: Any) -> Any:
-        """Give one row's answer in the shape of `transformers.pipeline`."""
-        ...
-
-    def to_columns(self, answer: Any) -> dict[str, Any]:
-        """Lay such an answer out as columns of a table, `prediction` first."""
-        ...
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is learned, and from which rows.
-
-    Args:
-        codec: The task, bound to its target and processor.
-        splits: The rows.
-        items: The encoded rows of every split; validation may be empty.
-        gold: The gold answers of every split.
-    """
-
-    codec: Codec
-    splits: Splits
-    items: Mapping[str, Items]
-    gold: Mapping[str, Any]
-
-    @property
-    def scored_splits(self) -> tuple[str, ...]:
-        """The splits whose outputs are needed: validation too, where decoding is tuned on it."""
-        return ("validation", "test") if self.codec.task.needs_validation_outputs else ("test",)
-
-    def validation_scores(self, outputs: Outputs) -> dict[str, float]:
-        """Score outputs of the validation rows during training."""
-        return self.codec.validation_scores(outputs, self.gold["validation"])
-
-
-@dataclass(frozen=True)
-class Session:
-    """Where and by what a training is computed.
-
-    Args:
-        make_model: `make_model(pretrained)` gives a fresh model, with random weights if False. With
-            `auto_model`, one of another Auto class, its head from the checkpoint.
-        engine: Name of the engine that computes the training.
-        run: Run folder that keeps what resuming needs; None: nothing is kept.
-        phase: Name of the work in progress reports and checkpoints.
-    """
-
-    make_model: Callable[..., Any]
-    engine: str = "torch"
-    run: Any = None
-    phase: str = "fine-tuning"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a model is trained.
-
-    Args:
-        training: The recipe's training section.
-        objective: The loss.
-        sampler: (training items, training section) to a `BatchOrder`; None: as the section says.
-        lr_multipliers: Parameter to its multiple of the learning rate, where it is not 1.
-        regularisers: Hooks around losses, gradients and steps.
-    """
-
-    training: Any
-    objective: Objective
-    sampler: Callable[[Items, Any], Any] | None = None
-    lr_multipliers: Mapping[str, float] = field(default_factory=dict)
-    regularisers: tuple[Regulariser, ...] = ()
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a method or a baseline needs: what is learned, where, and how."""
-
-    problem: Problem
-    session: Session
-    plan: Plan
-
-    def with_problem(self, **changes: Any) -> Job:
-        """Copy this job with parts of its problem changed."""
-        return replace(self, problem=replace(self.problem, **changes))
-
-    def with_session(self, **changes: Any) -> Job:
-        """Copy this job with parts of its session changed."""
-        return replace(self, session=replace(self.session, **changes))
-
-    def with_plan(self, **changes: Any) -> Job:
-        """Copy this job with parts of its plan changed."""
-        return replace(self, plan=replace(self.plan, **changes))
-
-
 class Method(Protocol):
     """How a model learns a task.
 
@@ -307,48 +117,4 @@ class Baseline(Protocol):
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Learn from the training rows; return outputs for each of `problem.scored_splits`."""
-        ...
-
-
-class Regulariser(Protocol):
-    """Hooks in training. Subclass `training.hooks.Hooks`, which does nothing at every place."""
-
-    def begin(self, model: Any, n_steps: int) -> None:
-        """Prepare, once the model is on its device and before anything is resumed."""
-        ...
-
-    def around_step(self, model: Any, step: int, n_steps: int) -> AbstractContextManager[None]:
-        """Hold something, such as frozen parameters, while a step's gradient is computed."""
-        ...
-
-    def loss(self, compute: Callable[[Batch[Any]], Any], model: Any, batch: Batch[Any]) -> Any:
-        """Compute the summed loss of a batch; `compute` is the loss without this hook."""
-        ...
-
-    def penalty(self, model: Any) -> Any:
-        """Compute a term that is added once to the mean loss of a step; None for no term."""
-        ...
-
-    def backward(self, add_gradient: Callable[[], None], model: Any) -> None:
-        """Act after the gradient is computed; `add_gradient` adds it again at changed weights."""
-        ...
-
-    def after_step(self, model: Any, step: int, n_steps: int) -> None:
-        """Act after an optimizer step."""
-        ...
-
-    def evaluated(self, model: Any) -> AbstractContextManager[None]:
-        """Put the weights in place that are scored and kept; afterwards, those that are trained."""
-        ...
-
-    def finish(self, model: Any) -> None:
-        """Leave the weights in place that are kept."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give the state that resuming needs: tensors, numbers and lists by name."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
         ...

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 import torch
 
+from luthier.items import Batch
 from luthier.keras_engine.twin import Twin
 from luthier.padding import IGNORED
-from luthier.records import Batch
 from luthier.training.model_calls import run_model, to_tensors
 
 LENGTHS = (9, 5, 12)  # tokens of each row

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from luthier.formats.tagged_tokens import split_rows
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.recipe.tree import Section
 from luthier.records import Outputs, StepInfo
 from luthier.task_types.token_outputs import Pieces

@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 import torch
 
-from luthier.protocols import Codec
+from luthier.codec import Codec
+from luthier.items import Batch, Items
 from luthier.ragged import Array, Ragged
-from luthier.records import Batch, Items, Target
+from luthier.records import Target
 from luthier.training.model_calls import to_tensors
 
 Answer = Callable[[Batch], dict[str, Array]]

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from luthier.errors import RecipeError
+from luthier.job import Job
 from luthier.keras_engine.backend import require, require_twin, set_up
 from luthier.models.speedups.vocabulary import compact, words_in
-from luthier.protocols import Job
 from luthier.recipe.tree import Training
 from luthier.training.batch_sampler import BatchOrder
 from luthier.training.microbatches import MicroBatches

@@ -12,11 +12,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from luthier.items import Batch
 from luthier.keras_engine.answers import Answer, spoken
 from luthier.keras_engine.twin import Twin
 from luthier.keras_engine.word_pieces import WordPieces
 from luthier.ragged import Array
-from luthier.records import Batch, Target
+from luthier.records import Target
 
 IDS, TEXT = "serving_default", "text"
 

@@ -10,12 +10,12 @@ from typing import Any
 import tensorflow as tf
 import torch
 
+from luthier.items import Batch
+from luthier.job import Job
 from luthier.keras_engine.batches import TARGETS, spec_of
 from luthier.keras_engine.losses import make_loss
 from luthier.keras_engine.optimizer import KerasOptimizer
 from luthier.keras_engine.twin import Twin
-from luthier.protocols import Job
-from luthier.records import Batch
 from luthier.training.microbatches import MicroBatches
 
 SEEDS = 2**31 - 1

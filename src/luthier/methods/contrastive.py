@@ -16,11 +16,12 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from luthier.items import Items
+from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.objective import Objective
-from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Items, StepInfo
+from luthier.records import StepInfo
 
 LEAST_TEXTS = 4  # in a batch: two of each of two labels
 

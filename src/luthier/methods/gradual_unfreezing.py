@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import KINDS, UNITS, Job
+from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 

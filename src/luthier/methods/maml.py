@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from luthier.episodes.options import InnerOptions
+from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import Job
 from luthier.records import StepInfo
 
 

@@ -16,8 +16,8 @@ from functools import partial
 from typing import Any, ClassVar
 
 from luthier.episodes.options import EpisodeOptions
+from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import Job
 from luthier.records import StepInfo
 
 

@@ -18,8 +18,8 @@ from functools import partial
 from typing import Any, ClassVar
 
 from luthier.episodes.options import InnerOptions
+from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import Job
 from luthier.records import StepInfo
 
 

@@ -18,8 +18,9 @@ import numpy as np
 from pydantic import Field
 
 from luthier.errors import ModelError
+from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import KINDS, UNITS, Job
+from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 

@@ -21,7 +21,7 @@ from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
 from luthier.environment import usable_cores
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.recipe.tree import Training
 
 WORTH = 1e13  # floating-point operations of a training for which measuring pays: minutes

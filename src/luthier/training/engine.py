@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from luthier.job import Job
 from luthier.models.speedups.host_copies import is_far
 from luthier.models.structure import compute_again
-from luthier.protocols import Job
 from luthier.recipe.tree import Training
 from luthier.training.autotune import calibrate, precision_of
 from luthier.training.batch_sampler import BatchOrder, make_loader

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from luthier.engines import Engine
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.recipe.tree import Training
 from luthier.records import StepInfo
 from luthier.registry import find

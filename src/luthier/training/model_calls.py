@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from luthier.items import Batch
 from luthier.models.speedups.host_copies import derived, where
 from luthier.padding import IGNORED
-from luthier.records import Batch
 
 BORDERS = ("start_logits", "end_logits")  # of answers
 TensorBatch = Batch[Tensor]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from luthier.errors import ModelError
-from luthier.records import Batch
+from luthier.items import Batch
 from luthier.training.model_calls import run_model
 
 ALIKE = 1e-2  # logits of the same text, alone and in a block, in any precision
