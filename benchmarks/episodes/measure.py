@@ -23,16 +23,18 @@ import torch
 from benchmarks.models import MINILM
 from benchmarks.paired import mean_and_interval
 from benchmarks.processes import FOLDER, write
+from luthier.codec import Codec
 from luthier.columns import Limits
 from luthier.episodes.adaptation import begin_head, descend, stored_features, take_head_off
 from luthier.episodes.learner import Episode
 from luthier.episodes.sampler import Shape, sample_episodes, split_classes
+from luthier.items import Items
+from luthier.job import Job, Plan, Problem, Session
 from luthier.methods.maml import judge_after_steps
 from luthier.models.load import build_model, load_tokenizer
-from luthier.protocols import Codec, Job, Plan, Problem, Session
 from luthier.ragged import Array
 from luthier.recipe.tree import Training
-from luthier.records import Items, Rows, Splits
+from luthier.records import Rows, Splits
 from luthier.registry import find
 from luthier.tasks.text_classification import TextClassification
 from luthier.training.listeners import follow

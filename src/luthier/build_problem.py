@@ -11,15 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from luthier.codec import Codec
 from luthier.data.doctor.inspect_splits import cut_off
 from luthier.data.fingerprint import fingerprint
+from luthier.items import Items, Truncation
+from luthier.job import Job, Plan, Problem, Regulariser, Session
 from luthier.load_splits import check_data, refuse_errors
 from luthier.models.load import build_model, read_config, refuse_unfit
 from luthier.models.locate import unopened
-from luthier.protocols import Codec, Job, Plan, Problem, Regulariser, Session, Task
+from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
-from luthier.records import Items, Splits, Target, Truncation
+from luthier.records import Splits, Target
 from luthier.registry import find
 from luthier.results import Finding
 from luthier.task_types.bind import codec_of, load_processor

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from luthier.items import ItemField
 from luthier.ragged import Array
-from luthier.records import ItemField
 
 
 @dataclass(frozen=True)

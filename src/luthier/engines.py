@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from luthier.hf_types import Config, Model
-from luthier.protocols import BatchSampler, Job
+from luthier.items import Batch
+from luthier.job import BatchSampler, Job
 from luthier.recipe.tree import Training
-from luthier.records import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor

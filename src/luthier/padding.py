@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from luthier.items import Files, ItemField
 from luthier.ragged import Array, Ragged
-from luthier.records import Files, ItemField
 
 IGNORED = -100  # target of tokens without a label, as in Transformers
 

@@ -16,16 +16,18 @@ from typing import Any
 
 from luthier import environment, process
 from luthier.build_problem import Prepared, describe_data, prepare
+from luthier.codec import Codec
 from luthier.declarations import Panel
 from luthier.errors import RecipeError, RunError, nearest
 from luthier.evaluation.analysis import analyse, check_slices
 from luthier.evaluation.judge import judge
+from luthier.job import Job
 from luthier.load_splits import check_data, column_name
 from luthier.metrics.names import lower_is_better
 from luthier.models.load import quietly
 from luthier.models.rescale import rescale
 from luthier.models.structure import count_parameters
-from luthier.protocols import Baseline, Codec, Job, Method, Task
+from luthier.protocols import Baseline, Method, Task
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Plugin, Recipe

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from luthier.items import Batch
 from luthier.models.speedups.apply import faster
 from luthier.models.speedups.head import head_only_at
 from luthier.models.structure import layers
 from luthier.objective import Objective
 from luthier.padding import IGNORED
-from luthier.records import Batch
 from luthier.training.labelled_positions import can_skip_unlabelled
 from luthier.training.listeners import follow
 from luthier.training.loop import train

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from luthier.errors import ModelError
+from luthier.items import Batch
 from luthier.models.load import build_model, load_tokenizer
-from luthier.records import Batch
 from luthier.text.packing import pack, shift
 from luthier.training.model_calls import run_model
 from luthier.training.packing_check import refuse_leaking_blocks

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForSeq2SeqLM, AutoModelForSequenceClassification
 
+from luthier.items import Batch
 from luthier.models.speedups import layout as layout_module
 from luthier.models.speedups.apply import agrees, faster, ways_of
 from luthier.models.speedups.attention import Among, attend
@@ -14,7 +15,6 @@ from luthier.models.speedups.unpadded import STEP
 from luthier.models.structure import attentions, layers, stacks
 from luthier.objective import Objective
 from luthier.padding import IGNORED
-from luthier.records import Batch
 from luthier.training.losses import make_loss
 from luthier.training.model_calls import logits_that_count, run_model
 from tests.silence import ALIKE, assert_alike, silence

@@ -18,6 +18,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from luthier.items import Batch
 from luthier.models.speedups import host_copies, jagged
 from luthier.models.speedups.apply import faster, read_token, ways_of
 from luthier.models.speedups.attention import Among, attend
@@ -25,7 +26,6 @@ from luthier.models.speedups.host_copies import on_device
 from luthier.models.speedups.layout import Layout
 from luthier.objective import Objective
 from luthier.padding import IGNORED
-from luthier.records import Batch
 from luthier.training.listeners import follow
 from luthier.training.loop import train
 from luthier.training.losses import make_loss

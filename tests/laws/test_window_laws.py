@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from luthier.items import ItemField, Items
 from luthier.ragged import Ragged
-from luthier.records import ItemField, Items
 from luthier.task_types.answer_spans import label_windows
 from luthier.task_types.token_outputs import Pieces, WordLayout, gather_pieces, label_pieces
 from luthier.text.viterbi import best_tags, worth_of

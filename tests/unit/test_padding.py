@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from luthier.items import Files, ItemField
 from luthier.padding import pad
 from luthier.ragged import Ragged
-from luthier.records import Files, ItemField
 
 BOTH = np.array([1, 0])
 

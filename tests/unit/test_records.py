@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from luthier import ragged as ragged_module
+from luthier.items import ItemField, Items
 from luthier.ragged import Ragged, RaggedWriter
-from luthier.records import ItemField, Items, Rows, Target
+from luthier.records import Rows, Target
 
 
 def test_rows_say_where_they_stood_after_being_taken():

@@ -29,7 +29,8 @@ from luthier.adapters.peft_config import check_options, config_class, is_prompt,
 from luthier.adapters.prompts import refuse_no_room, say_of_tokens, unpacked
 from luthier.errors import ModelError
 from luthier.hf_types import Model, Tokenizer
-from luthier.protocols import KINDS, UNITS, Job, Regulariser
+from luthier.job import Job, Regulariser
+from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 from luthier.seeding import seed_of

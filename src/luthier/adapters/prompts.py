@@ -9,7 +9,7 @@ import numpy as np
 
 from luthier.errors import ModelError
 from luthier.hf_types import Model
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.ragged import Ragged
 from luthier.text.tokenize import positions_of
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from luthier.formats.tagged_tokens import split_rows
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.records import Outputs, StepInfo, Target
 from luthier.task_types.plain_baseline import PlainBaseline
 from luthier.task_types.token_outputs import Pieces

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import ClassVar
 
-from luthier.protocols import KINDS, UNITS, Job
+from luthier.job import Job
+from luthier.protocols import KINDS, UNITS
 from luthier.records import Outputs, StepInfo
 from luthier.task_types.plain_baseline import PlainBaseline
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.recipe.tree import Section
 from luthier.records import Outputs, Rows
 from luthier.task_types.plain_baseline import PlainBaseline

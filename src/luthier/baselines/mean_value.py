@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.records import Outputs, Rows
 from luthier.task_types.plain_baseline import PlainBaseline
 

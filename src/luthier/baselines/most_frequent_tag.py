@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from luthier.formats.tagged_tokens import words_of
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.ragged import Array
 from luthier.records import Outputs, Rows
 from luthier.task_types.plain_baseline import PlainBaseline

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.records import Outputs, Rows
 from luthier.task_types.plain_baseline import PlainBaseline
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.recipe.tree import Section
 from luthier.records import Outputs, StepInfo
 from luthier.task_types.plain_baseline import PlainBaseline

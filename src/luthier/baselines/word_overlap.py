@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.ragged import Array
 from luthier.records import Outputs, Rows, StepInfo
 from luthier.task_types.plain_baseline import PlainBaseline

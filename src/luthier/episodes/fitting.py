@@ -28,10 +28,10 @@ from luthier.episodes.options import EpisodeOptions
 from luthier.episodes.plan import Plan, plan_episodes
 from luthier.errors import ModelError, RecipeError
 from luthier.hf_types import Model
+from luthier.job import Job
 from luthier.models.heads import PooledClassifier
 from luthier.models.structure import trunk
 from luthier.objective import Objective
-from luthier.protocols import Job
 from luthier.recipe.tree import Training
 from luthier.records import StepInfo
 from luthier.training.listeners import follow

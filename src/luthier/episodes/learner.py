@@ -13,14 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from luthier.codec import LOSS
 from luthier.episodes.adaptation import LinearHead, Tensors
 from luthier.episodes.plan import Plan
 from luthier.episodes.sampler import Shape
+from luthier.items import Batch, ItemField, Items
 from luthier.models.heads import PooledClassifier
 from luthier.models.wrapper import HeadOutput
-from luthier.protocols import LOSS
 from luthier.ragged import Array
-from luthier.records import Batch, ItemField, Items, Outputs, Rows
+from luthier.records import Outputs, Rows
 
 EPISODE = "episode"  # name of the input that holds the items of each episode
 

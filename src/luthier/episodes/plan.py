@@ -14,7 +14,7 @@ import numpy as np
 from luthier.episodes.options import EpisodeOptions
 from luthier.episodes.sampler import Shape, sample_episodes
 from luthier.errors import DataError, RecipeError
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.ragged import Array
 
 MOST_NAMED = 5

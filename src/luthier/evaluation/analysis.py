@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
+from luthier.codec import Codec
 from luthier.declarations import JSON, Panel
 from luthier.errors import RecipeError, nearest
 from luthier.evaluation.slices import score_slices
 from luthier.metrics.calibration import expected_calibration_error, fit_temperature, reliability
 from luthier.metrics.classification import confusion
 from luthier.metrics.intervals import interval, resamples
-from luthier.protocols import Codec
 from luthier.ragged import Array
 from luthier.records import Outputs, Predictions, Rows, Target
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from luthier.codec import Codec
 from luthier.errors import DataError
 from luthier.evaluation.sentences import tell
 from luthier.metrics.intervals import bootstrap, interval, interval_of
 from luthier.metrics.names import lower_is_better
 from luthier.metrics.significance import holm, mcnemar_exact, paired_bootstrap_p, rows_needed
-from luthier.protocols import Codec
 from luthier.ragged import Array
 from luthier.records import Predictions
 from luthier.results import Comparison, Score

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from luthier.codec import Codec
 from luthier.declarations import JSON
 from luthier.metrics.intervals import bootstrap, interval_of
-from luthier.protocols import Codec
 from luthier.ragged import Array, take
 from luthier.records import Predictions, Rows, Target
 

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from luthier.items import Batch
 from luthier.prediction import Predictor
 from luthier.ragged import Array
-from luthier.records import Batch
 from luthier.training.model_calls import to_tensors
 
 if TYPE_CHECKING:

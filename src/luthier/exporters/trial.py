@@ -12,9 +12,10 @@ from luthier.errors import ModelError
 from luthier.evaluation.judge import judge
 from luthier.exporters.exported import OUTPUTS, Answerer, Exported, TorchModel, milliseconds
 from luthier.exporters.merged import differs, first_lines, gap, rows_of
+from luthier.items import Batch
 from luthier.prediction import Predictor
 from luthier.ragged import Array, Ragged
-from luthier.records import Batch, Predictions
+from luthier.records import Predictions
 from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
 

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from luthier.items import ItemField, Items
+from luthier.job import Job
 from luthier.models.wrapper import HeadOutput
-from luthier.protocols import Job
 from luthier.ragged import Array, Ragged
-from luthier.records import ItemField, Items, StepInfo
+from luthier.records import StepInfo
 from luthier.training.predict import infer_items
 
 

@@ -10,8 +10,8 @@ from torch import nn
 from luthier.errors import RecipeError
 from luthier.frozen_features.features import Features, features_in, store
 from luthier.hf_types import Model
+from luthier.job import Job
 from luthier.models.heads import PooledClassifier
-from luthier.protocols import Job
 from luthier.ragged import Array
 from luthier.records import StepInfo
 from luthier.training.predict import validation_outputs

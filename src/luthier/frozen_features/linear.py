@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from luthier.job import Job
 from luthier.metrics.names import lower_is_better
-from luthier.protocols import Job
 from luthier.ragged import Array
 from luthier.records import Outputs, StepInfo, Target
 

@@ -20,9 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from luthier.hf_types import Model
-from luthier.protocols import Job
+from luthier.items import Batch, ItemField
+from luthier.job import Job
 from luthier.ragged import Array, Ragged
-from luthier.records import Batch, ItemField, StepInfo
+from luthier.records import StepInfo
 from luthier.training.model_calls import TensorBatch, logits_of, run_model, to_tensors
 from luthier.training.predict import deal
 

@@ -10,13 +10,14 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
+from luthier.codec import Codec
 from luthier.frozen_features.features import Features
 from luthier.hf_types import Model
+from luthier.items import Items
 from luthier.models.with_hidden_states import WithStates
-from luthier.protocols import Codec
 from luthier.ragged import Array
 from luthier.recipe.tree import Training
-from luthier.records import Items, Rows, StepInfo
+from luthier.records import Rows, StepInfo
 from luthier.training.devices import make_accelerator
 from luthier.training.predict import infer_rows
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from luthier.columns import Encoding, Limits, Shown
 from luthier.errors import DataError
+from luthier.items import Files, ItemField
 from luthier.ragged import Array
-from luthier.records import Files, ItemField
 
 PATCH = 256  # pixels that cost as much as a token: a patch of 16 x 16
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from luthier.columns import Encoding, Limits, Shown
+from luthier.items import ItemField
 from luthier.ragged import Ragged
-from luthier.records import ItemField
 from luthier.text.tokenize import tokenize
 from luthier.text.windows import tokenize_windows
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from luthier.protocols import Codec
+from luthier.codec import Codec
+from luthier.items import Batch, Items
 from luthier.ragged import Array
-from luthier.records import Batch, Items
 from luthier.training.batch_sampler import BatchOrder
 
 TARGETS = "labels"  # beside the inputs, in a batch of TensorFlow

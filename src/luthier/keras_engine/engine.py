@@ -17,14 +17,14 @@ from torch import Tensor
 from transformers import PretrainedConfig
 
 from luthier.errors import ModelError, RecipeError
+from luthier.items import Batch, Items
+from luthier.job import Job
 from luthier.keras_engine.backend import require, require_twin, set_up
 from luthier.keras_engine.counterparts import OPTIMIZERS
 from luthier.keras_engine.kinds import Part
 from luthier.models.speedups.vocabulary import compact, words_in
-from luthier.protocols import Job
 from luthier.ragged import Array
 from luthier.recipe.tree import Training
-from luthier.records import Batch, Items
 from luthier.training.batch_sampler import BatchOrder
 from luthier.training.microbatches import MicroBatches
 from luthier.training.model_calls import TensorBatch

@@ -18,11 +18,12 @@ import tensorflow as tf
 from tensorflow.lite.python.convert import ConverterError
 
 from luthier.errors import ModelError
+from luthier.items import Batch
 from luthier.keras_engine.backend import silenced
 from luthier.keras_engine.serving import answer, graph, module_of
 from luthier.keras_engine.twin import Twin
 from luthier.ragged import Array
-from luthier.records import Batch, Target
+from luthier.records import Target
 
 SIGNATURE = "serving_default"
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from luthier.items import Batch
 from luthier.keras_engine.kinds import Tensors
 from luthier.keras_engine.serving import answer, graph, module_of
 from luthier.keras_engine.twin import Twin
 from luthier.keras_engine.word_pieces import WordPieces
 from luthier.ragged import Array
-from luthier.records import Batch, Target
+from luthier.records import Target
 
 IDS, TEXT = "serving_default", "text"
 

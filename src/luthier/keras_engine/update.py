@@ -11,13 +11,13 @@ import tensorflow as tf
 import torch
 from tensorflow import Tensor
 
+from luthier.items import Batch
+from luthier.job import Job
 from luthier.keras_engine.batches import TARGETS, spec_of
 from luthier.keras_engine.kinds import Tensors
 from luthier.keras_engine.losses import make_loss
 from luthier.keras_engine.optimizer import KerasOptimizer
 from luthier.keras_engine.twin import Twin
-from luthier.protocols import Job
-from luthier.records import Batch
 from luthier.training.microbatches import MicroBatches
 from luthier.training.model_calls import TensorBatch
 

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from luthier.errors import ModelError
 from luthier.hf_types import Model
+from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import Job
 from luthier.records import StepInfo
 
 

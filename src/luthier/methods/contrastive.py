@@ -17,11 +17,12 @@ import numpy as np
 from pydantic import Field
 
 from luthier.hf_types import Model
+from luthier.items import Items
+from luthier.job import Job
 from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.objective import Objective
-from luthier.protocols import Job
 from luthier.recipe.tree import Section
-from luthier.records import Items, StepInfo
+from luthier.records import StepInfo
 
 LEAST_TEXTS = 4  # in a batch: two of each of two labels
 

@@ -30,13 +30,14 @@ from pydantic import Field
 from luthier.data.fingerprint import fingerprint
 from luthier.errors import RecipeError, RunError
 from luthier.hf_types import Model
+from luthier.items import ItemField, Items
+from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.objective import Objective, Teaching
-from luthier.protocols import Job
 from luthier.ragged import Array
 from luthier.recipe.checks import make_options
 from luthier.recipe.tree import Plugin, Section
-from luthier.records import ItemField, Items, StepInfo, Target
+from luthier.records import StepInfo, Target
 from luthier.registry import find
 from luthier.runs import RunFolder
 from luthier.seeding import seed_of

@@ -6,8 +6,8 @@ from collections.abc import Generator
 from typing import ClassVar
 
 from luthier.hf_types import Model
+from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import Job
 from luthier.records import StepInfo
 
 

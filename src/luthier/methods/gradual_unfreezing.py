@@ -13,8 +13,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from luthier.hf_types import Model
+from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import Job
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 

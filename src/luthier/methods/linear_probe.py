@@ -15,10 +15,12 @@ from pydantic import Field
 
 from luthier.errors import ModelError
 from luthier.hf_types import Model
+from luthier.items import Items
+from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import KINDS, Job
+from luthier.protocols import KINDS
 from luthier.recipe.tree import Section
-from luthier.records import Items, StepInfo
+from luthier.records import StepInfo
 
 
 class LinearProbeOptions(Section):

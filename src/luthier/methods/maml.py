@@ -23,8 +23,8 @@ from pydantic import Field
 
 from luthier.episodes.options import InnerOptions
 from luthier.hf_types import Model
+from luthier.job import Job
 from luthier.models.plain_checkpoint import SingleLabelMethod
-from luthier.protocols import Job
 from luthier.records import StepInfo
 
 if TYPE_CHECKING:

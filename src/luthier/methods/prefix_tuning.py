@@ -16,7 +16,8 @@ from luthier.adapters.peft_config import shape_of_cache
 from luthier.adapters.peft_method import PeftMethod
 from luthier.errors import RecipeError
 from luthier.hf_types import Model
-from luthier.protocols import UNITS, Job
+from luthier.job import Job
+from luthier.protocols import UNITS
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 

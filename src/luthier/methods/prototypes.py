@@ -15,8 +15,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from luthier.hf_types import Model
+from luthier.job import Job
 from luthier.models.plain_checkpoint import SingleLabelMethod
-from luthier.protocols import Job
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 

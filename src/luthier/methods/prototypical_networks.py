@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.episodes.options import EpisodeOptions
 from luthier.hf_types import Model
+from luthier.job import Job
 from luthier.models.plain_checkpoint import SingleLabelMethod
-from luthier.protocols import Job
 from luthier.records import StepInfo
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from pydantic import Field
 
 from luthier.errors import ModelError
 from luthier.hf_types import Model
+from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import Job
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from luthier.items import Items
 from luthier.ragged import Array, Ragged
-from luthier.records import Items
 from luthier.text.windows import Windows
 
 

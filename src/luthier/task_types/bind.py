@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from luthier.codec import Codec
 from luthier.columns import Limits
-from luthier.protocols import Codec, Task
+from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
 from luthier.records import Target
 from luthier.registry import find, names

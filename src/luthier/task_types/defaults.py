@@ -12,12 +12,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from luthier.codec import LOSS
 from luthier.columns import Column, Limits
 from luthier.errors import DataError, RecipeError
+from luthier.items import Batch, Items
 from luthier.padding import pad
-from luthier.protocols import LOSS
 from luthier.ragged import Array
-from luthier.records import Batch, Items, Measure, Outputs, Predictions, Rows, Target
+from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.registry import names
 from luthier.results import Finding
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from luthier.columns import Column, Encoding, Limits
 from luthier.errors import DataError
+from luthier.items import ItemField, Items
 from luthier.ragged import Array
-from luthier.records import ItemField, Items, Rows
+from luthier.records import Rows
 from luthier.registry import find, names
 from luthier.task_types.defaults import column_of, texts_of
 

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from luthier.codec import LOSS
+from luthier.items import Items
 from luthier.metrics.language import measure_language
 from luthier.objective import Objective
-from luthier.protocols import LOSS
 from luthier.ragged import Array
-from luthier.records import Items, Measure, Outputs, Predictions, Rows, Target
+from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, texts_of
 
 

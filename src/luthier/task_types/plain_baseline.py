@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, ClassVar
 
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.recipe.tree import NoOptions, Section
 from luthier.records import Outputs, Rows, StepInfo
 

@@ -13,15 +13,16 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from luthier.codec import LOSS
 from luthier.inputs.text import token_fields
+from luthier.items import Batch, ItemField, Items, Truncation
 from luthier.metrics.generation import sentence_chrf
 from luthier.metrics.language import measure_language
 from luthier.objective import Objective
 from luthier.padding import IGNORED, pad
-from luthier.protocols import LOSS
 from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Section
-from luthier.records import Batch, ItemField, Items, Outputs, Predictions, Rows, Target, Truncation
+from luthier.records import Outputs, Predictions, Rows, Target
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, texts_of
 from luthier.text.tokenize import tokenize
 

@@ -13,9 +13,10 @@ import numpy as np
 from pydantic import Field
 
 from luthier.columns import Column
+from luthier.items import Items
 from luthier.ragged import Array
 from luthier.recipe.tree import Section
-from luthier.records import Items, Outputs, Predictions, Rows
+from luthier.records import Outputs, Predictions, Rows
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults
 from luthier.task_types.encode_inputs import encode_inputs, items_of
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from luthier.items import Items
 from luthier.padding import IGNORED
 from luthier.ragged import Array, Ragged
-from luthier.records import Items
 from luthier.text.windows import Windows
 
 

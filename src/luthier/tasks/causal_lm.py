@@ -13,25 +13,16 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from luthier.codec import LOSS
 from luthier.columns import Column
 from luthier.formats.chat_messages import canonical, spell_prompt
+from luthier.items import Batch, ItemField, Items, Truncation
 from luthier.metrics.generation import measure_written
 from luthier.metrics.language import measure_language
 from luthier.padding import IGNORED, pad
-from luthier.protocols import LOSS
 from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Section
-from luthier.records import (
-    Batch,
-    ItemField,
-    Items,
-    Measure,
-    Outputs,
-    Predictions,
-    Rows,
-    Target,
-    Truncation,
-)
+from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.results import Finding
 from luthier.task_types.defaults import texts_of
 from luthier.task_types.language_modeling import LanguageModeling, LanguageModelingCodec, sum_items

@@ -17,14 +17,15 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from luthier.codec import LOSS
 from luthier.columns import Column
 from luthier.errors import DataError, ModelError
 from luthier.inputs.text import token_fields
+from luthier.items import Batch, ItemField, Items
 from luthier.padding import IGNORED
-from luthier.protocols import LOSS
 from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Section
-from luthier.records import Batch, ItemField, Items, Outputs, Predictions, Rows
+from luthier.records import Outputs, Predictions, Rows
 from luthier.seeding import stream
 from luthier.task_types.defaults import texts_of
 from luthier.task_types.language_modeling import LanguageModeling, LanguageModelingCodec

@@ -9,16 +9,17 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import softmax
 
+from luthier.codec import LOSS
 from luthier.columns import Column
 from luthier.data.labels import is_missing, label_name
 from luthier.errors import DataError
+from luthier.items import Batch, ItemField, Items
 from luthier.metrics.choices import measure_choices
 from luthier.objective import Objective
 from luthier.padding import pad
-from luthier.protocols import LOSS
 from luthier.ragged import Array
 from luthier.recipe.tree import Section
-from luthier.records import Batch, ItemField, Items, Measure, Outputs, Predictions, Rows, Target
+from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.registry import find
 from luthier.results import Finding
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, group_size, texts_of

@@ -15,15 +15,16 @@ import numpy as np
 from pydantic import Field
 from scipy.special import softmax
 
+from luthier.codec import LOSS
 from luthier.columns import Column
 from luthier.formats.qa_answers import Question, canonical, questions_of
 from luthier.inputs.text import token_fields
+from luthier.items import Batch, ItemField, Items
 from luthier.metrics.answers import best_null_threshold, exact_match, measure_answers, token_f1
 from luthier.objective import Objective
-from luthier.protocols import LOSS
 from luthier.ragged import Array
 from luthier.recipe.tree import Section
-from luthier.records import Batch, ItemField, Items, Measure, Outputs, Predictions, Rows, Target
+from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.results import Finding
 from luthier.task_types.answer_spans import AnswerLayout, best_spans, label_windows
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, texts_of

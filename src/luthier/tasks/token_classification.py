@@ -19,12 +19,13 @@ from luthier.columns import Column
 from luthier.errors import DataError, nearest
 from luthier.formats.tagged_tokens import SPANS, canonical
 from luthier.inputs.text import token_fields
+from luthier.items import ItemField, Items
 from luthier.metrics.spans import measure_spans, measure_tags, per_type
 from luthier.objective import Objective
 from luthier.padding import IGNORED
 from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Section
-from luthier.records import ItemField, Items, Measure, Outputs, Predictions, Rows, Target
+from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.results import Finding
 from luthier.task_types.defaults import (
     CodecDefaults,

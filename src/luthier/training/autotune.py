@@ -22,7 +22,7 @@ from transformers.pytorch_utils import Conv1D
 
 from luthier.environment import usable_cores
 from luthier.hf_types import Model
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.recipe.tree import Training
 
 WORTH = 1e13  # floating-point operations of a training for which measuring pays: minutes

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from luthier.protocols import Codec
+from luthier.codec import Codec
+from luthier.items import Items
 from luthier.ragged import Array
-from luthier.records import Items
 from luthier.seeding import stream
 from luthier.signals import leave_alone
 from luthier.training.model_calls import TensorBatch, to_tensors

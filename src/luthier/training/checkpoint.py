@@ -17,7 +17,7 @@ from pathlib import Path
 
 from luthier.environment import describe_packages
 from luthier.errors import RunError
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.recipe.tree import Training
 from luthier.records import StepInfo
 from luthier.runs.checkpoints import Checkpoint, Store

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from luthier.errors import TrainingError
-from luthier.protocols import Job
+from luthier.job import Job
 from luthier.ragged import Array
 from luthier.recipe.tree import Training
 from luthier.training.loss_log import Reading

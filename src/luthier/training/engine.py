@@ -14,9 +14,9 @@ from torch import Tensor
 
 from luthier.engines import Loader
 from luthier.hf_types import Config, Model
+from luthier.job import BatchSampler, Job
 from luthier.models.speedups.host_copies import is_far
 from luthier.models.structure import compute_again
-from luthier.protocols import BatchSampler, Job
 from luthier.recipe.tree import Training
 from luthier.training.autotune import calibrate, precision_of
 from luthier.training.batch_sampler import make_loader

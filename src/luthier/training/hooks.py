@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from luthier.protocols import Regulariser
+from luthier.job import Regulariser
 from luthier.training.model_calls import TensorBatch
 
 

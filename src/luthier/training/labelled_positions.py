@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 
 from luthier.hf_types import Model
+from luthier.job import Job
 from luthier.models.speedups.apply import are_alike
 from luthier.models.speedups.head import has_word_head, head_only_at
-from luthier.protocols import Job
 from luthier.training.model_calls import run_model, targets_of
 from luthier.training.speedups import trial_batch
 

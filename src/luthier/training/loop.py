@@ -13,7 +13,7 @@ from functools import partial
 
 from luthier.engines import Engine
 from luthier.hf_types import Model
-from luthier.protocols import BatchSampler, Job
+from luthier.job import BatchSampler, Job
 from luthier.recipe.tree import Training
 from luthier.records import StepInfo
 from luthier.registry import find

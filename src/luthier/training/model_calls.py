@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from luthier.hf_types import Model, ModelOutput
+from luthier.items import Batch
 from luthier.models.speedups.host_copies import derived, where
 from luthier.padding import IGNORED
-from luthier.records import Batch
 
 BORDERS = ("start_logits", "end_logits")  # of answer spans
 TensorBatch = Batch[Tensor]

@@ -6,7 +6,7 @@ import torch
 
 from luthier.errors import ModelError
 from luthier.hf_types import Model
-from luthier.records import Batch
+from luthier.items import Batch
 from luthier.training.model_calls import run_model
 
 ALIKE = 1e-2  # tolerance of logits of a text alone and in a block, in any precision

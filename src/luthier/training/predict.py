@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from luthier.codec import Codec
 from luthier.hf_types import Model
+from luthier.items import Items
+from luthier.job import Job
 from luthier.models.speedups.apply import faster
 from luthier.models.speedups.host_copies import on_device
 from luthier.process import release_memory
-from luthier.protocols import Codec, Job
 from luthier.ragged import Array, Ragged
-from luthier.records import Items, Outputs, Rows, StepInfo
+from luthier.records import Outputs, Rows, StepInfo
 from luthier.registry import find
 from luthier.training.batch_sampler import cut_by_slots
 from luthier.training.inference import InferenceKind

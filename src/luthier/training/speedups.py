@@ -10,10 +10,10 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from luthier.hf_types import Model
+from luthier.job import Job
 from luthier.models.speedups.apply import faster
 from luthier.models.speedups.host_copies import is_far, on_device
 from luthier.models.speedups.vocabulary import compact, words_in
-from luthier.protocols import Job
 from luthier.recipe.tree import Training
 from luthier.training.model_calls import TensorBatch, logits_that_count, run_model, to_tensors
 

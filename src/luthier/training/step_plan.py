@@ -14,7 +14,7 @@ from itertools import islice
 import numpy as np
 
 from luthier.engines import Loader
-from luthier.protocols import BatchSampler
+from luthier.job import BatchSampler
 from luthier.ragged import Array
 from luthier.recipe.tree import Training
 from luthier.training.model_calls import TensorBatch

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from luthier.hf_types import Model
+from luthier.job import Job
 from luthier.models.speedups.head import head_only_at
 from luthier.models.speedups.host_copies import is_far, on_device, to_device
 from luthier.padding import IGNORED
-from luthier.protocols import Job
 from luthier.training.losses import make_loss
 from luthier.training.microbatches import MicroBatches
 from luthier.training.model_calls import TensorBatch, run_model, targets_of

@@ -4,7 +4,7 @@ import numpy as np
 
 from luthier.columns import Encoding, Shown
 from luthier.errors import DataError
-from luthier.records import ItemField
+from luthier.items import ItemField
 
 
 class Tile:

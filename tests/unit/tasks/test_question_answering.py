@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import luthier
+from luthier.items import Items
 from luthier.ragged import Ragged
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
-from luthier.records import Items, Rows
+from luthier.records import Rows
 from luthier.task_types.answer_spans import AnswerLayout, best_spans
 from tests.toys import toy_rows, toy_tree
 

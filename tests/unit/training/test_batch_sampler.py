@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from luthier.items import ItemField, Items
 from luthier.ragged import Ragged
-from luthier.records import ItemField, Items
 from luthier.task_types.defaults import CodecDefaults
 from luthier.training.batch_sampler import BatchOrder, cut_by_slots, make_loader
 

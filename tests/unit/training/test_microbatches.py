@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from luthier.errors import TrainingError
+from luthier.items import Batch
 from luthier.objective import Objective
 from luthier.recipe.tree import Training
-from luthier.records import Batch
 from luthier.training import devices, engine, loop
 from luthier.training.listeners import follow
 from luthier.training.losses import make_loss

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from luthier.items import ItemField, Items
 from luthier.ragged import Ragged
-from luthier.records import ItemField, Items
 from luthier.registry import find
 from luthier.task_types.defaults import CodecDefaults
 from luthier.training import predict

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from accelerate import Accelerator
 
+from luthier.items import Batch, Items
 from luthier.recipe.tree import Training
-from luthier.records import Batch, Items
 from luthier.training.batch_sampler import BatchOrder, make_loader
 from luthier.training.step_plan import StepPlan
 

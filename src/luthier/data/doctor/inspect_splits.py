@@ -34,7 +34,8 @@ from luthier.data.doctor.split_view import (
     views_of,
 )
 from luthier.errors import DataError
-from luthier.records import Rows, Splits, Truncation
+from luthier.items import Truncation
+from luthier.records import Rows, Splits
 from luthier.results import Finding
 
 SEVERITIES = ("error", "warning", "note")

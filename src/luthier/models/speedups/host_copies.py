@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from luthier.records import Batch
+from luthier.items import Batch
 
 NEAR = frozenset({"cpu"})  # types of devices whose memory the host reads directly
 _copies: dict[int, tuple[Tensor, Tensor]] = {}  # id of a device tensor -> it and its host copy

@@ -22,10 +22,10 @@ from torch.nn import functional
 
 from luthier.errors import TrainingError
 from luthier.hf_types import Model, Tokenizer
+from luthier.items import Items
 from luthier.models.structure import pretrained
 from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Training
-from luthier.records import Items
 
 WORTH = 0.8  # largest share of words in use at which leaving out the others pays
 APART = ("adamw_torch", "adamw_torch_fused", "sgd")  # decay multiplies all rows by one factor

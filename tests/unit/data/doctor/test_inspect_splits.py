@@ -12,7 +12,8 @@ from luthier.data.doctor.inspect_splits import cut_off, drop_leaks, inspect
 from luthier.data.readers.read import read
 from luthier.data.split import make_splits
 from luthier.errors import DataError
-from luthier.records import Rows, Splits, Truncation
+from luthier.items import Truncation
+from luthier.records import Rows, Splits
 from luthier.results import Finding
 
 TEXT = Column("text", "text")

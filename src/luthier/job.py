@@ -1,0 +1,175 @@
+"""What a method or a baseline is given: a problem, where it is computed, and how it is trained.
+
+`build_problem.py` makes a job; methods change parts of it with `with_problem`, `with_session` and
+`with_plan` before they hand it to `training/loop.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from luthier.codec import Codec
+from luthier.hf_types import Model
+from luthier.items import Batch, Items
+from luthier.objective import Objective
+from luthier.recipe.tree import Training
+from luthier.records import Gold, Outputs, Rows, Splits
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is learned, and from which rows.
+
+    Args:
+        codec: The task, bound to its target and processor.
+        splits: The rows.
+        items: The encoded rows of every split; validation may be empty.
+        gold: The gold answers of every split.
+    """
+
+    codec: Codec
+    splits: Splits
+    items: Mapping[str, Items]
+    gold: Mapping[str, Gold]
+
+    @property
+    def scored_splits(self) -> tuple[str, ...]:
+        """The splits whose outputs are needed: validation too, where decoding is tuned on it."""
+        return ("validation", "test") if self.codec.task.needs_validation_outputs else ("test",)
+
+    @property
+    def scored_rows(self) -> dict[str, Rows]:
+        """The rows of the scored splits."""
+        rows = dict(self.splits.items())
+        return {split: rows[split] for split in self.scored_splits}
+
+    def validation_scores(self, outputs: Outputs) -> dict[str, float]:
+        """Score outputs of the validation rows during training."""
+        return self.codec.validation_scores(outputs, self.gold["validation"])
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where a training is computed, and by which engine.
+
+    Args:
+        make_model: `make_model(pretrained)` makes a new model, with random weights if False.
+            `auto_model` names another Auto class, whose head comes from the checkpoint.
+        engine: Name of the engine that computes the training.
+        run: The `RunFolder` that keeps checkpoints and events; None: nothing is kept.
+        phase: Name of this training in progress reports and checkpoints.
+    """
+
+    make_model: Callable[..., Model]
+    engine: str = "torch"
+    run: Any = None
+    phase: str = "fine-tuning"
+
+
+class BatchSampler(Protocol):
+    """The batches of every epoch; `training/batch_sampler.py` has the usual one."""
+
+    drop_last: bool  # what Accelerate asks of a batch sampler
+    epoch: int
+    skipped: int  # batches to leave out of the next epoch, trained on before an interruption
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose batches `__iter__` yields next."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[int]]: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a model is trained.
+
+    Args:
+        training: The recipe's training section.
+        objective: The loss.
+        sampler: Makes the order of batches from the training items and the training section;
+            None: the order that the section names.
+        lr_multipliers: Parameter name to its multiple of the learning rate, where it is not 1.
+        regularisers: Hooks around losses, gradients and steps, in the order of the recipe.
+    """
+
+    training: Training
+    objective: Objective
+    sampler: Callable[[Items, Training], BatchSampler] | None = None
+    lr_multipliers: Mapping[str, float] = field(default_factory=dict)
+    regularisers: tuple[Regulariser, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that a method or a baseline needs: what is learned, where, and how."""
+
+    problem: Problem
+    session: Session
+    plan: Plan
+
+    def with_problem(self, **changes: Any) -> Job:
+        """Copy this job with some fields of its problem replaced."""
+        return replace(self, problem=replace(self.problem, **changes))
+
+    def with_session(self, **changes: Any) -> Job:
+        """Copy this job with some fields of its session replaced."""
+        return replace(self, session=replace(self.session, **changes))
+
+    def with_plan(self, **changes: Any) -> Job:
+        """Copy this job with some fields of its plan replaced."""
+        return replace(self, plan=replace(self.plan, **changes))
+
+
+class Regulariser(Protocol):
+    """Hooks in training. Subclass `training.hooks.Hooks`, which does nothing at every place."""
+
+    def begin(self, model: Model, n_steps: int) -> None:
+        """Prepare, once the model is on its device and before any state is resumed."""
+        ...
+
+    def around_step(self, model: Model, step: int, n_steps: int) -> AbstractContextManager[None]:
+        """Return a context, such as frozen parameters, for computing a step's gradient."""
+        ...
+
+    def loss(
+        self, compute: Callable[[Batch[Tensor]], Tensor], model: Model, batch: Batch[Tensor]
+    ) -> Tensor:
+        """Compute the summed loss of a batch; `compute` is the loss without this hook."""
+        ...
+
+    def penalty(self, model: Model) -> Tensor | None:
+        """Compute a term to add once to the mean loss of a step; None for no term."""
+        ...
+
+    def backward(self, add_gradient: Callable[[], None], model: Model) -> None:
+        """Act after the gradient is computed; `add_gradient` adds it again at changed weights."""
+        ...
+
+    def after_step(self, model: Model, step: int, n_steps: int) -> None:
+        """Act after an optimizer step."""
+        ...
+
+    def evaluated(self, model: Model) -> AbstractContextManager[None]:
+        """Swap in the weights that are scored and kept; on exit, restore those that are trained."""
+        ...
+
+    def finish(self, model: Model) -> None:
+        """Leave the model with the weights that are kept."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state that resuming needs: tensors, numbers and lists by name."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        ...
