@@ -30,6 +30,7 @@ from luthier.adapters.prompts import refuse_no_room, say_of_tokens, unpacked
 from luthier.errors import ModelError
 from luthier.hf_types import Model, Tokenizer
 from luthier.job import Job, Regulariser
+from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
@@ -53,7 +54,7 @@ class LayerOptions(Section):
     merge: bool = Field(True, description="Leave one plain checkpoint; false: the adapter alone.")
 
 
-class PeftMethod:
+class PeftMethod(PlainCheckpoint):
     """Train the weights that a tuner of peft adds to a model, and the head.
 
     A plug-in names the tuner (`tuner`) and its settings (`settings`).
