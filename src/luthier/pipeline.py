@@ -101,7 +101,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     about["parameters"] = dict(zip(("total", "trained"), count_parameters(model), strict=True))
     outputs = {SYSTEM: predict_splits(model, job, listeners)}
     target = save(model, method, job, folder, outputs[SYSTEM])
-    model = None  # its memory is the baselines' now
+    del model  # its memory is the baselines' now
     for baseline in make_baselines(recipe, job):
         outputs[baseline.name] = dict(follow(baseline.fit(job), listeners))
 

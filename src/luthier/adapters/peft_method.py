@@ -101,7 +101,7 @@ class PeftMethod:
             )
         regularisers = (*self.hooks(wrapped), *job.plan.regularisers)
         job = job.with_plan(regularisers=regularisers)
-        trained: Model = yield from train(wrapped, job)
+        trained: Model = yield from train(cast("Model", wrapped), job)
         return trained
 
     def hooks(self, wrapped: PeftModel) -> tuple[Regulariser, ...]:
@@ -110,7 +110,7 @@ class PeftMethod:
             return ()
         from luthier.adapters.rank_allocation import RankAllocation
 
-        return (RankAllocation(self.settings(wrapped)),)
+        return (RankAllocation(self.settings(cast("Model", wrapped))),)
 
     def wrap(self, model: Model, config: type[PeftConfig], *, seed: int) -> PeftModel:
         """Put the tuner onto the model; what begins at random follows from the seed.

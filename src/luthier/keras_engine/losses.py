@@ -14,7 +14,7 @@ import tensorflow as tf
 from luthier.errors import ModelError
 from luthier.objective import Objective
 from luthier.padding import IGNORED
-from luthier.training.losses import BORDERS
+from luthier.training.model_calls import BORDERS
 
 Said = Mapping[str, Any]
 

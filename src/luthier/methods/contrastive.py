@@ -20,7 +20,7 @@ from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.objective import Objective
 from luthier.protocols import Job
-from luthier.recipe.tree import Section
+from luthier.recipe.tree import Section, Training
 from luthier.records import Items, StepInfo
 
 LEAST_TEXTS = 4  # in a batch: two of each of two labels
@@ -56,6 +56,7 @@ class Contrastive(SingleLabelMethod):
         )
         from luthier.frozen_features.linear import fit_head
         from luthier.models.heads import with_linear_head
+        from luthier.models.structure import first_linear
         from luthier.training.loop import train
         from luthier.training.pair_sampler import PairOrder
 
@@ -67,7 +68,7 @@ class Contrastive(SingleLabelMethod):
         )
         pooled.classifier.requires_grad_(False)
 
-        def order(items: Items, training: Any) -> PairOrder:
+        def order(items: Items, training: Training) -> PairOrder:
             return PairOrder(
                 items.target_array,
                 batch_size=training.per_device_train_batch_size,
@@ -87,7 +88,7 @@ class Contrastive(SingleLabelMethod):
         weight, bias = fit_head(
             features, answers, job.problem.codec.target.n_outputs, self.options.strength
         )
-        set_head(pooled.classifier[-1], weight, bias)
+        set_head(first_linear(pooled.classifier), weight, bias)
         yield finished(pooled, job)
         return pooled
 

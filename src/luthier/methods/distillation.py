@@ -32,7 +32,7 @@ from luthier.errors import RecipeError, RunError
 from luthier.hf_types import Model
 from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.objective import Objective, Teaching
-from luthier.protocols import Job
+from luthier.protocols import Codec, Job
 from luthier.ragged import Array
 from luthier.recipe.checks import make_options
 from luthier.recipe.tree import Plugin, Section
@@ -119,7 +119,7 @@ class Teacher:
     """
 
     folder: RunFolder
-    codec: Any
+    codec: Codec
     model: Model
 
 

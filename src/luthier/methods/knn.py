@@ -52,7 +52,7 @@ class Knn(SingleLabelMethod):
         pooled.requires_grad_(False)
         features = torch.from_numpy((yield from features_of(pooled, job, "train")))
         head = pooled.classifier
-        head.keys.copy_(torch.nn.functional.normalize(features, dim=-1))
-        head.values.copy_(torch.eye(n_outputs)[torch.from_numpy(answers).long()])
+        head.get_buffer("keys").copy_(torch.nn.functional.normalize(features, dim=-1))
+        head.get_buffer("values").copy_(torch.eye(n_outputs)[torch.from_numpy(answers).long()])
         yield finished(pooled, job)
         return pooled

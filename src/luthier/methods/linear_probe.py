@@ -8,7 +8,7 @@ https://arxiv.org/abs/1610.01644.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -19,6 +19,9 @@ from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.protocols import KINDS, Job
 from luthier.recipe.tree import Section
 from luthier.records import Items, StepInfo
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class LinearProbeOptions(Section):
@@ -81,7 +84,7 @@ class LinearProbe(PlainCheckpoint):
         features.absorb(first, mean, spread)
         return model.eval()
 
-    def solve(self, head: Any, only: Any, stored: Items, job: Job) -> None:
+    def solve(self, head: nn.Module, only: nn.Linear, stored: Items, job: Job) -> None:
         """Fit the head's one layer by logistic regression.
 
         Raises:

@@ -40,6 +40,7 @@ class Lora(PeftMethod):
     name: ClassVar[str] = "lora"
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     Options = LoraOptions
+    options: LoraOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-4}
     tuner = "LORA"
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -28,7 +28,10 @@ from luthier.protocols import Job
 from luthier.records import StepInfo
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from luthier.episodes.learner import Episode
+    from luthier.models.heads import PooledClassifier
 
 
 class MamlOptions(InnerOptions):
@@ -59,7 +62,7 @@ class Maml(SingleLabelMethod):
         )
 
 
-def judge_after_steps(body: Model, episode: Episode, *, options: MamlOptions) -> Any:
+def judge_after_steps(body: PooledClassifier, episode: Episode, *, options: MamlOptions) -> Tensor:
     """Give logits of an episode's queries after inner steps on its support, (queries, ways)."""
     from luthier.episodes.adaptation import (
         begin_head,

@@ -38,6 +38,7 @@ class Peft(PeftMethod):
 
     name: ClassVar[str] = "peft"
     Options = PeftOptions
+    options: PeftOptions
 
     def __init__(self, options: PeftOptions):
         self.options = options

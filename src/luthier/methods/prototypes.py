@@ -48,6 +48,7 @@ class Prototypes(SingleLabelMethod):
             set_head,
         )
         from luthier.models.heads import with_linear_head
+        from luthier.models.structure import first_linear
 
         refuse_other_loss(job)
         pooled = with_linear_head(
@@ -59,6 +60,6 @@ class Prototypes(SingleLabelMethod):
         weight, bias = head_of_means(
             features, answers, job.problem.codec.target.n_outputs, distance=self.options.distance
         )
-        set_head(pooled.classifier[-1], weight, bias)
+        set_head(first_linear(pooled.classifier), weight, bias)
         yield finished(pooled, job)
         return pooled

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from luthier.episodes.options import EpisodeOptions
 from luthier.hf_types import Model
@@ -22,7 +22,10 @@ from luthier.protocols import Job
 from luthier.records import StepInfo
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from luthier.episodes.learner import Episode
+    from luthier.models.heads import PooledClassifier
 
 
 class PrototypicalNetworks(SingleLabelMethod):
@@ -40,7 +43,9 @@ class PrototypicalNetworks(SingleLabelMethod):
         return (yield from fit_on_episodes(model, job, self.options, study))
 
 
-def judge_by_means(body: Model, episode: Episode, *, temperature: float | None) -> Any:
+def judge_by_means(
+    body: PooledClassifier, episode: Episode, *, temperature: float | None
+) -> Tensor:
     """Give logits of an episode's queries by the class means of its support, (queries, ways)."""
     from luthier.episodes.adaptation import class_means, head_of_means
 

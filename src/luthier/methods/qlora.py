@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ from luthier.hf_types import Model, Tokenizer
 
 if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
+    from torch import nn
 
 
 class QloraOptions(LayerOptions):
@@ -50,16 +51,16 @@ class Qlora(PeftMethod):
         self._quantise(model)
         return super().wrap(model, config, seed=seed)
 
-    def can_merge(self, wrapped: PeftModel) -> bool:
+    def can_merge(self, wrapped: nn.Module) -> bool:
         """Low-rank changes can be merged into any linear layer, once it has its precision back."""
         return True
 
-    def save(self, model: Model, tokenizer: Tokenizer, folder: Path) -> None:
+    def save(self, model: PeftModel, tokenizer: Tokenizer, folder: Path) -> None:
         """Give the layers their precision back where all becomes one checkpoint, and write it."""
         from luthier.adapters.quantised import dequantise
 
         if self.is_merged:
-            dequantise(model)
+            dequantise(cast("Model", model))
         super().save(model, tokenizer, folder)
 
     def put_on(self, base: Model, folder: Path, kept: Mapping[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from luthier.episodes.options import InnerOptions
 from luthier.hf_types import Model
@@ -24,7 +24,10 @@ from luthier.protocols import Job
 from luthier.records import StepInfo
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from luthier.episodes.learner import Episode
+    from luthier.models.heads import PooledClassifier
 
 
 class Reptile(SingleLabelMethod):
@@ -46,7 +49,7 @@ class Reptile(SingleLabelMethod):
         )
 
 
-def move_towards(body: Model, episode: Episode, *, options: InnerOptions) -> Any:
+def move_towards(body: PooledClassifier, episode: Episode, *, options: InnerOptions) -> Tensor:
     """Give a scalar: the mean loss of the inner steps, its gradient being φ - U(φ)."""
     import torch
 

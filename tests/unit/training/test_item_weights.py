@@ -131,7 +131,7 @@ def test_a_pair_of_an_item_without_weight_is_left_out():
 
 def test_the_loss_of_the_model_itself_takes_no_weights():
     loss = make_loss(Objective("own"), CPU)
-    with pytest.raises(ValueError, match="takes no weights"):
+    with pytest.raises(ValueError, match="no item weights"):
         loss.total(SimpleNamespace(loss=torch.ones(())), IDS, torch.ones(N_ITEMS))
 
 
