@@ -1,11 +1,11 @@
-"""`contrastive`: bring texts of one label together, then fit a head on their features.
+"""`contrastive`: learns features from pairs of texts, then fits a head on them.
 
-Few labels give many pairs. The body learns from pairs of texts, equal labels near and unequal ones
-far; then a logistic regression is fitted to what it says. Tunstall et al. 2022 (SetFit),
+A few labelled texts give many pairs. The body learns to place texts of equal labels close together
+and others apart; then a logistic regression is fitted on its features. Tunstall et al. 2022 (SetFit),
 https://arxiv.org/abs/2209.11055. Deviations: a step encodes each of its texts once and learns from
-all of their pairs, where SetFit draws pairs one by one and encodes both texts of each; equal and
-unequal pairs weigh the same by the loss rather than by repetition; the head is a plain linear
-layer beside the checkpoint, where SetFit keeps a pickled scikit-learn model.
+all pairs of them, where SetFit draws pairs one by one and encodes both texts of each; equal and
+unequal pairs are balanced in the loss rather than by repetition; the head is a plain linear layer
+of the checkpoint, where SetFit saves a pickled scikit-learn model.
 """
 
 from __future__ import annotations
@@ -23,22 +23,18 @@ from luthier.protocols import Job
 from luthier.recipe.tree import Section, Training
 from luthier.records import Items, StepInfo
 
-LEAST_TEXTS = 4  # in a batch: two of each of two labels
+LEAST_TEXTS = 4  # in a batch: two texts of each of two labels
 
 
 class ContrastiveOptions(Section):
-    """How the body learns from pairs, and how the head is fitted."""
+    """Pairs of the body, and regularisation of the head."""
 
-    together: int = Field(
-        4, ge=2, description="Texts of one label that stand in one batch; half of it at most."
-    )
-    strength: float = Field(
-        1.0, gt=0, description="Inverse regularisation of the head: larger trusts the labels more."
-    )
+    together: int = Field(4, ge=2, description="Texts of one label in a batch; at most half of it.")
+    strength: float = Field(1.0, gt=0, description="Inverse regularisation of the head.")
 
 
 class Contrastive(SingleLabelMethod):
-    """Bring texts of one label together, then fit a head on their features."""
+    """Learn features from pairs of texts, then fit a head on them."""
 
     name: ClassVar[str] = "contrastive"
     Options = ContrastiveOptions
@@ -94,26 +90,26 @@ class Contrastive(SingleLabelMethod):
 
 
 def refuse_small_batches(job: Job) -> None:
-    """Raise where a batch has no room for two texts of each of two labels."""
+    """Raise if a batch has no room for two texts of each of two labels."""
     from luthier.errors import RecipeError
 
     size = job.plan.training.per_device_train_batch_size
     if job.plan.training.tokens_per_batch is not None:
         raise RecipeError(
-            "Pairs are made within a batch of a set number of texts.",
+            "Pairs are formed within a batch of a fixed number of texts.",
             received=f"training.tokens_per_batch={job.plan.training.tokens_per_batch}",
             hint="training.tokens_per_batch=null training.per_device_train_batch_size=16",
         )
     if size < LEAST_TEXTS:
         raise RecipeError(
-            "Pairs are made within a batch, which needs room for two texts of two labels.",
+            "Pairs are formed within a batch, which needs room for two texts of two labels.",
             received=f"training.per_device_train_batch_size={size}",
             hint=f"training.per_device_train_batch_size={LEAST_TEXTS}, or method=prototypes",
         )
 
 
 def refuse_one_class(job: Job) -> None:
-    """Raise where no two texts have unequal labels, or none equal ones."""
+    """Raise if no two texts have different labels, or none have equal ones."""
     from luthier.errors import DataError
 
     counts = np.bincount(job.problem.items["train"].target_array)

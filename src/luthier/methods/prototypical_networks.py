@@ -1,12 +1,12 @@
-"""`prototypical-networks`: learn features in which every class lies close around its mean.
+"""`prototypical-networks`: learns features in which every class lies close to its mean.
 
 In each episode the class means of a few support rows (the prototypes) classify other rows by
-squared Euclidean distance, and the body follows that loss. Afterwards the means of all training
-rows become the head. Snell et al. 2017, section 2, https://arxiv.org/abs/1703.05175.
+squared Euclidean distance, and the body is trained on that loss. Afterwards the means of all
+training rows become the head. Snell et al. 2017, section 2, https://arxiv.org/abs/1703.05175.
 
 Deviations: the body is pre-trained; distances are divided by a temperature, the square root of the
-width by default, since pre-trained features are long and the softmax would begin saturated; classes
-of training and of use may be the same.
+width by default, since pre-trained features have large norms and the softmax would start saturated;
+classes of training and of use may be the same.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 class PrototypicalNetworks(SingleLabelMethod):
-    """Train the body so that class means of few rows classify others."""
+    """Train the body so that class means of a few rows classify others."""
 
     name: ClassVar[str] = "prototypical-networks"
     Options = EpisodeOptions
     options: EpisodeOptions
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
-        """Train on episodes; the head is made of the class means of all training rows."""
+        """Train on episodes, then make a head of the class means of all training rows."""
         from luthier.episodes.fitting import fit_on_episodes
 
         study = partial(judge_by_means, temperature=self.options.temperature)
@@ -46,11 +46,11 @@ class PrototypicalNetworks(SingleLabelMethod):
 def judge_by_means(
     body: PooledClassifier, episode: Episode, *, temperature: float | None
 ) -> Tensor:
-    """Give logits of an episode's queries by the class means of its support, (queries, ways)."""
+    """Return logits of an episode's queries by the support's class means, (queries, ways)."""
     from luthier.episodes.adaptation import class_means, head_of_means
 
     shape = episode.shape
-    features = body(**episode.rows).logits  # (ways * (shots + queries), width): one pass for all
+    features = body(**episode.rows).logits  # (ways * (shots + queries), width): one pass
     features = features.unflatten(0, (shape.ways, shape.of_class))
     support = features[:, : shape.shots].flatten(0, 1)  # (ways * shots, width)
     means = class_means(support, episode.classes(shape.shots), shape.ways)
