@@ -24,7 +24,13 @@ from luthier.adapters.base_model import (
     read_known,
     write_known,
 )
-from luthier.adapters.peft_config import check_options, config_class, is_prompt, place
+from luthier.adapters.peft_config import (
+    check_options,
+    config_class,
+    is_prompt,
+    place,
+    width_of_words,
+)
 from luthier.adapters.prompts import refuse_no_room, say_of_tokens, unpacked
 from luthier.errors import ModelError
 from luthier.hf_types import Model, Tokenizer
@@ -51,6 +57,12 @@ class LayerOptions(Section):
     merge: bool = Field(True, description="Leave one plain checkpoint; false: the adapter alone.")
 
 
+class PromptOptions(Section):
+    """The length of the prompt."""
+
+    num_virtual_tokens: int = Field(16, ge=1, description="Learned states before every text.")
+
+
 class PeftMethod:
     """Learn what a tuner of peft adds to the model, and the head.
 
@@ -64,6 +76,9 @@ class PeftMethod:
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
     options: Any
     tuner: str
+
+    def __init__(self, options: Section):
+        self.options = options
 
     def settings(self, model: Model) -> dict[str, Any]:
         """Say how the tuner is set, in peft's own fields, besides where it acts."""
@@ -209,6 +224,17 @@ class PeftMethod:
         }
         model = PeftModel.from_pretrained(base, str(folder), config=config(**fields))
         return cast("Model", say_of_tokens(model) if is_prompt(config) else model)
+
+
+class PromptMethod(PeftMethod):
+    """A tuner whose learned states stand before every text."""
+
+    units: ClassVar[frozenset[str]] = UNITS - {"choice"}
+    Options: ClassVar[type] = PromptOptions
+
+    def settings(self, model: Model) -> dict[str, Any]:
+        """Return the length and the width of the prompt."""
+        return {"num_virtual_tokens": self.options.num_virtual_tokens, **width_of_words(model)}
 
 
 def is_size_or_place(value: Any) -> bool:

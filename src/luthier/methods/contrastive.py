@@ -1,11 +1,11 @@
 """`contrastive`: learns features from pairs of texts, then fits a head on them.
 
 A few labelled texts give many pairs. The body learns to place texts of equal labels close together
-and others apart; then a logistic regression is fitted on its features. Tunstall et al. 2022 (SetFit),
-https://arxiv.org/abs/2209.11055. Deviations: a step encodes each of its texts once and learns from
-all pairs of them, where SetFit draws pairs one by one and encodes both texts of each; equal and
-unequal pairs are balanced in the loss rather than by repetition; the head is a plain linear layer
-of the checkpoint, where SetFit saves a pickled scikit-learn model.
+and others apart; then a logistic regression is fitted on its features. Tunstall et al. 2022
+(SetFit), https://arxiv.org/abs/2209.11055. Deviations: a step encodes each of its texts once and
+learns from all pairs of them, where SetFit draws pairs one by one and encodes both texts of each;
+equal and unequal pairs are balanced in the loss rather than by repetition; the head is a plain
+linear layer of the checkpoint, where SetFit saves a pickled scikit-learn model.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ afterwards, are also trained towards the teacher's: FitNets, Romero et al. 2014,
 https://arxiv.org/abs/1412.6550; TinyBERT, Jiao et al. 2019, section 3.1,
 https://arxiv.org/abs/1909.10351.
 
-Deviations: the share of the teacher is `alpha`, where the paper has two weights; only the states
-of the last layer are compared, averaged over tokens (tokenizers may differ), with each feature of
-the teacher scaled to unit variance; TinyBERT compares every layer and the attention as well. The loss itself
-is in `training/distillation_loss.py`.
+Deviations: the share of the teacher is `alpha`, where the paper has two weights; only the states of
+the last layer are compared, averaged over tokens (tokenizers may differ), with each feature of the
+teacher scaled to unit variance; TinyBERT compares every layer and the attention as well. The loss
+itself is in `training/distillation_loss.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """`layer-wise`: trains every weight, with lower learning rates for lower layers.
 
-The rate of each block is `decay` times that of the block above; the head has the recipe's rate. Howard & Ruder 2018, section 3.2 (discriminative fine-tuning),
-https://arxiv.org/abs/1801.06146; for BERT, Zhang et al. 2021, https://arxiv.org/abs/2006.05987.
+The rate of each block is `decay` times that of the block above; the head has the recipe's rate.
+Howard & Ruder 2018, section 3.2 (discriminative fine-tuning), https://arxiv.org/abs/1801.06146; for
+BERT, Zhang et al. 2021, https://arxiv.org/abs/2006.05987.
 """
 
 from __future__ import annotations

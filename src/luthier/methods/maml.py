@@ -3,7 +3,8 @@
 In each episode, inner steps on its support rows change body and head; the loss of its queries after
 these steps is differentiated through them, with second derivatives, with respect to the initial
 weights. Finn et al. 2017, sections 2.2 and 3.1, https://arxiv.org/abs/1703.03400. `first_order`
-omits second derivatives (their section 5.2). With `anil`, inner steps change only the head: Raghu et al. 2020, section 4, https://arxiv.org/abs/1909.09157.
+omits second derivatives (their section 5.2). With `anil`, inner steps change only the head: Raghu
+et al. 2020, section 4, https://arxiv.org/abs/1909.09157.
 
 Deviations: an episode's head is not learned, since its classes have no order; it starts at class
 means of the support rows, and the gradient goes through these too (Proto-MAML, Triantafillou et
@@ -14,17 +15,12 @@ rows; `luthier.episodes.adaptation.adapt` takes inner steps on new classes.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from luthier.episodes.method import EpisodicMethod
 from luthier.episodes.options import InnerOptions
-from luthier.hf_types import Model
-from luthier.models.plain_checkpoint import SingleLabelMethod
-from luthier.protocols import Job
-from luthier.records import StepInfo
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,23 +36,21 @@ class MamlOptions(InnerOptions):
     anil: bool = Field(False, description="Inner steps change only the head.")
 
 
-class Maml(SingleLabelMethod):
+class Maml(EpisodicMethod):
     """Learn initial weights from which a few steps learn new classes."""
 
     name: ClassVar[str] = "maml"
     Options = MamlOptions
     options: MamlOptions
 
-    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
-        """Train on episodes, then make a head of the class means of all training rows."""
-        from luthier.episodes.fitting import fit_on_episodes
+    @property
+    def replaces_weights(self) -> bool:
+        """Whether inner steps change the weights of the body."""
+        return not self.options.anil
 
-        study = partial(judge_after_steps, options=self.options)
-        return (
-            yield from fit_on_episodes(
-                model, job, self.options, study, replaces_weights=not self.options.anil
-            )
-        )
+    def study(self, body: PooledClassifier, episode: Episode) -> Tensor:
+        """Compute logits of the queries after inner steps."""
+        return judge_after_steps(body, episode, options=self.options)
 
 
 def judge_after_steps(body: PooledClassifier, episode: Episode, *, options: MamlOptions) -> Tensor:

@@ -25,7 +25,7 @@ UNKNOWN = 10**9  # more steps than any training has
 
 
 class PeftOptions(LayerOptions):
-    """Which tuner, and what it is told."""
+    """The tuner and its configuration."""
 
     tuner: str = Field("VERA", description="Its peft name: VERA, LOHA, LOKR, BOFT, OFT …")
     config: dict[str, Any] = Field(
@@ -47,7 +47,7 @@ class Peft(PeftMethod):
         check_options(self.config, options.config)
 
     def settings(self, model: Model) -> dict[str, Any]:
-        """Give what the recipe says, and what follows from the model."""
+        """Return the settings of the recipe, and those that follow from the model."""
         if self.tuner == "ADALORA":  # the number of steps is known once training begins
             return {"total_step": UNKNOWN, **self.options.config}
         if not is_prompt(self.config):

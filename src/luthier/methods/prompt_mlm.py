@@ -6,8 +6,8 @@ score is the logit of its word at the mask:
     "{text} It was {mask}."   positive: great, negative: bad
     p(label | text) = softmax over labels of  head(state of the mask)[word of the label]
 
-No weight is new, so a few rows suffice. The patterns and the loss are those of PET, Schick and Schütze
-2021, section 3.1, https://arxiv.org/abs/2001.07676; a single prompt, as in LM-BFF, Gao,
+No weight is new, so a few rows suffice. The patterns and the loss are those of PET, Schick and
+Schütze 2021, section 3.1, https://arxiv.org/abs/2001.07676; a single prompt, as in LM-BFF, Gao,
 Fisch and Chen 2021, section 4, https://arxiv.org/abs/2012.15723.
 
 Deviations: one pattern and one word per label, no ensemble of patterns that labels further rows for

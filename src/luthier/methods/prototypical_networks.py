@@ -11,15 +11,10 @@ classes of training and of use may be the same.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from luthier.episodes.method import EpisodicMethod
 from luthier.episodes.options import EpisodeOptions
-from luthier.hf_types import Model
-from luthier.models.plain_checkpoint import SingleLabelMethod
-from luthier.protocols import Job
-from luthier.records import StepInfo
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,19 +23,16 @@ if TYPE_CHECKING:
     from luthier.models.heads import PooledClassifier
 
 
-class PrototypicalNetworks(SingleLabelMethod):
+class PrototypicalNetworks(EpisodicMethod):
     """Train the body so that class means of a few rows classify others."""
 
     name: ClassVar[str] = "prototypical-networks"
     Options = EpisodeOptions
     options: EpisodeOptions
 
-    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
-        """Train on episodes, then make a head of the class means of all training rows."""
-        from luthier.episodes.fitting import fit_on_episodes
-
-        study = partial(judge_by_means, temperature=self.options.temperature)
-        return (yield from fit_on_episodes(model, job, self.options, study))
+    def study(self, body: PooledClassifier, episode: Episode) -> Tensor:
+        """Compute logits of the queries by the class means of the support."""
+        return judge_by_means(body, episode, temperature=self.options.temperature)
 
 
 def judge_by_means(

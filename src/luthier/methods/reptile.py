@@ -13,15 +13,10 @@ means of all training rows.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from luthier.episodes.method import EpisodicMethod
 from luthier.episodes.options import InnerOptions
-from luthier.hf_types import Model
-from luthier.models.plain_checkpoint import SingleLabelMethod
-from luthier.protocols import Job
-from luthier.records import StepInfo
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,23 +25,23 @@ if TYPE_CHECKING:
     from luthier.models.heads import PooledClassifier
 
 
-class Reptile(SingleLabelMethod):
+class Reptile(EpisodicMethod):
     """Move the weights towards where each episode's training ends."""
 
     name: ClassVar[str] = "reptile"
     Options = InnerOptions
     options: InnerOptions
 
-    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
-        """Train on episodes, then make a head of the class means of all training rows."""
-        from luthier.episodes.fitting import fit_on_episodes
+    loss: ClassVar[str] = "own"
 
-        study = partial(move_towards, options=self.options)
-        return (
-            yield from fit_on_episodes(
-                model, job, self.options, study, loss="own", replaces_weights=True
-            )
-        )
+    @property
+    def replaces_weights(self) -> bool:
+        """Whether inner steps change the weights of the body."""
+        return True
+
+    def study(self, body: PooledClassifier, episode: Episode) -> Tensor:
+        """Compute a loss whose gradient moves the weights."""
+        return move_towards(body, episode, options=self.options)
 
 
 def move_towards(body: PooledClassifier, episode: Episode, *, options: InnerOptions) -> Tensor:
