@@ -58,9 +58,9 @@ def make_codec(recipe: Recipe, task: Task, target: Target) -> Codec:
         ModelError: The model has no head for the task, or the engine cannot train it.
     """
     model = recipe.model
-    asked = model.model_dump(include={"revision", "ignore_unsafe_files"})
-    processor = load_processor(task, model.name, new_tokens=model.new_tokens, **asked)
-    config = read_config(model.name, **asked)
+    source = model.model_dump(include={"revision", "ignore_unsafe_files"})
+    processor = load_processor(task, model.name, new_tokens=model.new_tokens, **source)
+    config = read_config(model.name, **source)
     is_pooled = model.pooling != "default" or len(model.head_hidden_layers) > 0
     refuse_unfit(config, is_pooled=is_pooled, auto_model=task.auto_model)
     find("engines", recipe.engine).check_model(config)

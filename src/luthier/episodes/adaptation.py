@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from luthier.errors import DataError
+from luthier.hf_types import ModelOutput
 from luthier.models.heads import PooledClassifier
 
 Weights = dict[str, Tensor]
@@ -99,7 +100,8 @@ def features_by(model: PooledClassifier) -> Compute:
 
     def compute(weights: Weights, rows: Tensors) -> Tensor:
         with sdpa_kernel(SDPBackend.MATH):
-            return functional_call(model, weights, args=(), kwargs=dict(rows)).logits
+            outputs: ModelOutput = functional_call(model, weights, args=(), kwargs=dict(rows))
+            return outputs.logits
 
     return compute
 
@@ -157,7 +159,7 @@ def _cut(head: LinearHead) -> LinearHead:
 
 def take_head_off(model: PooledClassifier) -> None:
     """Replace the last layer by nothing, so that the model gives features."""
-    model.classifier[-1] = nn.Identity()
+    cast("nn.Sequential", model.classifier)[-1] = nn.Identity()
 
 
 def put_head_on(model: PooledClassifier, head: LinearHead) -> None:
@@ -165,7 +167,7 @@ def put_head_on(model: PooledClassifier, head: LinearHead) -> None:
     n_classes, width = head.weight.shape
     layer = nn.utils.skip_init(nn.Linear, width, n_classes)
     layer.weight.data, layer.bias.data = head.weight.detach().clone(), head.bias.detach().clone()
-    model.classifier[-1] = layer
+    cast("nn.Sequential", model.classifier)[-1] = layer
     model.settings["n_outputs"] = n_classes
 
 

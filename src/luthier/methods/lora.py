@@ -56,12 +56,12 @@ class Lora(PeftMethod):
     def settings(self, model: Model) -> dict[str, Any]:
         """Return rank, scale and dropout."""
         options = self.options
-        begun = True if options.init_lora_weights == "default" else options.init_lora_weights
+        initial = True if options.init_lora_weights == "default" else options.init_lora_weights
         return {
             "r": options.rank,
             "lora_alpha": options.alpha,
             "lora_dropout": options.dropout,
             "use_rslora": options.use_rslora,
             "use_dora": options.use_dora,
-            "init_lora_weights": begun,
+            "init_lora_weights": initial,
         }

@@ -2,7 +2,7 @@
 
 The names and their fields are peft's own (`PEFT_TYPE_TO_CONFIG_MAPPING`); nothing is listed here,
 so a new version brings its tuners along. Where they act follows from the model's anatomy. What does
-not fit a model (adaption prompts are Llama's) is told in peft's words before training.
+not fit a model (adaption prompts are Llama's) is reported in peft's words before training.
 """
 
 from __future__ import annotations

@@ -180,9 +180,9 @@ def _rates(tried: list[Setting], n_tokens: int, shape: tuple[int, int]) -> dict[
             torch.set_num_threads(threads)
             x, w = values.to(kind), weight.to(kind)
             functional.linear(x, w)  # the first call after a change starts the threads
-            begun = time.perf_counter()
+            started = time.perf_counter()
             functional.linear(x, w)
-            seconds = time.perf_counter() - begun
+            seconds = time.perf_counter() - started
             best[threads, kind] = min(best.get((threads, kind), seconds), seconds)
         if time.perf_counter() > end:
             break

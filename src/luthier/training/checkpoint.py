@@ -131,7 +131,7 @@ class Checkpointer:
         """
         if self.store is None:
             return
-        begun = time.monotonic()
+        started = time.monotonic()
         self.wait()
         if step > self.saved:
             refuse_weights(self.state.not_finite(), step, self.settings)
@@ -143,7 +143,7 @@ class Checkpointer:
                 write()
             self.saved = step
         self._since = time.monotonic()
-        self._cost = self._since - begun
+        self._cost = self._since - started
 
     def wait(self) -> None:
         """Wait for a checkpoint that is written in the background."""

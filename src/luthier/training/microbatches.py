@@ -56,7 +56,7 @@ class MicroBatches:
             TrainingError: One row does not fit, or the loss cannot be split, or the recipe does
                 not allow it (`auto_batch_size`).
         """
-        asked, state = self.n_pieces, _random_state()
+        n_before, state = self.n_pieces, _random_state()
         self.largest = max(self.largest, *(batch.n_items for batch in batches))
         while True:
             try:
@@ -76,7 +76,7 @@ class MicroBatches:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             _set_random_state(state)
-        if self.n_pieces > asked and not self.settings.auto_batch_size:
+        if self.n_pieces > n_before and not self.settings.auto_batch_size:
             raise self._advice()
         return done
 

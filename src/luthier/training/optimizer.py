@@ -51,11 +51,11 @@ def check_training(settings: Training) -> None:
         ("torch_compile_backend", COMPILERS),
         ("torch_compile_mode", MODES),
     ):
-        asked = getattr(settings, field)
-        if asked is not None and asked not in known:
-            close = nearest(asked, known)
+        chosen = getattr(settings, field)
+        if chosen is not None and chosen not in known:
+            close = nearest(chosen, known)
             advice = f"did you mean '{close}'?" if close else f"one of: {', '.join(known)}"
-            problems.append(f"training.{field}: there is no '{asked}'; {advice}")
+            problems.append(f"training.{field}: there is no '{chosen}'; {advice}")
     if not problems:
         optimizer, _ = OPTIMIZERS[settings.optim]
         allowed = set(inspect.signature(optimizer).parameters) - {"params", "lr", "weight_decay"}

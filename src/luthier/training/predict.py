@@ -151,11 +151,11 @@ def infer_rows(
         phase: Name of the phase in progress reports.
     """
     inferred: dict[str, Any] = {}
-    asked = codec.inference_kinds() if kinds is None else kinds
-    for kind in asked:
-        named = phase if len(asked) == 1 else f"{phase} ({kind})"
+    kinds = codec.inference_kinds() if kinds is None else kinds
+    for kind in kinds:
+        own_phase = phase if len(kinds) == 1 else f"{phase} ({kind})"
         inferred[kind] = yield from infer_items(
-            model, items, codec, batch_size=batch_size, kind=kind, phase=named
+            model, items, codec, batch_size=batch_size, kind=kind, phase=own_phase
         )
     if (transitions := getattr(model, "transitions", None)) is not None:  # of a CRF, for decoding
         inferred["transitions"] = transitions.detach().float().cpu().numpy()
