@@ -72,7 +72,7 @@ class PeftMethod:
     name: ClassVar[str]
     units: ClassVar[frozenset[str]] = UNITS
     kinds: ClassVar[frozenset[str]] = KINDS
-    Options: ClassVar[type]
+    Options: ClassVar[type[Section]] = LayerOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
     options: Any
     tuner: str
@@ -81,8 +81,8 @@ class PeftMethod:
         self.options = options
 
     def settings(self, model: Model) -> dict[str, Any]:
-        """Say how the tuner is set, in peft's own fields, besides where it acts."""
-        raise NotImplementedError
+        """Return the tuner's settings, in peft's own fields, besides the layers it changes."""
+        return {}
 
     def fields(self, model: Model) -> dict[str, Any]:
         """Give all fields of peft's configuration that are set."""
@@ -230,7 +230,7 @@ class PromptMethod(PeftMethod):
     """A tuner whose learned states stand before every text."""
 
     units: ClassVar[frozenset[str]] = UNITS - {"choice"}
-    Options: ClassVar[type] = PromptOptions
+    Options: ClassVar[type[Section]] = PromptOptions
 
     def settings(self, model: Model) -> dict[str, Any]:
         """Return the length and the width of the prompt."""

@@ -11,23 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from luthier.adapters.peft_method import LayerOptions, PeftMethod
-from luthier.hf_types import Model
-
-
-class Ia3Options(LayerOptions):
-    """The layers that are rescaled."""
+from luthier.adapters.peft_method import PeftMethod
 
 
 class Ia3(PeftMethod):
     """Learn to rescale the activations of layers, and the head."""
 
     name: ClassVar[str] = "ia3"
-    Options = Ia3Options
-    options: Ia3Options
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-3}
     tuner = "IA3"
-
-    def settings(self, model: Model) -> dict[str, Any]:
-        """Return no settings."""
-        return {}

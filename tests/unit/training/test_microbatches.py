@@ -88,7 +88,7 @@ def test_a_loss_of_all_rows_together_is_not_cut():
     pieces = MicroBatches(Training(auto_batch_size=True))
     with pytest.raises(TrainingError) as caught:
         pieces.compute(room_for(4, []), [batch(16)], by_rows=False)
-    assert "all its rows together" in caught.value.problem
+    assert "cannot be split by rows" in caught.value.problem
     assert "per_device_train_batch_size" in caught.value.hint
 
 
