@@ -161,7 +161,7 @@ def untested_teacher(teacher: Teacher, job: Job) -> str | None:
     if splits.get("test", {}).get("sha256") == fingerprint(job.problem.splits.test):
         return None
     return (
-        "The teacher was tested on other rows than the student. If it was trained on some of the "
+        "The teacher has other test rows than the student. If it was trained on some of the "
         "student's test rows, the student's scores are too high. The same data section and seed "
         "avoid this."
     )
