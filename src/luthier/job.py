@@ -19,7 +19,7 @@ from luthier.recipe.tree import Training
 from luthier.records import Gold, Outputs, Rows, Splits
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -132,37 +132,39 @@ class Job:
 class Regulariser(Protocol):
     """Hooks in training. Subclass `training.hooks.Hooks`, which does nothing at every place."""
 
-    def begin(self, model: Model, n_steps: int) -> None:
+    def begin(self, model: nn.Module, n_steps: int) -> None:
         """Prepare, once the model is on its device and before any state is resumed."""
         ...
 
-    def around_step(self, model: Model, step: int, n_steps: int) -> AbstractContextManager[None]:
+    def around_step(
+        self, model: nn.Module, step: int, n_steps: int
+    ) -> AbstractContextManager[None]:
         """Return a context, such as frozen parameters, for computing a step's gradient."""
         ...
 
     def loss(
-        self, compute: Callable[[Batch[Tensor]], Tensor], model: Model, batch: Batch[Tensor]
+        self, compute: Callable[[Batch[Tensor]], Tensor], model: nn.Module, batch: Batch[Tensor]
     ) -> Tensor:
         """Compute the summed loss of a batch; `compute` is the loss without this hook."""
         ...
 
-    def penalty(self, model: Model) -> Tensor | None:
+    def penalty(self, model: nn.Module) -> Tensor | None:
         """Compute a term to add once to the mean loss of a step; None for no term."""
         ...
 
-    def backward(self, add_gradient: Callable[[], None], model: Model) -> None:
+    def backward(self, add_gradient: Callable[[], None], model: nn.Module) -> None:
         """Act after the gradient is computed; `add_gradient` adds it again at changed weights."""
         ...
 
-    def after_step(self, model: Model, step: int, n_steps: int) -> None:
+    def after_step(self, model: nn.Module, step: int, n_steps: int) -> None:
         """Act after an optimizer step."""
         ...
 
-    def evaluated(self, model: Model) -> AbstractContextManager[None]:
+    def evaluated(self, model: nn.Module) -> AbstractContextManager[None]:
         """Swap in the weights that are scored and kept; on exit, restore those that are trained."""
         ...
 
-    def finish(self, model: Model) -> None:
+    def finish(self, model: nn.Module) -> None:
         """Leave the model with the weights that are kept."""
         ...
 

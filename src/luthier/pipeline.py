@@ -85,7 +85,7 @@ def run(
         folder = claim(checked, out=out, name=name, fresh=fresh)
         with folder.recording(on_failure=write_report), quietly():
             everyone = Listeners(folder, listeners)
-            everyone.say("checking the data")
+            everyone.announce("checking the data")
             return _run(checked, prepare(checked, task, data), folder, everyone)
 
 
@@ -104,11 +104,11 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     about["parameters"] = dict(zip(("total", "trained"), count_parameters(model), strict=True))
     outputs = {SYSTEM: predict_splits(model, job, listeners)}
     target = save(model, method, job, folder, outputs[SYSTEM])
-    model = None  # its memory is the baselines' now
+    del model  # its memory is the baselines' now
     for baseline in make_baselines(recipe, job):
         outputs[baseline.name] = dict(follow(baseline.fit(job), listeners))
 
-    listeners.say("judging")
+    listeners.announce("judging")
     judged = judge_all(recipe, job, outputs)
     folder.write_predictions(lines(job, judged.predictions))
     folder.write_json("scores", judged.scores)

@@ -25,7 +25,13 @@ from luthier.adapters.base_model import (
     read_known,
     write_known,
 )
-from luthier.adapters.peft_config import check_options, config_class, is_prompt, place
+from luthier.adapters.peft_config import (
+    check_options,
+    config_class,
+    is_prompt,
+    place,
+    width_of_words,
+)
 from luthier.adapters.prompts import refuse_no_room, say_of_tokens, unpacked
 from luthier.errors import ModelError
 from luthier.hf_types import Model, Tokenizer
@@ -54,6 +60,12 @@ class LayerOptions(Section):
     merge: bool = Field(True, description="Leave one plain checkpoint; false: the adapter alone.")
 
 
+class PromptOptions(Section):
+    """The length of the prompt."""
+
+    num_virtual_tokens: int = Field(16, ge=1, description="Learned states before every text.")
+
+
 class PeftMethod(PlainCheckpoint):
     """Train the weights that a tuner of peft adds to a model, and the head.
 
@@ -63,10 +75,13 @@ class PeftMethod(PlainCheckpoint):
     name: ClassVar[str]
     units: ClassVar[frozenset[str]] = UNITS
     kinds: ClassVar[frozenset[str]] = KINDS
-    Options: ClassVar[type]
+    Options: ClassVar[type[Section]] = LayerOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
     options: Any
     tuner: str
+
+    def __init__(self, options: Section):
+        self.options = options
 
     def settings(self, model: Model) -> dict[str, Any]:
         """Return the tuner's settings as fields of peft's configuration, without its targets."""
@@ -104,7 +119,7 @@ class PeftMethod(PlainCheckpoint):
             )
         regularisers = (*self.hooks(wrapped), *job.plan.regularisers)
         job = job.with_plan(regularisers=regularisers)
-        trained: Model = yield from train(wrapped, job)
+        trained: Model = yield from train(cast("Model", wrapped), job)
         return trained
 
     def hooks(self, wrapped: PeftModel) -> tuple[Regulariser, ...]:
@@ -113,7 +128,7 @@ class PeftMethod(PlainCheckpoint):
             return ()
         from luthier.adapters.rank_allocation import RankAllocation
 
-        return (RankAllocation(self.settings(wrapped)),)
+        return (RankAllocation(self.settings(cast("Model", wrapped))),)
 
     def wrap(self, model: Model, config: type[PeftConfig], *, seed: int) -> PeftModel:
         """Add the tuner to the model; its initial weights follow from the seed.
@@ -212,6 +227,17 @@ class PeftMethod(PlainCheckpoint):
         }
         model = PeftModel.from_pretrained(base, str(folder), config=config(**fields))
         return cast("Model", say_of_tokens(model) if is_prompt(config) else model)
+
+
+class PromptMethod(PeftMethod):
+    """A tuner whose learned states stand before every text."""
+
+    units: ClassVar[frozenset[str]] = UNITS - {"choice"}
+    Options: ClassVar[type[Section]] = PromptOptions
+
+    def settings(self, model: Model) -> dict[str, Any]:
+        """Return the length and the width of the prompt."""
+        return {"num_virtual_tokens": self.options.num_virtual_tokens, **width_of_words(model)}
 
 
 def is_size_or_place(value: Any) -> bool:
