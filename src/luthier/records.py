@@ -18,7 +18,8 @@ import numpy as np
 
 from luthier.ragged import Array
 
-Outputs = Any  # what a system says of each row, before decoding: an array or a record of arrays
+Outputs = Any  # what a system computes for each row, before decoding: an array, or several
+Gold = Any  # gold answers, as a codec reads them: an array (rows, …), or `Ragged` for tags
 Measure = Callable[[Array | None], dict[str, float]]  # row weights (rows,) or None -> metrics
 
 

@@ -11,7 +11,17 @@ from tests.architecture.source import FILES, ROOT, Import, imports, imports_of, 
 # Bottom to top. A unit imports only units of rows above it in this list, and its own files.
 LAYERS = (
     {"errors", "ragged", "objective", "hf_types", "declarations"},
-    {"items", "records", "results", "registry", "seeding", "environment", "process", "signals", "paths"},
+    {
+        "items",
+        "records",
+        "results",
+        "registry",
+        "seeding",
+        "environment",
+        "process",
+        "signals",
+        "paths",
+    },
     {"columns", "recipe", "padding"},
     {"codec"},
     {"job"},
