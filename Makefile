@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 SOURCES := src tests benchmarks
 
-.PHONY: quickstart test check format bench torture clean
+.PHONY: quickstart test test-fast check format bench torture clean
 
 quickstart: $(VENV)/.installed-demo
 	$(BIN)/luthier run recipes/quickstart.yaml
@@ -15,6 +15,10 @@ quickstart: $(VENV)/.installed-demo
 # One thread a process: the tiny models of the tests are too small to share.
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+# After each change: every unit, the laws, and of each contract a slice.
+test-fast: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) -m "not slow and not thorough" $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check $(SOURCES)

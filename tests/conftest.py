@@ -11,10 +11,40 @@ import luthier
 from tests.tiny import write_tiny_model
 from tests.toys import toy_rows, toy_tree
 
+HERE = Path(__file__).parent
+# What `make test-fast` leaves out: these folders, and of the contracts all but a few plug-ins.
+THOROUGH = ("benchmarks", "docs", "equivalence", "keras_engine", "learning", "recipes", "torture")
+SLICE = {"test_every_method": ("full", "lora"), "test_every_baseline": ("majority", "crf")}
+
 # Where nobody looks, the same examples every time; at a desk, new ones, which find new faults.
 settings.register_profile("repeatable", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("repeatable")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Do not import tests that are left out anyway: TensorFlow alone takes seconds."""
+    is_left_out = collection_path.parent == HERE and collection_path.name in THOROUGH
+    return True if is_left_out and "not thorough" in config.option.markexpr else None
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what is thorough."""
+    for item in items:
+        folder = item.path.relative_to(HERE).parts[0]
+        chosen = SLICE.get(item.path.stem)
+        asked = getattr(item, "callspec", None)
+        is_chosen = chosen is None or (asked and {*chosen} & {*map(str, asked.params.values())})
+        if folder in THOROUGH or not is_chosen:
+            item.add_marker(pytest.mark.thorough)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_waits_for_the_disk():
+    """Leave what is written to the system: a third of a tiny run is waiting for the disk itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture(scope="session")

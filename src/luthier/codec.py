@@ -13,7 +13,7 @@ from luthier.columns import Limits
 from luthier.items import Batch, Items
 from luthier.objective import Objective
 from luthier.ragged import Array
-from luthier.records import Measure, Outputs, Predictions, Rows, Target
+from luthier.records import Gold, Measure, Outputs, Predictions, Rows, Target
 
 LOSS = "loss"  # the kind of batch that training uses; others are kinds of inference
 
@@ -24,7 +24,7 @@ class Codec(Protocol):
     The one object that the main path, predictors, teachers and exporters hold.
     """
 
-    task: Any
+    task: Any  # a `Task` of `protocols.py`
     target: Target
     processor: Any
     limits: Limits | None
@@ -34,11 +34,13 @@ class Codec(Protocol):
         """Encode rows; targets are None where the rows have no answers."""
         ...
 
-    def batch(self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0) -> Batch:
+    def batch(
+        self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
+    ) -> Batch[Array]:
         """Make one batch of NumPy arrays, for the loss or for a kind of inference."""
         ...
 
-    def gold(self, rows: Rows) -> Any:
+    def gold(self, rows: Rows) -> Gold:
         """Read the gold answers, row by row.
 
         Raises:
@@ -46,68 +48,68 @@ class Codec(Protocol):
         """
         ...
 
-    def objective(self, gold: Any, *, label_smoothing: float) -> Objective:
-        """Name the loss, given the training rows' gold answers."""
+    def objective(self, gold: Gold, *, label_smoothing: float) -> Objective:
+        """Choose the loss, given the training rows' gold answers."""
         ...
 
     def generation(self) -> Mapping[str, Any] | None:
-        """Give the settings of `model.generate`; None for tasks that generate nothing."""
+        """Return the settings of `model.generate`; None for tasks that generate nothing."""
         ...
 
     def inference_kinds(self, *, answering: bool = False) -> tuple[str, ...]:
-        """Name what is computed for the verdict or, if `answering`, for new rows."""
+        """Return the kinds of inference for the verdict or, if `answering`, for new rows."""
         ...
 
     def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
         """Combine what was inferred for items, one entry per kind, into outputs per row."""
         ...
 
-    def tuned(self, outputs: Outputs, gold: Any) -> Codec:
-        """Choose on validation what decoding needs (thresholds): a new codec."""
+    def tuned(self, outputs: Outputs, gold: Gold) -> Codec:
+        """Tune decoding (thresholds) on validation rows; return a new codec."""
         ...
 
     def decode(self, outputs: Outputs) -> Predictions:
-        """Turn outputs into answers."""
+        """Decode outputs into predictions."""
         ...
 
-    def measure(self, gold: Any, predictions: Predictions) -> Measure:
-        """Prepare all metrics; the function returned takes row weights, for the bootstrap."""
+    def measure(self, gold: Gold, predictions: Predictions) -> Measure:
+        """Return a function from row weights, for the bootstrap, to all metrics."""
         ...
 
-    def validation_scores(self, outputs: Outputs, gold: Any) -> dict[str, float]:
+    def validation_scores(self, outputs: Outputs, gold: Gold) -> dict[str, float]:
         """Score validation rows during training, from outputs of `task.validation_kind`."""
         ...
 
     def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
-        """Give the outputs of a system that knows nothing."""
+        """Return the outputs of a system that has learned nothing."""
         ...
 
     def by_label(
-        self, gold: Any, predictions: Predictions
+        self, gold: Gold, predictions: Predictions
     ) -> tuple[Sequence[str], Callable[[Array | None], Array]] | None:
         """Prepare precision, recall, F1 and support of every label, (4, names); None: no labels."""
         ...
 
-    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
+    def error_analysis(self, gold: Gold, predictions: Predictions, rows: Rows) -> dict[str, Any]:
         """Analyse answers on the test rows, for `analysis.json` and the report."""
         ...
 
-    def to_json(self, answers: Any, index: int, rows: Rows) -> Any:
+    def to_json(self, answers: Gold, index: int, rows: Rows) -> Any:
         """Write one answer (predicted or gold) as JSON."""
         ...
 
     def extra_json(self, predictions: Predictions, index: int) -> dict[str, Any]:
-        """Give what a run keeps of one prediction beside its answer."""
+        """Return what a run keeps of one prediction beside its answer."""
         ...
 
     def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
-        """Read predictions back: `answer` as `to_json` wrote it, and what `extra_json` gave."""
+        """Read predictions from `answer`, as `to_json` wrote it, and the fields of `extra_json`."""
         ...
 
     def answer(self, predictions: Predictions, index: int, rows: Rows, **options: Any) -> Any:
-        """Give one row's answer in the shape of `transformers.pipeline`."""
+        """Return one row's answer in the format of `transformers.pipeline`."""
         ...
 
     def to_columns(self, answer: Any) -> dict[str, Any]:
-        """Lay such an answer out as columns of a table, `prediction` first."""
+        """Return such an answer as columns of a table, `prediction` first."""
         ...

@@ -6,6 +6,7 @@ can make them. `metrics/names.py` finds a metric by its name, `report/panels.py`
 
 from __future__ import annotations
 
+import math
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -37,16 +38,16 @@ class Unit:
         symbol: Written after the value: "%", "ms".
         digits: Decimal places; None writes as many as are significant.
         difference: What a difference of two values is counted in ("points"); "" uses the symbol.
-        least: The lowest possible value, at which axes end; None if there is none.
-        most: The highest possible value, at which axes end; None if there is none.
+        least: The lowest possible value, at which axes end.
+        most: The highest possible value, at which axes end.
     """
 
     factor: float = 1.0
     symbol: str = ""
     digits: int | None = None
     difference: str = ""
-    least: float | None = None
-    most: float | None = None
+    least: float = -math.inf
+    most: float = math.inf
 
 
 NUMBER = Unit()

@@ -1,66 +1,87 @@
-"""What an engine must bring: the loop decides what happens when, an engine computes it."""
+"""The contract of an engine: the loop decides what happens when, an engine computes it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from luthier.job import Job
+from luthier.hf_types import Config, Model
+from luthier.items import Batch
+from luthier.job import BatchSampler, Job
+from luthier.recipe.tree import Training
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.amp import GradScaler
+    from torch.optim import Optimizer
+
+
+class Loader(Protocol):
+    """Iterates over the batches of an epoch."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that is iterated over next."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Batch[Tensor]]: ...
 
 
 class Engine(Protocol):
-    """Computes a training: changes the weights of a PyTorch model, by whatever means.
+    """Trains the weights of a PyTorch model, by whatever means.
 
     The loop (`training/loop.py`) decides what happens when; an engine computes gradients and takes
     steps. Everything before and after a training is the same for all engines.
     """
 
     name: ClassVar[str]
-    job: Job  # the job given, with a training section in which every choice is made
+    job: Job  # the job given, with every open choice of its training section made
     notice: str | None  # one line for the user, shown once
     n_processes: int
     reads_without_sync: bool  # True if reading the loss needs no device synchronisation
-    scaler: Any  # gradient scaler of float16, or None
-    optimizer: Any  # a PyTorch optimizer whose groups hold the learning rates; set by `prepare`
+    scaler: GradScaler | None  # gradient scaler of float16
+    optimizer: Optimizer  # its groups hold the learning rates; set by `prepare`
 
-    def __init__(self, model: Any, job: Job):
-        """Get ready to train a model."""
+    def __init__(self, model: Model, job: Job):
+        """Prepare to train a model."""
         ...
 
     @staticmethod
-    def check(settings: Any) -> None:
-        """Refuse a training section that could only fail later, and say what is not installed."""
+    def check(settings: Training) -> None:
+        """Reject a training section that could only fail later, or a missing package."""
         ...
 
     @staticmethod
-    def check_model(config: Any) -> None:
-        """Refuse a model by its configuration, before its weights are read."""
+    def check_model(config: Config) -> None:
+        """Reject a model by its configuration, before its weights are read."""
         ...
 
     def working(self) -> AbstractContextManager[str | None]:
-        """Hold what training needs; yields why padding is computed, where it was not to be."""
+        """Enter the training context; yields why padding is computed although it should not be."""
         ...
 
-    def prepare(self, order: Any, pieces: Any) -> Any:
-        """Make the optimizer; return an iterable of batches in a `BatchOrder`, with `set_epoch`."""
+    def prepare(self, order: BatchSampler, pieces: Any) -> Loader:
+        """Make the optimizer; return the loader of batches. `pieces`: a `MicroBatches`."""
         ...
 
     def load_from_model(self) -> None:
-        """Continue from the weights and moments that a checkpoint has just put into place."""
+        """Continue from the weights and moments that a checkpoint has just restored."""
         ...
 
-    def gradient(self, batches: list[Any]) -> tuple[Any, Any]:
+    def gradient(self, batches: list[Batch[Tensor]]) -> tuple[Tensor | float, Tensor | float]:
         """Compute the gradient over the batches of a step; return the mean loss and its norm."""
         ...
 
-    def loss_of(self, batch: Any) -> Any:
+    def loss_of(self, batch: Batch[Tensor]) -> Tensor:
         """Compute the summed loss of a batch of PyTorch tensors."""
         ...
 
     def step(self) -> None:
-        """Step along the gradient, with the learning rates in the optimizer's groups."""
+        """Take a step with the learning rates in the optimizer's groups."""
         ...
 
-    def sync_model(self) -> Any:
+    def sync_model(self) -> Model:
         """Write the current weights into the model and return it."""
         ...

@@ -21,17 +21,8 @@ import psutil
 from luthier import __version__
 
 PACKAGES = (
-    "torch",
-    "transformers",
-    "tokenizers",
-    "accelerate",
-    "peft",
-    "datasets",
-    "safetensors",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pyarrow",
+    *("torch", "transformers", "tokenizers", "accelerate", "peft", "datasets", "safetensors"),
+    *("numpy", "scipy", "scikit-learn", "pyarrow"),
 )
 EXTRAS = ("tensorflow", "keras", "keras-hub")  # listed only if installed
 
@@ -54,9 +45,8 @@ def describe() -> dict[str, Any]:
 
 def describe_packages() -> dict[str, str | None]:
     """Return the versions of the libraries that compute."""
-    extras = {name: _version(name) for name in EXTRAS}
-    installed = {name: version for name, version in extras.items() if version is not None}
-    return {**{name: _version(name) for name in PACKAGES}, **installed}
+    extras = [name for name in EXTRAS if _version(name) is not None]
+    return {name: _version(name) for name in (*PACKAGES, *extras)}
 
 
 def install_command(extra: str) -> str:

@@ -1,4 +1,4 @@
-"""Types of what comes from Transformers: `Model`, `Config` and `Tokenizer`.
+"""Types of what comes from Transformers: `Model`, `ModelOutput`, `Config`, `Tokenizer`.
 
 They exist for type checkers. At run time the names can be imported, but stand for `Any`: neither
 torch nor Transformers is loaded, so every unit may annotate with them.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Config", "Model", "Tokenizer"]
+__all__ = ["Config", "Model", "ModelOutput", "Tokenizer"]
 
 if TYPE_CHECKING:
     import torch
@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig
     from transformers import PreTrainedConfig as Config
     from transformers import PreTrainedTokenizerBase as Tokenizer
+
+    class ModelOutput:
+        """Outputs of a model; which fields are there depends on its head."""
+
+        logits: torch.Tensor
+        start_logits: torch.Tensor
+        end_logits: torch.Tensor
+        loss: torch.Tensor  # of models that compute their own
+        transitions: torch.Tensor  # of heads with a CRF
+        states: torch.Tensor  # of `models/with_hidden_states.py`
 
     class Model(nn.Module):
         """A `PreTrainedModel`, one that peft wraps, or a wrapper of `models/wrapper.py`.
@@ -51,8 +61,11 @@ if TYPE_CHECKING:
         def get_encoder(self) -> Model:
             """Return the encoder of a model that has a decoder too."""
 
+        def generate(self, *args: Any, **options: Any) -> torch.Tensor:
+            """Generate token ids (batch, tokens)."""
+
         def get_decoder(self) -> Model:
             """Return the decoder."""
 
 else:
-    Config = Tokenizer = Model = Any
+    Config = Tokenizer = Model = ModelOutput = Any

@@ -6,15 +6,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from luthier.codec import Codec
+from luthier.hf_types import Model
 from luthier.items import Batch, Items
 from luthier.objective import Objective
-from luthier.records import Outputs, Splits
+from luthier.recipe.tree import Training
+from luthier.records import Gold, Outputs, Rows, Splits
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -31,12 +36,18 @@ class Problem:
     codec: Codec
     splits: Splits
     items: Mapping[str, Items]
-    gold: Mapping[str, Any]
+    gold: Mapping[str, Gold]
 
     @property
     def scored_splits(self) -> tuple[str, ...]:
         """The splits whose outputs are needed: validation too, where decoding is tuned on it."""
         return ("validation", "test") if self.codec.task.needs_validation_outputs else ("test",)
+
+    @property
+    def scored_rows(self) -> dict[str, Rows]:
+        """The rows of the scored splits."""
+        rows = dict(self.splits.items())
+        return {split: rows[split] for split in self.scored_splits}
 
     def validation_scores(self, outputs: Outputs) -> dict[str, float]:
         """Score outputs of the validation rows during training."""
@@ -45,20 +56,36 @@ class Problem:
 
 @dataclass(frozen=True)
 class Session:
-    """Where and by what a training is computed.
+    """Where a training is computed, and by which engine.
 
     Args:
-        make_model: `make_model(pretrained)` gives a fresh model, with random weights if False. With
-            `auto_model`, one of another Auto class, its head from the checkpoint.
+        make_model: `make_model(pretrained)` makes a new model, with random weights if False.
+            `auto_model` names another Auto class, whose head comes from the checkpoint.
         engine: Name of the engine that computes the training.
-        run: Run folder that keeps what resuming needs; None: nothing is kept.
-        phase: Name of the work in progress reports and checkpoints.
+        run: The `RunFolder` that keeps checkpoints and events; None: nothing is kept.
+        phase: Name of this training in progress reports and checkpoints.
     """
 
-    make_model: Callable[..., Any]
+    make_model: Callable[..., Model]
     engine: str = "torch"
     run: Any = None
     phase: str = "fine-tuning"
+
+
+class BatchSampler(Protocol):
+    """The batches of every epoch; `training/batch_sampler.py` has the usual one."""
+
+    drop_last: bool  # what Accelerate asks of a batch sampler
+    epoch: int
+    skipped: int  # batches to leave out of the next epoch, trained on before an interruption
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose batches `__iter__` yields next."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[int]]: ...
 
 
 @dataclass(frozen=True)
@@ -68,78 +95,81 @@ class Plan:
     Args:
         training: The recipe's training section.
         objective: The loss.
-        sampler: (training items, training section) to a `BatchOrder`; None: as the section says.
-        lr_multipliers: Parameter to its multiple of the learning rate, where it is not 1.
-        regularisers: Hooks around losses, gradients and steps.
+        sampler: Makes the order of batches from the training items and the training section;
+            None: the order that the section names.
+        lr_multipliers: Parameter name to its multiple of the learning rate, where it is not 1.
+        regularisers: Hooks around losses, gradients and steps, in the order of the recipe.
     """
 
-    training: Any
+    training: Training
     objective: Objective
-    sampler: Callable[[Items, Any], Any] | None = None
+    sampler: Callable[[Items, Training], BatchSampler] | None = None
     lr_multipliers: Mapping[str, float] = field(default_factory=dict)
     regularisers: tuple[Regulariser, ...] = ()
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a method or a baseline needs: what is learned, where, and how."""
+    """Everything that a method or a baseline needs: what is learned, where, and how."""
 
     problem: Problem
     session: Session
     plan: Plan
 
     def with_problem(self, **changes: Any) -> Job:
-        """Copy this job with parts of its problem changed."""
+        """Copy this job with some fields of its problem replaced."""
         return replace(self, problem=replace(self.problem, **changes))
 
     def with_session(self, **changes: Any) -> Job:
-        """Copy this job with parts of its session changed."""
+        """Copy this job with some fields of its session replaced."""
         return replace(self, session=replace(self.session, **changes))
 
     def with_plan(self, **changes: Any) -> Job:
-        """Copy this job with parts of its plan changed."""
+        """Copy this job with some fields of its plan replaced."""
         return replace(self, plan=replace(self.plan, **changes))
 
 
 class Regulariser(Protocol):
     """Hooks in training. Subclass `training.hooks.Hooks`, which does nothing at every place."""
 
-    def begin(self, model: Any, n_steps: int) -> None:
-        """Prepare, once the model is on its device and before anything is resumed."""
+    def begin(self, model: Model, n_steps: int) -> None:
+        """Prepare, once the model is on its device and before any state is resumed."""
         ...
 
-    def around_step(self, model: Any, step: int, n_steps: int) -> AbstractContextManager[None]:
-        """Hold something, such as frozen parameters, while a step's gradient is computed."""
+    def around_step(self, model: Model, step: int, n_steps: int) -> AbstractContextManager[None]:
+        """Return a context, such as frozen parameters, for computing a step's gradient."""
         ...
 
-    def loss(self, compute: Callable[[Batch[Any]], Any], model: Any, batch: Batch[Any]) -> Any:
+    def loss(
+        self, compute: Callable[[Batch[Tensor]], Tensor], model: Model, batch: Batch[Tensor]
+    ) -> Tensor:
         """Compute the summed loss of a batch; `compute` is the loss without this hook."""
         ...
 
-    def penalty(self, model: Any) -> Any:
-        """Compute a term that is added once to the mean loss of a step; None for no term."""
+    def penalty(self, model: Model) -> Tensor | None:
+        """Compute a term to add once to the mean loss of a step; None for no term."""
         ...
 
-    def backward(self, add_gradient: Callable[[], None], model: Any) -> None:
+    def backward(self, add_gradient: Callable[[], None], model: Model) -> None:
         """Act after the gradient is computed; `add_gradient` adds it again at changed weights."""
         ...
 
-    def after_step(self, model: Any, step: int, n_steps: int) -> None:
+    def after_step(self, model: Model, step: int, n_steps: int) -> None:
         """Act after an optimizer step."""
         ...
 
-    def evaluated(self, model: Any) -> AbstractContextManager[None]:
-        """Put the weights in place that are scored and kept; afterwards, those that are trained."""
+    def evaluated(self, model: Model) -> AbstractContextManager[None]:
+        """Swap in the weights that are scored and kept; on exit, restore those that are trained."""
         ...
 
-    def finish(self, model: Any) -> None:
-        """Leave the weights in place that are kept."""
+    def finish(self, model: Model) -> None:
+        """Leave the model with the weights that are kept."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the state that resuming needs: tensors, numbers and lists by name."""
+        """Return the state that resuming needs: tensors, numbers and lists by name."""
         ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         ...

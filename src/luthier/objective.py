@@ -33,8 +33,7 @@ class Teaching:
     Args:
         hard: the loss against the gold
         n_answers: number of target columns that hold the gold; they come first
-        n_outputs: number of target columns that hold the teacher's outputs; its hidden states, if
-            any, come last
+        n_outputs: number of target columns that hold the teacher's outputs; its states come last
         temperature: divisor of the outputs of both models before they are compared
         alpha: share of the teacher's loss in the total; the loss against the gold has the rest
     """

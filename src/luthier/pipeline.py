@@ -117,7 +117,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     folder.write_predictions(prediction_lines(job, judged.predictions))
     folder.write_json("scores", judged.scores)
     folder.write_json("comparison", describe_comparison(recipe, job, judged))
-    folder.write_json("panels", panels)
+    folder.add_panels(panels)
     folder.write_json("target", target)
     folder.write_json("environment", about)
     write_model_card(folder.path)

@@ -22,11 +22,8 @@ _was_reset = False  # whether the peak is measured from `reset_peak_memory` on
 
 def this_process() -> dict[str, Any]:
     """Identify this process, so that another one can tell whether it still runs."""
-    return {
-        "process": os.getpid(),
-        "host": socket.gethostname(),
-        "born": psutil.Process().create_time(),
-    }
+    born = psutil.Process().create_time()
+    return {"process": os.getpid(), "host": socket.gethostname(), "born": born}
 
 
 def is_dead(process: Mapping[str, Any]) -> bool:
@@ -41,10 +38,7 @@ def is_dead(process: Mapping[str, Any]) -> bool:
 
 
 def peak_memory_mib() -> float:
-    """Return the most memory this process has used since it started, in MiB.
-
-    After `reset_peak_memory`: since that call.
-    """
+    """Return this process's peak memory in MiB, since its start or `reset_peak_memory`."""
     if _was_reset and (peak := re.search(r"VmHWM:\s+(\d+)", _STATUS.read_text("ascii"))):
         return round(int(peak[1]) / 1024, 1)
     try:
@@ -71,8 +65,7 @@ def release_memory() -> None:
     Batches of ever different shapes fragment the heap: without this, the memory of a long
     prediction grows although nothing more is held.
     """
-    trim = _malloc_trim()
-    if trim is not None:
+    if trim := _malloc_trim():
         trim(0)
 
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 
 from luthier.codec import Codec
 from luthier.columns import Column, Limits
+from luthier.hf_types import Model, Tokenizer
 from luthier.job import Job
 from luthier.records import Outputs, Rows, StepInfo, Target
 from luthier.results import Finding
@@ -54,30 +55,35 @@ class Task(Protocol):
     main_metric: str  # metric of the verdict
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Bring columns into the task's one shape, and report what was mended.
+        """Normalise the columns, and report what was repaired.
 
         Raises:
-            DataError: A cell cannot be understood; it says where.
+            DataError: A cell cannot be read; the error names its file and line.
         """
         ...
 
     def learn_target(self, rows: Rows) -> Target:
-        """Learn from the training rows what there is to predict."""
+        """Learn from the training rows what is to be predicted."""
         ...
 
     def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
-        """Give the texts of each text column, for baselines that read words."""
+        """Return the texts of each text column, for baselines that read words."""
         ...
 
     def codec(
-        self, target: Target, processor: Any = None, limits: Limits | None = None, *, seed: int = 0
+        self,
+        target: Target,
+        processor: Tokenizer | None = None,
+        limits: Limits | None = None,
+        *,
+        seed: int = 0,
     ) -> Codec:
-        """Bind the task to a target and, where rows are to be encoded, to a processor."""
+        """Bind the task to a target and, to encode rows, to a processor."""
         ...
 
     @staticmethod
     def toy_rows() -> Rows:
-        """Make a few dozen learnable rows, for tests and documentation."""
+        """Make a few dozen learnable rows for tests and documentation."""
         ...
 
 
@@ -94,21 +100,21 @@ class Method(Protocol):
     Options: ClassVar[type]
     defaults: ClassVar[Mapping[str, Any]]  # of the training section, where the recipe is silent
 
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train, yielding every step; the generator's return value is the trained model."""
         ...
 
-    def save(self, model: Any, processor: Any, folder: Path) -> None:
+    def save(self, model: Model, processor: Tokenizer, folder: Path) -> None:
         """Write the trained model and its processor to `folder`."""
         ...
 
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read back the model, ready to predict, and the processor that `save` wrote."""
+    def load(self, folder: Path) -> tuple[Model, Tokenizer]:
+        """Load the model, ready to predict, and the processor that `save` wrote."""
         ...
 
 
 class Baseline(Protocol):
-    """What a fine-tuned model must beat, judged on the same rows."""
+    """What a fine-tuned model must beat, scored on the same rows."""
 
     name: ClassVar[str]
     units: ClassVar[frozenset[str]]

@@ -18,8 +18,8 @@ import numpy as np
 
 from luthier.ragged import Array
 
-Outputs = Any  # what a system computes for each row, before decoding: an array, or several
-Gold = Any  # gold answers, as a codec reads them: an array (rows, …), or `Ragged` for tags
+Outputs = Any  # of a system for rows, before decoding: an array or a record of arrays
+Gold = Any  # gold answers of rows: an array, or a `Ragged` of tag ids
 Measure = Callable[[Array | None], dict[str, float]]  # row weights (rows,) or None -> metrics
 
 

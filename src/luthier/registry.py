@@ -185,8 +185,10 @@ def declared(kind: str) -> Iterator[Any]:
     First come those of the catalogue and of entry points (each a collection of declarations), then
     those in the attribute of that name of each plug-in's class.
     """
-    for name in names(kind):
+    for name in DECLARED[kind]:
         yield from find(kind, name)
+    for point in entry_points(group=f"luthier.{kind}"):  # packages may use the same name
+        yield from point.load()
     for plugins in CATALOGUE:
         for name in names(plugins):
             yield from getattr(find(plugins, name), kind, ())

@@ -33,6 +33,7 @@ FENCES = {
         "episodes/",
         "methods/",
         "keras_engine/",
+        "export/",
     ),
     "transformers": (
         "training/",

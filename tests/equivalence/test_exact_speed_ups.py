@@ -131,7 +131,7 @@ def test_what_a_trial_finds_to_differ_is_not_used(tiny_model, monkeypatch):
 
     monkeypatch.setattr(Layout, "unflatten", wrong)
     with faster(model, lambda: [model(**batch).logits]) as reason:
-        assert "otherwise" in reason
+        assert "something else" in reason
         assert trunk(model).config._attn_implementation != "luthier-unpadded"
 
 

@@ -1,5 +1,8 @@
 """A merged export is one plain checkpoint that answers as the run does."""
 
+import copy
+import json
+
 import numpy as np
 import peft
 import pytest
@@ -9,9 +12,12 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import luthier
 from luthier.errors import ModelError, RunError
+from luthier.exporters.exported import Exporter, TorchModel
 from luthier.exporters.merged import export_merged, gap
+from luthier.exporters.verified import export_verified
 from luthier.ragged import Ragged
 from luthier.runs import RunFolder
+from tests.architecture.source import loaded_by
 from tests.toys import FAMILY, toy_rows, toy_tree
 
 ALONE = {"merge": False}
@@ -92,7 +98,7 @@ def test_what_the_run_merged_wrongly_is_refused_and_leaves_nothing(finished, tmp
     save_file(weights, path, metadata={"format": "pt"})
     with pytest.raises(ModelError, match="does not answer as the run's does") as caught:
         export_merged(run, tmp_path / "plain")
-    assert "rows are answered otherwise" in caught.value.received
+    assert "rows are answered differently" in caught.value.received
     assert {one.name for one in tmp_path.iterdir()} == {"run"}
 
 
@@ -114,7 +120,7 @@ def test_plain_transformers_answer_as_the_run_did(finished, tmp_path):
         (
             {"name": "prefix-tuning", "options": {"num_virtual_tokens": 3}},
             {},
-            "PREFIX_TUNING learned acts beside",
+            "PREFIX_TUNING acts beside",
         ),
         ("prototypes", {}, "No class of Transformers has this head"),
     ],
@@ -162,3 +168,59 @@ def test_gaps_of_outputs_are_seen():
     assert gap([np.ones(1), np.array([np.nan])], [np.ones(1), np.ones(1)]) == float("inf")
     assert gap(np.array([np.nan]), np.array([np.nan])) == float("inf")
     assert gap(np.array([-np.inf, 1]), np.array([-np.inf, 2])) == 1
+
+
+def test_a_format_is_tried_out_without_tensorflow(finished):
+    """A format that needs no TensorFlow, here the run's own PyTorch model, does not load it."""
+    run = finished("text-classification", "full")
+    program = (
+        "from luthier.exporters import exported, verified\n"
+        "from luthier.exporters.trial import Trial\n"
+        "from luthier.prediction import load\n"
+        "from luthier.runs import RunFolder\n"
+        f"run = {str(run)!r}\n"
+        "trial = Trial(load(run), RunFolder.open(run))\n"
+        "class Checkpoint(exported.TorchModel):\n"
+        "    note = answer_texts = None\n"
+        "files = RunFolder.open(run).model.glob('*.safetensors')\n"
+        "model = Checkpoint(trial.predictor.model, files)\n"
+        "found = trial.judge(model, 'checkpoint', exact=True)\n"
+        "assert found.alike == found.rows > 0, found\n"
+        "assert found.difference == 0, found\n"
+        "assert found.megabytes['checkpoint'] == found.megabytes['torch'] > 0, found"
+    )
+    assert loaded_by(program) & {"tensorflow", "keras", "keras_hub"} == set()
+
+
+def test_a_new_format_is_an_exporter_and_what_reads_it_back(finished, tmp_path):
+    """All that a format has to bring: here weights in float16, which are only nearly exact."""
+    run = finished("text-classification", "full")
+
+    class Half(TorchModel):
+        note, answer_texts = "half as large", None
+
+        def describe(self):
+            return {"file": "half.safetensors"}
+
+    def write(trial, folder):
+        folder.mkdir()
+        path = folder / "half.safetensors"
+        halves = {name: one.half() for name, one in trial.predictor.model.state_dict().items()}
+        save_file(halves, path)
+        model = copy.deepcopy(trial.predictor.model)
+        model.load_state_dict({name: one.float() for name, one in load_file(path).items()})
+        return Half(model, [path])
+
+    checked = []
+    exporter = Exporter("half", is_exact=False, check=checked.append, write=write)
+    out, found = export_verified(run, tmp_path / "half", exporter)
+    assert len(checked) == 1
+    assert found.comparison.system == found.format == "half"
+    assert 0 < found.difference < 1e-2
+    assert found.megabytes["half"] < 0.6 * found.megabytes["torch"]
+    assert found.text == "half as large"
+    about = json.loads((out / "model.json").read_text())
+    assert about["file"] == "half.safetensors"
+    assert about["labels"] == ["rain", "snow", "sun"]
+    names = {"half.safetensors", "labels.txt", "tokenizer.json", "verification.json"}
+    assert names < {one.name for one in out.iterdir()}

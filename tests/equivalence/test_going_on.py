@@ -144,14 +144,14 @@ def test_another_pretrained_model_is_refused(tiny_model, tmp_path):
     recipe["model"]["freeze_bottom"] = 1
     with pytest.raises(Interrupted):
         run(recipe, tmp_path / "left", listeners=[stopping_at(6)])
-    make = loop.Keeper.__init__
+    make = loop.Checkpointer.__init__
 
     def other(self, job, state, course):
         next(p for p in state.model.parameters() if not p.requires_grad).data.add_(1.0)
         make(self, job, state, course)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop.Keeper, "__init__", other)
+        patch.setattr(loop.Checkpointer, "__init__", other)
         with pytest.raises(RunError, match="is not the one that is there now"):
             run(recipe, tmp_path / "left")
 

@@ -1,4 +1,4 @@
-"""A whole run by TensorFlow: the same run folder, gone on with exactly, or refused in one line."""
+"""A whole run by TensorFlow: the same run folder, resumed exactly, or refused in one line."""
 
 import importlib.util
 import subprocess
@@ -14,7 +14,10 @@ from luthier import pipeline
 from luthier.environment import install_command
 from luthier.errors import ModelError, RecipeError
 from luthier.keras_engine import backend
+from luthier.keras_engine.counterparts import OPTIMIZERS
 from luthier.keras_engine.engine import KerasEngine
+from luthier.keras_engine.optimizer import make_keras_optimizer
+from luthier.keras_engine.twin import Twin
 from luthier.recipe.tree import Training
 from luthier.registry import find, names
 from luthier.runs import RunFolder
@@ -204,9 +207,49 @@ def test_what_has_no_counterpart_is_refused_before_any_work(training):
     assert next(iter(training)) in caught.value.received
 
 
+def test_optimizers_that_are_checked_are_those_that_can_be_made():
+    for name, kind in OPTIMIZERS.items():
+        KerasEngine.check(Training(optim=name))
+        options = {option: 0.5 for option, (_, default) in kind.options.items() if default is None}
+        asked = Training(optim=name, optim_args=options)
+        made = make_keras_optimizer(asked, 0.25).get_config()
+        decay = made.get("weight_decay")
+        assert (decay == 0.25) is kind.decays_apart, name
+    with pytest.raises(RecipeError, match="TensorFlow cannot follow") as caught:
+        KerasEngine.check(Training(optim="adamax", optim_args={"maximize": True}))
+    assert caught.value.received == "training.optim_args.maximize: PyTorch only"
+
+
+def test_weights_are_copied_back_once_after_a_step(tiny_model, tmp_path, monkeypatch):
+    """An evaluation, a checkpoint and the end of a training look at the same weights."""
+    copied, right = [], Twin.take_back
+
+    def take_back(self):
+        copied.append(self)
+        right(self)
+
+    monkeypatch.setattr(Twin, "take_back", take_back)
+    training = {
+        "max_steps": 2,
+        "eval_strategy": "steps",
+        "eval_steps": 1,
+        "save_strategy": "steps",
+        "save_steps": 1,
+    }
+    run(tiny_model("bert"), tmp_path / "run", baselines=[], training=training)
+    assert len(copied) == 2
+
+
+def test_workers_that_would_make_batches_are_said_to_be_ignored(tiny_model):
+    seen = []
+    training = {"max_steps": 1, "dataloader_num_workers": 2}
+    weights_after(problem(tiny_model("bert"), training=training), seen=seen)
+    assert "training.dataloader_num_workers=2 is ignored" in seen[0].message
+
+
 def test_several_processes_are_refused_rather_than_trained_apart(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(RecipeError, match="followed by TensorFlow") as caught:
+    with pytest.raises(RecipeError, match="TensorFlow cannot follow") as caught:
         KerasEngine.check(Training())
     assert "2 processes" in caught.value.received
 

@@ -1,6 +1,7 @@
 """What is exported to TensorFlow answers as the run does, read by plain TensorFlow."""
 
 import json
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -16,8 +17,7 @@ from luthier.environment import install_command
 from luthier.errors import ModelError, RecipeError, RunError
 from luthier.exporters.merged import export_merged
 from luthier.exporters.tensorflow import export_tensorflow
-from luthier.keras_engine import answers as answers_of
-from luthier.keras_engine import backend, litert, twin, word_pieces
+from luthier.keras_engine import backend, serving, twin, word_pieces
 from luthier.records import Rows
 from luthier.runs import RunFolder
 from tests.docs.blocks import ROOT, blocks_of
@@ -48,6 +48,21 @@ def finished(tiny_model, tmp_path_factory):
         return made[key]
 
     return run_of
+
+
+@pytest.fixture(scope="module")
+def exported(finished, tmp_path_factory):
+    """Give the folder of a task's export and what was found, exported once; it is only read."""
+    made = {}
+
+    def export_of(task, **options):
+        key = task, json.dumps(options)
+        if key not in made:
+            out = tmp_path_factory.mktemp("exports") / "out"
+            made[key] = export_tensorflow(finished(task), out, **options)
+        return made[key]
+
+    return export_of
 
 
 def answers(run, texts):
@@ -81,9 +96,9 @@ def close(some, others):
 
 
 @pytest.mark.parametrize("task", WHOLE)
-def test_a_saved_model_answers_as_the_run(task, finished, tmp_path):
+def test_a_saved_model_answers_as_the_run(task, finished, exported):
     run = finished(task)
-    out, found = export_tensorflow(run, tmp_path / "out", to="saved-model")
+    out, found = exported(task, to="saved-model")
     model = tf.saved_model.load(str(out))
     predictor = luthier.load(run)
     roles = predictor.task.input_roles
@@ -104,10 +119,10 @@ def test_a_saved_model_answers_as_the_run(task, finished, tmp_path):
     assert found.text is None
 
 
-def test_labels_go_by_name(finished, tmp_path):
+def test_labels_go_by_name(finished, exported):
     for task in ("text-classification", "multi-label-classification", "text-regression"):
         run = finished(task)
-        out, _ = export_tensorflow(run, tmp_path / task, to="saved-model")
+        out, _ = exported(task, to="saved-model")
         texts = [text for (text,) in texts_of(run, "text")]
         by_text = tf.saved_model.load(str(out)).signatures["text"](text=tf.constant(texts))
         predictor = luthier.load(run)
@@ -127,9 +142,9 @@ def test_labels_go_by_name(finished, tmp_path):
 
 
 @pytest.mark.parametrize("task", TOKENS)
-def test_tokens_are_scored_and_have_no_texts(task, finished, tmp_path):
+def test_tokens_are_scored_and_have_no_texts(task, finished, exported):
     run = finished(task)
-    out, found = export_tensorflow(run, tmp_path / "out", to="saved-model")
+    out, found = exported(task, to="saved-model")
     model = tf.saved_model.load(str(out))
     assert set(model.signatures) == {"serving_default"}
     roles = ("text",) if task == "token-classification" else ("question", "context")
@@ -142,9 +157,9 @@ def test_tokens_are_scored_and_have_no_texts(task, finished, tmp_path):
 
 
 @pytest.mark.parametrize("task", [*WHOLE, *TOKENS])
-def test_litert_answers_as_the_run(task, finished, tmp_path):
+def test_litert_answers_as_the_run(task, finished, exported):
     run = finished(task)
-    out, found = export_tensorflow(run, tmp_path / "out", to="litert")
+    out, found = exported(task, to="litert")
     assert found.alike in (None, found.rows)
     assert found.difference < 1e-5
     about = json.loads((out / "model.json").read_text())
@@ -158,9 +173,8 @@ def test_litert_answers_as_the_run(task, finished, tmp_path):
         assert all(close(said_of_ids[name], said[name]) for name in said)
 
 
-def test_what_lies_beside_a_model_tells_how_to_use_it(finished, tmp_path):
-    run = finished("text-classification")
-    out, found = export_tensorflow(run, tmp_path / "out", to="litert")
+def test_what_lies_beside_a_model_tells_how_to_use_it(exported):
+    out, found = exported("text-classification", to="litert")
     names = ["labels.txt", "model.json", "model.tflite", "tokenizer.json", "verification.json"]
     assert set(names) < {file.name for file in out.iterdir()}
     about = json.loads((out / "model.json").read_text())
@@ -173,9 +187,9 @@ def test_what_lies_beside_a_model_tells_how_to_use_it(finished, tmp_path):
     assert all(value > 0 for value in kept["milliseconds"].values())
 
 
-def test_int8_is_scored_beside_the_model(finished, tmp_path):
+def test_int8_is_scored_beside_the_model(finished, exported):
     run = finished("text-classification")
-    out, found = export_tensorflow(run, tmp_path / "out", to="litert", int8=True)
+    out, found = exported("text-classification", to="litert", int8=True)
     assert found.comparison.system == "litert int8"
     assert found.comparison.baseline == "torch"
     assert found.comparison.metric == "accuracy"
@@ -228,7 +242,7 @@ def test_what_answers_otherwise_is_refused_and_leaves_nothing(
     monkeypatch.setattr(twin.Twin, "__call__", otherwise)
     with pytest.raises(ModelError, match="does not answer as the run's does") as caught:
         export_tensorflow(run, tmp_path / "out", to=to)
-    assert "rows answered otherwise" in caught.value.received
+    assert "rows are answered differently" in caught.value.received
     assert list(tmp_path.iterdir()) == []
 
 
@@ -328,12 +342,13 @@ def test_a_task_that_writes_is_told(finished, tmp_path, monkeypatch):
 
 
 def test_operations_that_litert_lacks_are_named(finished, tmp_path, monkeypatch):
-    right = answers_of.spoken
+    right = serving.with_probabilities
 
-    def spoken(said, target):
-        return {name: tf.math.special.bessel_j0(one) for name, one in right(said, target).items()}
+    def with_lacking(outputs, target):
+        named = right(outputs, target).items()
+        return {name: tf.math.special.bessel_j0(one) for name, one in named}
 
-    monkeypatch.setattr(litert, "spoken", spoken)
+    monkeypatch.setattr(serving, "with_probabilities", with_lacking)
     with pytest.raises(ModelError, match="lacks operations") as caught:
         export_tensorflow(finished("text-classification"), tmp_path / "out", to="litert")
     assert caught.value.received == "a model of bert: BesselJ0"
@@ -377,10 +392,11 @@ def test_an_export_of_a_checkpoint_is_as_ever(finished, tmp_path):
     [one for one in blocks_of(ROOT / "docs/tensorflow-serving.md") if one.language == "python"],
     ids=str,
 )
-def test_the_python_of_the_docs_runs(block, finished, tmp_path, monkeypatch, capsys):
-    run = finished("text-classification")
-    export_tensorflow(run, tmp_path / "served/reviews/1", to="saved-model")
-    export_tensorflow(run, tmp_path / "reviews-int8", to="litert", int8=True)
+def test_the_python_of_the_docs_runs(block, exported, tmp_path, monkeypatch, capsys):
+    served, _ = exported("text-classification", to="saved-model")
+    small, _ = exported("text-classification", to="litert", int8=True)
+    shutil.copytree(served, tmp_path / "served/reviews/1")
+    shutil.copytree(small, tmp_path / "reviews-int8")
     monkeypatch.chdir(tmp_path)
     stands_for = SimpleNamespace(Interpreter=interpreter)  # a package of its own
     monkeypatch.setitem(sys.modules, "ai_edge_litert", SimpleNamespace(interpreter=stands_for))

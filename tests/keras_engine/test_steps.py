@@ -145,5 +145,5 @@ def test_losses_and_their_gradients_are_pytorchs(name, fields):
 
 
 def test_a_loss_of_pytorch_alone_is_refused():
-    with pytest.raises(ModelError, match="PyTorch's alone"):
+    with pytest.raises(ModelError, match="no twin of this loss"):
         make_loss(Objective("crf"))

@@ -1,4 +1,4 @@
-"""What the tests of twins share: one batch for a model and its twin, and how far both are apart."""
+"""What tests of twins share: random models and batches, and how far a model and its twin differ."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import numpy as np
 import tensorflow as tf
 import torch
 
-from luthier.items import Batch
 from luthier.keras_engine.twin import Twin
 from luthier.padding import IGNORED
 from luthier.training.model_calls import run_model, to_tensors
 
 LENGTHS = (9, 5, 12)  # tokens of each row
-WRITTEN = (4, 7, 3)  # of what is to be written
+WRITTEN = (4, 7, 3)  # tokens of each text to be written
 
 
-def unsettled(model: Any) -> Any:
+def shaken(model: Any) -> Any:
     """Move every weight and buffer at random, so that none is 0 or 1 by chance."""
     generator = torch.Generator().manual_seed(7)
     kept = [*model.parameters(), *(one for one in model.buffers() if one.is_floating_point())]
@@ -27,38 +26,51 @@ def unsettled(model: Any) -> Any:
     return model.eval()
 
 
-def batch_of(model: Any, *, side: str = "right", types: int = 0, end: bool = False) -> dict:
-    """Make a batch of unequal rows; of `types` kinds of tokens, with an end token where asked."""
+def batch_of(
+    model: Any,
+    *,
+    lengths: tuple[int, ...] = LENGTHS,
+    side: str = "right",
+    types: int = 0,
+    end: bool = False,
+) -> dict:
+    """Make a batch of rows of these lengths.
+
+    Args:
+        model: The model, whose configuration names the padding token.
+        lengths: Number of tokens of each row.
+        side: Side of the padding: `left` or `right`.
+        types: Number of token types; 0 gives none.
+        end: Whether each row ends with an end token.
+    """
     rng, config = np.random.default_rng(3), model.config
-    width, rows = max(LENGTHS), len(LENGTHS)
-    ids = rng.integers(6, config.vocab_size, (rows, width))
-    places = np.arange(width) - (width - np.array(LENGTHS)[:, None] if side == "left" else 0)
-    mask = (places >= 0) & (places < np.array(LENGTHS)[:, None])
+    width, counts = max(lengths), np.array(lengths)[:, None]
+    ids = rng.integers(6, config.vocab_size, (len(lengths), width))
+    places = np.arange(width) - (width - counts if side == "left" else 0)
+    mask = (places >= 0) & (places < counts)
     batch = {"input_ids": np.where(mask, ids, config.pad_token_id), "attention_mask": mask * 1}
     if end:
-        batch["input_ids"][places == np.array(LENGTHS)[:, None] - 1] = config.eos_token_id
+        batch["input_ids"][places == counts - 1] = config.eos_token_id
     if types:
-        batch["token_type_ids"] = rng.integers(0, types, (rows, width)) * mask
+        batch["token_type_ids"] = rng.integers(0, types, (len(lengths), width)) * mask
     return batch
 
 
 def with_labels(batch: dict, config: Any) -> dict:
-    """Put texts to be written beside those that are read."""
+    """Add texts to be written to a batch of three rows."""
     labels = np.random.default_rng(5).integers(6, config.vocab_size, (3, max(WRITTEN)))
     labels[np.arange(max(WRITTEN)) >= np.array(WRITTEN)[:, None]] = IGNORED
     return {**batch, "labels": labels}
 
 
-def said_by_both(model: Any, twin: Twin, batch: dict) -> tuple[dict, dict]:
-    """Run a model and its twin on a batch; what padding says is left out, by ones of `real`."""
+def outputs_of_both(model: Any, twin: Twin, batch: dict) -> tuple[dict, dict]:
+    """Run a model and its twin on a batch; outputs at padding are set to 0."""
     writes = "labels" in batch
-    inputs = {name: np.asarray(one) for name, one in batch.items() if name != "labels"}
-    tensors = to_tensors(Batch(inputs, batch.get("labels"), len(batch["input_ids"])))
     given = {name: tf.constant(one) for name, one in batch.items() if name != "labels"}
     if writes:
         given |= twin.shifted(tf.constant(batch["labels"]))
     real = batch["labels"] != IGNORED if writes else batch["attention_mask"] == 1
-    theirs = run_model(model, tensors, decoder=writes)
+    theirs = run_model(model, to_tensors(batch), decoder=writes)
     ours = twin(given, training=False)
     names = list(ours)
     kept = {name: real[..., None] if ours[name].ndim == 3 else real for name in names}
@@ -73,28 +85,29 @@ def said_by_both(model: Any, twin: Twin, batch: dict) -> tuple[dict, dict]:
 
 
 def apart(some: Any, others: Any) -> float:
-    """Give the largest difference, as a share of the largest value."""
+    """Compute the largest difference, as a share of the largest value."""
     some, others = np.asarray(some), np.asarray(others)
+    assert others.std() > 1e-3
     return float(np.abs(some - others).max() / np.abs(others).max())
 
 
 def outputs_apart(model: Any, twin: Twin, batch: dict) -> float:
-    """Say how far outputs of a model and its twin are apart."""
+    """Compute how far the outputs of a model and its twin differ."""
     with torch.no_grad():
-        theirs, ours = said_by_both(model, twin, batch)
+        theirs, ours = outputs_of_both(model, twin, batch)
     return max(apart(ours[name], theirs[name].numpy()) for name in ours)
 
 
 def gradients_apart(model: Any, twin: Twin, batch: dict) -> dict[str, float]:
-    """Say for each parameter how far gradients are apart, of sums with random weights.
+    """Compute for each parameter how far the gradients differ, of sums with random weights.
 
-    What is rounding is not judged: some gradients, those of keys' biases, are zero but for it.
+    Rounding is not judged: some gradients, such as those of the keys' biases, are zero but for it.
     """
     pairs, rng = list(twin.trained()), np.random.default_rng(1)
     model.zero_grad()
     with tf.GradientTape() as tape:
         tape.watch([pair.variable.value for pair in pairs])
-        theirs, ours = said_by_both(model, twin, batch)
+        theirs, ours = outputs_of_both(model, twin, batch)
         shares = {
             name: rng.normal(size=tuple(one.shape)).astype("f4") for name, one in ours.items()
         }
@@ -106,7 +119,8 @@ def gradients_apart(model: Any, twin: Twin, batch: dict) -> dict[str, float]:
         for name, one in model.named_parameters()
         if one.requires_grad
     }
-    least = 1e-3 * max(float(one.abs().max()) for one in wanted.values())
+    largest = max(float(one.abs().max()) for one in wanted.values())
+    assert largest > 0
     for pair, one in zip(pairs, found, strict=True):
         pair.variable.assign(
             tf.zeros_like(pair.variable.value) if one is None else tf.convert_to_tensor(one)
@@ -114,24 +128,22 @@ def gradients_apart(model: Any, twin: Twin, batch: dict) -> dict[str, float]:
     with torch.no_grad():
         for one in model.parameters():
             one.mul_(0.0 if one.requires_grad else 1.0)
-    twin.take_back()  # gradients, by the way that weights go
+    twin.take_back()  # copies gradients the way that weights are copied
     got = dict(model.named_parameters())
     return {
-        name: float((got[name].detach() - one).abs().max() / max(float(one.abs().max()), least))
+        name: float(
+            (got[name].detach() - one).abs().max() / max(float(one.abs().max()), 1e-3 * largest)
+        )
         for name, one in wanted.items()
     }
 
 
-def is_brought_back(model: Any, twin: Twin) -> bool:
-    """Say whether weights that are lost come back from the twin as they were, to the bit.
-
-    All but those that no output depends on: XLNet's second stream.
-    """
-    names = [name for name, one in model.named_parameters() if one.requires_grad]
-    names = [name for name in names if not name.endswith("mask_emb")]
+def lost_weights(model: Any, twin: Twin) -> set[str]:
+    """Zero all trained weights, copy the twin's back, and name those that lost a bit."""
     kept = {name: one.detach().clone() for name, one in model.named_parameters()}
     with torch.no_grad():
-        for name in names:
-            model.get_parameter(name).zero_()
+        for one in model.parameters():
+            if one.requires_grad:
+                one.zero_()
     twin.take_back()
-    return all(torch.equal(one, kept[name]) for name, one in model.named_parameters())
+    return {name for name, one in model.named_parameters() if not torch.equal(one, kept[name])}

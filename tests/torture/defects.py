@@ -310,12 +310,12 @@ def tagged() -> Iterator[Defect]:
     yield spans("a span without a label", {"spans": [{"start": 0, "end": 3}]}, "in its text")
     over = [{"start": 0, "end": 9, "label": "A"}, {"start": 0, "end": 4, "label": "B"}]
     yield spans("spans that overlap", {"spans": over}, "overlap")
-    yield spans("spans that are a word", {"spans": "PER"}, "no list")
+    yield spans("spans that are a word", {"spans": "PER"}, "not a list")
     lists = [{"tokens": ["Ada", "ran"], "tags": ["B-PER", "O"]} for _ in range(60)]
     lists[3] = {"tokens": ["Ada", "ran"], "tags": ["B-PER"]}
     short = {"rows.jsonl": jsonl_of(lists)}
     yield Defect(
-        "fewer tags than words", "token-classification", short, "as many tags", "rows.jsonl:4"
+        "fewer tags than words", "token-classification", short, "unequal numbers", "rows.jsonl:4"
     )
     text, marks = b"Ada went to Rome.", b"T1\tPER 0 99\tAda\n"
     brat = {"notes/a.txt": text, "notes/a.ann": marks}

@@ -1,1 +1,1 @@
-"""Parameter-efficient tuning through peft: what its plug-ins share. The only door to peft."""
+"""Parameter-efficient fine-tuning: what its plug-ins share. The only unit that imports peft."""

@@ -1,8 +1,8 @@
-"""The base model under an adapter that is kept alone: read again, and known again.
+"""Reload a standalone adapter's base model and verify it by its digest.
 
-An adapter says only by name what it was trained on, and something else can lie there later: a
-folder that was filled anew, a branch of the hub that went on. Put onto other weights it would
-answer wrongly without a word, so a digest of the base's weights is kept beside it.
+An adapter refers to its base model by name only, and that name may refer to other weights later: a
+folder may be overwritten, a branch on the hub may move. On other weights the adapter would predict
+wrongly without an error, so a digest of the base model's weights is stored beside it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class Base(NamedTuple):
-    """What is kept of a base model.
+    """What identifies a base model.
 
     Args:
-        sha256: Of its weights outside the head; None where an older version kept none.
-        head: Names of the parts that are learned anew, or None where it was not kept.
-        revision: The commit on the hub, if it came from there.
+        sha256: Digest of its weights outside the head; None in folders of older versions.
+        head: Names of the modules that the adapter replaces; None in folders of older versions.
+        revision: Commit on the hub, if it was read from there.
     """
 
     sha256: str | None = None
@@ -36,17 +36,17 @@ class Base(NamedTuple):
 
 
 def describe_base(model: Model, *, is_prompt: bool) -> Base:
-    """Say by what a base model is known again.
+    """Describe a base model so that it can be verified later.
 
-    Layers that the recipe re-initialises or a head of ours are in no checkpoint: without a merged
-    one they would be lost.
+    Layers that the recipe re-initialises and Luthier's own heads are in no checkpoint. Unless the
+    adapter is merged, they would be lost.
 
     Args:
-        model: As it is before a tuner changes it.
-        is_prompt: Whether prompts are to be learned, for the message.
+        model: The model before a tuner changes it.
+        is_prompt: Whether the tuner learns prompts, which decides the fix that is suggested.
 
     Raises:
-        ModelError: The adapter alone would not be enough to rebuild the model.
+        ModelError: The model could not be rebuilt from the adapter and the base model.
     """
     from luthier.models.heads import needs
     from luthier.models.structure import head_modules
@@ -65,31 +65,31 @@ def describe_base(model: Model, *, is_prompt: bool) -> Base:
         if not changed:
             return Base(digest(model, head), head, revision)
     raise ModelError(
-        "The adapter alone would not be enough: the recipe changes the base model's structure.",
+        "An adapter alone would not suffice: the recipe changes the base model's structure.",
         received="prompts, which cannot be merged" if is_prompt else "method.options.merge=false",
         hint="the model section without changes" if is_prompt else "method.options.merge=true",
     )
 
 
 def read_base(kind: Any, name: str, config: Config, *, known: Base, head: Sequence[str]) -> Model:
-    """Read the base model as the hub or its folder has it, with a fresh head of its class.
+    """Read a base model from the hub or its folder, with a new head, and verify it.
 
     Args:
-        kind: Its class.
+        kind: Class of the model.
         name: A hub id, a folder, or `package:NAME`.
-        config: The configuration that was kept with the adapter.
-        known: What was kept of the base model.
-        head: Names of the parts that the adapter brings along.
+        config: The configuration stored with the adapter.
+        known: What identifies the base model.
+        head: Names of the modules that the adapter replaces.
 
     Raises:
-        ModelError: What lies there is not the model that the adapter was trained on.
+        ModelError: The model is not the one that the adapter was trained on.
     """
     from luthier.models.structure import head_modules
 
     model, lost = _read(kind, name, config, revision=known.revision)
-    if known.head is None:  # not every tuner of peft says what it brings along
+    if known.head is None:  # not every tuner of peft lists the modules it replaces
         head = (*head, *head_modules(model))
-    trunk = f"{model.base_model_prefix}."  # beside it, a base may lack what is made the same anew
+    trunk = f"{model.base_model_prefix}."  # weights outside the trunk may be missing: they are new
     outside = sorted(key for key in lost if key.startswith(trunk) and not _is_in(key, head))
     if outside:
         raise _another_base(name, f"no {outside[0]} of the right shape")
@@ -99,7 +99,7 @@ def read_base(kind: Any, name: str, config: Config, *, known: Base, head: Sequen
 
 
 def digest(model: Model, head: Sequence[str]) -> str:
-    """Give the SHA-256 of the names, shapes and bytes of a model's weights outside its head."""
+    """Return the SHA-256 of names, shapes and bytes of a model's weights outside its head."""
     import torch
 
     total = hashlib.sha256()
@@ -112,22 +112,22 @@ def digest(model: Model, head: Sequence[str]) -> str:
 
 
 def commit_of(config: Config) -> str | None:
-    """Give the commit of the hub that a configuration was read at, if it was."""
+    """Return the commit on the hub that a configuration was read from, if any."""
     commit = getattr(config, "_commit_hash", None)
     return commit if isinstance(commit, str) and COMMIT.fullmatch(commit) else None
 
 
 def write_known(base: Base, folder: Path) -> None:
-    """Keep beside an adapter what its base model is known by."""
+    """Write what identifies the base model beside an adapter."""
     text = json.dumps(base._asdict(), indent=2) + "\n"
     (folder / BASE_FILE).write_text(text, encoding="utf-8")
 
 
 def read_known(folder: Path) -> Base:
-    """Read what was kept of the base model; nothing, in folders of older versions.
+    """Read what identifies the base model; empty in folders of older versions.
 
     Raises:
-        ModelError: The file is there and says nothing that could be meant.
+        ModelError: The file exists and is not valid.
     """
     from luthier.models.safety import read_json
 
@@ -144,21 +144,21 @@ def read_known(folder: Path) -> Base:
     ):
         return Base(sha256, tuple(head), revision)
     raise ModelError(
-        f"{BASE_FILE} does not say what the base model is known by.",
+        f"{BASE_FILE} does not identify the base model.",
         received=str(path),
         hint="copy the run's model folder whole, or run the recipe again",
     )
 
 
 def head_of(known: Base, kept: Mapping[str, Any]) -> tuple[str, ...]:
-    """Name the parts that an adapter brings along, by peft's own word in older folders."""
+    """Return the names of the modules an adapter replaces; peft's own record in older folders."""
     if known.head is not None:
         return known.head
     return tuple(str(name) for name in kept.get("modules_to_save") or ())
 
 
 def _read(kind: Any, name: str, config: Config, *, revision: str | None) -> tuple[Model, set[str]]:
-    """Read a model; give it and the names of what its files lack or have in other shapes."""
+    """Read a model; also return the names of weights that are missing or of another shape."""
     from luthier.models.load import quietly
     from luthier.models.locate import locate
     from luthier.models.weights import SAFELY
@@ -182,7 +182,7 @@ def _is_in(name: str, head: Sequence[str]) -> bool:
 
 def _another_base(name: str, what: str) -> ModelError:
     return ModelError(
-        "The adapter was trained on another base model than the one that is there now.",
+        "The adapter was trained on another base model than the one found now.",
         received=f"{name}: {what}",
         hint="bring the base model back to where it was, or run the recipe again",
     )

@@ -1,7 +1,7 @@
-"""peft's catalogue: which tuners there are, and what each can be told.
+"""peft's catalogue: which tuners exist, and which fields of each a recipe can set.
 
-No list of tuners is kept here. Where a tuner acts follows from the model's anatomy; what its
-configuration may say is what peft declares, less the fields that name files, code or other models.
+There is no list of tuners here. The layers a tuner changes follow from the model's structure; the
+fields a recipe can set are those peft declares, except fields that name files, code or models.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from luthier.hf_types import Model
 if TYPE_CHECKING:
     from peft import PeftConfig
 
-ELSEWHERE = re.compile(  # fields that name files, code or other models, or are set here
+ELSEWHERE = re.compile(  # fields that name files, code or models, or that are set here
     r".*(_path|_config|_mapping|_model|_core|_kwargs)|adapters|revision|peft_type|peft_version"
     r"|task_type|inference_mode|target_modules|modules_to_save|use_bdlora"
 )
 PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-HEADS = {  # what peft calls the kinds of models that it puts prompts before
+HEADS = {  # class of the model -> peft's name of its task
     "ForSequenceClassification": "SEQ_CLS",
     "ForTokenClassification": "TOKEN_CLS",
     "ForQuestionAnswering": "QUESTION_ANS",
@@ -38,14 +38,14 @@ HEADS = {  # what peft calls the kinds of models that it puts prompts before
 
 @cache
 def tuners() -> Mapping[str, type[PeftConfig]]:
-    """Give peft's own catalogue: the name of each tuner to the class of its configuration."""
+    """Return peft's catalogue: the name of each tuner and the class of its configuration."""
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
     return {str(kind.value): config for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
 
 
 def config_class(tuner: str) -> type[PeftConfig]:
-    """Find the configuration of a tuner by its peft name, in capitals or not.
+    """Return the configuration class of a tuner by its name in peft, in any case.
 
     Raises:
         RecipeError: peft has no such tuner.
@@ -62,22 +62,22 @@ def config_class(tuner: str) -> type[PeftConfig]:
 
 
 def fields_of(config: type[PeftConfig]) -> frozenset[str]:
-    """Name what a configuration can be told."""
+    """Return the names of a configuration's fields."""
     return frozenset(field.name for field in dataclasses.fields(config))
 
 
 def is_prompt(config: type[PeftConfig]) -> bool:
-    """Say whether a tuner puts learned states before the text, rather than changing layers."""
+    """Return whether a tuner learns a prompt before the text, rather than changing layers."""
     from peft import PromptLearningConfig
 
     return issubclass(config, PromptLearningConfig)
 
 
 def check_options(config: type[PeftConfig], options: Mapping[str, Any]) -> None:
-    """Refuse what a tuner cannot be told, or what names files, code or other models.
+    """Refuse fields that a tuner does not have or that name files, code or models.
 
     Raises:
-        RecipeError: It says which field.
+        RecipeError: A field cannot be set by a recipe, or not to this value.
     """
     open_fields = sorted(name for name in fields_of(config) if not ELSEWHERE.fullmatch(name))
     for name, value in options.items():
@@ -107,15 +107,15 @@ def _is_plain(value: Any) -> bool:
 
 
 def place(config: type[PeftConfig], model: Model, targets: str | list[str]) -> dict[str, Any]:
-    """Say where in a model a tuner acts, in the fields that its configuration has.
+    """Choose the modules that a tuner changes, as fields of its configuration.
 
     Args:
-        config: The class of the configuration.
-        model: The model.
-        targets: `auto`, or ends of the names of layers.
+        config: Class of the tuner's configuration.
+        model: The model to tune.
+        targets: `auto`, or suffixes of the names of layers.
 
     Raises:
-        ModelError: A target is the end of no layer's name.
+        ModelError: A target is not the suffix of any layer's name.
     """
     from luthier.models.structure import (
         down_projections,
@@ -143,12 +143,12 @@ def place(config: type[PeftConfig], model: Model, targets: str | list[str]) -> d
 
 
 def width_of_words(model: Model) -> dict[str, int]:
-    """Say how wide the states before the text must be: as those of words."""
+    """Return the sizes of a prompt that is prepended to the token embeddings."""
     return {"token_dim": int(model.get_input_embeddings().weight.shape[1]), **_depth(model)}
 
 
 def shape_of_cache(model: Model) -> dict[str, int]:
-    """Say what shape the keys and values of the model's layers have."""
+    """Return the sizes of a prompt that is prepended to the keys and values of every layer."""
     return {"token_dim": int(model.config.hidden_size), **_depth(model)}
 
 
@@ -161,14 +161,14 @@ def _depth(model: Model) -> dict[str, int]:
 
 
 def _before(model: Model) -> dict[str, Any]:
-    """Say what a prompt that is put before the text must fit to."""
+    """Return the fields that fit a prompt to a model."""
     from luthier.models.structure import head_modules
 
     kind = type(model).__name__
     task = next((name for ending, name in HEADS.items() if kind.endswith(ending)), None)
     if task is None:
         raise ModelError(
-            f"Prompts cannot be put before the text of a {kind}.",
+            f"Prompts cannot be prepended to the text of a {kind}.",
             received=model.config.model_type,
             hint="method=lora, which changes any model's layers",
         )
@@ -180,7 +180,7 @@ def _hits(targets: list[str], name: str) -> bool:
 
 
 def refuse_unknown_targets(targets: list[str], known: list[str]) -> None:
-    """Raise where a target is the end of no layer's name."""
+    """Raise if a target is not the suffix of any layer's name."""
     for target in targets:
         if not any(_hits([target], name) for name in known):
             ends = sorted({name.rsplit(".", 1)[-1] for name in known})

@@ -1,8 +1,9 @@
-"""What all methods have in common that go through peft: wrap, train, keep, and put together again.
+"""What methods that use peft share: wrap a model, train it, save it and load it.
 
-The run's `model/` is the plain checkpoint with the changes merged in, and `model/adapter/` keeps
-them apart in peft's format. Where they cannot be merged (prompts are no weights of the model), or
-shall not be, `model/` is the adapter alone, and reading it back needs the base model again.
+A run's `model/` is a plain checkpoint with the adapter merged in, and `model/adapter/` holds the
+adapter alone in peft's format. If the adapter cannot be merged (prompts are not weights of the
+model) or the recipe asks to keep it apart, `model/` is the adapter alone, and loading it needs the
+base model.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ KNOWN_BASE = "known_base"  # attribute of a wrapped model: its `Base`
 
 
 class LayerOptions(Section):
-    """Where changes of layers are made, and what is kept of them."""
+    """Options of tuners that change layers."""
 
     target_modules: str | list[str] = Field(
         "auto", description="Layers to change, by the end of their names; auto: all that fit."
@@ -53,9 +54,9 @@ class LayerOptions(Section):
 
 
 class PeftMethod:
-    """Learn what a tuner of peft adds to the model, and the head.
+    """Train the weights that a tuner of peft adds to a model, and the head.
 
-    A plug-in says which tuner (`tuner`) and how it is set (`settings`).
+    A plug-in names the tuner (`tuner`) and its settings (`settings`).
     """
 
     name: ClassVar[str]
@@ -67,22 +68,22 @@ class PeftMethod:
     tuner: str
 
     def settings(self, model: Model) -> dict[str, Any]:
-        """Say how the tuner is set, in peft's own fields, besides where it acts."""
+        """Return the tuner's settings as fields of peft's configuration, without its targets."""
         raise NotImplementedError
 
     def fields(self, model: Model) -> dict[str, Any]:
-        """Give all fields of peft's configuration that are set."""
+        """Return all fields of peft's configuration that are set."""
         config, own = config_class(self.tuner), self.settings(model)
         check_options(config, own)
         return {**place(config, model, getattr(self.options, "target_modules", "auto")), **own}
 
     @property
     def is_merged(self) -> bool:
-        """Whether one plain checkpoint is left; prompts are no weights of the model."""
+        """Whether the adapter is merged into a plain checkpoint; prompts cannot be."""
         return not is_prompt(config_class(self.tuner)) and bool(self.options.merge)
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
-        """Wrap the model, train the wrapping and the head, and give the wrapped model."""
+        """Wrap the model, train the adapter and the head, and return the wrapped model."""
         from luthier.training.loop import train
 
         config = config_class(self.tuner)
@@ -114,10 +115,10 @@ class PeftMethod:
         return (RankAllocation(self.settings(wrapped)),)
 
     def wrap(self, model: Model, config: type[PeftConfig], *, seed: int) -> PeftModel:
-        """Put the tuner onto the model; what begins at random follows from the seed.
+        """Add the tuner to the model; its initial weights follow from the seed.
 
         Raises:
-            ModelError: peft says that it does not fit.
+            ModelError: peft refuses the model or the settings.
         """
         import torch
         from peft import get_peft_model
@@ -134,11 +135,11 @@ class PeftMethod:
         return say_of_tokens(wrapped) if is_prompt(config) else wrapped
 
     def can_merge(self, wrapped: nn.Module) -> bool:
-        """Say whether what is learned can become weights of the model, tried on one layer."""
+        """Return whether the adapter can be merged, tried on one layer."""
         return can_merge(wrapped)
 
     def save(self, model: PeftModel, tokenizer: Tokenizer, folder: Path) -> None:
-        """Write the merged checkpoint and, beside it, the adapter; or the adapter alone."""
+        """Write the merged checkpoint with the adapter beside it, or the adapter alone."""
         from luthier.models.load import save_model
 
         if self.is_merged:
@@ -156,10 +157,10 @@ class PeftMethod:
         tokenizer.save_pretrained(folder)
 
     def load(self, folder: Path) -> tuple[Model, Tokenizer]:
-        """Read the merged checkpoint, or put the adapter onto its base again, merged if it can be.
+        """Load the merged checkpoint, or the base model with its adapter, merged if possible.
 
         Raises:
-            ModelError: As `load_apart` does.
+            ModelError: See `load_apart`.
         """
         model, tokenizer = self.load_apart(folder)
         is_apart = not is_prompt(config_class(self.tuner)) and hasattr(model, "peft_config")
@@ -168,10 +169,10 @@ class PeftMethod:
         return model.eval(), tokenizer
 
     def load_apart(self, folder: Path) -> tuple[Model, Tokenizer]:
-        """Read the model as `save` left it: an adapter that was kept alone stays unmerged.
+        """Load the model as `save` wrote it: a standalone adapter stays unmerged.
 
         Raises:
-            ModelError: The folder is not whole, or another base model lies where its own was.
+            ModelError: The folder is incomplete, or the base model is another one.
         """
         from luthier.models.load import class_of, config_at, load_saved, quietly, tokenizer_at
         from luthier.models.safety import check_folder, read_json, telling_what_failed
@@ -195,11 +196,11 @@ class PeftMethod:
         return model.eval(), tokenizer_at(folder)
 
     def put_on(self, base: Model, folder: Path, kept: Mapping[str, Any]) -> Model:
-        """Put a kept adapter onto its base.
+        """Add a saved adapter to its base model.
 
-        Its configuration is made again from the fields that `fit` sets, and from no others: others
-        name modules to import and files that are pickles. Of these, numbers and lists of layers
-        are those that were kept; words are our own, since some have peft read files.
+        Its configuration is rebuilt from the fields that `fit` sets alone, as other fields name
+        modules to import or files to unpickle. Numbers and lists of layers are taken from the
+        saved adapter; strings are not, as some make peft read files.
         """
         from peft import PeftModel
 
@@ -213,7 +214,7 @@ class PeftMethod:
 
 
 def is_size_or_place(value: Any) -> bool:
-    """Say whether a kept value is a number or a list of names: what cannot lead anywhere.
+    """Return whether a saved value is a number or a list of names, which cannot name a file.
 
     >>> [is_size_or_place(value) for value in (8, 0.5, ["query"], "corda", {"a": 1}, None)]
     [True, True, True, False, False, False]
@@ -224,24 +225,24 @@ def is_size_or_place(value: Any) -> bool:
 
 
 def can_merge(wrapped: nn.Module) -> bool:
-    """Say whether what is learned can become weights of the model, tried on a copy of a layer."""
+    """Return whether an adapter can be merged into the model, tried on a copy of one layer."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     for part in wrapped.modules():
         if isinstance(part, BaseTunerLayer):
             try:
                 copy.deepcopy(part).merge()
-            except NotImplementedError:  # a tuner that only acts beside its layers
+            except NotImplementedError:  # the tuner acts beside its layers only
                 return False
             return True
     return False
 
 
 def merged(wrapped: PeftModel) -> Model:
-    """Give the plain model with what was learned in its own weights.
+    """Return the plain model with the adapter merged into its weights.
 
-    The learned head is put in its place first: some tuners would leave it in its wrapper, which no
-    checkpoint knows, and others take a head of several layers for one.
+    The trained head replaces its wrapper first: some tuners would leave it in the wrapper, which is
+    not part of a checkpoint, and others mistake a head of several layers for one layer.
     """
     from peft.utils import ModulesToSaveWrapper
 
@@ -254,7 +255,7 @@ def merged(wrapped: PeftModel) -> Model:
 
 
 def try_out(tuner: str, wrapped: PeftModel, job: Job) -> None:
-    """Run the wrapped model on two items: some tuners only then say what they lack.
+    """Run the wrapped model on two items, as some tuners report a misfit only then.
 
     Raises:
         ModelError: It does not run, or asks for work between the steps that is not done here.
@@ -277,7 +278,7 @@ def try_out(tuner: str, wrapped: PeftModel, job: Job) -> None:
 
 
 def unfit(tuner: str, model: Model | PeftModel, problem: Exception) -> ModelError:
-    """Say that a tuner does not fit a model, in peft's words."""
+    """Make the error for a tuner that does not fit a model, with peft's reason."""
     said = " ".join(str(problem).split()) or type(problem).__name__
     return ModelError(
         f"peft's {tuner} does not fit this {model.config.model_type}: {said[:300]}",
@@ -287,7 +288,7 @@ def unfit(tuner: str, model: Model | PeftModel, problem: Exception) -> ModelErro
 
 
 def take_generation(model: Model, folder: Path) -> None:
-    """Have the model write as it did, where it writes."""
+    """Read the generation settings that were saved with a model, if any."""
     from transformers import GenerationConfig
 
     from luthier.models.safety import read_json

@@ -1,4 +1,4 @@
-"""What learned prompts need besides peft: room before the text, and outputs of its tokens alone."""
+"""Support for learned prompts: room before the text, and outputs for its own tokens only."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from torch import nn
 
-OF_TOKENS = {"logits": 3, "start_logits": 2, "end_logits": 2}  # outputs, and how many axes
+OF_TOKENS = {"logits": 3, "start_logits": 2, "end_logits": 2}  # outputs per token, and their axes
 
 
 def refuse_no_room(model: Model, job: Job, *, n_tokens: int) -> None:
-    """Raise where the longest text and the prompt are more than the model has positions for.
+    """Raise if the longest text and the prompt need more positions than the model has.
 
     Raises:
-        ModelError: They are.
+        ModelError: They do.
     """
     most = positions_of(model.config)
     longest = max(int(one.cost.max(initial=0)) for one in job.problem.items.values())
     if longest + n_tokens > most:
         raise ModelError(
-            f"The model reads {most} tokens, and {n_tokens} of them are the prompt's.",
+            f"The model reads {most} tokens, and the prompt takes {n_tokens} of them.",
             received=f"a text of {longest} tokens",
             hint=f"data.max_tokens={most - n_tokens}",
         )
 
 
 def unpacked(job: Job) -> Job:
-    """Take packed blocks apart again: a prompt stands before one text, not before several."""
+    """Undo packing, as a prompt is prepended to a single text, not to a block of several."""
     train = job.problem.items["train"]
     if "position_ids" not in train.inputs:
         return job
@@ -58,11 +58,11 @@ def unpacked(job: Job) -> Job:
 
 
 def say_of_tokens(wrapped: PeftModel) -> PeftModel:
-    """Have a model with a prompt before the text give its outputs for the text's tokens alone."""
+    """Make a model with a prompt return outputs for the text's tokens only."""
 
     def without_types(model: nn.Module, args: Any, given: dict[str, Any]) -> Any:
         types = given.get("token_type_ids")
-        if types is not None and not types.any():  # of single texts, which peft would warn of
+        if types is not None and not types.any():  # single texts; peft would warn
             given = {name: one for name, one in given.items() if name != "token_type_ids"}
         return args, given
 

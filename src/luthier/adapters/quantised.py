@@ -1,8 +1,8 @@
-"""Linear layers in 4 bits, and back: what QLoRA keeps its frozen weights in.
+"""Quantise linear layers to 4 bits, as QLoRA stores its frozen weights, and dequantise them.
 
-Blocks of 64 weights are kept as 4-bit NormalFloats with one scale each, and the scales in 8 bits
+Blocks of 64 weights are stored as 4-bit NormalFloats with one scale each, and the scales in 8 bits
 (Dettmers et al. 2023, section 3, https://arxiv.org/abs/2305.14314), through bitsandbytes. Layers
-are exchanged one by one in a model that was read as always, so that nothing else changes.
+are replaced one by one in a model that was loaded as usual, so nothing else changes.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ FAN_IN = "fan_in_fan_out"  # peft's mark of layers that keep their weights trans
 
 
 def load_library() -> Any:
-    """Import bitsandbytes; it would fetch code from a hub by `kernels`, which is kept from it.
+    """Import bitsandbytes, with the package `kernels` hidden, which downloads code from a hub.
 
     Raises:
-        ModelError: It is not installed.
+        ModelError: bitsandbytes is not installed.
     """
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
@@ -46,7 +46,7 @@ def load_library() -> Any:
 
 @contextmanager
 def _hidden(name: str) -> Iterator[None]:
-    """Have a library look as if it were not installed."""
+    """Make a library appear not to be installed."""
     before = sys.modules.get(name)
     sys.modules[name] = None  # type: ignore[assignment]
     try:
@@ -58,16 +58,16 @@ def _hidden(name: str) -> Iterator[None]:
 
 
 def quantise(model: Model, names: Iterable[str], *, kind: str, double: bool) -> None:
-    """Keep the weights of some linear layers in 4 bits from here on.
+    """Quantise the weights of some linear layers to 4 bits.
 
     Args:
-        model: Changed in place.
-        names: Of its linear layers; those of GPT-2, which lie transposed, included.
-        kind: `nf4` or `fp4`.
+        model: The model; it is changed in place.
+        names: Names of its linear layers, GPT-2's transposed ones included.
+        kind: The 4-bit type, `nf4` or `fp4`.
         double: Whether the scales of blocks are quantised too.
 
     Raises:
-        ModelError: A layer's weights are no whole number of blocks, or bitsandbytes is missing.
+        ModelError: A layer is not a whole number of blocks, or bitsandbytes is not installed.
     """
     library = load_library()
     for name in names:
@@ -77,7 +77,7 @@ def quantise(model: Model, names: Iterable[str], *, kind: str, double: bool) -> 
         weight = weight.T.contiguous() if is_transposed else weight
         if weight.numel() % BLOCK:
             raise ModelError(
-                f"4-bit weights are kept in blocks of {BLOCK}, and a layer is not made of such.",
+                f"4-bit weights are stored in blocks of {BLOCK}, which do not fill a layer evenly.",
                 received=f"{name} of {' × '.join(map(str, weight.shape))} weights",
                 hint="method=lora",
             )
@@ -92,15 +92,15 @@ def quantise(model: Model, names: Iterable[str], *, kind: str, double: bool) -> 
             module=new,
         )
         new.bias = layer.bias
-        new.support_avx512bf16_for_cpu = False  # it would lay weights out anew when predicting
+        new.support_avx512bf16_for_cpu = False  # it would reorder weights for predictions
         new.lay_transposed = is_transposed
-        _exchange(model, name, new.to(weight.device))  # where they become 4-bit
+        _exchange(model, name, new.to(weight.device))  # moving quantises them
 
 
 def dequantise(model: Model) -> None:
-    """Give layers in 4 bits their full precision back: the weights that were computed with.
+    """Restore full precision of layers in 4 bits; the weights are those used in computation.
 
-    Whatever stands around them (low-rank changes, say) stays as it is.
+    Modules around them, such as low-rank adapters, are kept.
     """
     library = load_library()
     for name, layer in list(model.named_modules()):

@@ -1,4 +1,4 @@
-"""`before-tuning`: the pre-trained model as it is; the difference to it is what tuning brought."""
+"""`before-tuning`: the pre-trained model as it is; the difference is what tuning adds."""
 
 from __future__ import annotations
 
@@ -6,27 +6,19 @@ from collections.abc import Generator, Mapping
 from typing import ClassVar
 
 from luthier.job import Job
-from luthier.recipe.tree import Section
 from luthier.records import Outputs, StepInfo
+from luthier.task_types.plain_baseline import PlainBaseline
 
 
-class BeforeTuningOptions(Section):
-    """There is nothing to choose."""
-
-
-class BeforeTuning:
+class BeforeTuning(PlainBaseline):
     """The pre-trained model, before any training."""
 
     name: ClassVar[str] = "before-tuning"
     units: ClassVar[frozenset[str]] = frozenset({"generation", "language"})
     kinds: ClassVar[frozenset[str]] = frozenset({"text", "language"})
-    Options = BeforeTuningOptions
-
-    def __init__(self, options: BeforeTuningOptions):
-        self.options = options
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
-        """Read from the untrained model what is read from the trained one."""
+        """Compute the outputs of the untrained model."""
         from luthier.training.predict import predict
 
         model = job.session.make_model(True)

@@ -1,6 +1,6 @@
-"""`crf`: a linear-chain CRF on the shapes of words; the classic to beat for names.
+"""`crf`: a linear-chain CRF on word shapes; the classic baseline for named entities.
 
-Lafferty, McCallum & Pereira 2001, by the package python-crfsuite.
+Lafferty, McCallum & Pereira 2001, computed by python-crfsuite.
 """
 
 from __future__ import annotations
@@ -8,66 +8,54 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from luthier.formats.tagged_tokens import split_rows
 from luthier.job import Job
-from luthier.recipe.tree import Section
 from luthier.records import Outputs, StepInfo, Target
+from luthier.task_types.plain_baseline import PlainBaseline
 from luthier.task_types.token_outputs import Pieces
 
-STRENGTHS = (0.01, 0.1, 1.0)  # of the squared weights' penalty
+STRENGTHS = (0.01, 0.1, 1.0)  # L2 penalties that are tried
 
 
-class CrfOptions(Section):
-    """There is nothing to choose."""
-
-
-class Crf:
-    """A linear-chain CRF on words, their ends and shapes, and their neighbours."""
+class Crf(PlainBaseline):
+    """A linear-chain CRF over words, their prefixes, suffixes and shapes, and their neighbours."""
 
     name: ClassVar[str] = "crf"
     units: ClassVar[frozenset[str]] = frozenset({"token"})
     kinds: ClassVar[frozenset[str]] = frozenset({"tags"})
-    Options = CrfOptions
-
-    def __init__(self, options: CrfOptions):
-        self.options = options
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
-        """Fit CRFs of several strengths and keep the one that is best on validation."""
-        phase = f"baseline {self.name}"
-        names = job.problem.codec.target.names
-        gold = job.problem.codec.gold(job.problem.splits.train)
-        features = [features_of(words) for words in split_rows(job.problem.splits.train)]
+        """Fit CRFs with several penalties; keep the one that is best on validation."""
+        problem = job.problem
+        names = problem.codec.target.names
+        gold = problem.codec.gold(problem.splits.train)
+        features = [features_of(words) for words in split_rows(problem.splits.train)]
         tags = [[names[tag] for tag in gold[row]] for row in range(len(features))]
-        asked = {
+        judged = {
             split: [features_of(words) for words in split_rows(rows)]
-            for split, rows in job.problem.splits.items()
+            for split, rows in problem.splits.items()
             if split != "train"
         }
-        has_validation = len(asked["validation"]) > 0
+        has_validation = len(judged["validation"]) > 0
         strengths = STRENGTHS if has_validation else (1.0,)
-        best: tuple[float, Any] | None = None
+        best_score, best = 0.0, dict[str, Pieces]()
         for number, strength in enumerate(strengths, start=1):
             with TemporaryDirectory() as folder:
-                tag_all = train(
-                    features, tags, strength, Path(folder) / "model", job.problem.codec.target
-                )
-                said = {split: tag_all(rows) for split, rows in asked.items()}
+                path = Path(folder) / "model"
+                tag_all = train(features, tags, strength, path, problem.codec.target)
+                outputs = {split: tag_all(rows) for split, rows in judged.items()}
             score = 0.0
             if has_validation:
-                score = job.problem.validation_scores(said["validation"])[
-                    job.problem.codec.task.validation_metric
-                ]
-            if best is None or score > best[0]:
-                best = (score, said)
-            yield StepInfo(phase, number, len(strengths), rows=len(features))
-        return (
-            {} if best is None else {split: best[1][split] for split in job.problem.scored_splits}
-        )
+                scores = problem.validation_scores(outputs["validation"])
+                score = scores[problem.codec.task.validation_metric]
+            if not best or score > best_score:
+                best_score, best = score, outputs
+            yield StepInfo(f"baseline {self.name}", number, len(strengths), rows=len(features))
+        return {split: best[split] for split in problem.scored_splits}
 
 
 def train(
@@ -77,7 +65,7 @@ def train(
     path: Path,
     target: Target,
 ) -> Callable[[Sequence[Sequence[list[str]]]], Pieces]:
-    """Fit a CRF; give what tags rows with it, once and at once: its file may go after that."""
+    """Fit a CRF; return a function that tags rows, to be called while the file at `path` exists."""
     import pycrfsuite
 
     trainer = pycrfsuite.Trainer(verbose=False)
@@ -92,14 +80,16 @@ def train(
 
     def tag_all(rows: Sequence[Sequence[list[str]]]) -> Pieces:
         found = [ids[tag] for words in rows for tag in (tagger.tag(words) if words else [])]
-        said = np.eye(target.n_outputs, dtype=np.float32)[found].reshape(-1, target.n_outputs)
-        return Pieces.of_each_word(said, np.array([len(words) for words in rows], dtype=np.int64))
+        outputs = np.eye(target.n_outputs, dtype=np.float32)[found].reshape(-1, target.n_outputs)
+        return Pieces.of_each_word(
+            outputs, np.array([len(words) for words in rows], dtype=np.int64)
+        )
 
     return tag_all
 
 
 def features_of(words: Sequence[str]) -> list[list[str]]:
-    """Describe every word by itself, its ends, its shape, and its neighbours."""
+    """Describe every word by itself, its prefixes, suffixes and shape, and its neighbours."""
     own = [
         {
             "w": word.lower(),
@@ -113,19 +103,19 @@ def features_of(words: Sequence[str]) -> list[list[str]]:
     ]
     described = []
     for place, features in enumerate(own):
-        said = ["bias", *(f"{name}={value}" for name, value in features.items())]
+        row = ["bias", *(f"{name}={value}" for name, value in features.items())]
         for step in (-2, -1, 1, 2):
             other = place + step
             if 0 <= other < len(own):
-                said += [f"{step}:{name}={own[other][name]}" for name in ("w", "s")]
+                row += [f"{step}:{name}={own[other][name]}" for name in ("w", "s")]
             else:
-                said.append(f"{step}:outside")
-        described.append(said)
+                row.append(f"{step}:outside")
+        described.append(row)
     return described
 
 
 def shape(word: str) -> str:
-    """Write a word as its shape: capitals, small letters, digits, others; runs as one.
+    """Write the shape of a word: upper case, lower case, digits, others; runs as one.
 
     >>> shape("McDonald's-42")
     'XxXx.x.d'

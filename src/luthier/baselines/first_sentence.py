@@ -1,40 +1,32 @@
-"""`first-sentence`: answers with the first sentence of the text, whatever is asked."""
+"""`first-sentence`: answers every question with the first sentence of the text."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable
 from typing import ClassVar
 
 from luthier.job import Job
-from luthier.recipe.tree import Section
-from luthier.records import Outputs, StepInfo
+from luthier.records import Outputs, Rows
+from luthier.task_types.plain_baseline import PlainBaseline
 from luthier.text.sentences import sentences
 
 
-class FirstSentenceOptions(Section):
-    """There is nothing to choose."""
-
-
-class FirstSentence:
+class FirstSentence(PlainBaseline):
     """Answer with the first sentence of every text."""
 
     name: ClassVar[str] = "first-sentence"
     units: ClassVar[frozenset[str]] = frozenset({"span"})
     kinds: ClassVar[frozenset[str]] = frozenset({"answer"})
-    Options = FirstSentenceOptions
 
-    def __init__(self, options: FirstSentenceOptions):
-        self.options = options
+    def learn(self, job: Job) -> Callable[[Rows], Outputs]:
+        """Learn nothing."""
+        codec = job.problem.codec
 
-    def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
-        """Cut the first sentence off."""
-        yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.problem.splits.train))
-        outputs = {}
-        for split, rows in job.problem.splits.items():
-            if split in job.problem.scored_splits:
-                said = job.problem.codec.uninformed_outputs(rows)
-                for row, context in enumerate(job.problem.codec.task.texts(rows)[1]):
-                    first, past = next(iter(sentences(context)), (0, len(context)))
-                    said[row, 1] = first, past, 0.0
-                outputs[split] = said
-        return outputs
+        def outputs_of(rows: Rows) -> Outputs:
+            outputs = codec.uninformed_outputs(rows)
+            for row, context in enumerate(codec.task.texts(rows)[1]):
+                first, past = next(iter(sentences(context)), (0, len(context)))
+                outputs[row, 1] = first, past, 0.0
+            return outputs
+
+        return outputs_of

@@ -1,6 +1,6 @@
 """`from-scratch`: the same architecture with random weights and the same training.
 
-The difference to it is what pre-training brought.
+The difference is what pre-training adds.
 """
 
 from __future__ import annotations
@@ -10,27 +10,19 @@ from typing import ClassVar
 
 from luthier.job import Job
 from luthier.protocols import KINDS, UNITS
-from luthier.recipe.tree import Section
 from luthier.records import Outputs, StepInfo
+from luthier.task_types.plain_baseline import PlainBaseline
 
 
-class FromScratchOptions(Section):
-    """There is nothing to choose: it has the training of the model it is compared with."""
-
-
-class FromScratch:
+class FromScratch(PlainBaseline):
     """The same architecture with random weights and the same training."""
 
     name: ClassVar[str] = "from-scratch"
     units: ClassVar[frozenset[str]] = UNITS
     kinds: ClassVar[frozenset[str]] = KINDS
-    Options = FromScratchOptions
-
-    def __init__(self, options: FromScratchOptions):
-        self.options = options
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
-        """Train all weights, frozen ones too: random weights are nothing to keep."""
+        """Train all weights, including those that the recipe freezes, since they are random."""
         from luthier.training.loop import train
         from luthier.training.predict import predict
 

@@ -1,6 +1,6 @@
 """`frozen-encoder`: the pre-trained model before fine-tuning, under a linear model.
 
-Token states are averaged over each row. What fine-tuning adds is the difference to this baseline.
+Token states are averaged over each row. The difference is what fine-tuning adds.
 """
 
 from __future__ import annotations
@@ -11,24 +11,16 @@ from typing import ClassVar
 import numpy as np
 
 from luthier.job import Job
-from luthier.recipe.tree import Section
 from luthier.records import Outputs, StepInfo
+from luthier.task_types.plain_baseline import PlainBaseline
 
 
-class FrozenEncoderOptions(Section):
-    """There is nothing to choose."""
-
-
-class FrozenEncoder:
-    """A linear model on what the pre-trained model sees before fine-tuning."""
+class FrozenEncoder(PlainBaseline):
+    """A linear model on features of the pre-trained model."""
 
     name: ClassVar[str] = "frozen-encoder"
     units: ClassVar[frozenset[str]] = frozenset({"sequence"})
     kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label", "number"})
-    Options = FrozenEncoderOptions
-
-    def __init__(self, options: FrozenEncoderOptions):
-        self.options = options
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Compute the features of all rows once, then fit."""

@@ -1,8 +1,8 @@
-"""`lead`: the first sentences of the text; for news hard to beat (Nallapati et al. 2017)."""
+"""`lead`: the first sentences of the text; hard to beat for news (Nallapati et al. 2017)."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -10,43 +10,36 @@ from pydantic import Field
 
 from luthier.job import Job
 from luthier.recipe.tree import Section
-from luthier.records import Outputs, StepInfo
+from luthier.records import Outputs, Rows
+from luthier.task_types.plain_baseline import PlainBaseline
 from luthier.task_types.seq2seq import as_array
 from luthier.text.sentences import sentences
 
 
 class LeadOptions(Section):
-    """How much is taken."""
+    """How many sentences are taken."""
 
     sentences: int | None = Field(
-        None, ge=1, description="Sentences taken; null: as many as true summaries have."
+        None, ge=1, description="Sentences taken; null: the median count of gold summaries."
     )
 
 
-class Lead:
-    """Give the first sentences of every text."""
+class Lead(PlainBaseline):
+    """Return the first sentences of every text."""
 
     name: ClassVar[str] = "lead"
     units: ClassVar[frozenset[str]] = frozenset({"generation"})
     kinds: ClassVar[frozenset[str]] = frozenset({"text"})
     Options = LeadOptions
+    options: LeadOptions
 
-    def __init__(self, options: LeadOptions):
-        self.options = options
+    def learn(self, job: Job) -> Callable[[Rows], Outputs]:
+        """Take the median number of sentences of gold summaries, unless the recipe sets it."""
+        codec = job.problem.codec
+        counts = [len(sentences(str(text))) for text in codec.gold(job.problem.splits.train)]
+        n_sentences = self.options.sentences or max(1, round(float(np.median(counts or [1]))))
 
-    def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
-        """Take as many sentences as true summaries have (the median), or as are asked for."""
-        written = [
-            len(sentences(str(text))) for text in job.problem.codec.gold(job.problem.splits.train)
-        ]
-        n_sentences = self.options.sentences or max(1, round(float(np.median(written or [1]))))
-        yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(written))
-        outputs = {}
-        for split, rows in job.problem.splits.items():
-            if split in job.problem.scored_splits:
-                texts = job.problem.codec.task.texts(rows)[0]
-                ends = [[(0, 0), *sentences(text)[:n_sentences]][-1][1] for text in texts]
-                outputs[split] = as_array(
-                    [text[:end] for text, end in zip(texts, ends, strict=True)]
-                )
-        return outputs
+        def first(text: str) -> str:
+            return text[: [(0, 0), *sentences(text)[:n_sentences]][-1][1]]
+
+        return lambda rows: as_array([first(text) for text in codec.task.texts(rows)[0]])

@@ -1,6 +1,6 @@
-"""`tfidf-linear`: a linear model on weighted words and word pairs; the classic to beat.
+"""`tfidf-linear`: a linear model on TF-IDF of words and word pairs; the classic baseline.
 
-For two texts it sees the words of each and, weighted together, those that both share.
+For two texts, the features are the words of each and the products for words that both share.
 """
 
 from __future__ import annotations
@@ -13,28 +13,27 @@ from pydantic import Field
 from luthier.job import Job
 from luthier.recipe.tree import Section
 from luthier.records import Outputs, StepInfo
+from luthier.task_types.plain_baseline import PlainBaseline
 
 
 class TfidfLinearOptions(Section):
-    """What counts as a word."""
+    """Size of the vocabulary."""
 
-    n_gram: int = Field(2, ge=1, le=3, description="Longest run of words counted as one.")
-    max_features: int = Field(100_000, ge=1, description="Most frequent runs that are kept.")
+    n_gram: int = Field(2, ge=1, le=3, description="Longest n-gram of words.")
+    max_features: int = Field(100_000, ge=1, description="Most frequent n-grams that are kept.")
 
 
-class TfidfLinear:
-    """A linear model on weighted words and word pairs."""
+class TfidfLinear(PlainBaseline):
+    """A linear model on TF-IDF of words and word pairs."""
 
     name: ClassVar[str] = "tfidf-linear"
     units: ClassVar[frozenset[str]] = frozenset({"sequence"})
     kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label", "number"})
     Options = TfidfLinearOptions
-
-    def __init__(self, options: TfidfLinearOptions):
-        self.options = options
+    options: TfidfLinearOptions
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
-        """Weigh the words of the training rows, then fit."""
+        """Compute TF-IDF features of all rows, then fit."""
         from luthier.frozen_features.linear import fit_linear
 
         phase = f"baseline {self.name}"
@@ -42,7 +41,7 @@ class TfidfLinear:
         return (yield from fit_linear(job, self.features(job), phase=phase))
 
     def features(self, job: Job) -> dict[str, Any]:
-        """Give a sparse matrix (rows, words) for every split."""
+        """Compute a sparse matrix (rows, words) for every split."""
         from scipy.sparse import csr_matrix, hstack
         from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -58,9 +57,9 @@ class TfidfLinear:
         )
         vectorizer.fit(text for role in texts["train"] for text in role)
         features = {}
-        nothing = csr_matrix((0, len(vectorizer.vocabulary_)))
+        empty = csr_matrix((0, len(vectorizer.vocabulary_)))
         for split, roles in texts.items():
-            parts = [vectorizer.transform(role) if role else nothing for role in roles]
+            parts = [vectorizer.transform(role) if role else empty for role in roles]
             if len(parts) == 2:
                 parts.append(parts[0].multiply(parts[1]))
             features[split] = hstack(parts, format="csr") if len(parts) > 1 else parts[0]

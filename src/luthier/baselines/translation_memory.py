@@ -1,6 +1,6 @@
-"""`translation-memory`: the translation of the training text that is most alike.
+"""`translation-memory`: the translation of the most similar training text.
 
-Alike is the cosine of weighted runs of letters.
+Similarity is the cosine of TF-IDF vectors of character n-grams.
 """
 
 from __future__ import annotations
@@ -11,47 +11,37 @@ from typing import ClassVar
 import numpy as np
 
 from luthier.job import Job
-from luthier.recipe.tree import Section
 from luthier.records import Outputs, StepInfo
+from luthier.task_types.plain_baseline import PlainBaseline
 
-CHUNK = 64  # texts compared with the memory together
-
-
-class TranslationMemoryOptions(Section):
-    """There is nothing to choose."""
+CHUNK = 64  # texts compared with the memory at once
 
 
-class TranslationMemory:
-    """Give the translation of the most similar training text."""
+class TranslationMemory(PlainBaseline):
+    """Return the translation of the most similar training text."""
 
     name: ClassVar[str] = "translation-memory"
     units: ClassVar[frozenset[str]] = frozenset({"generation"})
     kinds: ClassVar[frozenset[str]] = frozenset({"text"})
-    Options = TranslationMemoryOptions
-
-    def __init__(self, options: TranslationMemoryOptions):
-        self.options = options
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
-        """Weigh runs of letters of all training sources, then look up the nearest."""
+        """Index the character n-grams of all training sources, then look up the nearest."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         known = job.problem.codec.task.texts(job.problem.splits.train)[0]
         answers = job.problem.codec.gold(job.problem.splits.train)
-        weigher = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
-        memory = weigher.fit_transform([*known, "nothing"])[: len(known)].T.tocsr()
+        vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+        memory = vectorizer.fit_transform([*known, "nothing"])[: len(known)].T.tocsr()
         outputs = {}
         phase = f"baseline {self.name}"
-        for split, rows in job.problem.splits.items():
-            if split not in job.problem.scored_splits:
-                continue
-            asked = job.problem.codec.task.texts(rows)[0]
+        for split, rows in job.problem.scored_rows.items():
+            sources = job.problem.codec.task.texts(rows)[0]
             nearest: list[int] = []
-            for start in range(0, len(asked), CHUNK):
-                alike = weigher.transform(asked[start : start + CHUNK]) @ memory
-                nearest += np.asarray(alike.argmax(axis=1)).reshape(-1).tolist()
+            for start in range(0, len(sources), CHUNK):
+                similarity = vectorizer.transform(sources[start : start + CHUNK]) @ memory
+                nearest += np.asarray(similarity.argmax(axis=1)).reshape(-1).tolist()
                 yield StepInfo(
-                    phase, start // CHUNK + 1, -(-len(asked) // CHUNK), rows=len(nearest)
+                    phase, start // CHUNK + 1, -(-len(sources) // CHUNK), rows=len(nearest)
                 )
             outputs[split] = answers[np.array(nearest, dtype=np.int64)]
         return outputs

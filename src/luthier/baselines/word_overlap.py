@@ -1,47 +1,34 @@
-"""`word-overlap`: how many words two texts share; what one gets for pairs without understanding."""
+"""`word-overlap`: how many words two texts share; the score without understanding either."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import ClassVar
 
 import numpy as np
 
 from luthier.job import Job
 from luthier.ragged import Array
-from luthier.recipe.tree import Section
 from luthier.records import Outputs, Rows, StepInfo
+from luthier.task_types.plain_baseline import PlainBaseline
 
 WORD = re.compile(r"\w+")
 
 
-class WordOverlapOptions(Section):
-    """There is nothing to choose."""
-
-
-class WordOverlap:
+class WordOverlap(PlainBaseline):
     """A linear model on the share of words that the two texts have in common."""
 
     name: ClassVar[str] = "word-overlap"
     units: ClassVar[frozenset[str]] = frozenset({"sequence", "choice"})
     kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label", "number", "choice"})
-    Options = WordOverlapOptions
-
-    def __init__(self, options: WordOverlapOptions):
-        self.options = options
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Measure the overlap of the first and the last text of every row, then fit."""
         from luthier.frozen_features.linear import fit_linear
 
         if job.problem.codec.target.kind == "choice":
-            yield StepInfo(f"baseline {self.name}", 1, 1, rows=len(job.problem.splits.train))
-            return {
-                split: of_choices(rows, job)
-                for split, rows in job.problem.splits.items()
-                if split in job.problem.scored_splits
-            }
+            return (yield from super().fit(job))
         features = {}
         for split, rows in job.problem.splits.items():
             texts = job.problem.codec.task.texts(rows)
@@ -49,13 +36,17 @@ class WordOverlap:
             features[split] = np.array([overlap(*pair) for pair in pairs]).reshape(-1, 4)
         return (yield from fit_linear(job, features, phase=f"baseline {self.name}"))
 
+    def learn(self, job: Job) -> Callable[[Rows], Outputs]:
+        """Score choices by their overlap with the text, without learning."""
+        return lambda rows: of_choices(rows, job)
 
-def of_choices(rows: Rows, job: Job) -> Array:
-    """Score every choice by its share of words that the text has too, (rows, choices)."""
-    said = job.problem.codec.uninformed_outputs(rows)
+
+def of_choices(rows: Rows, job: Job) -> Outputs:
+    """Score every choice by its share of words that also occur in the text, (rows, choices)."""
+    outputs = job.problem.codec.uninformed_outputs(rows)
     for row, (text, choices) in enumerate(zip(rows["text"], rows["choices"], strict=True)):
-        said[row, : len(choices)] = [overlap(str(text), choice)[2] for choice in choices]
-    return said
+        outputs[row, : len(choices)] = [overlap(str(text), choice)[2] for choice in choices]
+    return outputs
 
 
 def overlap(first: str, second: str) -> Array:

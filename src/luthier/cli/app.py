@@ -172,33 +172,24 @@ def predict(
     folder: Run,
     texts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TEXT", help="Texts; or pass them on standard input, one per line."),
+        typer.Argument(metavar="TEXT", help="Texts; or pipe them in, one per line."),
     ] = None,
     pair: Annotated[
         str | None, typer.Option(help="Second text, for tasks on pairs of texts.")
     ] = None,
-    file: Annotated[
-        Path | None, typer.Option(help="Data file to predict, instead of texts.")
-    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Data file to predict.")] = None,
     out: Annotated[Path | None, typer.Option(help="Output file for --file: .csv or .jsonl")] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Number of answers per text.")] = None,
     aggregation_strategy: Annotated[
-        str | None,
-        typer.Option(help="How tokens are merged into entities: words, none, simple, first …"),
+        str | None, typer.Option(help="How tokens form entities: words, none, simple, first …")
     ] = None,
     bf16: Annotated[
-        bool,
-        typer.Option(
-            "--bf16", help="Faster on some CPUs, less accurate; measure it with evaluate."
-        ),
+        bool, typer.Option("--bf16", help="Faster on some CPUs, less exact: see evaluate.")
     ] = False,
     int8: Annotated[
-        bool,
-        typer.Option("--int8", help="Faster on CPUs, less accurate; measure it with evaluate."),
+        bool, typer.Option("--int8", help="Faster on CPUs, less exact: see evaluate.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one line of JSON per text.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON per text.")] = False,
 ) -> None:
     """Predict texts or a file with the model of a run."""
     if (file is None) != (out is None):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from luthier.cli.visible import visible
 from luthier.metrics.names import title
@@ -168,74 +168,6 @@ def bars_on(console: Console) -> Progress:
     )
 
 
-class Bars:
-    """A progress bar for the current phase; each finished phase becomes a line above it.
-
-    Args:
-        progress: the display that draws the bar
-        metric: validation metric to show; None shows the first one reported
-        now: the clock, in seconds
-    """
-
-    def __init__(
-        self,
-        progress: Progress,
-        *,
-        metric: str | None = None,
-        now: Callable[[], float] = time.monotonic,
-    ):
-        self.progress = progress
-        self.metric, self.now = metric, now
-        self._task: TaskID | None = None
-        self._pace = Pace(metric, now=now)
-
-    def __call__(self, info: StepInfo) -> None:
-        """Show one step."""
-        last = self._pace.last
-        if last is None or info.phase != last.phase or self._task is None:
-            self.close()
-            self._pace = Pace(self.metric, started=self._pace.ended, now=self.now)
-            self._task = self.progress.add_task(info.phase, total=None, steps="", facts="")
-            self._pace.shown -= SECONDS_BETWEEN_BARS
-        self._pace.add(info)
-        if info.message and info.message != info.phase:
-            self._print(info.message)
-        if self.now() - self._pace.shown >= SECONDS_BETWEEN_BARS:
-            self._pace.shown = self.now()
-            self._draw(self._task, info)
-
-    def _draw(self, task: TaskID, info: StepInfo) -> None:
-        """Draw one line: shorten a long phase name, and omit facts that do not fit."""
-        steps = f"{info.step}/{info.n_steps}" if info.n_steps else ""
-        room = self.progress.console.width - BAR_WIDTH - len(steps) - 4
-        phase = info.phase if len(info.phase) <= room else f"{info.phase[: room - 1]}…"
-        facts = self._pace.facts()
-        while facts and len(" · ".join(facts)) > room - len(phase):
-            del facts[0]
-        self.progress.update(
-            task,
-            description=phase,
-            completed=info.step,
-            total=info.n_steps or None,
-            steps=steps,
-            facts=" · ".join(facts),
-        )
-
-    def close(self) -> None:
-        """Replace the bar of the phase that ends by a line with its duration."""
-        last = self._pace.last
-        if self._task is None or last is None:
-            return
-        self.progress.remove_task(self._task)
-        self._task = None
-        if last.step:
-            words = " · ".join(self._pace.summary())
-            self._print(f"{last.phase}: {words}")
-
-    def _print(self, words: str) -> None:
-        self.progress.console.print(visible(words), markup=False, highlight=False)
-
-
 class Lines:
     """Prints a plain line every ten seconds, for logs.
 
@@ -244,30 +176,87 @@ class Lines:
         now: the clock, in seconds
     """
 
+    seconds, separator = SECONDS_BETWEEN_LINES, ", "
+
     def __init__(self, *, metric: str | None = None, now: Callable[[], float] = time.monotonic):
         self.metric, self.now = metric, now
         self._pace = Pace(metric, now=now)
 
     def __call__(self, info: StepInfo) -> None:
-        """Print one step if ten seconds have passed."""
+        """Show one step, unless another was shown shortly before."""
         if self._pace.last is None or info.phase != self._pace.last.phase:
             self.close()
             self._pace = Pace(self.metric, started=self._pace.ended, now=self.now)
-            self._print(f"{info.phase} …")
+            self._begin(info.phase)
         self._pace.add(info)
         if info.message and info.message != info.phase:
             self._print(info.message)
-        if self.now() - self._pace.shown >= SECONDS_BETWEEN_LINES:
+        if self.now() - self._pace.shown >= self.seconds:
             self._pace.shown = self.now()
-            steps = f"step {info.step}" + (f" of {info.n_steps}" if info.n_steps else "")
-            self._print(f"{info.phase}: {', '.join([steps, *self._pace.facts()])}")
+            self._draw(info)
 
     def close(self) -> None:
         """Print a summary of the phase, if it had any steps."""
         last = self._pace.last
         if last is not None and last.step:
-            self._print(f"{last.phase}: {', '.join(self._pace.summary())}")
+            self._print(f"{last.phase}: {self.separator.join(self._pace.summary())}")
         self._pace.last = None
+
+    def _begin(self, phase: str) -> None:
+        self._print(f"{phase} …")
+
+    def _draw(self, info: StepInfo) -> None:
+        steps = f"step {info.step}" + (f" of {info.n_steps}" if info.n_steps else "")
+        self._print(f"{info.phase}: {', '.join([steps, *self._pace.facts()])}")
 
     def _print(self, words: str) -> None:
         print(visible(words), file=sys.stderr, flush=True)
+
+
+class Bars(Lines):
+    """A progress bar for the current phase; each finished phase becomes a line above it.
+
+    Args:
+        progress: the display that draws the bar
+        metric: validation metric to show; None shows the first one reported
+        now: the clock, in seconds
+    """
+
+    seconds, separator = SECONDS_BETWEEN_BARS, " · "
+
+    def __init__(
+        self,
+        progress: Progress,
+        *,
+        metric: str | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ):
+        super().__init__(metric=metric, now=now)
+        self.progress = progress
+
+    def close(self) -> None:
+        """Replace the bar of the phase that ends by a line with its duration."""
+        for task in self.progress.task_ids:
+            self.progress.remove_task(task)
+        super().close()
+
+    def _begin(self, phase: str) -> None:
+        self.progress.add_task(phase, total=None, steps="", facts="")
+        self._pace.shown -= self.seconds
+
+    def _draw(self, info: StepInfo) -> None:
+        """Draw one line: shorten a long phase name, and omit facts that do not fit."""
+        steps = f"{info.step}/{info.n_steps}" if info.n_steps else ""
+        room = self.progress.console.width - BAR_WIDTH - len(steps) - 4
+        phase = info.phase if len(info.phase) <= room else f"{info.phase[: room - 1]}…"
+        facts = self._pace.facts()
+        while facts and len(self.separator.join(facts)) > room - len(phase):
+            del facts[0]
+        (task,), total = self.progress.task_ids, info.n_steps or None
+        shown = self.separator.join(facts)
+        self.progress.update(
+            task, description=phase, completed=info.step, total=total, steps=steps, facts=shown
+        )
+
+    def _print(self, words: str) -> None:
+        self.progress.console.print(visible(words), markup=False, highlight=False)

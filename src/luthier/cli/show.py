@@ -95,11 +95,7 @@ def systems_table(
     )
     interval = f"{heading(metric)} [{confidence:.0%} interval]"
     made = table(
-        "system",
-        interval,
-        better_by,
-        "p",
-        title=f"On {some.n:,} test rows" if some else None,
+        "system", interval, better_by, "p", title=f"On {some.n:,} test rows" if some else None
     )
     for system, all_scores in scores.items():
         score, comparison = all_scores.get(metric), by_baseline.get(system)
@@ -223,8 +219,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
         out.print(Text(f"{finding.severity:<8}", style=style).append(f"{finding.code}", "bold"))
         lines = [Text(visible(finding.message))]
         if finding.places:
-            places = places_words(finding.places[:3], finding.count)
-            lines.append(Text(visible(places), style="dim"))
+            lines.append(Text(visible(places_words(finding.places[:3], finding.count)), "dim"))
         if finding.fix:
             lines.append(Text("fix: ", style="green").append(visible(finding.fix), "default"))
         for line in lines:

@@ -1,8 +1,8 @@
-"""From a file's columns to the task that they suggest, for `luthier init`.
+"""Guesses the task from a file's columns, for `luthier init`.
 
-Names count first, values second: long varied strings are texts, few distinct values are labels,
-many distinct numbers are numbers, cells of few distinct parts are sets of labels. Every choice is
-explained in words, since the user shall check it.
+Names weigh more than values. Of values, long varied strings are texts, few distinct values are
+labels, many distinct numbers are numbers, and cells with few distinct parts are sets of labels.
+Each choice comes with a reason in words, so that the user can check it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from luthier.columns import Column
-from luthier.data.labels import SEPARATORS, is_missing, label_name, split_labels
+from luthier.data.labels import SEPARATORS, as_number, is_missing, label_name, split_labels
 from luthier.errors import DataError
 from luthier.records import Rows
 
-SAMPLE = 3000
-MOST_LABELS = 1000
+SAMPLE = 3000  # rows looked at
+MOST_LABELS = 1000  # distinct values that a label column may have
 TEXT = Column(
     "text",
     "text",
@@ -47,7 +46,7 @@ PAIRS = (
     *(("text_a", "text_b"), ("text", "text_pair"), ("query", "passage"), ("question", "answer")),
     *(("claim", "evidence"), ("text1", "text2"), ("sentence_a", "sentence_b")),
 )
-TELLING = (  # tasks, and the columns that only they have: role to its usual names
+TELLING = (  # tasks, and columns that only they have: the usual names of each role
     (
         "token-classification",
         {"tokens": ("tokens", "words"), "tags": ("tags", "ner_tags", "pos_tags", "labels")},
@@ -83,9 +82,9 @@ TELLING = (  # tasks, and the columns that only they have: role to its usual nam
     ),
 )
 WHY = {
-    "token-classification": "words with a tag each, or marked spans",
-    "question-answering": "questions on texts that hold the answers",
-    "multiple-choice": "several choices, one of them right",
+    "token-classification": "words with tags, or marked spans",
+    "question-answering": "questions about texts that contain the answers",
+    "multiple-choice": "several choices, one of which is right",
     "causal-lm": "conversations or instructions to answer",
     "translation": "texts in two languages",
     "summarization": "texts with summaries",
@@ -96,12 +95,18 @@ ASIDE = re.compile(r"title|headline|subject|author|user|name|url|link|summary|id
 
 @dataclass(frozen=True)
 class Profile:
-    """What a column's values are like.
+    """Statistics of a column's values.
 
     Args:
-        name: The column. `n`: values looked at that are not missing. `n_distinct`: among them.
-        words: Mean number of words. `numeric`: share that are numbers. `whole`: all of those are
-            integers. `several`: share of cells with several labels. `n_parts`: distinct labels.
+        name: The name of the column.
+        n: Number of values looked at that are not missing.
+        n_distinct: Number of distinct values.
+        words: Mean number of words of a value.
+        numeric: Share of values that are numbers.
+        whole: True if all numbers are integers.
+        several: Share of cells with several labels.
+        n_parts: Number of distinct labels, if cells are read as several labels.
+        listed: True if some values are lists.
     """
 
     name: str
@@ -115,7 +120,7 @@ class Profile:
     listed: bool
 
     def fit(self, kind: str) -> float:
-        """Say how well the values fit a kind of column, 0 (not at all) to 1."""
+        """Rate how well the values fit a kind of column, from 0 (not at all) to 1."""
         return {"text": self._text, "label": self._label, "labels": self._labels}.get(
             kind, self._number
         )()
@@ -144,17 +149,18 @@ class Profile:
         if self.listed or self.numeric < 0.95 or self.n_distinct < 3:
             return 0.0
         if self.whole and self.n_distinct == self.n:
-            return 0.0  # numbers the rows
+            return 0.0  # row numbers
         return 1.0 if not self.whole else min(1.0, self.n_distinct / 20)
 
 
 def profile(rows: Rows, column: str) -> Profile:
-    """Look at rows of a column, taken evenly: files are often sorted by label."""
+    """Compute statistics of evenly spaced rows of a column: files are often sorted by label."""
     at = np.unique(np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).astype(int))
     values = [value for value in (rows[column][index] for index in at) if not is_missing(value)]
     listed = any(isinstance(value, (list, tuple, set, np.ndarray)) for value in values)
     written = [value if isinstance(value, str) else label_name(value) for value in values]
-    numbers = [number for number in map(_number, values) if number is not None]
+    numbers = [number for number in map(as_number, values) if number is not None]
+    numbers = [number for number in numbers if np.isfinite(number)]
     cells = [split_labels(value) for value in values]
     parts = Counter(part for cell in cells for part in cell)
     n_short = sum(len(part.split()) * count for part, count in parts.items())
@@ -162,7 +168,7 @@ def profile(rows: Rows, column: str) -> Profile:
     n_several = sum(len(cell) > 1 for cell in cells) if short_parts else 0
     is_comma = not any(mark in text for text in written for mark in SEPARATORS[:2])
     if is_comma and not listed and any(re.search(r",\s*\S+(\s+\S+){3}", text) for text in written):
-        n_several = 0  # commas of sentences
+        n_several = 0  # commas belong to sentences
     return Profile(
         column,
         len(values),
@@ -176,18 +182,8 @@ def profile(rows: Rows, column: str) -> Profile:
     )
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if np.isfinite(number) else None
-
-
 def _name_fit(name: str, guesses: Sequence[str]) -> float:
-    """Say how well a column's name fits, 0 to 1; the first guess fits best."""
+    """Rate how well a column's name fits, from 0 to 1; the first guess fits best."""
     plain = re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_")
     if plain in guesses:
         return 1.0 - 0.02 * guesses.index(plain)
@@ -206,7 +202,7 @@ def _best(profiles: Sequence[Profile], wanted: Column, taken: Sequence[str]) -> 
 
 
 def guess_columns(rows: Rows, candidate_columns: Sequence[Column]) -> dict[str, str]:
-    """Guess which column plays each role of a task; a role that none fits is left out.
+    """Guess the column of each role of a task; a role without a fitting column is omitted.
 
     >>> rows = Rows.of({"review": ["It was good."] * 3 + ["It was bad."], "stars": list("5551")})
     >>> guess_columns(rows, [TEXT, LABEL])
@@ -222,7 +218,7 @@ def guess_columns(rows: Rows, candidate_columns: Sequence[Column]) -> dict[str, 
 
 
 def guess_by_names(columns: Sequence[str]) -> tuple[str, dict[str, str], list[str]] | None:
-    """Guess tasks whose columns have names that nothing else has; None where no name tells.
+    """Guess the task from unmistakable column names; None if there are none.
 
     >>> guess_by_names(["id", "tokens", "ner_tags"])[:2]
     ('token-classification', {'tokens': 'tokens', 'tags': 'ner_tags'})
@@ -239,28 +235,28 @@ def guess_by_names(columns: Sequence[str]) -> tuple[str, dict[str, str], list[st
     codes = [name for name in columns if LANGUAGE.fullmatch(name)]
     if len(codes) == len(columns) == 2:
         named = {"text": codes[0], "target": codes[1]}
-        return "translation", named, [f"columns {' and '.join(codes)}: codes of languages"]
+        return "translation", named, [f"columns {' and '.join(codes)}: language codes"]
     return None
 
 
 def guess_task(rows: Rows) -> tuple[str, dict[str, str], list[str]]:
-    """Guess the task that a file is for.
+    """Guess the task that a file is meant for.
 
     Returns:
-        The task's name, role to column, and the reasons in words.
+        The task's name, the column of each role, and the reasons in words.
 
     Raises:
-        DataError: There is no column of texts, or none that could be learned.
+        DataError: No column looks like texts, or none like something to learn.
     """
     if (by_names := guess_by_names(list(rows.columns))) is not None:
         return by_names
     if list(rows.columns) == ["text"] and rows.files[0].lower().endswith((".txt", ".md")):
-        return "masked-lm", {"text": "text"}, ["plain text: a language model can read it"]
+        return "masked-lm", {"text": "text"}, ["plain text, to train a language model on"]
     profiles = [profile(rows, column) for column in rows.columns]
     pair = _pair(profiles)
     text = pair[0] if pair else _best(profiles, TEXT, ())
     if text is None:
-        raise _undecided(rows, "No column looks like texts: long, varied, more than a word.")
+        raise _undecided(rows, "No column looks like texts: long, varied, of more than a word.")
     taken = [each.name for each in pair or (text,)]
     label, labels, number = (_best(profiles, w, taken) for w in (LABEL, LABELS, NUMBER))
     if labels and not (label and _name_fit(label.name, LABEL.guesses) > 0.5):
@@ -286,7 +282,7 @@ def guess_task(rows: Rows) -> tuple[str, dict[str, str], list[str]]:
 
 
 def _pair(profiles: Sequence[Profile]) -> tuple[Profile, Profile] | None:
-    """Find two text columns that belong together: by their names, or as the only two."""
+    """Find two text columns that form pairs: by their names, or as the only two."""
     by_name = {
         re.sub(r"[^a-z0-9]+", "_", each.name.casefold()): each
         for each in profiles
@@ -308,5 +304,5 @@ def _undecided(rows: Rows, problem: str) -> DataError:
     return DataError(
         problem,
         received=f"columns {', '.join(rows.columns)}",
-        hint="name them yourself: data.columns.text=COLUMN data.columns.label=COLUMN",
+        hint="name the columns: data.columns.text=COLUMN data.columns.label=COLUMN",
     )

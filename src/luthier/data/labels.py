@@ -1,20 +1,20 @@
-"""What a label cell says: one name, or several in one cell."""
+"""Reads label cells: one name, or several names in one cell."""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import SupportsFloat, cast
 
 import numpy as np
 
 SEPARATORS = ("|", ";", ",")
 
 
-def is_missing(value: Any) -> bool:
-    """Say whether a cell holds nothing: null, NaN, or no more than spaces.
+def is_missing(value: object) -> bool:
+    """Return whether a cell is empty: null, NaN, or only spaces.
 
     >>> is_missing(None), is_missing(float("nan")), is_missing(" "), is_missing("NA"), is_missing(0)
     (True, True, True, False, False)
@@ -26,8 +26,8 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
 
 
-def label_name(value: Any) -> str:
-    """Name a label, so that `1`, `1.0` and `"1"` are one label and `True` is `true`.
+def label_name(value: object) -> str:
+    """Write a label as text; `1`, `1.0` and `"1"` are the same label, `True` is `true`.
 
     >>> label_name(1.0), label_name(True), label_name(" spam ")
     ('1', 'true', 'spam')
@@ -39,14 +39,22 @@ def label_name(value: Any) -> str:
     return str(value).strip()
 
 
-def split_labels(cell: Any) -> list[str]:
+def as_number(value: object) -> float | None:
+    """Read a cell as a number; None if it is not one, or true or false."""
+    try:
+        return None if isinstance(value, bool) else float(cast(SupportsFloat, value))
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def split_labels(cell: object) -> list[str]:
     """Read the labels of one multi-label cell.
 
-    The rule: nothing (null, NaN, spaces) has no labels. A list has its parts. A text that is
-    written as a list (`["a", "b"]` or `['a', 'b']`) is read as one. Any other text is cut at every
-    `|` if it has one, else at every `;`, else at every `,`; so a label with a comma in its name is
-    safe in cells with `|` or in lists, not in a cell of its own. Spaces around parts are dropped,
-    and so are empty parts and repetitions.
+    An empty cell (null, NaN, spaces) has no labels. The labels of a list are its items. A text in
+    the form of a list (`["a", "b"]` or `['a', 'b']`) is read as a list. Any other text is split at
+    every `|` if it has one, else at every `;`, else at every `,`; so a label with a comma in its
+    name is safe in cells with `|` and in lists, but not as the only label of a cell. Spaces around
+    labels, empty labels and repetitions are dropped.
 
     >>> split_labels("joy| surprise"), split_labels(["a, b"]), split_labels(""), split_labels(3)
     (['joy', 'surprise'], ['a, b'], [], ['3'])
@@ -66,13 +74,13 @@ def split_labels(cell: Any) -> list[str]:
     return _tidy(text.split(separator) if separator else [text])
 
 
-def _tidy(parts: Iterable[Any]) -> list[str]:
+def _tidy(parts: Iterable[object]) -> list[str]:
     names = (label_name(part) for part in parts if not is_missing(part))
     return list(dict.fromkeys(names))
 
 
-def _read_list(text: str) -> list[Any]:
-    """Read a list written as JSON, or as Python prints it."""
+def _read_list(text: str) -> Sequence[object]:
+    """Read a list written as JSON or as Python prints it."""
     try:
         parts = json.loads(text)
     except (ValueError, RecursionError):

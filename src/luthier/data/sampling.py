@@ -1,7 +1,6 @@
-"""How rows are drawn: by label, in whole groups, or at random. Pure functions on indices.
+"""Draws rows by label, in whole groups or at random: pure functions on indices.
 
-Every function takes the indices to draw from and gives the drawn ones in ascending order, so that
-rows keep the order of their file.
+Drawn indices are in ascending order, so that rows keep the order of their file.
 """
 
 from __future__ import annotations
@@ -12,29 +11,30 @@ import numpy as np
 
 from luthier.ragged import Array
 
-GROUP_DRAWS = 100
+GROUP_DRAWS = 100  # random draws of groups, of which the best is kept
 
 
 def allocate(counts: Array, total: int, *, most: Array, random: np.random.Generator) -> Array:
-    """Share `total` out in proportion to `counts`, by largest remainders.
+    """Distribute `total` in proportion to `counts`, by largest remainders.
 
     Args:
-        counts: Rows of each label, (labels,).
-        total: How many to give out in all.
-        most: The most that each label may give, (labels,); exceeded only where all are spent.
-        random: Breaks ties.
+        counts: Number of rows of each label, (labels,).
+        total: Number of rows to distribute.
+        most: Maximum for each label, (labels,); exceeded only once all labels have reached it.
+        random: Generator that breaks ties.
 
     Returns:
-        How many each label gives, (labels,); they sum to `total`.
+        Number of rows for each label, (labels,), with the sum `total`.
     """
     quotas = counts * (total / max(1, counts.sum()))
     given = np.minimum(np.floor(quotas).astype(np.int64), most)
     for ceiling in (most, counts):
         while given.sum() < total and (given < ceiling).any():
+            # The largest remainders come first, ties in random order.
             order = np.lexsort((random.random(len(counts)), given - quotas))
             open_ones = order[given[order] < ceiling[order]]
             given[open_ones[: total - given.sum()]] += 1
-    return given
+    return np.asarray(given)
 
 
 def draw(
@@ -48,12 +48,13 @@ def draw(
     """Draw `n_rows` of `indices`, keeping the shares of the labels.
 
     Args:
-        indices: What to draw from.
-        n_rows: How many to draw.
-        labels: The label of every row of the file, or None to draw at random.
-        random: Where randomness comes from.
-        leave_one: Leave at least one row of each label undrawn (drawing a test set must not take
-            a label's only row from training); False: draw at least one of each, where that fits.
+        indices: Indices to draw from.
+        n_rows: Number of rows to draw.
+        labels: The label of every row of the file; None draws regardless of labels.
+        random: Generator of the draws.
+        leave_one: True leaves at least one row of each label undrawn, so that a test set never
+            takes the only row of a label from training. False draws at least one row of each
+            label, if there are enough.
     """
     if labels is None:
         return np.sort(random.permutation(indices)[:n_rows])
@@ -77,19 +78,19 @@ def draw_groups(
     labels: Sequence[Hashable] | None,
     random: np.random.Generator,
 ) -> Array:
-    """Draw whole groups with about `n_rows` rows in all: the best of many random draws.
+    """Draw whole groups of about `n_rows` rows in all: the best of many random draws.
 
-    Best is nearest in size and, with labels, in their shares, leaving rows of each. At least one
-    group is drawn and one is left.
+    The best draw is closest in size and in the shares of labels, and leaves rows of every label.
+    At least one group is drawn and one is left.
 
     Args:
-        indices: What to draw from.
-        n_rows: How many rows are wanted.
-        groups: Group number of every row of the file.
-        labels: Label of every row of the file, or None.
-        random: Where randomness comes from.
+        indices: Indices to draw from.
+        n_rows: Number of rows wanted.
+        groups: The group number of every row of the file.
+        labels: The label of every row of the file; None ignores labels.
+        random: Generator of the draws.
     """
-    _, of_row = np.unique(groups[indices], return_inverse=True)
+    _, of_row = np.unique(groups[indices], return_inverse=True)  # groups renumbered, (rows,)
     sizes = np.bincount(of_row)
     label_ids = np.zeros(len(indices), dtype=np.int64)
     if labels is not None:
@@ -105,7 +106,7 @@ def draw_groups(
         chosen[order[:n_groups]] = True
         drawn = np.bincount(label_ids[chosen[of_row]], minlength=len(shares))
         cost = abs(drawn.sum() - n_rows) / n_rows + abs(drawn / drawn.sum() - shares).sum()
-        cost += (drawn == counts).sum() * (labels is not None)  # labels that nothing is left of
+        cost += (drawn == counts).sum() * (labels is not None)  # labels without a row left
         if cost < best_cost:
             best, best_cost = chosen, cost
     return np.sort(indices[best[of_row]])
@@ -121,6 +122,13 @@ def deal(
 ) -> Array:
     """Deal rows to folds like cards, label by label, or whole groups, the largest first.
 
+    Args:
+        n_rows: Number of rows.
+        n_folds: Number of folds.
+        labels: The label of every row; None deals regardless of labels.
+        groups: The group number of every row, which keeps groups together; None for no groups.
+        random: Generator of the order.
+
     Returns:
         The fold of each row, (rows,).
     """
@@ -130,9 +138,9 @@ def deal(
         fold_of_group = np.empty(len(sizes), dtype=np.int64)
         filled = np.zeros(n_folds, dtype=np.int64)
         for group in np.lexsort((random.random(len(sizes)), -sizes)):
-            fold_of_group[group] = np.argmin(filled)
+            fold_of_group[group] = np.argmin(filled)  # the fold with the fewest rows so far
             filled[fold_of_group[group]] += sizes[group]
-        return fold_of_group[groups]
+        return np.asarray(fold_of_group[groups])
     everything = np.arange(n_rows)
     members = [everything] if labels is None else _by_value(everything, labels)
     dealt = np.concatenate([random.permutation(rows) for rows in members])
@@ -141,7 +149,7 @@ def deal(
 
 
 def number_groups(values: Sequence[Hashable | None]) -> Array:
-    """Number the groups from 0; a row without a group (None) is one of its own."""
+    """Number the groups from 0; a row without a group (None) is a group of its own."""
     return _numbered([("row", i) if v is None else ("", v) for i, v in enumerate(values)])
 
 

@@ -1,7 +1,7 @@
-"""Few labels, drawn so that runs can be compared: the few-shot protocol.
+"""Draws few-shot training rows: the same number for every label.
 
-Every label gives the same number of rows. The draw follows from the rows and the seed alone, so
-all methods see the same rows, and it is nested: the 16 rows of a seed hold its 8, which hold its 4.
+The draw depends on the rows and the seed only, so that all methods see the same rows. Draws are
+nested: the 16 rows of a seed include its 8, which include its 4.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from luthier.seeding import stream
 
 
 def few_shots(rows: Rows, role: str, n_shots: int, *, seed: int) -> Rows:
-    """Keep `n_shots` rows of each label, in the rows' order.
+    """Draw `n_shots` rows of each label; they keep their order.
 
     Args:
         rows: The training rows.
-        role: Column with the labels.
-        n_shots: Rows of each label.
-        seed: Of the draw.
+        role: The column with the labels.
+        n_shots: Number of rows to draw of each label.
+        seed: Seed of the draw.
 
     Raises:
-        DataError: A label has fewer rows; it says which.
+        DataError: A label has fewer rows.
     """
     labels = np.array([str(label_name(value)) for value in rows[role]], dtype=object)
     known = sorted(set(labels.tolist()))
@@ -34,9 +34,9 @@ def few_shots(rows: Rows, role: str, n_shots: int, *, seed: int) -> Rows:
         more = f" and {len(short) - 5} others" if len(short) > 5 else ""
         fewest = min(int((labels == label).sum()) for label in known)
         raise DataError(
-            f"{len(short)} of {len(known)} labels have fewer training rows than are asked for.",
+            f"{len(short)} of {len(known)} labels have too few training rows.",
             received=f"data.shots={n_shots}; {counts}{more}",
-            hint=f"data.shots={fewest}, or leave out rare labels",
+            hint=f"data.shots={fewest}, or drop rare labels",
         )
     shuffled = stream(seed, "shots").permutation(len(rows))
     chosen = [shuffled[labels[shuffled] == label][:n_shots] for label in known]

@@ -1,8 +1,8 @@
-"""Learn classes from a few rows: by class means, or by a few steps of gradient descent from there.
+"""Learn classes from a few rows: by class means, and by a few steps of gradient descent.
 
-Squared Euclidean distance to class means is a linear head (Snell et al. 2017, section 2.4,
+The squared Euclidean distance to class means is a linear head (Snell et al. 2017, section 2.4,
 https://arxiv.org/abs/1703.05175): -|x - m|² = 2 m·x - |m|² - |x|², and |x|² is the same for all
-classes. So what is learned from k rows is a plain head, and training goes on from it.
+classes. So class means give an ordinary head, which gradient descent can start from.
 Next: `fitting.py`.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from luthier.errors import DataError
 from luthier.models.heads import PooledClassifier
+from luthier.models.wrapper import HeadOutput
 
 Weights = dict[str, Tensor]
 Tensors = dict[str, Tensor]  # model arguments
@@ -33,19 +34,19 @@ class LinearHead(NamedTuple):
     bias: Tensor
 
     def __call__(self, features: Tensor) -> Tensor:
-        """Give logits (rows, classes) of features (rows, width)."""
+        """Return logits (rows, classes) of features (rows, width)."""
         return functional.linear(features, self.weight, self.bias)
 
 
 def class_means(features: Tensor, labels: Tensor, n_classes: int) -> Tensor:
-    """Average the features (rows, width) of every class, (classes, width).
+    """Average the features (rows, width) of each class, (classes, width).
 
     Raises:
-        DataError: A class has no rows, or a row has none of the classes.
+        DataError: A class has no rows, or a row has an unknown class.
     """
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < n_classes:
         raise DataError(
-            f"There are {n_classes} classes, numbered from 0, and a row is of another.",
+            f"There are {n_classes} classes, numbered from 0, and a row has another.",
             received=f"classes {int(labels.min())} to {int(labels.max())}",
             hint="name all classes, in the order of their numbers",
         )
@@ -54,7 +55,7 @@ def class_means(features: Tensor, labels: Tensor, n_classes: int) -> Tensor:
     if not bool((counts > 0).all()):
         missing = [str(int(label)) for label in torch.nonzero(counts == 0).flatten()]
         raise DataError(
-            "Each class needs a row to learn it from.",
+            "Each class needs at least one row.",
             received=f"none of class {', '.join(missing)}",
             hint="give a row of each, or leave the class out",
         )
@@ -62,11 +63,11 @@ def class_means(features: Tensor, labels: Tensor, n_classes: int) -> Tensor:
 
 
 def head_of_means(means: Tensor, *, temperature: float | None) -> LinearHead:
-    """Write nearest class means (classes, width) as a linear head.
+    """Write the nearest class mean as a linear head.
 
     Args:
-        means: Of every class.
-        temperature: What squared distances are divided by; None: the square root of the width.
+        means: The mean of each class, (classes, width).
+        temperature: Divisor of squared distances; None: the square root of the width.
     """
     scale = 1 / (temperature or means.shape[1] ** 0.5)
     return LinearHead(2 * scale * means, -scale * means.square().sum(dim=1))
@@ -75,7 +76,7 @@ def head_of_means(means: Tensor, *, temperature: float | None) -> LinearHead:
 def begin_head(
     features: Tensor, labels: Tensor, n_classes: int, *, begin: str, temperature: float | None
 ) -> LinearHead:
-    """Begin a head at the class means (`prototypes`), or at `zeros`, where all are as likely.
+    """Initialise a head with class means (`prototypes`) or with `zeros`.
 
     Raises:
         DataError: A class has no rows.
@@ -87,25 +88,26 @@ def begin_head(
 
 
 def trained_weights(model: nn.Module) -> Weights:
-    """Name the weights that require gradients."""
+    """Return the weights that require gradients, by name."""
     return {name: one for name, one in model.named_parameters() if one.requires_grad}
 
 
 def features_by(model: PooledClassifier) -> Compute:
-    """Make what computes features with other weights than the model's own.
+    """Return a function that computes features with given weights in place of the model's.
 
-    PyTorch's plain attention is chosen, since its fast ones cannot be differentiated twice.
+    It uses PyTorch's plain attention, as the fast kernels cannot be differentiated twice.
     """
 
     def compute(weights: Weights, rows: Tensors) -> Tensor:
         with sdpa_kernel(SDPBackend.MATH):
-            return functional_call(model, weights, args=(), kwargs=dict(rows)).logits
+            outputs: HeadOutput = functional_call(model, weights, args=(), kwargs=dict(rows))
+            return cast(Tensor, outputs.logits)
 
     return compute
 
 
 def stored_features(weights: Weights, rows: Tensors) -> Tensor:
-    """Give features that are known already, for a head that descends alone."""
+    """Return features computed before, if only the head is trained."""
     return rows["features"]
 
 
@@ -121,15 +123,15 @@ def descend(
     """Take steps of plain gradient descent on weights and head: w ← w - rate ∇loss(w).
 
     Args:
-        compute: From weights and rows to features.
-        weights: Of the body; none: the head alone descends.
-        head: Where it begins.
-        steps: Of each, rows and their classes (rows,).
-        rate: Size of a step.
-        second_order: Whether the end is differentiated through the steps' gradients too.
+        compute: Computes features from weights and rows.
+        weights: Weights of the body; empty to train the head alone.
+        head: The initial head.
+        steps: The rows of each step and their classes (rows,).
+        rate: Learning rate.
+        second_order: Whether the result can be differentiated through the gradients of the steps.
 
     Returns:
-        Weights and head after the steps, and the loss before each, without its history.
+        Weights and head after the steps, and the loss before each, detached.
     """
 
     def loss_of(state: tuple[Weights, LinearHead], rows: Tensors, classes: Tensor) -> Tensor:
@@ -139,7 +141,7 @@ def descend(
     for rows, classes in steps:
         at = (weights, head) if second_order else (_detached(weights), _cut(head))
         (slopes, of_head), loss = grad_and_value(loss_of)(at, rows, classes)
-        if not second_order:  # stored features have a history too
+        if not second_order:  # features computed before have a graph too
             slopes, of_head = _detached(slopes), _cut(of_head)
         weights = {name: one - rate * slopes[name] for name, one in weights.items()}
         head = LinearHead(*(one - rate * by for one, by in zip(head, of_head, strict=True)))
@@ -156,15 +158,16 @@ def _cut(head: LinearHead) -> LinearHead:
 
 
 def take_head_off(model: PooledClassifier) -> None:
-    """Replace the last layer by nothing, so that the model gives features."""
+    """Replace the last layer by the identity, so that the model returns features."""
     model.classifier[-1] = nn.Identity()
 
 
 def put_head_on(model: PooledClassifier, head: LinearHead) -> None:
     """Make a head the model's last layer."""
     n_classes, width = head.weight.shape
-    layer = nn.utils.skip_init(nn.Linear, width, n_classes)
-    layer.weight.data, layer.bias.data = head.weight.detach().clone(), head.bias.detach().clone()
+    layer = nn.Linear(width, n_classes, device="meta")  # its weights are replaced at once
+    layer.weight = nn.Parameter(head.weight.detach().clone())
+    layer.bias = nn.Parameter(head.bias.detach().clone())
     model.classifier[-1] = layer
     model.settings["n_outputs"] = n_classes
 
@@ -184,18 +187,18 @@ def adapt(
     """Teach a trained model new classes from a few rows, without training it again.
 
     Args:
-        model: As `fit` of a method of episodes gave it, or read back from its run.
+        model: A model trained on episodes, as `fit` returned it or as loaded from its run.
         rows: Model inputs of the labelled rows, each (rows, tokens).
-        labels: Their classes, (rows,).
-        names: Of the classes.
-        temperature: As in training.
-        inner_steps: Steps of gradient descent; 0: class means are all that is learned.
-        inner_learning_rate: Size of those steps.
-        body: Whether they change the body too (MAML), or the head alone (ANIL).
-        head: Where the head begins: `prototypes` or `zeros`.
+        labels: Class of each row, (rows,).
+        names: Names of the classes.
+        temperature: The temperature used in training.
+        inner_steps: Number of steps of gradient descent; 0 uses class means alone.
+        inner_learning_rate: Learning rate of these steps.
+        body: Whether they train the body too (MAML), or the head alone (ANIL).
+        head: Initial head, `prototypes` or `zeros`.
 
     Returns:
-        A model of the new classes; the one given stays as it is.
+        A model of the new classes; the given model is not changed.
 
     Raises:
         DataError: A class has no rows.

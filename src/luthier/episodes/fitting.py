@@ -1,7 +1,7 @@
-"""Train a model on episodes by the one training loop, and give it a head of class means.
+"""Train a model on episodes with the training loop, and give it a head of class means.
 
-The body learns to tell classes apart in general; the head that the run keeps is made afterwards
-from all training rows, and validation rows are scored by such a head on the way.
+Episodes teach the body to separate classes in general. The saved head is computed at the
+end from all training rows; evaluations during training compute such a head too.
 """
 
 from __future__ import annotations
@@ -48,25 +48,25 @@ def fit_on_episodes(
     loss: str = "cross-entropy",
     replaces_weights: bool = False,
 ) -> Generator[StepInfo, None, PooledClassifier]:
-    """Train the body on episodes; the return value has a head of class means.
+    """Train the body on episodes, and return the model with a head of class means.
 
     Args:
         model: A classification model.
-        job: What to learn.
-        options: How large episodes are, and how many.
-        study: What is done in one.
-        loss: By which objective its answers are judged; `own`: it gives the loss itself.
-        replaces_weights: Whether it runs the model with other weights than the model's own.
+        job: The training job.
+        options: Size and number of episodes.
+        study: Computes logits or the loss of one episode.
+        loss: Name of the objective for the logits; `own` if `study` computes the loss itself.
+        replaces_weights: Whether `study` runs the model with other weights than the model's own.
 
     Raises:
-        RecipeError: The recipe asks for what episodes cannot do.
-        DataError: The rows do not suffice.
-        ModelError: The model has no one vector for a text, or all of its body is frozen.
+        RecipeError: The recipe asks for something that episodes do not support.
+        DataError: There are too few rows.
+        ModelError: The model has no single vector per text, or its whole body is frozen.
     """
     plan = plan_episodes(job, options)
     if replaces_weights and job.plan.training.gradient_checkpointing:
         raise RecipeError(
-            "Activations cannot be computed again where an episode changes the weights.",
+            "Activations cannot be recomputed if an episode changes the weights.",
             received="training.gradient_checkpointing=true",
             hint="training.gradient_checkpointing=false, or method=prototypical-networks",
         )
@@ -91,19 +91,18 @@ def fit_on_episodes(
 
 
 def body_of(model: Model, *, n_outputs: int) -> PooledClassifier:
-    """Take the head off; what gives no pooled features yet gives the mean of its last states.
+    """Remove the head; a model without pooled features gets a mean over its last states.
 
-    Pre-trained poolers were trained to tell something else, and class means of what they give are
-    poor; the mean of the states is what sentence encoders use.
+    Pre-trained poolers were trained for another objective, and class means of their outputs
+    classify poorly; sentence encoders use the mean of the states.
 
     Raises:
-        ModelError: An encoder-decoder has no such states, or all of the body is frozen.
+        ModelError: The model is an encoder-decoder, or its whole body is frozen.
     """
     if not isinstance(model, PooledClassifier):
         if getattr(model.config, "is_encoder_decoder", False):
             raise ModelError(
-                f"{model.config.model_type} is an encoder and a decoder: it has no one vector for "
-                "a text.",
+                f"A {model.config.model_type} encodes and decodes: it has no one vector per text.",
                 received=model.config.model_type,
                 hint="method=full, or an encoder such as MiniLM",
             )
@@ -114,7 +113,7 @@ def body_of(model: Model, *, n_outputs: int) -> PooledClassifier:
     take_head_off(model)
     if not trained_weights(model):
         raise ModelError(
-            "All of the model's body is frozen, and episodes train nothing else.",
+            "The model's whole body is frozen, and episodes train nothing else.",
             received="no weight that may be trained",
             hint="a smaller model.freeze_bottom, or method=linear-probe",
         )
@@ -122,7 +121,7 @@ def body_of(model: Model, *, n_outputs: int) -> PooledClassifier:
 
 
 def settings_of(job: Job, options: EpisodeOptions, plan: Plan) -> Training:
-    """Have the loop walk once through the plan, evaluating and saving as often as was asked."""
+    """Return settings for one pass over the plan, with evaluations as often as the recipe asks."""
     settings: Training = job.plan.training
     per_step = options.meta_batch * settings.gradient_accumulation_steps
     n_steps = math.ceil(len(plan) / per_step)
@@ -146,7 +145,7 @@ def settings_of(job: Job, options: EpisodeOptions, plan: Plan) -> Training:
 def told(
     steps: Generator[StepInfo, None, Any], job: Job, options: EpisodeOptions, plan: Plan
 ) -> Generator[StepInfo, None, Any]:
-    """Tell of rows and epochs as other methods do: an episode is a batch of so many rows."""
+    """Report rows and epochs as other methods do, counting an episode as a batch of its rows."""
     per_step = options.meta_batch * job.plan.training.gradient_accumulation_steps
     n_rows = len(np.unique(job.problem.items["train"].rows))
     while True:
@@ -161,7 +160,7 @@ def told(
 def learn_head(
     learner: EpisodeLearner, job: Job, *, temperature: float | None
 ) -> Generator[StepInfo, None, LinearHead]:
-    """Make the head of the class means of all training rows."""
+    """Compute a head from the class means of all training rows."""
     items = job.problem.items["train"]
     features = yield from infer_items(
         learner,

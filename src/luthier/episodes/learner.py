@@ -1,6 +1,6 @@
-"""A model that learns from episodes: what the training loop sees as one item is a whole episode.
+"""A model that is trained on episodes, each of which is one item to the training loop.
 
-So resuming, checks and batches cut for memory stay the loop's. Next: `adaptation.py`.
+So resuming, checks and microbatches are the loop's own. Next: `adaptation.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from luthier.codec import LOSS
-from luthier.episodes.adaptation import LinearHead
+from luthier.episodes.adaptation import LinearHead, Tensors
 from luthier.episodes.plan import Plan
 from luthier.episodes.sampler import Shape
 from luthier.items import Batch, ItemField, Items
@@ -23,7 +23,7 @@ from luthier.models.wrapper import HeadOutput
 from luthier.ragged import Array
 from luthier.records import Outputs, Rows
 
-EPISODE = "episode"  # the input that holds the items of each
+EPISODE = "episode"  # name of the input that holds the items of each episode
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Episode:
 
     Args:
         rows: Model inputs of all rows, each (ways * (shots + queries), tokens), class by class.
-        shape: How large it is.
+        shape: Size of the episode.
     """
 
-    rows: dict[str, Tensor]
+    rows: Tensors
     shape: Shape
 
-    def part(self, start: int, end: int) -> dict[str, Tensor]:
-        """Take from every class its rows `start` to `end`; each (ways * (end - start), tokens)."""
+    def part(self, start: int, end: int) -> Tensors:
+        """Take rows `start` to `end` of every class, each (ways * (end - start), tokens)."""
         ways, of_class = self.shape.ways, self.shape.of_class
         return {
             name: values.reshape(ways, of_class, *values.shape[1:])[:, start:end].flatten(0, 1)
@@ -47,16 +47,16 @@ class Episode:
         }
 
     @property
-    def support(self) -> dict[str, Tensor]:
+    def support(self) -> Tensors:
         """The rows to learn from."""
         return self.part(0, self.shape.shots)
 
     @property
-    def query(self) -> dict[str, Tensor]:
-        """The rows to judge by."""
+    def query(self) -> Tensors:
+        """The rows to be classified."""
         return self.part(self.shape.shots, self.shape.of_class)
 
-    def every(self, first: int, nth: int) -> tuple[dict[str, Tensor], Tensor]:
+    def every(self, first: int, nth: int) -> tuple[Tensors, Tensor]:
         """Take every `nth` row of each class from `first` on, with their classes."""
         chosen = range(self.shape.of_class)[first::nth]
         picked = [self.part(place, place + 1) for place in chosen]  # each (ways, tokens)
@@ -73,13 +73,13 @@ Study = Callable[[PooledClassifier, Episode], Tensor]
 
 
 class EpisodeLearner(nn.Module):
-    """Gives logits of an episode's queries in training, and features of rows otherwise.
+    """Returns logits of an episode's queries in training, and features of rows otherwise.
 
     Args:
-        model: The trunk and its pooling; without its last layer, so it gives features.
-        shape: How large episodes are.
-        study: From the model and an episode to logits of its queries (queries, ways), or to its
-            loss, a scalar whose gradient is what the optimizer shall follow.
+        model: The trunk and its pooling, without the last layer, so that it returns features.
+        shape: Size of episodes.
+        study: Computes from the model and an episode the logits of its queries (queries, ways), or
+            a loss, a scalar whose gradient the optimizer follows.
     """
 
     def __init__(self, model: PooledClassifier, shape: Shape, study: Study):
@@ -87,15 +87,15 @@ class EpisodeLearner(nn.Module):
         self.model, self.shape, self.study = model, shape, study
 
     def gradient_checkpointing_enable(self) -> None:
-        """Trade time for memory in the trunk."""
+        """Recompute the trunk's activations in the backward pass, which saves memory."""
         self.model.gradient_checkpointing_enable()
 
     def forward(self, **batch: Tensor) -> HeadOutput:
-        """Learn from episodes (episodes, rows, tokens), or give features of rows (rows, tokens).
+        """Run episodes (episodes, rows, tokens), or compute features of rows (rows, tokens).
 
         Returns:
-            `.logits`: (episodes, ways, queries), as `cross_entropy` has them, or (rows, width);
-            `.loss` where the study gives losses, summed over episodes.
+            `logits` (episodes, ways, queries), the order of `cross_entropy`, or (rows, width); or
+            `loss`, summed over episodes, if `study` computes losses.
         """
         if batch["attention_mask"].ndim == 2:
             features: HeadOutput = self.model(**batch)

@@ -1,4 +1,4 @@
-"""The options that all methods of episodes share; their heads and inner steps are their own."""
+"""Options that all episodic methods share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Head = Literal["prototypes", "zeros"]
 
 
 class EpisodeOptions(Section):
-    """How large episodes are, and how many; the optimizer follows the training section."""
+    """Size and number of episodes; the optimizer is set by the training section."""
 
     ways: int = Field(
         5, ge=2, description="Classes of an episode; unless given, at most those there are."
@@ -34,7 +34,7 @@ class EpisodeOptions(Section):
 
 
 class InnerOptions(EpisodeOptions):
-    """Those of methods that take steps of gradient descent inside every episode."""
+    """Options of methods that take steps of gradient descent inside each episode."""
 
     meta_batch: int = Field(4, ge=1, description="Episodes whose gradients make one step.")
     inner_steps: int = Field(2, ge=1, description="Steps of gradient descent in an episode.")

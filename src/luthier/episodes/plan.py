@@ -1,6 +1,6 @@
-"""From a job and options to all episodes of a training, drawn in advance.
+"""Draw all episodes of a training in advance, and refuse what episodes do not support.
 
-What cannot be is refused here, before anything is trained. Next: `fitting.py`.
+Next: `fitting.py`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Plan:
     """All episodes of a training.
 
     Args:
-        shape: How large each is.
-        items: Numbers of training items, (episodes, ways, shots + queries).
-        story: In words, what was planned.
+        shape: Size of each episode.
+        items: Indices of training items, (episodes, ways, shots + queries).
+        story: Description of the plan, for the log.
     """
 
     shape: Shape
@@ -41,12 +41,12 @@ class Plan:
 def plan_episodes(job: Job, options: EpisodeOptions) -> Plan:
     """Draw the episodes of a training.
 
-    A long text that is read in windows is drawn by its first one, so that no text is learned from
-    and judged by at once.
+    A long text that is split into windows is represented by its first, so no text is both a shot
+    and a query of one episode.
 
     Raises:
-        RecipeError: The task or an option does not go with episodes.
-        DataError: The rows do not suffice.
+        RecipeError: The task or an option does not fit episodes.
+        DataError: There are too few rows.
     """
     refuse_unfit(job)
     items = job.problem.items["train"]
@@ -64,7 +64,7 @@ def plan_episodes(job: Job, options: EpisodeOptions) -> Plan:
 
 
 def shape_of(options: EpisodeOptions, names: Sequence[str]) -> Shape:
-    """Make episodes as large as asked; unasked, of no more classes than there are.
+    """Return the size of episodes; the default number of classes is at most those there are.
 
     Raises:
         RecipeError: More classes are asked for than there are.
@@ -79,7 +79,7 @@ def shape_of(options: EpisodeOptions, names: Sequence[str]) -> Shape:
 
 
 def count_episodes(job: Job, options: EpisodeOptions, shape: Shape, *, n_rows: int) -> int:
-    """Say how many episodes a training has: by steps, by episodes, or by passes over the rows."""
+    """Return the number of episodes: from steps, from episodes, or from passes over the rows."""
     settings = job.plan.training
     if settings.max_steps > 0:
         return int(settings.max_steps * settings.gradient_accumulation_steps * options.meta_batch)
@@ -89,21 +89,21 @@ def count_episodes(job: Job, options: EpisodeOptions, shape: Shape, *, n_rows: i
 
 
 def refuse_unfit(job: Job) -> None:
-    """Raise where what is learned is not one class of each row, or is weighed as none is here.
+    """Raise if rows have not exactly one class each, or if the recipe asks for another loss.
 
     Raises:
-        RecipeError: It is so.
+        RecipeError: Either is the case.
     """
     codec = job.problem.codec
     if codec.target.kind != "single-label":
         raise RecipeError(
-            "Episodes are made of classes: each row must have exactly one label.",
+            "Episodes consist of classes: each row must have exactly one label.",
             received=f"task {codec.task.name}, whose target is {codec.target.kind}",
             hint="method=full, or task=text-classification",
         )
     if job.plan.objective.name != "cross-entropy" or job.plan.objective.class_weights is not None:
         raise RecipeError(
-            "Episodes hold as many rows of every class and are learned by plain cross-entropy.",
+            "Episodes have the same number of rows of each class and use plain cross-entropy.",
             received=f"loss {job.plan.objective.name}"
             + (", with class weights" if job.plan.objective.class_weights else ""),
             hint="leave out task.options.loss and task.options.class_weights",
@@ -111,10 +111,10 @@ def refuse_unfit(job: Job) -> None:
 
 
 def refuse_scarce(labels: Array, names: Sequence[str], shape: Shape) -> None:
-    """Raise where a class has no rows, or too few for one episode.
+    """Raise if a class has too few rows for one episode.
 
     Raises:
-        DataError: There is such a class; the scarcest are named.
+        DataError: Some class has; the message names the smallest.
     """
     counts = np.bincount(labels, minlength=len(names))
     scarce = [int(label) for label in np.argsort(counts, kind="stable")]

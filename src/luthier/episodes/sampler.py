@@ -1,7 +1,7 @@
-"""From the labels of rows to N-way k-shot episodes, as arrays of row numbers.
+"""Sample N-way k-shot episodes from the labels of rows, as arrays of row indices.
 
 An episode is a small task: `ways` classes, `shots` rows of each to learn from (the support set) and
-`queries` others to be judged by. Vinyals et al. 2016, section 2.2, https://arxiv.org/abs/1606.04080.
+`queries` further rows of each to classify. Vinyals et al. 2016, section 2.2, https://arxiv.org/abs/1606.04080.
 Next: `plan.py`.
 """
 
@@ -16,10 +16,12 @@ from luthier.seeding import stream
 
 
 class Shape(NamedTuple):
-    """How large an episode is.
+    """Size of an episode.
 
     Args:
-        ways: Classes. `shots`: Rows of each to learn from. `queries`: Rows of each to judge by.
+        ways: Number of classes.
+        shots: Number of rows of each class to learn from.
+        queries: Number of rows of each class to classify.
     """
 
     ways: int
@@ -28,29 +30,29 @@ class Shape(NamedTuple):
 
     @property
     def of_class(self) -> int:
-        """Rows of one class."""
+        """Number of rows of one class."""
         return self.shots + self.queries
 
     @property
     def rows(self) -> int:
-        """Rows in all."""
+        """Number of rows in all."""
         return self.ways * self.of_class
 
 
 def sample_episodes(labels: Array, shape: Shape, n_episodes: int, *, seed: int) -> Array:
-    """Draw episodes; no row stands twice in one, and its classes come in random order.
+    """Draw episodes; an episode has no row twice, and its classes are in random order.
 
-    Each episode has a stream of its own, so more episodes leave the first ones as they are, and all
-    methods are given the same.
+    Each episode has a random stream of its own, so drawing more episodes does not change the first
+    ones, and all methods get the same.
 
     Args:
-        labels: Class of every row, (rows,).
-        shape: How large an episode is. Each class must have that many rows.
-        n_episodes: How many.
-        seed: The run's.
+        labels: Class of each row, (rows,).
+        shape: Size of an episode; each class must have enough rows.
+        n_episodes: Number of episodes.
+        seed: Seed of the run.
 
     Returns:
-        Row numbers, (episodes, ways, shots + queries); a class's shots stand first.
+        Row indices, (episodes, ways, shots + queries); the shots of a class come first.
 
     >>> sample_episodes(np.array([0, 0, 1, 1]), Shape(2, 1, 1), 3, seed=0).shape
     (3, 2, 2)
@@ -66,18 +68,18 @@ def sample_episodes(labels: Array, shape: Shape, n_episodes: int, *, seed: int) 
 
 
 def split_classes(labels: Array, n_held_out: int, seed: int) -> tuple[Array, Array]:
-    """Part the classes in two, so that what is learned can be judged by classes never seen.
+    """Split the classes in two, so that a model can be tested on classes it never saw.
 
     Args:
-        labels: Class of every row, (rows,).
-        n_held_out: Classes to set aside.
-        seed: Of the draw.
+        labels: Class of each row, (rows,).
+        n_held_out: Number of classes to hold out.
+        seed: Seed of the draw.
 
     Returns:
-        The classes to learn from and those held out, each in rising order.
+        The classes for training and those held out, each in increasing order.
 
     Raises:
-        ValueError: No class would be left to learn from.
+        ValueError: No class would be left for training.
     """
     classes = np.unique(labels)
     if not 0 <= n_held_out < len(classes):

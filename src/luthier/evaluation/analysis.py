@@ -38,7 +38,7 @@ def analyse(
     n_resamples: int,
     confidence: float,
     seed: int,
-) -> dict[str, list[Panel]]:
+) -> list[Panel]:
     """Analyse a system's answers on the test rows, for `panels.json`.
 
     The task's own panels stand between those of labels and those of slices and mistakes.
@@ -61,7 +61,7 @@ def analyse(
         ),
         *_of_mistakes(codec, gold, rows, predictions),
     ]
-    return {"panels": [panel for panel in panels if panel.data]}
+    return [panel for panel in panels if panel.data]
 
 
 def panels_of(found: Sequence[Panel] | Mapping[str, JSON]) -> list[Panel]:

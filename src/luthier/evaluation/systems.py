@@ -69,7 +69,7 @@ def analyse_fine_tuned(
     judged: Judged,
     *,
     slice_columns: Sequence[str],
-) -> dict[str, list[Panel]]:
+) -> list[Panel]:
     """Analyse the errors of the fine-tuned model, for `panels.json`."""
     problem = job.problem
     return analyse(

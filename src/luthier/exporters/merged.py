@@ -1,8 +1,8 @@
-"""From a run to one plain checkpoint that answers as the run does.
+"""Export a run as one plain checkpoint that answers as the run does.
 
-A run's `model/` is plain already, but for adapters that were kept apart and heads of our own. What
-can be merged is merged. That the checkpoint answers as the model did before anything was merged is
-tried out on the run's own rows, before the checkpoint is put where it was asked for.
+A run's `model/` is plain already, except for standalone adapters and Luthier's own heads. Adapters
+are merged where they can be. Before the checkpoint is moved to its folder, its outputs on the run's
+own rows are compared with those from before the merge.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from luthier.records import Outputs, Rows
 from luthier.runs import RunFolder, plain
 
 ALIKE = 1e-5
-MOST_ROWS = 64  # tried out
-NEAR = 1e-2  # of numbers that were computed on another device, and rounded when they were kept
-MOST_UNLIKE = 0.1  # of the rows: another device may tip what stood on the edge
+MOST_ROWS = 64  # that are tried out
+NEAR = 1e-2  # numbers may come from another device, and were rounded when they were kept
+MOST_UNLIKE = 0.1  # of the rows: another device may tip a close decision
 
 
 def export_merged(run: str | Path, out: str | Path) -> tuple[Path, float]:
-    """Write the model of a run as one checkpoint of Transformers.
+    """Write the model of a run as one Transformers checkpoint.
 
     Args:
         run: A finished run.
         out: A folder that does not exist, or is empty.
 
     Returns:
-        The folder, and the largest difference of any output on the run's first test rows.
+        The folder, and the largest difference of any two outputs on the run's first test rows.
 
     Raises:
         RunError: The folder is not empty.
-        ModelError: The model cannot be merged (prompts are no weights of it), or the copy answers
-            otherwise; nothing is left in the folder then.
+        ModelError: The model cannot be merged (prompts are not weights of it), or the copy answers
+            differently; nothing is left in the folder then.
     """
     folder = Path(out)
     refuse_taken(folder)
@@ -59,14 +59,14 @@ def export_merged(run: str | Path, out: str | Path) -> tuple[Path, float]:
         after = predictor.outputs(rows)
         difference = gap(before, after)
         if not difference <= ALIKE:
-            raise otherwise(f"outputs differ by {difference:.1e}")
+            raise differs(f"outputs differ by {difference:.1e}")
         if was_merged(opened):
             refuse_other_answers(predictor, after, lines, rows)
     return folder, difference
 
 
-def otherwise(received: str) -> ModelError:
-    """Say that the exported model is not the run's."""
+def differs(received: str) -> ModelError:
+    """Make the error for an exported model that answers differently than the run's."""
     return ModelError(
         "The exported model does not answer as the run's does.",
         received=received,
@@ -75,7 +75,7 @@ def otherwise(received: str) -> ModelError:
 
 
 def refuse_what_stays_apart(predictor: Predictor, run: str | Path) -> None:
-    """Raise where a run's model cannot be one plain checkpoint."""
+    """Raise if a run's model cannot be one plain checkpoint."""
     refuse_unmerged(predictor, run)
     model, asked = predictor.model, predictor.recipe.model
     if (missing := needs(model)) is not None:
@@ -89,29 +89,29 @@ def refuse_what_stays_apart(predictor: Predictor, run: str | Path) -> None:
 
 
 def refuse_unmerged(predictor: Predictor, run: str | Path) -> None:
-    """Raise where something that was learned cannot be merged into the model."""
+    """Raise if learned parameters cannot be merged into the model."""
     if hasattr(predictor.model, "peft_config"):
         kind = next(iter(predictor.model.peft_config.values())).peft_type.value
         raise ModelError(
-            f"What {kind} learned acts beside the model's weights and cannot be merged into them.",
+            f"{kind} acts beside the model's weights and cannot be merged into them.",
             received=str(run),
-            hint="luthier.load(RUN) puts both together; method=lora leaves what can be merged",
+            hint="luthier.load(RUN) loads both; method=lora trains weights that can be merged",
         )
 
 
 def first_lines(run: RunFolder, most: int) -> list[Mapping[str, Any]]:
-    """Give the first test rows of a run, as it kept them with its predictions."""
+    """Read the first test rows of a run, which it kept with its predictions."""
     return list(islice(run.read_predictions(), most))
 
 
 def rows_of(lines: list[Mapping[str, Any]]) -> Rows:
-    """Give the rows of kept lines."""
+    """Extract the rows from kept lines."""
     names = lines[0]["columns"]
     return Rows.of({name: [line["columns"][name] for line in lines] for name in names})
 
 
 def outputs_unmerged(predictor: Predictor, run: RunFolder, rows: Rows) -> Outputs:
-    """Give the outputs of a run's model as the run left it: an adapter beside its base."""
+    """Compute the outputs of a run's model as it was trained: an adapter beside its base."""
     method = make_plugin("methods", predictor.recipe.method)
     if not hasattr(method, "load_apart"):
         return predictor.outputs(rows)
@@ -123,31 +123,31 @@ def outputs_unmerged(predictor: Predictor, run: RunFolder, rows: Rows) -> Output
 
 
 def was_merged(run: RunFolder) -> bool:
-    """Say whether the run itself merged its model, of which only its predictions tell."""
+    """Return True if the run itself merged its model: only its predictions predate the merge."""
     return (run.model / "adapter").is_dir()
 
 
 def refuse_other_answers(
     predictor: Predictor, outputs: Outputs, lines: list[Mapping[str, Any]], rows: Rows
 ) -> None:
-    """Raise where answers are not those that the run kept, which were given before it merged.
+    """Raise if answers differ from those that the run kept, which predate its merge.
 
     Raises:
-        ModelError: More rows are answered otherwise than another device would explain.
+        ModelError: More rows are answered differently than another device would explain.
     """
     codec = predictor.codec
-    said = codec.decode(outputs)
+    predictions = codec.decode(outputs)
     unlike = 0
     for index, line in enumerate(lines):
-        answer = codec.to_json(said.answers, index, rows)
-        now = plain({"answer": answer, **codec.extra_json(said, index)})
+        answer = codec.to_json(predictions.answers, index, rows)
+        now = plain({"answer": answer, **codec.extra_json(predictions, index)})
         unlike += not is_near(line["predictions"][SYSTEM], now)
     if unlike > MOST_UNLIKE * len(lines):
-        raise otherwise(f"{unlike} of {len(lines)} rows are answered otherwise than the run did")
+        raise differs(f"{unlike} of {len(lines)} rows are answered differently than by the run")
 
 
 def is_near(kept: Any, now: Any) -> bool:
-    """Say whether an answer is the one that was kept, but for the last digits of its numbers.
+    """Compare an answer with the one that was kept, up to the last digits of its numbers.
 
     >>> is_near({"answer": "a", "p": [0.5, 0.5]}, {"answer": "a", "p": [0.501, 0.499]})
     True
@@ -163,10 +163,10 @@ def is_near(kept: Any, now: Any) -> bool:
     return bool(kept == now)
 
 
-def gap(one: Any, other: Any) -> float:
-    """Give the largest difference between two outputs of one shape.
+def gap(one: object, other: Any) -> float:
+    """Compute the largest difference between two outputs of the same shape.
 
-    It is infinite for texts that differ, and for what is no number, which is like nothing.
+    It is infinite for texts that differ, and for NaN, which equals nothing.
     """
     if is_dataclass(one):
         names = [field.name for field in fields(one)]
@@ -180,7 +180,7 @@ def gap(one: Any, other: Any) -> float:
             return float("inf")
         if np.isnan(one).any() or np.isnan(other).any():
             return float("inf")
-        differs = one != other  # infinities that are equal have no difference
+        differs = one != other  # equal infinities have no difference
         return float(np.abs(one[differs].astype(float) - other[differs]).max(initial=0.0))
     if isinstance(one, np.ndarray):
         return gap(one.tolist(), other.tolist())

@@ -1,4 +1,4 @@
-"""Where an export goes: it is written aside, and put into place once it was tried out."""
+"""Where an export goes: it is written beside its folder, and moved there after its trial."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from luthier.errors import RunError
 
 
 def refuse_taken(folder: Path) -> None:
-    """Raise where something is in a folder already.
+    """Raise if a folder already holds something.
 
     Raises:
-        RunError: The folder is not empty, or is none.
+        RunError: The folder is not empty, or is a file.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(
@@ -27,19 +27,14 @@ def refuse_taken(folder: Path) -> None:
 
 @contextmanager
 def aside(folder: Path) -> Iterator[Path]:
-    """Give a folder to be made beside another; at the end it is moved there, unless that failed."""
+    """Give a path beside a folder to write to; on success, what was written is moved there."""
     parent = folder.resolve().parent
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent, prefix=f".{folder.resolve().name}-") as around:
         written = Path(around) / "model"
         yield written
-        put_in_place(written, folder)
-
-
-def put_in_place(written: Path, folder: Path) -> None:
-    """Move what was written and tried out to where it was asked for."""
-    if not folder.exists():
-        written.rename(folder)
-        return
-    for item in sorted(written.iterdir()):
-        move(item, folder / item.name)
+        if not folder.exists():
+            written.rename(folder)
+            return
+        for item in sorted(written.iterdir()):
+            move(item, folder / item.name)

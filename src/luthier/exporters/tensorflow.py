@@ -1,33 +1,32 @@
-"""A run's model in a format of TensorFlow, tried out on the run's own test rows.
+"""The formats of TensorFlow: a run's PyTorch model is copied into its twin, which is written.
 
-The model of PyTorch is read into its twin, whichever engine trained it; the twin is written aside,
-read back as anybody would read it, and put into place if it answers as the run's model does.
-Next: `trial.py`, which tries it out, and `texts.py`, on strings instead of token ids.
+It does not matter which engine trained the model. Next: `verified.py`, which tries the result out,
+and `texts.py`, for a SavedModel that takes strings instead of token ids.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from luthier.errors import ModelError, RunError, nearest
-from luthier.exporters.merged import refuse_unmerged
-from luthier.exporters.place import aside, refuse_taken
-from luthier.exporters.texts import Texts
-from luthier.exporters.trial import Trial, Verification, megabytes
+from luthier.exporters.exported import Exporter
+from luthier.exporters.texts import pieces_of
+from luthier.exporters.trial import Trial, Verification
+from luthier.exporters.verified import export_verified
 from luthier.keras_engine.backend import require, require_twin, set_up
-from luthier.prediction import Predictor, load
-from luthier.runs import RunFolder, plain
+from luthier.prediction import Predictor
 
 if TYPE_CHECKING:
-    from luthier.keras_engine.answers import Answer
+    from luthier.keras_engine.litert import LiteRT
+    from luthier.keras_engine.saved_model import SavedModel
+    from luthier.keras_engine.twin import Twin
 
 SAVED_MODEL, LITERT = "saved-model", "litert"
 FORMATS = (SAVED_MODEL, LITERT)
 LITERT_FILE = "model.tflite"
-LABELLED = ("single-label", "multi-label", "tags")
+CHECKPOINT = "--to checkpoint"  # the hint where only that is possible
 
 
 def export_tensorflow(
@@ -38,138 +37,97 @@ def export_tensorflow(
     Args:
         run: A finished run, of either engine.
         out: A folder that does not exist, or is empty.
-        to: `saved-model` or `litert`.
-        int8: Whether to keep the weights in int8; of LiteRT alone.
+        to: Format: `saved-model` or `litert`.
+        int8: Whether to store the weights in int8, in LiteRT only.
 
     Returns:
-        The folder, and what was found out on the run's test rows.
+        The folder, and the comparison with the run's own model.
 
     Raises:
-        RunError: The folder is not empty, or there is no such format.
+        RunError: The folder is not empty, or the format is unknown.
         RecipeError: TensorFlow is not installed.
-        ModelError: The model has no twin, or the exported one answers otherwise; nothing is left
-            in the folder then.
+        ModelError: The model has no twin, or the exported model answers differently; nothing is
+            left in the folder then.
     """
-    folder, asked = Path(out), f"--to {to}"
     refuse_format(to, int8=int8)
-    refuse_taken(folder)
-    require(asked, otherwise="--to checkpoint")
-    opened = RunFolder.open(run)
-    predictor = load(run)
-    refuse_unmerged(predictor, run)
-    require_twin(predictor.model.config.model_type, asked, otherwise="--to checkpoint")
-    set_up()
-    trial = Trial(predictor, opened)
-    twin = twin_of(predictor)
-    with aside(folder) as written:
-        texts = Texts(trial) if to == SAVED_MODEL else None
-        if texts is None:
-            answer = write_litert(twin, trial, written, int8=int8)
-        else:
-            answer = write_saved_model(twin, trial, written, texts)
-        name = f"{to} int8" if int8 else to
-        words = None if texts is None else texts.words
-        found = trial.judge(answer, name, size=megabytes(written), exact=not int8, text=words)
-        if texts is not None:
-            texts.refuse_other_answers()
-        write_about(written, trial, to=to)
-        write_json(written / "verification.json", found)
-    return folder, found
+    exporter = Exporter(
+        f"{to} int8" if int8 else to,
+        is_exact=not int8,
+        check=partial(check_twin, to=to),
+        write=partial(write_litert, int8=int8) if to == LITERT else write_saved_model,
+    )
+    return export_verified(run, out, exporter)
 
 
 def refuse_format(to: str, *, int8: bool) -> None:
-    """Raise where there is no such format.
+    """Raise if a format is unknown.
 
     Raises:
-        RunError: There is none of that name, or it has no int8.
+        RunError: There is no such format, or it has no int8.
     """
     if int8 and to != LITERT:
         raise RunError(
-            "Weights in int8 are of LiteRT alone.",
+            "Only LiteRT stores weights in int8.",
             received=f"--int8 --to {to}",
             hint=f"--int8 --to {LITERT}",
         )
     if to not in FORMATS:
         known = ("checkpoint", *FORMATS)
         close = nearest(to, known)
-        raise RunError(
-            "There is no format of this name.",
-            received=f"--to {to}",
-            hint=f"did you mean {close}?" if close else f"one of: {', '.join(known)}",
-        )
+        hint = f"did you mean {close}?" if close else f"one of: {', '.join(known)}"
+        raise RunError("There is no format of this name.", received=f"--to {to}", hint=hint)
 
 
-def twin_of(predictor: Predictor) -> Any:
-    """Read a run's model into its twin.
+def write_saved_model(trial: Trial, folder: Path) -> SavedModel:
+    """Write a SavedModel, which takes strings where the tokenizer allows it; read it back."""
+    from luthier.keras_engine import saved_model
+
+    twin, predictor = twin_of(trial.predictor), trial.predictor
+    pieces, note = pieces_of(trial)
+    saved_model.write(
+        twin,
+        folder,
+        inputs=trial.inputs(twin.keras.input),
+        target=predictor.codec.target,
+        pieces=pieces,
+        roles=predictor.task.input_roles,
+    )
+    return saved_model.SavedModel(folder, note=note)
+
+
+def write_litert(trial: Trial, folder: Path, *, int8: bool) -> LiteRT:
+    """Write a file for LiteRT, and read it back."""
+    from luthier.keras_engine import litert
+
+    twin, path = twin_of(trial.predictor), folder / LITERT_FILE
+    folder.mkdir()
+    inputs, target = trial.inputs(twin.keras.input), trial.codec.target
+    litert.write(twin, path, inputs=inputs, target=target, int8=int8)
+    return litert.LiteRT(path)
+
+
+def check_twin(predictor: Predictor, *, to: str) -> None:
+    """Raise if TensorFlow is not installed or the model's family has no twin.
 
     Raises:
-        ModelError: There is none.
+        RecipeError: A package is not installed.
+        ModelError: The family has no twin.
+    """
+    asked = f"--to {to}"
+    require(asked, otherwise=CHECKPOINT)
+    require_twin(predictor.model.config.model_type, asked, otherwise=CHECKPOINT)
+    set_up()
+
+
+def twin_of(predictor: Predictor) -> Twin:
+    """Copy a run's model into its twin.
+
+    Raises:
+        ModelError: The model has no twin.
     """
     from luthier.keras_engine.twin import Twin
 
     try:
         return Twin(predictor.model.cpu().float())
-    except ModelError as problem:
-        hint = "--to checkpoint"  # not another engine, as for a training
-        raise ModelError(problem.problem, received=problem.received, hint=hint) from problem
-
-
-def write_saved_model(twin: Any, trial: Trial, written: Path, texts: Texts) -> Answer:
-    """Write a SavedModel; give what reads it."""
-    from luthier.keras_engine import saved_model
-
-    saved_model.write(
-        twin,
-        written,
-        inputs=trial.inputs(twin.keras.input),
-        target=trial.codec.target,
-        pieces=texts.pieces,
-        roles=trial.predictor.task.input_roles,
-    )
-    answer, texts.judge = saved_model.load(written)
-    return answer
-
-
-def write_litert(twin: Any, trial: Trial, written: Path, *, int8: bool) -> Answer:
-    """Write a file for LiteRT; give what reads it."""
-    from luthier.keras_engine import litert
-
-    written.mkdir()
-    litert.write(
-        twin,
-        written / LITERT_FILE,
-        inputs=trial.inputs(twin.keras.input),
-        target=trial.codec.target,
-        int8=int8,
-    )
-    return litert.load(written / LITERT_FILE)
-
-
-def write_about(written: Path, trial: Trial, *, to: str) -> None:
-    """Write beside a model what is needed to use it: its tokenizer, its labels, its tensors."""
-    from luthier.keras_engine import litert, saved_model
-
-    predictor, target = trial.predictor, trial.codec.target
-    predictor.codec.processor.save_pretrained(written)
-    about: dict[str, Any] = {
-        "task": predictor.task.name,
-        "max_tokens": predictor.codec.limits.max_tokens,
-        "pad_token_id": predictor.codec.processor.pad_token_id,
-    }
-    if target.kind in LABELLED:
-        about["labels"] = list(target.names)
-        lines = [" ".join(name.splitlines()) for name in target.names]
-        (written / "labels.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
-    if target.thresholds is not None:
-        about["thresholds"] = list(target.thresholds)
-    if to == SAVED_MODEL:
-        about["signatures"] = saved_model.describe(written)
-    else:
-        about |= {"file": LITERT_FILE, **litert.describe(written / LITERT_FILE)}
-    write_json(written / "model.json", about)
-
-
-def write_json(path: Path, content: Mapping[str, Any] | Verification) -> None:
-    """Write a document for people and programs."""
-    text = json.dumps(plain(content), ensure_ascii=False, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+    except ModelError as problem:  # its hint is for a training: another engine
+        raise ModelError(problem.problem, received=problem.received, hint=CHECKPOINT) from problem

@@ -1,22 +1,25 @@
-"""A SavedModel that takes strings: only where its token ids are those of the run's tokenizer.
+"""Whether a SavedModel may take strings: only if it cuts them into the run's own token ids.
 
-That they are is tried out on the run's own rows and on texts made to be hard; where one of them
-gets other ids, the signature is left out.
+That is tried out on the run's own rows and on texts made to be difficult. If any of them gets other
+ids, the signature for strings is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from luthier.exporters.merged import gap, otherwise
-from luthier.exporters.trial import ALIKE, BATCH, Trial
-from luthier.keras_engine.backend import unheard
+from luthier.exporters.trial import BATCH, Trial
+from luthier.keras_engine.backend import silenced
+from luthier.prediction import Predictor
 from luthier.records import Rows
 
-HARD = (  # to cut
+if TYPE_CHECKING:
+    from luthier.keras_engine.word_pieces import WordPieces
+
+HARD = (  # to cut into tokens
     "",
     " \t\n ",
     "Crème Brûlée, ÅNGSTRÖM & naïveté",
@@ -35,89 +38,54 @@ HARD = (  # to cut
 LONG = 4000  # words, more than any model here reads
 
 
-class Texts:
-    """The signature for strings of a run's model, or why there is none.
+def pieces_of(trial: Trial) -> tuple[WordPieces | None, str | None]:
+    """Make the tokenizer of a run as a graph; or say why a SavedModel takes no strings.
 
-    Args:
-        trial: The rows to try it out on.
+    Both are None for tasks that do not judge whole texts.
     """
+    from luthier.keras_engine.word_pieces import WordPieces, unlike_bert
 
-    def __init__(self, trial: Trial):
-        from luthier.keras_engine.word_pieces import WordPieces, unlike_bert
-
-        self.trial = trial
-        self.pieces: Any = None
-        self.words: str | None = None
-        self.judge: Callable[..., Any] | None = None  # what answers strings, once it is written
-        predictor = trial.predictor
-        if predictor.task.unit != "sequence":
-            return
-        n_texts, most = len(predictor.task.input_roles), predictor.codec.limits.max_tokens
-        why = unlike_bert(predictor.codec.processor, n_texts=n_texts)
-        if predictor.codec.limits.stride is not None:
-            why = "long texts are read in windows"
-        if why is None:
-            pieces = WordPieces(predictor.codec.processor, n_texts=n_texts, max_tokens=most)
-            with unheard():  # TensorFlow tells how it adds up whole numbers
-                why = self._differences(pieces)
-            self.pieces = pieces if why is None else None
-        if why is not None:
-            self.words = f"The signature for texts is left out: {why}."
-
-    def _differences(self, pieces: Any) -> str | None:
-        """Say where token ids are not those of the tokenizer; None: nowhere."""
-        unlike = [
-            text
-            for rows in (self.trial.rows, self._hard_rows())
-            for text, is_like in zip(
-                self._texts(rows)[0], self._are_like(rows, pieces), strict=True
-            )
-            if not is_like
-        ]
+    predictor = trial.predictor
+    if predictor.task.unit != "sequence":
+        return None, None
+    n_texts, most = len(predictor.task.input_roles), predictor.codec.limits.max_tokens
+    why = unlike_bert(predictor.codec.processor, n_texts=n_texts)
+    if predictor.codec.limits.stride is not None:
+        why = "long texts are read in windows"
+    if why is None:
+        pieces = WordPieces(predictor.codec.processor, n_texts=n_texts, max_tokens=most)
+        hard = hard_rows(predictor, trial.rows)
+        with silenced():  # TensorFlow prints how it sums integers
+            unlike = [
+                text
+                for rows in (trial.rows, hard)
+                for text in cut_differently(predictor, rows, pieces)
+            ]
         if not unlike:
-            return None
-        return f"{len(unlike)} texts would be cut into other tokens, such as {unlike[0][:40]!r}"
+            return pieces, None
+        why = f"{len(unlike)} texts would be cut into other tokens, such as {unlike[0][:40]!r}"
+    return None, f"The signature for texts is left out: {why}."
 
-    def _are_like(self, rows: Rows, pieces: Any) -> Iterator[bool]:
-        """Say of every row whether its token ids are those of the tokenizer."""
-        encoded = self.trial.codec.encode(rows)
-        for start in range(0, len(rows), BATCH):
-            columns = [texts[start : start + BATCH] for texts in self._texts(rows)]
-            made = {name: one.numpy() for name, one in pieces(*map(list, columns)).items()}
-            for place in range(len(columns[0])):
-                is_token = made["attention_mask"][place].astype(bool)
-                yield all(
-                    np.array_equal(ids.values[start + place], made[name][place][is_token])
-                    for name, ids in encoded.inputs.items()
-                )
 
-    def _texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
-        return self.trial.predictor.task.texts(rows)
+def cut_differently(predictor: Predictor, rows: Rows, pieces: WordPieces) -> Iterator[str]:
+    """Yield the texts whose token ids are not those of the tokenizer."""
+    encoded, texts = predictor.codec.encode(rows), predictor.task.texts(rows)
+    for start in range(0, len(rows), BATCH):
+        columns = [list(column[start : start + BATCH]) for column in texts]
+        made = {name: one.numpy() for name, one in pieces(*columns).items()}
+        for place, text in enumerate(columns[0]):
+            is_token = made["attention_mask"][place].astype(bool)
+            if not all(
+                np.array_equal(ids.values[start + place], made[name][place][is_token])
+                for name, ids in encoded.inputs.items()
+            ):
+                yield text
 
-    def _hard_rows(self) -> Rows:
-        """Make rows that are hard to cut, or too long, in one text or in both."""
-        words = " ".join(self._texts(self.trial.rows)[0]).split() or ["x"]
-        long = " ".join((words * LONG)[:LONG])
-        first = [*HARD, long, "short", long, "ab " * 70]
-        second = [*HARD[::-1], "short", long, long, "cd " * 69]
-        roles = self.trial.predictor.task.input_roles
-        return Rows.of(dict(zip(roles, (first, second), strict=False)))
 
-    def refuse_other_answers(self) -> None:
-        """Raise where the rows' texts are answered otherwise than by the run's model.
-
-        Raises:
-            ModelError: They are.
-        """
-        if self.judge is None:
-            return
-        roles, texts = self.trial.predictor.task.input_roles, self._texts(self.trial.rows)
-        wanted = self.trial.decoded(self.trial.before)
-        shares = wanted.answers if wanted.probabilities is None else wanted.probabilities
-        most = ALIKE * max(1.0, float(np.abs(shares).max()))
-        for start in range(0, len(self.trial.rows), BATCH):
-            part = slice(start, start + BATCH)
-            said = self.judge(**{role: one[part] for role, one in zip(roles, texts, strict=True)})
-            difference = gap(said.get("probabilities", said.get("scores")), shares[part])
-            if not difference <= most:
-                raise otherwise(f"probabilities of texts differ by {difference:.1e}")
+def hard_rows(predictor: Predictor, rows: Rows) -> Rows:
+    """Make rows that are hard to cut, or too long in one text or in both."""
+    words = " ".join(predictor.task.texts(rows)[0]).split() or ["x"]
+    long = " ".join((words * LONG)[:LONG])
+    first = [*HARD, long, "short", long, "ab " * 70]
+    second = [*HARD[::-1], "short", long, long, "cd " * 69]
+    return Rows.of(dict(zip(predictor.task.input_roles, (first, second), strict=False)))

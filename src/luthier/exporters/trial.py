@@ -1,17 +1,17 @@
-"""What an exported model is tried out on: the run's own test rows, and how long each row takes."""
+"""Tries an exported model out on the run's own test rows, and measures its time for a row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from luthier.errors import ModelError
 from luthier.evaluation.judge import judge
-from luthier.exporters.merged import first_lines, gap, otherwise, rows_of
+from luthier.exporters.exported import OUTPUTS, Answerer, Exported, TorchModel, milliseconds
+from luthier.exporters.merged import differs, first_lines, gap, rows_of
 from luthier.items import Batch
 from luthier.prediction import Predictor
 from luthier.ragged import Array, Ragged
@@ -19,27 +19,27 @@ from luthier.records import Predictions
 from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
 
-MOST_ROWS = 1000  # tried out
-TIMED = 40  # items whose time is taken, one by one
+MOST_ROWS = 1000  # that are tried out
+TIMED = 40  # items that are timed, one by one
 BATCH = 32
-ALIKE = 1e-3  # of the largest output: float32 adds up in another order
+ALIKE = 1e-3  # of the largest output: float32 sums in another order
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found out about an exported model, beside the run's own.
+    """An exported model compared with the run's own.
 
     Args:
-        format: What it was exported to.
-        rows: Test rows of the run that both answered.
-        alike: How many got the same answer; None of numbers, which are never quite the same.
-        difference: The largest of any two outputs.
-        megabytes: `torch` and the format to the size of the weights on disk.
-        milliseconds: The same to the median time for one row, in batches of one.
-        timed: Over how many rows.
-        text: What is to be said of a signature for strings; None: nothing.
-        scores: The same to metric to score; empty where the answers are the same.
-        comparison: The exported model against the run's own, where they may differ.
+        format: Name of the format.
+        rows: Number of the run's test rows that both models answered.
+        alike: Number of rows with the same answer; None for numbers, which are never quite equal.
+        difference: Largest difference of any two outputs.
+        megabytes: Size of the weights on disk, of `torch` and of the format.
+        milliseconds: Median time for one row in a batch of its own, of both likewise.
+        timed: Number of rows that were timed.
+        text: Remark about the signature for strings; None means there is nothing to say.
+        scores: Scores by metric, of both likewise; empty if the answers have to be the same.
+        comparison: The exported model against the run's own, if answers may differ.
     """
 
     format: str
@@ -55,7 +55,7 @@ class Verification:
 
     @property
     def words(self) -> str:
-        """Say how alike the two are."""
+        """Say in a sentence how far the two agree."""
         differ = f"outputs differ by at most {self.difference:.1e}"
         if self.alike is None:
             return f"On {self.rows:,} test rows {differ}"
@@ -63,84 +63,97 @@ class Verification:
 
 
 class Trial:
-    """The kept test rows of a run, as its model in PyTorch answers them.
+    """The test rows that a run kept, and the outputs of its PyTorch model on them.
 
     Args:
-        predictor: Of the run.
-        run: Its folder.
+        predictor: Predictor of the run.
+        run: Folder of the run.
 
     Raises:
-        ModelError: The task asks for more than one pass of the model.
+        ModelError: The task takes more than one pass of the model.
     """
 
     def __init__(self, predictor: Predictor, run: RunFolder):
-        from luthier.keras_engine import answers
-
-        self.predictor, self.answers = predictor, answers
-        self.codec = predictor.codec
+        self.predictor, self.codec = predictor, predictor.codec
         (self.kind, *others) = self.codec.inference_kinds()
-        if others or self.kind not in answers.READ:
+        if others or self.kind not in OUTPUTS:
             raise ModelError(
-                "What writes texts or weighs choices cannot be exported to TensorFlow.",
-                received=f"a run of {self.codec.task.name}",
+                "A model that writes texts or weighs choices can be exported as a checkpoint only.",
+                received=f"a run of {predictor.task.name}",
                 hint="--to checkpoint",
             )
         self.rows = rows_of(first_lines(run, MOST_ROWS))
-        self.encoded = predictor.codec.encode(self.rows)
-        self.size = sum(file.stat().st_size for file in run.model.glob("*.safetensors")) / 1e6
-        self.torch = answers.by_torch(predictor.model)
-        self.before = self.read(self.torch)
+        self.items = self.codec.encode(self.rows)
+        self.torch = TorchModel(predictor.model, run.model.glob("*.safetensors"))
+        self.before = self.infer(self.torch)
 
-    def read(self, answer: Any) -> Array | Ragged:
-        """Read all rows."""
-        return self.answers.read(answer, self.encoded, self.codec, kind=self.kind, batch_size=BATCH)
+    def infer(self, answerer: Answerer) -> Array | Ragged:
+        """Run a model over all rows, in batches of similar length.
 
-    def decoded(self, read: Array | Ragged) -> Predictions:
-        """Turn what was read into answers."""
-        return self.codec.decode(self.codec.outputs({self.kind: read}, self.encoded, self.rows))
+        Returns:
+            Logits (items, labels), or of each real token (items, tokens) or (items, tokens, 2).
+        """
+        order = np.argsort(-self.items.cost, kind="stable")
+        found: list[Any] = [None] * len(self.items)
+        for start in range(0, len(order), BATCH):
+            items = order[start : start + BATCH]
+            batch = self.batch(items)
+            computed = answerer(batch)
+            parts = [computed[name] for name in OUTPUTS[self.kind]]
+            outputs = parts[0] if len(parts) == 1 else np.stack(parts, axis=-1)
+            for place, item in enumerate(items):
+                is_token = batch.inputs["attention_mask"][place].astype(bool)
+                found[item] = outputs[place] if self.kind == "logits" else outputs[place][is_token]
+        if self.kind == "logits":
+            return np.stack(found)
+        return Ragged.of(found, dtype=np.float32, width=found[0].shape[1:])
 
-    def batch(self, items: list[int]) -> Batch:
+    def decoded(self, inferred: Array | Ragged) -> Predictions:
+        """Turn the outputs of a model into predictions."""
+        outputs = self.codec.outputs({self.kind: inferred}, self.items, self.rows)
+        predictions: Predictions = self.codec.decode(outputs)
+        return predictions
+
+    def batch(self, items: Sequence[int] | Array) -> Batch[Array]:
         """Make a batch of items."""
-        return self.codec.batch(self.encoded, np.array(items), kind=self.kind)
+        made: Batch[Array] = self.codec.batch(self.items, np.asarray(items), kind=self.kind)
+        return made
 
-    def inputs(self, known: Any) -> list[str]:
-        """Name the arguments that both the tokenizer gives and the twin takes."""
+    def inputs(self, known: Iterable[str]) -> list[str]:
+        """Select the model arguments that the run's batches have."""
         given = self.batch([0])
         return [name for name in known if name in given.inputs]
 
-    def judge(
-        self, answer: Any, name: str, *, size: float, exact: bool, text: str | None
-    ) -> Verification:
-        """Try out an exported model.
+    def judge(self, exported: Exported, name: str, *, exact: bool) -> Verification:
+        """Try an exported model out.
 
         Args:
-            answer: The model.
-            name: What to call it.
-            size: Of it, in megabytes.
-            exact: Whether it must answer as the run's model does; otherwise both are scored.
-            text: What is to be said of its signature for strings.
+            exported: The model.
+            name: Name of the format.
+            exact: Whether the answers have to be the run's own; otherwise both are scored.
 
         Raises:
-            ModelError: It must, and does not.
+            ModelError: They have to be, and are not.
         """
-        after = self.read(answer)
+        after = self.infer(exported)
         difference = gap(self.before, after)
-        said = {name: self.decoded(after), "torch": self.decoded(self.before)}
-        alike = self.alike(*said.values())
+        predictions = {name: self.decoded(after), "torch": self.decoded(self.before)}
+        alike = self.alike(*predictions.values())
         if exact:
             self.refuse_unlike(alike, difference)
-        batches = [self.batch([item]) for item in range(min(TIMED, len(self.encoded)))]
-        systems = {name: answer, "torch": self.torch}
-        scores, comparison = ({}, None) if exact else self.scored(said, name)
+        self.refuse_unlike_texts(exported)
+        batches = [self.batch([item]) for item in range(min(TIMED, len(self.items)))]
+        systems: dict[str, Answerer] = {name: exported, "torch": self.torch}
+        scores, comparison = ({}, None) if exact else self.scored(predictions, name)
         return Verification(
             format=name,
             rows=len(self.rows),
             alike=alike,
             difference=difference,
-            megabytes={name: size, "torch": self.size},
-            milliseconds=self.answers.milliseconds(systems, batches),
+            megabytes={system: one.n_bytes / 1e6 for system, one in systems.items()},
+            milliseconds=milliseconds(systems, batches),
             timed=len(batches),
-            text=text,
+            text=exported.note,
             scores=scores,
             comparison=comparison,
         )
@@ -153,30 +166,42 @@ class Trial:
         return sum(np.array_equal(some.answers[row], others.answers[row]) for row in rows)
 
     def refuse_unlike(self, alike: int | None, difference: float) -> None:
-        """Raise where answers are not those of the run's model."""
+        """Raise if answers are not those of the run's model."""
         if alike is not None and alike < len(self.rows):
-            raise otherwise(f"{len(self.rows) - alike} of {len(self.rows)} rows answered otherwise")
+            raise differs(
+                f"{len(self.rows) - alike} of {len(self.rows)} rows are answered differently"
+            )
         values = self.before.values if isinstance(self.before, Ragged) else self.before
         if not difference <= ALIKE * max(1.0, float(np.abs(values).max(initial=0.0))):
-            raise otherwise(f"outputs differ by {difference:.1e}")
+            raise differs(f"outputs differ by {difference:.1e}")
+
+    def refuse_unlike_texts(self, exported: Exported) -> None:
+        """Raise if a model that takes strings answers them differently than the run's model."""
+        if exported.answer_texts is None:
+            return
+        roles, texts = self.predictor.task.input_roles, self.predictor.task.texts(self.rows)
+        wanted = self.decoded(self.before)
+        expected = wanted.answers if wanted.probabilities is None else wanted.probabilities
+        for start in range(0, len(self.rows), BATCH):
+            part = slice(start, start + BATCH)
+            columns = {role: one[part] for role, one in zip(roles, texts, strict=True)}
+            answers = exported.answer_texts(columns)
+            difference = gap(answers.get("probabilities", answers.get("scores")), expected[part])
+            if not difference <= ALIKE * max(1.0, float(np.abs(expected).max())):
+                raise differs(f"probabilities of texts differ by {difference:.1e}")
 
     def scored(
-        self, said: Mapping[str, Predictions], name: str
+        self, predictions: Mapping[str, Predictions], name: str
     ) -> tuple[dict[str, dict[str, Score]], Comparison]:
-        """Score both by the rows' true answers: what is lost?"""
+        """Score both models by the rows' gold answers, and compare them."""
         predictor = self.predictor
         scores, (comparison,) = judge(
             self.codec,
             self.codec.gold(self.rows),
-            said,
+            predictions,
             n_resamples=predictor.recipe.evaluation.n_resamples,
             confidence=predictor.recipe.evaluation.confidence,
             seed=predictor.recipe.training.seed,
             system=name,
         )
         return scores, comparison
-
-
-def megabytes(folder: Path) -> float:
-    """Add up the files below a folder, in millions of bytes."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6

@@ -1,1 +1,1 @@
-"""The shapes in which people keep answers, tags and conversations, brought into one each."""
+"""Common formats of answers, tags and conversations, each converted to one canonical form."""

@@ -1,10 +1,10 @@
-"""Questions with their contexts and answers, in the shapes in which people keep them.
+"""Converts questions with contexts and answers from their common formats.
 
     answers  [{"text": …, "answer_start": …}, …]     SQuAD's own
-    answers  {"text": […], "answer_start": […]}      as data sets of the hub have it
+    answers  {"text": […], "answer_start": […]}      as in data sets of the hub
     answers  "a text", ["a text", …]                 with or without a column `answer_start`
 
-Answers that do not stand where they should are looked for near by, and named.
+Answers that are not at their `answer_start` are searched for nearby, and reported.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import SupportsInt, cast
 
 import numpy as np
 
@@ -28,23 +28,25 @@ PLACES = 5  # places that a finding names
 
 @dataclass(frozen=True)
 class Question:
-    """A context, and the true answers to a question about it.
+    """A context, and the gold answers to a question about it.
 
     Args:
-        context: The text. `answers`: each as text. `spans`: each as (first, past) characters.
+        context: The text that contains the answers.
+        answers: The text of each answer.
+        spans: The (first, past) characters of each answer in the context.
     """
 
     context: str
     answers: tuple[str, ...]
     spans: tuple[tuple[int, int], ...]
 
-    def text_at(self, first: Any, past: Any) -> str:
-        """Give the words between two characters; nothing where there is no answer."""
-        return "" if first < 0 else self.context[int(first) : int(past)]
+    def text_at(self, first: SupportsInt, past: SupportsInt) -> str:
+        """Return the text between two characters; empty if `first` is negative (no answer)."""
+        return "" if int(first) < 0 else self.context[int(first) : int(past)]
 
 
 def questions_of(rows: Rows) -> Array:
-    """Give contexts and answers of adapted rows, (rows,)."""
+    """Return the contexts and answers of normalized rows as `Question` objects, (rows,)."""
     made = np.empty(len(rows), dtype=object)
     cells = rows["answers"] if "answers" in rows else [[]] * len(rows)
     for index, (context, answers) in enumerate(zip(rows["context"], cells, strict=True)):
@@ -57,10 +59,10 @@ def questions_of(rows: Rows) -> Array:
 
 
 def canonical(rows: Rows) -> tuple[Rows, list[Finding]]:
-    """Bring answers into SQuAD's shape, each where it stands in its context.
+    """Convert answers to SQuAD's form, each located in its context.
 
     Raises:
-        DataError: A cell holds no answers.
+        DataError: A cell cannot be read as answers.
     """
     if "answers" not in rows or "context" not in rows:
         return rows, []
@@ -83,16 +85,16 @@ def canonical(rows: Rows) -> tuple[Rows, list[Finding]]:
     kept = np.flatnonzero([one is not None for one in answers])
     columns = {**rows.columns, "answers": answers}
     columns.pop("answer_start", None)
-    adapted = Rows(columns, rows.files, rows.file_of, rows.lines)
+    normalized = Rows(columns, rows.files, rows.file_of, rows.lines)
     if len(kept) < len(rows):
-        adapted = adapted.take(kept)
-    return adapted, _findings(rows, moved, lost)
+        normalized = normalized.take(kept)
+    return normalized, _findings(rows, moved, lost)
 
 
 def _findings(rows: Rows, moved: Sequence[int], lost: Sequence[int]) -> list[Finding]:
     def told(code: str, indices: Sequence[int], message: str) -> list[Finding]:
         places = tuple(f"{rows.where(index)}:answers" for index in indices[:PLACES])
-        fix = "mend answer_start, or the text of the answer"
+        fix = "correct answer_start, or the text of the answer"
         words = f"{len(indices)} answers {message}"
         return [Finding(code, "warning", words, len(indices), places, fix)] if indices else []
 
@@ -100,23 +102,23 @@ def _findings(rows: Rows, moved: Sequence[int], lost: Sequence[int]) -> list[Fin
         *told(
             "answer-moved",
             moved,
-            "do not stand at their answer_start; they were found elsewhere in their contexts and "
-            "moved there.",
+            "are not at their answer_start; they were found elsewhere in their contexts and moved "
+            "there.",
         ),
         *told(
             "answer-not-in-context",
             lost,
-            "are not in their contexts at all; a row left without any is left out.",
+            "are not in their contexts at all; rows without any other answer are dropped.",
         ),
     ]
 
 
-def _is_true(value: Any) -> bool:
+def _is_true(value: object) -> bool:
     return str(value).strip().lower() in ("true", "1", "1.0", "yes")
 
 
-def _read(cell: Any, start: Any, where: str) -> list[tuple[str, int | None]]:
-    """Read the answers of one cell, with where they start as far as it is told."""
+def _read(cell: object, start: object, where: str) -> list[tuple[str, int | None]]:
+    """Read the answers of one cell, each with its start if that is given."""
     if isinstance(cell, str) and cell[:1] in "[{" and cell.strip():
         with suppress(json.JSONDecodeError):
             cell = json.loads(cell)
@@ -135,27 +137,27 @@ def _read(cell: Any, start: Any, where: str) -> list[tuple[str, int | None]]:
     if isinstance(cell, (list, tuple, np.ndarray)):
         return [answer for part in cell for answer in _read(part, None, where)]
     raise DataError(
-        f"The answers at {where} cannot be understood.",
+        f"The answers at {where} cannot be read.",
         received=repr(cell)[:80],
-        hint='[{"text": "…", "answer_start": 17}], or [] where there is none',
+        hint='[{"text": "…", "answer_start": 17}], or [] if there is none',
     )
 
 
-def _number(value: Any, where: str) -> int | None:
+def _number(value: object, where: str) -> int | None:
     if is_missing(value):
         return None
     try:
-        return int(value)
+        return int(cast(SupportsInt, value))
     except (TypeError, ValueError):
         raise DataError(
-            f"The answer_start at {where} is no number.",
+            f"The answer_start at {where} is not a number.",
             received=repr(value)[:60],
-            hint="the number of the answer's first character in the context, from 0",
+            hint="the index of the answer's first character in the context, from 0",
         ) from None
 
 
 def _locate(context: str, text: str, start: int | None) -> int | None:
-    """Find an answer: where it should be, else the nearest place where it is."""
+    """Locate an answer: at its start if it is there, else at the nearest occurrence."""
     if not text:
         return None
     if start is not None and context[max(start, 0) : max(start, 0) + len(text)] == text:

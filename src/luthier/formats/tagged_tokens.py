@@ -1,10 +1,10 @@
-"""Words and their tags, in the shapes in which people keep them, brought into one.
+"""Converts words and tags from their common formats.
 
-    tokens, tags         lists, or cells separated by blanks or written as JSON
+    tokens, tags         lists, as lists, JSON or text separated by spaces
     text, spans          a text and [{"start": 5, "end": 9, "label": "PER"}, …] of its characters
-    text                 alone, to be tagged
+    text                 alone, for prediction
 
-All become `text`, `words` (the characters of each word), and `tags` in IOB2 where they are spans.
+All become `text`, `words` (the characters of each word), and `tags`, in IOB2 if they mark spans.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 
@@ -23,19 +22,19 @@ from luthier.results import Finding
 from luthier.text.tags import convert, detect_scheme, stray_tags, tags_of_spans
 from luthier.text.words import split_words, word_range, words_around
 
-PLACES = 5  # places that a finding names
+PLACES = 5  # places that a finding lists
 SPANS = ("spans", "entities", "ner")
 
 
 def canonical(rows: Rows, *, scheme: str | None) -> tuple[Rows, list[Finding]]:
-    """Bring words and tags into one shape.
+    """Convert words and tags to `text`, `words` and `tags`.
 
     Args:
-        rows: As read.
-        scheme: Of the tags; None: detected.
+        rows: The rows as read.
+        scheme: The scheme of the tags; None detects it.
 
     Raises:
-        DataError: A row's words and tags do not go together; it says where.
+        DataError: The words and tags of a row do not match.
     """
     columns = dict(rows.columns)
     if "words" in columns and "text" in columns:
@@ -43,7 +42,7 @@ def canonical(rows: Rows, *, scheme: str | None) -> tuple[Rows, list[Finding]]:
     spans = next((name for name in SPANS if name in columns), None)
     if "tokens" in columns:
         tokens = [
-            [_spell(part) for part in _list(cell, rows.where(index), "tokens")]
+            [_to_text(part) for part in _list(cell, rows.where(index), "tokens")]
             for index, cell in enumerate(columns.pop("tokens"))
         ]
         columns["text"], columns["words"] = _join(tokens)
@@ -65,12 +64,12 @@ def canonical(rows: Rows, *, scheme: str | None) -> tuple[Rows, list[Finding]]:
     return Rows(columns, rows.files, rows.file_of, rows.lines), found
 
 
-def _spell(part: Any) -> str:
+def _to_text(part: object) -> str:
     return "" if part is None else str(part)
 
 
-def _list(cell: Any, where: str, role: str) -> list[Any]:
-    """Read a list: as it is, as JSON, or separated by blanks."""
+def _list(cell: object, where: str, role: str) -> Sequence[object]:
+    """Read a list: a list itself, JSON, or text separated by spaces."""
     if isinstance(cell, str):
         if cell.lstrip().startswith("["):
             with suppress(json.JSONDecodeError):
@@ -79,14 +78,14 @@ def _list(cell: Any, where: str, role: str) -> list[Any]:
     if isinstance(cell, (list, tuple, np.ndarray)):
         return list(cell)
     raise DataError(
-        f"The {role} at {where} are no list.",
+        f"The {role} at {where} are not a list.",
         received=repr(cell)[:60],
-        hint='["one", "for", "each", "word"], or words separated by blanks',
+        hint='["one", "for", "each", "word"], or words separated by spaces',
     )
 
 
 def _join(tokens: Sequence[Sequence[str]]) -> tuple[list[str], list[list[tuple[int, int]]]]:
-    """Put the tokens of every row together, one blank between two, and say where each stands."""
+    """Join the tokens of every row with single spaces; return the texts and the tokens' spans."""
     texts, words = [], []
     for row in tokens:
         at, spans = 0, []
@@ -99,20 +98,23 @@ def _join(tokens: Sequence[Sequence[str]]) -> tuple[list[str], list[list[tuple[i
 
 
 def _read_tags(
-    columns: dict[str, Any], tokens: Sequence[Sequence[str]], rows: Rows, scheme: str | None
+    columns: dict[str, Sequence[object]],
+    tokens: Sequence[Sequence[str]],
+    rows: Rows,
+    scheme: str | None,
 ) -> list[Finding]:
-    """Check that every word has a tag, find out the scheme, and convert to IOB2."""
+    """Check that every word has a tag, detect the scheme, and convert the tags to IOB2."""
     tags: list[list[str] | None] = []
     for index, cell in enumerate(columns["tags"]):
         if cell is None or (isinstance(cell, float) and is_missing(cell)):
             tags.append(None)
             continue
-        listed = [_spell(tag) for tag in _list(cell, rows.where(index), "tags")]
+        listed = [_to_text(tag) for tag in _list(cell, rows.where(index), "tags")]
         if len(listed) != len(tokens[index]):
             raise DataError(
-                f"The row at {rows.where(index)} has not as many tags as words.",
+                f"The row at {rows.where(index)} has unequal numbers of words and tags.",
                 received=f"{len(tokens[index])} words, {len(listed)} tags",
-                hint="one tag for each word; O for words that are no part of an entity",
+                hint="one tag for each word; O for words outside entities",
             )
         tags.append(listed)
     known = [one for one in tags if one is not None]
@@ -131,7 +133,10 @@ def _read_tags(
     if used != "IOB2":
         found.append(
             Finding(
-                "tag-scheme", "note", f"The tags are {used}; they were turned to IOB2.", len(tags)
+                "tag-scheme",
+                "note",
+                f"The tags are {used}; they were converted to IOB2.",
+                len(tags),
             )
         )
     if stray:
@@ -140,18 +145,18 @@ def _read_tags(
             for index, place in stray[:PLACES]
         )
         message = (
-            f"{len(stray)} tags may not stand where they do in {used} (an I- without the B- "
-            "before it, say); read as IOB2 they begin entities, or end them."
+            f"{len(stray)} tags are not allowed in their places in {used} (an I- without a B- "
+            "before it, say); read as IOB2, they begin entities or end them."
         )
-        fix = f"mend the tags, or task.options.scheme=another than {used}"
+        fix = f"correct the tags, or task.options.scheme=another than {used}"
         found.append(Finding("stray-tag", "warning", message, len(stray), places, fix))
     return found
 
 
 def _from_spans(
-    texts: Sequence[Any], cells: Sequence[Any], rows: Rows
+    texts: Sequence[object], cells: Sequence[object], rows: Rows
 ) -> tuple[list[list[tuple[int, int]]], list[list[str] | None]]:
-    """Cut texts into words, also at the borders of spans, and tag them."""
+    """Split texts into words, also at the borders of spans, and tag them."""
     words: list[list[tuple[int, int]]] = []
     tags: list[list[str] | None] = []
     for index, (text, cell) in enumerate(zip(texts, cells, strict=True)):
@@ -172,7 +177,7 @@ def _from_spans(
             tags.append(tags_of_spans(inside, len(cut), "IOB2"))
         except ValueError:
             raise DataError(
-                f"Two entities at {where} overlap, and a word has but one tag.",
+                f"Two entities at {where} overlap, but a word can have only one tag.",
                 received=", ".join(f"{text[a:b]!r} {label}" for a, b, label in spans)[:100],
                 hint="keep one of them",
             ) from None
@@ -180,20 +185,20 @@ def _from_spans(
     return words, tags
 
 
-def _spans(cell: Any, where: str) -> list[Any]:
+def _spans(cell: object, where: str) -> list[object]:
     if isinstance(cell, str):
         with suppress(json.JSONDecodeError):
             cell = json.loads(cell)
     if not isinstance(cell, (list, tuple, np.ndarray)):
         raise DataError(
-            f"The spans at {where} are no list.",
+            f"The spans at {where} are not a list.",
             received=repr(cell)[:60],
             hint='[{"start": 5, "end": 9, "label": "PER"}]',
         )
     return list(cell)
 
 
-def _span(one: Any, text: str, where: str) -> tuple[int, int, str]:
+def _span(one: object, text: str, where: str) -> tuple[int, int, str]:
     """Read one span: a mapping, or (start, end, label)."""
     if isinstance(one, Mapping):
         parts = [
@@ -206,15 +211,15 @@ def _span(one: Any, text: str, where: str) -> tuple[int, int, str]:
     is_whole = len(parts) == 3 and all(isinstance(end, (int, np.integer)) for end in parts[:2])
     if not is_whole or not isinstance(parts[2], str) or not 0 <= parts[0] < parts[1] <= len(text):
         raise DataError(
-            f"A span at {where} does not lie in its text.",
+            f"A span at {where} does not lie within its text.",
             received=f"{one!r}"[:80] + f", text of {len(text)} characters",
-            hint='{"start": first character, "end": one past the last, "label": "PER"}',
+            hint='{"start": first character, "end": last character + 1, "label": "PER"}',
         )
     return int(parts[0]), int(parts[1]), parts[2]
 
 
 def split_rows(rows: Rows) -> list[list[str]]:
-    """Give the words of every adapted row."""
+    """Return the words of every normalized row."""
     return [
         [text[first:past] for first, past in words]
         for text, words in zip(rows["text"], rows["words"], strict=True)
@@ -222,5 +227,5 @@ def split_rows(rows: Rows) -> list[list[str]]:
 
 
 def words_of(rows: Rows) -> list[str]:
-    """Give the words of all adapted rows, one after another."""
+    """Return the words of all normalized rows as one list."""
     return [word for words in split_rows(rows) for word in words]

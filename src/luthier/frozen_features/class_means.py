@@ -1,4 +1,4 @@
-"""Class means as the weights of a linear layer: distances to prototypes, without any training."""
+"""Nearest class mean as a linear layer, without training."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import numpy as np
 
 from luthier.ragged import Array
 
-STEPS = np.logspace(-1, 3, 33)  # scales of the logits that are tried
+STEPS = np.logspace(-1, 3, 33)  # candidate scales of the logits
 
 
 def head_of_means(
     features: Array, answers: Array, n_outputs: int, *, distance: str
 ) -> tuple[Array, Array]:
-    """Make a linear layer whose highest output is the nearest class mean.
+    """Compute a linear layer whose highest output belongs to the nearest class mean.
 
-    -|x - m|² / 2 = m·x - |m|² / 2 - |x|² / 2, and the last part is the same for all classes. For
-    Mahalanobis' distance both are multiplied by the inverse of the covariance within classes,
+    -|x - m|² / 2 = m·x - |m|² / 2 - |x|² / 2, and the last term is the same for all classes. For
+    the Mahalanobis distance, both are multiplied by the inverse of the within-class covariance,
     shrunk as Ledoit & Wolf 2004 do ("A well-conditioned estimator …", J. Multivariate Analysis).
 
     Args:
-        features: (rows, width).
+        features: Features of the rows, (rows, width).
         answers: Label ids, (rows,).
-        n_outputs: Labels.
-        distance: `euclidean` or `mahalanobis`.
+        n_outputs: Number of labels.
+        distance: The distance, `euclidean` or `mahalanobis`.
 
     Returns:
-        Weight (outputs, width) and bias (outputs,), scaled so that the probabilities of training
-        rows, each judged by means that leave it out, are as likely as can be.
+        Weight (outputs, width) and bias (outputs,), at the scale that maximises the leave-one-out
+        likelihood of the training rows.
     """
     counts = np.bincount(answers, minlength=n_outputs)  # (outputs,)
     sums = np.zeros((n_outputs, features.shape[1]))
@@ -41,7 +41,7 @@ def head_of_means(
 
 
 def _metric(within: Array, distance: str) -> Array:
-    """Give the matrix that distances are measured by, (width, width)."""
+    """Return the matrix of the squared distance, (width, width)."""
     width = within.shape[1]
     if distance == "euclidean" or not np.abs(within).any():
         return np.eye(width)
@@ -52,7 +52,7 @@ def _metric(within: Array, distance: str) -> Array:
 
 
 def _scale(features: Array, answers: Array, sums: Array, counts: Array, metric: Array) -> float:
-    """Choose how far apart logits lie: the likeliest for rows that their own mean leaves out."""
+    """Choose the scale of the logits by leave-one-out likelihood."""
     kept = np.flatnonzero(counts[answers] > 1)
     if len(kept) == 0:
         return 10.0

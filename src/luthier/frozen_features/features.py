@@ -1,4 +1,4 @@
-"""Features that a frozen model gives its rows, computed once and learned from many times."""
+"""Features of a frozen model, computed once and used in every epoch."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from luthier.training.predict import infer_items
 
 
 class Features(nn.Module):
-    """A model whose outputs are features (batch, width), so that `predict` computes them.
+    """A model whose `logits` are features (batch, width), so that `predict` computes them.
 
     Args:
         model: The frozen model.
-        compute: From a batch to its features.
+        compute: Computes the features of a batch.
     """
 
     def __init__(self, model: nn.Module, compute: Callable[[dict[str, Tensor]], Tensor]):
@@ -39,7 +39,7 @@ class OnFeatures(nn.Module):
     """A head that is trained on stored features.
 
     Args:
-        head: From features (batch, width) to outputs (batch, outputs).
+        head: Maps features (batch, width) to outputs (batch, outputs).
     """
 
     def __init__(self, head: nn.Module):
@@ -72,21 +72,21 @@ def features_in(items: Items) -> Array:
 
 
 def describe(stored: Items, *, centre: bool = True) -> tuple[Array, Array]:
-    """Measure the mean (zero unless `centre`) and the spread of every feature, (width,) each."""
+    """Return mean (zero unless `centre`) and standard deviation of each feature, (width,) each."""
     features = features_in(stored)
     mean = features.mean(axis=0) if centre else np.zeros(features.shape[1], dtype=features.dtype)
     return mean, features.std(axis=0) + 1e-6
 
 
 def scaled(stored: Items, mean: Array, spread: Array) -> Items:
-    """Bring every feature to one scale, so that one learning rate fits all."""
+    """Standardise features, so that one learning rate fits all."""
     features = features_in(stored).reshape(-1, len(mean))
     return with_features(stored, (features - mean) / spread)
 
 
 @torch.no_grad()
 def absorb(first: nn.Linear, mean: Array, spread: Array) -> None:
-    """Move the scaling into a head's first layer: W (x - mean) / spread + b is linear too."""
+    """Fold the standardisation into a head's first layer: W (x - mean) / spread + b."""
     first.weight.div_(torch.from_numpy(spread).to(first.weight))
     if first.bias is not None:
         first.bias.sub_(first.weight @ torch.from_numpy(mean).to(first.weight))

@@ -1,4 +1,4 @@
-"""Heads that are fitted to features at once, without steps: what such methods share."""
+"""What methods share that fit a head in closed form, without optimizer steps."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from luthier.training.predict import validation_outputs
 
 
 def refuse_other_loss(job: Job) -> None:
-    """Raise where the rows are to be weighed as a head that is fitted at once does not weigh them.
+    """Raise if the recipe asks for a loss that a head in closed form does not minimise.
 
     Raises:
-        RecipeError: It is so.
+        RecipeError: The recipe sets such a loss, class weights or label smoothing.
     """
     aim = job.plan.objective
     said = ["task.options.loss=focal"] * (aim.name == "focal")
@@ -30,14 +30,14 @@ def refuse_other_loss(job: Job) -> None:
         said.append(f"training.label_smoothing_factor={aim.label_smoothing}")
     if said:
         raise RecipeError(
-            "The head is fitted at once to plain labels, and follows no other loss.",
+            "The head is fitted in closed form to plain labels, and supports no other loss.",
             received=", ".join(said),
             hint=f"leave out {' and '.join(one.split('=')[0] for one in said)}, or method=full",
         )
 
 
 def features_of(model: PooledClassifier, job: Job, split: str) -> Generator[StepInfo, None, Array]:
-    """Compute what the head of a model will read, (items, width), without dropout."""
+    """Compute the input of a model's head, (items, width), without dropout."""
     trunk = Features(model, model.features)
     stored = yield from store(trunk, job, split, phase=f"features of {split}")
     return features_in(stored)
@@ -45,14 +45,14 @@ def features_of(model: PooledClassifier, job: Job, split: str) -> Generator[Step
 
 @torch.no_grad()
 def set_head(head: nn.Linear, weight: Array, bias: Array) -> None:
-    """Give a linear layer the weight (outputs, width) and the bias (outputs,) that were fitted."""
+    """Set a linear layer's weight (outputs, width) and bias (outputs,)."""
     head.weight.copy_(torch.from_numpy(weight).to(head.weight))
     head.bias.copy_(torch.from_numpy(bias).to(head.bias))
     head.requires_grad_(True)
 
 
 def finished(model: Model, job: Job) -> StepInfo:
-    """Score the validation rows, where there are any, and tell that the head is fitted."""
+    """Score the validation rows, if there are any, and report that the head is fitted."""
     model.eval()
     scores = None
     if len(job.problem.items["validation"]) > 0:

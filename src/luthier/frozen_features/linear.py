@@ -1,7 +1,6 @@
-"""Linear models on fixed features, by scikit-learn: what several baselines stand on.
+"""Linear models on fixed features, by scikit-learn, which several baselines use.
 
-Their regularisation is chosen on the validation rows, so that nobody can say that the baseline was
-made weak on purpose.
+Their regularisation is chosen on the validation rows, so that the baselines are not weak.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from luthier.ragged import Array
 from luthier.records import Outputs, StepInfo, Target
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse regularisation: larger trusts the training rows more
-FAR = -30.0  # the logit of what never occurs in training
+FAR = -30.0  # logit of labels without a training row
 
 
 def fit_linear(
@@ -27,12 +26,12 @@ def fit_linear(
     """Fit linear models of several strengths and keep the best on validation.
 
     Args:
-        job: Its training rows carry the answers; its `evaluate` scores validation.
-        features: Split name to a dense or sparse matrix (rows, width).
-        phase: What to call this in progress reports.
+        job: The job, whose training rows have the gold labels and which scores validation.
+        features: A dense or sparse matrix (rows, width) for each split.
+        phase: Name of this phase in progress reports.
 
     Returns:
-        Split name to outputs (rows, outputs), for `validation` and `test`.
+        Outputs (rows, outputs) of each scored split.
     """
     codec: Any = job.problem.codec
     targets = codec.to_targets(job.problem.gold["train"])
@@ -90,10 +89,10 @@ def fit_head(
     """Fit a logistic regression that can be the last layer of a model.
 
     Args:
-        features: (rows, width).
+        features: Features of the rows, (rows, width).
         answers: Label ids, (rows,).
-        n_outputs: Labels; those without a row are never answered.
-        strength: Inverse regularisation: larger trusts the training rows more.
+        n_outputs: Number of labels; labels without a row are never predicted.
+        strength: Inverse of the regularisation strength.
 
     Returns:
         Weight (outputs, width) and bias (outputs,) of a linear layer.
@@ -108,7 +107,7 @@ def fit_head(
         return weight, bias
     model = LogisticRegression(C=strength, max_iter=1000)
     _without_convergence_warning(model, features, answers)
-    if len(known) == 2:  # one row of weights stands for both
+    if len(known) == 2:  # scikit-learn keeps one row of weights for two classes
         weight[known] = np.concatenate([-model.coef_, model.coef_]) / 2
         bias[known] = np.concatenate([-model.intercept_, model.intercept_]) / 2
     else:
@@ -128,7 +127,7 @@ def _fit_one_label(features: Any, column: Array, strength: float) -> Callable[[A
 
 
 def _without_convergence_warning(model: Any, features: Any, targets: Array) -> None:
-    """Fit; a solution that is not exact to the last digit is good enough to compare with."""
+    """Fit a model; an optimum that is not exact to the last digit is good enough here."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():

@@ -1,9 +1,9 @@
-"""The states below trained layers, computed once and learned from in every epoch.
+"""The states below the trained layers, computed once and used in every epoch.
 
-While the lower blocks of a model do not change, what they say of a text does not either. So it is
-computed once, without dropout, and put in where the highest frozen block would have said it; the
-rest of the model's own forward, its masks and positions, runs as ever. Whether that gives the same
-as the whole model is tried out on a batch rather than believed.
+If the lower blocks of a model are frozen, their states for a text do not change. So these are
+computed once, without dropout, and returned by the highest frozen block in place of its own output.
+The rest of the model's forward, its masks and positions, runs as usual. A trial on a batch checks
+that outputs are those of the whole model.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ from luthier.records import StepInfo
 from luthier.training.model_calls import TensorBatch, logits_of, run_model, to_tensors
 from luthier.training.predict import deal
 
-ALIKE = 1e-4  # outputs with stored states and without
+ALIKE = 1e-4  # tolerance between outputs with and without stored states
 STATES = "stored_states"
 
 
 class _EnoughError(Exception):
-    """The states that were wanted have been seen."""
+    """Raised to leave the model once the states are found."""
 
 
 class Cut:
-    """A model cut above its lower blocks, which do not learn.
+    """A model split above its frozen lower blocks.
 
     Args:
         model: The model.
-        below: Its lower blocks, bottom first; at least one.
+        below: Its frozen blocks, bottom first; at least one.
     """
 
     def __init__(self, model: Model, below: list[nn.Module]):
         self.model, self.below = model, below
         self.states: Tensor | None = None
-        self._shape: tuple[Any, ...] | None = None  # what a block gives besides its states
+        self._shape: tuple[Any, ...] | None = None  # what a block returns besides its states
         self._is_swapped = False  # XLNet puts tokens before rows
         self._hook: Any = None
 
     def seen(self, batch: TensorBatch) -> Tensor:
-        """Run the lower blocks alone; give their states, (batch, tokens, width).
+        """Run the lower blocks alone, and return their states, (batch, tokens, width).
 
         Raises:
-            ValueError: They pass more than states on, which would have to be stored too.
+            ValueError: The blocks return more than states, which would have to be stored too.
         """
         found: list[Any] = []
 
@@ -72,7 +72,7 @@ class Cut:
         said = found[0]
         states, rest = (said, None) if isinstance(said, Tensor) else (said[0], tuple(said[1:]))
         if rest is not None and any(one is not None for one in rest):
-            raise ValueError("its blocks pass more than states on")
+            raise ValueError("its blocks return more than states")
         self._shape = rest
         tokens = batch.inputs["input_ids"].shape
         if tokens[0] != tokens[1]:
@@ -80,9 +80,9 @@ class Cut:
         return states.transpose(0, 1) if self._is_swapped else states
 
     def put_in(self) -> None:
-        """From now on, have the lower blocks give the stored states that come with a batch.
+        """Make the lower blocks return the stored states of a batch.
 
-        Batches without any are computed as ever.
+        Batches without stored states are computed as usual.
         """
 
         def take(module: nn.Module, args: Any, given: dict[str, Any]) -> Any:
@@ -105,16 +105,16 @@ class Cut:
             block.forward = give(block, block.forward)
 
     def take_out(self) -> None:
-        """Let the lower blocks compute again."""
+        """Restore the lower blocks."""
         self._hook.remove()
         for block in self.below:
-            del block.forward  # the class's own shows again
+            del block.forward  # the class's method becomes visible again
 
 
 def freeze_below(cut: Cut, batch: TensorBatch, *, decoder: bool) -> None:
-    """Freeze all parameters that the states above the cut depend on: autograd says which.
+    """Freeze all parameters that the states at the cut depend on, as found by autograd.
 
-    Some lie elsewhere than in the blocks below, such as tables of positions that all blocks share.
+    Some are outside the blocks below, such as a table of positions that all blocks share.
     """
     trained = [one for one in cut.model.parameters() if one.requires_grad]
     found: list[Tensor] = []
@@ -135,11 +135,11 @@ def freeze_below(cut: Cut, batch: TensorBatch, *, decoder: bool) -> None:
 
 
 def why_not(cut: Cut, job: Job, batch: TensorBatch, again: Batch, first: Batch) -> str | None:
-    """Say why states cannot be stored, or None where they can."""
+    """Return why states cannot be stored; None if they can."""
     if job.plan.objective.name == "sequence-to-sequence":
         return "a decoder needs its encoder in every step"
     if any(not np.array_equal(first.inputs[name], again.inputs[name]) for name in first.inputs):
-        return "other words are hidden in every epoch"
+        return "other words are masked in every epoch"
     ids = batch.inputs.get("input_ids")
     if ids is None or ids.ndim != 2 or len(ids) != batch.n_items:
         return "an item is more than one text"
@@ -155,7 +155,7 @@ def why_not(cut: Cut, job: Job, batch: TensorBatch, again: Batch, first: Batch) 
     pairs = zip(logits_of(whole), logits_of(stored), strict=True)
     if all(torch.allclose(one, other, atol=ALIKE, rtol=ALIKE) for one, other in pairs):
         return None
-    return "its layers look below the layer beneath them"
+    return "its layers read states below the layer beneath them"
 
 
 def store(
@@ -164,11 +164,11 @@ def store(
     """Compute the states of a split, as `Ragged` (items; tokens, width) in float32.
 
     Args:
-        cut: The model.
-        job: Whose rows.
-        split: Which of them.
-        room: Bytes that may be kept in memory; more are memory-mapped on disk.
-        phase: What to call this in progress reports.
+        cut: The model, split above its frozen blocks.
+        job: The job that holds the split.
+        split: Name of the split.
+        room: Most bytes to keep in memory; larger states are memory-mapped on disk.
+        phase: Name of this phase in progress reports.
     """
     items = job.problem.items[split]
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(items.cost)])
@@ -192,7 +192,7 @@ def store(
 
 
 def _space(shape: tuple[int, int], room: int, job: Job) -> Array:
-    """Make room in memory or, where that is too little, in a file that vanishes with the array."""
+    """Allocate memory or, if that is too little, a file that is deleted with the array."""
     n_bytes = 4 * shape[0] * shape[1]
     if n_bytes <= room:
         return np.empty(shape, dtype=np.float32)
@@ -204,7 +204,7 @@ def _space(shape: tuple[int, int], room: int, job: Job) -> Array:
 
 
 def _places(batch: TensorBatch, lengths: Array) -> Array:
-    """Say where tokens stand in a padded batch, (batch, tokens)."""
+    """Return a mask of the real tokens of a padded batch, (batch, tokens)."""
     if "attention_mask" in batch.inputs:
         return np.asarray(batch.inputs["attention_mask"]).astype(bool)
     return np.arange(batch.inputs["input_ids"].shape[1]) < lengths[:, None]

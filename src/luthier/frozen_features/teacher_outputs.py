@@ -1,4 +1,4 @@
-"""What a teacher says of rows, computed once: outputs, and the mean of its last states.
+"""Outputs of a teacher and the mean of its last states, computed once.
 
 Next: `training/distillation_loss.py`, where a student is compared with it.
 """
@@ -36,8 +36,8 @@ def ask(
         n_states: Width of the states that are wanted; 0 for none.
 
     Returns:
-        Outputs (rows, outputs), and states (rows, n_states), each feature at zero mean and unit
-        spread, so that none outweighs the others.
+        Outputs (rows, outputs), and states (rows, n_states), each feature standardised so that
+        none outweighs the others.
     """
     watched = WithStates(teacher)
 

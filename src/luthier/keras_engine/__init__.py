@@ -1,7 +1,7 @@
-"""Training by TensorFlow: a model's twin in Keras, whose weights go back into the model.
+"""Training by TensorFlow: a model's twin in Keras, whose weights are copied back into the model.
 
-`engine.py` is what the loop talks to; `twin.py` says which weight is which; `families/` has a file
-for each family of models.
+`engine.py` is what the training loop talks to; `twin.py` pairs the weights; `families/` has one
+file for each family of models.
 """
 
 FAMILIES = "families-of-tensorflow"  # their kind in the catalogue

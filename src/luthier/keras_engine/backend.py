@@ -1,4 +1,4 @@
-"""TensorFlow and Keras as this package wants them: imported through here, and nowhere before."""
+"""Sets up TensorFlow and Keras; called before either of them is imported."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PACKAGES = ("tensorflow", "keras", "keras_hub")
 
 
 def require(asked: str, *, otherwise: str) -> None:
-    """Raise where a package is missing.
+    """Raise if a package is missing.
 
     Args:
-        asked: What needs it, as the user wrote it.
-        otherwise: What to write instead.
+        asked: The option that needs it, as the user wrote it.
+        otherwise: The option to use instead, for the hint.
 
     Raises:
-        RecipeError: TensorFlow, Keras or KerasHub is not there.
+        RecipeError: TensorFlow, Keras or KerasHub is not installed.
     """
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         raise RecipeError(
@@ -35,51 +35,53 @@ def require(asked: str, *, otherwise: str) -> None:
 
 
 def require_twin(family: str, asked: str, *, otherwise: str) -> None:
-    """Raise where there is no twin of a family of models.
+    """Raise if a family of models has no twin.
 
     Args:
-        family: By its name in a configuration.
-        asked: What needs it, as the user wrote it.
-        otherwise: What to write instead.
+        family: Model type in the checkpoint's configuration.
+        asked: The option that needs a twin, as the user wrote it.
+        otherwise: The option to use instead, for the hint.
 
     Raises:
-        ModelError: There is none.
+        ModelError: The family has no twin.
     """
     known = names(FAMILIES)
     if family not in known:
-        raise ModelError(
-            "There is no twin of this family for TensorFlow.",
-            received=f"{asked} and a model of {family}",
-            hint=f"one of {', '.join(known)}, or {otherwise}",
-        )
+        hint = f"one of {', '.join(known)}, or {otherwise}"
+        raise no_twin("this family", f"{asked} and a model of {family}", hint=hint)
+
+
+def no_twin(what: str, received: str, *, hint: str = "engine=torch") -> ModelError:
+    """Make the error for a part of a model, such as "this head", that has no twin."""
+    return ModelError(f"There is no twin of {what} for TensorFlow.", received=received, hint=hint)
 
 
 def set_up() -> None:
-    """Have Keras compute by TensorFlow; before either is imported.
+    """Select TensorFlow as the backend of Keras.
 
     Raises:
-        RunError: Keras has been imported in this process, with another backend.
+        RunError: This process has already imported Keras with another backend.
     """
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what is wrong, not what was found
-    is_there = "tensorflow" in sys.modules  # before it is, nothing stops C++ code from printing
-    with nullcontext() if is_there else unheard():
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors, but no news
+    is_imported = "tensorflow" in sys.modules  # on import, its C++ code prints unasked
+    with nullcontext() if is_imported else silenced():
         import keras
         import tensorflow
 
-        tensorflow.config.list_logical_devices()  # looks for them, and tells
+        tensorflow.config.list_logical_devices()  # the search for devices prints, too
     if keras.backend.backend() != "tensorflow":
         raise RunError(
-            "Keras has been imported with another backend, which cannot be changed any more.",
+            "Keras was imported with another backend, which can no longer be changed.",
             received=f"keras on {keras.backend.backend()}",
             hint="KERAS_BACKEND=tensorflow in the environment, or engine=torch",
         )
 
 
 @contextmanager
-def unheard() -> Iterator[None]:
-    """Keep from the screen what is printed there past Python."""
+def silenced() -> Iterator[None]:
+    """Discard what C++ code writes to standard error, which Python cannot capture."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -1,4 +1,4 @@
-"""Batches as a `tf.data.Dataset`: the same rows in the same order as PyTorch's, made ahead."""
+"""Batches as a `tf.data.Dataset`: the rows and the order of PyTorch's loader, prefetched."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from luthier.codec import Codec
 from luthier.items import Batch, Items
+from luthier.ragged import Array
 from luthier.training.batch_sampler import BatchOrder
 
 TARGETS = "labels"  # beside the inputs, in a batch of TensorFlow
-AHEAD = 2  # batches that are made while one is learned from
+AHEAD = 2  # batches that are made while the model learns from one
 
 
 class Batches:
@@ -21,8 +22,8 @@ class Batches:
 
     Args:
         encoded: The items.
-        codec: Makes batches of them.
-        order: Which of them stand together, and what is left out of the next epoch.
+        codec: Makes batches of the items.
+        order: Which items form a batch, and which batches the next epoch skips.
     """
 
     def __init__(self, encoded: Items, codec: Codec, order: BatchOrder):
@@ -32,16 +33,16 @@ class Batches:
         return len(self.order)
 
     def set_epoch(self, epoch: int) -> None:
-        """Leave it to the order, which knows."""
+        """Do nothing: the order knows its epoch."""
 
-    def __iter__(self) -> Iterator[Batch[Any]]:
+    def __iter__(self) -> Iterator[Batch[tf.Tensor]]:
         for one in self.dataset():
             targets = one.pop(TARGETS)
             yield Batch(one, targets, int(targets.shape[0]))
 
     def dataset(self) -> tf.data.Dataset:
         """Make the dataset of the epoch that the order is at."""
-        epoch, batches = self.order.epoch, list(self.order)  # later changes are other epochs'
+        epoch, batches = self.order.epoch, list(self.order)  # now: the order may move on meanwhile
 
         def make(items: list[int]) -> dict[str, Any]:
             batch = self.codec.batch(self.encoded, np.asarray(items), epoch=epoch)
@@ -50,13 +51,13 @@ class Batches:
         def generate() -> Iterator[dict[str, Any]]:
             return map(make, batches)
 
-        kinds = make(batches[0]) if batches else {}
-        signature = {name: spec_of(one) for name, one in kinds.items()}
+        example = make(batches[0]) if batches else {}
+        signature = {name: spec_of(one) for name, one in example.items()}
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(AHEAD)
 
 
-def spec_of(values: Any) -> tf.TensorSpec:
-    """Say what arrays like one have in common: kind and number of axes.
+def spec_of(values: Array | tf.Tensor) -> tf.TensorSpec:
+    """Describe arrays like one by their dtype and number of axes, each of any length.
 
     >>> spec_of(np.zeros((2, 3), dtype=np.int64))
     TensorSpec(shape=(None, None), dtype=tf.int64, name=None)

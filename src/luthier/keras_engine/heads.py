@@ -1,17 +1,18 @@
-"""What families put on top of a trunk, in layers of Keras."""
+"""Task heads in Keras layers, shared by the families."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import keras
-from keras import ops
-from torch import nn
+from keras import KerasTensor, ops
 
-from luthier.errors import ModelError
-from luthier.keras_engine.pairs import Pairs, chosen
+from luthier.keras_engine.backend import no_twin
+from luthier.keras_engine.kinds import HeadOutputs, Part
+from luthier.keras_engine.pairs import Pairs, active
 
-ACTIVATIONS: dict[str, Any] = {
+Activation = Callable[[KerasTensor], KerasTensor]
+ACTIVATIONS: dict[str, Activation] = {
     "gelu": lambda x: keras.activations.gelu(x, approximate=False),
     "gelu_new": lambda x: keras.activations.gelu(x, approximate=True),
     "gelu_pytorch_tanh": lambda x: keras.activations.gelu(x, approximate=True),
@@ -22,100 +23,92 @@ ACTIVATIONS: dict[str, Any] = {
 }
 
 
-def activation(name: str) -> Any:
-    """Find an activation by Transformers' name of it.
+def activation(name: str) -> Activation:
+    """Find an activation function by its name in Transformers.
 
     Raises:
-        ModelError: There is none.
+        ModelError: The twin has no such activation.
     """
     if name not in ACTIVATIONS:
-        raise ModelError(
-            "There is no twin of this activation for TensorFlow.",
-            received=name,
-            hint="engine=torch",
-        )
+        raise no_twin("this activation", name)
     return ACTIVATIONS[name]
 
 
-def no_twin(head: str) -> ModelError:
-    """Say that a head has no twin."""
-    return ModelError(
-        "There is no twin of this head for TensorFlow.", received=head, hint="engine=torch"
-    )
-
-
 def dense(
-    pairs: Pairs, module: nn.Module, states: Any, *, dtype: Any, act: str | None = None
-) -> Any:
-    """Put a linear layer's twin on states, an activation behind it."""
-    plain = getattr(chosen(module), "base_layer", chosen(module))
+    pairs: Pairs, module: Part, states: KerasTensor, *, act: str | None = None
+) -> KerasTensor:
+    """Apply the twin of a linear layer, then an activation if one is named."""
+    plain = getattr(active(module), "base_layer", active(module))
     layer = keras.layers.Dense(
         plain.out_features,
         use_bias=plain.bias is not None,
         activation=None if act is None else activation(act),
-        dtype=dtype,
+        dtype=pairs.dtype,
     )
-    said = layer(states)
+    outputs = layer(states)  # builds the layer, which has to exist before it can be paired
     pairs.linear(module, layer)
-    return said
+    return outputs
 
 
-def drop(states: Any, rate: float, *, dtype: Any) -> Any:
-    """Put dropout on states."""
+def drop(states: KerasTensor, rate: float, dtype: str) -> KerasTensor:
+    """Apply dropout, unless its rate is 0."""
     return keras.layers.Dropout(rate, dtype=dtype)(states) if rate > 0 else states
 
 
-def words(pairs: Pairs, module: nn.Module, table: nn.Module, ours: Any, states: Any) -> Any:
-    """Score all words by states, (batch, tokens, words).
+def word_logits(
+    pairs: Pairs, module: Part, table: Part, embedding: keras.Layer, states: KerasTensor
+) -> KerasTensor:
+    """Score every word of the vocabulary, (batch, tokens, words).
 
     Args:
-        pairs: Is told of the head, unless it is the table of words over again.
-        module: The model's head.
-        table: The model's table of words.
-        ours: Its twin, a `ReversibleEmbedding`.
-        states: (batch, tokens, width).
+        pairs: Records the head, unless it shares the weights of the embedding table.
+        module: The model's language modelling head.
+        table: The model's embedding table.
+        embedding: The twin of that table, a `ReversibleEmbedding`.
+        states: States of the tokens, (batch, tokens, width).
     """
-    if chosen(module).weight is table.weight:
-        return ours(states, reverse=True)
-    return dense(pairs, module, states, dtype=ours.dtype_policy)
+    if active(module).weight is table.weight:
+        return embedding(states, reverse=True)
+    return dense(pairs, module, states)
 
 
-def first(states: Any, mask: Any = None) -> Any:
-    """Take the state of the first token, or of the first that a mask has, (batch, width)."""
+def first(states: KerasTensor, mask: KerasTensor | None = None) -> KerasTensor:
+    """Take the state of the first token, or of the first one in the mask, (batch, width)."""
     if mask is None:
         return states[:, 0]
     return _at(states, ops.argmax(ops.cast(mask, "int32"), axis=1))
 
 
-def last(states: Any, mask: Any) -> Any:
-    """Take the state of the last token that a mask has, (batch, width)."""
+def last(states: KerasTensor, mask: KerasTensor) -> KerasTensor:
+    """Take the state of the last token in the mask, (batch, width)."""
     mask = ops.cast(mask, "int32")
-    places = ops.cumsum(ops.ones_like(mask), axis=1)
-    return _at(states, ops.argmax(mask * places, axis=1))
+    numbers = ops.cumsum(ops.ones_like(mask), axis=1)  # 1, 2, … in each row
+    return _at(states, ops.argmax(mask * numbers, axis=1))  # the largest number in the mask
 
 
-def _at(states: Any, places: Any) -> Any:
+def _at(states: KerasTensor, places: KerasTensor) -> KerasTensor:
+    """Take the state at one place (batch,) of each row, (batch, width)."""
     return ops.squeeze(ops.take_along_axis(states, places[:, None, None], axis=1), axis=1)
 
 
-def mean(states: Any, mask: Any) -> Any:
-    """Average the states of real tokens, (batch, width)."""
+def mean(states: KerasTensor, mask: KerasTensor) -> KerasTensor:
+    """Average the states of the tokens in the mask, (batch, width)."""
     weights = ops.cast(mask, states.dtype)[:, :, None]
     return ops.sum(states * weights, axis=1) / ops.sum(weights, axis=1)
 
 
-def highest(states: Any, mask: Any) -> Any:
-    """Take each feature's largest value over real tokens, (batch, width)."""
-    gone = (1 - ops.cast(mask, "float32"))[:, :, None] * -1e30
-    return ops.max(ops.cast(states, "float32") + gone, axis=1)
+def highest(states: KerasTensor, mask: KerasTensor) -> KerasTensor:
+    """Take the maximum of each feature over the tokens in the mask, (batch, width)."""
+    penalty = (1 - ops.cast(mask, "float32"))[:, :, None] * -1e30  # padding never wins
+    return ops.max(ops.cast(states, "float32") + penalty, axis=1)
 
 
-def logits(said: Any) -> dict[str, Any]:
-    """Name what a head says, in float32."""
-    return {"logits": ops.cast(said, "float32")}
+def logits(scores: KerasTensor) -> HeadOutputs:
+    """Name the scores of a head, in float32."""
+    return {"logits": ops.cast(scores, "float32")}
 
 
-def borders(said: Any) -> dict[str, Any]:
-    """Name the scores of an answer's first and last token, (batch, tokens) each."""
-    said = ops.cast(said, "float32")
-    return {"start_logits": said[:, :, 0], "end_logits": said[:, :, 1]}
+def borders(scores: KerasTensor) -> HeadOutputs:
+    """Split (batch, tokens, 2) into the scores of an answer's first and of its last token."""
+    scores = ops.cast(scores, "float32")
+    return {"start_logits": scores[:, :, 0], "end_logits": scores[:, :, 1]}

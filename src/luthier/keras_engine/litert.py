@@ -1,7 +1,7 @@
-"""A twin as a file for LiteRT, the runtime of phones and small machines (once TensorFlow Lite).
+"""A twin as a file for LiteRT (formerly TensorFlow Lite), the runtime of phones and small machines.
 
-Any batch and any length go in: the interpreter takes the shape of what it is given, so no padding
-is computed but that to the longest row of a batch.
+Batches of any size and length are taken: the interpreter adapts to the shape of its input, so
+nothing is computed for padding beyond the longest row of a batch.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tensorflow.lite.python.convert import ConverterError
 
 from luthier.errors import ModelError
 from luthier.items import Batch
-from luthier.keras_engine.answers import Answer, spoken
-from luthier.keras_engine.backend import unheard
+from luthier.keras_engine.backend import silenced
+from luthier.keras_engine.serving import answer, graph, module_of
 from luthier.keras_engine.twin import Twin
 from luthier.ragged import Array
 from luthier.records import Target
@@ -29,39 +29,28 @@ SIGNATURE = "serving_default"
 
 
 def write(
-    twin: Twin,
-    path: Path,
-    *,
-    inputs: Sequence[str],
-    target: Target,
-    int8: bool = False,
+    twin: Twin, path: Path, *, inputs: Sequence[str], target: Target, int8: bool = False
 ) -> None:
     """Convert a twin for LiteRT.
 
     Args:
         twin: The model.
-        path: The file.
-        inputs: What the tokenizer gives, by Transformers' names.
+        path: File to write.
+        inputs: Model arguments that the tokenizer gives, by Transformers' names.
         target: What is predicted.
-        int8: Whether weights are kept in int8; activations are rounded as they come.
+        int8: Whether to store weights in int8; activations are quantized as they are computed.
 
     Raises:
-        ModelError: LiteRT has no operations for a part of it.
+        ModelError: LiteRT lacks an operation of the model.
     """
-    shapes = [tf.TensorSpec([None, None], tf.int32, name=name) for name in inputs]
-
-    def compute(*given: Any) -> Any:
-        batch = dict(zip(inputs, given, strict=True))
-        return spoken(twin(batch, training=False), target)
-
-    module = tf.Module()
-    module.variables_of_twin = [one.value for one in twin.keras.variables]
-    function = tf.function(compute, input_signature=shapes).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+    function = graph(lambda batch: answer(twin, batch, target), inputs, tf.int32, 2)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [function.get_concrete_function()], module_of(twin)
+    )
     if int8:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     try:
-        with unheard():  # it prints the whole graph where it fails
+        with silenced():  # on failure, the converter prints the whole graph
             path.write_bytes(converter.convert())
     except ConverterError as problem:
         found = sorted(set(re.findall(r"error: '(?:tf\.)?(\w+)' op", str(problem))))
@@ -73,42 +62,51 @@ def write(
         ) from problem
 
 
-def load(path: Path) -> Answer:
-    """Read a file back; give what answers ids."""
-    runner = _runner(path)
-    wanted = runner.get_input_details()
+class LiteRT:
+    """A LiteRT file that was read back.
 
-    def answer(batch: Batch) -> dict[str, Array]:
-        said = runner(**{name: batch.inputs[name].astype(np.int32) for name in wanted})
-        return {name: np.array(one) for name, one in said.items()}  # its memory is used again
+    Args:
+        path: The file that `write` wrote.
+    """
 
-    return answer
+    note = answer_texts = None  # it takes token ids only
+
+    def __init__(self, path: Path):
+        self.path, self.n_bytes, self._runner = path, path.stat().st_size, _runner(path)
+
+    def __call__(self, batch: Batch[Array]) -> dict[str, Array]:
+        """Answer a batch of token ids."""
+        names = self._runner.get_input_details()
+        outputs = self._runner(**{name: batch.inputs[name].astype(np.int32) for name in names})
+        return {name: np.array(one) for name, one in outputs.items()}  # LiteRT reuses its memory
+
+    def describe(self) -> dict[str, Any]:
+        """Give the file's name, and the name, type and shape of its tensors."""
+        sides = {
+            "inputs": self._runner.get_input_details(),
+            "outputs": self._runner.get_output_details(),
+        }
+        tensors = {
+            side: {name: _spec(one) for name, one in details.items()}
+            for side, details in sides.items()
+        }
+        return {"file": self.path.name, **tensors}
+
+
+def _spec(details: dict[str, Any]) -> dict[str, Any]:
+    """Write the type and shape of a tensor; an axis of any length is null."""
+    shape = [None if axis < 0 else axis for axis in details["shape_signature"].tolist()]
+    return {"dtype": np.dtype(details["dtype"]).name, "shape": shape}
 
 
 def _runner(path: Path) -> Any:
-    """Open a file with LiteRT's own package, or with what TensorFlow still has of it."""
-    with unheard(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TensorFlow tells of the day when its own will be gone
+    """Open a file with LiteRT's own package, or with the copy of it in TensorFlow."""
+    with silenced(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TensorFlow announces the removal of its copy
         if find_spec("ai_edge_litert") is not None:
             from ai_edge_litert.interpreter import Interpreter
         else:
             Interpreter = tf.lite.Interpreter  # noqa: N806, a class
         opened = Interpreter(str(path))
-        opened.allocate_tensors()  # now, since it tells of that too
+        opened.allocate_tensors()  # now, because it prints, too
         return opened.get_signature_runner(SIGNATURE)
-
-
-def describe(path: Path) -> dict[str, Any]:
-    """Name the tensors of a file, with their kinds and shapes; an axis of any length is null."""
-    runner = _runner(path)
-    sides = {"inputs": runner.get_input_details(), "outputs": runner.get_output_details()}
-    return {
-        side: {
-            name: {
-                "dtype": np.dtype(one["dtype"]).name,
-                "shape": [None if axis < 0 else axis for axis in one["shape_signature"].tolist()],
-            }
-            for name, one in tensors.items()
-        }
-        for side, tensors in sides.items()
-    }

@@ -1,22 +1,22 @@
-"""The losses of `training/losses.py`, in TensorFlow: a sum over the batch, and its weight.
+"""The losses of `training/losses.py` in TensorFlow: a sum over the batch, and its weight.
 
-What a loss is and where it comes from is told there.
+That file defines each loss and names its source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import tensorflow as tf
+from tensorflow import Tensor
 
-from luthier.errors import ModelError
+from luthier.keras_engine.backend import no_twin
+from luthier.keras_engine.kinds import Tensors
 from luthier.objective import Objective
 from luthier.padding import IGNORED
-from luthier.training.losses import BORDERS
-
-Said = Mapping[str, Any]
+from luthier.training.model_calls import BORDERS
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Loss:
     """A loss as a sum and the weight of that sum.
 
     Args:
-        total: From what the twin said, the labels and the mask (batch, tokens) of what is no
-            padding to the summed loss.
-        weight: From the labels alone to what the sum is to be divided by.
-        decoder: Whether the model learns to say the labels.
+        total: Computes the summed loss from the twin's outputs, the labels, and the attention mask
+            (batch, tokens).
+        weight: Computes from the labels alone what the sum is divided by.
+        decoder: Whether the labels are written by a decoder.
     """
 
-    total: Callable[[Said, Any, Any], Any]
-    weight: Callable[[Any], Any]
+    total: Callable[[Tensors, Tensor, Tensor], Tensor]
+    weight: Callable[[Tensor], Tensor]
     decoder: bool = False
 
 
@@ -39,50 +39,43 @@ def make_loss(objective: Objective) -> Loss:
     """Make the loss of an objective.
 
     Raises:
-        ModelError: It is PyTorch's alone.
+        ModelError: Only PyTorch has this loss.
     """
     weights = objective.class_weights
     tensor = None if weights is None else tf.constant(weights, tf.float32)
     smoothing, gamma = objective.label_smoothing, objective.focal_gamma
 
-    def of_ids(said: Said, labels: Any, _: Any) -> Any:
-        return _of_ids(said["logits"], labels, tensor, smoothing)
+    def of_ids(outputs: Tensors, labels: Tensor, _: Tensor, *, gamma: float = 0.0) -> Tensor:
+        return _of_ids(outputs["logits"], labels, tensor, smoothing, gamma=gamma)
 
-    def focal(said: Said, labels: Any, _: Any) -> Any:
-        return _of_ids(said["logits"], labels, tensor, smoothing, gamma=gamma)
-
-    def of_tokens(said: Said, labels: Any, _: Any) -> Any:
+    def of_tokens(outputs: Tensors, labels: Tensor, _: Tensor) -> Tensor:
         counts = labels != IGNORED
-        logits = tf.boolean_mask(said["logits"], counts)
-        return _of_ids(logits, tf.boolean_mask(labels, counts), tensor, smoothing)
+        logits = tf.boolean_mask(outputs["logits"], counts)
+        return _of_ids(logits, tf.boolean_mask(labels, counts), tensor, smoothing, gamma=0.0)
 
-    def yes_or_no(said: Said, labels: Any, _: Any) -> Any:
-        return _yes_or_no(said["logits"], labels, tensor, smoothing, gamma=0.0)
+    def binary(outputs: Tensors, labels: Tensor, _: Tensor, *, gamma: float = 0.0) -> Tensor:
+        return _binary(outputs["logits"], labels, tensor, smoothing, gamma=gamma)
 
-    def yes_or_no_focal(said: Said, labels: Any, _: Any) -> Any:
-        return _yes_or_no(said["logits"], labels, tensor, smoothing, gamma=gamma)
+    def squared(outputs: Tensors, labels: Tensor, _: Tensor) -> Tensor:
+        return tf.reduce_sum((outputs["logits"][:, 0] - tf.cast(labels, tf.float32)) ** 2)
 
-    def squared(said: Said, labels: Any, _: Any) -> Any:
-        errors = said["logits"][:, 0] - tf.cast(labels, tf.float32)
-        return tf.reduce_sum(errors**2)
-
-    def span(said: Said, labels: Any, mask: Any) -> Any:
-        both = [
-            _border(said[name], labels[:, column], mask, smoothing)
+    def span(outputs: Tensors, labels: Tensor, mask: Tensor) -> Tensor:
+        start, end = (
+            _border(outputs[name], labels[:, column], mask, smoothing)
             for column, name in enumerate(BORDERS)
-        ]
-        return (both[0] + both[1]) / 2
+        )
+        return (start + end) / 2
 
-    def rows(labels: Any) -> Any:
+    def rows(labels: Tensor) -> Tensor:
         return tf.cast(tf.shape(labels)[0], tf.float32)
 
-    def all_of_them(labels: Any) -> Any:
+    def entries(labels: Tensor) -> Tensor:
         return tf.cast(tf.size(labels), tf.float32)
 
-    def weight_of_ids(labels: Any) -> Any:
+    def weight_of_ids(labels: Tensor) -> Tensor:
         return rows(labels) if tensor is None else tf.reduce_sum(tf.gather(tensor, labels))
 
-    def weight_of_tokens(labels: Any) -> Any:
+    def weight_of_tokens(labels: Tensor) -> Tensor:
         counts = labels != IGNORED
         if tensor is None:
             return tf.maximum(tf.reduce_sum(tf.cast(counts, tf.float32)), 1.0)
@@ -90,52 +83,51 @@ def make_loss(objective: Objective) -> Loss:
 
     losses = {
         "cross-entropy": Loss(of_ids, weight_of_ids),
-        "focal": Loss(focal, weight_of_ids),
-        "binary-cross-entropy": Loss(yes_or_no, all_of_them),
-        "binary-focal": Loss(yes_or_no_focal, all_of_them),
-        "mean-squared-error": Loss(squared, all_of_them),
+        "focal": Loss(partial(of_ids, gamma=gamma), weight_of_ids),
+        "binary-cross-entropy": Loss(binary, entries),
+        "binary-focal": Loss(partial(binary, gamma=gamma), entries),
+        "mean-squared-error": Loss(squared, entries),
         "token-cross-entropy": Loss(of_tokens, weight_of_tokens),
         "sequence-to-sequence": Loss(of_tokens, weight_of_tokens, decoder=True),
         "span": Loss(span, rows),
     }
     if objective.name not in losses:
-        raise ModelError(
-            "This loss is PyTorch's alone.",
-            received=f"engine=tensorflow and the loss {objective.name}",
-            hint="engine=torch",
-        )
+        raise no_twin("this loss", f"engine=tensorflow and the loss {objective.name}")
     return losses[objective.name]
 
 
 def _of_ids(
-    logits: Any, labels: Any, weights: Any, smoothing: float, *, gamma: float | None = None
-) -> Any:
+    logits: Tensor, labels: Tensor, weights: Tensor | None, smoothing: float, *, gamma: float
+) -> Tensor:
     """Sum -Σ_c w_c q_c (1 - p_c)^γ log p_c, with q the smoothed one-hot target."""
     log_p = tf.nn.log_softmax(tf.cast(logits, tf.float32))
     n_labels = log_p.shape[-1]
-    if weights is None and smoothing == 0 and gamma is None:  # vocabularies are long
+    if weights is None and smoothing == 0 and not gamma:  # no one-hot: vocabularies are long
         return -tf.reduce_sum(tf.gather(log_p, tf.cast(labels, tf.int32), batch_dims=1))
     target = tf.one_hot(labels, n_labels) * (1 - smoothing) + smoothing / n_labels
-    each = -target * log_p
-    if gamma is not None:
+    each = -target * log_p  # (rows, labels)
+    if gamma:
         each *= (1 - tf.exp(log_p)) ** gamma
     return tf.reduce_sum(each if weights is None else each * weights)
 
 
-def _yes_or_no(logits: Any, labels: Any, weights: Any, smoothing: float, *, gamma: float) -> Any:
-    """Sum the losses of each label by itself; weights are of those that are there."""
+def _binary(
+    logits: Tensor, labels: Tensor, weights: Tensor | None, smoothing: float, *, gamma: float
+) -> Tensor:
+    """Sum the binary losses of the labels; class weights apply to the positive part alone."""
     target = tf.cast(labels, tf.float32) * (1 - smoothing) + smoothing / 2
-    there, gone = tf.math.log_sigmoid(logits), tf.math.log_sigmoid(-logits)
-    gain, other = target * there, (1 - target) * gone
+    log_p, log_not_p = tf.math.log_sigmoid(logits), tf.math.log_sigmoid(-logits)
+    positive, negative = target * log_p, (1 - target) * log_not_p
     if gamma:
-        gain, other = gain * tf.exp(gone) ** gamma, other * tf.exp(there) ** gamma
-    return -tf.reduce_sum((gain if weights is None else gain * weights) + other)
+        positive *= tf.exp(log_not_p) ** gamma
+        negative *= tf.exp(log_p) ** gamma
+    return -tf.reduce_sum((positive if weights is None else positive * weights) + negative)
 
 
-def _border(logits: Any, border: Any, mask: Any, smoothing: float) -> Any:
-    """Sum the cross-entropies of one border; the softmax is over the row's own tokens."""
+def _border(logits: Tensor, border: Tensor, mask: Tensor, smoothing: float) -> Tensor:
+    """Sum the cross-entropies of one end of the span; the softmax skips padding."""
     real = tf.cast(mask, tf.bool)
-    log_p = tf.nn.log_softmax(tf.where(real, logits, -1e30))
+    log_p = tf.nn.log_softmax(tf.where(real, logits, -1e30))  # (batch, tokens)
     loss = -tf.gather(log_p, tf.cast(border, tf.int32), batch_dims=1)
     if smoothing:
         spread = -tf.reduce_sum(tf.where(real, log_p, 0.0), axis=-1)

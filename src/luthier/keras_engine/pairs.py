@@ -1,12 +1,11 @@
-"""Which weight of a model stands for which variable of its twin, and how one becomes the other.
+"""Which weight of a model corresponds to which variable of its twin, and how to copy both ways.
 
-Weights are only laid out otherwise, so one that goes over and comes back has the same bits.
+Copying changes the layout alone, so a weight that goes there and back keeps every bit.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -15,60 +14,64 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from luthier.errors import ModelError
+from luthier.keras_engine.backend import no_twin
+from luthier.keras_engine.kinds import Part
 from luthier.ragged import Array
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A weight of PyTorch, or a part of one, and the variable that stands for it.
+    """A PyTorch weight, or a part of one, and the Keras variable that corresponds to it.
 
     Args:
-        weight: Of the model. `variable`: Of its twin.
-        is_turned: Whether one is the transpose of the other, before it is brought into shape.
-        part: Which part of the weight, as an index; None: all of it.
+        weight: The model's parameter.
+        variable: The twin's variable.
+        is_transposed: Whether the weight is transposed before it is reshaped to the variable.
+        part: Index of the part of the weight that corresponds; None means the whole weight.
     """
 
     weight: nn.Parameter
-    variable: Any
-    is_turned: bool = False
+    variable: keras.Variable
+    is_transposed: bool = False
     part: tuple[slice, ...] | None = None
 
     @property
     def _view(self) -> torch.Tensor:
         whole = self.weight.detach()
-        one = whole if self.part is None else whole[self.part]
-        return one.T if self.is_turned else one
+        part = whole if self.part is None else whole[self.part]
+        return part.T if self.is_transposed else part
 
     def give(self) -> None:
-        """Put the weight into the variable."""
+        """Copy the weight into the variable."""
         values = self._view.float().numpy()
         self.variable.assign(np.ascontiguousarray(values).reshape(self.variable.shape))
 
     def take_back(self) -> None:
-        """Put the variable into the weight."""
+        """Copy the variable into the weight."""
         values = torch.from_numpy(self.variable.value.numpy())
         self._view.copy_(values.reshape(self._view.shape))
 
 
 @dataclass(frozen=True)
 class Change:
-    """A low-rank change of a variable: the layer computes with variable + scale · (B A)ᵀ.
+    """LoRA's low-rank change: the layer computes with variable + scale · (B A)ᵀ.
 
     Args:
-        variable: What is changed. `down`: A, (rank, inputs). `up`: B, (outputs, rank).
-        scale: Of the change.
-        part: Columns of (B A)ᵀ that are this variable's; None: all.
+        variable: Kernel that the change is added to.
+        down: A, (rank, inputs).
+        up: B, (outputs, rank).
+        scale: Factor of the change.
+        part: Columns of (B A)ᵀ that belong to this kernel; None means all.
     """
 
-    variable: Any
-    down: Any
-    up: Any
+    variable: keras.Variable
+    down: keras.Variable
+    up: keras.Variable
     scale: float
     part: slice | None = None
 
-    def apply(self) -> Any:
-        """Give the variable as changed."""
+    def apply(self) -> tf.Tensor:
+        """Compute the changed kernel, in the kernel's shape."""
         change = tf.transpose(tf.matmul(self.up.value, self.down.value))  # (inputs, outputs)
         if self.part is not None:
             change = change[:, self.part]
@@ -77,69 +80,75 @@ class Change:
 
 
 class Pairs:
-    """Collects pairs while a family builds a twin."""
+    """Collects the pairs while a family builds a twin.
 
-    def __init__(self, places: Array | None = None) -> None:
+    Args:
+        dtype: Dtype policy of every layer of the twin, such as `float32` or `mixed_bfloat16`.
+        places: Row of each word in a compacted embedding table, (words,); None means all words.
+    """
+
+    def __init__(self, dtype: str = "float32", places: Array | None = None) -> None:
+        self.dtype, self.places = dtype, places
         self.all: list[Pair] = []
         self.changes: list[Change] = []
-        self.own: dict[int, Any] = {}  # weight's id to the variable that is in no layer
-        self.places = places
+        self._own: dict[int, keras.Variable] = {}  # id of a weight to its variable in no layer
 
     def word(self, number: int) -> int:
-        """Give a word's number among those that the twin is given."""
+        """Map a word's id to its row in the twin's embedding table."""
         return number if self.places is None else int(self.places[number])
 
-    def same(self, weight: nn.Parameter, variable: Any, part: Any = None) -> None:
-        """Pair what is laid out alike, but for the shape."""
+    def same(
+        self, weight: nn.Parameter, variable: keras.Variable, part: tuple[slice, ...] | None = None
+    ) -> None:
+        """Pair a weight and a variable of the same layout, up to the shape."""
         self.all.append(Pair(weight, variable, part=part))
 
-    def norm(self, module: Any, layer: Any) -> None:
-        """Pair a layer normalisation."""
+    def norm(self, module: Part, layer: keras.Layer) -> None:
+        """Pair a layer normalization."""
         self.same(module.weight, layer.gamma)
         if getattr(module, "bias", None) is not None:
             self.same(module.bias, layer.beta)
 
-    def linear(self, module: Any, layer: Any, *, columns: slice | None = None) -> None:
-        """Pair a linear layer, with what LoRA adds to it.
+    def linear(self, module: Part, layer: keras.Layer, *, columns: slice | None = None) -> None:
+        """Pair a linear layer, together with its LoRA matrices.
 
         Args:
-            module: `Linear` or `Conv1D`, or one that peft has wrapped.
+            module: `Linear` or `Conv1D`, possibly wrapped by peft.
             layer: `Dense` or `EinsumDense`.
-            columns: Which of its outputs the layer gives; None: all.
+            columns: Outputs of the module that the layer computes; None means all.
         """
-        module = chosen(module)
+        module = active(module)
         plain = getattr(module, "base_layer", module)
-        is_turned = not isinstance(plain, Conv1D)  # which has (inputs, outputs), as Keras has
+        is_transposed = not isinstance(plain, Conv1D)  # Conv1D is (inputs, outputs), as in Keras
         kernel = getattr(layer, "_kernel", None)
         kernel = layer.kernel if kernel is None else kernel
-        part = None
+        part: tuple[slice, ...] | None = None
         if columns is not None:
-            part = (columns,) if is_turned else (slice(None), columns)
-        self.all.append(Pair(plain.weight, kernel, is_turned, part))
+            part = (columns,) if is_transposed else (slice(None), columns)
+        self.all.append(Pair(plain.weight, kernel, is_transposed, part))
         if plain.bias is not None:
             self.same(plain.bias, layer.bias, None if columns is None else (columns,))
         for name in getattr(module, "lora_A", {}):
             self._change(module, name, kernel, columns)
 
-    def _change(self, module: Any, name: str, kernel: Any, columns: slice | None) -> None:
+    def _change(
+        self, module: Part, name: str, kernel: keras.Variable, columns: slice | None
+    ) -> None:
         if module.use_dora.get(name):
-            raise ModelError(
-                "DoRA has no twin in TensorFlow.",
-                received="method.options.use_dora=true",
-                hint="method.options.use_dora=false, or engine=torch",
-            )
-        down, up = (self._own(part[name].weight) for part in (module.lora_A, module.lora_B))
+            hint = "method.options.use_dora=false, or engine=torch"
+            raise no_twin("DoRA", "method.options.use_dora=true", hint=hint)
+        down, up = (self._variable(part[name].weight) for part in (module.lora_A, module.lora_B))
         self.changes.append(Change(kernel, down, up, float(module.scaling[name]), columns))
 
-    def _own(self, weight: nn.Parameter) -> Any:
-        """Give the variable of a weight that is in no layer of Keras; one, however often asked."""
-        if id(weight) not in self.own:
-            self.own[id(weight)] = keras.Variable(weight.detach().float().numpy())
-            self.all.append(Pair(weight, self.own[id(weight)]))
-        return self.own[id(weight)]
+    def _variable(self, weight: nn.Parameter) -> keras.Variable:
+        """Make the variable of a weight that no Keras layer holds, once for each weight."""
+        if id(weight) not in self._own:
+            self._own[id(weight)] = keras.Variable(weight.detach().float().numpy())
+            self.all.append(Pair(weight, self._own[id(weight)]))
+        return self._own[id(weight)]
 
 
-def chosen(module: Any) -> Any:
-    """Give the copy of a module that peft trains, where it has made one."""
+def active(module: Part) -> Part:
+    """Return the copy of a module that peft trains, or the module itself where there is none."""
     copies = getattr(module, "modules_to_save", None)
     return module if copies is None else copies[module.active_adapters[0]]

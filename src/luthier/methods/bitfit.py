@@ -10,31 +10,20 @@ from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import KINDS, UNITS
-from luthier.recipe.tree import Section
 from luthier.records import StepInfo
-
-
-class BitfitOptions(Section):
-    """BitFit has no options: the training section says it all."""
 
 
 class Bitfit(PlainCheckpoint):
     """Train the biases and the head."""
 
     name: ClassVar[str] = "bitfit"
-    units: ClassVar[frozenset[str]] = UNITS
-    kinds: ClassVar[frozenset[str]] = KINDS
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
-    Options = BitfitOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
 
-    def __init__(self, options: BitfitOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Freeze what is no bias, and train."""
         from luthier.models.structure import freeze_but, head_modules
         from luthier.training.loop import train

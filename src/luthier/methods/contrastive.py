@@ -16,9 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from luthier.hf_types import Model
 from luthier.items import Items
 from luthier.job import Job
-from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.objective import Objective
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
@@ -37,19 +38,15 @@ class ContrastiveOptions(Section):
     )
 
 
-class Contrastive(PlainCheckpoint):
+class Contrastive(SingleLabelMethod):
     """Bring texts of one label together, then fit a head on their features."""
 
     name: ClassVar[str] = "contrastive"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = ContrastiveOptions
+    options: ContrastiveOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-5, "num_train_epochs": 20.0}
 
-    def __init__(self, options: ContrastiveOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train the body on pairs, then fit the head."""
         from luthier.frozen_features.features import Features
         from luthier.frozen_features.frozen import (

@@ -20,7 +20,7 @@ is in `training/distillation_loss.py`.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -29,6 +29,7 @@ from pydantic import Field
 
 from luthier.data.fingerprint import fingerprint
 from luthier.errors import RecipeError, RunError
+from luthier.hf_types import Model
 from luthier.items import ItemField, Items
 from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
@@ -67,12 +68,9 @@ class Distillation(PlainCheckpoint):
     units: ClassVar[frozenset[str]] = frozenset({"sequence"})
     kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label", "number"})
     Options = DistillationOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: DistillationOptions
 
-    def __init__(self, options: DistillationOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Have the teacher read the training rows once, then train the student."""
         import torch
 
@@ -123,7 +121,7 @@ class Teacher:
 
     folder: RunFolder
     codec: Any
-    model: Any
+    model: Model
 
 
 def open_teacher(path: str | None, job: Job) -> Teacher:

@@ -7,14 +7,14 @@ epoch, since few recipes have as many epochs as layers; and the rate follows the
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Generator
+from typing import ClassVar
 
 from pydantic import Field
 
+from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 
@@ -34,15 +34,10 @@ class GradualUnfreezing(PlainCheckpoint):
     """Train the head first, then one more layer at a time from the top."""
 
     name: ClassVar[str] = "gradual-unfreezing"
-    units: ClassVar[frozenset[str]] = UNITS
-    kinds: ClassVar[frozenset[str]] = KINDS
     Options = GradualUnfreezingOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: GradualUnfreezingOptions
 
-    def __init__(self, options: GradualUnfreezingOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train the model in place, with ever lower layers."""
         from luthier.models.structure import depths
         from luthier.training.hooks import FrozenBelow

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from luthier.adapters.peft_method import LayerOptions, PeftMethod
+from luthier.hf_types import Model
 
 
 class Ia3Options(LayerOptions):
@@ -23,12 +24,10 @@ class Ia3(PeftMethod):
 
     name: ClassVar[str] = "ia3"
     Options = Ia3Options
+    options: Ia3Options
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-3}
     tuner = "IA3"
 
-    def __init__(self, options: Ia3Options):
-        self.options = options
-
-    def settings(self, model: Any) -> dict[str, Any]:
+    def settings(self, model: Model) -> dict[str, Any]:
         """There is nothing to set."""
         return {}

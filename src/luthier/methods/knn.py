@@ -7,13 +7,14 @@ texts that gave it. The training rows' features are kept beside the model, so it
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Generator
+from typing import ClassVar
 
 from pydantic import Field
 
+from luthier.hf_types import Model
 from luthier.job import Job
-from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 
@@ -27,20 +28,15 @@ class KnnOptions(Section):
     )
 
 
-class Knn(PlainCheckpoint):
+class Knn(SingleLabelMethod):
     """Answer as the most alike training texts do, by frozen features."""
 
     name: ClassVar[str] = "knn"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = KnnOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: KnnOptions
     by_gradient: ClassVar[bool] = False
 
-    def __init__(self, options: KnnOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Compute the features of the training rows and remember them."""
         import torch
 

@@ -7,14 +7,14 @@ https://arxiv.org/abs/1801.06146; for BERT, Zhang et al. 2021, https://arxiv.org
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Generator
+from typing import ClassVar
 
 from pydantic import Field
 
+from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 
@@ -31,16 +31,11 @@ class LayerWise(PlainCheckpoint):
     """Train every weight, the lower a layer lies the more slowly."""
 
     name: ClassVar[str] = "layer-wise"
-    units: ClassVar[frozenset[str]] = UNITS
-    kinds: ClassVar[frozenset[str]] = KINDS
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     Options = LayerWiseOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: LayerWiseOptions
 
-    def __init__(self, options: LayerWiseOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train the model in place, each layer at its own rate."""
         from luthier.models.structure import depths
         from luthier.training.loop import train

@@ -7,13 +7,14 @@ https://arxiv.org/abs/1610.01644.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.items import Items
 from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
@@ -44,12 +45,9 @@ class LinearProbe(PlainCheckpoint):
     kinds: ClassVar[frozenset[str]] = KINDS
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     Options = LinearProbeOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: LinearProbeOptions
 
-    def __init__(self, options: LinearProbeOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Store the features of train and validation, then train the head on them."""
         from luthier.frozen_features import features
         from luthier.frozen_features.frozen import finished, refuse_other_loss

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from luthier.adapters.peft_method import LayerOptions, PeftMethod
 from luthier.errors import RecipeError
+from luthier.hf_types import Model
 
 
 class LoraOptions(LayerOptions):
@@ -51,7 +52,7 @@ class Lora(PeftMethod):
                 hint="method.options.merge=true",
             )
 
-    def settings(self, model: Any) -> dict[str, Any]:
+    def settings(self, model: Model) -> dict[str, Any]:
         """Give size, scale and dropout."""
         options = self.options
         begun = True if options.init_lora_weights == "default" else options.init_lora_weights

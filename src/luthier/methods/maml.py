@@ -15,16 +15,20 @@ all training rows; `luthier.episodes.adaptation.adapt` takes inner steps on new 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from luthier.episodes.options import InnerOptions
+from luthier.hf_types import Model
 from luthier.job import Job
-from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.records import StepInfo
+
+if TYPE_CHECKING:
+    from luthier.episodes.learner import Episode
 
 
 class MamlOptions(InnerOptions):
@@ -36,19 +40,14 @@ class MamlOptions(InnerOptions):
     anil: bool = Field(False, description="The inner steps change the head alone.")
 
 
-class Maml(PlainCheckpoint):
+class Maml(SingleLabelMethod):
     """Train weights that learn new classes in a few steps."""
 
     name: ClassVar[str] = "maml"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = MamlOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: MamlOptions
 
-    def __init__(self, options: MamlOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train on episodes; the head is made of the class means of all training rows."""
         from luthier.episodes.fitting import fit_on_episodes
 
@@ -60,7 +59,7 @@ class Maml(PlainCheckpoint):
         )
 
 
-def judge_after_steps(body: Any, episode: Any, *, options: MamlOptions) -> Any:
+def judge_after_steps(body: Model, episode: Episode, *, options: MamlOptions) -> Any:
     """Give logits of an episode's queries after inner steps on its support, (queries, ways)."""
     from luthier.episodes.adaptation import (
         begin_head,

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from luthier.adapters.peft_config import width_of_words
 from luthier.adapters.peft_method import PeftMethod
+from luthier.hf_types import Model
 from luthier.protocols import UNITS
 from luthier.recipe.tree import Section
 
@@ -30,13 +31,11 @@ class PTuning(PeftMethod):
     name: ClassVar[str] = "p-tuning"
     units: ClassVar[frozenset[str]] = UNITS - {"choice"}
     Options = PTuningOptions
+    options: PTuningOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-2}
     tuner = "P_TUNING"
 
-    def __init__(self, options: PTuningOptions):
-        self.options = options
-
-    def settings(self, model: Any) -> dict[str, Any]:
+    def settings(self, model: Model) -> dict[str, Any]:
         """Give the prompt's length and width, and the network's."""
         return {
             "num_virtual_tokens": self.options.num_virtual_tokens,

@@ -19,6 +19,7 @@ from luthier.adapters.peft_config import (
     width_of_words,
 )
 from luthier.adapters.peft_method import LayerOptions, PeftMethod
+from luthier.hf_types import Model
 
 UNKNOWN = 10**9  # more steps than any training has
 
@@ -44,7 +45,7 @@ class Peft(PeftMethod):
         self.tuner = options.tuner.upper().replace("-", "_")
         check_options(self.config, options.config)
 
-    def settings(self, model: Any) -> dict[str, Any]:
+    def settings(self, model: Model) -> dict[str, Any]:
         """Give what the recipe says, and what follows from the model."""
         if self.tuner == "ADALORA":  # the number of steps is known once training begins
             return {"total_step": UNKNOWN, **self.options.config}

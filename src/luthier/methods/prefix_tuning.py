@@ -15,6 +15,7 @@ from pydantic import Field
 from luthier.adapters.peft_config import shape_of_cache
 from luthier.adapters.peft_method import PeftMethod
 from luthier.errors import RecipeError
+from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.protocols import UNITS
 from luthier.recipe.tree import Section
@@ -34,13 +35,11 @@ class PrefixTuning(PeftMethod):
     name: ClassVar[str] = "prefix-tuning"
     units: ClassVar[frozenset[str]] = UNITS - {"choice"}
     Options = PrefixTuningOptions
+    options: PrefixTuningOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-2}
     tuner = "PREFIX_TUNING"
 
-    def __init__(self, options: PrefixTuningOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train the prefixes and the head.
 
         Raises:
@@ -55,7 +54,7 @@ class PrefixTuning(PeftMethod):
             )
         return (yield from super().fit(model, job))
 
-    def settings(self, model: Any) -> dict[str, Any]:
+    def settings(self, model: Model) -> dict[str, Any]:
         """Give the prefix's length and the shape of the model's keys and values."""
         return {
             "num_virtual_tokens": self.options.num_virtual_tokens,

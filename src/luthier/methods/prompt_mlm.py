@@ -18,15 +18,16 @@ between them.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.job import Job
-from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 
@@ -47,19 +48,14 @@ class PromptMlmOptions(Section):
     )
 
 
-class PromptMlm(PlainCheckpoint):
+class PromptMlm(SingleLabelMethod):
     """Train the language model to fill a pattern's mask with the label's word."""
 
     name: ClassVar[str] = "prompt-mlm"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = PromptMlmOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: PromptMlmOptions
 
-    def __init__(self, options: PromptMlmOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Put the pattern around a masked language model in the model's place, and train that."""
         from luthier.models.prompts import PromptClassifier
         from luthier.text.patterns import read_prompt

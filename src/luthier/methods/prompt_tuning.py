@@ -13,6 +13,7 @@ from pydantic import Field
 
 from luthier.adapters.peft_config import width_of_words
 from luthier.adapters.peft_method import PeftMethod
+from luthier.hf_types import Model
 from luthier.protocols import UNITS
 from luthier.recipe.tree import Section
 
@@ -29,13 +30,11 @@ class PromptTuning(PeftMethod):
     name: ClassVar[str] = "prompt-tuning"
     units: ClassVar[frozenset[str]] = UNITS - {"choice"}
     Options = PromptTuningOptions
+    options: PromptTuningOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-2}
     tuner = "PROMPT_TUNING"
 
-    def __init__(self, options: PromptTuningOptions):
-        self.options = options
-
-    def settings(self, model: Any) -> dict[str, Any]:
+    def settings(self, model: Model) -> dict[str, Any]:
         """Give the prompt's length and width; it begins with words drawn from the vocabulary."""
         return {
             "num_virtual_tokens": self.options.num_virtual_tokens,

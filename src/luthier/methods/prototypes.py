@@ -9,13 +9,14 @@ features up to what all labels share, so what is left is a linear head like any 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from typing import Any, ClassVar, Literal
+from collections.abc import Generator
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from luthier.hf_types import Model
 from luthier.job import Job
-from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 
@@ -29,20 +30,15 @@ class PrototypesOptions(Section):
     normalise: bool = Field(True, description="Bring features to length 1 first.")
 
 
-class Prototypes(PlainCheckpoint):
+class Prototypes(SingleLabelMethod):
     """Answer with the nearest class mean of frozen features."""
 
     name: ClassVar[str] = "prototypes"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = PrototypesOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: PrototypesOptions
     by_gradient: ClassVar[bool] = False
 
-    def __init__(self, options: PrototypesOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Compute the features of the training rows, and their means."""
         from luthier.frozen_features.class_means import head_of_means
         from luthier.frozen_features.frozen import (

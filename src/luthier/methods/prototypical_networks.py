@@ -11,29 +11,28 @@ of training and of use may be the same.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.episodes.options import EpisodeOptions
+from luthier.hf_types import Model
 from luthier.job import Job
-from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.records import StepInfo
 
+if TYPE_CHECKING:
+    from luthier.episodes.learner import Episode
 
-class PrototypicalNetworks(PlainCheckpoint):
+
+class PrototypicalNetworks(SingleLabelMethod):
     """Train the body so that class means of few rows classify others."""
 
     name: ClassVar[str] = "prototypical-networks"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = EpisodeOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: EpisodeOptions
 
-    def __init__(self, options: EpisodeOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train on episodes; the head is made of the class means of all training rows."""
         from luthier.episodes.fitting import fit_on_episodes
 
@@ -41,7 +40,7 @@ class PrototypicalNetworks(PlainCheckpoint):
         return (yield from fit_on_episodes(model, job, self.options, study))
 
 
-def judge_by_means(body: Any, episode: Any, *, temperature: float | None) -> Any:
+def judge_by_means(body: Model, episode: Episode, *, temperature: float | None) -> Any:
     """Give logits of an episode's queries by the class means of its support, (queries, ways)."""
     from luthier.episodes.adaptation import class_means, head_of_means
 

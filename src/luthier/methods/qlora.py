@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from luthier.adapters.peft_method import LayerOptions, PeftMethod
+from luthier.hf_types import Model, Tokenizer
+
+if TYPE_CHECKING:
+    from peft import PeftConfig, PeftModel
 
 
 class QloraOptions(LayerOptions):
@@ -32,27 +36,25 @@ class Qlora(PeftMethod):
 
     name: ClassVar[str] = "qlora"
     Options = QloraOptions
+    options: QloraOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-4}
     tuner = "LORA"
 
-    def __init__(self, options: QloraOptions):
-        self.options = options
-
-    def settings(self, model: Any) -> dict[str, Any]:
+    def settings(self, model: Model) -> dict[str, Any]:
         """Give size, scale and dropout."""
         options = self.options
         return {"r": options.rank, "lora_alpha": options.alpha, "lora_dropout": options.dropout}
 
-    def wrap(self, model: Any, config: Any, *, seed: int) -> Any:
+    def wrap(self, model: Model, config: type[PeftConfig], *, seed: int) -> Any:
         """Keep the blocks' linear layers in 4 bits, then wrap the model."""
         self._quantise(model)
         return super().wrap(model, config, seed=seed)
 
-    def can_merge(self, wrapped: Any) -> bool:
+    def can_merge(self, wrapped: PeftModel) -> bool:
         """Low-rank changes can be merged into any linear layer, once it has its precision back."""
         return True
 
-    def save(self, model: Any, tokenizer: Any, folder: Path) -> None:
+    def save(self, model: Model, tokenizer: Tokenizer, folder: Path) -> None:
         """Give the layers their precision back where all becomes one checkpoint, and write it."""
         from luthier.adapters.quantised import dequantise
 
@@ -60,7 +62,7 @@ class Qlora(PeftMethod):
             dequantise(model)
         super().save(model, tokenizer, folder)
 
-    def put_on(self, base: Any, folder: Path, kept: Mapping[str, Any]) -> Any:
+    def put_on(self, base: Model, folder: Path, kept: Mapping[str, Any]) -> Any:
         """Put a kept adapter onto the weights that it was trained with: those of 4 bits."""
         from luthier.adapters.quantised import dequantise
         from luthier.models.structure import is_transposed
@@ -70,7 +72,7 @@ class Qlora(PeftMethod):
         lying = {"fan_in_fan_out": is_transposed(base)}  # layers in 4 bits never lie transposed
         return super().put_on(base, folder, {**kept, **lying})
 
-    def _quantise(self, model: Any) -> None:
+    def _quantise(self, model: Model) -> None:
         from luthier.adapters.quantised import quantise
         from luthier.models.structure import linear_layers
 

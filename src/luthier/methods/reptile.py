@@ -13,29 +13,28 @@ class means of all training rows.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.episodes.options import InnerOptions
+from luthier.hf_types import Model
 from luthier.job import Job
-from luthier.models.plain_checkpoint import PlainCheckpoint
+from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.records import StepInfo
 
+if TYPE_CHECKING:
+    from luthier.episodes.learner import Episode
 
-class Reptile(PlainCheckpoint):
+
+class Reptile(SingleLabelMethod):
     """Move the weights towards where each episode's training ends."""
 
     name: ClassVar[str] = "reptile"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
     Options = InnerOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: InnerOptions
 
-    def __init__(self, options: InnerOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train on episodes; the head is made of the class means of all training rows."""
         from luthier.episodes.fitting import fit_on_episodes
 
@@ -47,7 +46,7 @@ class Reptile(PlainCheckpoint):
         )
 
 
-def move_towards(body: Any, episode: Any, *, options: InnerOptions) -> Any:
+def move_towards(body: Model, episode: Episode, *, options: InnerOptions) -> Any:
     """Give a scalar: the mean loss of the inner steps, its gradient being φ - U(φ)."""
     import torch
 

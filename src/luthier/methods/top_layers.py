@@ -11,16 +11,16 @@ the lower layers stay frozen and run in every step; the run says so.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Generator
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 
@@ -40,15 +40,10 @@ class TopLayers(PlainCheckpoint):
     """Train the last layers and the head, on states that are computed once."""
 
     name: ClassVar[str] = "top-layers"
-    units: ClassVar[frozenset[str]] = UNITS
-    kinds: ClassVar[frozenset[str]] = KINDS
     Options = TopLayersOptions
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: TopLayersOptions
 
-    def __init__(self, options: TopLayersOptions):
-        self.options = options
-
-    def fit(self, model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Store the states below the trained layers, then train on them."""
         from luthier.frozen_features import stored_states
         from luthier.models.structure import blocks, shares_layers

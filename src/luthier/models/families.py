@@ -1,7 +1,7 @@
-"""Which families of models can learn what; the holes are told in words.
+"""Which families of models support which tasks, and errors that explain what is missing.
 
-Transformers' own Auto classes are the list: nothing is kept by hand but the few cases where a class
-exists and would not do what the task means.
+The mappings of Transformers' Auto classes decide. Only the few cases in which a class exists but
+does not do what the task needs are listed by hand.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ INSTEAD = {
 
 
 def refuse_family(config: Config, auto_model: str) -> None:
-    """Raise where a family cannot learn what an Auto class is for.
+    """Raise if a family does not support the task of an Auto class.
 
     Raises:
-        ModelError: It has no such head, or one that means something else.
+        ModelError: The family has no such head, or its head does something else.
     """
     if type(config) not in getattr(transformers, auto_model)._model_mapping:
         raise no_such_head(config, auto_model)
     if auto_model == "AutoModelForCausalLM" and not reads_one_way(config):
         raise ModelError(
-            f"Models of the family '{config.model_type}' see what comes next: they cannot learn to "
-            "continue texts.",
+            f"Models of the family '{config.model_type}' attend to later tokens too: they cannot "
+            "learn to continue texts.",
             received=f"model type {config.model_type}",
             hint=INSTEAD[auto_model],
         )
     if auto_model == "AutoModelForMaskedLM" and getattr(config, "is_encoder_decoder", False):
         raise ModelError(
-            f"Models of the family '{config.model_type}' fill a mask by writing the whole text "
+            f"Models of the family '{config.model_type}' fill a mask by generating the whole text "
             "again, which scores no single word.",
             received=f"model type {config.model_type}",
             hint=INSTEAD[auto_model],
@@ -58,14 +58,14 @@ def refuse_family(config: Config, auto_model: str) -> None:
 
 
 def reads_one_way(config: Config) -> bool:
-    """Say whether a model with a head for continuing texts is a decoder alone, left to right."""
+    """Return whether a causal language model attends from left to right, with no encoder."""
     mapping = transformers.AutoModelForMaskedLM._model_mapping
     is_encoder = type(config) in mapping or config.model_type == "xlnet"
     return not (is_encoder or getattr(config, "is_encoder_decoder", False))
 
 
 def no_such_head(config: Config, auto_model: str) -> ModelError:
-    """Say that a family cannot do the task."""
+    """Make the error for a family that does not support a task."""
     does = DOES.get(auto_model, "head for this task")
     return ModelError(
         f"Models of the family '{config.model_type}' have no {does} in Transformers.",
@@ -75,10 +75,10 @@ def no_such_head(config: Config, auto_model: str) -> ModelError:
 
 
 def no_trained_head(place: str, auto_model: str, missing: Sequence[str]) -> ModelError:
-    """Say that a checkpoint lacks the weights of a head that cannot be fresh."""
+    """Make the error for a checkpoint without the weights of a head that must be trained."""
     does = DOES.get(auto_model, "head for this task")
     return ModelError(
-        f"The checkpoint has no trained {does}: its weights were left out when it was saved.",
+        f"The checkpoint has no trained {does}: it was saved without those weights.",
         received=f"{place} without {missing[0]}",
         hint="the model that it was made from, bert-base-uncased say, or method=full",
     )

@@ -59,7 +59,7 @@ class PooledClassifier(Wrapper):
         width = int(inner.config.hidden_size)
         is_learned = pooling == "attention"
         self.pooling: Pooling = AttentionPooling(width) if is_learned else POOLINGS[pooling]
-        self.classifier: nn.Module
+        self.classifier: Any  # nn.Sequential, or NearestNeighbours
         if neighbours:
             self.classifier = NearestNeighbours(width, n_outputs, **neighbours)
             return

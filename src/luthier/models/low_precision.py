@@ -1,10 +1,10 @@
-"""A model in fewer bits, for predictions on a CPU: faster, and a little less exact.
+"""Models in low precision, for predictions on a CPU: faster, and slightly less exact.
 
-bfloat16: all weights and states, which pays where the processor has instructions for it. int8: the
-linear layers alone; their weights are rounded once, each output's by a scale of its own;
-activations as they come, by one scale for a batch. So what is said of a text depends a little on
-the texts beside it. Nothing is calibrated and nothing trained: Jacob et al. 2018, section 2.1,
-https://arxiv.org/abs/1712.05877; the dynamic way of PyTorch.
+bfloat16 converts all weights and states, which pays if the processor has instructions for it. int8
+converts linear layers only: weights are rounded once, with a scale per output; activations are
+rounded as they are computed, with one scale per batch, so the prediction for a text depends
+slightly on the other texts of its batch. This is PyTorch's dynamic quantisation, which needs no
+calibration and no training: Jacob et al. 2018, section 2.1, https://arxiv.org/abs/1712.05877.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from luthier.models.structure import linear_layers
 
 
 def in_int8(model: Model) -> Model:
-    """Copy a model, the linear layers of its blocks in int8; heads and embeddings stay as they are.
+    """Copy a model with the linear layers of its blocks in int8; heads and embeddings are kept.
 
     Raises:
-        ModelError: It has no such layers, or this build of PyTorch has no int8 for this processor.
+        ModelError: The model has no such layers, or PyTorch has no int8 for this processor.
     """
     made = copy.deepcopy(model).to("cpu").float().eval()
     names = [name for name in linear_layers(made) if type(made.get_submodule(name)) is nn.Linear]
@@ -37,7 +37,7 @@ def in_int8(model: Model) -> Model:
         )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch tells of the day when this will move
+            warnings.simplefilter("ignore")  # PyTorch announces that this module will move
             from torch.ao.quantization import per_channel_dynamic_qconfig, quantize_dynamic
 
             spec = dict.fromkeys(names, per_channel_dynamic_qconfig)
@@ -45,14 +45,14 @@ def in_int8(model: Model) -> Model:
             return made
     except (ImportError, RuntimeError, NotImplementedError) as problem:
         raise ModelError(
-            "This PyTorch cannot compute in int8 here.",
+            "This build of PyTorch cannot compute in int8 on this processor.",
             received=f"torch {torch.__version__}: {str(problem).splitlines()[0][:150]}",
             hint="leave --int8 out",
         ) from problem
 
 
 def in_bf16(model: Model) -> Model:
-    """Copy a model, all of it in bfloat16: 8 bits of precision, the range of float32."""
+    """Copy a model to bfloat16, which has 8 bits of precision and the range of float32."""
     return copy.deepcopy(model).to(torch.bfloat16).eval()
 
 

@@ -1,25 +1,46 @@
-"""Saving a trained model as a plain Hugging Face checkpoint, and reading it back."""
+"""Bases of methods whose trained model is saved as a plain Hugging Face checkpoint."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from luthier.hf_types import Model, Tokenizer
+from luthier.protocols import KINDS, UNITS
+from luthier.recipe.tree import NoOptions, Section
 
 
 class PlainCheckpoint:
-    """The half of a method that leaves a plain checkpoint behind, with heads of our own beside it.
+    """A method for every task, without options, that saves a plain checkpoint.
 
-    Nothing of PyTorch is imported before a model is saved or read.
+    Plug-ins override what differs. PyTorch is imported only when a model is saved or loaded.
     """
 
-    def save(self, model: Any, processor: Any, folder: Path) -> None:
+    units: ClassVar[frozenset[str]] = UNITS
+    kinds: ClassVar[frozenset[str]] = KINDS
+    Options: ClassVar[type[Section]] = NoOptions
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    options: Any
+
+    def __init__(self, options: Section):
+        self.options = options
+
+    def save(self, model: Model, processor: Tokenizer, folder: Path) -> None:
         """Write the model and its processor to `folder`."""
         from luthier.models.load import save_model
 
         save_model(model, processor, folder)
 
-    def load(self, folder: Path) -> tuple[Any, Any]:
-        """Read back the model, ready to predict, and its processor."""
+    def load(self, folder: Path) -> tuple[Model, Tokenizer]:
+        """Load the model, ready to predict, and its processor."""
         from luthier.models.load import load_saved
 
         return load_saved(folder)
+
+
+class SingleLabelMethod(PlainCheckpoint):
+    """A method for tasks that give each text one label."""
+
+    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})

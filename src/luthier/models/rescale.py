@@ -1,8 +1,8 @@
-"""Let a regression model speak in the number's own unit.
+"""Make a regression model predict in the unit of its targets.
 
-Training works in standard deviations from the mean. A last linear layer with a bias can take that
-back: scale × (W x + b) + mean is the layer with weight scale × W and bias scale × b + mean, so the
-saved checkpoint needs nothing of ours to give true numbers.
+Training standardises targets. A last linear layer with a bias can undo that: scale × (W x + b) +
+mean is a layer with weight scale × W and bias scale × b + mean. So the saved checkpoint predicts
+true values with Transformers alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def rescale(model: Model, *, mean: float, scale: float) -> bool:
     """Change the last linear layer so that outputs become `scale * output + mean`.
 
     Returns:
-        Whether the model has a last layer with a bias; where not (GPT-2, Llama), nothing changes.
+        Whether there is a last layer with a bias; without one (GPT-2, Llama), nothing changes.
     """
     last = None
     for name, module in model.named_modules():

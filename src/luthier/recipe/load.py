@@ -21,6 +21,7 @@ from luthier.recipe.problems import Problem, problems_of
 from luthier.recipe.tree import Recipe
 from luthier.recipe.yaml_text import parse_word, parse_yaml
 
+NEW = "luthier init FILE writes a recipe for your data"
 SPLITS = ("train", "validation", "test")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # at least two letters: `C:` is a drive
 _DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".txt", ".parquet", ".arrow")
@@ -92,18 +93,13 @@ def _copied_value(value: object) -> object:
 
 
 def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    if path.suffix.lower() in _DATA_SUFFIXES:
+    is_data = path.suffix.lower() in _DATA_SUFFIXES
+    if is_data or path.is_dir():
+        inside = sorted(map(str, path.glob("*.y*ml"))) or [NEW]
         raise RecipeError(
-            "Expected a recipe (a .yaml file); this is a data file.",
+            f"Expected a recipe (a .yaml file); this is a {'data file' if is_data else 'folder'}.",
             received=str(path),
-            hint=f"luthier init {path}",
-        )
-    if path.is_dir():
-        inside = sorted(path.glob("*.y*ml"))
-        raise RecipeError(
-            "Expected a recipe (a .yaml file); this is a folder.",
-            received=str(path),
-            hint=str(inside[0]) if inside else "luthier init FILE writes a recipe for your data",
+            hint=f"luthier init {path}" if is_data else inside[0],
         )
     content, places = parse_yaml(_read_text(path), name=path.name)
     if not isinstance(content, dict):
@@ -112,7 +108,7 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         raise RecipeError(
             "A recipe must be a YAML mapping of sections: model, task, data …",
             received=f"{what} in {path}",
-            hint="luthier init FILE writes a recipe for your data",
+            hint=NEW,
         )
     return content, places
 
@@ -139,7 +135,7 @@ def _read_text(path: Path) -> str:
 def _missing(path: Path) -> RecipeError:
     known = [str(found) for found in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
     close = nearest(str(path), known)
-    hint = "luthier init FILE writes a recipe for your data"
+    hint = NEW
     if close:
         hint = f"did you mean {close}?"
     elif known:

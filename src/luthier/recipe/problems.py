@@ -67,8 +67,7 @@ class Problem:
 
     def line(self, places: Mapping[str, str]) -> str:
         """Format the problem as one line, which begins with its place in the file if known."""
-        place = self.place(places)
-        place = f"{place}: " if place else ""
+        place = f"{place}: " if (place := self.place(places)) else ""
         return f"{place}{self.path}: {self.says}{f'; {self.fix}' if self.fix else ''}"
 
 
@@ -169,6 +168,8 @@ def _wrong_value(detail: ErrorDetails, value: object, *, also: str = "") -> tupl
     words = str(detail["msg"])
     words = words.removeprefix("Value error, ").removeprefix("Input ")
     words = re.sub(r" or instance of (?!Model|Plugin)\w+", "", words)
+    words = re.sub(r"greater than or equal to (\S+)", r"\1 or more", words)
+    words = re.sub("be a valid (?:list|tuple)", "be a list, [a, b]", words)
     for theirs, ours in (
         ("valid dictionary or instance of Model", "name, or {name: …}"),
         ("valid dictionary or instance of Plugin", "name, or {name: …, options: {…}}"),
@@ -180,15 +181,9 @@ def _wrong_value(detail: ErrorDetails, value: object, *, also: str = "") -> tupl
         ("valid number", "number"),
         ("valid integer", "whole number"),
         ("valid boolean", "boolean"),
-        ("greater than or equal to 100", "100 or more"),
-        ("greater than or equal to 0", "0 or more"),
-        ("greater than or equal to 1", "1 or more"),
-        ("greater than or equal to", "at least"),
         ("less than or equal to", "at most"),
         ("greater than", "above"),
         ("less than", "below"),
-        ("be a valid list", "be a list, [a, b]"),
-        ("be a valid tuple", "be a list, [a, b]"),
         (", got a number with a fractional part", ", without a fractional part"),
     ):
         words = words.replace(theirs, ours)

@@ -7,6 +7,8 @@ from typing import Any
 from luthier.recipe.tree import Recipe
 from luthier.registry import find, names
 
+CHOSEN = ("tasks", "methods", "baselines", "regularisers")  # kinds that a recipe names
+
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a recipe, including all plug-ins and their options.
@@ -19,10 +21,9 @@ def json_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     shared, fields = schema["$defs"], schema["properties"]
     shared.pop("Plugin", None)
-    fields["model"] = _or_word({"$ref": "#/$defs/Model"}, fields["model"])
-    plugins = {
-        kind: _plugins(kind, shared) for kind in ("tasks", "methods", "baselines", "regularisers")
-    }
+    named = [{"type": "string"}, {"$ref": "#/$defs/Model"}]
+    fields["model"] = {"anyOf": named} | _about(fields["model"])
+    plugins = {kind: _plugins(kind, shared) for kind in CHOSEN}
     fields["task"] = plugins["tasks"] | _about(fields["task"])
     fields["method"] = plugins["methods"] | _about(fields["method"])
     listed = {"type": "array", "items": plugins["baselines"]}
@@ -34,10 +35,6 @@ def json_schema() -> dict[str, Any]:
 
 def _about(field: dict[str, Any]) -> dict[str, Any]:
     return {key: field[key] for key in ("title", "description", "default") if key in field}
-
-
-def _or_word(whole: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [{"type": "string"}, whole]} | _about(field)
 
 
 def _plugins(kind: str, shared: dict[str, Any]) -> dict[str, Any]:

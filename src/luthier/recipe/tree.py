@@ -18,6 +18,10 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class NoOptions(Section):
+    """Options of a plug-in that has none."""
+
+
 def _named(value: object) -> object:
     """Expand a bare string to `{name: …}`."""
     return {"name": value} if isinstance(value, str) else value
@@ -50,8 +54,7 @@ class Model(Section):
     freeze_bottom: int = Field(0, ge=0, description="Number of bottom layers to freeze.")
     new_tokens: tuple[str, ...] = Field((), description="Tokens to add to the vocabulary.")
     ignore_unsafe_files: bool = Field(
-        False,
-        description="Accept a folder with files that could run code; they are never opened.",
+        False, description="Accept a folder with files that could run code; they are never opened."
     )
 
 

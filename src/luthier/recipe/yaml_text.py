@@ -117,10 +117,7 @@ def _syntax_error(problem: yaml.MarkedYAMLError, text: str, name: str) -> Recipe
     if "quoted scalar" in context:
         mark, hint = problem.context_mark, "close the quotes"
     elif "flow" in context:
-        mark, hint = (
-            problem.context_mark,
-            "close the brackets, and separate what is in them by commas",
-        )
+        mark, hint = problem.context_mark, "close the brackets, and separate items by commas"
     elif "'\\t'" in (problem.problem or ""):
         hint = "indent with spaces; YAML does not allow tabs"
     if mark is None:

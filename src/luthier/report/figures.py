@@ -148,8 +148,7 @@ def chart(
     if not points:
         return None
     across = Scale(0, max(x for x, _ in points) or 1)
-    most = math.inf if unit.most is None else unit.most
-    down = Scale.of((y for _, y in points), least=0, most=most)
+    down = Scale.of((y for _, y in points), least=0, most=unit.most)
     parts = grid(across, down, height, unit=unit)
     for drawn in series:
         placed = [(across(x), height - down(y, height)) for x, y in drawn.points]

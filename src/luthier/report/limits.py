@@ -85,7 +85,7 @@ def _training(facts: Facts) -> Iterator[Limit]:
         )
     yield (
         "Pre-training",
-        "Whether the pre-trained model had seen these test texts before is unknown.",
+        "Whether the pre-trained model had seen these test texts before is not known.",
     )
 
 
@@ -124,7 +124,7 @@ def _judging(facts: Facts) -> Iterator[Limit]:
     if n_compared == 0:
         yield (
             "Baselines",
-            "No baseline was fitted: whether something simpler would do as well is unknown.",
+            "No baseline was fitted: whether something simpler would do as well is not known.",
         )
     if n_compared > 1:
         yield (

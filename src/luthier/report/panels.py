@@ -12,6 +12,7 @@ finished markup. Panels of any other kind are drawn as a plain table. Next: `ren
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -21,7 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template, Templa
 from markupsafe import Markup
 
 from luthier.declarations import JSON, Panel
-from luthier.registry import find, names
+from luthier.registry import DECLARED, find, names
 from luthier.report import formatting
 from luthier.report.facts import Facts
 
@@ -57,20 +58,16 @@ class Drawn:
 
 def draw(panels: Iterable[Panel], facts: Facts) -> list[Drawn]:
     """Draw panels in their order, leaving out those that have nothing to show."""
-    drawn: dict[str, Drawn] = {}
+    drawn, n_of = [], Counter[str]()
     for panel in panels:
+        words = re.sub("[-_]", " ", panel.kind)
+        heading = panel.heading or HEADINGS.get(panel.kind) or words[:1].upper() + words[1:]
         slug = re.sub(r"[^a-z0-9]+", "-", panel.kind.lower()).strip("-") or TABLE
-        n_before = sum(other.rpartition(".")[0] == slug or other == slug for other in drawn)
-        anchor = f"{slug}.{n_before + 1}" if n_before else slug
-        heading = panel.heading or HEADINGS.get(panel.kind) or _words(panel.kind)
+        anchor = f"{slug}.{n_of[slug] + 1}" if n_of[slug] else slug
         if body := _draw(panel, facts, anchor):
-            drawn[anchor] = Drawn(anchor, heading, body)
-    return list(drawn.values())
-
-
-def _words(kind: str) -> str:
-    words = kind.replace("-", " ").replace("_", " ")
-    return words[:1].upper() + words[1:]
+            drawn.append(Drawn(anchor, heading, body))
+            n_of[slug] += 1
+    return drawn
 
 
 def _draw(panel: Panel, facts: Facts, anchor: str) -> Markup:
@@ -78,13 +75,14 @@ def _draw(panel: Panel, facts: Facts, anchor: str) -> Markup:
         return _markup(panel, facts, anchor)
     try:  # a template or a function of another package
         return _markup(panel, facts, anchor)
-    except (*MISSHAPEN, TemplateError) as problem:
+    except (*MISSHAPEN, ImportError, TemplateError) as problem:
         note = f"Its own view failed ({type(problem).__name__}: {problem}); this is what it holds."
         return Markup("<p>{}</p>\n").format(note[:300]) + _filled(TABLE, panel.data, facts, anchor)
 
 
 def _markup(panel: Panel, facts: Facts, anchor: str) -> Markup:
-    view = find("panels", panel.kind) if panel.kind in names("panels") else None
+    known = DECLARED["panels"] if panel.kind in _own_kinds() else names("panels")
+    view = find("panels", panel.kind) if panel.kind in known else None
     shown = view(panel.data, facts) if callable(view) else panel.data
     if isinstance(shown, Markup):
         return shown

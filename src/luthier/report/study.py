@@ -5,7 +5,6 @@ results ─► figure, rows ─► study.html
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,9 +57,7 @@ def curves(results: dict[str, JSON]) -> Markup:
     lines = results["lines"]
     ends = [one["score"][end] for one in lines for end in ("low", "high", "mean")]
     unit = metric_of(metric).unit
-    least = -math.inf if unit.least is None else unit.least
-    most = math.inf if unit.most is None else unit.most
-    down = Scale.of([min(max(end, least), most) for end in ends])
+    down = Scale.of([min(max(end, unit.least), unit.most) for end in ends])
     parts = []
     for tick in down.ticks(5):
         y = HEIGHT - down(tick, HEIGHT)

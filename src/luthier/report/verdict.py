@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 
@@ -153,8 +152,7 @@ def _known(values: Iterable[float | None]) -> list[float]:
 def scale_of(ends: Iterable[float], metric: str) -> Scale:
     """Choose a scale for scores, which ends where the metric's unit does."""
     unit = metric_of(metric).unit
-    least = -math.inf if unit.least is None else unit.least
-    return Scale.of(ends, least=least, most=math.inf if unit.most is None else unit.most)
+    return Scale.of(ends, least=unit.least, most=unit.most)
 
 
 def curves(facts: Facts) -> list[dict[str, JSON]]:

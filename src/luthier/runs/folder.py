@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from luthier.declarations import JSON
+from luthier.declarations import JSON, Panel
 from luthier.errors import RunError, nearest
 from luthier.paths import run_name
 from luthier.recipe.load import read_kept
@@ -247,6 +247,16 @@ class RunFolder:
         if not DOCUMENT_NAME.fullmatch(document):
             raise ValueError(f"'{document}' is no name of a document: use a-z, 0-9, - and _.")
         return read_document(self.path, document)
+
+    def add_panels(self, panels: Iterable[Panel]) -> None:
+        """Add panels to the report, before those added earlier; any plug-in may.
+
+        Those of the same kind and heading are replaced, so that a resumed run adds none twice.
+        """
+        added = {(panel.kind, panel.heading): plain(panel) for panel in panels}
+        kept = (self.read_json("panels") or {}).get("panels", ())
+        others = [one for one in kept if (one["kind"], one["heading"]) not in added]
+        self.write_json("panels", {"panels": [*added.values(), *others]})
 
     def target(self) -> Target:
         """Read the target: what the run predicts.

@@ -1,9 +1,9 @@
-"""From texts of tokens to blocks that are full: nothing of a text sees another one.
+"""Packs tokenized texts into full blocks in which no text attends to another.
 
-    segments ─► blocks of at most `max_tokens`; positions begin anew with each segment
+    segments ─► blocks of at most `max_tokens`; positions restart with each segment
 
-Models that are told positions, and no padding, keep what stands in one block apart by the places
-where positions begin again.
+A model that gets positions and no padding mask separates the segments of a block where the
+positions restart.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Packed:
-    """Blocks of tokens: their ids, the position of each in its segment, and its label."""
+    """Blocks of tokens: the id of each token, its position in its segment, and its label."""
 
     input_ids: Ragged
     position_ids: Ragged
@@ -26,11 +26,11 @@ class Packed:
 
 
 def shift(ids: Sequence[int], *, n_given: int = 0) -> list[int]:
-    """Give each token the next one as its label; the last, and those that are given, none.
+    """Label each token with its successor; the last token and given tokens get no label.
 
     Args:
-        ids: A segment.
-        n_given: So many tokens at its beginning are given, not learned.
+        ids: The token ids of a segment.
+        n_given: Number of tokens at its beginning that are given and not learned, such as a prompt.
 
     >>> shift([5, 6, 7, 8], n_given=2)
     [-100, 7, 8, -100]
@@ -40,9 +40,9 @@ def shift(ids: Sequence[int], *, n_given: int = 0) -> list[int]:
 
 
 def cut(ids: Sequence[int], *, max_tokens: int) -> list[list[int]]:
-    """Cut a long text into parts of at most `max_tokens`; each begins with the last token before.
+    """Cut a long text into parts of at most `max_tokens`, which overlap by one token.
 
-    So every token but the first is learned once, though with less before it.
+    So every token but the first is predicted exactly once, though from a shorter context.
 
     >>> cut([1, 2, 3, 4, 5], max_tokens=3)
     [[1, 2, 3], [3, 4, 5]]
@@ -54,11 +54,11 @@ def cut(ids: Sequence[int], *, max_tokens: int) -> list[list[int]]:
 
 
 def pack(segments: Iterable[tuple[Sequence[int], Sequence[int]]], *, max_tokens: int) -> Packed:
-    """Put segments (ids, labels) into blocks, in their order, as many as fit.
+    """Fill blocks with segments, in their order, as many as fit.
 
     Args:
-        segments: None is longer than `max_tokens`.
-        max_tokens: Tokens of a block.
+        segments: The ids and labels of each segment; none is longer than `max_tokens`.
+        max_tokens: Number of tokens that a block can hold.
     """
     ids: list[list[int]] = []
     positions: list[list[int]] = []

@@ -1,12 +1,12 @@
-"""From a pattern and words for labels to token ids: what a masked language model is to fill in.
+"""Turns a pattern and a word for each label into token ids for a masked language model.
 
     "{text} It was {mask}."          A text, and after it:  It was [MASK] .
     "{text}? {mask}, {text_pair}"    ? after the first text, [MASK] , before the second
 
-A pattern is tokenized once and put into rows that are tokenized already: `models/prompts.py`. What
-follows a text is tokenized as it goes on after a word, so that the ids are those of the filled-in
-text; what stands before a text does not change how the text begins, which it would for tokenizers
-that know words with and without a space before them (RoBERTa's).
+A pattern is tokenized once and inserted into rows that are already tokenized (`models/prompts.py`).
+The part after a text is tokenized as the continuation of a word, so the ids are those of the
+filled-in text. The part before a text does not change how the text itself is tokenized, although it
+would with tokenizers that distinguish words with and without a preceding space (RoBERTa's).
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
 
 from luthier.errors import ModelError, RecipeError, nearest
+from luthier.hf_types import Tokenizer
 
-WORD = "a"  # a word that tokenizers know, to see what goes on after it
+WORD = "a"  # a word in every vocabulary, to tokenize what follows a word
 PATTERN = "method.options.pattern"
 VERBALISER = "method.options.verbaliser"
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A pattern and its words as ids.
+    """A pattern and the words of its labels as token ids.
 
     Args:
-        pieces: Ids of the pattern, in its order, (pieces,).
-        slots: Where each is put: 0 before the first text, 1 after it, 2 before the second text,
-            3 after the last, (pieces,).
-        types: The token type of each, (pieces,).
-        hole: Which of the pieces is the mask.
-        words: The id of each label's word, (labels,).
-        frame: How many special tokens stand before, between and after texts, (3,).
-        separator: The first token between two texts; None where there is one text.
+        pieces: Token ids of the pattern, in order, (pieces,).
+        slots: The position of each piece, (pieces,): 0 before the first text, 1 after it, 2 before
+            the second text, 3 after the last text.
+        types: The token type of each piece, (pieces,).
+        hole: Index of the piece that is the mask token.
+        words: The token id of each label's word, (labels,).
+        frame: Number of special tokens before, between and after texts, (3,).
+        separator: Id of the first token between two texts; None if there is one text.
     """
 
     pieces: tuple[int, ...]
@@ -49,7 +49,7 @@ class Prompt:
 
 
 def default_pattern(roles: Sequence[str]) -> str:
-    """Give a pattern for one text or two.
+    """Return the default pattern for one text or two.
 
     >>> default_pattern(["text"])
     '{text} It was {mask}.'
@@ -64,24 +64,24 @@ def read_prompt(
     *,
     roles: Sequence[str],
     labels: Sequence[str],
-    tokenizer: Any,
+    tokenizer: Tokenizer,
 ) -> Prompt:
     """Turn a pattern and a verbaliser into ids.
 
     Args:
-        pattern: A text with the roles and `mask` in braces; None: a usual one.
-        verbaliser: Label to word; a label that is not named stands for itself.
-        roles: The task's texts, one or two.
-        labels: In index order.
-        tokenizer: A tokenizer of Transformers.
+        pattern: A text with the roles and `mask` in braces; None takes the default pattern.
+        verbaliser: Maps labels to words; a label that is missing is its own word.
+        roles: The roles of the task's texts, one or two.
+        labels: The label names, in index order.
+        tokenizer: The tokenizer of the model.
 
     Raises:
-        ModelError: The tokenizer has no mask.
+        ModelError: The tokenizer has no mask token.
         RecipeError: The pattern or a word cannot be used.
     """
     if tokenizer.mask_token is None:
         raise ModelError(
-            "The tokenizer has no mask: this model was not trained to fill one.",
+            "The tokenizer has no mask token: this model was not trained to fill in masks.",
             received=type(tokenizer).__name__,
             hint="a BERT, RoBERTa, DeBERTa, ModernBERT or ELECTRA-like model, or method=full",
         )
@@ -92,7 +92,9 @@ def read_prompt(
     for slot, part in enumerate(parts_of(pattern, roles)):
         filled = part.replace("{mask}", tokenizer.mask_token)
         is_after = slot in (1, 3)
-        ids = going_on(tokenizer, filled.rstrip()) if is_after else ids_of(tokenizer, filled)
+        ids = (
+            continuation_ids(tokenizer, filled.rstrip()) if is_after else ids_of(tokenizer, filled)
+        )
         pieces += ids
         slots += [slot] * len(ids)
     return Prompt(
@@ -107,20 +109,22 @@ def read_prompt(
 
 
 def parts_of(pattern: str, roles: Sequence[str]) -> tuple[str, str, str, str]:
-    """Cut a pattern at its texts; between two texts, what touches the first stays with it.
+    """Split a pattern at its texts; punctuation that touches the first text stays with it.
 
     >>> parts_of("{text}? {mask}, {text_pair}", ["text", "text_pair"])
     ('', '?', ' {mask}, ', '')
 
     Raises:
-        RecipeError: It does not name the mask and each text once, the texts in their order.
+        RecipeError: It does not name the mask and each text exactly once, the texts in order.
     """
     named = re.findall(r"\{(.*?)\}", pattern)
     if named.count("mask") != 1:
-        raise _unusable(pattern, roles, "should have one {mask}, where the label's word would be")
+        raise _unusable(
+            pattern, roles, "must have exactly one {mask}, in place of the label's word"
+        )
     if [name for name in named if name != "mask"] != list(roles):
         wanted = " and ".join(f"{{{role}}}" for role in roles)
-        raise _unusable(pattern, roles, f"should name {wanted} once, and nothing else but {{mask}}")
+        raise _unusable(pattern, roles, f"must name {wanted} once, and nothing else but {{mask}}")
     before, _, rest = pattern.partition(f"{{{roles[0]}}}")
     if len(roles) == 1:
         return before, "", "", rest
@@ -130,7 +134,7 @@ def parts_of(pattern: str, roles: Sequence[str]) -> tuple[str, str, str, str]:
 
 
 def before_mask(pattern: str) -> str:
-    """Give what the label's word goes on from: a word, a word and a space, a mark, or nothing.
+    """Return what precedes the label's word: a word, a word and a space, a mark, or nothing.
 
     >>> before_mask("{text} It was {mask}."), before_mask("({mask}) {text}")
     ('a ', '(')
@@ -150,35 +154,37 @@ def _unusable(pattern: str, roles: Sequence[str], why: str) -> RecipeError:
 
 
 def frame_of(
-    tokenizer: Any, *, n_texts: int
+    tokenizer: Tokenizer, *, n_texts: int
 ) -> tuple[tuple[int, int, int], int | None, tuple[int, int]]:
-    """See what a tokenizer puts around texts.
+    """Find the special tokens that a tokenizer adds around texts.
 
     Returns:
-        How many tokens before, between and after them; the first one between; and the token types
-        of the first text and the last.
+        The number of special tokens before, between and after texts; the first one between them;
+        and the token types of the first and the last text.
     """
-    said = tokenizer(*[WORD] * n_texts, return_special_tokens_mask=True, return_token_type_ids=True)
-    added = said["special_tokens_mask"]
+    encoded = tokenizer(
+        *[WORD] * n_texts, return_special_tokens_mask=True, return_token_type_ids=True
+    )
+    added = encoded["special_tokens_mask"]
     n_start = len(list(takewhile(bool, added)))
     n_end = len(list(takewhile(bool, reversed(added))))
     inside = range(n_start, len(added) - n_end)
     between = [place for place in inside if added[place]]
-    types = said["token_type_ids"]
-    separator = said["input_ids"][between[0]] if between else None
+    types = encoded["token_type_ids"]
+    separator = encoded["input_ids"][between[0]] if between else None
     return (n_start, len(between), n_end), separator, (types[inside[0]], types[inside[-1]])
 
 
-def ids_of(tokenizer: Any, text: str) -> list[int]:
+def ids_of(tokenizer: Tokenizer, text: str) -> list[int]:
     """Tokenize a text by itself."""
     return list(tokenizer(text.strip(), add_special_tokens=False)["input_ids"])
 
 
-def going_on(tokenizer: Any, text: str, *, after: str = WORD) -> list[int]:
-    """Tokenize a text as it goes on after a word, or after something else.
+def continuation_ids(tokenizer: Tokenizer, text: str, *, after: str = WORD) -> list[int]:
+    """Tokenize a text as the continuation of a word, or of something else.
 
-    What stands before may join the text, as a letter can: then a word stands for it. A mark does
-    not, so a text after a mark that joins nevertheless is tokenized by itself.
+    If the tokenizer merges the text with a letter or digit before it, a word takes its place. A
+    text that is merged with a mark before it is tokenized on its own.
     """
     for before in (after, WORD) if after.isalnum() else (after,):
         word = ids_of(tokenizer, before)
@@ -189,37 +195,37 @@ def going_on(tokenizer: Any, text: str, *, after: str = WORD) -> list[int]:
 
 
 def words_of(
-    labels: Sequence[str], verbaliser: Mapping[str, str], tokenizer: Any, *, before: str
+    labels: Sequence[str], verbaliser: Mapping[str, str], tokenizer: Tokenizer, *, before: str
 ) -> tuple[int, ...]:
-    """Find the one piece that each label's word is.
+    """Return the token id of each label's word.
 
     Args:
-        labels: In index order.
-        verbaliser: Label to word; a label that is not named stands for itself.
-        tokenizer: Knows the pieces.
-        before: What stands before the word, as `before_mask` gives it.
+        labels: The label names, in index order.
+        verbaliser: Maps labels to words; a label that is missing is its own word.
+        tokenizer: The tokenizer of the model.
+        before: What precedes the word, as returned by `before_mask`.
 
     Raises:
-        RecipeError: A word is not one piece, or stands for two labels.
+        RecipeError: A word is not a single token, or is used for two labels.
     """
     for name in verbaliser:
         if name not in labels:
             close = nearest(name, labels)
             raise RecipeError(
-                f"The verbaliser has a word for '{name}', which is no label.",
+                f"The verbaliser has a word for '{name}', which is not a label.",
                 received=f"{VERBALISER}.{name}={verbaliser[name]}",
                 hint=f"did you mean '{close}'?" if close else f"labels: {', '.join(labels[:10])}",
             )
     label_of: dict[int, str] = {}
     for label in labels:
         word = verbaliser.get(label, label)
-        ids = going_on(tokenizer, word, after=before)
+        ids = continuation_ids(tokenizer, word, after=before)
         if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
             raise _no_word(label, word, ids, tokenizer, is_given=label in verbaliser)
         if ids[0] in label_of:
             raise RecipeError(
                 f"The labels '{label_of[ids[0]]}' and '{label}' have the same word.",
-                received=f"{word}, one piece of this tokenizer",
+                received=f"{word}, one token of this tokenizer",
                 hint=f"{VERBALISER}.{label}=another word",
             )
         label_of[ids[0]] = label
@@ -227,14 +233,14 @@ def words_of(
 
 
 def _no_word(
-    label: str, word: str, ids: Sequence[int], tokenizer: Any, *, is_given: bool
+    label: str, word: str, ids: Sequence[int], tokenizer: Tokenizer, *, is_given: bool
 ) -> RecipeError:
-    """Say that a label's word is not one piece."""
+    """Describe a label's word that is not a single token."""
     pieces = " ".join(map(str, tokenizer.convert_ids_to_tokens(list(ids)))) or "nothing"
     problem = (
-        f"The word '{word}' for the label '{label}' is not one piece of this tokenizer."
+        f"The word '{word}' for the label '{label}' is not a single token of this tokenizer."
         if is_given
-        else f"The label '{label}' has no word, and is not itself one piece of this tokenizer."
+        else f"The label '{label}' has no word, and is not itself a single token of this tokenizer."
     )
     return RecipeError(
         problem,

@@ -1,6 +1,6 @@
-"""From text to sentences, roughly: what ends with a stop, a question or an exclamation mark.
+"""Splits text into sentences, roughly, at full stops, question marks and exclamation marks.
 
-Good enough for baselines; a full stop of an abbreviation ends a sentence here too.
+This is good enough for baselines. The full stop of an abbreviation also ends a sentence.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ END = regex.compile(r"(?<=[.!?…][\"'”’)\]]*)\s+(?=\S)|(?<=[。！？])|\n+
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
-    """Find the sentences, as spans of characters.
+    """Return the sentences as spans of characters.
 
     >>> [("One. Two! Three")[a:b] for a, b in sentences("One. Two! Three")]
     ['One.', 'Two!', 'Three']

@@ -1,11 +1,11 @@
-"""Tag schemes of sequence labelling: from tags to spans of words, and back.
+"""Tag schemes of sequence labelling: converts tags to spans of words and back.
 
 IOB1    B- only where an entity follows another of its type     Ramshaw & Marcus 1995
 IOB2    B- begins every entity                                  Tjong Kim Sang & Veenstra 1999
 BILOU   also L- for the last word, U- for the only one          Ratinov & Roth 2009
 IOBES   the same with E- and S-
 IO      I- before every type
-plain   tags that are no spans, such as parts of speech
+plain   tags that do not mark spans, such as parts of speech
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Span = tuple[int, int, str]  # first word, one past the last, type
 OUTSIDE = "O"
 PREFIXES = {"IOB1": "IB", "IOB2": "IB", "IO": "I", "BILOU": "BILU", "IOBES": "IBES"}
 ENDS = {"BILOU": ("L", "U"), "IOBES": ("E", "S")}  # the last word of several, and the only one
-WITHIN = {"IOB1": "B", "IOB2": "I", "IO": "", "BILOU": "IL", "IOBES": "IE"}  # follow their type
+WITHIN = {"IOB1": "B", "IOB2": "I", "IO": "", "BILOU": "IL", "IOBES": "IE"}  # continue a span
 
 
 def split_tag(tag: str) -> tuple[str, str]:
@@ -38,13 +38,13 @@ def split_tag(tag: str) -> tuple[str, str]:
 
 
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> str:
-    """Find out the scheme from the tags that occur and how entities begin.
+    """Infer the scheme from the prefixes that occur and from how entities begin.
 
     >>> detect_scheme([["I-PER", "O", "I-LOC", "B-LOC"]]), detect_scheme([["NOUN", "VERB"]])
     ('IOB1', 'plain')
     """
     prefixes: set[str] = set()
-    n_first: Counter[str] = Counter()  # prefixes of words whose type the word before has not
+    n_first: Counter[str] = Counter()  # prefixes of words whose type differs from the last word's
     for tags in sentences:
         for (_, kind_before), (prefix, kind) in pairwise(map(split_tag, [OUTSIDE, *tags])):
             if prefix == OUTSIDE and not kind:
@@ -71,10 +71,10 @@ def _begins(prefix: str, kind: str, before: str, kind_before: str, scheme: str) 
 
 
 def spans_of_tags(tags: Sequence[str], scheme: str = "IOB2", *, strict: bool = False) -> list[Span]:
-    """Read the spans.
+    """Convert tags to spans.
 
-    A tag that may not stand where it does (an I- after O, say) begins a span, as conlleval has it;
-    a strict reading of IOB2 passes it over, as seqeval's strict mode does.
+    A tag that its scheme does not allow there (an I- after O, say) begins a span, as in conlleval.
+    With `strict`, such a tag of IOB2 is ignored, as in seqeval's strict mode.
 
     >>> spans_of_tags(["B-PER", "I-PER", "O", "B-LOC"])
     [(0, 2, 'PER'), (3, 4, 'LOC')]
@@ -95,10 +95,10 @@ def spans_of_tags(tags: Sequence[str], scheme: str = "IOB2", *, strict: bool = F
 
 
 def tags_of_spans(spans: Iterable[Span], n_words: int, scheme: str = "IOB2") -> list[str]:
-    """Write spans as tags.
+    """Convert spans to tags.
 
     Raises:
-        ValueError: Two spans overlap, or one is empty or outside the words.
+        ValueError: Two spans overlap, or a span is empty or lies outside the words.
 
     >>> tags_of_spans([(0, 2, "PER")], 3)
     ['B-PER', 'I-PER', 'O']
@@ -107,7 +107,7 @@ def tags_of_spans(spans: Iterable[Span], n_words: int, scheme: str = "IOB2") -> 
     last: Span | None = None
     for first, past, kind in sorted(spans):
         if not 0 <= first < past <= n_words or any(tag != OUTSIDE for tag in tags[first:past]):
-            raise ValueError(f"span {first}–{past} overlaps another one or is outside the words")
+            raise ValueError(f"span {first}–{past} overlaps another one or lies outside the words")
         for place in range(first, past):
             tags[place] = f"I-{kind}"
         touches = last is not None and last[1] == first and last[2] == kind
@@ -121,15 +121,15 @@ def tags_of_spans(spans: Iterable[Span], n_words: int, scheme: str = "IOB2") -> 
 
 
 def convert(tags: Sequence[str], from_scheme: str, to_scheme: str = "IOB2") -> list[str]:
-    """Write tags of one scheme in another."""
+    """Convert tags of one scheme to another."""
     return tags_of_spans(spans_of_tags(tags, from_scheme), len(tags), to_scheme)
 
 
 def stray_tags(tags: Sequence[str], scheme: str) -> list[int]:
-    """Find the places of tags that may not stand there.
+    """Find the places of tags that their scheme does not allow there.
 
-    They are those that go on with an entity where there is none, those that leave one open that
-    does not go on, and those that the scheme does not have.
+    These are tags that continue an entity where there is none, tags that begin an entity of several
+    words which is not continued, and tags that the scheme does not have.
 
     >>> stray_tags(["O", "I-PER", "I-LOC"], "IOB2"), stray_tags(["B-PER", "O"], "BILOU")
     ([1, 2], [0])
@@ -140,21 +140,24 @@ def stray_tags(tags: Sequence[str], scheme: str) -> list[int]:
     stray = []
     for place, (before, here, after) in enumerate(zip(parts, parts[1:], parts[2:], strict=False)):
         (prefix, kind), within = here, WITHIN[scheme]
-        goes_on = before[0] in ("B", "I") and before[1] == kind
+        is_continued = before[0] in ("B", "I") and before[1] == kind
         is_followed = after[0] in set(within) and after[1] == kind
         is_known = prefix == OUTSIDE or prefix in PREFIXES[scheme]
         is_left_open = scheme in ENDS and prefix in ("B", "I") and not is_followed
-        if not is_known or (prefix in within and not goes_on) or is_left_open:
+        if not is_known or (prefix in within and not is_continued) or is_left_open:
             stray.append(place)
     return stray
 
 
 def may_follow(names: Sequence[str]) -> Array:
-    """Say which IOB2 tag may follow which.
+    """Determine which IOB2 tag may follow which.
+
+    Args:
+        names: The tags, in index order.
 
     Returns:
-        (labels + 1, labels) of bool: row i is what may follow tag i; the last row is what may
-        begin a sentence.
+        Booleans, (labels + 1, labels): row i marks the tags that may follow tag i, the last row
+        those that may begin a sentence.
     """
     parts = [split_tag(name) for name in names]
     allowed = np.ones((len(names) + 1, len(names)), dtype=bool)

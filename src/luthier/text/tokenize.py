@@ -1,4 +1,4 @@
-"""From texts to token ids, kept flat: nothing is padded here, and what is cut off is counted.
+"""Tokenizes texts to flat token ids, without padding; truncated tokens are counted.
 
 Next: `batches.py`, which pads.
 """
@@ -6,40 +6,44 @@ Next: `batches.py`, which pads.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from luthier.errors import DataError, ModelError
+from luthier.hf_types import Config, Tokenizer
 from luthier.ragged import Array, Ragged, RaggedWriter
 
-CHUNK = 512  # rows given to the tokenizer together: enough to use its threads, little to hold
-LARGEST_UNASKED = 512  # tokens: attention's cost grows with the square
-KINDS = {"input_ids": np.int32, "token_type_ids": np.int8}  # of texts there are two kinds, or five
-ENDLESS = 1_000_000  # tokenizers without a limit state one of this size and more
+CHUNK = 512  # rows tokenized together: enough to use all threads, few enough for memory
+LARGEST_UNASKED = 512  # default limit in tokens, as the cost of attention grows quadratically
+KINDS = {"input_ids": np.int32, "token_type_ids": np.int8}  # models have at most five token types
+ENDLESS = 1_000_000  # tokenizers without a limit declare one of at least this size
 
 
 def tokenize(
-    tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None = None, *, max_tokens: int
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    pairs: Sequence[str] | None = None,
+    *,
+    max_tokens: int,
 ) -> tuple[dict[str, Ragged], Array]:
     """Tokenize texts, or pairs of them.
 
     Args:
-        tokenizer: A tokenizer of Transformers.
+        tokenizer: The tokenizer of the model.
         texts: The first or only text of each row.
-        pairs: The second text of each row.
-        max_tokens: Tokens kept of each row, special ones included. Of a pair, the longer text is
-            cut first.
+        pairs: The second text of each row; None if rows have one text.
+        max_tokens: Maximum number of tokens of a row, including special tokens. The longer text of
+            a pair is truncated first.
 
     Returns:
-        `input_ids`, and `token_type_ids` where the model has them, each (rows, tokens); and the
-        tokens that each row had before anything was cut off, (rows,).
+        `input_ids`, and `token_type_ids` if the model has them, each (rows, tokens); and the
+        number of tokens of each row before truncation, (rows,).
 
     Raises:
         DataError: A text is not a string.
     """
     for texts_of_role in (texts, pairs or ()):
-        refuse_what_is_no_text(texts_of_role)
+        check_strings(texts_of_role)
     names = ["input_ids"]
     if "token_type_ids" in tokenizer.model_input_names:
         names.append("token_type_ids")
@@ -47,24 +51,18 @@ def tokenize(
     full_lengths = np.empty(len(texts), dtype=np.int64)
     for start in range(0, len(texts), CHUNK):
         rows = slice(start, start + CHUNK)
-        chunk = _encode(tokenizer, texts[rows], None if pairs is None else pairs[rows])
+        second = None if pairs is None else pairs[rows]
+        chunk = _encode(tokenizer, texts[rows], second)
         lengths = [len(ids) for ids in chunk["input_ids"]]
         full_lengths[rows] = lengths
-        _cut(
-            tokenizer,
-            chunk,
-            lengths,
-            texts[rows],
-            None if pairs is None else pairs[rows],
-            max_tokens=max_tokens,
-        )
+        _truncate(tokenizer, chunk, lengths, texts[rows], second, max_tokens=max_tokens)
         for name, writer in written.items():
             writer.add(chunk[name])
     return {name: writer.finish() for name, writer in written.items()}, full_lengths
 
 
 def _encode(
-    tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, **options: Any
+    tokenizer: Tokenizer, texts: Sequence[str], pairs: Sequence[str] | None, **options: object
 ) -> dict[str, list[list[int]]]:
     both = [list(texts)] if pairs is None else [list(texts), list(pairs)]
     encoded = tokenizer(
@@ -74,22 +72,22 @@ def _encode(
         verbose=False,
         **options,
     )
-    instead = {"input_ids": [token_of_nothing(tokenizer)]}
-    return {name: [row or instead.get(name, [0]) for row in rows] for name, rows in encoded.items()}
+    empty = {"input_ids": [token_of_nothing(tokenizer)]}
+    return {name: [row or empty.get(name, [0]) for row in rows] for name, rows in encoded.items()}
 
 
-def token_of_nothing(tokenizer: Any) -> int:
-    """Choose what stands for an empty text where a tokenizer adds no tokens of its own (GPT-2).
+def token_of_nothing(tokenizer: Tokenizer) -> int:
+    """Choose the token that represents an empty text if the tokenizer adds none (GPT-2).
 
-    No model can read a row of no tokens. The token that texts begin with comes first, since heads
-    of decoders look for the last token that is no padding.
+    No model can read a row without tokens. The beginning-of-text token is preferred, since heads of
+    decoders look for the last token that is not padding.
     """
     known = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
     return next((token for token in known if token is not None), 0)
 
 
-def _cut(
-    tokenizer: Any,
+def _truncate(
+    tokenizer: Tokenizer,
     chunk: dict[str, list[list[int]]],
     lengths: Sequence[int],
     texts: Sequence[str],
@@ -97,7 +95,7 @@ def _cut(
     *,
     max_tokens: int,
 ) -> None:
-    """Tokenize again, with truncation, the few rows that are too long."""
+    """Tokenize the few rows that are too long again, with truncation."""
     long = [index for index, length in enumerate(lengths) if length > max_tokens]
     if not long:
         return
@@ -113,27 +111,27 @@ def _cut(
             chunk[name][index] = cut[name][position]
 
 
-def refuse_what_is_no_text(texts: Sequence[str]) -> None:
-    """Raise where a text is not a string."""
+def check_strings(texts: Sequence[str]) -> None:
+    """Raise if a text is not a string."""
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(
                 f"Text {index + 1} is not a string.",
                 received=f"{type(text).__name__}: {text!r}"[:80],
-                hint="give texts as strings; an empty one is fine",
+                hint="pass texts as strings; empty ones are allowed",
             )
 
 
-def token_limit(tokenizer: Any, config: Any, *, asked: int | None = None) -> int:
-    """Say how many tokens of a row are kept.
+def token_limit(tokenizer: Tokenizer, config: Config, *, asked: int | None = None) -> int:
+    """Return the maximum number of tokens of a row.
 
     Args:
-        tokenizer: It may state a limit.
-        config: The model's configuration, which may too.
-        asked: What the recipe asks for; None: the model's limit, at most 512.
+        tokenizer: The tokenizer, which may declare a limit.
+        config: The model's configuration, which may declare another.
+        asked: The limit that the recipe asks for; None takes the model's, but at most 512.
 
     Raises:
-        ModelError: More is asked for than the model can read.
+        ModelError: The recipe asks for more than the model can read.
     """
     limit = model_limit(tokenizer, config)
     if asked is None:
@@ -147,21 +145,21 @@ def token_limit(tokenizer: Any, config: Any, *, asked: int | None = None) -> int
     return asked
 
 
-def model_limit(tokenizer: Any, config: Any) -> int:
-    """Say how many tokens a model can read, special ones included."""
+def model_limit(tokenizer: Tokenizer, config: Config) -> int:
+    """Return how many tokens a model can read, including special tokens."""
     return min(positions_of(config), int(min(tokenizer.model_max_length, ENDLESS)))
 
 
-def positions_of(config: Any) -> int:
-    """Say how many positions a model has for tokens."""
+def positions_of(config: Config) -> int:
+    """Return how many token positions a model has."""
     positions = getattr(config, "max_position_embeddings", None) or -1
     if positions <= 0:
         return ENDLESS
-    # RoBERTa and its kin begin to count after the padding token's id
+    # RoBERTa and its relatives number positions from the padding token's id + 1
     return int(positions - (config.pad_token_id + 1 if _counts_from_padding(config) else 0))
 
 
-def _counts_from_padding(config: Any) -> bool:
+def _counts_from_padding(config: Config) -> bool:
     families = ("roberta", "camembert", "mpnet", "longformer", "data2vec-text", "xmod", "esm")
     return config.pad_token_id is not None and any(
         family in config.model_type for family in families

@@ -1,22 +1,28 @@
-"""From long texts to windows of tokens that overlap, and from windows back to rows.
+"""Divides long texts into overlapping windows of tokens, and maps windows back to rows.
 
     text ─► tokens ─► windows of at most `max_tokens`, each sharing `stride` tokens with the last
 
-Every token keeps the characters it stands for and its place in the row's text, so that what a
-model says of tokens can be put together again. Next: `batches.py`, which pads.
+Every token keeps its span of characters and its place in the row's text, so that the outputs for
+tokens can be put together again. Next: `batches.py`, which pads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from luthier.errors import ModelError
+from luthier.hf_types import Tokenizer
 from luthier.ragged import Array, Ragged
-from luthier.text.tokenize import CHUNK, refuse_what_is_no_text, token_of_nothing
+from luthier.text.tokenize import CHUNK, check_strings, token_of_nothing
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+
+Cut: TypeAlias = "list[tuple[int, list[Encoding]]]"  # tokens and windows of each row
 
 
 @dataclass(frozen=True)
@@ -24,16 +30,16 @@ class Windows:
     """Texts as windows of tokens.
 
     Args:
-        inputs: Model argument to the tokens of every window.
+        inputs: Maps each model argument to the tokens of every window.
         row_of: The row of every window, (windows,).
-        spans: Characters of the last text that each token stands for, (tokens, 2) a window;
-            (0, 0) for tokens that stand for none.
-        places: Where each token stands among all tokens of its row's last text, from 0; -1 for
-            special tokens and those of another text.
-        words: Number of the word that each token is part of, as the tokenizer cuts words; -1 for
-            special tokens.
-        full_lengths: Tokens of every row, special ones included, (rows,).
-        kept_lengths: Those of them that are in some window, (rows,).
+        spans: The characters of the last text that each token covers, (tokens, 2) for each window;
+            (0, 0) for tokens that cover none.
+        places: The position of each token among all tokens of its row's last text, from 0; -1 for
+            special tokens and tokens of another text.
+        words: The number of the word that each token belongs to, by the tokenizer's own words; -1
+            for special tokens.
+        full_lengths: Number of tokens of every row, including special tokens, (rows,).
+        kept_lengths: Number of those tokens that are in at least one window, (rows,).
     """
 
     inputs: dict[str, Ragged]
@@ -45,19 +51,20 @@ class Windows:
     kept_lengths: Array
 
     def owned(self) -> Array:
-        """Say which tokens count, (all tokens,): each place in one window, where it sees most.
+        """Select each place's token in the window where it has most context, (all tokens,).
 
-        What a token sees is the smaller of the numbers of tokens to both its sides (Devlin et al.
-        2018, https://github.com/google-research/bert, call it the maximal context).
+        The context of a token is the smaller of the numbers of tokens on its two sides (the "max
+        context" of Devlin et al. 2018, https://github.com/google-research/bert).
         """
         places, offsets = self.places.values, self.places.offsets
         is_text = places >= 0
-        window = np.repeat(np.arange(len(self.places)), self.places.lengths)
-        inside = np.arange(len(places)) - offsets[:-1][window]
-        sees = np.minimum(inside, self.places.lengths[window] - 1 - inside)
-        order = np.lexsort((-sees, places, self.row_of[window]))
+        window = np.repeat(np.arange(len(self.places)), self.places.lengths)  # (all tokens,)
+        inside = np.arange(len(places)) - offsets[:-1][window]  # index in the window
+        context = np.minimum(inside, self.places.lengths[window] - 1 - inside)
+        # Sorted by row, place and falling context, the first token of each place is its owner.
+        order = np.lexsort((-context, places, self.row_of[window]))
         order = order[is_text[order]]
-        key = np.stack([self.row_of[window][order], places[order]])
+        key = np.stack([self.row_of[window][order], places[order]])  # (2, text tokens)
         is_first = np.ones(len(order), dtype=bool)
         is_first[1:] = (key[:, 1:] != key[:, :-1]).any(axis=0)
         owned = np.zeros(len(places), dtype=bool)
@@ -66,40 +73,41 @@ class Windows:
 
 
 def tokenize_windows(
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     texts: Sequence[str],
     pairs: Sequence[str] | None = None,
     *,
     max_tokens: int,
     stride: int | None,
 ) -> Windows:
-    """Tokenize texts; those that are too long in windows. Of pairs, the second text is cut.
+    """Tokenize texts, long ones in several windows. Of a pair, the second text is divided.
 
     Args:
         tokenizer: A fast tokenizer of Transformers.
         texts: The first or only text of each row.
-        pairs: The second text of each row.
-        max_tokens: Tokens of a window, special ones included.
-        stride: Tokens that neighbouring windows share; None: one window, the rest is cut off.
+        pairs: The second text of each row; None if rows have one text.
+        max_tokens: Maximum number of tokens of a window, including special tokens.
+        stride: Number of tokens that neighbouring windows share; None makes one window of each row
+            and truncates the rest.
 
     Raises:
         DataError: A text is not a string.
-        ModelError: The tokenizer does not say which characters a token stands for.
+        ModelError: The tokenizer does not map tokens to characters.
     """
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(
-            "This task needs a tokenizer that tells which characters a token stands for.",
+            "This task needs a tokenizer that maps tokens to characters.",
             received=f"{type(tokenizer).__name__}, which is not a fast tokenizer",
             hint="a model with a tokenizer.json",
         )
     for role in (texts, pairs or ()):
-        refuse_what_is_no_text(role)
+        check_strings(role)
     if pairs is not None:
         texts = [_shorten(tokenizer, text, max_tokens // 2) for text in texts]
     n_special = tokenizer.num_special_tokens_to_add(pair=pairs is not None)
     room = max_tokens - n_special - (max_tokens // 2 if pairs is not None else 0)
     shared = 0 if stride is None else max(0, min(stride, room // 2))
-    parts: list[Any] = []
+    parts: list[Encoding] = []
     row_of: list[int] = []
     full = np.empty(len(texts), dtype=np.int64)
     for start in range(0, len(texts), CHUNK):
@@ -126,7 +134,7 @@ def tokenize_windows(
 
 
 def _trim(spans: Ragged, row_of: Array, texts: Sequence[str]) -> None:
-    """Leave blanks out of the characters of tokens: some tokenizers count those before a word."""
+    """Remove leading spaces from the spans of tokens: some tokenizers include them."""
     for window, row in enumerate(row_of):
         text, span = texts[row], spans[window]
         for token, (first, past) in enumerate(span.tolist()):
@@ -135,8 +143,8 @@ def _trim(spans: Ragged, row_of: Array, texts: Sequence[str]) -> None:
                 span[token, 0] = first
 
 
-def _shorten(tokenizer: Any, text: str, most: int) -> str:
-    """Cut a first text that would leave no room for the second."""
+def _shorten(tokenizer: Tokenizer, text: str, most: int) -> str:
+    """Truncate a first text that would leave no room for the second."""
     if len(text) <= most:
         return text
     spans = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
@@ -145,14 +153,14 @@ def _shorten(tokenizer: Any, text: str, most: int) -> str:
 
 
 def _encode(
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     texts: Sequence[str],
     pairs: Sequence[str] | None,
     *,
     max_length: int,
-    **cutting: Any,
-) -> list[tuple[int, list[Any]]]:
-    """Give each row its number of tokens and its windows; only long rows are encoded twice."""
+    **cutting: object,
+) -> Cut:
+    """Return the number of tokens and the windows of each row; only long rows are encoded twice."""
     columns = [list(texts)] if pairs is None else [list(texts), list(pairs)]
     whole = tokenizer(*columns, return_offsets_mapping=True, verbose=False).encodings
     windows = [[encoding] for encoding in whole]
@@ -174,12 +182,18 @@ def _encode(
 
 
 def _lay_out(
-    tokenizer: Any, parts: list[Any], row_of: Array, full: Array, *, shared: int, last: int
+    tokenizer: Tokenizer,
+    parts: list[Encoding],
+    row_of: Array,
+    full: Array,
+    *,
+    shared: int,
+    last: int,
 ) -> Windows:
     """Turn encodings into flat arrays.
 
-    Neighbouring windows of a row have `shared` tokens in common; `last` is the number of the text
-    whose places count, from 0.
+    Neighbouring windows of a row share `shared` tokens; `last` is the number of the text whose
+    places are counted, from 0.
     """
     spans, places, words, ids, kinds = [], [], [], [], []
     kept = np.zeros(len(full), dtype=np.int64)
@@ -189,7 +203,7 @@ def _lay_out(
         is_text = sequence == last
         if row_of[window] != row:
             row, start = int(row_of[window]), 0
-        else:  # all windows of a row but its last are equally full
+        else:  # all windows of a row except the last have equally many tokens
             start += n_inside - shared
         n_inside = int(is_text.sum())
         place = np.full(len(sequence), -1, dtype=np.int64)

@@ -1,9 +1,9 @@
-"""From text to words, in any script, as spans of characters.
+"""Splits text of any script into words, as spans of characters.
 
-Letters, digits and their marks that stand together are one word; every other sign is a word of its
-own. Scripts that write no spaces between words (Han, Hiragana, Katakana, Thai, Lao, Khmer,
-Myanmar) are cut into their signs. Nothing is cut inside a grapheme: combining marks and joined
-emoji stay whole (Unicode Standard Annex 29).
+A run of letters, digits and their combining marks is one word; any other character is a word of its
+own. Scripts without spaces between words (Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar) are
+split into single characters. Graphemes are never split: combining marks and joined emoji stay whole
+(Unicode Standard Annex 29).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from operator import itemgetter
 import regex
 
 ALONE = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-INSIDE = rf"[[\p{{L}}\p{{N}}\p{{M}}_]--[{ALONE}]]"  # what a grapheme inside a word begins with
+INSIDE = rf"[[\p{{L}}\p{{N}}\p{{M}}_]--[{ALONE}]]"  # first characters of graphemes inside words
 WORD = regex.compile(rf"(?:(?={INSIDE})\X)+|\X", regex.V1)
 Border = tuple[int, int]
 
 
 def split_words(text: str) -> list[Border]:
-    """Find the words.
+    """Return the words of a text.
 
     >>> [("It's 5°C")[a:b] for a, b in split_words("It's 5°C")]
     ['It', "'", 's', '5', '°', 'C']
@@ -35,7 +35,7 @@ def _without_blanks(text: str, pieces: Iterable[Border]) -> list[Border]:
 
 
 def words_around(text: str, spans: Iterable[Border]) -> list[Border]:
-    """Find the words, cut also at the borders of spans: each span is then a number of words."""
+    """Return the words, also split at the borders of spans: a span then has whole words."""
     borders = sorted({border for span in spans for border in span})
     words: list[Border] = []
     for first, past in split_words(text):
@@ -45,7 +45,7 @@ def words_around(text: str, spans: Iterable[Border]) -> list[Border]:
 
 
 def word_range(words: Sequence[Border], start: int, end: int) -> tuple[int, int]:
-    """Give the first word and one past the last of those that lie between two characters.
+    """Return the range (first, past) of the words that lie between two characters.
 
     >>> word_range([(0, 3), (4, 7), (8, 9)], 4, 9)
     (1, 3)

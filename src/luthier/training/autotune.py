@@ -21,6 +21,7 @@ from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
 from luthier.environment import usable_cores
+from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.recipe.tree import Training
 
@@ -55,7 +56,7 @@ class Choice:
         return f"computing in {precision} with {threads} (matrix products, GFLOP/s: {measured})"
 
 
-def calibrate(model: Any, job: Job) -> Choice | None:
+def calibrate(model: Model, job: Job) -> Choice | None:
     """Choose threads and precision for a training on the CPU; None: both stay as they are.
 
     The threads are set. A run that was begun before keeps what was chosen then.
@@ -99,7 +100,7 @@ def on_cpu(settings: Training) -> bool:
     return settings.use_cpu or not torch.accelerator.is_available()
 
 
-def work(model: Any, job: Job) -> float:
+def work(model: Model, job: Job) -> float:
     """Estimate the operations of a training: six for each weight and token (Kaplan et al. 2020).
 
     https://arxiv.org/abs/2001.08361, section 2.1.
@@ -114,7 +115,7 @@ def work(model: Any, job: Job) -> float:
     return 6.0 * n_tokens * sum(n * n_in * n_out for (n_in, n_out), n in shapes(model).items())
 
 
-def shapes(model: Any) -> dict[tuple[int, int], int]:
+def shapes(model: Model) -> dict[tuple[int, int], int]:
     """Count the linear layers of each shape (inputs, outputs)."""
     found: dict[tuple[int, int], int] = {}
     for part in model.modules():
@@ -125,7 +126,7 @@ def shapes(model: Any) -> dict[tuple[int, int], int]:
     return found
 
 
-def measure(model: Any, job: Job) -> Choice:
+def measure(model: Model, job: Job) -> Choice:
     """Time matrix products at a model's own shapes, settings in turn, each by its best time."""
     settings: Training = job.plan.training
     lengths = job.problem.items["train"].cost

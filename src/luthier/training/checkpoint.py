@@ -23,25 +23,25 @@ from luthier.records import StepInfo
 from luthier.runs.checkpoints import Checkpoint, Store
 from luthier.training.divergence import refuse_weights
 from luthier.training.state import Captured, State
-from luthier.training.step_plan import Course
+from luthier.training.step_plan import StepPlan
 
 SECONDS = 60.0  # between two saves of save_strategy=auto, at least
 SHARE = 25  # times as long as saving takes: at most 4 % of the time goes into it
 MOMENTS = {"sgd": 0, "adafactor": 0, "adagrad": 1, "rmsprop": 1}  # of a weight's size; others: 2
 
 
-class Keeper:
+class Checkpointer:
     """Saves the state of one training, and restores it.
 
     Args:
         job: Whose training; without a run folder nothing is saved.
         state: What changes from step to step.
-        course: Its steps.
+        step_plan: Its steps.
     """
 
-    def __init__(self, job: Job, state: State, course: Course):
+    def __init__(self, job: Job, state: State, step_plan: StepPlan):
         settings: Training = job.plan.training
-        self.job, self.state, self.course, self.settings = job, state, course, settings
+        self.job, self.state, self.step_plan, self.settings = job, state, step_plan, settings
         self.saved = 0  # the step of the newest checkpoint
         self.best_step: int | None = None
         self._cost, self._since = 0.0, time.monotonic()
@@ -77,9 +77,9 @@ class Keeper:
                 return None
         self.store.drop_after(self.saved)
         self.job.session.run.note_resumed(self.job.session.phase, self.saved, words)
-        story = f"going on after step {self.saved} of {self.course.n_steps}"
+        story = f"going on after step {self.saved} of {self.step_plan.n_steps}"
         message = "; ".join([story, *words])
-        return StepInfo(self.job.session.phase, self.saved, self.course.n_steps, message=message)
+        return StepInfo(self.job.session.phase, self.saved, self.step_plan.n_steps, message=message)
 
     def _begin(self) -> None:
         if self.job.session.run is not None:
@@ -111,7 +111,7 @@ class Keeper:
             refuse_weights(self.state.not_finite(), step, self.settings)
         waited = time.monotonic() - self._since
         is_time = waited >= max(SECONDS, SHARE * self._cost)
-        if is_last or self.course.is_saved(step) or (is_time and self._is_auto):
+        if is_last or self.step_plan.is_saved(step) or (is_time and self._is_auto):
             self.save(step, at_leisure=not is_last)
 
     @property
@@ -154,7 +154,7 @@ class Keeper:
     def story(self, step: int) -> str:
         """Say how far the training came and whether that is saved."""
         where = "which is saved" if self.saved == step else "which is not saved"
-        done = f"step {step} of {self.course.n_steps} of {self.job.session.phase}"
+        done = f"step {step} of {self.step_plan.n_steps} of {self.job.session.phase}"
         return f"Stopped after {done}, {where}."
 
     def _prepared(self, store: Store, step: int, captured: Captured) -> Callable[[], Path]:

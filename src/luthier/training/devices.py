@@ -1,4 +1,4 @@
-"""Device, precision, compiler and processes: all of them Accelerate's."""
+"""Device, precision, compiler and processes, all by Accelerate."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from accelerate.utils import TorchDynamoPlugin
 from luthier.errors import TrainingError
 from luthier.recipe.tree import Training
 
-KERNELS = "256"  # that oneDNN keeps, one for each shape; enough where tokens are rounded
+KERNELS = "256"  # kernels that oneDNN caches, one per shape; enough for rounded lengths
 
 
 def make_accelerator(settings: Training) -> Accelerator:
-    """Choose device and precision; each training chooses anew, also within one process.
+    """Choose device and precision, for each training even within one process.
 
     Raises:
-        TrainingError: Batches by tokens are asked for, and several processes would share them:
-            they go in step only where batches are of one size.
+        TrainingError: `tokens_per_batch` with several processes, which need batches of equal size.
     """
     AcceleratorState._reset_state()
     precision = "bf16" if settings.bf16 is True else "fp16" if settings.fp16 else "no"
@@ -28,14 +27,14 @@ def make_accelerator(settings: Training) -> Accelerator:
         compiler = TorchDynamoPlugin(
             backend=settings.torch_compile_backend or "inductor",
             mode=settings.torch_compile_mode,
-            dynamic=True,  # or every length would be compiled anew
+            dynamic=True,  # otherwise every length would be compiled separately
         )
     accelerator = Accelerator(
         cpu=settings.use_cpu, mixed_precision=precision, dynamo_plugin=compiler
     )
     if settings.tokens_per_batch is not None and accelerator.num_processes > 1:
         raise TrainingError(
-            "Batches by tokens are for one process.",
+            "Batches by tokens need a single process.",
             received=f"training.tokens_per_batch={settings.tokens_per_batch} and "
             f"{accelerator.num_processes} processes",
             hint="training.tokens_per_batch=null",
@@ -44,9 +43,9 @@ def make_accelerator(settings: Training) -> Accelerator:
 
 
 def keep_few_kernels() -> None:
-    """Have oneDNN keep few of the kernels that it makes, unless told otherwise, from its first on.
+    """Limit oneDNN's kernel cache, unless the environment sets it; call before its first use.
 
-    It makes one for every shape, in bfloat16 with room of its own, and keeps 1024. Numbers of
-    tokens are rounded (`models/speedups/layout.py`), so few shapes come up, again and again.
+    By default it caches 1024 kernels, one per shape, each in bfloat16 with its own workspace.
+    Token counts are rounded (`models/speedups/layout.py`), so few shapes occur.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS)

@@ -1,29 +1,31 @@
-"""The loss of a student that learns from labels and from a teacher's outputs at once.
+"""The loss of a student that learns from labels and from a teacher's outputs.
 
     L = Σ r [ (1 - α) hard + α T² soft + hidden ]        over the rows of a batch, divided by Σ r
 
 Soft targets at a temperature T: Hinton, Vinyals and Dean 2015, section 2,
 https://arxiv.org/abs/1503.02531. The gradient of the soft part shrinks with 1/T², so it is
-multiplied by T². We take the divergence from the teacher instead of the cross-entropy with it: the
-gradient is the same, and a student that says what its teacher says has no loss. `hidden`: the mean
+multiplied by T². We use the KL divergence from the teacher instead of the cross-entropy: the
+gradient is the same, and a student that agrees with its teacher has no loss. `hidden`: the mean
 squared difference of pooled states, as between the layers of TinyBERT (Jiao et al. 2019, section
-3.1, https://arxiv.org/abs/1909.10351). r is what a row weighs in the hard loss, class weights
-included. Next: `losses.py`, which knows the hard losses.
+3.1, https://arxiv.org/abs/1909.10351). r is the weight of a row in the hard loss, class weights
+included. Next: `losses.py`, which has the hard losses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from luthier.hf_types import ModelOutput
 from luthier.objective import Teaching
 
-Total = Callable[[Any, Tensor, Tensor | None], Tensor]  # outputs, targets, item weights -> loss
-Weight = Callable[[Tensor, Tensor | None], Tensor]  # targets, item weights -> weight of that loss
+Total = Callable[
+    [ModelOutput, Tensor, Tensor | None], Tensor
+]  # outputs, targets, item weights -> loss
+Weight = Callable[[Tensor, Tensor | None], Tensor]  # (targets, item weights) -> its divisor
 
 
 def distilled(
@@ -32,15 +34,15 @@ def distilled(
     """Make the loss of the objective `distillation`, as a sum and the weight of that sum.
 
     Args:
-        teaching: How much is learned from whom.
-        hard: The summed loss against the true answers.
-        weight: Of that sum.
+        teaching: Temperature, share and layout of the targets.
+        hard: The summed loss against the gold answers.
+        weight: The weight of that sum.
         class_weights: Weight of each label, (labels,), or None.
     """
     soft = SOFT[teaching.hard.name]
     is_label = soft is divergence_of_labels
 
-    def total(outputs: Any, targets: Tensor, weights: Tensor | None) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Tensor | None) -> Tensor:
         answers, taught, states = parts(targets, teaching)
         logits = outputs.logits.float()
         if is_label and class_weights is not None:
@@ -61,7 +63,7 @@ def distilled(
 
 
 def parts(labels: Tensor, teaching: Teaching) -> tuple[Tensor, Tensor, Tensor]:
-    """Take labels (batch, columns) apart: true answers, the teacher's outputs, its states."""
+    """Split targets (batch, columns) into gold answers, teacher outputs and teacher states."""
     n_left = labels.shape[1] - teaching.n_answers - teaching.n_outputs
     answers, taught, states = labels.split([teaching.n_answers, teaching.n_outputs, n_left], dim=1)
     if teaching.is_id:
@@ -80,14 +82,14 @@ def divergence_of_labels(logits: Tensor, taught: Tensor, temperature: float) -> 
 
 
 def divergence_of_each(logits: Tensor, taught: Tensor, temperature: float) -> Tensor:
-    """Take each label by itself, yes or no, and average: several labels can be right. (batch,)."""
+    """Average the divergences of independent yes-or-no labels, (batch,)."""
     pairs = [torch.stack([scores, -scores], dim=-1) / 2 for scores in (logits, taught)]
     apart = divergence_of_labels(pairs[0], pairs[1], temperature)  # sigmoid(x) = softmax(x/2, -x/2)
     return apart.mean(dim=-1)
 
 
 def squared_difference(logits: Tensor, taught: Tensor, temperature: float) -> Tensor:
-    """Compare numbers, which have no temperature, (batch,)."""
+    """Squared difference of numbers, which have no temperature, (batch,)."""
     return ((logits - taught) ** 2).mean(dim=-1)
 
 

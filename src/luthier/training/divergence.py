@@ -1,20 +1,20 @@
-"""What is said when a training comes to numbers that mean nothing, and which rows were there."""
+"""Errors for losses, gradients and weights that are not finite, with the rows involved."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from luthier.errors import TrainingError
 from luthier.job import Job
 from luthier.ragged import Array
 from luthier.recipe.tree import Training
 from luthier.training.loss_log import Reading
-from luthier.training.model_calls import to_tensors
+from luthier.training.model_calls import TensorBatch, to_tensors
 
 MOST_NAMED = 5
 
@@ -23,18 +23,18 @@ def refuse_step(
     reading: Reading,
     job: Job,
     items: Callable[[], Array],
-    loss_of: Callable[[Any], Any],
+    loss_of: Callable[[TensorBatch], Tensor],
 ) -> None:
-    """Raise where a step makes the weights mean nothing, before anything of it is saved.
+    """Raise if the loss or gradient of a step is not finite, before anything is saved.
 
     Args:
-        reading: What the step came to; in float16 the norm is not looked at, the scaler does that.
-        job: Whose training.
-        items: Gives the items that it learns from.
-        loss_of: From a batch of tensors to its loss, to find the rows that are at fault.
+        reading: The numbers of the step; in float16 the scaler checks the norm.
+        job: The job.
+        items: Returns the items of the step.
+        loss_of: Computes the loss of a batch, to find the rows that cause it.
 
     Raises:
-        TrainingError: One of them is not finite.
+        TrainingError: The loss or the norm is not finite.
     """
     step, loss, norm, _ = reading
     has_loss = math.isfinite(loss)
@@ -56,8 +56,8 @@ def refuse_step(
     )
 
 
-def _guilty(items: Array, job: Job, loss_of: Callable[[Any], Any]) -> list[int]:
-    """Find the items whose loss alone is not finite; none if all are, or if all are not."""
+def _guilty(items: Array, job: Job, loss_of: Callable[[TensorBatch], Tensor]) -> list[int]:
+    """Find items whose own loss is not finite; none if that holds for all of them."""
     found = []
     for item in items:
         batch = to_tensors(
@@ -70,15 +70,15 @@ def _guilty(items: Array, job: Job, loss_of: Callable[[Any], Any]) -> list[int]:
 
 
 def refuse_weights(name: str | None, step: int, settings: Training) -> None:
-    """Raise rather than keep weights that mean nothing.
+    """Raise if a weight is not finite.
 
     Args:
-        name: A weight that is not finite, or None.
-        step: After which this is so.
+        name: Name of a weight that is not finite, or None.
+        step: The last step.
         settings: The recipe's training section.
 
     Raises:
-        TrainingError: There is such a weight.
+        TrainingError: `name` is not None.
     """
     if name is not None:
         raise TrainingError(
@@ -90,7 +90,7 @@ def refuse_weights(name: str | None, step: int, settings: Training) -> None:
 
 
 def remedy(settings: Training) -> str:
-    """Name the shortest thing that usually helps."""
+    """Suggest settings that usually help."""
     ways = [f"training.learning_rate={settings.learning_rate / 10:.1e}"]
     if settings.max_grad_norm == 0:
         ways.append("training.max_grad_norm=1.0")

@@ -1,25 +1,25 @@
-"""The best weights so far, and when to give up waiting for better ones."""
+"""Tracks the best weights, and stops a training that no longer improves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 
 from luthier.errors import RecipeError
+from luthier.hf_types import Model
 from luthier.metrics.names import lower_is_better
 from luthier.recipe.tree import Training
 
 
 class Best:
-    """Follows one metric over the evaluations of a training.
+    """Tracks one metric over the evaluations of a training.
 
-    Only parameters that are trained are copied, and nothing is copied at the last evaluation:
-    there the weights themselves are the copy.
+    Only trained parameters are copied, and none at the last evaluation, whose weights are still
+    in the model.
 
     Args:
-        metric: The metric to follow.
+        metric: The metric, unless the settings name another.
         settings: The recipe's training section.
     """
 
@@ -40,11 +40,11 @@ class Best:
 
     @property
     def verdict(self) -> str:
-        """Say why training stopped early."""
-        return f"stopped early: {self.metric} was not better for {self.n_waited} evaluations"
+        """Why training stopped early."""
+        return f"stopped early: {self.metric} did not improve for {self.n_waited} evaluations"
 
-    def see(self, scores: Mapping[str, float], model: Any, *, is_last: bool) -> bool:
-        """Take the scores of an evaluation; say whether they are the best so far."""
+    def see(self, scores: Mapping[str, float], model: Model, *, is_last: bool) -> bool:
+        """Record the scores of an evaluation; return whether they are the best so far."""
         if self.metric not in scores:
             raise RecipeError(
                 f"There is no metric called '{self.metric}' to choose the best model by.",
@@ -60,13 +60,13 @@ class Best:
             self.weights = None if is_last else _copy(model)
         return True
 
-    def restore(self, model: Any) -> None:
-        """Put the best weights back, where they are not the present ones."""
+    def restore(self, model: Model) -> None:
+        """Restore the best weights, unless they are the current ones."""
         if self.weights is not None:
             model.load_state_dict(self.weights, strict=False)
 
 
-def _copy(model: Any) -> dict[str, torch.Tensor]:
+def _copy(model: Model) -> dict[str, torch.Tensor]:
     trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     return {
         name: values.detach().clone()

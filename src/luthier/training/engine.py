@@ -1,23 +1,25 @@
-"""The engine of PyTorch: devices and precision by Accelerate, and the work that is left out.
+"""The PyTorch engine: devices and precision by Accelerate, and exact speed-ups.
 
-On which device, in which precision: `devices.py`, `autotune.py`. What is left out:
-`speedups.py`. One optimizer step: `update.py`.
+Device and precision: `devices.py`, `autotune.py`. Speed-ups: `speedups.py`. One optimizer step:
+`update.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
-from luthier.job import Job
+from luthier.engines import Loader
+from luthier.hf_types import Config, Model
+from luthier.job import BatchSampler, Job
 from luthier.models.speedups.host_copies import is_far
 from luthier.models.structure import compute_again
 from luthier.recipe.tree import Training
 from luthier.training.autotune import calibrate, precision_of
-from luthier.training.batch_sampler import BatchOrder, make_loader
+from luthier.training.batch_sampler import make_loader
 from luthier.training.devices import keep_few_kernels, make_accelerator
 from luthier.training.labelled_positions import can_skip_unlabelled
 from luthier.training.microbatches import MicroBatches
@@ -29,16 +31,16 @@ from luthier.training.update import Update
 
 
 class TorchEngine:
-    """Trains a model in place, by PyTorch.
+    """Trains a model in place with PyTorch.
 
     Args:
-        model: To be trained.
-        job: Says what from, and how.
+        model: The model to train.
+        job: The rows, the session and the plan.
     """
 
     name: ClassVar[str] = "torch"
 
-    def __init__(self, model: Any, job: Job):
+    def __init__(self, model: Model, job: Job):
         settings: Training = job.plan.training
         keep_few_kernels()
         choice = calibrate(model, job)
@@ -54,11 +56,11 @@ class TorchEngine:
         if "position_ids" in job.problem.items["train"].inputs:
             refuse_leaking_blocks(model)
         self.only_labelled = can_skip_unlabelled(model, self.job)
-        self._prepared: Any = None
+        self._prepared: Model = model
 
     @staticmethod
     def check(settings: Training) -> None:
-        """Refuse what could only fail later.
+        """Reject settings that could only fail later.
 
         Raises:
             RecipeError: An unknown optimizer, schedule or option.
@@ -66,20 +68,20 @@ class TorchEngine:
         check_training(settings)
 
     @staticmethod
-    def check_model(config: Any) -> None:
-        """Take any model of Transformers."""
+    def check_model(config: Config) -> None:
+        """Accept any model of Transformers."""
 
     @contextmanager
     def working(self) -> Iterator[str | None]:
-        """Leave out what need not be computed; say why not, where that was asked for."""
+        """Apply the speed-ups; yield why padding is computed, if its removal was requested."""
         is_asked = self.job.plan.training.unpadded is True
         with speed_ups(self.model, self.job, self.accelerator) as reason:
             yield reason if is_asked else None
-            # its precision ends with training
+            # mixed precision ends with training
             self.accelerator.unwrap_model(self._prepared, keep_fp32_wrapper=False)
 
-    def prepare(self, order: BatchOrder, pieces: MicroBatches) -> Any:
-        """Make the optimizer, and what gives batches in an order."""
+    def prepare(self, order: BatchSampler, pieces: MicroBatches) -> Loader:
+        """Make the optimizer and the data loader."""
         job, settings = self.job, self.job.plan.training
         self._prepared, self.optimizer, loader = self.accelerator.prepare(
             self.model,
@@ -92,7 +94,7 @@ class TorchEngine:
                 order,
                 n_workers=settings.dataloader_num_workers,
             ),
-            device_placement=[True, True, False],  # batches go there as they are computed
+            device_placement=[True, True, False],  # batches are moved when they are used
         )
         self.update = Update(
             self._prepared,
@@ -102,13 +104,14 @@ class TorchEngine:
             pieces,
             only_labelled=self.only_labelled,
         )
-        return loader
+        prepared: Loader = loader
+        return prepared
 
     def load_from_model(self) -> None:
-        """Go on from the model's weights as they are now: they are the ones that are trained."""
+        """Do nothing: the model's weights are the ones that are trained."""
 
     def gradient(self, batches: list[TensorBatch]) -> tuple[Tensor, Tensor]:
-        """Compute the gradient over batches; give the mean loss and the norm, unread."""
+        """Compute the gradient over batches; return the mean loss and the norm on the device."""
         return self.update.gradient(batches)
 
     def loss_of(self, batch: TensorBatch) -> Tensor:
@@ -116,9 +119,9 @@ class TorchEngine:
         return self.update.summed(batch)
 
     def step(self) -> None:
-        """Step along the gradient."""
+        """Take an optimizer step."""
         self.update.step()
 
-    def sync_model(self) -> Any:
-        """Give the model with the weights as they are now, to be read."""
+    def sync_model(self) -> Model:
+        """Return the prepared model with its current weights."""
         return self._prepared

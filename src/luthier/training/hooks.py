@@ -1,4 +1,4 @@
-"""Hooks in training: the defaults, and a hook that freezes lower layers for a while.
+"""Training hooks: defaults that do nothing, and a hook that freezes lower layers for a while.
 
 A regulariser subclasses `Hooks` and overrides the places where it acts. Next: `loop.py` and
 `update.py`, which call them.
@@ -26,7 +26,7 @@ class Hooks:
 
     @contextmanager
     def around_step(self, model: nn.Module, step: int, n_steps: int) -> Iterator[None]:
-        """Hold nothing while a gradient is computed."""
+        """Change nothing while a gradient is computed."""
         yield
 
     def loss(
@@ -47,26 +47,26 @@ class Hooks:
 
     @contextmanager
     def evaluated(self, model: nn.Module) -> Iterator[None]:
-        """Score the weights that are trained."""
+        """Score the trained weights as they are."""
         yield
 
     def finish(self, model: nn.Module) -> None:
-        """Keep the weights that are trained."""
+        """Keep the trained weights as they are."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Keep nothing for resuming."""
+        """Return no state."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take nothing back."""
+        """Restore nothing."""
 
 
 class FrozenBelow(Hooks):
     """Freezes the parameters below a depth while the gradient of a step is computed.
 
     Args:
-        depth_of: Parameter name to its depth, 0 for embeddings.
-        lowest: (step, steps in all) to the lowest depth that learns.
+        depth_of: Maps a parameter name to its depth, 0 for embeddings.
+        lowest: Maps a step and the total number of steps to the lowest depth that is trained.
     """
 
     def __init__(self, depth_of: Mapping[str, int], lowest: Callable[[int, int], int]):
@@ -74,7 +74,7 @@ class FrozenBelow(Hooks):
 
     @contextmanager
     def around_step(self, model: nn.Module, step: int, n_steps: int) -> Iterator[None]:
-        """Freeze what lies too low."""
+        """Freeze the parameters that lie too low."""
         lowest = self.lowest(step, n_steps)
         frozen = [
             one
@@ -106,7 +106,7 @@ class AllHooks:
 
     @contextmanager
     def around_step(self, step: int, n_steps: int) -> Iterator[None]:
-        """Hold what every regulariser holds around a step's gradient."""
+        """Enter the context of every regulariser around a step's gradient."""
         with ExitStack() as stack:
             for one in self.regularisers:
                 stack.enter_context(one.around_step(self.model, step, n_steps))
@@ -119,19 +119,19 @@ class AllHooks:
 
     @contextmanager
     def evaluated(self) -> Iterator[None]:
-        """Put the weights in place that are scored."""
+        """Swap in the weights that are scored."""
         with ExitStack() as stack:
             for one in self.regularisers:
                 stack.enter_context(one.evaluated(self.model))
             yield
 
     def finish(self) -> None:
-        """Leave the weights in place that are kept."""
+        """Leave the model with the weights that are kept."""
         for one in self.regularisers:
             one.finish(self.model)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the state of every regulariser, as `NUMBER.NAME`."""
+        """Return the state of every regulariser, as `NUMBER.NAME`."""
         return {
             f"{number}.{name}": value
             for number, one in enumerate(self.regularisers)
@@ -139,7 +139,7 @@ class AllHooks:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Give every regulariser its state back."""
+        """Restore the state of every regulariser."""
         for number, one in enumerate(self.regularisers):
             start = f"{number}."
             one.load_state_dict(

@@ -1,27 +1,27 @@
-"""What is computed for each item of a batch, by the names that tasks use.
+"""Kinds of inference: what is computed for each item of a batch.
 
     logits           (outputs,)         whole rows
     token-logits     (tokens, labels)   every token
     span-logits      (tokens, 2)        every token as a start and as an end
     log-likelihood   (3,)               summed log likelihood of the labels, their number, and how
-                                        many of them the model would have given
-    decoder-log-likelihood              the same of an encoder-decoder
-    generate         (tokens,)          ids that the model writes after its input
+                                        many of them have the highest probability
+    decoder-log-likelihood              the same for an encoder-decoder
+    generate         (tokens,)          ids that the model generates after its input
     fill-mask        (holes × 100, 2)   the best ids for each hole, and their probabilities
 
 A third party adds a kind with an entry point in the group `luthier.inference-kinds`. Next:
-`predict.py`, which puts batches together.
+`predict.py`, which combines batches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from luthier.hf_types import Model
 from luthier.padding import IGNORED
 from luthier.ragged import Array
 from luthier.training.model_calls import TensorBatch, run_model, targets_of
@@ -34,41 +34,41 @@ class InferenceKind:
     """One kind of inference.
 
     Args:
-        infer: A model and a batch to one array for each item.
+        infer: Maps a model and a batch to one array for each item.
         is_ragged: Whether the arrays of items differ in length.
-        is_small: Whether memory suffices for batches of many short items: no vocabulary per token.
+        is_small: Whether outputs are small enough for batches of many short items.
     """
 
-    infer: Callable[[Any, TensorBatch], list[Array]]
+    infer: Callable[[Model, TensorBatch], list[Array]]
     is_ragged: bool = False
     is_small: bool = False
 
 
-def _logits(model: Any, batch: TensorBatch) -> list[Array]:
+def _logits(model: Model, batch: TensorBatch) -> list[Array]:
     return list(run_model(model, batch).logits.float().cpu().numpy())
 
 
-def _token_logits(model: Any, batch: TensorBatch) -> list[Array]:
+def _token_logits(model: Model, batch: TensorBatch) -> list[Array]:
     return _of_tokens(run_model(model, batch).logits, batch)
 
 
-def _span_logits(model: Any, batch: TensorBatch) -> list[Array]:
+def _span_logits(model: Model, batch: TensorBatch) -> list[Array]:
     outputs = run_model(model, batch)
     return _of_tokens(torch.stack([outputs.start_logits, outputs.end_logits], dim=-1), batch)
 
 
 def _of_tokens(values: Tensor, batch: TensorBatch) -> list[Array]:
-    """Leave out the values of padding."""
+    """Drop the values of padding."""
     is_token = batch.inputs["attention_mask"].bool().cpu().numpy()
     spread = values.float().cpu().numpy()  # (batch, tokens, width)
     return [one[kept] for one, kept in zip(spread, is_token, strict=True)]
 
 
-def _log_likelihood(model: Any, batch: TensorBatch) -> list[Array]:
+def _log_likelihood(model: Model, batch: TensorBatch) -> list[Array]:
     return _statistics(run_model(model, batch).logits, targets_of(batch))
 
 
-def _decoder_log_likelihood(model: Any, batch: TensorBatch) -> list[Array]:
+def _decoder_log_likelihood(model: Model, batch: TensorBatch) -> list[Array]:
     return _statistics(run_model(model, batch, decoder=True).logits, targets_of(batch))
 
 
@@ -84,15 +84,15 @@ def _statistics(logits: Tensor, labels: Tensor) -> list[Array]:
     return [one.numpy() for one in found]
 
 
-def _generate(model: Any, batch: TensorBatch) -> list[Array]:
-    """Let the model write, with the settings of its `generation_config`."""
-    ids = model.generate(**batch.inputs)
+def _generate(model: Model, batch: TensorBatch) -> list[Array]:
+    """Generate text with the settings of the model's `generation_config`."""
+    ids: Tensor = model.generate(**batch.inputs)
     n_given = 1 if model.config.is_encoder_decoder else batch.inputs["input_ids"].shape[1]
     return list(ids[:, n_given:].cpu().numpy())
 
 
-def _fill_mask(model: Any, batch: TensorBatch) -> list[Array]:
-    """Look only at the tokens that have a label: those are the holes."""
+def _fill_mask(model: Model, batch: TensorBatch) -> list[Array]:
+    """Find the best ids for labelled tokens, which are the holes."""
     found = []
     for row, wanted in zip(run_model(model, batch).logits, targets_of(batch), strict=True):
         probabilities = row[wanted != IGNORED].float().softmax(dim=-1)  # (holes, vocabulary)

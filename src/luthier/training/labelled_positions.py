@@ -1,15 +1,14 @@
-"""Only what has a label: words are scored where the loss asks for them.
+"""Run the language head only on labelled tokens, the only ones that the loss uses.
 
-A trial on a few rows decides, as with all speed-ups (`models/speedups/apply.py`): the logits that
+A trial on a few rows decides, as for all speed-ups (`models/speedups/apply.py`): the logits that
 reach the loss must be the same. Next: `loop.py`.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
+from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.models.speedups.apply import are_alike
 from luthier.models.speedups.head import has_word_head, head_only_at
@@ -19,12 +18,12 @@ from luthier.training.speedups import trial_batch
 OBJECTIVES = frozenset({"token-cross-entropy", "sequence-to-sequence"})
 
 
-def can_skip_unlabelled(model: Any, job: Job) -> bool:
-    """Say whether a model's head may leave out tokens that have no label.
+def can_skip_unlabelled(model: Model, job: Job) -> bool:
+    """Return whether a model's head can skip tokens that have no label.
 
     Args:
-        model: As it is trained.
-        job: Says the loss, and whether it is wanted (`training.labelled_only`).
+        model: The model, as it is trained.
+        job: The job, with the loss and the setting `training.labelled_only`.
     """
     is_fit = job.plan.objective.name in OBJECTIVES and has_word_head(model)
     is_wanted = job.plan.training.labelled_only and not job.plan.training.torch_compile
@@ -35,7 +34,7 @@ def can_skip_unlabelled(model: Any, job: Job) -> bool:
     batch = batch.map(lambda values: values.to(device))
     decoder = job.plan.objective.name == "sequence-to-sequence"
     places = torch.zeros_like(targets_of(batch), dtype=torch.bool)
-    places[:, ::2] = True  # whatever has a label: by chance nothing may
+    places[:, ::2] = True  # every other token; the batch itself may have no labels
     was_training = model.training
     model.eval()
     try:
@@ -44,7 +43,7 @@ def can_skip_unlabelled(model: Any, job: Job) -> bool:
             with head_only_at(model, places):
                 after = run_model(model, batch, decoder=decoder).logits
     except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
-        return False  # its head looks at more than one token at a time
+        return False  # its head reads more than one token at a time
     finally:
         model.train(was_training)
     return after.shape[:-1] == (1, len(before)) and are_alike([before], [after[0]])

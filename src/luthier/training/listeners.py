@@ -1,6 +1,6 @@
-"""Those who listen to a training: events on disk, TensorBoard, progress bars, clocks.
+"""Listeners to a training: events on disk, TensorBoard, progress bars and timings.
 
-Long work is a generator of `StepInfo`; `follow` walks it to its end and passes every step on.
+Long work is a generator of `StepInfo`; `follow` runs it to its end and passes on every step.
 """
 
 from __future__ import annotations
@@ -10,31 +10,37 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterable
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from luthier.records import StepInfo
 from luthier.runs import RunFolder
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
 T = TypeVar("T")
 Listener = Callable[[StepInfo], None]
-WITHOUT = "tensorboard.compat.notf"  # a module by which TensorBoard does without TensorFlow
+WITHOUT = (
+    "tensorboard.compat.notf"  # while this module exists, TensorBoard does not import TensorFlow
+)
 
 
 def follow(steps: Generator[StepInfo, None, T], listener: Listener) -> T:
-    """Walk a generator of steps to its end, telling of each, and give what it returns."""
+    """Run a generator of steps to its end; pass each step on, and return its value."""
     while True:
         try:
             info = next(steps)
         except StopIteration as end:
-            return end.value
+            value: T = end.value
+            return value
         listener(info)
 
 
 class Listeners:
-    """Pass each step on to events.jsonl, TensorBoard where installed, and whoever else listens.
+    """Passes each step to events.jsonl, to TensorBoard if it is installed, and to other listeners.
 
     Args:
-        folder: The run.
+        folder: The run folder.
         others: Called with every step.
     """
 
@@ -43,12 +49,14 @@ class Listeners:
         self.others = list(others)
         self.seconds: dict[str, float] = {}
         self._last = time.monotonic()
-        self._announced: str | None = None  # a phase that tells only of its beginning
+        self._announced: str | None = (
+            None  # a phase without steps, of which only the start is announced
+        )
         if importlib.util.find_spec("tensorboard") is not None:
             self.others.append(TensorBoard(folder))
 
     def __call__(self, info: StepInfo) -> None:
-        """Take one step."""
+        """Record one step."""
         self._clock(self._announced or info.phase)
         self._announced = info.phase if info.n_steps == 0 else None
         if info.loss is not None or info.scores is not None or info.message is not None:
@@ -57,17 +65,17 @@ class Listeners:
             listener(info)
 
     def say(self, phase: str) -> None:
-        """Tell that a phase without steps begins."""
+        """Announce a phase without steps."""
         self(StepInfo(phase, 0, 0, message=phase))
 
     def _clock(self, phase: str) -> None:
-        """Put the time since the last step down to a phase."""
+        """Add the time since the last step to a phase."""
         now = time.monotonic()
         self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self._last
         self._last = now
 
     def spent(self) -> dict[str, Any]:
-        """Say how long everything took, in all and by phase."""
+        """Return the time spent, in total and by phase."""
         if self._announced is not None:
             self._clock(self._announced)
         phases = {phase: round(seconds, 2) for phase, seconds in self.seconds.items()}
@@ -75,15 +83,15 @@ class Listeners:
 
 
 class TensorBoard:
-    """Write losses, rates and scores where TensorBoard looks for them: `tensorboard/` in the run.
+    """Writes losses, learning rates and scores to `tensorboard/` in the run folder.
 
     Args:
-        folder: The run.
+        folder: The run folder.
     """
 
     def __init__(self, folder: RunFolder):
         self.path = folder.path / "tensorboard"
-        self._writer: Any = None
+        self._writer: SummaryWriter | None = None
 
     def __call__(self, info: StepInfo) -> None:
         """Write the numbers of one step, if it has any."""
@@ -99,11 +107,8 @@ class TensorBoard:
             self._writer.flush()
 
 
-def _writer(path: str) -> Any:
-    """Open a folder for TensorBoard, which takes TensorFlow for local files where it is installed.
-
-    Its own switch for doing without is a module of this name: seconds and 300 MB are saved.
-    """
+def _writer(path: str) -> SummaryWriter:
+    """Open a folder for TensorBoard without importing TensorFlow, which saves 300 MB."""
     sys.modules.setdefault(WITHOUT, ModuleType(WITHOUT))
     from torch.utils.tensorboard import SummaryWriter
 

@@ -1,42 +1,42 @@
-"""THE loop: from a model and a job to a trained model, one `StepInfo` at a time.
+"""The training loop: a generator that trains a model and yields a `StepInfo` for every step.
 
-It is a generator. It trains, evaluates, keeps the best weights, stops early and saves what going on
-needs; logging, progress bars and web pages only listen. What computes is an engine, which the
-catalogue gives (`protocols.py`); PyTorch's is `engine.py`, and `update.py` one optimizer step of
-it. Which batches a step has: `step_plan.py`. What is saved: `checkpoint.py`.
+It trains, evaluates, keeps the best weights, stops early and saves checkpoints; logging, progress
+bars and web pages only listen. An engine of the catalogue computes (`engines.py`); PyTorch's is
+`engine.py`, with one optimizer step in `update.py`. The batches of a step: `step_plan.py`. What is
+saved: `checkpoint.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from functools import partial
-from typing import Any
 
 from luthier.engines import Engine
-from luthier.job import Job
+from luthier.hf_types import Model
+from luthier.job import BatchSampler, Job
 from luthier.recipe.tree import Training
 from luthier.records import StepInfo
 from luthier.registry import find
 from luthier.seeding import seed_of
 from luthier.signals import asked, end, patience
 from luthier.training.batch_sampler import BatchOrder
-from luthier.training.checkpoint import Keeper
+from luthier.training.checkpoint import Checkpointer
 from luthier.training.divergence import refuse_step
 from luthier.training.early_stopping import Best
 from luthier.training.hooks import AllHooks
-from luthier.training.loss_log import Window
+from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import make_schedule, set_rate
 from luthier.training.predict import validation_outputs
 from luthier.training.state import State, seed_all
-from luthier.training.step_plan import Course
+from luthier.training.step_plan import StepPlan
 
 
-def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
+def train(model: Model, job: Job) -> Generator[StepInfo, None, Model]:
     """Train all parameters that require gradients; the return value is the trained model.
 
-    With a run folder (`job.session.run`) its state is saved there, and a training that was
-    interrupted goes on from what was saved.
+    With a run folder (`job.session.run`), checkpoints are saved there, and an interrupted training
+    is resumed from them.
 
     Raises:
         TrainingError: The loss, a gradient or a weight is not a finite number.
@@ -52,40 +52,40 @@ def train(model: Any, job: Job) -> Generator[StepInfo, None, Any]:
     return model.eval()
 
 
-def steps(model: Any, job: Job, engine: Engine) -> Iterator[StepInfo]:
-    """Take all steps, and leave the model with the weights that are wanted."""
+def steps(model: Model, job: Job, engine: Engine) -> Iterator[StepInfo]:
+    """Take all steps, and leave the model with the weights that are kept."""
     settings: Training = job.plan.training
     order = make_order(job)
     pieces = MicroBatches(settings)
     loader = engine.prepare(order, pieces)
-    course = Course(loader, order, settings, n_processes=engine.n_processes)
-    schedule = make_schedule(engine.optimizer, settings, n_steps=course.n_steps)
-    best, window = Best(job.problem.codec.task.validation_metric, settings), Window()
+    step_plan = StepPlan(loader, order, settings, n_processes=engine.n_processes)
+    schedule = make_schedule(engine.optimizer, settings, n_steps=step_plan.n_steps)
+    best, loss_log = Best(job.problem.codec.task.validation_metric, settings), LossLog()
     hooks = AllHooks(job.plan.regularisers, model)
-    hooks.begin(course.n_steps)
-    state = State(model, engine, schedule, best, window, pieces, hooks)
-    keeper = Keeper(job, state, course)
-    if (told := keeper.resume()) is not None:
+    hooks.begin(step_plan.n_steps)
+    state = State(model, engine, schedule, best, loss_log, pieces, hooks)
+    checkpointer = Checkpointer(job, state, step_plan)
+    if (resumed := checkpointer.resume()) is not None:
         set_rate(schedule)
-        yield told
+        yield resumed
     has_validation = len(job.problem.items["validation"]) > 0
 
     with patience():
-        for step, batches in course.after(keeper.saved):
+        for step, batches in step_plan.after(checkpointer.saved):
             if best.is_over:
                 break
             rate = engine.optimizer.param_groups[0]["lr"]
-            with hooks.around_step(step, course.n_steps):
-                window.add(step, *engine.gradient(batches))
-            is_last = step == course.n_steps
-            is_evaluated = has_validation and course.is_evaluated(step)
-            is_told = step % settings.logging_steps == 0 or is_last or is_evaluated
-            readings = window.read() if is_told or engine.reads_without_sync else []
+            with hooks.around_step(step, step_plan.n_steps):
+                loss_log.add(step, *engine.gradient(batches))
+            is_last = step == step_plan.n_steps
+            is_evaluated = has_validation and step_plan.is_evaluated(step)
+            is_logged = step % settings.logging_steps == 0 or is_last or is_evaluated
+            readings = loss_log.read() if is_logged or engine.reads_without_sync else []
             for reading in readings:
-                refuse_step(reading, job, partial(course.items, reading.step), engine.loss_of)
+                refuse_step(reading, job, partial(step_plan.items, reading.step), engine.loss_of)
             engine.step()
             schedule.step()
-            hooks.after_step(step, course.n_steps)
+            hooks.after_step(step, step_plan.n_steps)
             scores, is_best = None, False
             if is_evaluated:
                 evaluated = engine.sync_model()
@@ -95,28 +95,28 @@ def steps(model: Any, job: Job, engine: Engine) -> Iterator[StepInfo]:
             yield StepInfo(
                 job.session.phase,
                 step,
-                course.n_steps,
-                epoch=course.epoch_after(step),
+                step_plan.n_steps,
+                epoch=step_plan.epoch_after(step),
                 rows=sum(batch.n_items for batch in batches),
-                loss=window.mean() if is_told else None,
+                loss=loss_log.mean() if is_logged else None,
                 learning_rate=rate,
-                gradient_norm=readings[-1].norm if is_told else None,
+                gradient_norm=readings[-1].norm if is_logged else None,
                 scores=scores,
                 is_best=is_best,
                 spike=next((one.loss for one in readings if one.is_spike), None),
                 message=best.verdict if best.is_over else pieces.news(),
             )
-            keeper.see(step, is_best=is_best, is_last=is_last or best.is_over)
+            checkpointer.see(step, is_best=is_best, is_last=is_last or best.is_over)
             if asked():
-                keeper.save(step)
-                end(keeper.story(step))
+                checkpointer.save(step)
+                end(checkpointer.story(step))
     engine.sync_model()
     hooks.finish()
     best.restore(model)
 
 
-def make_order(job: Job) -> BatchOrder:
-    """Make the order of the training rows."""
+def make_order(job: Job) -> BatchSampler:
+    """Make the batch sampler of the training rows."""
     if job.plan.sampler is not None:
         return job.plan.sampler(job.problem.items["train"], job.plan.training)
     items = job.problem.items["train"]
@@ -130,6 +130,6 @@ def make_order(job: Job) -> BatchOrder:
     )
 
 
-def evaluate(model: Any, job: Job) -> dict[str, float]:
+def evaluate(model: Model, job: Job) -> dict[str, float]:
     """Score the validation rows."""
     return job.problem.validation_scores(validation_outputs(model, job))

@@ -1,7 +1,7 @@
-"""The losses of the last steps: their mean for the log, and whether one sprang up.
+"""The losses of recent steps: their mean for the log, and spikes.
 
-They are read when somebody asks. To read a number from a GPU is to wait for all that it still has
-to do, and a GPU that is waited for in every step has nothing to do when the next one begins.
+They are read only on demand. Reading a value synchronises with the GPU; doing it every step leaves
+the GPU idle.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ SPIKE = 2.0  # times the highest of them
 
 
 class Reading(NamedTuple):
-    """What one step came to.
+    """The numbers of one step.
 
     Args:
-        step: Its number. `loss`: Its mean loss. `norm`: Of its gradient, before clipping.
-        is_spike: Whether the loss is more than twice the highest of the fifty steps before: unlike
-            a distance from their mean, that hardly happens by chance, however unequal batches are.
+        step: Number of the step.
+        loss: Mean loss.
+        norm: Norm of the gradient before clipping.
+        is_spike: Whether the loss is more than twice the highest of the fifty steps before. Unlike
+            a distance from their mean, this rarely happens by chance, however unequal batches are.
     """
 
     step: int
@@ -32,8 +34,8 @@ class Reading(NamedTuple):
     is_spike: bool
 
 
-class Window:
-    """The losses since the last line of the log, and the recent ones."""
+class LossLog:
+    """The losses since the last log line, and those of recent steps."""
 
     def __init__(self) -> None:
         self.losses: list[float] = []
@@ -42,11 +44,11 @@ class Window:
         self._read: list[Reading] = []
 
     def add(self, step: int, loss: Tensor | float, norm: Tensor | float) -> None:
-        """Take what a step came to, unread."""
+        """Add the numbers of a step without reading them from the device."""
         self._unread.append((step, loss, norm))
 
     def read(self) -> list[Reading]:
-        """Give what has been added since the last call."""
+        """Return the steps added since the last call."""
         self._look()
         found, self._read = self._read, []
         return found
@@ -61,17 +63,17 @@ class Window:
         self._unread.clear()
 
     def mean(self) -> float:
-        """Give the mean since the last call, and begin anew."""
+        """Return the mean loss since the last call, and reset it."""
         mean = fmean(self.losses)
         self.losses.clear()
         return mean
 
     def state_dict(self) -> dict[str, Any]:
-        """Give what going on needs."""
+        """Return the state that resuming needs."""
         self._look()
         return {"losses": list(self.losses), "recent": list(self.recent)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         self.losses = list(state["losses"])
         self.recent = deque(state["recent"], maxlen=RECENT)

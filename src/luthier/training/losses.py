@@ -1,21 +1,21 @@
-"""The losses, by the names that an `Objective` carries.
+"""The losses, by the names of an `Objective`.
 
 Each is a sum over the batch and the weight of that sum, never a mean: only then does the mean over
-several accumulated batches equal the mean over one large batch, however unequal their sizes. All
-take a weight for every item. A third party adds a loss with an entry point in the group
-`luthier.losses`: a function like those below. Next: `loop.py`, which divides.
+accumulated batches equal the mean over one large batch, however unequal their sizes. All accept a
+weight for every item. A third party adds a loss with an entry point in the group `luthier.losses`:
+a function like those below. Next: `loop.py`, which divides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from luthier.hf_types import ModelOutput
 from luthier.models.crf import negative_log_likelihood
 from luthier.objective import Objective
 from luthier.padding import IGNORED
@@ -31,15 +31,15 @@ class Loss:
     """A loss as a sum and the weight of that sum.
 
     Args:
-        total: Model outputs, targets and item weights to the summed loss. Targets are ids or
+        total: Maps model outputs, targets and item weights to the summed loss. Targets are ids or
             numbers (batch,), probabilities or indicators (batch, labels), token ids
             (batch, tokens), or answer borders (batch, 2).
-        weight: Targets and item weights to what the sum is divided by.
-        decoder: Whether the model is an encoder-decoder that learns to write the targets.
-        by_rows: Whether the sum is over items, each by itself, so that batches may be cut.
+        weight: Maps targets and item weights to the divisor of the sum.
+        decoder: Whether the model is an encoder-decoder that learns to generate the targets.
+        by_rows: Whether items contribute independently, so that batches may be split.
     """
 
-    total: Callable[[Any, Tensor, Weights], Tensor]
+    total: Callable[[ModelOutput, Tensor, Weights], Tensor]
     weight: Callable[[Tensor, Weights], Tensor]
     decoder: bool = False
     by_rows: bool = True
@@ -55,7 +55,7 @@ def cross_entropy(objective: Objective, device: torch.device) -> Loss:
     """Cross-entropy with ids (batch, …), or with probabilities (batch, labels)."""
     class_weights = class_weights_of(objective, device)
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         losses = functional.cross_entropy(
             outputs.logits.float(),
             targets,
@@ -75,7 +75,7 @@ def focal(objective: Objective, device: torch.device) -> Loss:
     """
     class_weights = class_weights_of(objective, device)
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         log_p = functional.log_softmax(outputs.logits.float(), dim=-1)  # (batch, labels)
         n_labels = log_p.shape[-1]
         q = targets if targets.is_floating_point() else functional.one_hot(targets, n_labels)
@@ -87,10 +87,10 @@ def focal(objective: Objective, device: torch.device) -> Loss:
 
 
 def binary_cross_entropy(objective: Objective, device: torch.device) -> Loss:
-    """Cross-entropy of each label by itself, with indicators (batch, labels)."""
+    """Cross-entropy of independent labels, with indicators (batch, labels)."""
     positive = class_weights_of(objective, device)
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         softened = soften(targets, objective)
         losses = functional.binary_cross_entropy_with_logits(
             outputs.logits.float(), softened, pos_weight=positive, reduction="none"
@@ -101,10 +101,10 @@ def binary_cross_entropy(objective: Objective, device: torch.device) -> Loss:
 
 
 def binary_focal(objective: Objective, device: torch.device) -> Loss:
-    """Focal loss of each label by itself, as in the paper's detector."""
+    """Focal loss of independent labels, as in the paper's detector."""
     positive = class_weights_of(objective, device)
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         softened = soften(targets, objective)
         log_p = functional.logsigmoid(outputs.logits.float())
         log_not = functional.logsigmoid(-outputs.logits.float())
@@ -120,19 +120,19 @@ def binary_focal(objective: Objective, device: torch.device) -> Loss:
 def mean_squared_error(objective: Objective, device: torch.device) -> Loss:
     """Squared differences from numbers (batch,)."""
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         return summed((outputs.logits.float().squeeze(-1) - targets.float()) ** 2, weights)
 
     return Loss(total, count)
 
 
 def token_cross_entropy(objective: Objective, device: torch.device) -> Loss:
-    """Cross-entropy of the tokens that have a label, (batch, tokens)."""
+    """Cross-entropy of labelled tokens, (batch, tokens)."""
     class_weights = class_weights_of(objective, device)
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         losses = functional.cross_entropy(
-            logits_at_labels(outputs.logits, targets).float(),  # vocabularies are long
+            logits_at_labels(outputs.logits, targets).float(),  # vocabularies are large
             _labels_that_count(targets),
             weight=class_weights,
             label_smoothing=objective.label_smoothing,
@@ -152,7 +152,7 @@ def token_cross_entropy(objective: Objective, device: torch.device) -> Loss:
 
 
 def sequence_to_sequence(objective: Objective, device: torch.device) -> Loss:
-    """Cross-entropy of the next token of a text that a decoder learns to write."""
+    """Cross-entropy of the next token that a decoder generates."""
     tokens = token_cross_entropy(objective, device)
     return Loss(tokens.total, tokens.weight, decoder=True)
 
@@ -160,11 +160,11 @@ def sequence_to_sequence(objective: Objective, device: torch.device) -> Loss:
 def span(objective: Objective, device: torch.device) -> Loss:
     """Mean of the cross-entropies of the first and the last token, as Devlin et al. 2018 (4.2).
 
-    The softmax is over the tokens of the row itself: padding, whose logits are -∞, has no part in
-    it nor in the smoothing of labels. So what a row costs does not depend on those beside it.
+    Padding has logits of -∞ and takes no part in the softmax or in label smoothing, so the loss of
+    a row does not depend on the other rows of its batch.
     """
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         first, last = (
             _cross_entropy_of_real(
                 getattr(outputs, name).float(), targets[:, column], objective.label_smoothing
@@ -177,9 +177,9 @@ def span(objective: Objective, device: torch.device) -> Loss:
 
 
 def crf(objective: Objective, device: torch.device) -> Loss:
-    """Negative log likelihoods that a CRF head gives to whole label sequences."""
+    """Negative log likelihood of whole label sequences under a CRF head."""
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         logits = outputs.logits.float()
         losses = negative_log_likelihood(outputs.transitions, logits, targets)  # (batch,)
         return summed(losses, weights)
@@ -188,14 +188,14 @@ def crf(objective: Objective, device: torch.device) -> Loss:
 
 
 def contrastive(objective: Objective, device: torch.device) -> Loss:
-    """Pull features (batch, width) of one label together and those of two apart, pair by pair.
+    """Pull features (batch, width) of equal labels together and push those of others apart.
 
     The squared distance of each pair's cosine from 1 or 0 (Reimers & Gurevych 2019, section 3,
-    https://arxiv.org/abs/1908.10084), over all pairs of the batch; equal and unequal pairs weigh
-    the same, however many there are. A pair weighs the product of its items' weights.
+    https://arxiv.org/abs/1908.10084), over all pairs of the batch; equal and unequal pairs have
+    the same total weight. A pair is weighted by the product of its items' weights.
     """
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         features = functional.normalize(outputs.logits.float(), dim=-1)
         n_items = len(targets)
         rows, others = torch.triu_indices(n_items, n_items, 1, device=targets.device)  # (pairs,)
@@ -212,18 +212,18 @@ def contrastive(objective: Objective, device: torch.device) -> Loss:
 
 
 def own(objective: Objective, device: torch.device) -> Loss:
-    """The loss that the model itself computes, summed over the items of the batch."""
+    """The model's own loss, summed over the items of the batch."""
 
-    def total(outputs: Any, targets: Tensor, weights: Weights) -> Tensor:
+    def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         if weights is not None:
-            raise ValueError("a loss that the model itself computes takes no weights of items")
+            raise ValueError("a loss that the model computes itself supports no item weights")
         return outputs.loss
 
     return Loss(total, count_rows)
 
 
 def distillation(objective: Objective, device: torch.device) -> Loss:
-    """A loss against gold answers and a teacher's outputs at once (`distillation_loss.py`)."""
+    """Loss against gold answers and a teacher's outputs (`distillation_loss.py`)."""
     if objective.teaching is None:
         raise ValueError("the objective names no teacher")
     hard = objective.teaching.hard
@@ -246,7 +246,7 @@ def summed(losses: Tensor, weights: Weights) -> Tensor:
 
 
 def count(targets: Tensor, weights: Weights) -> Tensor:
-    """Count the numbers that are compared, each times its item's weight."""
+    """Count the target values, each times its item's weight."""
     if weights is None:
         return torch.full((), float(targets.numel()), device=targets.device)
     return weights.sum() * (targets.numel() / max(1, len(targets)))
@@ -260,9 +260,10 @@ def count_rows(targets: Tensor, weights: Weights) -> Tensor:
 
 
 def soften(targets: Tensor, objective: Objective) -> Tensor:
-    """Pull indicators towards one half: label smoothing for yes-or-no questions.
+    """Move indicators towards one half: label smoothing for independent labels.
 
-    Szegedy et al. 2016, section 7, https://arxiv.org/abs/1512.00567, has it for one label of many.
+    After Szegedy et al. 2016, section 7, https://arxiv.org/abs/1512.00567, who smooth one label
+    of many.
     """
     return targets.float() * (1 - objective.label_smoothing) + objective.label_smoothing / 2
 

@@ -1,4 +1,4 @@
-"""Runs a model on a batch, and takes the parts of its outputs that count.
+"""Runs a model on a batch and selects the outputs that matter.
 
 Next: `losses.py`, which compares them with the targets.
 """
@@ -10,25 +10,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from luthier.hf_types import Model, ModelOutput
 from luthier.items import Batch
 from luthier.models.speedups.host_copies import derived, where
 from luthier.padding import IGNORED
 
-BORDERS = ("start_logits", "end_logits")  # of answers
+BORDERS = ("start_logits", "end_logits")  # of answer spans
 TensorBatch = Batch[Tensor]
 
 
 def to_tensors(batch: Batch[Any]) -> TensorBatch:
-    """Hand a NumPy batch to PyTorch, without a copy."""
+    """Convert a NumPy batch to PyTorch tensors without copying."""
     return batch.map(torch.from_numpy)
 
 
-def run_model(model: Any, batch: TensorBatch, *, decoder: bool = False) -> Any:
+def run_model(model: Model, batch: TensorBatch, *, decoder: bool = False) -> ModelOutput:
     """Run a model on a batch's inputs; a decoder is given the targets, shifted by one.
 
-    Transformers separates the texts of one block by their positions, but only without a cache.
-    What follows a row's last label reaches no label, so a decoder treats it as padding. No answer
-    begins or ends in padding: the logits of such borders are -∞.
+    Transformers keeps the texts of a packed block apart by their positions, but only without a
+    cache. Nothing after a row's last label affects any label, so a decoder treats it as padding.
+    No answer starts or ends in padding: those logits are -∞.
     """
     inputs: dict[str, Any] = dict(batch.inputs)
     if "position_ids" in inputs:
@@ -48,32 +49,33 @@ def run_model(model: Any, batch: TensorBatch, *, decoder: bool = False) -> Any:
 
 
 def targets_of(batch: TensorBatch) -> Tensor:
-    """Return the targets of a batch that must have some."""
+    """Return the targets of a batch, which must have some."""
     if batch.targets is None:
         raise ValueError("this kind of batch has no targets")
     return batch.targets
 
 
 def _until_last(labels: Tensor) -> Tensor:
-    """Mark all tokens up to the last that has a label, and the first one, (batch, tokens)."""
+    """Mark the first token and all up to the last labelled one, (batch, tokens)."""
+    # counted from the right: positive up to the last label of each row
     kept = (labels != IGNORED).flip(1).cumsum(dim=1).flip(1) > 0
     kept[:, 0] = True
     return kept.long()
 
 
-def logits_of(outputs: Any) -> list[Tensor]:
-    """Return a model's logits, by the fields that heads have for them."""
+def logits_of(outputs: ModelOutput) -> list[Tensor]:
+    """Return a model's logits, whichever fields its head has for them."""
     names = ("logits", *BORDERS)
     return [one for name in names if (one := getattr(outputs, name, None)) is not None]
 
 
-def logits_that_count(outputs: Any, batch: TensorBatch, *, decoder: bool) -> list[Tensor]:
-    """Return a model's logits without those of padding.
+def logits_that_count(outputs: ModelOutput, batch: TensorBatch, *, decoder: bool) -> list[Tensor]:
+    """Return a model's logits at all positions but padding.
 
     Args:
         outputs: The model's outputs for the batch.
         batch: The batch.
-        decoder: Whether logits belong to the targets' tokens rather than to the inputs'.
+        decoder: Whether the logits are of the target tokens rather than of the input tokens.
     """
     real = _until_last(targets_of(batch)) if decoder else batch.inputs["attention_mask"]
     borders = [one for name in BORDERS if (one := getattr(outputs, name, None)) is not None]
@@ -85,10 +87,10 @@ def logits_that_count(outputs: Any, batch: TensorBatch, *, decoder: bool) -> lis
 
 
 def logits_at_labels(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the logits of tokens that have a label, (labelled, outputs).
+    """Return the logits of labelled tokens, (labelled, outputs).
 
     Args:
-        logits: (batch, tokens, outputs); or (1, labelled, outputs), of a head that saw no others.
+        logits: (batch, tokens, outputs), or (1, labelled, outputs) if the head ran on these alone.
         labels: (batch, tokens).
     """
     if logits.shape[:2] != labels.shape:
@@ -97,5 +99,5 @@ def logits_at_labels(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def labelled(labels: Tensor) -> Tensor:
-    """Return the places among all tokens that have a label, (labelled,)."""
+    """Return the flat indices of the labelled tokens, (labelled,)."""
     return where(labels, lambda one: one != IGNORED)

@@ -1,24 +1,23 @@
-"""Whether a model keeps the texts of one block apart, tried out rather than believed."""
+"""Check that a model keeps the texts of a packed block apart."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 
 from luthier.errors import ModelError
+from luthier.hf_types import Model
 from luthier.items import Batch
 from luthier.training.model_calls import run_model
 
-ALIKE = 1e-2  # logits of the same text, alone and in a block, in any precision
+ALIKE = 1e-2  # tolerance of logits of a text alone and in a block, in any precision
 
 
 @torch.no_grad()
-def refuse_leaking_blocks(model: Any) -> None:
-    """Raise where a text of a block changes what is said of the text after it.
+def refuse_leaking_blocks(model: Model) -> None:
+    """Raise if a text of a block changes the outputs of the text after it.
 
     Raises:
-        ModelError: It does; such a model must not be given packed blocks.
+        ModelError: It does, so the model cannot be trained on packed blocks.
     """
     device = next(model.parameters()).device
     was_training = model.training

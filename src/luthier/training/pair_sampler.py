@@ -1,4 +1,4 @@
-"""Batches for learning from pairs: several texts of each of several labels, each text once."""
+"""Batch sampler for pairs: several texts of each of several labels, each text once an epoch."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from luthier.seeding import stream
 
 
 class PairOrder:
-    """Batches in which every text finds others of its label, and others of other labels.
+    """Batches in which every text has others of its label and of other labels.
 
-    An epoch is drawn in O(rows): each label's texts are shuffled and cut into chunks, the chunks
-    are shuffled, and batches are cut from their line. Every text stands in it once. So a step
-    encodes each of its texts once and learns from all their pairs, of which there are
-    batch × (batch - 1) / 2.
+    An epoch is drawn in O(rows): each label's texts are shuffled and split into chunks, the chunks
+    are shuffled and concatenated, and the result is split into batches. A step encodes each of its
+    texts once and learns from all batch × (batch - 1) / 2 pairs.
 
     Args:
         answers: Label id of every text, (texts,).
-        batch_size: Texts in a batch; the last one of an epoch may be smaller.
-        together: Texts of one label that stand together; at most half a batch, so that there is
-            room for others.
+        batch_size: Texts in a batch; the last batch of an epoch may be smaller.
+        together: Texts of one label that are adjacent; at most half a batch, to leave room for
+            other labels.
         seed: The run's seed.
     """
 
@@ -36,7 +35,7 @@ class PairOrder:
         self.skipped = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order is given next."""
+        """Choose the epoch whose batches are yielded next."""
         self.epoch = epoch
 
     def __len__(self) -> int:

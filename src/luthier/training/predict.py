@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from luthier.codec import Codec
+from luthier.hf_types import Model
 from luthier.items import Items
 from luthier.job import Job
 from luthier.models.speedups.apply import faster
@@ -37,7 +38,7 @@ CACHED = 1024  # slots for each thread of a CPU: more leave its cache, and are s
 
 
 def infer_items(
-    model: Any,
+    model: Model,
     items: Items,
     codec: Codec,
     *,
@@ -128,7 +129,7 @@ def deal(
 
 
 def infer_rows(
-    model: Any,
+    model: Model,
     items: Items,
     rows: Rows,
     codec: Codec,
@@ -161,7 +162,7 @@ def infer_rows(
 
 
 def predict(
-    model: Any, job: Job, split: str, *, phase: str, kinds: Sequence[str] | None = None
+    model: Model, job: Job, split: str, *, phase: str, kinds: Sequence[str] | None = None
 ) -> Generator[StepInfo, None, Outputs]:
     """Compute a model's outputs for the rows of a split."""
     problem = job.problem
@@ -178,7 +179,7 @@ def predict(
     )
 
 
-def validation_outputs(model: Any, job: Job) -> Outputs:
+def validation_outputs(model: Model, job: Job) -> Outputs:
     """Compute the outputs that score the validation rows during training, silently."""
     kinds = [job.problem.codec.task.validation_kind]
     steps = predict(model, job, "validation", phase="predicting", kinds=kinds)

@@ -1,15 +1,15 @@
-"""Which speed-ups a training gets, and what they are tried out on (`models/speedups/`)."""
+"""Chooses the speed-ups of a training, and the batch that they are tested on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import numpy as np
 from accelerate import Accelerator
 from torch import Tensor
 
+from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.models.speedups.apply import faster
 from luthier.models.speedups.host_copies import is_far, on_device
@@ -28,16 +28,16 @@ def trial_batch(job: Job) -> TensorBatch | None:
 
 
 def trial_of(
-    model: Any, job: Job, accelerator: Accelerator | None = None
+    model: Model, job: Job, accelerator: Accelerator | None = None
 ) -> Callable[[], list[Tensor]] | None:
-    """Make what runs the model on such a batch, and gives what it says of all but padding.
+    """Return a function that computes the logits of a trial batch without those of padding.
 
-    None where nothing is padded: blocks of several texts, features that were stored.
+    None if nothing is padded: packed blocks, or stored features.
 
     Args:
         model: The model.
-        job: Whose rows it is run on.
-        accelerator: Says where, and in which precision; None: on a CPU, in the model's own.
+        job: The job whose rows it runs on.
+        accelerator: Device and precision; None: a CPU, and the model's own precision.
     """
     batch = trial_batch(job)
     if batch is None or "position_ids" in batch.inputs or "attention_mask" not in batch.inputs:
@@ -54,10 +54,12 @@ def trial_of(
     return compute
 
 
-def speed_ups(model: Any, job: Job, accelerator: Accelerator) -> AbstractContextManager[Any]:
-    """Have the model train with less work; it gives why padding is computed, where it is.
+def speed_ups(
+    model: Model, job: Job, accelerator: Accelerator
+) -> AbstractContextManager[str | None]:
+    """Apply the speed-ups; the context yields why padding is computed, if it is.
 
-    Blocks that are computed again keep theirs. On a device it is left out where that is asked for.
+    Gradient checkpointing keeps padding. On a GPU, padding is removed only on request.
     """
     settings: Training = job.plan.training
     if settings.torch_compile:
@@ -80,11 +82,13 @@ def speed_ups(model: Any, job: Job, accelerator: Accelerator) -> AbstractContext
     )
 
 
-def _on_device(model: Any, job: Job, accelerator: Accelerator) -> AbstractContextManager[Any]:
-    """Leave padding out there. The trial is in the precision of training, whose kernels differ."""
+def _on_device(
+    model: Model, job: Job, accelerator: Accelerator
+) -> AbstractContextManager[str | None]:
+    """Remove padding on a device; the trial uses the precision of training."""
     settings: Training = job.plan.training
     if settings.gradient_checkpointing:
-        return nullcontext("blocks are computed again going back")
+        return nullcontext("gradient checkpointing recomputes the blocks")
     model.to(accelerator.device)
     return faster(
         model,

@@ -1,11 +1,11 @@
-"""All that the next step of a training depends on, as tensors and numbers, and back.
+"""Everything that the next training step depends on, saved as tensors and numbers.
 
-    weights.safetensors     parameters that are trained, and buffers
-    best.safetensors        those that were best on validation, where they are others
-    optimizer.safetensors   its moments        random.safetensors   PyTorch's random states
-    state.json              everything that is no tensor
+    weights.safetensors     trained parameters, and buffers
+    best.safetensors        the best on validation, if they differ from the current ones
+    optimizer.safetensors   optimizer moments  random.safetensors   PyTorch's random states
+    state.json              everything that is not a tensor
 
-The place in the data needs no entry: it follows from the number of steps. Next: `checkpoint.py`.
+The position in the data needs no entry: it follows from the number of steps. Next: `checkpoint.py`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.optim.lr_scheduler import LRScheduler
 
 from luthier.engines import Engine
+from luthier.hf_types import Model
 from luthier.training.early_stopping import Best
 from luthier.training.hooks import AllHooks
-from luthier.training.loss_log import Window
+from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
 
 Named = dict[str, Tensor]
@@ -37,10 +39,11 @@ NUMBERS = "state.json"
 
 @dataclass(frozen=True)
 class Captured:
-    """A state as it was at one instant.
+    """A snapshot of the state.
 
     Args:
-        tensors: File to its tensors. `numbers`: Everything else, as JSON can hold.
+        tensors: File name to its tensors.
+        numbers: Everything else, as JSON.
     """
 
     tensors: Mapping[str, Named]
@@ -48,15 +51,11 @@ class Captured:
 
     @property
     def n_bytes(self) -> int:
-        """How large it is on disk, but for a few kilobytes."""
+        """Size on disk, except for a few kilobytes."""
         return sum(one.nbytes for named in self.tensors.values() for one in named.values())
 
     def write(self, folder: Path) -> None:
-        """Write all files.
-
-        Raises:
-            OSError: They cannot be written.
-        """
+        """Write all files; an `OSError` means that they cannot be written."""
         for name, tensors in self.tensors.items():
             _write_tensors(tensors, folder / f"{name}.safetensors")
         (folder / NUMBERS).write_text(json.dumps(self.numbers), encoding="utf-8")
@@ -64,30 +63,28 @@ class Captured:
 
 @dataclass
 class State:
-    """The parts of a training that change from step to step.
+    """The parts of a training that change at every step.
 
     Args:
-        model: The model itself, without the wrappers of several processes.
-        engine: Has the optimizer, and float16's scaler or None.
-        schedule: Of the learning rate. `best`: What was best so far.
-        window: The losses since the last line of the log. `pieces`: How batches are cut.
+        model: The model itself, without wrappers for several processes.
+        engine: The engine, which holds the optimizer and the gradient scaler.
+        schedule: The learning-rate schedule.
+        best: The best score so far, and its weights.
+        loss_log: The losses since the last log line.
+        pieces: How batches are split into micro-batches.
         hooks: The regularisers.
     """
 
-    model: Any
+    model: Model
     engine: Engine
-    schedule: Any
+    schedule: LRScheduler
     best: Best
-    window: Window
+    loss_log: LossLog
     pieces: MicroBatches
     hooks: AllHooks
 
     def capture(self, *, copy: bool = False) -> Captured:
-        """Take the state down.
-
-        Args:
-            copy: Whether training goes on before it is written.
-        """
+        """Take a snapshot; `copy` if training continues before it is written."""
         moments, optimizer = _unfold(self.engine.optimizer.state_dict())
         scaler = self.engine.scaler
         tensors = {"weights": self._changing(), "optimizer": moments, "random": random_states()}
@@ -106,7 +103,7 @@ class State:
                 "schedule": self.schedule.state_dict(),
                 "scaler": scaler.state_dict() if scaler is not None else None,
                 "best": {"score": self.best.score, "n_waited": self.best.n_waited},
-                "window": self.window.state_dict(),
+                "window": self.loss_log.state_dict(),
                 "pieces": self.pieces.n_pieces,
                 "hooks": {name: one for name, one in held.items() if name not in kept},
                 "random": random_numbers(),
@@ -114,7 +111,7 @@ class State:
         )
 
     def read(self, folder: Path) -> None:
-        """Become what `Captured.write` wrote there."""
+        """Restore what `Captured.write` wrote to a folder."""
         files = {path.stem: load_file(path) for path in folder.glob("*.safetensors")}
         numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
         changing = self._named()
@@ -129,18 +126,18 @@ class State:
         self.best.score = numbers["best"]["score"]
         self.best.n_waited = numbers["best"]["n_waited"]
         self.best.weights = files.get("best")
-        self.window.load_state_dict(numbers["window"])
+        self.loss_log.load_state_dict(numbers["window"])
         self.pieces.n_pieces = self.pieces.n_told = numbers["pieces"]
         self.hooks.load_state_dict({**numbers.get("hooks", {}), **files.get("hooks", {})})
         set_random(files["random"], numbers["random"])
 
     def _changing(self) -> Named:
-        """Give what training changes, as it is now."""
+        """Return the current values of what training changes."""
         self.engine.sync_model()
         return self._named()
 
     def _named(self) -> Named:
-        """Name what training changes: parameters that require gradients, and saved buffers."""
+        """Return what training changes: parameters that require gradients, and saved buffers."""
         saved = self.model.state_dict(keep_vars=True)
         trained = {name: one for name, one in self.model.named_parameters() if one.requires_grad}
         buffers = {name: one for name, one in self.model.named_buffers() if name in saved}
@@ -148,18 +145,18 @@ class State:
 
     @property
     def n_bytes(self) -> int:
-        """How large what training changes is, without its moments."""
+        """Size of what training changes, without optimizer moments."""
         return sum(values.nbytes for values in self._named().values())
 
     def not_finite(self) -> str | None:
-        """Name a trained weight that is no longer a finite number, or None."""
+        """Return the name of a trained weight that is not finite, or None."""
         for name, values in self._changing().items():
             if values.is_floating_point() and not torch.isfinite(values).all():
                 return name
         return None
 
     def fixed(self) -> str:
-        """Compute the sha256 of what training leaves as it is: the same model must go on."""
+        """Return the sha256 of frozen weights and all shapes: resuming needs the same model."""
         digest = hashlib.sha256()
         for name, parameter in self.model.named_parameters():
             digest.update(f"{name} {tuple(parameter.shape)} {parameter.requires_grad}".encode())
@@ -169,14 +166,14 @@ class State:
 
 
 def seed_all(seed: int) -> None:
-    """Begin the random states of PyTorch, and of NumPy and Python, from which some models draw."""
+    """Seed PyTorch, and also NumPy and Python, from which some models draw."""
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)
     random.seed(seed)
 
 
 def random_states() -> Named:
-    """Take down PyTorch's random states."""
+    """Return PyTorch's random states."""
     states = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         states |= {f"cuda.{n}": one for n, one in enumerate(torch.cuda.get_rng_state_all())}
@@ -184,14 +181,14 @@ def random_states() -> Named:
 
 
 def random_numbers() -> dict[str, Any]:
-    """Take down the random states of Python and NumPy, from which some models draw."""
-    drawn: Any = np.random.get_state(legacy=False)
+    """Return the random states of Python and NumPy, from which some models draw."""
+    drawn: dict[str, Any] = np.random.get_state(legacy=False)
     of_numpy = {**drawn, "state": {**drawn["state"], "key": drawn["state"]["key"].tolist()}}
     return {"python": random.getstate(), "numpy": of_numpy}
 
 
 def set_random(states: Named, numbers: Mapping[str, Any]) -> None:
-    """Have the same numbers drawn as when both were taken down."""
+    """Restore random states, so that the same numbers are drawn again."""
     torch.set_rng_state(states["cpu"])
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
@@ -205,7 +202,7 @@ def set_random(states: Named, numbers: Mapping[str, Any]) -> None:
 
 
 def _unfold(state: Mapping[str, Any]) -> tuple[Named, dict[str, Any]]:
-    """Lay an optimizer's state out as tensors `PARAMETER.NAME`, and the rest."""
+    """Flatten an optimizer's state to tensors `PARAMETER.NAME` and the rest."""
     tensors: Named = {}
     rest: dict[str, Any] = {}
     for parameter, values in state["state"].items():
@@ -230,7 +227,7 @@ def _on_cpu(tensor: Tensor, *, copy: bool) -> Tensor:
 def _write_tensors(tensors: Named, path: Path) -> None:
     try:
         save_file(tensors, path)
-    except SafetensorError as problem:  # it tells of a full disk in words
+    except SafetensorError as problem:  # reports a full disk in its message
         number = re.search(r"os error (\d+)", str(problem))
         if number is None:
             raise

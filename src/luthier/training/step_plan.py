@@ -1,7 +1,7 @@
-"""Which batches belong to which optimizer step: it follows from the step's number alone.
+"""Maps each optimizer step to its batches. The step number alone determines them.
 
-So a training that goes on needs no more than the number of steps that are done. Batches by tokens
-are not equally many in every epoch; they are counted from the order of each, not from what was run.
+So resuming needs only the number of finished steps. With batches by tokens, epochs differ in their
+number of batches; these are counted from the order of each epoch, without running it.
 """
 
 from __future__ import annotations
@@ -10,27 +10,29 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
+from luthier.engines import Loader
+from luthier.job import BatchSampler
 from luthier.ragged import Array
 from luthier.recipe.tree import Training
-from luthier.training.batch_sampler import BatchOrder
 from luthier.training.model_calls import TensorBatch
 
 
-class Course:
+class StepPlan:
     """The steps of a training.
 
     Args:
-        loader: Gives the batches of an epoch, as Accelerate prepared it.
-        order: Which rows stand in them.
+        loader: The data loader, as the engine prepared it.
+        order: The batch sampler, which decides the rows of every batch.
         settings: The recipe's training section.
-        n_processes: That share the batches.
+        n_processes: Processes that share the batches.
     """
 
-    def __init__(self, loader: Any, order: BatchOrder, settings: Training, *, n_processes: int):
+    def __init__(
+        self, loader: Loader, order: BatchSampler, settings: Training, *, n_processes: int
+    ):
         self.loader, self.order, self.settings = loader, order, settings
         self.n_processes = n_processes
         self.n_accumulated = settings.gradient_accumulation_steps
@@ -45,7 +47,7 @@ class Course:
 
     def _before(self, epoch: int) -> int:
         """Count the steps before an epoch."""
-        now = self.order.epoch  # which batches that are being made ask for
+        now = self.order.epoch  # read while batches are being made
         while len(self._first) <= epoch:
             self.order.set_epoch(len(self._first) - 1)
             n_steps = math.ceil(len(self.loader) / self.n_accumulated)
@@ -54,24 +56,24 @@ class Course:
         return self._first[epoch]
 
     def place(self, done: int) -> tuple[int, int]:
-        """Say to which epoch the step after so many belongs, and how many of it came before."""
+        """Return the epoch of the step after `done` steps, and its position within the epoch."""
         while self._first[-1] < done:
             self._before(len(self._first))
         epoch = bisect_right(self._first, done) - 1
         return epoch, done - self._first[epoch]
 
     def epoch_after(self, step: int) -> float:
-        """Say how many epochs are done after a step, as a fraction."""
+        """Return the number of epochs finished after a step, as a fraction."""
         epoch, within = self.place(step)
         if within == 0:
             return float(epoch)
         return epoch + within / (self._before(epoch + 1) - self._first[epoch])
 
     def after(self, done: int) -> Iterator[tuple[int, list[TensorBatch]]]:
-        """Walk over the steps after those that are done, with the batches of each."""
+        """Iterate over the steps after the first `done`, with the batches of each."""
         while done < self.n_steps:
             epoch, within = self.place(done)
-            self.loader.set_epoch(epoch)  # Accelerate counts by itself, and would begin at 0
+            self.loader.set_epoch(epoch)  # Accelerate keeps its own count, which starts at 0
             self.order.set_epoch(epoch)
             self.order.skipped = within * self.n_accumulated * self.n_processes
             for batches in windows(self.loader, self.n_accumulated):
@@ -81,7 +83,7 @@ class Course:
                     return
 
     def items(self, step: int) -> Array:
-        """Say which items a step learns from, over all processes."""
+        """Return the items of a step, over all processes."""
         epoch, within = self.place(step - 1)
         size = self.n_accumulated * self.n_processes
         self.order.set_epoch(epoch)
@@ -89,7 +91,7 @@ class Course:
         return np.concatenate([np.asarray(batch) for batch in batches])
 
     def is_evaluated(self, step: int) -> bool:
-        """Say whether the validation rows are to be scored after a step."""
+        """Return whether the validation rows are scored after a step."""
         settings = self.settings
         if settings.eval_strategy == "no":
             return False
@@ -98,7 +100,7 @@ class Course:
         return step == self.n_steps or is_time
 
     def is_saved(self, step: int) -> bool:
-        """Say whether the recipe asks for a checkpoint after a step."""
+        """Return whether the recipe asks for a checkpoint after a step."""
         if self.settings.save_strategy == "steps":
             return step % self.settings.save_steps == 0
         return self.settings.save_strategy == "epoch" and self._ends_epoch(step)
@@ -108,7 +110,7 @@ class Course:
 
 
 def windows(loader: Iterable[TensorBatch], size: int) -> Iterator[list[TensorBatch]]:
-    """Cut a stream of batches into lists of `size`; the last may be shorter."""
+    """Group a stream of batches into lists of `size`; the last may be shorter."""
     stream = iter(loader)
     while batches := list(islice(stream, size)):
         yield batches

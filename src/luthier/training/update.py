@@ -1,15 +1,16 @@
-"""One optimizer step: the gradient over its batches, and the step along it. Next: `loop.py`."""
+"""One optimizer step: the gradient over its batches, then the update. Next: `loop.py`."""
 
 from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor
+from torch.optim import Optimizer
 
+from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.models.speedups.head import head_only_at
 from luthier.models.speedups.host_copies import is_far, on_device, to_device
@@ -20,20 +21,21 @@ from luthier.training.model_calls import TensorBatch, run_model, targets_of
 
 
 class Update:
-    """One optimizer step, in two halves: the gradient, and the step along it.
+    """One optimizer step in two halves: the gradient, then the update.
 
     Args:
-        model: As Accelerate prepared it. `optimizer`: Likewise.
-        accelerator: Of device, precision and processes.
-        job: Says the loss.
-        pieces: Cuts batches that do not fit into memory.
-        only_labelled: Whether words are scored only where there is a label.
+        model: The model, as Accelerate prepared it.
+        optimizer: The optimizer, as Accelerate prepared it.
+        accelerator: Device, precision and processes.
+        job: The job, whose plan names the loss.
+        pieces: Splits batches that do not fit into memory.
+        only_labelled: Whether the language head runs only on labelled tokens.
     """
 
     def __init__(
         self,
-        model: Any,
-        optimizer: Any,
+        model: Model,
+        optimizer: Optimizer,
         accelerator: Accelerator,
         job: Job,
         pieces: MicroBatches,
@@ -42,7 +44,9 @@ class Update:
     ):
         self.model, self.optimizer, self.accelerator = model, optimizer, accelerator
         self.loss = make_loss(job.plan.objective, accelerator.device)
-        self.weight = make_loss(job.plan.objective, torch.device("cpu")).weight  # as labels are
+        self.weight = make_loss(
+            job.plan.objective, torch.device("cpu")
+        ).weight  # labels are on the host
         self.most = job.plan.training.max_grad_norm or math.inf
         self.pieces, self.regularisers = pieces, job.plan.regularisers
         self.only_labelled = only_labelled
@@ -50,18 +54,18 @@ class Update:
         self.tokens = job.plan.training.tokens_at_once if is_cut else None
 
     def gradient(self, batches: list[TensorBatch]) -> tuple[Tensor, Tensor]:
-        """Compute the gradient over accumulated batches; give the mean loss and its norm, unread.
+        """Compute the gradient over accumulated batches; return the mean loss and the norm.
 
-        Batches are on the host; nothing is read from a device (`models/speedups/host_copies.py`).
+        Batches are on the host, and nothing is read from a device (`models/speedups/host_copies.py`).
 
-        The loss of each batch is divided by the weight of all of them, over all processes: eight
+        The loss of each batch is divided by the total weight of all batches and processes, so eight
         batches of one row give the gradient of one batch of eight. Dividing by the number of
-        batches would not, as soon as their sizes or class weights differ.
+        batches would not, once their sizes or class weights differ.
         """
         weights = [self.weight(targets_of(one), one.weights) for one in batches]
         weight = torch.stack(weights).sum().clamp(min=torch.finfo(torch.float32).tiny)
         weight = to_device(weight, self.accelerator.device)
-        if self.accelerator.num_processes > 1:  # as gradients are, the weight is averaged
+        if self.accelerator.num_processes > 1:  # gradients are averaged, so the weight is too
             weight = self.accelerator.reduce(weight, "mean")
 
         def work(pieces: list[TensorBatch]) -> Tensor:
@@ -84,7 +88,7 @@ class Update:
         return total, norm
 
     def summed(self, batch: TensorBatch) -> Tensor:
-        """Compute the summed loss of a batch that is on the host."""
+        """Compute the summed loss of a batch on the host."""
         places = targets_of(batch) != IGNORED if self.only_labelled else None
         with on_device(batch, self.accelerator.device) as moved:
             with head_only_at(self.model, places):
@@ -92,17 +96,17 @@ class Update:
             return self.loss.total(outputs, targets_of(moved), moved.weights)
 
     def _add_gradient(self, pieces: list[TensorBatch], weight: Tensor) -> None:
-        """Add the gradient once more, at the weights as they are now."""
+        """Add the gradient again, at the current weights."""
         for piece in pieces:
             self.accelerator.backward(self.summed(piece) / weight)
 
     def regularised(self, batch: TensorBatch) -> Tensor:
-        """Compute the summed loss of a batch, as the regularisers change it."""
+        """Compute the summed loss of a batch, as modified by the regularisers."""
         compute = self.summed
         for one in self.regularisers:
             compute = partial(one.loss, compute, self.model)
         return compute(batch)
 
     def step(self) -> None:
-        """Step along the gradient, which stays readable until the next one is computed."""
+        """Update the weights; the gradient stays readable until the next one is computed."""
         self.optimizer.step()

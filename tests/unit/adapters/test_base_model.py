@@ -112,7 +112,7 @@ def test_the_base_may_lie_there_again_with_another_head(kept):
 def test_a_record_that_says_nothing_is_told(content, kept):
     method, folder, _ = kept()
     (folder / BASE_FILE).write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(ModelError, match="does not say what the base model is known by"):
+    with pytest.raises(ModelError, match="does not identify the base model"):
         method.load(folder)
 
 

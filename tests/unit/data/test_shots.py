@@ -50,7 +50,7 @@ def test_one_and_one_point_zero_are_one_label():
 
 
 def test_a_label_with_too_few_is_named():
-    with pytest.raises(DataError, match="1 of 3 labels have fewer") as caught:
+    with pytest.raises(DataError, match="1 of 3 labels have too few") as caught:
         few_shots(rows_of({"a": 20, "b": 20, "rare": 3}), "label", 8, seed=0)
     assert "rare has 3" in caught.value.received
     assert caught.value.hint.startswith("data.shots=3")

@@ -44,7 +44,7 @@ def test_class_means_are_means_of_classes():
 
 
 def test_a_class_without_rows_is_named():
-    with pytest.raises(DataError, match="needs a row") as caught:
+    with pytest.raises(DataError, match="needs at least one row") as caught:
         class_means(torch.ones(2, 3), torch.tensor([0, 2]), 3)
     assert caught.value.received == "none of class 1"
 

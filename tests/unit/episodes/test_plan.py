@@ -122,7 +122,7 @@ def test_weights_of_classes_and_other_losses_are_refused(objective, tiny_model):
 @pytest.mark.parametrize("name", ["maml", "reptile"])
 def test_activations_are_not_computed_again_with_other_weights(name, tiny_model):
     job = problem(tiny_model, training={"gradient_checkpointing": True})
-    with pytest.raises(RecipeError, match="Activations cannot be computed again"):
+    with pytest.raises(RecipeError, match="Activations cannot be recomputed"):
         fit(name, job)
 
 

@@ -137,11 +137,11 @@ def test_spans_of_characters_become_tags_of_words_cut_at_their_borders():
 @pytest.mark.parametrize(
     ("columns", "match"),
     [
-        ({"tokens": [["a", "b"]], "tags": [["O"]]}, "as many tags"),
-        ({"tokens": [5], "tags": [["O"]]}, "no list"),
+        ({"tokens": [["a", "b"]], "tags": [["O"]]}, "unequal numbers"),
+        ({"tokens": [5], "tags": [["O"]]}, "not a list"),
         ({"text": ["ab"], "spans": [[{"start": 0, "end": 9, "label": "X"}]]}, "does not lie"),
         ({"text": ["ab"], "spans": [[{"start": 1, "end": 1, "label": "X"}]]}, "does not lie"),
-        ({"text": ["ab"], "spans": ["no json"]}, "no list"),
+        ({"text": ["ab"], "spans": ["no json"]}, "not a list"),
         ({"text": ["abc"], "spans": [[[0, 2, "X"], [1, 3, "Y"]]]}, "overlap"),
     ],
 )

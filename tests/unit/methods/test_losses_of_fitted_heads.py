@@ -36,7 +36,7 @@ def first_step(method, own, folder, *, training=None, **sections):
     ],
 )
 def test_another_loss_is_refused_before_anything_is_computed(method, sections, named, tiny_model):
-    with pytest.raises(RecipeError, match="fitted at once") as told:
+    with pytest.raises(RecipeError, match="fitted in closed form") as told:
         first_step(method, AT_ONCE[method], tiny_model("bert"), **sections)
     assert told.value.received == named
     assert "method=full" in told.value.hint

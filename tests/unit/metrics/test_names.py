@@ -2,6 +2,7 @@
 
 import pytest
 
+from luthier.cli.show import heading
 from luthier.declarations import MILLISECONDS, Metric
 from luthier.errors import LuthierError
 from luthier.evaluation.sentences import tell
@@ -89,6 +90,7 @@ def test_a_package_brings_a_metric_with_its_unit_and_direction(third_party):
     assert formatting.amount(12.34, "latency") == "12.3 ms"
     assert formatting.interval(12.34, 15.0, "latency") == "12.3 to 15.0 ms"
     assert formatting.difference(0.5, "latency") == "0.5 ms"
+    assert (heading("latency"), heading("accuracy")) == ("latency a row, ms", "accuracy")
     assert compared("latency").startswith(
         "better than majority by 12.3 ms (latency a row), 95 % interval 10.0 ms to 15.0 ms"
     )

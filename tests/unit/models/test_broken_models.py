@@ -72,14 +72,14 @@ def test_a_checkpoint_without_a_layer_is_refused(folder, tokenizer):
 def test_weights_cut_short_are_told(folder, tokenizer):
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:5])
-    with pytest.raises(ModelError, match="cannot be understood"):
+    with pytest.raises(ModelError, match="cannot be read"):
         build(folder, tokenizer)
 
 
 @pytest.mark.parametrize("config", ["{}", '{"model_type": "of-the-next-year"}'])
 def test_an_unknown_kind_of_model_is_told(config, folder):
     (folder / "config.json").write_text(config)
-    with pytest.raises(ModelError, match="cannot be understood") as caught:
+    with pytest.raises(ModelError, match="cannot be read") as caught:
         read_config(str(folder))
     assert "--upgrade transformers" in caught.value.hint
 

@@ -157,7 +157,7 @@ def test_settings_that_make_no_sense_are_refused(change, tiny_model, tmp_path):
     save_model(model, tokenizer, tmp_path)
     path = tmp_path / "head.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(ModelError, match="cannot be understood"):
+    with pytest.raises(ModelError, match="cannot be read"):
         load_saved(tmp_path)
 
 

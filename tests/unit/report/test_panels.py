@@ -27,7 +27,7 @@ def draw(data, facts):
 @pytest.fixture
 def third_party(tmp_path, monkeypatch):
     """Install a package that draws three kinds of panel."""
-    kinds = {"by-template": "TEMPLATE", "by-function": "draw", "broken": "BROKEN"}
+    kinds = {"by-template": "TEMPLATE", "by-function": "draw", "broken": "BROKEN", "data": "draw"}
     install(tmp_path / "site", monkeypatch, VIEWS, panels=kinds)
     yield
     monkeypatch.undo()
@@ -77,6 +77,11 @@ def test_a_package_brings_the_template_of_its_kind(third_party, facts):
         Markup("<p>&lt;b&gt; of fine-tuned</p>"),
         Markup("<p>&lt;b&gt; drawn</p>"),
     ]
+
+
+def test_a_package_does_not_replace_the_reports_own_views(third_party, tmp_path):
+    html = write_report(fake_run(tmp_path / "run")).read_text(encoding="utf-8")
+    assert "<h3>Splits</h3>" in html
 
 
 def test_a_view_that_fails_leaves_a_plain_table_and_says_so(third_party, facts):

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 
+from luthier.declarations import Panel
 from luthier.errors import RecipeError, RunError
 from luthier.recipe.tree import Recipe
 from luthier.records import StepInfo
@@ -182,3 +183,12 @@ def test_documents_and_keys_are_read_by_their_former_names_with_one_line(tmp_pat
     assert "\n" not in first + second
     folder.write_json("autotune", {})
     assert folder.read_json("autotune") == {}
+
+
+def test_any_plugin_adds_panels_once(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    for n in (1, 2):
+        folder.add_panels([Panel("word-clouds", "Of a method", {"n": n})])
+    folder.add_panels([Panel("confusion", "", np.eye(2)), Panel("word-clouds", "Others", [])])
+    found = [(one["heading"], one["data"]) for one in folder.read_json("panels")["panels"]]
+    assert found == [("", [[1.0, 0.0], [0.0, 1.0]]), ("Others", []), ("Of a method", {"n": 2})]

@@ -131,13 +131,13 @@ def test_labels_stand_for_themselves_unless_words_are_given():
 @pytest.mark.parametrize(
     ("pattern", "roles", "words"),
     [
-        ("{text} It was.", ONE, "should have one {mask}"),
-        ("{mask} {text} {mask}", ONE, "should have one {mask}"),
-        ("It was {mask}.", ONE, "should name {text} once"),
-        ("{text} {text} {mask}", ONE, "should name {text} once"),
-        ("{text} {label} {mask}", ONE, "should name {text} once"),
-        ("{text_pair} {mask} {text}", TWO, "should name {text} and {text_pair} once"),
-        ("{text} {mask}", TWO, "should name {text} and {text_pair} once"),
+        ("{text} It was.", ONE, "must have exactly one {mask}"),
+        ("{mask} {text} {mask}", ONE, "must have exactly one {mask}"),
+        ("It was {mask}.", ONE, "must name {text} once"),
+        ("{text} {text} {mask}", ONE, "must name {text} once"),
+        ("{text} {label} {mask}", ONE, "must name {text} once"),
+        ("{text_pair} {mask} {text}", TWO, "must name {text} and {text_pair} once"),
+        ("{text} {mask}", TWO, "must name {text} and {text_pair} once"),
     ],
 )
 def test_a_pattern_that_cannot_be_filled_in_is_refused(pattern, roles, words):
@@ -149,7 +149,9 @@ def test_a_pattern_that_cannot_be_filled_in_is_refused(pattern, roles, words):
 
 
 def test_a_word_of_several_pieces_is_refused():
-    with pytest.raises(RecipeError, match="'weathervane' for the label 'sun' is not one") as told:
+    with pytest.raises(
+        RecipeError, match="'weathervane' for the label 'sun' is not a single"
+    ) as told:
         read(verbaliser={"sun": "weathervane"})
     assert "##" in told.value.received
     assert "method.options.verbaliser.sun=" in told.value.hint
@@ -157,7 +159,7 @@ def test_a_word_of_several_pieces_is_refused():
 
 @pytest.mark.parametrize("word", ["", " ", "\u2603"])
 def test_a_word_that_is_no_piece_is_refused(word):
-    with pytest.raises(RecipeError, match="not one piece"):
+    with pytest.raises(RecipeError, match="not a single token"):
         read(verbaliser={"sun": word})
 
 
@@ -173,7 +175,7 @@ def test_two_labels_with_one_word_are_refused():
 
 
 def test_a_word_for_what_is_no_label_is_refused():
-    with pytest.raises(RecipeError, match="'sum', which is no label") as told:
+    with pytest.raises(RecipeError, match="'sum', which is not a label") as told:
         read(verbaliser={"sum": "blue"})
     assert told.value.hint == "did you mean 'sun'?"
 

@@ -116,7 +116,7 @@ def test_tags_that_may_not_stand_there_are_found(tags, scheme, places):
     ],
 )
 def test_spans_that_overlap_or_lie_outside_cannot_be_written(spans):
-    with pytest.raises(ValueError, match="overlaps another one or is outside"):
+    with pytest.raises(ValueError, match="overlaps another one or lies outside"):
         tags_of_spans(spans, 3)
 
 

@@ -118,6 +118,8 @@ def test_a_choice_is_told_kept_and_taken_again(problem, monkeypatch, tmp_path):
     monkeypatch.setattr(autotune, "measure", lambda *_: pytest.fail("it must not measure again"))
     assert calibrate(model, job) == FAST
     assert folder.read_json("autotune")["fine-tuning"]["bf16"] is True
+    (folder.path / "autotune.json").rename(folder.path / "calibration.json")  # its former name
+    assert calibrate(model, job) == FAST
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ def test_the_weights_and_the_log_are_the_same(tiny_model, monkeypatch):
 def test_losses_are_read_only_where_they_are_told(tiny_model, monkeypatch):
     monkeypatch.setattr(engine, "is_far", lambda device: True)
     reads = []
-    whole = loop.Window.read
-    monkeypatch.setattr(loop.Window, "read", lambda self: reads.append(whole(self)) or reads[-1])
+    whole = loop.LossLog.read
+    monkeypatch.setattr(loop.LossLog, "read", lambda self: reads.append(whole(self)) or reads[-1])
     _, told = learn(tiny_model, eval_strategy="no")
     assert [len(read) for read in reads] == [5, 5, 2]
     assert [info.step for info in told if info.loss is not None] == [5, 10, 12]

@@ -9,12 +9,12 @@ from accelerate import Accelerator
 from luthier.items import Batch, Items
 from luthier.recipe.tree import Training
 from luthier.training.batch_sampler import BatchOrder, make_loader
-from luthier.training.step_plan import Course
+from luthier.training.step_plan import StepPlan
 
 LENGTHS = np.random.default_rng(0).integers(1, 30, size=97)
 
 
-def course(**asked):
+def plan(**asked):
     settings = Training(train_sampling_strategy="random", use_cpu=True, **asked)
     items = Items({}, None, LENGTHS, LENGTHS)
 
@@ -29,7 +29,7 @@ def course(**asked):
         tokens=settings.tokens_per_batch,
     )
     loader = Accelerator(cpu=True).prepare(make_loader(items, SimpleNamespace(batch=batch), order))
-    return Course(loader, order, settings, n_processes=1)
+    return StepPlan(loader, order, settings, n_processes=1)
 
 
 def walked(steps, done=0):
@@ -49,7 +49,7 @@ ASKED = [
 
 @pytest.mark.parametrize("asked", ASKED)
 def test_every_epoch_sees_every_row_once(asked):
-    steps = course(num_train_epochs=4, **asked)
+    steps = plan(num_train_epochs=4, **asked)
     seen = walked(steps)
     assert sorted(seen) == list(range(1, steps.n_steps + 1))
     of_epoch = {}
@@ -64,13 +64,13 @@ def test_every_epoch_sees_every_row_once(asked):
 @pytest.mark.parametrize("asked", ASKED)
 @pytest.mark.parametrize("done", [1, 11, 27, 33])
 def test_going_on_gives_the_same_batches(asked, done):
-    whole = walked(course(num_train_epochs=4, **asked))
-    rest = walked(course(num_train_epochs=4, **asked), done)
+    whole = walked(plan(num_train_epochs=4, **asked))
+    rest = walked(plan(num_train_epochs=4, **asked), done)
     assert rest == {step: batches for step, batches in whole.items() if step > done}
 
 
 def test_epochs_of_batches_by_tokens_differ_and_their_ends_are_found():
-    steps = course(num_train_epochs=30, tokens_per_batch=60, save_strategy="epoch")
+    steps = plan(num_train_epochs=30, tokens_per_batch=60, save_strategy="epoch")
     ends = [step for step in range(1, steps.n_steps + 1) if steps.is_saved(step)]
     assert len(ends) == 30
     assert len(set(np.diff([0, *ends]).tolist())) > 1
@@ -82,11 +82,11 @@ def test_epochs_of_batches_by_tokens_differ_and_their_ends_are_found():
 
 
 def test_items_of_a_step_are_those_that_were_learned_from():
-    steps = course(num_train_epochs=3, tokens_per_batch=150, gradient_accumulation_steps=2)
+    steps = plan(num_train_epochs=3, tokens_per_batch=150, gradient_accumulation_steps=2)
     for step, batches in walked(steps).items():
         expected = [row for rows, _ in batches for row in rows]
         assert (
-            course(num_train_epochs=3, tokens_per_batch=150, gradient_accumulation_steps=2)
+            plan(num_train_epochs=3, tokens_per_batch=150, gradient_accumulation_steps=2)
             .items(step)
             .tolist()
             == expected
@@ -95,4 +95,4 @@ def test_items_of_a_step_are_those_that_were_learned_from():
 
 @pytest.mark.parametrize(("epochs", "n_steps"), [(2, 26), (1.5, 20), (0.1, 2)])
 def test_parts_of_epochs_are_rounded_up(epochs, n_steps):
-    assert course(num_train_epochs=epochs, per_device_train_batch_size=8).n_steps == n_steps
+    assert plan(num_train_epochs=epochs, per_device_train_batch_size=8).n_steps == n_steps

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import SupportsFloat, cast
 
 import numpy as np
 from rapidfuzz.distance.Levenshtein import distance as edit_distance
 
 from luthier.data.doctor.split_view import Place, SplitView, every_row, finding
-from luthier.data.labels import is_missing, label_name, split_labels
+from luthier.data.labels import as_number, is_missing, label_name, split_labels
 from luthier.results import Finding
 
 RARE = 5  # training rows; a label with fewer is rare
@@ -193,14 +192,7 @@ def _kind(value: object) -> str:
         return "true or false"
     if isinstance(value, (int, float, np.number)):
         return "number"
-    return "number as text" if _number(value) is not None else "text"
-
-
-def _number(value: object) -> float | None:
-    try:
-        return float(cast(SupportsFloat, value))
-    except (TypeError, ValueError):
-        return None
+    return "number as text" if as_number(value) is not None else "text"
 
 
 def check_numbers(views: Sequence[SplitView], role: str) -> list[Finding]:
@@ -210,7 +202,7 @@ def check_numbers(views: Sequence[SplitView], role: str) -> list[Finding]:
     numbers: list[float] = []
     for view in views:
         for index, value in enumerate(view.rows[role]):
-            number = None if isinstance(value, bool) else _number(value)
+            number = as_number(value)
             place = (view, index, role)
             if number is not None and not math.isfinite(number):
                 not_finite.append(place)
@@ -219,7 +211,7 @@ def check_numbers(views: Sequence[SplitView], role: str) -> list[Finding]:
             elif not is_missing(value):
                 unreadable.append(place)
     shown = [repr(c.rows[role][i]) for c, i, _ in unreadable[:3]]
-    comma = any(_number(text.strip("'").replace(",", ".")) is not None for text in shown)
+    comma = any(as_number(text.strip("'").replace(",", ".")) is not None for text in shown)
     column = f"data.columns.{role}=the column with the numbers"
     train = [view for view in views if view.split == "train"]
     every = every_row(train[0], role) if train else []

@@ -1,9 +1,9 @@
-"""From the text of a CoNLL file (one token a line) to sentences: `tokens` and `tags` as lists.
+"""Parses CoNLL files (one token a line) to sentences: `tokens` and `tags` as lists.
 
-The columns of a line stand between tabs, or else between blanks: the token first, its tag last. A
-blank line ends a sentence, a line `-DOCSTART-` begins a document (Tjong Kim Sang and De Meulder
-2003, "Introduction to the CoNLL-2003 Shared Task"). Hashtags begin with the sign that comments
-begin with, so a line counts as a comment only where it does not look like a token with its tag.
+The columns of a line are separated by tabs or spaces: the token is first, its tag last. A blank
+line ends a sentence, a line `-DOCSTART-` begins a document (Tjong Kim Sang and De Meulder 2003,
+"Introduction to the CoNLL-2003 Shared Task"). Comments and hashtags both begin with `#`, so a line
+is a comment only if it does not look like a token with its tag.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from luthier.data.readers.delimited import Table
 from luthier.data.readers.plain_text import lines_of
@@ -21,7 +21,7 @@ from luthier.errors import DataError
 DOCUMENT = "-DOCSTART-"
 SHAPE = "a token, a tab and its tag on each line, and a blank line after each sentence"
 _TAG = re.compile(r"O|[BIESLUM]-\S+")
-_UNSEEN = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf", "Mn"))  # kinds of signs that leave no ink
+_UNSEEN = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf", "Mn"))  # categories of invisible characters
 
 
 class _Line(NamedTuple):
@@ -38,16 +38,16 @@ def parse_conll(text: str, *, name: str) -> Table:
     """Parse a file of tokens and tags.
 
     Args:
-        text: The whole file.
-        name: What to call the file in messages.
+        text: The content of the file.
+        name: The name of the file in messages.
 
     Returns:
-        One row a sentence: `tokens`, `column_2` and so on for columns between, and `tags`, each
-        cell a list; and `document`, from 1, where the file marks documents. A file with one column
-        has `tokens` alone. The line of a row is that of its first token.
+        One row for each sentence: `tokens`, `column_2` and so on for the columns between, and
+        `tags`, with lists as cells; also `document`, numbered from 1, if the file marks documents.
+        A file with one column has only `tokens`. The line of a row is that of its first token.
 
     Raises:
-        DataError: There are no tokens, or a line has other columns than the rest.
+        DataError: There are no tokens, or lines have different numbers of columns.
     """
     lines = _cut(text)
     tokens, n_comments = _without_comments(lines)
@@ -57,20 +57,20 @@ def parse_conll(text: str, *, name: str) -> Table:
     sentences, documents = _sentences(tokens)
     middle = [f"column_{number}" for number in range(2, width)]
     names = ["tokens", *middle, "tags"][: max(width, 1)]
-    columns: dict[str, list[Any]] = {
+    columns: dict[str, Sequence[object]] = {
         column: [[line.cells[index] for line in sentence] for sentence in sentences]
         for index, column in enumerate(names)
     }
     if any(line.starts_document for line in lines):
         columns["document"] = documents
-    notes = [f"{n_comments} comment lines passed over"] if n_comments else []
+    notes = [f"{n_comments} comment lines skipped"] if n_comments else []
     return Table(
         columns, [sentence[0].number for sentence in sentences], (*notes, *_unseen(tokens))
     )
 
 
 def _cut(text: str) -> list[_Line]:
-    """Cut lines into cells, at tabs if half of the lines have any."""
+    """Split lines into cells, at tabs if at least half of the lines have any."""
     numbered = [(number, line.rstrip()) for number, line in enumerate(lines_of(text), start=1)]
     filled = [line for _, line in numbered if line and not line.startswith(DOCUMENT)]
     tabbed = 2 * sum("\t" in line for line in filled) >= len(filled)
@@ -112,14 +112,14 @@ def _is_comment(line: _Line, width: int, tags: set[str]) -> bool:
 
 
 def _width(lines: Sequence[tuple[str, ...]]) -> int:
-    """Say how many columns most lines have, of those with a tag; 1 where none has; 0: no lines."""
+    """Return the usual number of columns of tagged lines; 1 if none is tagged, 0 without lines."""
     counts = Counter(map(len, lines))
     tagged = Counter({width: count for width, count in counts.items() if width > 1})
     return max(tagged or counts or [0], key=lambda width: (counts[width], width))
 
 
 def _check(lines: Sequence[_Line], name: str) -> int:
-    """Refuse lines with other columns than most."""
+    """Refuse lines with an unusual number of columns."""
     filled = [line for line in lines if line.cells]
     width = _width([line.cells for line in filled])
     for line in filled:
@@ -128,7 +128,7 @@ def _check(lines: Sequence[_Line], name: str) -> int:
         elif len(line.cells) == width:
             continue
         elif len(line.cells) == 1:
-            problem, hint = "a token has no tag", "O is the tag of a token that is part of nothing"
+            problem, hint = "a token has no tag", "the tag of a token outside entities is O"
         else:
             problem = f"a line has {len(line.cells)} columns, most have {width}"
             hint = SHAPE if width == 2 else f"{width} columns on each line"
@@ -141,7 +141,7 @@ def _check(lines: Sequence[_Line], name: str) -> int:
 
 
 def _sentences(lines: Sequence[_Line]) -> tuple[list[list[_Line]], list[int]]:
-    """Gather the lines of each sentence, and the number of its document."""
+    """Collect the lines of each sentence and the number of its document."""
     sentences: list[list[_Line]] = []
     documents: list[int] = []
     document, is_open = 0, False
@@ -158,7 +158,7 @@ def _sentences(lines: Sequence[_Line]) -> tuple[list[list[_Line]], list[int]]:
 
 
 def _unseen(lines: Sequence[_Line]) -> list[str]:
-    """Tell of tokens that a reader of the file cannot see, which tokenizers tend to drop."""
+    """Note tokens that are invisible, which tokenizers tend to drop."""
     found = [
         line.number
         for line in lines

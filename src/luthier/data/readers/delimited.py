@@ -1,7 +1,7 @@
-"""From the lines of a CSV or TSV file to columns of strings, and the line of every row.
+"""Parses CSV and TSV files to columns of strings, with the line of every row.
 
-Cells stay as written: `NA`, `null` and `1.0` are texts. A row may span lines inside quotes; its
-line is the one where it starts.
+Cells stay as written: `NA`, `null` and `1.0` are texts. A quoted cell may span several lines; the
+line of a row is the one where it starts.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from luthier.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
 SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
-SAMPLE_RECORDS = 300
-LONGEST_CELL = 1 << 30
-MOST_ALIKE = 1000  # different cells of a column that are kept once, however often they occur
+SAMPLE_RECORDS = 300  # rows from which the delimiter is detected
+LONGEST_CELL = 1 << 30  # characters
+MOST_ALIKE = 1000  # distinct cells of a column that share one string in memory
 Lines = Callable[[], Iterator[str]]
 
 
@@ -39,13 +39,13 @@ def parse_delimited(
     """Parse a CSV or TSV file.
 
     Args:
-        lines: Gives its lines from the first one, with their ends, whenever it is called.
-        name: What to call the file in messages.
-        delimiter: Use this one; None: find out.
-        expected: The delimiter that needs no mention.
+        lines: Function that returns an iterator over all lines, including their line ends.
+        name: The name of the file in messages.
+        delimiter: The delimiter; None detects it.
+        expected: The delimiter that is not worth a note.
 
     Raises:
-        DataError: There are no rows, or they do not fit the header.
+        DataError: There are no rows, or rows do not match the header.
     """
     lines, stated = _read_separator_line(lines)
     asked = delimiter if delimiter is not None else stated
@@ -64,18 +64,18 @@ def parse_delimited(
         raise DataError(
             f"{name} has a header but no rows.",
             received=f"columns {', '.join(header)}",
-            hint="one row a line after the header",
+            hint="after the header, one row on each line",
         )
     return Table(dict(zip(header, cells.columns, strict=False)), cells.lines, tuple(notes))
 
 
 def spell(delimiter: str) -> str:
-    """Write a delimiter so that it can be seen."""
+    """Write a delimiter visibly."""
     return "tab" if delimiter == "\t" else f"'{delimiter}'"
 
 
 def detect_delimiter(lines: Lines, expected: str = ",") -> str:
-    """Find the delimiter that cuts the header in two or more, and most rows alike."""
+    """Find the delimiter that splits the header, and most rows into as many cells."""
     best, best_score = expected, (0.0, 0)
     for candidate in (expected, *(mark for mark in DELIMITERS if mark != expected)):
         widths = _sample_widths(lines, candidate)
@@ -107,7 +107,7 @@ def _check_delimiter(delimiter: str) -> str:
     used = SPELLED.get(delimiter, delimiter)
     if len(used) != 1 or used in '"\r\n\0':
         raise DataError(
-            "A delimiter is one character.",
+            "A delimiter must be one character.",
             received=f"data.delimiter={delimiter!r}",
             hint="data.delimiter=';' or data.delimiter=tab",
         )
@@ -115,7 +115,7 @@ def _check_delimiter(delimiter: str) -> str:
 
 
 def _read_separator_line(lines: Lines) -> tuple[Lines, str | None]:
-    """Take Excel's first line `sep=;` off, keeping the line count."""
+    """Read and remove Excel's first line `sep=;`, without changing line numbers."""
     start = "".join(islice(lines(), 2))
     found = re.match(r'"?sep=(.)"?(?=\r|\n)', start, flags=re.IGNORECASE)
     if found is None:
@@ -125,7 +125,7 @@ def _read_separator_line(lines: Lines) -> tuple[Lines, str | None]:
 
 
 class _Counted:
-    """Lines on their way to the parser, counted as an editor counts them."""
+    """Iterates over lines and counts them as an editor does."""
 
     def __init__(self, lines: Lines):
         self._lines = lines()
@@ -142,17 +142,17 @@ class _Counted:
 
 
 class _Cells:
-    """The header, and the cells below it column by column: no row is kept as a list."""
+    """The header and the cells column by column, so that rows need no lists of their own."""
 
     def __init__(self) -> None:
         self.header: list[str] = []
         self.columns: list[list[str]] = []
         self.lines = array("q")
-        self.uneven: list[tuple[int, int]] = []  # line and cells of rows that may not fit
+        self.uneven: list[tuple[int, int]] = []  # line and number of cells of uneven rows
         self._alike: list[dict[str, str]] = []
 
     def add(self, line: int, cells: list[str]) -> None:
-        """Add a row: what it lacks is empty, what is beyond the header is left out."""
+        """Add a row: missing cells are empty, cells beyond the header are dropped."""
         width = len(self.header)
         if not width:
             self.header = cells
@@ -169,7 +169,7 @@ class _Cells:
 
 
 def _parse(lines: Lines, delimiter: str, name: str) -> tuple[_Cells, int | None]:
-    """Parse strictly; where a quote is not doubled, once more loosely, and say the line."""
+    """Parse strictly; if a quote is not doubled, parse again loosely and return its line."""
     try:
         return _read_cells(lines, delimiter, strict=True), None
     except MalformedError as problem:
@@ -191,7 +191,7 @@ def _parse(lines: Lines, delimiter: str, name: str) -> tuple[_Cells, int | None]
 
 
 class MalformedError(Exception):
-    """The parser's complaint, with the line where its row starts."""
+    """An error of the parser, with the line where its row starts."""
 
     def __init__(self, line: int, reason: str):
         self.line, self.reason = line, reason
@@ -218,7 +218,7 @@ def _read_cells(lines: Lines, delimiter: str, *, strict: bool) -> _Cells:
 
 def _empty(name: str) -> DataError:
     return DataError(
-        f"{name} is empty.", received="no lines", hint="a header line, then one row a line"
+        f"{name} is empty.", received="no lines", hint="a header line, then one row on each line"
     )
 
 
@@ -240,7 +240,7 @@ def _check_header(cells: _Cells, name: str) -> list[str]:
 
 
 def _check_widths(cells: _Cells, width: int, delimiter: str, name: str) -> None:
-    """Refuse rows of another width; empty cells beyond the header do not count."""
+    """Refuse rows of another width than the header's; empty cells beyond it do not count."""
     full = len(cells.header)  # `width` is less where the last columns are empty
     ragged = [(line, n) for line, n in cells.uneven if n < width or n > full]
     if not ragged:

@@ -1,9 +1,9 @@
-"""From the bytes of a text file to the encoding that was found, and to its text or its lines.
+"""Detects the encoding of a text file and decodes it.
 
-Order of trust: what the user says, a byte-order mark, UTF-16 by its zero bytes, strict UTF-8,
-UTF-8 with a little damage, and then a legacy code page. Files that are mostly ASCII are
-Western or Central European: the page that makes the most plausible letters wins, cp1252 first.
-Files that are mostly not ASCII (Cyrillic, Greek, Chinese …) are left to charset-normalizer.
+In order of precedence: the user's setting, a byte-order mark, UTF-16 by its zero bytes, strict
+UTF-8, slightly damaged UTF-8, and a legacy code page. Files that are mostly ASCII are taken for
+Western or Central European: the code page that yields the most plausible letters wins, with a
+preference for cp1252. Other files (Cyrillic, Greek, Chinese …) are left to charset-normalizer.
 """
 
 from __future__ import annotations
@@ -56,11 +56,13 @@ QUOTES = frozenset("‘’“”„‚–—…•«»¿¡€£©®°™\xa0½²
 
 @dataclass(frozen=True)
 class Decoded:
-    """A file's bytes, the encoding they are in, and what the user should know about it.
+    """The bytes of a file and how to decode them.
 
     Args:
-        content: The whole file. `encoding`: In which all of it can be read.
-        notes: On what was found. `errors`: What becomes of damaged bytes, as `bytes.decode` says.
+        content: The content of the file.
+        encoding: The encoding in which all of it can be decoded.
+        notes: Notes for the user on what was detected.
+        errors: Treatment of damaged bytes, as in `bytes.decode`.
     """
 
     content: bytes
@@ -70,11 +72,11 @@ class Decoded:
 
     @property
     def text(self) -> str:
-        """All of it: two or four bytes a character where one of them is not Western."""
+        """The decoded content: two or four bytes a character if it is not all Western."""
         return self.content.decode(self.encoding, self.errors).removeprefix(MARK)
 
     def lines(self) -> Iterator[str]:
-        """Give one line after the other with its end: LF, CR LF or CR."""
+        """Iterate over the lines, including their line ends: LF, CR LF or CR."""
         opened = io.TextIOWrapper(
             io.BytesIO(self.content), encoding=self.encoding, errors=self.errors, newline=""
         )
@@ -83,15 +85,15 @@ class Decoded:
 
 
 def decode(content: bytes, *, name: str, encoding: str | None = None) -> Decoded:
-    """Turn the bytes of a text file into text.
+    """Decode the bytes of a text file.
 
     Args:
-        content: The whole file.
-        name: What to call the file in messages.
-        encoding: Use this one; None: find out.
+        content: The content of the file.
+        name: The name of the file in messages.
+        encoding: The encoding; None detects it.
 
     Raises:
-        DataError: It is not text, or not in the encoding that was given.
+        DataError: The file is not text, or not in the given encoding.
     """
     _refuse_binary(content, name)
     if encoding is not None:
@@ -129,21 +131,21 @@ def _decode_as(content: bytes, encoding: str, name: str) -> Decoded:
         raise DataError(
             f"{name} is not in the encoding {encoding}.",
             received=f"bytes {content[start : start + 4].hex(' ')} in line {line}",
-            hint="leave data.encoding out to have it detected, or data.encoding=utf-8",
+            hint="data.encoding=null to detect it, or data.encoding=utf-8",
         ) from problem
     except (LookupError, ValueError) as problem:
         raise _unknown(encoding) from problem
 
 
 def _with_byte_order(content: bytes, encoding: str) -> str:
-    """Name the machine's order of bytes where no mark does: only whole texts are read without."""
+    """Add the machine's byte order to UTF-16 or UTF-32 without a mark, for reading line by line."""
     name = codecs.lookup(encoding).name
     is_marked = any(marked == name and content.startswith(mark) for mark, marked in MARKS)
     return encoding if is_marked or name not in WIDE_UNITS else f"{name}-{sys.byteorder[0]}e"
 
 
 def _read_through(decoded: Decoded) -> Decoded:
-    """Raise where a byte cannot be read, without the whole text in memory."""
+    """Raise if a byte cannot be decoded, without holding the whole text in memory."""
     for _ in decoded.lines():
         pass
     return decoded
@@ -166,7 +168,7 @@ def _unknown(encoding: str) -> DataError:
 
 
 def _zero_pattern(content: bytes) -> str | None:
-    """Recognise UTF-16 without a mark: in ASCII, every second byte is zero."""
+    """Recognise UTF-16 without a mark: every second byte of ASCII text is zero."""
     sample = content[:4096]
     if len(sample) < 8:
         return None
@@ -180,7 +182,7 @@ def _zero_pattern(content: bytes) -> str | None:
 
 
 def _decode_legacy(content: bytes) -> Decoded:
-    """Decode what is not valid UTF-8."""
+    """Decode bytes that are not valid UTF-8."""
     n_damaged, n_letters = _damage(content)
     if n_letters >= 4 * n_damaged:
         note = f"{n_damaged} bytes are not valid UTF-8 and became U+FFFD"
@@ -204,16 +206,16 @@ def _decode_legacy(content: bytes) -> Decoded:
 
 
 def _damage(content: bytes) -> tuple[int, int]:
-    """Count the bytes that are no UTF-8, and the characters beyond ASCII that are."""
+    """Count the bytes that are not UTF-8, and the characters beyond ASCII that are."""
     replaced = content.decode("utf-8", errors="replace")
     n_letters = sum(len(found[0]) for found in re.finditer(r"[^\x00-\x7f\ufffd]+", replaced))
     return replaced.count("\ufffd"), n_letters
 
 
 def _plausibility(content: bytes, page: str) -> float:
-    """Say which share of the non-ASCII characters stands where a writer would put it.
+    """Return the share of non-ASCII characters in plausible places; -1 if decoding fails.
 
-    That is: a letter beside letters, in fitting case, or a common sign. -1: cannot be decoded.
+    Plausible are letters beside letters in matching case, and common punctuation.
     """
     try:
         text = f" {content.decode(page)} "

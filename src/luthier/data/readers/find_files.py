@@ -1,8 +1,8 @@
-"""From what a recipe says (`train: …`) to the files that are meant.
+"""Finds the files that a recipe's source (`train: …`) refers to.
 
-A source is a file, a folder of files of one kind, `train.{en,de}` (files side by side), or
-`package:NAME/FILE`, a file that came with an installed package (which is looked up, never
-imported). `hub:NAME` is read by `hub.py`.
+A source is a file, a folder of files of one kind, `train.{en,de}` (parallel files), or
+`package:NAME/FILE`, a file of an installed package (which is looked up, never imported). `hub:NAME`
+is read by `hub.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -44,7 +45,7 @@ KINDS = {
     ".sdlxliff": "xliff",
 }
 READABLE = ".csv, .tsv, .json, .jsonl, .parquet, .arrow, .feather, .conll, .txt, .ann, .tmx, .xlf"
-BESIDE = (".md", ".txt")  # what lies beside data to describe it (or, for brat, belongs to it)
+BESIDE = (".md", ".txt")  # files that describe the data in their folder, or belong to .ann files
 INSTEAD = {
     ".xlsx": "in Excel: save as CSV UTF-8",
     ".xls": "in Excel: save as CSV UTF-8",
@@ -61,9 +62,13 @@ INSTEAD |= dict.fromkeys((".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz"),
 
 @dataclass(frozen=True)
 class File:
-    """A file to read: where it is, its kind, and what to call it in messages.
+    """A file to read.
 
-    Of files that lie side by side, `parts` has the column and the path of each.
+    Args:
+        path: The path of the file.
+        kind: The format of the file, a value of `KINDS`, or `parallel`.
+        name: The name of the file in messages.
+        parts: The column and path of each of several parallel files.
     """
 
     path: Path
@@ -73,10 +78,10 @@ class File:
 
 
 def find_files(source: str | Path) -> list[File]:
-    """Find the files that a source means, in their order.
+    """Find the files that a source refers to, in order.
 
     Raises:
-        DataError: There is no such file, or none of a kind that can be read.
+        DataError: There is no such file, or none in a format that can be read.
     """
     text = str(source)
     if text.startswith("package:"):
@@ -101,7 +106,7 @@ def find_files(source: str | Path) -> list[File]:
             return [File(path, "parallel", text, tuple(parts.items()))]
     except (OSError, RuntimeError, ValueError) as problem:
         raise DataError(
-            f"'{text[:80]}' is no path that can be opened.",
+            f"'{text[:80]}' is not a path that can be opened.",
             received=str(problem)[:120],
             hint="a file, a folder, train.{en,de}, package:NAME/FILE or hub:NAME",
         ) from problem
@@ -111,17 +116,17 @@ def find_files(source: str | Path) -> list[File]:
 
 
 def kind_of(path: Path) -> str:
-    """Tell a file's kind by its ending.
+    """Return a file's format by its suffix.
 
     Raises:
-        DataError: Files with that ending cannot be read.
+        DataError: Files with that suffix cannot be read.
     """
     suffix = path.suffix.lower()
     if suffix not in KINDS:
         raise DataError(
             f"{path.name}: files ending in '{suffix}' cannot be read."
             if suffix
-            else f"{path.name}: a file name needs an ending that says what is in it.",
+            else f"{path.name}: the file name needs a suffix that tells its format.",
             received=path.name,
             hint=INSTEAD.get(suffix, f"readable are {READABLE}"),
         )
@@ -141,7 +146,7 @@ def _not_found(path: Path, text: str) -> DataError:
         if close:
             hint = f"did you mean {folder / close}?"
     if "*" in text or "?" in text:
-        hint = "patterns are not read; give the folder, or a list of files"
+        hint = "wildcards are not supported; give the folder, or a list of files"
     if "{" in text:
         hint = SHAPE
     return DataError(f"There is no file {text}.", received=text, hint=hint)
@@ -180,7 +185,7 @@ def _in_folder(folder: Path) -> list[File]:
 
 
 def _in_package(text: str) -> Path:
-    """Find `NAME/FILE` among the files of the installed package NAME, by its end if unique."""
+    """Find `NAME/FILE` in the installed package NAME, also by the unique end of its path."""
     package, _, inside = text.partition("/")
     known = _files_of(package)
     if not inside:
@@ -203,8 +208,8 @@ def _in_package(text: str) -> Path:
     return chosen
 
 
-def _listing(package: str, names: object) -> str:
-    some = list(names)[:5] if isinstance(names, (list, dict)) else []
+def _listing(package: str, names: Iterable[str]) -> str:
+    some = list(names)[:5]
     if not some:
         return f"{package} has no files that can be read"
     return " or ".join(
@@ -214,7 +219,7 @@ def _listing(package: str, names: object) -> str:
 
 
 def _files_of(package: str) -> dict[str, Path]:
-    """List a package's data files: path as recorded to path on disk."""
+    """Map the recorded names of a package's data files to paths on disk."""
     try:
         distribution = metadata.distribution(package)
         recorded = {file.as_posix(): Path(str(file.locate())) for file in distribution.files or ()}
@@ -243,7 +248,7 @@ def _readable(files: dict[str, Path]) -> dict[str, Path]:
 
 
 def _files_below(package: str) -> dict[str, Path]:
-    """List the files of an importable package that no distribution records (editable installs)."""
+    """List the files of an importable package without records of its files (editable installs)."""
     module = package.replace("-", "_")
     try:
         spec = find_spec(module) if module.isidentifier() else None

@@ -1,22 +1,21 @@
-"""From the text of a JSON or JSON Lines file to columns, and the line of every row.
+"""Parses JSON and JSON Lines files to columns, with the line of every row.
 
-Known shapes: an array of objects; an object with such an array inside (`{"data": […]}`); columns
-(`{"text": […], "label": […]}`); and one object a line. Values keep their types; null is None; a key
-that a row lacks is None.
+Supported forms are an array of objects, an object that contains such an array (`{"data": […]}`),
+columns (`{"text": […], "label": […]}`), and one object on each line. Values keep their types; null
+and missing keys become None.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from luthier.data.readers.delimited import Table
 from luthier.data.readers.squad import is_squad, table_of_squad
 from luthier.errors import DataError
 
-SHAPES = '[{"text": "…", "label": "…"}, …], or one such object a line'
+SHAPES = '[{"text": "…", "label": "…"}, …], or one such object on each line'
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
 
@@ -25,7 +24,7 @@ def parse_json(text: str, *, name: str) -> Table:
     """Parse a `.json` file.
 
     Raises:
-        DataError: It is not JSON, or not of a shape that has rows.
+        DataError: It is not JSON, or not in a form that has rows.
     """
     text = _plain_line_ends(text, name)
     start = _skip(text, 0)
@@ -42,7 +41,7 @@ def parse_json(text: str, *, name: str) -> Table:
 
 
 def parse_json_lines(text: str, *, name: str) -> Table:
-    """Parse one object a line (`.jsonl`).
+    """Parse a file with one object on each line (`.jsonl`).
 
     Raises:
         DataError: A line is not a JSON object.
@@ -77,11 +76,13 @@ def _malformed(text: str, position: int, name: str, *, line: int | None, why: st
     return DataError(
         f"{name} is not valid JSON.",
         received=f"line {number}, column {column}: {why}",
-        hint=f"mend line {number}; expected is {SHAPES}",
+        hint=f"correct line {number}; expected is {SHAPES}",
     )
 
 
-def _read_value(text: str, position: int, name: str, *, line: int | None = None) -> tuple[Any, int]:
+def _read_value(
+    text: str, position: int, name: str, *, line: int | None = None
+) -> tuple[object, int]:
     try:
         value, end = _DECODER.raw_decode(text, position)
     except json.JSONDecodeError as problem:
@@ -89,21 +90,21 @@ def _read_value(text: str, position: int, name: str, *, line: int | None = None)
     except (ValueError, RecursionError) as problem:
         why = "too deeply nested, or a number too long"
         raise _malformed(text, position, name, line=line, why=why) from problem
-    return _mend(value) if "\\u" in text[position:end] else value, end
+    return _without_surrogates(value) if "\\u" in text[position:end] else value, end
 
 
-def _mend(value: Any) -> Any:
-    """Replace halves of surrogate pairs (an escaped one alone), which no text can hold."""
+def _without_surrogates(value: object) -> object:
+    """Replace lone surrogates (from escapes), which cannot be encoded as text."""
     if isinstance(value, str):
         return re.sub("[\ud800-\udfff]", "\ufffd", value)
     if isinstance(value, list):
-        return [_mend(part) for part in value]
+        return [_without_surrogates(part) for part in value]
     if isinstance(value, dict):
-        return {_mend(key): _mend(part) for key, part in value.items()}
+        return {_without_surrogates(key): _without_surrogates(part) for key, part in value.items()}
     return value
 
 
-Items = list[tuple[int, Any]]
+Items = list[tuple[int, object]]
 
 
 def _read_array(text: str, position: int, name: str) -> tuple[Items, int]:
@@ -117,19 +118,14 @@ def _read_array(text: str, position: int, name: str) -> tuple[Items, int]:
         line, counted = line + text.count("\n", counted, position), position
         value, end = _read_value(text, position, name)
         items.append((line, value))
-        position = _skip(text, end)
-        sign = text[position : position + 1]
-        if sign == "]":
-            return items, position + 1
-        if sign != ",":
-            why = "the array is never closed" if not sign else "',' or ']' is missing"
-            raise _malformed(text, position, name, line=None, why=why)
-        position = _skip(text, position + 1)
+        position, is_closed = _skip_comma(text, end, "]", name)
+        if is_closed:
+            return items, position
 
 
-def _read_members(text: str, position: int, name: str) -> tuple[dict[str, Any], int]:
-    """Read an object member by member; arrays as `(line, value)` items."""
-    members: dict[str, Any] = {}
+def _read_members(text: str, position: int, name: str) -> tuple[dict[str, object], int]:
+    """Read an object member by member; arrays become `(line, value)` items."""
+    members: dict[str, object] = {}
     position = _skip(text, position + 1)
     if text[position : position + 1] == "}":
         return members, position + 1
@@ -142,21 +138,26 @@ def _read_members(text: str, position: int, name: str) -> tuple[dict[str, Any], 
             raise _malformed(text, position, name, line=None, why="':' is missing")
         position = _skip(text, position + 1)
         read_member = _read_array if text[position : position + 1] == "[" else _read_value
-        members[key], position = read_member(text, position, name)
-        position = _skip(text, position)
-        sign = text[position : position + 1]
-        if sign == "}":
-            return members, position + 1
-        if sign != ",":
-            why = "the object is never closed" if not sign else "',' or '}' is missing"
-            raise _malformed(text, position, name, line=None, why=why)
-        position = _skip(text, position + 1)
+        members[str(key)], position = read_member(text, position, name)
+        position, is_closed = _skip_comma(text, position, "}", name)
+        if is_closed:
+            return members, position
+
+
+def _skip_comma(text: str, position: int, bracket: str, name: str) -> tuple[int, bool]:
+    """Skip what follows an item: a comma, or the closing bracket; tell which it was."""
+    position = _skip(text, position)
+    sign = text[position : position + 1]
+    if sign not in (",", bracket) or not sign:
+        why = f"',' or '{bracket}' is missing" if sign else f"'{bracket}' is missing at the end"
+        raise _malformed(text, position, name, line=None, why=why)
+    return (position + 1, True) if sign == bracket else (_skip(text, position + 1), False)
 
 
 def _refuse_rest(text: str, end: int, name: str, *, line: int | None = None) -> None:
     rest = _skip(text, end)
     if rest < len(text):
-        raise _malformed(text, rest, name, line=line, why="something follows the end")
+        raise _malformed(text, rest, name, line=line, why="text after the end")
 
 
 def _not_rows(name: str, received: str) -> DataError:
@@ -166,25 +167,27 @@ def _not_rows(name: str, received: str) -> DataError:
 def _table_of(items: Items, name: str) -> Table:
     if not items:
         raise _not_rows(name, "an empty array")
+    records: list[dict[str, object]] = []
     for line, value in items:
         if not isinstance(value, dict):
             raise DataError(
-                f"{name}: a row is not an object.",
+                f"{name}: a row must be an object.",
                 received=f"line {line}: {json.dumps(value, ensure_ascii=False)[:60]}",
                 hint=SHAPES,
             )
-    return Table(columns_of(value for _, value in items), [line for line, _ in items])
+        records.append(value)
+    return Table(columns_of(records), [line for line, _ in items])
 
 
-def columns_of(records: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Turn records into columns, in the order in which keys first occur."""
+def columns_of(records: Iterable[Mapping[str, object]]) -> dict[str, list[object]]:
+    """Convert records to columns, in the order in which keys first occur."""
     kept = list(records)
     names = dict.fromkeys(str(name) for record in kept for name in record)
     return {name: [record.get(name) for record in kept] for name in names}
 
 
-def _table_of_members(members: dict[str, Any], name: str) -> Table:
-    arrays = {key: value for key, value in members.items() if _is_items(value)}
+def _table_of_members(members: dict[str, object], name: str) -> Table:
+    arrays = {key: value for key, value in members.items() if isinstance(value, list)}
     nested = [key for key in arrays if arrays[key] and isinstance(arrays[key][0][1], dict)]
     if is_squad([value for _, value in arrays.get("data", [])]):
         return table_of_squad([value for _, value in arrays["data"]], name=name)
@@ -199,7 +202,3 @@ def _table_of_members(members: dict[str, Any], name: str) -> Table:
     if 0 in lengths.values():
         raise _not_rows(name, f"empty columns {', '.join(columns)}")
     return Table(columns, list(range(1, 1 + next(iter(lengths.values())))))
-
-
-def _is_items(value: Any) -> bool:
-    return isinstance(value, list)

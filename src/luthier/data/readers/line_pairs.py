@@ -1,7 +1,7 @@
-"""From files whose lines belong together (`train.{en,de}`) to a column for each, side by side.
+"""Reads parallel files (`train.{en,de}`) to one column each.
 
-Line i of one file is the same text as line i of the others, as in the corpora of WMT, OPUS (Moses
-format) and Multi30k. Found by `find_files.py`.
+Line i of one file corresponds to line i of the others, as in the corpora of WMT, OPUS (Moses
+format) and Multi30k. `find_files.py` finds them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SHAPE = "train.{en,de} means train.en and train.de"
 
 
 def expand(source: str) -> dict[str, Path] | None:
-    """Give column to path for every name in the braces; None: there are no braces.
+    """Map every name in the braces to a path; None if there are no braces.
 
     >>> {column: path.name for column, path in expand("wmt/train.{en,de}").items()}
     {'en': 'train.en', 'de': 'train.de'}
@@ -32,28 +32,28 @@ def expand(source: str) -> dict[str, Path] | None:
 
 
 def check_files(source: str, files: Mapping[str, Path]) -> None:
-    """Refuse files that are not there.
+    """Refuse missing files.
 
     Raises:
-        DataError: It names the first one that is missing.
+        DataError: A file does not exist, or there is only one.
     """
     for path in files.values():
         if not path.is_file():
             raise DataError(f"There is no file {path}.", received=source, hint=SHAPE)
     if len(files) < 2:
-        raise DataError("One file has nothing beside it.", received=source, hint=SHAPE)
+        raise DataError("Parallel files must be at least two.", received=source, hint=SHAPE)
 
 
 def read_line_pairs(files: Mapping[str, Path], *, name: str, encoding: str | None = None) -> Table:
-    """Read files side by side, each in its own encoding; lines without text stay.
+    """Read parallel files; blank lines stay.
 
     Args:
-        files: Column to path.
-        name: What to call them in messages.
-        encoding: Of all of them; None: detected for each.
+        files: Maps columns to paths.
+        name: The name of the files in messages.
+        encoding: The encoding of all files; None detects it for each.
 
     Raises:
-        DataError: They have not as many lines, or one cannot be read.
+        DataError: They differ in their numbers of lines, or one cannot be read.
     """
     columns, notes = {}, []
     for column, path in files.items():
@@ -65,9 +65,11 @@ def read_line_pairs(files: Mapping[str, Path], *, name: str, encoding: str | Non
         raise DataError(
             f"{name}: the files have unequal numbers of lines.",
             received=", ".join(f"{file}: {count}" for file, count in counts.items()),
-            hint="line i of one file must be the same text as line i of the others",
+            hint="line i of one file must correspond to line i of the others",
         )
     n_lines = len(next(iter(columns.values())))
     if not any(line.strip() for lines in columns.values() for line in lines):
-        raise DataError(f"{name} is empty.", received=f"{n_lines} lines", hint="one text a line")
+        raise DataError(
+            f"{name} is empty.", received=f"{n_lines} lines", hint="one text on each line"
+        )
     return Table(columns, list(range(1, n_lines + 1)), tuple(notes))

@@ -1,6 +1,6 @@
-"""From the text of a `.txt` or `.md` file to a column `text`: one row a line that is not blank.
+"""Reads `.txt` and `.md` files to a column `text`: one row for each line that is not blank.
 
-`open_text` and `lines_of` are how the readers of text files begin.
+Other readers of text files also use `open_text` and `lines_of`.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _DECLARATION = re.compile(rb"""<\?xml[^<>]{1,80}?encoding\s*=\s*["']([\w.:-]{1,4
 
 
 def open_text(path: Path, *, name: str, encoding: str | None = None) -> Decoded:
-    """Read a text file, and say what was detected.
+    """Read a text file and detect its encoding.
 
     Args:
-        path: Where it is.
-        name: What to call it in messages.
-        encoding: Use this one; None: find out, also from an XML declaration.
+        path: The path of the file.
+        name: The name of the file in messages.
+        encoding: The encoding; None detects it, also from an XML declaration.
 
     Returns:
         The text, its encoding, and notes such as "encoding cp1252".
 
     Raises:
-        DataError: It cannot be opened, or is no text.
+        DataError: The file cannot be opened, or is not text.
     """
     try:
         content = path.read_bytes()
@@ -48,13 +48,13 @@ def open_text(path: Path, *, name: str, encoding: str | None = None) -> Decoded:
 
 
 def _declared(content: bytes) -> str | None:
-    """Read the encoding that an XML declaration states, unless the bytes say otherwise."""
+    """Read the encoding of an XML declaration, unless the bytes contradict it."""
     found = _DECLARATION.match(content)
     if found is None:
         return None
     stated = found[1].decode("ascii")
     if stated.lower().startswith(("utf", "unicode")):
-        return None  # these are detected
+        return None  # detection is more reliable
     with suppress(LookupError, ValueError):
         content.decode(stated)
         return stated if content.isascii() or not _is_utf_8(content) else None
@@ -69,10 +69,10 @@ def _is_utf_8(content: bytes) -> bool:
 
 
 def lines_of(text: str) -> list[str]:
-    r"""Cut a text where an editor would; a line end at the very end begins no further line.
+    r"""Split a text into lines as an editor does; a final line end does not begin another line.
 
-    LF, CR LF, and CR where there is no LF end lines. The other signs at which `str.splitlines`
-    cuts stand inside sentences.
+    Lines end with LF, CR LF, or, in a text without LF, CR. The other characters at which
+    `str.splitlines` splits occur within sentences.
 
     >>> lines_of("one\r\ntwo\n")
     ['one', 'two']
@@ -85,10 +85,10 @@ def lines_of(text: str) -> list[str]:
 
 
 def parse_plain_text(text: str, *, name: str) -> Table:
-    """Give every line that is not blank as a row of the column `text`.
+    """Make a row of every line that is not blank.
 
     Raises:
-        DataError: There is none.
+        DataError: All lines are blank.
     """
     kept = [(number, line) for number, line in enumerate(lines_of(text), start=1) if line.strip()]
     if not kept:

@@ -1,9 +1,9 @@
-"""From a source (a file, a folder, a frame …) to `Rows` whose columns carry the task's roles.
+"""Reads a source (a file, a folder, a frame …) to `Rows` with columns named by the task's roles.
 
-    source ─► files (sources.py) ─► text (encoding.py) ─► columns (a file for each format)
+    source ─► files (find_files.py) ─► text (encoding.py) ─► columns (a file for each format)
                                  └► columns (frames.py, hub.py)              ─► Rows, notes
 
-Whatever was detected rather than told is said in the notes. Next: `data/split.py`.
+The notes tell what was detected. Next: `data/split.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ from luthier.data.readers.xliff import parse_xliff
 from luthier.errors import DataError, nearest
 from luthier.records import Rows
 
-FEW = 3  # files whose notes are listed one by one
+FEW = 3  # files whose notes are listed separately
 _COUNT = re.compile(r"^\d+ ")
 PARSERS: Mapping[str, Callable[..., Table]] = {
     "json": parse_json,
@@ -42,26 +41,26 @@ PARSERS: Mapping[str, Callable[..., Table]] = {
 
 
 def read(
-    source: Any,
+    source: object,
     *,
     columns: Mapping[str, str] | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
 ) -> tuple[Rows, list[str]]:
-    """Read rows, and say what was detected on the way.
+    """Read rows from any source.
 
     Args:
         source: A path, `package:NAME/FILE`, `hub:NAME`, a folder, a list of these; or rows in
             memory: a pandas DataFrame, a `datasets.Dataset`, records, columns or `Rows`.
-        columns: The task's role to the column that plays it; such columns are renamed.
-        encoding: Encoding of text files; None: detected.
-        delimiter: Delimiter of CSV and TSV files; None: detected.
+        columns: Maps the task's roles to columns of the source, which are renamed.
+        encoding: The encoding of text files; None detects it.
+        delimiter: The delimiter of CSV and TSV files; None detects it.
 
     Returns:
         The rows, and notes for the user such as "reviews.csv: encoding cp1252".
 
     Raises:
-        DataError: Something cannot be read; it says what was found and how to mend it.
+        DataError: The source cannot be read; the error tells what was found and how to fix it.
 
     >>> rows, notes = read({"review": ["Good.", "Bad."]}, columns={"text": "review"})
     >>> rows["text"], notes
@@ -89,7 +88,7 @@ def short(name: str) -> str:
 
 
 def _gather_notes(named: list[tuple[str, Table]]) -> list[str]:
-    """Say once what is said of many files alike, with the sums of what was counted."""
+    """Merge equal notes on many files, with the sums of their counts."""
     alike: dict[tuple[str, ...], list[tuple[str, Table]]] = {}
     for name, table in named:
         if table.notes:
@@ -109,7 +108,9 @@ def _gather_notes(named: list[tuple[str, Table]]) -> list[str]:
     return gathered
 
 
-def _tables(source: Any, *, encoding: str | None, delimiter: str | None) -> list[tuple[str, Table]]:
+def _tables(
+    source: object, *, encoding: str | None, delimiter: str | None
+) -> list[tuple[str, Table]]:
     if isinstance(source, (str, Path)):
         sources: Sequence[str | Path] = [source]
     elif (
@@ -144,7 +145,7 @@ def _read_file(file: File, *, encoding: str | None, delimiter: str | None) -> Ta
     notes = decoded.notes
     if file.kind in PARSERS:
         text = decoded.text
-        del decoded  # and with it the file's bytes
+        del decoded  # frees the file's bytes
         table = PARSERS[file.kind](text, name=name)
     else:
         expected = "\t" if file.kind == "tsv" else ","
@@ -153,9 +154,9 @@ def _read_file(file: File, *, encoding: str | None, delimiter: str | None) -> Ta
 
 
 def rename(
-    columns: Mapping[str, Sequence[Any]], roles: Mapping[str, str], *, name: str
-) -> dict[str, Sequence[Any]]:
-    """Give mapped columns their roles' names; a column in the way of a role gets a suffix.
+    columns: Mapping[str, Sequence[object]], roles: Mapping[str, str], *, name: str
+) -> dict[str, Sequence[object]]:
+    """Rename mapped columns to their roles; another column of that name gets a suffix.
 
     >>> rename({"text": [1], "body": [2]}, {"text": "body"}, name="f.csv")
     {'text_2': [1], 'text': [2]}
@@ -172,7 +173,7 @@ def rename(
             )
         played[column] = role
     taken = {*columns, *roles}
-    renamed: dict[str, Sequence[Any]] = {}
+    renamed: dict[str, Sequence[object]] = {}
     for column, values in columns.items():
         if column in played:
             renamed[played[column]] = values
@@ -184,7 +185,7 @@ def rename(
     return renamed
 
 
-def _missing(role: str, column: str, columns: Mapping[str, Any], name: str) -> DataError:
+def _missing(role: str, column: str, columns: Mapping[str, object], name: str) -> DataError:
     close = nearest(column, columns) or nearest(role, columns)
     hint = f"data.columns.{role}={close or 'one of them'}"
     only = next(iter(columns)) if len(columns) == 1 else ""
@@ -199,13 +200,13 @@ def _missing(role: str, column: str, columns: Mapping[str, Any], name: str) -> D
 
 
 def _join(named: list[tuple[str, Table]], notes: list[str]) -> Rows:
-    """Put the rows of several files below one another; columns that a file lacks are None."""
+    """Concatenate the rows of several files; columns that a file lacks are None."""
     names = dict.fromkeys(column for _, table in named for column in table.columns)
     for file, table in named:
         lacking = [column for column in names if column not in table.columns]
         if lacking:
-            notes.append(f"{short(file)}: no column {', '.join(lacking)}; left empty there")
-    joined: dict[str, list[Any]] = {column: [] for column in names}
+            notes.append(f"{short(file)}: no column {', '.join(lacking)}; its cells are empty")
+    joined: dict[str, list[object]] = {column: [] for column in names}
     for _, table in named:
         for column, values in joined.items():
             values.extend(table.columns.get(column) or [None] * len(table.lines))

@@ -1,14 +1,14 @@
-"""From a translation memory (TMX) to one column a language and one row a unit.
+"""Reads translation memories (TMX): one column for each language, one row for each unit.
 
-TMX 1.4b, https://www.gala-global.org/tmx-14b. Codes of a program inside a text are left out, what
-other marks enclose is kept. XML is parsed by defusedxml: no entity is expanded, and nothing outside
-the file is read. `xliff.py` reads its XML with what stands here.
+TMX 1.4b, https://www.gala-global.org/tmx-14b. Inline codes in a text are dropped, text inside other
+markup is kept. XML is parsed by defusedxml: entities are not expanded, and nothing outside the file
+is read. `xliff.py` shares the XML functions of this file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from xml.etree.ElementTree import Element, TreeBuilder
 
 from defusedxml.common import DefusedXmlException
@@ -17,10 +17,13 @@ from defusedxml.ElementTree import DefusedXMLParser, ParseError
 from luthier.data.readers.delimited import Table
 from luthier.errors import DataError
 
+if TYPE_CHECKING:
+    from xml.parsers.expat import XMLParserType
+
 CODES = frozenset(("bpt", "ept", "ph", "it", "ut", "x", "bx", "ex", "sc", "ec", "cp"))
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 NUMBERED = frozenset(("tu", "tuv", "trans-unit", "segment", "source", "target"))
-LINE = " line"  # no attribute of a file has such a name
+LINE = " line"  # an attribute name that no XML file can have
 
 
 class Unit(NamedTuple):
@@ -34,15 +37,15 @@ def parse_tmx(text: str, *, name: str) -> Table:
     """Parse a translation memory.
 
     Args:
-        text: The whole file.
-        name: What to call the file in messages.
+        text: The content of the file.
+        name: The name of the file in messages.
 
     Returns:
-        A column for each language, in lower case as written (`en`, `en-us`); None where a unit
-        has no text in it. Of two texts in one language the first is kept.
+        A column for each language, in lower case (`en`, `en-us`); None if a unit has no text in
+        that language. Of several texts in one language, the first is kept.
 
     Raises:
-        DataError: It is no TMX, or a text has no language; it says in which line.
+        DataError: It is not TMX, or a text has no language; the error names the line.
     """
     units: list[Unit] = []
     n_more = 0
@@ -58,14 +61,14 @@ def parse_tmx(text: str, *, name: str) -> Table:
                 n_more += language in texts
                 texts.setdefault(language, text_of(segment))
         units.append(Unit(line_of(unit), texts))
-    notes = [f"{n_more} further texts of a unit in the same language left out"] if n_more else []
+    notes = [f"{n_more} further texts in the same language of a unit dropped"] if n_more else []
     return table_of(units, notes, name=name, hint='<tu><tuv xml:lang="en"><seg>…</seg></tuv>…</tu>')
 
 
 class _Numbered(TreeBuilder):
-    """Builds the tree, and notes the lines of the elements that errors and rows name."""
+    """Builds the tree and records the lines of elements that errors and rows refer to."""
 
-    parser: Any = None
+    parser: XMLParserType
 
     def start(self, tag: str, attrs: dict[str, str], /) -> Element:
         if tag.rpartition("}")[2] in NUMBERED:
@@ -74,15 +77,15 @@ class _Numbered(TreeBuilder):
 
 
 def parse_xml(text: str, *, name: str, kind: str) -> Element:
-    """Parse XML from a stranger.
+    """Parse untrusted XML.
 
     Args:
-        text: The whole file.
-        name: What to call the file in messages.
-        kind: What the outermost element must be called.
+        text: The content of the file.
+        name: The name of the file in messages.
+        kind: The required name of the root element.
 
     Raises:
-        DataError: It is malformed, defines entities, or is of another kind.
+        DataError: It is malformed, defines entities, or has another root element.
     """
     if not text.strip():
         raise DataError(f"{name} is empty.", received="no lines", hint=f"<{kind}>…</{kind}>")
@@ -97,12 +100,12 @@ def parse_xml(text: str, *, name: str, kind: str) -> Element:
         raise DataError(
             f"{name}:{line}:{column + 1}: this is not well-formed XML.",
             received=str(problem).rpartition(": line")[0][:120],
-            hint=f"mend line {line}, or export the file again",
+            hint=f"correct line {line}, or export the file again",
         ) from problem
     except DefusedXmlException as problem:
         raise DataError(
-            f"{name}:{parser.parser.CurrentLineNumber}: entities are defined, which can hide a "
-            "bomb or a file of yours; they are not read.",
+            f"{name}:{parser.parser.CurrentLineNumber}: entities are defined, which can expand "
+            "without bound or read local files; they are refused.",
             received=type(problem).__name__,
             hint="export the file again without <!ENTITY …>",
         ) from problem
@@ -112,7 +115,7 @@ def parse_xml(text: str, *, name: str, kind: str) -> Element:
         ) from problem
     if tag_of(root) != kind:
         raise DataError(
-            f"{name} is no {kind.upper()}.",
+            f"{name} is not {kind.upper()}.",
             received=f"XML that starts with <{tag_of(root)[:40]}>",
             hint=f"<{kind}>…</{kind}>",
         )
@@ -120,22 +123,22 @@ def parse_xml(text: str, *, name: str, kind: str) -> Element:
 
 
 def tag_of(element: Element) -> str:
-    """Name an element without its namespace."""
+    """Return an element's name without its namespace."""
     return element.tag.rpartition("}")[2]
 
 
 def line_of(element: Element) -> int:
-    """Say where an element starts."""
+    """Return the line where an element starts."""
     return int(element.get(LINE, "1"))
 
 
 def below(element: Element, name: str) -> Iterator[Element]:
-    """Walk over the children of one name."""
+    """Iterate over the children with a name."""
     return (child for child in element if tag_of(child) == name)
 
 
 def text_of(element: Element) -> str:
-    """Give an element's text, without codes and with what other marks enclose."""
+    """Return an element's text, without inline codes, including text inside other markup."""
     parts: list[str] = []
     waiting: list[Element | str] = [element]  # a stack, as files may nest deeper than Python calls
     while waiting:
@@ -152,29 +155,29 @@ def text_of(element: Element) -> str:
 
 
 def lacks_language(element: Element, name: str, hint: str) -> DataError:
-    """Say which element does not tell its language."""
+    """Describe an element without a language."""
     return DataError(
-        f"{name}:{line_of(element)}: a text does not say its language.",
-        received=f"<{tag_of(element)}> without it",
+        f"{name}:{line_of(element)}: a text has no language.",
+        received=f"<{tag_of(element)}> without the attribute",
         hint=hint,
     )
 
 
 def table_of(units: Sequence[Unit], notes: Sequence[str], *, name: str, hint: str) -> Table:
-    """Set languages side by side; units without any text are no rows.
+    """Make a column for each language; units without any text are skipped.
 
     Raises:
-        DataError: There is no unit with a text.
+        DataError: No unit has a text.
     """
     kept = [unit for unit in units if any(unit.texts.values())]
     if not kept:
         raise DataError(f"{name} has no texts.", received=f"{len(units)} units", hint=hint)
-    told = list(notes)
+    all_notes = list(notes)
     if len(kept) < len(units):
-        told.append(f"{len(units) - len(kept)} units without text passed over")
+        all_notes.append(f"{len(units) - len(kept)} units without text skipped")
     languages = dict.fromkeys(language for unit in kept for language in unit.texts)
     columns = {one: [unit.texts.get(one) for unit in kept] for one in languages}
     for language, texts in columns.items():
         n_lacking = sum(text is None for text in texts)
-        told += [f"{n_lacking} rows without {language}"] if n_lacking else []
-    return Table(columns, [unit.line for unit in kept], tuple(told))
+        all_notes += [f"{n_lacking} rows without {language}"] if n_lacking else []
+    return Table(columns, [unit.line for unit in kept], tuple(all_notes))

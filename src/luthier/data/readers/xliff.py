@@ -1,7 +1,7 @@
-"""From XLIFF (what translators' programs exchange) to one column a language, one row a segment.
+"""Reads XLIFF, the exchange format of translation tools: one column for each language.
 
-XLIFF 1.2 and 2.0, https://docs.oasis-open.org/xliff; Trados writes 1.2 as `.sdlxliff`. Which XML is
-read, and how marks inside a text are, stands in `tmx.py`.
+A row is a segment. XLIFF 1.2 and 2.0, https://docs.oasis-open.org/xliff; Trados writes 1.2 as
+`.sdlxliff`. `tmx.py` parses the XML and handles markup inside texts.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ def parse_xliff(text: str, *, name: str) -> Table:
     """Parse a file of segments with their translations.
 
     Args:
-        text: The whole file.
-        name: What to call the file in messages.
+        text: The content of the file.
+        name: The name of the file in messages.
 
     Returns:
-        A column for the source language and one for the target language, in lower case; None where
-        a segment is not translated. What is marked translate="no" is left out.
+        A column for the source language and one for the target language, in lower case; None if a
+        segment is not translated. Segments marked translate="no" are dropped.
 
     Raises:
-        DataError: It is no XLIFF, or a text has no language; it says in which line.
+        DataError: It is not XLIFF, or a text has no language; the error names the line.
     """
     root = parse_xml(text, name=name, kind="xliff")
     units: list[Unit] = []
@@ -51,12 +51,12 @@ def parse_xliff(text: str, *, name: str) -> Table:
                 n_fixed += 1
                 continue
             units.append(Unit(line_of(segment), _texts(segment, source, target, name)))
-    notes = [f"{n_fixed} units that are not to be translated left out"] if n_fixed else []
+    notes = [f"{n_fixed} units marked translate=no dropped"] if n_fixed else []
     return table_of(units, notes, name=name, hint=SHAPE)
 
 
 def _segments(file: Element) -> Iterator[tuple[Element, Element]]:
-    """Walk over (unit, segment) of version 2, and over version 1's units, which are both."""
+    """Iterate over (unit, segment) of version 2; in version 1, a unit is its own segment."""
     for unit in file.iter():
         if tag_of(unit) == "trans-unit":
             yield unit, unit
@@ -67,7 +67,7 @@ def _segments(file: Element) -> Iterator[tuple[Element, Element]]:
 def _texts(
     segment: Element, source: str | None, target: str | None, name: str
 ) -> dict[str, str | None]:
-    """Give language to text; an empty translation is none."""
+    """Map languages to texts; an empty translation counts as missing."""
     texts: dict[str, str | None] = {}
     for role, stated in (("source", source), ("target", target)):
         side = next(below(segment, role), None)
@@ -81,7 +81,7 @@ def _texts(
             raise DataError(
                 f"{name}:{line_of(segment)}: source and target are in the same language.",
                 received=f"'{language}' twice",
-                hint="name the language of the translations: <file target-language=…>",
+                hint="set the language of the translations: <file target-language=…>",
             )
         if language:
             texts.setdefault(language, text)

@@ -1,65 +1,52 @@
-"""ALBERT (Lan et al. 2020): narrow embeddings, and blocks that many layers share."""
+"""ALBERT (Lan et al. 2020): narrow embeddings, and blocks whose weights many layers share."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras_hub
+from keras import Layer
+from transformers import PretrainedConfig
 
 from luthier.keras_engine import heads
-from luthier.keras_engine.families.encoder import (
-    Encoder,
-    alike,
-    pair_attention,
-    pair_rest,
-    pool,
-    rates,
-    sizes,
-)
+from luthier.keras_engine.families import encoder as encoders
+from luthier.keras_engine.kinds import Part, TrunkOutput
 from luthier.keras_engine.pairs import Pairs
 
 
-class Albert(Encoder):
-    """ALBERT, of any number of groups and of blocks within them."""
+class Albert(encoders.Encoder):
+    """ALBERT, with any number of groups and of blocks in each."""
 
-    inputs = ("input_ids", "attention_mask", "token_type_ids")
+    input_names = ("input_ids", "attention_mask", "token_type_ids")
 
-    def trunk(self, base: Any, pairs: Pairs, *, dtype: Any) -> tuple[Any, Any]:
-        """Build the trunk; give states (batch, tokens, width), and the pooled state or None."""
+    def trunk(self, base: Part, pairs: Pairs) -> TrunkOutput:
+        """Build the trunk, and the pooler where the model has one."""
         config, encoder = base.config, base.encoder
         n_groups, n_layers = config.num_hidden_groups, config.num_hidden_layers
-        asked = sizes(base, rates(config), dtype=dtype) | {"num_layers": n_groups}
+        settings = encoders.sizes(base, encoders.rates(config), pairs) | {"num_layers": n_groups}
         inner = keras_hub.models.AlbertBackbone(
             embedding_dim=config.embedding_size,
             num_groups=n_groups,
             num_inner_repetitions=config.inner_group_num,
-            **asked,
+            **settings,
         )
-        states = self.embed(base.embeddings, inner, pairs, dtype=dtype)
-        states = heads.dense(pairs, encoder.embedding_hidden_mapping_in, states, dtype=dtype)
-        for group, blocks in zip(
-            encoder.albert_layer_groups, inner.transformer_layers, strict=True
-        ):
-            for theirs, ours in zip(group.albert_layers, blocks, strict=True):
-                _pair(theirs, ours, config, pairs)
+        states = self.embed(base.embeddings, inner, pairs)
+        states = heads.dense(pairs, encoder.embedding_hidden_mapping_in, states)
+        groups = inner.transformer_layers
+        for group, layers in zip(encoder.albert_layer_groups, groups, strict=True):
+            for module, layer in zip(group.albert_layers, layers, strict=True):
+                _pair_block(module, layer, config, pairs)
         for number in range(n_layers):
-            states = self.run(inner.transformer_layers[int(number / (n_layers / n_groups))], states)
-        return states, pool(base.pooler, states, pairs, dtype=dtype)
-
-    def classify(self, model: Any, states: Any, pooled: Any, pairs: Pairs, *, dtype: Any) -> Any:
-        """Put the head of sequence classification on."""
-        read = heads.drop(pooled, model.dropout.p, dtype=dtype)
-        return heads.dense(pairs, model.classifier, read, dtype=dtype)
+            states = self.run(groups[int(number / (n_layers / n_groups))], states)
+        return TrunkOutput(states, encoders.pool(base.pooler, states, pairs))
 
 
-def _pair(theirs: Any, ours: Any, config: Any, pairs: Pairs) -> None:
-    attention = theirs.attention
-    pair_attention(attention, attention.dense, ours._self_attention_layer, pairs)
-    pair_rest(
-        ours,
+def _pair_block(module: Part, layer: Layer, config: PretrainedConfig, pairs: Pairs) -> None:
+    attention = module.attention
+    encoders.pair_block(
+        layer,
         pairs,
-        linear=(theirs.ffn, theirs.ffn_output),
-        norms=(attention.LayerNorm, theirs.full_layer_layer_norm),
+        projections=(attention.query, attention.key, attention.value, attention.dense),
+        linear=(module.ffn, module.ffn_output),
+        norms=(attention.LayerNorm, module.full_layer_layer_norm),
     )
-    alike(ours, config.hidden_act, config.layer_norm_eps, rates(config))
-    ours._feedforward_dropout.rate = 0.0  # it drops of attention's part alone
+    encoders.configure(layer, config.hidden_act, config.layer_norm_eps, encoders.rates(config))
+    layer._feedforward_dropout.rate = 0.0  # ALBERT applies dropout after attention alone

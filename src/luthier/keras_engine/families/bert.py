@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras_hub
+from keras import KerasTensor, Layer
 
 from luthier.keras_engine import heads
-from luthier.keras_engine.families.encoder import Encoder, block, pool, rates, sizes
+from luthier.keras_engine.families.encoder import Encoder, pair_bert_block, pool, rates, sizes
+from luthier.keras_engine.kinds import Part, TrunkOutput
 from luthier.keras_engine.pairs import Pairs
 
 
 class Bert(Encoder):
-    """BERT and what is laid out as it."""
+    """BERT and models of the same layout."""
 
-    inputs = ("input_ids", "attention_mask", "token_type_ids")
+    input_names = ("input_ids", "attention_mask", "token_type_ids")
+    backbone: ClassVar[type[Layer]] = keras_hub.models.BertBackbone
 
-    def trunk(self, base: Any, pairs: Pairs, *, dtype: Any) -> tuple[Any, Any]:
-        """Build the trunk; give states (batch, tokens, width), and the pooled state or None."""
-        config = base.config
-        inner = keras_hub.models.BertBackbone(**sizes(base, rates(config), dtype=dtype))
-        states = self.embed(base.embeddings, inner, pairs, dtype=dtype)
-        for theirs, ours in zip(base.encoder.layer, inner.transformer_layers, strict=True):
-            block(theirs, ours, config, pairs)
+    def trunk(self, base: Part, pairs: Pairs) -> TrunkOutput:
+        """Build the trunk, and the pooler where the model has one."""
+        config, table = base.config, base.embeddings
+        inner = self.backbone(**self.settings(base, pairs))
+        states = self.embed(table, inner, pairs, positions=self.positions(table))
+        if hasattr(base, "embeddings_project"):
+            states = heads.dense(pairs, base.embeddings_project, states)
+        for module, layer in zip(base.encoder.layer, inner.transformer_layers, strict=True):
+            pair_bert_block(module, layer, config, pairs)
         states = self.run(inner.transformer_layers, states)
-        pooler = getattr(base.pooler, "dense", None)
-        return states, pool(pooler, states, pairs, dtype=dtype)
+        pooler = getattr(getattr(base, "pooler", None), "dense", None)
+        return TrunkOutput(states, pool(pooler, states, pairs))
 
-    def classify(self, model: Any, states: Any, pooled: Any, pairs: Pairs, *, dtype: Any) -> Any:
-        """Put the head of sequence classification on."""
-        read = heads.drop(pooled, model.dropout.p, dtype=dtype)
-        return heads.dense(pairs, model.classifier, read, dtype=dtype)
+    def settings(self, base: Part, pairs: Pairs) -> dict[str, Any]:
+        """Collect the constructor arguments of the backbone."""
+        return sizes(base, rates(base.config), pairs)
+
+    def positions(self, table: Part) -> KerasTensor | None:
+        """Give the position of each token, (batch, tokens); None means that they count from 0."""
+        return None

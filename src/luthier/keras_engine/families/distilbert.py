@@ -1,54 +1,41 @@
-"""DistilBERT (Sanh et al. 2019): BERT without token types and pooler."""
+"""DistilBERT (Sanh et al. 2019): BERT without token types and without a pooler."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras_hub
+from keras import KerasTensor
 
 from luthier.keras_engine import heads
-from luthier.keras_engine.families.encoder import (
-    Encoder,
-    Rates,
-    alike,
-    pair_attention,
-    pair_rest,
-    sizes,
-)
+from luthier.keras_engine.families import encoder as encoders
+from luthier.keras_engine.kinds import Part, TrunkOutput
 from luthier.keras_engine.pairs import Pairs
 
+NAMES = ("q", "k", "v", "out")  # of attention's projections
 
-class Distilbert(Encoder):
-    """DistilBERT, whose positions may be sines: that is a table as any other."""
 
-    def trunk(self, base: Any, pairs: Pairs, *, dtype: Any) -> tuple[Any, Any]:
-        """Build the trunk; give states (batch, tokens, width), and no pooled state."""
+class Distilbert(encoders.Encoder):
+    """DistilBERT; its sinusoidal positions, where it has them, are a table like any other."""
+
+    def trunk(self, base: Part, pairs: Pairs) -> TrunkOutput:
+        """Build the trunk; it has no pooler."""
         config = base.config
-        dropout = Rates(config.dropout, config.attention_dropout)
-        inner = keras_hub.models.DistilBertBackbone(**sizes(base, dropout, dtype=dtype))
-        states = self.embed(base.embeddings, inner, pairs, dtype=dtype)
-        for theirs, ours in zip(base.transformer.layer, inner.transformer_layers, strict=True):
-            pair_attention(
-                theirs.attention,
-                theirs.attention.out_lin,
-                ours._self_attention_layer,
+        dropout = encoders.Rates(config.dropout, config.attention_dropout)
+        inner = keras_hub.models.DistilBertBackbone(**encoders.sizes(base, dropout, pairs))
+        states = self.embed(base.embeddings, inner, pairs)
+        for module, layer in zip(base.transformer.layer, inner.transformer_layers, strict=True):
+            encoders.pair_block(
+                layer,
                 pairs,
-                names=("q_lin", "k_lin", "v_lin"),
+                projections=tuple(getattr(module.attention, f"{name}_lin") for name in NAMES),
+                linear=(module.ffn.lin1, module.ffn.lin2),
+                norms=(module.sa_layer_norm, module.output_layer_norm),
             )
-            pair_rest(
-                ours,
-                pairs,
-                linear=(theirs.ffn.lin1, theirs.ffn.lin2),
-                norms=(theirs.sa_layer_norm, theirs.output_layer_norm),
-            )
-            alike(ours, config.activation, theirs.sa_layer_norm.eps, dropout)
-            ours._self_attention_dropout.rate = 0.0  # it drops of the feed-forward part alone
-        return self.run(inner.transformer_layers, states), None
+            encoders.configure(layer, config.activation, module.sa_layer_norm.eps, dropout)
+            layer._self_attention_dropout.rate = 0.0  # dropout after the feed-forward part alone
+        return TrunkOutput(self.run(inner.transformer_layers, states))
 
-    def classify(self, model: Any, states: Any, pooled: Any, pairs: Pairs, *, dtype: Any) -> Any:
-        """Put the head of sequence classification on."""
-        read = heads.dense(
-            pairs, model.pre_classifier, heads.first(states), dtype=dtype, act="relu"
-        )
-        read = heads.drop(read, model.dropout.p, dtype=dtype)
-        return heads.dense(pairs, model.classifier, read, dtype=dtype)
+    def classify(self, model: Part, trunk: TrunkOutput, pairs: Pairs) -> KerasTensor:
+        """Build the head of sequence classification, on the first token."""
+        states = heads.dense(pairs, model.pre_classifier, heads.first(trunk.states), act="relu")
+        states = heads.drop(states, model.dropout.p, pairs.dtype)
+        return heads.dense(pairs, model.classifier, states)

@@ -2,61 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import tensorflow as tf
 import torch
-from keras import ops
+from keras import KerasTensor, Layer, ops
 from keras_hub.src.models.t5.t5_layer_norm import T5LayerNorm
 from keras_hub.src.models.t5.t5_transformer_layer import T5TransformerLayer
 
-from luthier.errors import ModelError
 from luthier.keras_engine import heads
+from luthier.keras_engine.backend import no_twin
 from luthier.keras_engine.families.writer import Writer
+from luthier.keras_engine.kinds import HeadOutputs, Part
 from luthier.keras_engine.pairs import Pairs
 
-BUCKETS = 32  # that KerasHub's layers have for distances
+BUCKETS = 32  # of distances, fixed in KerasHub's layers
 
 
 class T5(Writer):
-    """T5 that writes texts."""
+    """T5, to write texts."""
 
-    def head(self, model: Any, pairs: Pairs, *, dtype: Any) -> Any:
-        """Build encoder, decoder and the head that scores words.
+    def head(self, model: Part, pairs: Pairs) -> HeadOutputs:
+        """Build encoder, decoder and the language modelling head.
 
         Raises:
-            ModelError: There is no counterpart of its head, or of its distances.
+            ModelError: The head or the number of distance buckets has no twin.
         """
         config = model.config
         if type(model).__name__ != "T5ForConditionalGeneration":
-            raise heads.no_twin(type(model).__name__)
+            raise no_twin("this head", type(model).__name__)
         if config.relative_attention_num_buckets != BUCKETS:
-            raise ModelError(
-                f"The twin of a T5 puts distances into {BUCKETS} buckets.",
-                received=f"relative_attention_num_buckets={config.relative_attention_num_buckets}",
-                hint="engine=torch",
-            )
-        read = self._stack(model.encoder, None, pairs, dtype=dtype)
-        states = self._stack(model.decoder, read, pairs, dtype=dtype)
+            received = f"relative_attention_num_buckets={config.relative_attention_num_buckets}"
+            raise no_twin(f"a T5 with other than {BUCKETS} buckets of distances", received)
+        read = self._stack(model.encoder, None, pairs)
+        states = self._stack(model.decoder, read, pairs)
         if getattr(config, "scale_decoder_outputs", config.tie_word_embeddings):
             states = states * config.d_model**-0.5
-        return heads.logits(self.words(model, model.decoder, states, pairs, dtype=dtype))
+        return heads.logits(self.word_logits(model, model.decoder, states, pairs))
 
-    def _stack(self, stack: Any, read: Any, pairs: Pairs, *, dtype: Any) -> Any:
-        """Build the encoder; or the decoder, where an encoder's states are given."""
-        config, writes, rate = stack.config, read is not None, stack.dropout.p
-        prefix = "decoder_" if writes else ""
-        mask = self.given[f"{prefix}attention_mask"][:, None, :]
-        ids = self.given[f"{prefix}input_ids"]
-        states = self.embedded(stack.embed_tokens, ids, pairs, dtype=dtype)
-        states = heads.drop(states, rate, dtype=dtype)
-        more = {}
-        if writes:
-            source = self.given["attention_mask"][:, None, :]
+    def _stack(self, stack: Part, read: KerasTensor | None, pairs: Pairs) -> KerasTensor:
+        """Build the encoder, or the decoder if the states of an encoder are given."""
+        config, rate, is_decoder = stack.config, stack.dropout.p, read is not None
+        prefix, more = ("decoder_" if is_decoder else ""), {}
+        if is_decoder:
+            source = self.inputs["attention_mask"][:, None, :]  # (batch, 1, tokens)
             more = {"encoder_hidden_states": read, "encoder_attention_mask": source}
+        mask = self.inputs[f"{prefix}attention_mask"][:, None, :]  # (batch, 1, tokens)
+        states = self.embedded(stack.embed_tokens, self.inputs[f"{prefix}input_ids"], pairs)
+        states = heads.drop(states, rate, pairs.dtype)
         biases = None
-        for place, theirs in enumerate(stack.block):
-            ours = T5TransformerLayer(
-                is_decoder=writes,
+        for place, module in enumerate(stack.block):
+            layer = T5TransformerLayer(
+                is_decoder=is_decoder,
                 hidden_dim=config.d_model,
                 intermediate_dim=config.d_ff,
                 key_value_dim=config.d_kv,
@@ -66,76 +64,70 @@ class T5(Writer):
                 num_heads=config.num_heads,
                 use_gated_activation=config.is_gated_act,
                 use_relative_attention_bias=place == 0,
-                dtype=dtype,
+                dtype=pairs.dtype,
             )
-            for part in (ours.self_attention, *([ours.cross_attention] if writes else [])):
+            for part in (layer.self_attention, *([layer.cross_attention] if is_decoder else [])):
                 part.supports_masking = True  # else Keras warns of the argument called `mask`
             if place == 0:
-                ours.self_attention._relative_position_bucket = same_buckets(
-                    theirs.layer[0].SelfAttention
-                )
-            states, biases = ours(
+                attention = module.layer[0].SelfAttention
+                layer.self_attention._relative_position_bucket = same_buckets(attention)
+            states, biases = layer(
                 states,
                 attention_mask=mask,
                 position_bias=biases,
-                use_causal_mask=writes,
+                use_causal_mask=is_decoder,
                 **more,
             )
-            pair_block(theirs, ours, pairs)
-        norm = T5LayerNorm(epsilon=config.layer_norm_epsilon, dtype=dtype)
+            pair_block(module, layer, pairs)
+        norm = T5LayerNorm(epsilon=config.layer_norm_epsilon, dtype=pairs.dtype)
         states = norm(states)
         pairs.same(stack.final_layer_norm.weight, norm.weight)
-        return heads.drop(states, rate, dtype=dtype)
+        return heads.drop(states, rate, pairs.dtype)
 
 
-def pair_block(theirs: Any, ours: Any, pairs: Pairs) -> None:
+def pair_block(module: Part, layer: Layer, pairs: Pairs) -> None:
     """Pair a block of the encoder or the decoder."""
-    own = theirs.layer[0]
-    pair_attention(own.SelfAttention, ours.self_attention, pairs)
-    pairs.same(own.layer_norm.weight, ours.self_attention_layer_norm.weight)
-    if ours.self_attention.use_relative_attention_bias:
-        table = own.SelfAttention.relative_attention_bias
-        pairs.same(table.weight, ours.self_attention.relative_attention_bias)
-    if ours.is_decoder:
-        other = theirs.layer[1]
-        pair_attention(other.EncDecAttention, ours.cross_attention, pairs)
-        pairs.same(other.layer_norm.weight, ours.cross_attention_layer_norm.weight)
-    last = theirs.layer[-1]
+    first, last = module.layer[0], module.layer[-1]
+    pair_attention(first.SelfAttention, layer.self_attention, pairs)
+    pairs.same(first.layer_norm.weight, layer.self_attention_layer_norm.weight)
+    if layer.self_attention.use_relative_attention_bias:
+        table = first.SelfAttention.relative_attention_bias
+        pairs.same(table.weight, layer.self_attention.relative_attention_bias)
+    if layer.is_decoder:
+        cross = module.layer[1]
+        pair_attention(cross.EncDecAttention, layer.cross_attention, pairs)
+        pairs.same(cross.layer_norm.weight, layer.cross_attention_layer_norm.weight)
     linear = last.DenseReluDense
-    if ours.use_gated_activation:
-        pairs.linear(linear.wi_0, ours.input_projector)
-        pairs.linear(linear.wi_1, ours.gate_projector)
+    if layer.use_gated_activation:
+        pairs.linear(linear.wi_0, layer.input_projector)
+        pairs.linear(linear.wi_1, layer.gate_projector)
     else:
-        pairs.linear(linear.wi, ours.input_projector)
-    pairs.linear(linear.wo, ours.output_projector)
-    pairs.same(last.layer_norm.weight, ours.layer_norm.weight)
+        pairs.linear(linear.wi, layer.input_projector)
+    pairs.linear(linear.wo, layer.output_projector)
+    pairs.same(last.layer_norm.weight, layer.layer_norm.weight)
 
 
-def pair_attention(theirs: Any, ours: Any, pairs: Pairs) -> None:
-    """Pair queries, keys, values and what follows them."""
-    for name, layer in (
-        ("q", ours.query_projector),
-        ("k", ours.key_projector),
-        ("v", ours.value_projector),
-        ("o", ours.output_projector),
-    ):
-        pairs.linear(getattr(theirs, name), layer)
+def pair_attention(module: Part, layer: Layer, pairs: Pairs) -> None:
+    """Pair the projections of attention: queries, keys, values and the output."""
+    for name, part in zip("qkvo", ("query", "key", "value", "output"), strict=True):
+        pairs.linear(getattr(module, name), getattr(layer, f"{part}_projector"))
 
 
-def same_buckets(theirs: Any) -> Any:
-    """Give what puts distances into buckets as PyTorch's attention does.
+def same_buckets(module: Part) -> Callable[..., tf.Tensor]:
+    """Make a function that puts distances into the same buckets as PyTorch's attention.
 
-    The borders are logarithms, which two libraries round differently: so PyTorch is asked, once.
+    The limits of the buckets are logarithms, which the two libraries round differently; so a table
+    is computed once by PyTorch, and looked up by TensorFlow.
     """
-    most = theirs.relative_attention_max_distance
-    known = theirs._relative_position_bucket(
+    most = module.relative_attention_max_distance
+    table = module._relative_position_bucket(
         torch.arange(-most, most + 1),
-        bidirectional=not theirs.is_decoder,
-        num_buckets=theirs.relative_attention_num_buckets,
+        bidirectional=not module.is_decoder,
+        num_buckets=module.relative_attention_num_buckets,
         max_distance=most,
-    ).numpy()
+    ).numpy()  # (2 · most + 1,), from the distance -most to most
 
-    def bucket(distances: Any, **_: Any) -> Any:
-        return ops.take(known, ops.clip(distances, -most, most) + most)
+    def bucket(distances: tf.Tensor, **_: Any) -> tf.Tensor:
+        return ops.take(table, ops.clip(distances, -most, most) + most)
 
     return bucket

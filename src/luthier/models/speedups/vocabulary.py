@@ -74,7 +74,7 @@ class CompactVocabulary:
         rows = self.places[ids]
         if bool((rows < 0).any()):
             raise TrainingError(
-                "A batch has a word that none of the rows has.",
+                "A batch has a word that no row has.",
                 received=f"the id {int(ids[rows < 0][0])}",
                 hint="training.compact_vocabulary=false keeps all words in the model",
             )

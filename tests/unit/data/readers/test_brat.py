@@ -64,13 +64,15 @@ def test_spans_in_parts_go_from_first_to_last_and_are_told(tmp_path):
     )
     rows, notes = read(path)
     assert rows["spans"][0][1] == {"start": 24, "end": 32, "label": "PLACE"}
-    assert notes == ["a.ann: 2 spans of several parts became one each"]
+    assert notes == ["a.ann: 2 discontinuous spans were joined to one span each"]
 
 
 def test_notes_of_many_documents_are_told_once(tmp_path):
     for number in range(9):
         write(tmp_path, f"d{number}", marks="T1\tPER 0 3;4 12\tAda Lovelace\n")
-    assert read(tmp_path)[1] == ["d0.ann and 8 more: 9 spans of several parts became one each"]
+    assert read(tmp_path)[1] == [
+        "d0.ann and 8 more: 9 discontinuous spans were joined to one span each"
+    ]
 
 
 def test_numbers_and_tabs_that_are_quoted_are_text(tmp_path):
@@ -127,7 +129,7 @@ def test_any_encoding_is_read(tmp_path, encoding):
 )
 def test_a_line_that_does_not_fit_is_named(tmp_path, line, word):
     error = refused(write(tmp_path, marks=f"{MARKS}\n{line}\n"))
-    assert error.problem == "a.ann:4: the line marks nothing in a.txt."
+    assert error.problem == "a.ann:4: the annotation does not match a.txt."
     assert word in error.hint
     assert len(str(error)) < 400
 

@@ -49,13 +49,13 @@ def test_a_hashtag_is_a_token_and_a_comment_is_not():
     table = parse("# id = 7\n#begin\n#\tO\nsmallbiz\tO\n#NFL\tB-group\n# \tO\n# text = a\tb\n")
     assert table.columns["tokens"] == [["#", "smallbiz", "#NFL", "#"]]
     assert table.lines == [3]
-    assert table.notes == ("3 comment lines passed over",)
+    assert table.notes == ("3 comment lines skipped",)
 
 
 def test_a_hashtag_is_told_from_a_comment_between_blanks_too():
     table = parse("# sent_id = 7\n# note\n#begin document (a); part 0\nGo O\n# O\n#NFL B-group\n")
     assert table.columns["tokens"] == [["Go", "#", "#NFL"]]
-    assert table.notes == ("3 comment lines passed over",)
+    assert table.notes == ("3 comment lines skipped",)
 
 
 def test_a_comment_ends_no_sentence():

@@ -41,6 +41,6 @@ def test_a_small_table_that_says_it_holds_much_is_refused(tmp_path, monkeypatch)
     pyarrow.parquet.write_table(pyarrow.table({"text": column}), path)
     assert path.stat().st_size < 50_000
     monkeypatch.setattr(frames, "LARGE", n_rows // 2)
-    with pytest.raises(DataError, match=r"bomb\.parquet is small and would unpack") as caught:
+    with pytest.raises(DataError, match=r"bomb\.parquet is small, but would unpack") as caught:
         read(str(path))
     assert "1,000,000 cells" in caught.value.received

@@ -21,10 +21,10 @@ def test_a_dataset_gives_the_names_of_its_classes():
     dataset = datasets.Dataset.from_dict(columns, features=features)
     rows, notes = read(dataset.select([2, 0, 1]))
     assert dict(rows.columns) == {"text": ["c", "a", "b"], "label": [None, "pos", "neg"]}
-    assert notes == ["memory: column label: class numbers replaced by their names"]
+    assert notes == ["memory: column label: class numbers replaced by class names"]
     with pytest.raises(DataError) as caught:
         read(datasets.DatasetDict({"train": dataset}))
-    assert caught.value.hint == "give dataset['train']"
+    assert caught.value.hint == "pass dataset['train']"
 
 
 def test_a_hub_that_cannot_be_reached_is_said_in_one_error(tmp_path):
@@ -43,20 +43,20 @@ def test_a_hub_that_cannot_be_reached_is_said_in_one_error(tmp_path):
         [sys.executable, "-c", script], capture_output=True, text=True, env=offline, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "'no-such/data-set' cannot be had" in done.stdout
+    assert "'no-such/data-set' cannot be loaded" in done.stdout
     assert "offline: data.train=FILE" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["../own", "/etc", "a/b/c", "a..b", "-a", "a b", "a/", "."])
 def test_a_path_is_no_name_on_the_hub(name):
-    with pytest.raises(DataError, match="names no data set of the hub"):
+    with pytest.raises(DataError, match="not the name of a data set on the hub"):
         read(f"hub:{name}")
 
 
 def test_a_folder_of_the_same_name_is_not_taken_for_the_hubs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reviews").mkdir()
-    with pytest.raises(DataError, match="file or folder called so here") as caught:
+    with pytest.raises(DataError, match="file or folder of that name exists here") as caught:
         read("hub:reviews")
     assert "data.train=reviews" in caught.value.hint
 
@@ -64,5 +64,5 @@ def test_a_folder_of_the_same_name_is_not_taken_for_the_hubs(tmp_path, monkeypat
 @pytest.mark.parametrize("name", ["pandas", "csv", "webdataset"])
 def test_a_reader_of_files_is_no_data_set(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="is a reader of files"):
+    with pytest.raises(DataError, match="is a file reader"):
         read(f"hub:{name}")

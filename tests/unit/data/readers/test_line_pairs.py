@@ -71,7 +71,7 @@ def test_the_missing_file_is_named(tmp_path):
     write(tmp_path, en="One.\n", de="Eins.\n")
     assert f"no file {tmp_path}/train.fr" in refused(f"{tmp_path}/train.{{en,fr}}").problem
     assert "train.{en,de}" in refused(f"{tmp_path}/train.{{en}}").hint
-    assert refused(f"{tmp_path}/train.{{en,en}}").problem == "One file has nothing beside it."
+    assert refused(f"{tmp_path}/train.{{en,en}}").problem == "Parallel files must be at least two."
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,7 @@ def test_halves_of_surrogate_pairs_become_visible(tmp_path):
         ('"text"', "starts with"),
         ("[{}, {", "line 1"),
         ('[{"a": 1}\n{"a": 2}]', "line 2"),
-        ('[{"a": 1}] x', "follows"),
+        ('[{"a": 1}] x', "after the end"),
         ('{"a": 1,', "line 1"),
         ('{"a" 1}', "':'"),
         ('{"a": [1], "b": [1, 2]}', "a: 1, b: 2"),
@@ -358,7 +358,10 @@ def test_a_folder_is_its_files_in_order(tmp_path):
 def test_files_of_unlike_columns_are_joined_and_said(tmp_path):
     paths = [write(tmp_path, "a.csv", "text,x\na,1\n"), write(tmp_path, "b.csv", "x,text\n2,b\n")]
     rows, notes = read([*paths, write(tmp_path, "c.csv", "text\nc\nd\n")])
-    assert (rows["x"], notes) == (["1", "2", None, None], ["c.csv: no column x; left empty there"])
+    assert (rows["x"], notes) == (
+        ["1", "2", None, None],
+        ["c.csv: no column x; its cells are empty"],
+    )
 
 
 def test_folders_without_one_kind_are_refused(tmp_path):
@@ -373,7 +376,7 @@ def test_a_file_that_is_not_there_names_the_nearest(tmp_path):
     write(tmp_path, "reviews.csv", PLAIN)
     assert refused(tmp_path / "review.csv").hint == f"did you mean {tmp_path / 'reviews.csv'}?"
     assert "no folder" in refused(tmp_path / "nowhere" / "a.csv").hint
-    assert "patterns" in refused(f"{tmp_path}/*.csv").hint
+    assert "wildcards" in refused(f"{tmp_path}/*.csv").hint
 
 
 @pytest.mark.parametrize(
@@ -381,7 +384,7 @@ def test_a_file_that_is_not_there_names_the_nearest(tmp_path):
     [
         ("a.xlsx", "CSV"),
         ("a.pkl", "code"),
-        ("a", "ending"),
+        ("a", "suffix"),
         ("a.docx", "docx"),
         ("a.txt.gz", "gunzip"),
     ],

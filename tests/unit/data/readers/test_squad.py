@@ -51,7 +51,7 @@ def test_version_1_has_an_answer_to_every_question(tmp_path):
         "is_impossible": [False, False],
     }
     assert rows.lines.tolist() == [1, 2]
-    assert notes == ["a.json: SQuAD: a row is a question"]
+    assert notes == ["a.json: SQuAD: each row is a question"]
 
 
 def test_version_2_has_questions_without(tmp_path):
@@ -86,19 +86,19 @@ def test_any_encoding_is_read(tmp_path, encoding):
     [
         (squad(question(question="left out")), ["data[0].paragraphs[0].qas[0]", "no 'question'"]),
         (squad(question(), question(answers="left out")), ["qas[1]", "no 'answers'"]),
-        (squad(question(), question(answers={"text": "a"})), ["qas[1]", "another kind"]),
-        (squad(question(answers=["Paris"])), ["qas[0].answers[0]", "no object"]),
+        (squad(question(), question(answers={"text": "a"})), ["qas[1]", "another type"]),
+        (squad(question(answers=["Paris"])), ["qas[0].answers[0]", "not an object"]),
         (squad(question(answers=[{"text": "a"}])), ["qas[0].answers[0]", "no 'answer_start'"]),
         (squad(question(answers=[{"text": 1, "answer_start": 1}])), ["answers[0]", "'text'"]),
         (squad(question(answers=[{"text": "a", "answer_start": True}])), ["'answer_start'"]),
-        (squad(question(is_impossible="false")), ["'is_impossible'", "another kind"]),
+        (squad(question(is_impossible="false")), ["'is_impossible'", "another type"]),
         (squad(question(), context=None), ["'context' of data[0].paragraphs[0]"]),
         (squad(question(), qas={}), ["'qas' of data[0].paragraphs[0]"]),
-        (squad("Where?"), ["qas[0] is no object"]),
+        (squad("Where?"), ["qas[0] is not an object"]),
         (squad(), ["no questions"]),
         ({"data": [{"paragraphs": []}, {"title": "b"}]}, ["data[1]", "no 'paragraphs'"]),
-        ({"data": [{"paragraphs": ["a"]}, 3]}, ["data[0].paragraphs[0] is no object"]),
-        ({"data": [{"paragraphs": []}, 3]}, ["data[1] is no object"]),
+        ({"data": [{"paragraphs": ["a"]}, 3]}, ["data[0].paragraphs[0] is not an object"]),
+        ({"data": [{"paragraphs": []}, 3]}, ["data[1] is not an object"]),
     ],
 )
 def test_what_is_missing_is_named_by_its_place(tmp_path, content, words):

@@ -57,7 +57,7 @@ def test_a_language_that_a_unit_lacks_is_none():
         "en": [None, "c", None],
     }
     assert table.notes == (
-        "1 units without text passed over",
+        "1 units without text skipped",
         "2 rows without en-us",
         "2 rows without en",
     )
@@ -67,7 +67,7 @@ def test_old_files_say_lang_and_the_first_of_two_texts_is_kept():
     old = '<tu><tuv lang="EN"><seg>a</seg></tuv><tuv lang="en"><seg>b</seg></tuv></tu>'
     table = parse(tmx(old))
     assert table.columns == {"en": ["a"]}
-    assert table.notes == ("1 further texts of a unit in the same language left out",)
+    assert table.notes == ("1 further texts in the same language of a unit dropped",)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_malformed_xml_is_named_by_line_and_column(text, place):
         (" \n", "empty"),
         (tmx(), "no texts"),
         (tmx(tu(en="")), "no texts"),
-        ("<map><tu/></map>", "is no TMX"),
-        (tmx("<tu>\n<tuv><seg>a</seg></tuv></tu>"), "a.tmx:5: a text does not say its language"),
+        ("<map><tu/></map>", "is not TMX"),
+        (tmx("<tu>\n<tuv><seg>a</seg></tuv></tu>"), "a.tmx:5: a text has no language"),
         ("<tmx>\udc80</tmx>", "cannot be read"),
     ],
 )

@@ -85,7 +85,7 @@ def test_suggestions_and_what_is_not_to_be_translated_are_left_out():
     suggestion = "<alt-trans><source>x</source><target>y</target></alt-trans><note>z</note>"
     table = parse(version_1(file(unit("a", "b", suggestion), unit("c", "", "", ' translate="no"'))))
     assert table.columns == {"en-us": ["a"], "de": ["b"]}
-    assert table.notes == ("1 units that are not to be translated left out",)
+    assert table.notes == ("1 units marked translate=no dropped",)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_language_may_stand_at_the_text():
         ),
         (version_1(file()), ["no texts"]),
         (version_1(file(unit(""))), ["no texts"]),
-        ("<html/>", ["no XLIFF", "<html>"]),
+        ("<html/>", ["is not XLIFF", "<html>"]),
         ("<xliff>\n<file></xliff>", ["a.xlf:2:9:", "well-formed"]),
         ('<!DOCTYPE xliff [<!ENTITY a "b">]><xliff/>', ["a.xlf:1:", "entities"]),
         ("", ["empty"]),

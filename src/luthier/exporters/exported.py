@@ -1,0 +1,108 @@
+"""What the model of an export offers, whatever its format, and how batches are put to it.
+
+A new format is one file: an `Exporter` that writes the model of a run, and an `Exported` that reads
+it back as users would. `verified.py` does the rest: it tries the model out on the run's test
+rows (`trial.py`) before anything is put into place.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from luthier.items import Batch
+from luthier.prediction import Predictor
+from luthier.ragged import Array
+from luthier.training.model_calls import to_tensors
+
+if TYPE_CHECKING:
+    from luthier.exporters.trial import Trial
+
+OUTPUTS = {  # kind of inference -> the outputs that it consists of
+    "logits": ("logits",),
+    "token-logits": ("logits",),
+    "span-logits": ("start_logits", "end_logits"),
+}
+WARM_UP = 3  # batches that are not timed
+Columns = Mapping[str, Sequence[str]]  # texts by the roles of their columns
+
+
+class Answerer(Protocol):
+    """A model that answers batches, and knows its size."""
+
+    n_bytes: int  # of the files with its weights
+
+    def __call__(self, batch: Batch[Array]) -> Mapping[str, Array]:
+        """Compute the outputs of a batch, by Transformers' names."""
+
+
+class Exported(Answerer, Protocol):
+    """A model in another format, read back from its files."""
+
+    @property
+    def note(self) -> str | None:
+        """A remark for the user, if there is one."""
+
+    @property
+    def answer_texts(self) -> Callable[[Columns], Mapping[str, Array]] | None:
+        """A function that answers texts; None if the model takes token ids only."""
+
+    def describe(self) -> dict[str, Any]:
+        """Give what programs need to know, such as the shapes of tensors, for `model.json`."""
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """Writes the model of a run in one format.
+
+    Args:
+        name: Name of the format, in reports.
+        is_exact: Whether the answers have to be the run's own; otherwise both models are scored.
+        check: Refuses a run that the format cannot hold, and says which package is missing.
+        write: Writes the model into a folder that does not exist yet, and reads it back.
+    """
+
+    name: str
+    is_exact: bool
+    check: Callable[[Predictor], None]
+    write: Callable[[Trial, Path], Exported]
+
+
+class TorchModel:
+    """The run's own model in PyTorch, to compare with.
+
+    Args:
+        model: The model.
+        files: Files that hold its weights.
+    """
+
+    def __init__(self, model: nn.Module, files: Iterable[Path]):
+        self.model, self.n_bytes = model, sum(file.stat().st_size for file in files)
+
+    def __call__(self, batch: Batch[Array]) -> dict[str, Array]:
+        """Compute the outputs of a batch, by Transformers' names."""
+        with torch.inference_mode():
+            outputs = self.model(**to_tensors(batch).inputs)
+        names = {name for parts in OUTPUTS.values() for name in parts}
+        return {name: getattr(outputs, name).numpy() for name in names if hasattr(outputs, name)}
+
+
+def milliseconds(
+    systems: Mapping[str, Answerer], batches: Sequence[Batch[Array]]
+) -> dict[str, float]:
+    """Measure the median time of each system for a batch; the systems take turns."""
+    taken: dict[str, list[float]] = {name: [] for name in systems}
+    for batch in [*batches[:WARM_UP], *batches]:
+        for name, answerer in systems.items():
+            began = time.perf_counter()
+            answerer(batch)
+            taken[name].append(time.perf_counter() - began)
+    n_warm = len(batches[:WARM_UP])
+    return {name: float(np.median(times[n_warm:])) * 1e3 for name, times in taken.items()}

@@ -1,0 +1,63 @@
+"""Write the model of a run in another format, and keep it only if it answers as the run does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from luthier.exporters.exported import Exported, Exporter
+from luthier.exporters.merged import refuse_unmerged
+from luthier.exporters.place import aside, refuse_taken
+from luthier.exporters.trial import Trial, Verification
+from luthier.prediction import Predictor, load
+from luthier.runs import RunFolder, plain
+
+LABELLED = ("single-label", "multi-label", "tags")
+
+
+def export_verified(
+    run: str | Path, out: str | Path, exporter: Exporter
+) -> tuple[Path, Verification]:
+    """Write the model of a run by an exporter, and try it out on the run's test rows.
+
+    Args, results and errors are those of `export_tensorflow`, but for the exporter. If the exported
+    model answers differently than the run's, nothing is left in the folder.
+    """
+    folder = Path(out)
+    refuse_taken(folder)
+    opened, predictor = RunFolder.open(run), load(run)
+    refuse_unmerged(predictor, run)
+    exporter.check(predictor)
+    trial = Trial(predictor, opened)
+    with aside(folder) as written:
+        exported = exporter.write(trial, written)
+        found = trial.judge(exported, exporter.name, exact=exporter.is_exact)
+        write_about(written, predictor, exported)
+        write_json(written / "verification.json", found)
+    return folder, found
+
+
+def write_about(written: Path, predictor: Predictor, exported: Exported) -> None:
+    """Write what is needed to use a model beside it: its tokenizer, its labels, its tensors."""
+    target = predictor.codec.target
+    predictor.codec.processor.save_pretrained(written)
+    about: dict[str, Any] = {
+        "task": predictor.task.name,
+        "max_tokens": predictor.codec.limits.max_tokens,
+        "pad_token_id": predictor.codec.processor.pad_token_id,
+    }
+    if target.kind in LABELLED:
+        about["labels"] = list(target.names)
+        lines = [" ".join(name.splitlines()) for name in target.names]
+        (written / "labels.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    if target.thresholds is not None:
+        about["thresholds"] = list(target.thresholds)
+    write_json(written / "model.json", about | exported.describe())
+
+
+def write_json(path: Path, content: Mapping[str, Any] | Verification) -> None:
+    """Write a document for people and programs."""
+    text = json.dumps(plain(content), ensure_ascii=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
