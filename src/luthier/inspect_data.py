@@ -12,6 +12,8 @@ from typing import Any
 
 from luthier.data.guess import guess_task
 from luthier.data.readers.read import read
+from luthier.protocols import Task
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.recipe.starter import starter
 from luthier.recipe.tree import Recipe
@@ -66,8 +68,6 @@ def inspect(
     if isinstance(source, (str, Path)) and Path(source).suffix.lower() not in (".yaml", ".yml"):
         content, guesses = recipe_for(source)
     recipe = read_recipe(content, overrides)
-    from luthier.pipeline import inspect_recipe  # heavy, and a wrong recipe is told of at once
-
     splits, findings, notes = inspect_recipe(recipe)
     return Inspection(splits, tuple(findings), (*guesses, *notes))
 
@@ -77,3 +77,20 @@ def recipe_for(file: str | Path) -> tuple[dict[str, Any], list[str]]:
     task, columns, reasons = guess_task(read(str(file))[0])
     content, _ = parse_yaml(starter(task, columns, str(file), reasons=()), name=str(file))
     return dict(content), list(reasons)
+
+
+def inspect_recipe(recipe: Recipe) -> tuple[Splits, list[Finding], list[str]]:
+    """Read, split and check the rows of a recipe, with their gold answers.
+
+    Raises:
+        DataError: A file or an answer cannot be understood.
+    """
+    from luthier.load_splits import check_data  # slow to import; a wrong recipe is refused first
+
+    task: Task = make_plugin("tasks", recipe.task)
+    checked = check_data(recipe, task)
+    if not any(finding.severity == "error" for finding in checked.findings):
+        codec = task.codec(checked.learn_target(task))
+        for _, rows in checked.splits.items():
+            codec.gold(rows)
+    return checked.splits, checked.findings, checked.notes

@@ -191,6 +191,12 @@ def column_name(asked: str | None, columns: Mapping[str, str]) -> str | None:
     return {name: role for role, name in columns.items()}.get(asked or "", asked)
 
 
+def slice_columns(recipe: Recipe) -> list[str]:
+    """Return the columns to slice by, named as the rows name them."""
+    columns = recipe.data.columns
+    return [column_name(name, columns) or name for name in recipe.evaluation.slices]
+
+
 def dropped_already(finding: Finding) -> Finding:
     """Downgrade a finding that `data.drop_leaks` has already dealt with."""
     if finding.code != "duplicate-across-splits":

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from luthier.errors import LuthierError
-from luthier.pipeline import inspect_recipe
+from luthier.inspect_data import inspect_recipe
+from luthier.recipe.load import read_recipe
 
 N_ROWS = 120
 LABELS = ("negative", "positive")
@@ -503,7 +504,7 @@ def fault(defect: Defect, folder: Path) -> str:
     }
     recipe = {"model": "m", "task": defect.task, "data": data}
     try:
-        _, findings, notes = inspect_recipe(recipe)
+        _, findings, notes = inspect_recipe(read_recipe(recipe))
     except LuthierError as problem:
         if defect.is_clean:
             return str(problem)

@@ -9,7 +9,7 @@ import pytest
 
 import luthier
 from luthier.errors import DataError, LuthierError, ModelError, RecipeError
-from luthier.pipeline import check_metric
+from luthier.evaluation.check_names import check_metric
 from luthier.runs import RunFolder
 from tests.toys import FAMILY, toy_problem, toy_rows, toy_tree, write_csv
 from tests.unit.report.fake_run import panel
@@ -207,6 +207,6 @@ def test_unsafe_files_of_a_model_stay_unopened_and_the_run_says_so(tiny_model, t
 
 def test_a_main_metric_that_nobody_declares_is_refused_before_training(tiny_model):
     _, prepared = toy_problem("text-classification", tiny_model("bert"))
-    prepared.job.task.main_metric = "tokens_per_joule"
+    prepared.job.problem.codec.task.main_metric = "tokens_per_joule"
     with pytest.raises(LuthierError, match="which direction is better is not declared"):
         check_metric(prepared.job)

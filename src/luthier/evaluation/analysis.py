@@ -13,7 +13,6 @@ from scipy.special import softmax
 
 from luthier.codec import Codec
 from luthier.declarations import JSON, Panel
-from luthier.errors import RecipeError, nearest
 from luthier.evaluation.slices import score_slices
 from luthier.metrics.calibration import expected_calibration_error, fit_temperature, reliability
 from luthier.metrics.classification import confusion
@@ -102,18 +101,6 @@ def _of_mistakes(
         is_number = target.kind == "number"
         data = {"kind": target.kind, "rows": shown, "n_wrong": None if is_number else n_wrong}
         yield Panel("mistakes", "Farthest off" if is_number else "Mistakes", data)
-
-
-def check_slices(columns: Sequence[str], rows: Rows) -> None:
-    """Refuse a column to slice by that the rows lack."""
-    for column in columns:
-        if column not in rows:
-            close = nearest(column, rows.columns)
-            raise RecipeError(
-                f"There is no column '{column}' to slice by.",
-                received=f"evaluation.slices={list(columns)}",
-                hint=f"did you mean '{close}'?" if close else f"columns: {', '.join(rows.columns)}",
-            )
 
 
 def by_label(

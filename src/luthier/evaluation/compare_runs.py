@@ -8,13 +8,11 @@ from pathlib import Path
 
 from luthier.declarations import JSON
 from luthier.errors import RunError
-from luthier.evaluation.judge import judge
+from luthier.evaluation.judge import SYSTEM, judge
 from luthier.records import Rows, Target
 from luthier.registry import find
 from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
-
-SYSTEM = "fine-tuned"
 
 
 @dataclass(frozen=True)
@@ -68,14 +66,14 @@ def compare(
     names = names_of(runs)
     codec = task.codec(read[0].target)
     rows = read[0].rows()
-    said = {
+    predictions = {
         name: codec.from_json([line["predictions"][SYSTEM] for line in one.lines], rows)
         for name, one in zip(names, read, strict=True)
     }
     scores, comparisons = judge(
         codec,
         codec.gold(rows),
-        said,
+        predictions,
         n_resamples=n_resamples,
         confidence=confidence,
         seed=seed,

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from luthier.errors import ModelError
+from luthier.evaluation.judge import SYSTEM
 from luthier.exporters.place import aside, refuse_taken
 from luthier.models.heads import needs
 from luthier.models.load import load_saved, save_model
-from luthier.pipeline import SYSTEM
 from luthier.prediction import Predictor, load
 from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Rows

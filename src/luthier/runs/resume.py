@@ -6,7 +6,7 @@ reported: accepted if they leave the trained weights valid, refused otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,3 +161,27 @@ def refusal(folder: RunFolder, changes: list[Change]) -> RunError:
         received="; ".join(unsafe),
         hint=FRESH,
     )
+
+
+def refuse_other_rows(folder: RunFolder, described: Mapping[str, JSON]) -> None:
+    """Refuse to resume a run with rows that are not those it was started with.
+
+    Args:
+        folder: The run folder.
+        described: Content of `data.json` for the rows that were read now.
+
+    Raises:
+        RunError: Something was trained on other rows.
+    """
+    before = (folder.read_json("data") or {}).get("splits", {})
+    changed = [
+        f"{split} ({before[split]['rows']} rows before, {now['rows']} now)"
+        for split, now in described["splits"].items()
+        if split in before and before[split]["sha256"] != now["sha256"]
+    ]
+    if changed and folder.has_work:
+        raise RunError(
+            f"The rows are not those that {folder.path} was started with, and it is unfinished.",
+            received=f"changed: {', '.join(changed)}",
+            hint="--fresh starts another run, or restore the rows to resume",
+        )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from luthier.evaluation.judge import SYSTEM
 from luthier.metrics.intervals import bootstrap
-from luthier.pipeline import SYSTEM
 from luthier.ragged import Array
 from luthier.recipe.checks import make_plugin
 from luthier.records import Rows

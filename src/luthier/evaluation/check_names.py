@@ -1,0 +1,48 @@
+"""Refuse metrics and slices that do not exist, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from luthier.errors import RecipeError, nearest
+from luthier.job import Job
+from luthier.metrics.names import lower_is_better
+from luthier.records import Rows
+
+
+def check_metric(job: Job) -> None:
+    """Refuse metrics that the task lacks, or that do not say which direction is better.
+
+    Raises:
+        RecipeError: The recipe or the task names such a metric.
+    """
+    problem = job.problem
+    task, rows = problem.codec.task, problem.splits.validation
+    lower_is_better(task.main_metric)
+    metric = job.plan.training.metric_for_best_model
+    if metric is None or len(rows) == 0:
+        return
+    known = problem.validation_scores(problem.codec.uninformed_outputs(rows, validation=True))
+    if metric not in known:
+        close = nearest(metric, known)
+        raise RecipeError(
+            f"The task {task.name} has no metric called '{metric}'.",
+            received=f"training.metric_for_best_model={metric}",
+            hint=f"did you mean '{close}'?" if close else f"one of: {', '.join(known)}",
+        )
+
+
+def check_slices(columns: Sequence[str], rows: Rows) -> None:
+    """Refuse a column to slice by that the rows lack.
+
+    Raises:
+        RecipeError: There is no such column.
+    """
+    for column in columns:
+        if column not in rows:
+            close = nearest(column, rows.columns)
+            raise RecipeError(
+                f"There is no column '{column}' to slice by.",
+                received=f"evaluation.slices={list(columns)}",
+                hint=f"did you mean '{close}'?" if close else f"columns: {', '.join(rows.columns)}",
+            )
