@@ -154,25 +154,27 @@ class PeftMethod(PlainCheckpoint):
         """Return whether the adapter can be merged, tried on one layer."""
         return can_merge(wrapped)
 
-    def save(self, model: PeftModel, tokenizer: Tokenizer, folder: Path) -> None:
+    def save(self, model: Model, processor: Tokenizer | None, folder: Path) -> None:
         """Write the merged checkpoint with the adapter beside it, or the adapter alone."""
         from luthier.models.load import save_model
 
+        wrapped = cast("PeftModel", model)
         if self.is_merged:
-            model.save_pretrained(str(folder / "adapter"))
-            save_model(merged(model), tokenizer, folder)
+            wrapped.save_pretrained(str(folder / "adapter"))
+            save_model(merged(wrapped), processor, folder)
             return
-        model.save_pretrained(str(folder))
+        wrapped.save_pretrained(str(folder))
         known: Base | None = getattr(model, KNOWN_BASE)
         if known is not None:
             write_known(known, folder)
-        model.config.architectures = [type(model.get_base_model()).__name__]
+        model.config.architectures = [type(wrapped.get_base_model()).__name__]
         model.config.save_pretrained(folder)
-        if model.can_generate():
+        if cast(Any, model).can_generate():
             model.generation_config.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        if processor is not None:
+            processor.save_pretrained(folder)
 
-    def load(self, folder: Path) -> tuple[Model, Tokenizer]:
+    def load(self, folder: Path) -> tuple[Model, Tokenizer | None]:
         """Load the merged checkpoint, or the base model with its adapter, merged if possible.
 
         Raises:
@@ -184,7 +186,7 @@ class PeftMethod(PlainCheckpoint):
             model = merged(cast("PeftModel", model))
         return model.eval(), tokenizer
 
-    def load_apart(self, folder: Path) -> tuple[Model, Tokenizer]:
+    def load_apart(self, folder: Path) -> tuple[Model, Tokenizer | None]:
         """Load the model as `save` wrote it: a standalone adapter stays unmerged.
 
         Raises:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,7 +18,7 @@ from luthier.adapters.peft_method import LayerOptions, PeftMethod
 from luthier.hf_types import Model, Tokenizer
 
 if TYPE_CHECKING:
-    from peft import PeftConfig, PeftModel
+    from peft import PeftConfig
     from torch import nn
 
 
@@ -55,13 +55,13 @@ class Qlora(PeftMethod):
         """Low-rank changes can be merged into any linear layer after dequantisation."""
         return True
 
-    def save(self, model: PeftModel, tokenizer: Tokenizer, folder: Path) -> None:
+    def save(self, model: Model, processor: Tokenizer | None, folder: Path) -> None:
         """Dequantise the layers if changes are merged, and write the checkpoint."""
         from luthier.adapters.quantised import dequantise
 
         if self.is_merged:
-            dequantise(cast("Model", model))
-        super().save(model, tokenizer, folder)
+            dequantise(model)
+        super().save(model, processor, folder)
 
     def put_on(self, base: Model, folder: Path, kept: Mapping[str, Any]) -> Any:
         """Put a saved adapter onto the weights that it was trained with, rounded to 4 bits."""
