@@ -17,8 +17,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from luthier.job import Regulariser
 from luthier.recipe.tree import Section
-from luthier.training.hooks import Hooks
 
 
 class EmaOptions(Section):
@@ -32,7 +32,7 @@ class EmaOptions(Section):
     )
 
 
-class Ema(Hooks):
+class Ema(Regulariser):
     """Keeps an exponential moving average of the trained weights, which is scored and saved."""
 
     name: ClassVar[str] = "ema"

@@ -32,7 +32,7 @@ class MicroBatches:
 
     def __init__(self, settings: Training):
         self.settings = settings
-        self.n_pieces = self.n_told = 1
+        self.n_pieces = self.n_reported = 1
         self.largest = 0  # rows of a batch
 
     def compute(
@@ -82,9 +82,9 @@ class MicroBatches:
 
     def news(self) -> str | None:
         """Report once that batches are split, and into how many pieces."""
-        if self.n_pieces == self.n_told:
+        if self.n_pieces == self.n_reported:
             return None
-        self.n_told = self.n_pieces
+        self.n_reported = self.n_pieces
         return f"memory is short: batches are split into {self.n_pieces} pieces of {self.rows} rows"
 
     @property

@@ -126,7 +126,7 @@ class State:
         self.best.n_waited = numbers["best"]["n_waited"]
         self.best.weights = files.get("best")
         self.loss_log.load_state_dict(numbers["window"])
-        self.pieces.n_pieces = self.pieces.n_told = numbers["pieces"]
+        self.pieces.n_pieces = self.pieces.n_reported = numbers["pieces"]
         self.hooks.load_state_dict({**numbers.get("hooks", {}), **files.get("hooks", {})})
         set_random(files["random"], numbers["random"])
 
