@@ -106,7 +106,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     about["parameters"] = dict(zip(("total", "trained"), count_parameters(model), strict=True))
     outputs = {SYSTEM: predict_splits(model, job, listeners)}
     target = save(model, method, job, folder, outputs[SYSTEM])
-    model = None  # frees its memory for the baselines
+    del model  # frees its memory for the baselines
     for baseline in make_baselines(recipe, job):
         outputs[baseline.name] = dict(follow(baseline.fit(job), listeners))
 
