@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from luthier.declarations import JSON
 from luthier.items import ItemField
 from luthier.ragged import Array
 
@@ -87,6 +88,6 @@ class Input(Protocol):
         """
         ...
 
-    def show(self, cell: Any) -> Shown:
+    def show(self, cell: JSON) -> Shown:
         """Show one cell in reports."""
         ...

@@ -15,7 +15,9 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, TextIO
 
+from luthier.codec import Codec
 from luthier.data.readers.read import read
+from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.evaluation.judge import judge
 from luthier.load_splits import read_labelled, require_roles
@@ -56,7 +58,7 @@ class Predictor:
         task = make_plugin("tasks", self.recipe.task)
         self.model, processor = make_plugin("methods", self.recipe.method).load(folder.model)
         config = self.model.config
-        self.codec: Any = codec_of(self.recipe, task, folder.target(), processor, config)
+        self.codec: Codec = codec_of(self.recipe, task, folder.target(), processor, config)
 
     @property
     def task(self) -> Task:
@@ -64,7 +66,7 @@ class Predictor:
         made: Task = self.codec.task
         return made
 
-    def __call__(self, *texts: Any, **options: Any) -> Any:
+    def __call__(self, *texts: Any, **options: JSON) -> Any:
         """Answer texts, in the shape of `transformers.pipeline`.
 
         Args:
@@ -88,7 +90,7 @@ class Predictor:
         is_listed = is_bare_text and self.task.wraps_single and not isinstance(answers[0], list)
         return answers if is_listed else answers[0]
 
-    def asked(self, **options: Any) -> dict[str, Any]:
+    def asked(self, **options: JSON) -> dict[str, Any]:
         """Give those options that were set and that this task's answers can be asked for."""
         known = known_options(self.codec)
         return {name: one for name, one in options.items() if one is not None and name in known}
@@ -115,7 +117,7 @@ class Predictor:
         rows: Rows,
         *,
         on_progress: Callable[[int, int], None] | None = None,
-        **options: Any,
+        **options: JSON,
     ) -> Iterator[Any]:
         """Answer rows in their order, a chunk at a time."""
         refuse_unknown_options(options, self.codec)
@@ -129,7 +131,7 @@ class Predictor:
             if on_progress is not None:
                 on_progress(start + len(chunk), len(rows))
 
-    def read(self, source: Any) -> Rows:
+    def read(self, source: object) -> Rows:
         """Read a file with the recipe's columns, or the task's own; answers may be absent."""
         data = self.recipe.data
         answer = self.task.answer_role
@@ -147,11 +149,11 @@ class Predictor:
 
     def predict_file(
         self,
-        source: Any,
+        source: object,
         out: str | Path,
         *,
         on_progress: Callable[[int, int], None] | None = None,
-        **options: Any,
+        **options: JSON,
     ) -> int:
         """Answer a file, row by row and in order, into a `.csv`, `.tsv` or `.jsonl` file.
 
@@ -199,7 +201,7 @@ class Predictor:
         made.model = ROUNDED[precision](self.model)
         return made
 
-    def evaluate(self, source: Any) -> tuple[int, dict[str, Score]]:
+    def evaluate(self, source: object) -> tuple[int, dict[str, Score]]:
         """Score the model on new labelled rows.
 
         Returns:
@@ -209,7 +211,7 @@ class Predictor:
         return n_rows, scores["fine-tuned"]
 
     def evaluate_rounded(
-        self, source: Any, precision: str
+        self, source: object, precision: str
     ) -> tuple[int, dict[str, dict[str, Score]], Comparison]:
         """Score the model on new labelled rows in fewer bits too: what is lost by it?
 
@@ -226,7 +228,7 @@ class Predictor:
         return n_rows, scores, comparison
 
     def _judge(
-        self, source: Any, systems: Mapping[str, Predictor], system: str
+        self, source: object, systems: Mapping[str, Predictor], system: str
     ) -> tuple[int, dict[str, dict[str, Score]], tuple[Comparison, ...]]:
         rows, _, _ = read_labelled(source, self.recipe, self.task)
         scores, comparisons = judge(
@@ -261,13 +263,13 @@ def write_table(
         table.writerow([inert(cell) for cell in [*map(flat, given), *map(flat, answer.values())]])
 
 
-def flat(cell: Any) -> Any:
+def flat(cell: object) -> object:
     """Write lists and mappings as JSON, which a cell of a table can hold."""
     is_nested = isinstance(cell, (list, tuple, dict))
     return json.dumps(cell, ensure_ascii=False, default=str) if is_nested else cell
 
 
-def rows_of(given: Sequence[Any], named: Mapping[str, Any], task: Any) -> tuple[bool, Rows]:
+def rows_of(given: Sequence[Any], named: Mapping[str, Any], task: Task) -> tuple[bool, Rows]:
     """Make rows of what was given in Python; say whether it was a single one.
 
     Raises:
@@ -299,7 +301,7 @@ def rows_of(given: Sequence[Any], named: Mapping[str, Any], task: Any) -> tuple[
     return single, checked_rows(made, task)
 
 
-def checked_rows(columns: Mapping[str, Sequence[Any]], task: Any) -> Rows:
+def checked_rows(columns: Mapping[str, Sequence[Any]], task: Task) -> Rows:
     """Make rows if the task can read them."""
     if not columns or set(columns) - set(task.input_roles) - set(task.alternative_columns):
         raise wrong_texts(task, ", ".join(columns) or "nothing")
@@ -311,7 +313,7 @@ def checked_rows(columns: Mapping[str, Sequence[Any]], task: Any) -> Rows:
     return rows
 
 
-def wrong_texts(task: Any, received: str) -> DataError:
+def wrong_texts(task: Task, received: str) -> DataError:
     """Say what the task reads."""
     roles = " and ".join(task.input_roles)
     example = ", ".join(f'"{role}": "…"' for role in task.input_roles)
@@ -320,14 +322,14 @@ def wrong_texts(task: Any, received: str) -> DataError:
     )
 
 
-def without_answers(rows: Rows, task: Any) -> Rows:
+def without_answers(rows: Rows, task: Task) -> Rows:
     """Leave out the true answers, so that nothing can look at them."""
     told = task.answer_columns
     kept = {name: values for name, values in rows.columns.items() if name not in told}
     return Rows(kept, rows.files, rows.file_of, rows.lines)
 
 
-def known_options(codec: Any) -> list[str]:
+def known_options(codec: Codec) -> list[str]:
     """Name what a task's answers can be asked for."""
     return [
         name
@@ -336,7 +338,7 @@ def known_options(codec: Any) -> list[str]:
     ]
 
 
-def refuse_unknown_options(options: Mapping[str, Any], codec: Any) -> None:
+def refuse_unknown_options(options: Mapping[str, Any], codec: Codec) -> None:
     """Raise where an option is not one that the task's answers have."""
     known = known_options(codec)
     for name in options:
@@ -348,7 +350,7 @@ def refuse_unknown_options(options: Mapping[str, Any], codec: Any) -> None:
             )
 
 
-def inert(cell: Any) -> Any:
+def inert(cell: object) -> object:
     """Keep a spreadsheet from running a text as a formula.
 
     >>> inert("=1+1"), inert("a=b"), inert(-1.5), inert("a;=1+1")

@@ -18,7 +18,7 @@ from luthier.metrics.calibration import expected_calibration_error, fit_temperat
 from luthier.metrics.classification import confusion
 from luthier.metrics.intervals import interval, resamples
 from luthier.ragged import Array
-from luthier.records import Outputs, Predictions, Rows, Target
+from luthier.records import Gold, Outputs, Predictions, Rows, Target
 
 MOST_MISTAKES = 200
 MOST_POINTS = 2000
@@ -27,12 +27,12 @@ LONGEST_TEXT = 500
 
 def analyse(
     codec: Codec,
-    gold: Any,
+    gold: Gold,
     rows: Rows,
     predictions: Predictions,
     *,
     validation_outputs: Outputs | None,
-    validation_gold: Any,
+    validation_gold: Gold,
     lengths: Array,
     slice_columns: Sequence[str],
     n_resamples: int,
@@ -105,7 +105,7 @@ def _of_mistakes(
 
 def by_label(
     codec: Codec,
-    gold: Any,
+    gold: Gold,
     predictions: Predictions,
     *,
     n_resamples: int,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from luthier.codec import Codec
 from luthier.declarations import JSON
 from luthier.metrics.intervals import bootstrap, interval_of
 from luthier.ragged import Array, take
-from luthier.records import Predictions, Rows, Target
+from luthier.records import Gold, Predictions, Rows, Target
 
 FEWEST = 10  # rows that a slice needs to be scored
 MOST_VALUES = 20
@@ -21,7 +20,7 @@ MOST_VALUES = 20
 
 def score_slices(
     codec: Codec,
-    gold: Any,
+    gold: Gold,
     rows: Rows,
     predictions: Predictions,
     *,
@@ -62,7 +61,7 @@ def score_slices(
 
 
 def parts(
-    target: Target, gold: Any, rows: Rows, lengths: Array, columns: Sequence[str]
+    target: Target, gold: Gold, rows: Rows, lengths: Array, columns: Sequence[str]
 ) -> Iterator[tuple[str, str, Array]]:
     """Walk over (what is sliced by, the value, which rows have it)."""
     edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1]).astype(int))

@@ -129,7 +129,7 @@ def prediction_lines(job: Job, predictions: Mapping[str, Predictions]) -> Iterat
         }
 
 
-def _cell_json(task: Task, column: str, cell: Any) -> JSON:
+def _cell_json(task: Task, column: str, cell: JSON) -> JSON:
     """Write a cell of a test row as JSON: an input that is no text as its kind shows it."""
     kinds = {one.role: one.kind for one in task.columns if one.role in task.input_roles}
     kind = find("inputs", kinds.get(column, "text"))

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from luthier.columns import Encoding, Limits, Shown
+from luthier.hf_types import Tokenizer
 from luthier.inputs.text import token_fields
 from luthier.text.tokenize import tokenize
 
@@ -19,13 +20,15 @@ class Choices:
     name: ClassVar[str] = "choices"
     is_text: ClassVar[bool] = False
 
-    def load_processor(self, model: str, **options: Any) -> Any:
+    def load_processor(self, model: str, **options: Any) -> Tokenizer:
         """Load the model's tokenizer."""
         from luthier.models.load import load_tokenizer
 
         return load_tokenizer(model, **options)
 
-    def encode(self, columns: Sequence[Sequence[Any]], processor: Any, limits: Limits) -> Encoding:
+    def encode(
+        self, columns: Sequence[Sequence[Any]], processor: Tokenizer, limits: Limits
+    ) -> Encoding:
         """Tokenize the text of the first column with each choice of the second."""
         texts, choices = columns
         counts = np.array([len(cell) for cell in choices], dtype=np.int64)
@@ -42,6 +45,6 @@ class Choices:
             np.repeat(np.arange(len(counts)), counts),
         )
 
-    def show(self, cell: Any) -> Shown:
+    def show(self, cell: Sequence[object]) -> Shown:
         """Show the choices as a list."""
         return Shown("list", [str(one) for one in cell])

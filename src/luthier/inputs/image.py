@@ -25,7 +25,9 @@ class Image:
     def load_processor(self, model: str, **options: Any) -> None:
         """Load nothing: pixels are given in the size that the model reads."""
 
-    def encode(self, columns: Sequence[Sequence[Any]], processor: Any, limits: Limits) -> Encoding:
+    def encode(
+        self, columns: Sequence[Sequence[Any]], processor: object, limits: Limits
+    ) -> Encoding:
         """Turn one column of images into `pixel_values`, (items, channels, height, width).
 
         Raises:
@@ -48,7 +50,7 @@ class Image:
             cost = np.full(len(cells), max(1, pixels // PATCH), dtype=np.int64)
         return Encoding({"pixel_values": ItemField(values)}, cost, cost, cost)
 
-    def show(self, cell: Any) -> Shown:
+    def show(self, cell: object) -> Shown:
         """Show the size of an image and a digest of its pixels, or the name of its file."""
         if isinstance(cell, str):
             return Shown("image", cell)
@@ -72,7 +74,7 @@ def read_image(path: str) -> Array:
     return channels_first(pixels, path)
 
 
-def channels_first(cell: Any, where: str) -> Array:
+def channels_first(cell: object, where: str) -> Array:
     """Turn pixels (height, width, channels) into float32 (channels, height, width).
 
     Raises:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from luthier.columns import Encoding, Limits, Shown
+from luthier.hf_types import Tokenizer
 from luthier.items import ItemField
 from luthier.ragged import Ragged
 from luthier.text.tokenize import tokenize
@@ -18,13 +19,15 @@ class Text:
     name: ClassVar[str] = "text"
     is_text: ClassVar[bool] = True
 
-    def load_processor(self, model: str, **options: Any) -> Any:
+    def load_processor(self, model: str, **options: Any) -> Tokenizer:
         """Load the model's tokenizer."""
         from luthier.models.load import load_tokenizer
 
         return load_tokenizer(model, **options)
 
-    def encode(self, columns: Sequence[Sequence[Any]], processor: Any, limits: Limits) -> Encoding:
+    def encode(
+        self, columns: Sequence[Sequence[Any]], processor: Tokenizer, limits: Limits
+    ) -> Encoding:
         """Tokenize one text, or a pair of texts, per row."""
         if limits.stride is None:
             ids, full = tokenize(processor, *columns, max_tokens=limits.max_tokens)
@@ -37,12 +40,12 @@ class Text:
         cost = made.inputs["input_ids"].lengths
         return Encoding(fields, cost, made.full_lengths, made.kept_lengths, made.row_of)
 
-    def show(self, cell: Any) -> Shown:
+    def show(self, cell: object) -> Shown:
         """Show the text."""
         return Shown("text", "" if cell is None else str(cell))
 
 
-def token_fields(ids: Mapping[str, Ragged], tokenizer: Any) -> dict[str, ItemField]:
+def token_fields(ids: Mapping[str, Ragged], tokenizer: Tokenizer) -> dict[str, ItemField]:
     """Make fields of what a tokenizer gives; `input_ids` bring the attention mask."""
     fills = {
         "input_ids": tokenizer.pad_token_id,

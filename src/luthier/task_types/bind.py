@@ -6,6 +6,7 @@ from typing import Any
 
 from luthier.codec import Codec
 from luthier.columns import Limits
+from luthier.hf_types import Config, Tokenizer
 from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
 from luthier.records import Target
@@ -14,7 +15,9 @@ from luthier.task_types.long_texts import window_stride
 from luthier.text.tokenize import token_limit
 
 
-def codec_of(recipe: Recipe, task: Task, target: Target, processor: Any, config: Any) -> Codec:
+def codec_of(
+    recipe: Recipe, task: Task, target: Target, processor: Tokenizer, config: Config
+) -> Codec:
     """Bind a task as a recipe says.
 
     Args:

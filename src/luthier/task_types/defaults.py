@@ -8,23 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
 from luthier.codec import LOSS
 from luthier.columns import Column, Limits
+from luthier.declarations import JSON
 from luthier.errors import DataError, RecipeError
+from luthier.hf_types import Tokenizer
 from luthier.items import Batch, Items
 from luthier.padding import pad
 from luthier.ragged import Array
-from luthier.records import Measure, Outputs, Predictions, Rows, Target
+from luthier.records import Gold, Measure, Outputs, Predictions, Rows, Target
 from luthier.registry import names
 from luthier.results import Finding
 
+OptionsT = TypeVar("OptionsT")  # a task's `Options`
+
 
 @dataclass(frozen=True)
-class CodecDefaults:
+class CodecDefaults(Generic[OptionsT]):
     """A task bound to its target and, where rows are encoded, to a processor.
 
     Args:
@@ -37,16 +41,17 @@ class CodecDefaults:
 
     task: Any
     target: Target
-    processor: Any = None
+    processor: Any = None  # None in no method that encodes; likewise the limits
     limits: Any = None
     seed: int = 0
 
     targets_for: ClassVar[frozenset[str]] = frozenset({LOSS})  # kinds of batch with targets
 
     @property
-    def options(self) -> Any:
+    def options(self) -> OptionsT:
         """The task's options."""
-        return self.task.options
+        options: OptionsT = self.task.options
+        return options
 
     @property
     def padding_side(self) -> str:
@@ -70,7 +75,7 @@ class CodecDefaults:
             return Batch(inputs, targets, len(chosen))
         return Batch(inputs, targets, len(chosen), weights, group_size(items, chosen))
 
-    def gold(self, rows: Rows) -> Any:
+    def gold(self, rows: Rows) -> Gold:
         """Read the gold answers; every task has its own way."""
         raise TypeError(f"{type(self).__name__} does not define how gold answers are read")
 
@@ -86,11 +91,11 @@ class CodecDefaults:
         """Return what was inferred for every item: items are rows here."""
         return inferred[self.task.validation_kind]
 
-    def tuned(self, outputs: Outputs, gold: Any) -> Any:
+    def tuned(self, outputs: Outputs, gold: Gold) -> Self:
         """Tune nothing: most tasks decode without a choice."""
         return self
 
-    def with_target(self, **changes: Any) -> Any:
+    def with_target(self, **changes: Any) -> Self:
         """Copy this codec with parts of its target changed."""
         return replace(self, target=replace(self.target, **changes))
 
@@ -98,26 +103,27 @@ class CodecDefaults:
         """Turn outputs into answers; every task has its own way."""
         raise TypeError(f"{type(self).__name__} does not define how outputs are decoded")
 
-    def measure(self, gold: Any, predictions: Predictions) -> Measure:
+    def measure(self, gold: Gold, predictions: Predictions) -> Measure:
         """Prepare the metrics; every task has its own."""
         raise TypeError(f"{type(self).__name__} does not define its metrics")
 
-    def validation_scores(self, outputs: Outputs, gold: Any) -> dict[str, float]:
+    def validation_scores(self, outputs: Outputs, gold: Gold) -> dict[str, float]:
         """Score as for the verdict, with decoding tuned on the same rows."""
         tuned = self.tuned(outputs, gold)
-        return tuned.measure(gold, tuned.decode(outputs))(None)
+        measure = tuned.measure(gold, tuned.decode(outputs))
+        return measure(None)
 
     def by_label(
-        self, gold: Any, predictions: Predictions
+        self, gold: Gold, predictions: Predictions
     ) -> tuple[Sequence[str], Callable[[Array | None], Array]] | None:
         """Score no labels."""
         return None
 
-    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
+    def error_analysis(self, gold: Gold, predictions: Predictions, rows: Rows) -> dict[str, Any]:
         """Add nothing to what every task analyses."""
         return {}
 
-    def to_json(self, answers: Any, index: int, rows: Rows) -> Any:
+    def to_json(self, answers: Gold, index: int, rows: Rows) -> Any:
         """Write one answer as JSON."""
         return self.target.to_json(answers[index])
 
@@ -131,7 +137,7 @@ class CodecDefaults:
         """Read predictions back; every task has its own way."""
         raise TypeError(f"{type(self).__name__} does not define how predictions are read back")
 
-    def to_columns(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: JSON) -> dict[str, JSON]:
         """Put the whole answer in one column."""
         return {"prediction": answer}
 
@@ -144,12 +150,12 @@ def group_size(items: Items, chosen: Array) -> int:
     return int(sizes[0]) if (sizes == sizes[0]).all() else len(chosen)
 
 
-class TaskDefaults:
+class TaskDefaults(Generic[OptionsT]):
     """The part of a task's description that most tasks share."""
 
     name: ClassVar[str]
     columns: ClassVar[tuple[Column, ...]]
-    Codec: ClassVar[type[CodecDefaults]]
+    Codec: ClassVar[type[CodecDefaults[Any]]]
     problem_type: ClassVar[str | None] = None
     windows: ClassVar[bool | None] = False
     needs_validation_outputs: ClassVar[bool] = False
@@ -158,16 +164,21 @@ class TaskDefaults:
     wraps_single: ClassVar[bool] = False
     validation_kind: str = "logits"
     main_metric: str
-    options: Any
+    options: OptionsT
 
-    def __init__(self, options: Any):
+    def __init__(self, options: OptionsT):
         self.options = options
         if hasattr(options, "main_metric"):
             self.main_metric = options.main_metric
 
     def codec(
-        self, target: Target, processor: Any = None, limits: Limits | None = None, *, seed: int = 0
-    ) -> Any:
+        self,
+        target: Target,
+        processor: Tokenizer | None = None,
+        limits: Limits | None = None,
+        *,
+        seed: int = 0,
+    ) -> CodecDefaults[Any]:
         """Bind the task to a target and to a processor."""
         return self.Codec(self, target, processor, limits, seed)
 

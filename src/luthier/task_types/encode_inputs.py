@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from luthier.columns import Column, Encoding, Limits
 from luthier.errors import DataError
+from luthier.hf_types import Tokenizer
+from luthier.inputs.text import token_fields
 from luthier.items import ItemField, Items
 from luthier.ragged import Array
 from luthier.records import Rows
 from luthier.registry import find, names
 from luthier.task_types.defaults import column_of, texts_of
+from luthier.text.windows import Windows
 
 
 def encode_inputs(
-    columns: Sequence[Column], rows: Rows, processor: Any, limits: Limits
+    columns: Sequence[Column],
+    rows: Rows,
+    processor: Tokenizer | Mapping[str, Tokenizer],
+    limits: Limits,
 ) -> Encoding:
     """Encode all input columns; columns of one kind are encoded together.
 
@@ -31,10 +37,10 @@ def encode_inputs(
         DataError: Columns of several kinds are to be windowed, which has no one meaning.
     """
     kinds = dict.fromkeys(column.kind for column in columns if column.kind in names("inputs"))
-    made = [
+    made: list[Encoding] = [
         find("inputs", kind)().encode(
             [cells_of(rows, column) for column in columns if column.kind == kind],
-            processor[kind] if isinstance(processor, dict) else processor,
+            processor[kind] if isinstance(processor, Mapping) else processor,
             limits,
         )
         for kind in kinds
@@ -72,4 +78,26 @@ def items_of(encoding: Encoding, targets: Array | None, *, fill: float = 0) -> I
         encoding.full_lengths,
         encoding.kept_lengths,
         row_of,
+    )
+
+
+def items_of_windows(
+    windows: Windows, processor: Tokenizer, targets: ItemField | None, layout: object
+) -> Items:
+    """Make items of the windows of rows.
+
+    Args:
+        windows: The windows, as `tokenize_windows` gives them.
+        processor: The tokenizer that made them.
+        targets: Targets of every window; None where rows have no answers.
+        layout: The task's record of what the tokens stand for.
+    """
+    return Items(
+        token_fields(windows.inputs, processor),
+        targets,
+        windows.inputs["input_ids"].lengths,
+        windows.full_lengths,
+        windows.kept_lengths,
+        windows.row_of,
+        layout=layout,
     )

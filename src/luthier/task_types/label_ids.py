@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+import numpy as np
+
+from luthier.declarations import JSON
 from luthier.errors import DataError, RecipeError, nearest
 from luthier.ragged import Array
 from luthier.records import Rows
@@ -25,8 +28,16 @@ def sort_labels(names: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(unique))
 
 
-def ids_of(cells: Sequence[Sequence[str]], names: Sequence[str], rows: Rows) -> list[list[int]]:
+def ids_of(
+    cells: Sequence[Sequence[str]], names: Sequence[str], rows: Rows, *, word: str = "label"
+) -> list[list[int]]:
     """Turn the label names of every row into ids.
+
+    Args:
+        cells: Label names of every row.
+        names: The labels of the training rows, in index order.
+        rows: The rows, for their places.
+        word: What a label is called in an error: "label" or "tag".
 
     Raises:
         DataError: A row has a label that the training rows do not have; it says where.
@@ -35,9 +46,9 @@ def ids_of(cells: Sequence[Sequence[str]], names: Sequence[str], rows: Rows) -> 
     for index, cell in enumerate(cells):
         for name in cell:
             if name not in ids:
-                close = nearest(name, names)
+                close, where = nearest(name, names), rows.where(index)
                 raise DataError(
-                    f"The label '{name}' at {rows.where(index)} is not among the training labels.",
+                    f"The {word} '{name}' at {where} is not among the training {word}s.",
                     received=f"'{name}'; known are {', '.join(names[:10])}",
                     hint=f"did you mean '{close}'?" if close else "mend the row, or drop it",
                 )
@@ -69,3 +80,23 @@ def weigh(asked: ClassWeights, names: Sequence[str], balanced: Array) -> tuple[f
                 hint=f"labels are {', '.join(names[:10])}; weights are above 0",
             )
     return tuple(float(given.get(name, 1.0)) for name in names)
+
+
+def balanced_weights(ids: Array, n_labels: int) -> Array:
+    """Weigh every label by rows / (labels × rows of the label), (labels,)."""
+    counts = np.bincount(ids, minlength=n_labels)
+    return len(ids) / (n_labels * np.maximum(counts, 1))
+
+
+def best_first(
+    names: Sequence[str], probabilities: Array, *, top_k: int | None = None
+) -> list[dict[str, JSON]]:
+    """List `{"label", "score"}` of the most probable labels; ties keep the labels' order.
+
+    Args:
+        names: The labels.
+        probabilities: Probability of every label, (labels,).
+        top_k: Number of labels to list; None lists all.
+    """
+    order = np.argsort(-probabilities, kind="stable")[:top_k]
+    return [{"label": str(names[one]), "score": float(probabilities[one])} for one in order]

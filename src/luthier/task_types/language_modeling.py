@@ -14,22 +14,21 @@ from luthier.metrics.language import measure_language
 from luthier.objective import Objective
 from luthier.ragged import Array
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
-from luthier.task_types.defaults import CodecDefaults, TaskDefaults, texts_of
+from luthier.task_types.defaults import CodecDefaults, OptionsT, TaskDefaults, texts_of
+from luthier.task_types.seq2seq import as_array
 
 
 @dataclass(frozen=True)
-class LanguageModelingCodec(CodecDefaults):
+class LanguageModelingCodec(CodecDefaults[OptionsT]):
     """Outputs are each row's summed log-likelihood, its tokens, and how many are right."""
 
     targets_for: ClassVar[frozenset[str]] = frozenset({LOSS, "log-likelihood"})
 
     def gold(self, rows: Rows) -> Array:
         """Give the texts, (rows,): what is judged is how likely they are."""
-        made = np.empty(len(rows), dtype=object)
-        made[:] = texts_of(rows, "text")
-        return made
+        return as_array(texts_of(rows, "text"))
 
-    def objective(self, gold: Any, *, label_smoothing: float) -> Objective:
+    def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
         """Learn to say the tokens that have a label."""
         return Objective("token-cross-entropy", label_smoothing=label_smoothing)
 
@@ -47,7 +46,7 @@ class LanguageModelingCodec(CodecDefaults):
             each = np.exp(-outputs[:, 0] / np.maximum(outputs[:, 1], 1))
         return Predictions(each, None, outputs)
 
-    def measure(self, gold: Any, predictions: Predictions) -> Measure:
+    def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare perplexity, cross-entropy and token accuracy."""
         return measure_language(predictions.outputs)
 
@@ -57,8 +56,8 @@ class LanguageModelingCodec(CodecDefaults):
         return {"statistics": [float(number) for number in numbers]}
 
     def statistics_of(self, outputs: Outputs) -> Array:
-        """Give the three numbers of every row, (rows, 3)."""
-        return outputs
+        """Return each row's log-likelihood, tokens and right tokens, (rows, 3)."""
+        return np.asarray(outputs)
 
     def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
         """Read statistics back."""
@@ -69,13 +68,13 @@ class LanguageModelingCodec(CodecDefaults):
         """Find every text equally unlikely."""
         return np.tile([-1.0, 1.0, 0.0], (len(rows), 1))
 
-    def to_json(self, answers: Any, index: int, rows: Rows) -> Any:
+    def to_json(self, answers: Array, index: int, rows: Rows) -> Any:
         """Give the perplexity of a text, or the text itself."""
         answer = answers[index]
         return answer if isinstance(answer, str) else round(float(answer), 6)
 
 
-class LanguageModeling(TaskDefaults):
+class LanguageModeling(TaskDefaults[OptionsT]):
     """The half of a task that is judged by how likely it finds the true tokens."""
 
     Codec = LanguageModelingCodec
@@ -93,10 +92,6 @@ class LanguageModeling(TaskDefaults):
     def learn_target(self, rows: Rows) -> Target:
         """There are no labels: the text is what is learned."""
         return Target(self.kind, ())
-
-    def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
-        """Give the texts."""
-        return (texts_of(rows, "text"),)
 
 
 def sum_items(statistics: Array, items: Items, n_rows: int) -> Array:

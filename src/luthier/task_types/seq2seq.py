@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from pydantic import Field
 
 from luthier.codec import LOSS
+from luthier.declarations import JSON
+from luthier.hf_types import Tokenizer
 from luthier.inputs.text import token_fields
 from luthier.items import Batch, ItemField, Items, Truncation
 from luthier.metrics.generation import sentence_chrf
@@ -42,8 +44,11 @@ class GenerationOptions(Section):
     no_repeat_ngram_size: int = Field(0, ge=0, description="No run of so many tokens twice.")
 
 
+OptionsT = TypeVar("OptionsT", bound=GenerationOptions)
+
+
 @dataclass(frozen=True)
-class Seq2SeqCodec(CodecDefaults):
+class Seq2SeqCodec(CodecDefaults[OptionsT]):
     """Outputs are the texts that the model writes or, on validation rows, likelihoods."""
 
     targets_for: ClassVar[frozenset[str]] = frozenset({LOSS, "decoder-log-likelihood"})
@@ -56,9 +61,10 @@ class Seq2SeqCodec(CodecDefaults):
         """Give the true texts, (rows,)."""
         return as_array(texts_of(rows, str(self.task.answer_role)))
 
-    def tokenizer(self) -> Any:
+    def tokenizer(self) -> Tokenizer:
         """Return the processor, set to the languages that the task is about."""
-        return self.processor
+        tokenizer: Tokenizer = self.processor
+        return tokenizer
 
     def encode(self, rows: Rows, *, training: bool = False) -> Items:
         """Tokenize the sources and, where the rows have them, the reference texts."""
@@ -86,7 +92,7 @@ class Seq2SeqCodec(CodecDefaults):
         padded = pad({"targets": items.targets}, chosen)  # type: ignore[dict-item]
         return replace(batch, targets=padded["targets"])
 
-    def objective(self, gold: Any, *, label_smoothing: float) -> Objective:
+    def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
         """Learn to say the next token of the true text."""
         return Objective("sequence-to-sequence", label_smoothing=label_smoothing)
 
@@ -110,7 +116,7 @@ class Seq2SeqCodec(CodecDefaults):
         """Take the texts as they are."""
         return Predictions(outputs, None, outputs)
 
-    def validation_scores(self, outputs: Outputs, gold: Any) -> dict[str, float]:
+    def validation_scores(self, outputs: Outputs, gold: Array) -> dict[str, float]:
         """Measure how likely the true texts are."""
         return measure_language(outputs)(None)
 
@@ -120,7 +126,7 @@ class Seq2SeqCodec(CodecDefaults):
             return np.tile([-1.0, 1.0, 0.0], (len(rows), 1))
         return as_array([""] * len(rows))
 
-    def to_json(self, answers: Any, index: int, rows: Rows) -> str:
+    def to_json(self, answers: Array, index: int, rows: Rows) -> str:
         """Give a text."""
         return str(answers[index])
 
@@ -132,17 +138,17 @@ class Seq2SeqCodec(CodecDefaults):
         """Give the text under the key that the pipeline of the task has."""
         return {self.task.answer_key: str(predictions.answers[index])}
 
-    def to_columns(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: JSON) -> dict[str, JSON]:
         """Lay the text out."""
         return {"prediction": answer[self.task.answer_key]}
 
-    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
+    def error_analysis(self, gold: Array, predictions: Predictions, rows: Rows) -> dict[str, Any]:
         """Set texts beside their sources and references, the least alike first."""
         sources = texts_of(rows, "text")
         return {"generations": set_side_by_side(sources, gold, predictions.answers, rows)}
 
 
-class Seq2Seq(TaskDefaults):
+class Seq2Seq(TaskDefaults[OptionsT]):
     """The half of a task that reads a text and writes another."""
 
     Codec = Seq2SeqCodec
@@ -153,7 +159,6 @@ class Seq2Seq(TaskDefaults):
     wraps_single: ClassVar[bool] = True
     answer_key: ClassVar[str]
     validation_kind: str = "decoder-log-likelihood"
-    options: Any
 
     @property
     def validation_metric(self) -> str:
@@ -164,13 +169,9 @@ class Seq2Seq(TaskDefaults):
         """There is nothing to learn before training: texts have no labels."""
         return Target(self.kind, ())
 
-    def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
-        """Give the source texts."""
-        return (texts_of(rows, "text"),)
-
 
 def tokenize_targets(
-    tokenizer: Any, texts: Sequence[str], *, max_tokens: int
+    tokenizer: Tokenizer, texts: Sequence[str], *, max_tokens: int
 ) -> tuple[Ragged, Array]:
     """Give what is kept of texts to be written, and how many tokens each has in all, (rows,)."""
     if not texts:
@@ -186,7 +187,9 @@ def tokenize_targets(
     return Ragged.of(ids), full
 
 
-def set_side_by_side(sources: Sequence[str], gold: Any, answers: Any, rows: Rows) -> dict[str, Any]:
+def set_side_by_side(
+    sources: Sequence[str], gold: Array, answers: Array, rows: Rows
+) -> dict[str, Any]:
     """List sources, references and answers by the chrF of each answer, the lowest first."""
     alike = sentence_chrf(list(gold), list(answers))
     counts, edges = np.histogram(alike, bins=20, range=(0, 100))
@@ -204,7 +207,7 @@ def set_side_by_side(sources: Sequence[str], gold: Any, answers: Any, rows: Rows
     return {"rows": shown, "n": len(rows), "histogram": histogram}
 
 
-def written_texts(ids: Ragged, tokenizer: Any) -> Array:
+def written_texts(ids: Ragged, tokenizer: Tokenizer) -> Array:
     """Turn the ids that a model wrote into texts, (rows,)."""
     written = [ids[row].tolist() for row in range(len(ids))]
     return as_array(

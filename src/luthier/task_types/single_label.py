@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 from scipy.special import softmax
 
 from luthier.data.labels import label_name
+from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.metrics.classification import confusion, measure_classification, per_label
 from luthier.objective import Objective
 from luthier.ragged import Array
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.task_types.defaults import column_of
-from luthier.task_types.label_ids import ClassWeights, ids_of, sort_labels, weigh
+from luthier.task_types.label_ids import (
+    ClassWeights,
+    balanced_weights,
+    best_first,
+    ids_of,
+    sort_labels,
+    weigh,
+)
 from luthier.task_types.text_level import SequenceOptions, TextLevel, TextLevelCodec
 
 
@@ -35,7 +43,7 @@ class SingleLabelOptions(SequenceOptions):
 
 
 @dataclass(frozen=True)
-class SingleLabelCodec(TextLevelCodec):
+class SingleLabelCodec(TextLevelCodec[SingleLabelOptions]):
     """One label per row."""
 
     def gold(self, rows: Rows) -> Array:
@@ -45,8 +53,7 @@ class SingleLabelCodec(TextLevelCodec):
 
     def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
         """Name the loss; balanced weights are rows / (labels × rows of the label)."""
-        counts = np.bincount(gold, minlength=self.target.n_outputs)
-        balanced = len(gold) / (self.target.n_outputs * np.maximum(counts, 1))
+        balanced = balanced_weights(gold, self.target.n_outputs)
         return Objective(
             self.options.loss,
             class_weights=weigh(self.options.class_weights, self.target.names, balanced),
@@ -79,26 +86,16 @@ class SingleLabelCodec(TextLevelCodec):
         return self.target.names, score
 
     def answer(
-        self,
-        predictions: Predictions,
-        index: int,
-        rows: Rows,
-        *,
-        top_k: int | None = 1,
-    ) -> Any:
+        self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 1
+    ) -> JSON:
         """Give `{"label", "score"}`, or a list of them, best first, unless `top_k` is 1."""
         if predictions.probabilities is None:
             raise ValueError("single-label predictions carry probabilities")
-        probabilities = predictions.probabilities[index]
-        best_first = np.argsort(-probabilities, kind="stable")[:top_k]
-        answers = [
-            {"label": self.target.names[label], "score": float(probabilities[label])}
-            for label in best_first
-        ]
+        answers = best_first(self.target.names, predictions.probabilities[index], top_k=top_k)
         return answers[0] if top_k == 1 else answers
 
 
-class SingleLabel(TextLevel):
+class SingleLabel(TextLevel[SingleLabelOptions]):
     """A task with one label per row."""
 
     Codec = SingleLabelCodec

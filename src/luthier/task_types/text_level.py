@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field
 
 from luthier.columns import Column
+from luthier.declarations import JSON
 from luthier.items import Items
 from luthier.ragged import Array
 from luthier.recipe.tree import Section
@@ -25,6 +26,7 @@ FIRST = Column("text", "text", ("text", "premise", "sentence1", "question1", "te
 SECOND = Column(
     "text_pair", "text", ("text_pair", "hypothesis", "sentence2", "question2", "text_b", "passage")
 )
+LEARNED = ("tfidf-linear", "frozen-encoder", "from-scratch")  # baselines that learn from the rows
 
 
 class SequenceOptions(Section):
@@ -35,8 +37,11 @@ class SequenceOptions(Section):
     )
 
 
+OptionsT = TypeVar("OptionsT", bound=SequenceOptions)
+
+
 @dataclass(frozen=True)
-class TextLevelCodec(CodecDefaults):
+class TextLevelCodec(CodecDefaults[OptionsT]):
     """One answer per row; what is inferred for the windows of a long row is pooled."""
 
     def encode(self, rows: Rows, *, training: bool = False) -> Items:
@@ -48,7 +53,7 @@ class TextLevelCodec(CodecDefaults):
         return items_of(made, targets)
 
     def to_targets(self, gold: Array) -> Array:
-        """Turn true answers into what the loss compares with."""
+        """Turn gold answers into the targets of the loss."""
         return gold
 
     def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
@@ -75,7 +80,7 @@ class TextLevelCodec(CodecDefaults):
         """Give every output the value 0, (rows, outputs)."""
         return np.zeros((len(rows), self.target.n_outputs), dtype=np.float32)
 
-    def to_columns(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: JSON) -> dict[str, JSON]:
         """Lay labels and scores out; several of one row stand in one cell, separated by `|`."""
         given = answer if isinstance(answer, list) else [answer]
         return {
@@ -84,7 +89,7 @@ class TextLevelCodec(CodecDefaults):
         }
 
 
-class TextLevel(TaskDefaults):
+class TextLevel(TaskDefaults[OptionsT]):
     """A task with one answer per row.
 
     The last of `columns` is what there is to predict. A long text can be read in windows, each of

@@ -15,7 +15,9 @@ from pydantic import Field
 
 from luthier.codec import LOSS
 from luthier.columns import Column
+from luthier.declarations import JSON
 from luthier.formats.chat_messages import canonical, spell_prompt
+from luthier.hf_types import Tokenizer
 from luthier.items import Batch, ItemField, Items, Truncation
 from luthier.metrics.generation import measure_written
 from luthier.metrics.language import measure_language
@@ -46,7 +48,7 @@ class CausalLmOptions(Section):
 
 
 @dataclass(frozen=True)
-class CausalLmCodec(LanguageModelingCodec):
+class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
     """Texts to continue, or instructions to answer."""
 
     def inference_kinds(self, *, answering: bool = False) -> tuple[str, ...]:
@@ -127,7 +129,8 @@ class CausalLmCodec(LanguageModelingCodec):
 
     def _n_new(self) -> int:
         """Say how many tokens are written at most: half of what the model can read is given."""
-        return min(self.options.max_new_tokens, self.limits.max_tokens // 2)
+        half: int = self.limits.max_tokens // 2
+        return min(self.options.max_new_tokens, half)
 
     def batch(
         self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
@@ -199,7 +202,7 @@ class CausalLmCodec(LanguageModelingCodec):
         """Give the answers that rows have, else their texts, (rows,)."""
         return as_array(texts_of(rows, "target" if "target" in rows else "text"))
 
-    def measure(self, gold: Any, predictions: Predictions) -> Measure:
+    def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare perplexity and token accuracy; of written answers, exact match and ROUGE too."""
         likely = measure_language(statistics_of(predictions.outputs))
         if not self.target.references:
@@ -207,7 +210,7 @@ class CausalLmCodec(LanguageModelingCodec):
         alike = measure_written(list(gold), list(predictions.outputs["text"]))
         return lambda weights: likely(weights) | alike(weights)
 
-    def validation_scores(self, outputs: Outputs, gold: Any) -> dict[str, float]:
+    def validation_scores(self, outputs: Outputs, gold: Array) -> dict[str, float]:
         """Measure how likely the true tokens are."""
         return measure_language(statistics_of(outputs))(None)
 
@@ -226,12 +229,12 @@ class CausalLmCodec(LanguageModelingCodec):
             return [{"generated_text": said}]
         return [{"generated_text": str(rows["text"][index]) + written}]
 
-    def to_columns(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: JSON) -> dict[str, JSON]:
         """Lay out what was written."""
         text = answer[0]["generated_text"]
         return {"prediction": text if isinstance(text, str) else text[-1]["content"]}
 
-    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
+    def error_analysis(self, gold: Array, predictions: Predictions, rows: Rows) -> dict[str, Any]:
         """Set written answers beside the true ones, the least alike first."""
         if not self.target.references:
             return {}
@@ -240,7 +243,7 @@ class CausalLmCodec(LanguageModelingCodec):
         return {"generations": set_side_by_side(sources, gold, written, rows)}
 
 
-class CausalLm(LanguageModeling):
+class CausalLm(LanguageModeling[CausalLmOptions]):
     """Texts to continue, or instructions to answer."""
 
     Codec = CausalLmCodec
@@ -275,7 +278,7 @@ class CausalLm(LanguageModeling):
         return Rows.of({"text": texts}, name="toy")
 
 
-def continued(prompts: Ragged, ids: Ragged, tokenizer: Any) -> Array:
+def continued(prompts: Ragged, ids: Ragged, tokenizer: Tokenizer) -> Array:
     """Give what goes on after each prompt, with the blank before its first word, (rows,)."""
     given = [prompts[row].tolist() for row in range(len(prompts))]
     whole = [[*one, *ids[row].tolist()] for row, one in enumerate(given)]
@@ -289,7 +292,7 @@ def continued(prompts: Ragged, ids: Ragged, tokenizer: Any) -> Array:
     return as_array(texts)
 
 
-def statistics_of(outputs: Any) -> Array:
+def statistics_of(outputs: Outputs) -> Array:
     """Give the three numbers of every row, (rows, 3)."""
     return np.stack([outputs[field] for field, _ in STATISTICS[:3]], axis=1)
 
@@ -297,7 +300,7 @@ def statistics_of(outputs: Any) -> Array:
 def _parts(
     whole: list[int], labels: list[int], max_tokens: int, *, windows: bool
 ) -> list[tuple[list[int], list[int]]]:
-    """Truncation a row that is too long into windows, or off."""
+    """Split a row that is too long into windows, or truncate it."""
     if len(whole) <= max_tokens:
         return [(whole, labels)]
     if not windows:

@@ -19,8 +19,9 @@ from pydantic import Field
 
 from luthier.codec import LOSS
 from luthier.columns import Column
+from luthier.declarations import JSON
 from luthier.errors import DataError, ModelError
-from luthier.inputs.text import token_fields
+from luthier.hf_types import Tokenizer
 from luthier.items import Batch, ItemField, Items
 from luthier.padding import IGNORED
 from luthier.ragged import Array, Ragged
@@ -28,6 +29,7 @@ from luthier.recipe.tree import Section
 from luthier.records import Outputs, Predictions, Rows
 from luthier.seeding import stream
 from luthier.task_types.defaults import texts_of
+from luthier.task_types.encode_inputs import items_of_windows
 from luthier.task_types.language_modeling import LanguageModeling, LanguageModelingCodec
 from luthier.text.windows import tokenize_windows
 
@@ -61,7 +63,7 @@ class MaskLayout:
 
 
 @dataclass(frozen=True)
-class MaskedLmCodec(LanguageModelingCodec):
+class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
     """A text with holes to fill."""
 
     targets_for: ClassVar[frozenset[str]] = frozenset({LOSS, "log-likelihood", "fill-mask"})
@@ -89,16 +91,8 @@ class MaskedLmCodec(LanguageModelingCodec):
             stride=None if self.limits.stride is None else 0,
         )
         groups = group_tokens(made.words, made.places, whole_words=self.options.whole_words)
-        ids, fields = made.inputs["input_ids"], token_fields(made.inputs, self.processor)
-        items = Items(
-            fields,
-            ItemField(ids, IGNORED),
-            ids.lengths,
-            made.full_lengths,
-            made.kept_lengths,
-            made.row_of,
-            layout=MaskLayout(groups),
-        )
+        ids = made.inputs["input_ids"]
+        items = items_of_windows(made, self.processor, ItemField(ids, IGNORED), MaskLayout(groups))
         if training:
             return items
         is_hole = ids.values == self.processor.mask_token_id
@@ -106,7 +100,7 @@ class MaskedLmCodec(LanguageModelingCodec):
         copies, turns = self._copies(groups, asks)
         return replace(
             items,
-            inputs={name: field.take(copies) for name, field in fields.items()},
+            inputs={name: field.take(copies) for name, field in items.inputs.items()},
             targets=ItemField(ids.take(copies), IGNORED),
             cost=ids.lengths[copies],
             row_of=made.row_of[copies],
@@ -174,7 +168,9 @@ class MaskedLmCodec(LanguageModelingCodec):
         drawn = random.random(n_groups) < self.options.mlm_probability
         if n_groups and not drawn.any():
             drawn[random.integers(n_groups)] = True
-        return (groups >= 0) & np.append(drawn, False)[groups]
+        # special tokens have group -1, which reads the False at the end
+        is_masked: Array = np.append(drawn, False)[groups]
+        return is_masked
 
     def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
         """Sum up each row's statistics, or name what fills its holes."""
@@ -197,13 +193,8 @@ class MaskedLmCodec(LanguageModelingCodec):
         return super().decode(outputs)
 
     def answer(
-        self,
-        predictions: Predictions,
-        index: int,
-        rows: Rows,
-        *,
-        top_k: int | None = 5,
-    ) -> Any:
+        self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 5
+    ) -> JSON:
         """List what fills the hole, best first; a list of such lists for several holes."""
         text = str(rows["text"][index])
         holes = predictions.answers[index]
@@ -219,7 +210,7 @@ class MaskedLmCodec(LanguageModelingCodec):
         ]
         return listed[0] if len(listed) == 1 else listed
 
-    def to_columns(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: JSON) -> dict[str, JSON]:
         """Lay the best filling of every hole out."""
         holes = answer if isinstance(answer[0], list) else [answer]
         return {
@@ -228,7 +219,7 @@ class MaskedLmCodec(LanguageModelingCodec):
         }
 
 
-class MaskedLm(LanguageModeling):
+class MaskedLm(LanguageModeling[MaskedLmOptions]):
     """A text with holes to fill."""
 
     Codec = MaskedLmCodec
@@ -275,7 +266,7 @@ def group_tokens(words: Ragged, places: Ragged, *, whole_words: bool) -> Ragged:
     return Ragged.of(groups)
 
 
-def hide(given: Array, chosen: Array, tokenizer: Any, random: np.random.Generator) -> Array:
+def hide(given: Array, chosen: Array, tokenizer: Tokenizer, random: np.random.Generator) -> Array:
     """Mask 80 % of the chosen tokens, put any token for 10 %, and leave 10 % as they are."""
     shown = given.copy()
     fate = random.random(len(given))
@@ -286,7 +277,7 @@ def hide(given: Array, chosen: Array, tokenizer: Any, random: np.random.Generato
     return shown
 
 
-def fillings(guesses: Array, n_holes: int, tokenizer: Any) -> list[list[dict[str, Any]]]:
+def fillings(guesses: Array, n_holes: int, tokenizer: Tokenizer) -> list[list[dict[str, Any]]]:
     """Name what fills each hole, best first, from (holes × guesses, 2) ids and probabilities."""
     if n_holes == 0:
         return []
@@ -296,7 +287,7 @@ def fillings(guesses: Array, n_holes: int, tokenizer: Any) -> list[list[dict[str
             {
                 "score": float(score),
                 "token": int(token),
-                "token_str": tokenizer.decode([int(token)]).strip(),
+                "token_str": str(tokenizer.decode([int(token)])).strip(),
             }
             for token, score in hole
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -12,6 +12,7 @@ from scipy.special import expit
 
 from luthier.columns import Column
 from luthier.data.labels import label_name, split_labels
+from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.metrics.multilabel import measure_multi_label, per_label_multi
 from luthier.metrics.thresholds import best_thresholds
@@ -19,8 +20,8 @@ from luthier.objective import Objective
 from luthier.ragged import Array
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.task_types.defaults import column_of
-from luthier.task_types.label_ids import ClassWeights, ids_of, sort_labels, weigh
-from luthier.task_types.text_level import TEXT, SequenceOptions, TextLevel, TextLevelCodec
+from luthier.task_types.label_ids import ClassWeights, best_first, ids_of, sort_labels, weigh
+from luthier.task_types.text_level import LEARNED, TEXT, SequenceOptions, TextLevel, TextLevelCodec
 
 
 class MultiLabelOptions(SequenceOptions):
@@ -42,7 +43,7 @@ class MultiLabelOptions(SequenceOptions):
 
 
 @dataclass(frozen=True)
-class MultiLabelClassificationCodec(TextLevelCodec):
+class MultiLabelClassificationCodec(TextLevelCodec[MultiLabelOptions]):
     """One text, any number of labels; a threshold for each is tuned on validation."""
 
     def gold(self, rows: Rows) -> Array:
@@ -94,29 +95,19 @@ class MultiLabelClassificationCodec(TextLevelCodec):
         )
 
     def answer(
-        self,
-        predictions: Predictions,
-        index: int,
-        rows: Rows,
-        *,
-        top_k: int | None = 1,
-    ) -> Any:
+        self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 1
+    ) -> JSON:
         """List `{"label", "score"}` of the labels given, or of the `top_k` best unless it is 1."""
         if predictions.probabilities is None:
             raise ValueError("multi-label predictions carry probabilities")
-        probabilities = predictions.probabilities[index]
-        best_first = np.argsort(-probabilities, kind="stable")
-        if top_k == 1:
-            best_first = best_first[predictions.answers[index][best_first].astype(bool)]
-        else:
-            best_first = best_first[:top_k]
-        return [
-            {"label": self.target.names[label], "score": float(probabilities[label])}
-            for label in best_first
-        ]
+        names, probabilities = self.target.names, predictions.probabilities[index]
+        if top_k != 1:
+            return best_first(names, probabilities, top_k=top_k)
+        given = np.flatnonzero(predictions.answers[index])
+        return best_first([names[label] for label in given], probabilities[given])
 
 
-class MultiLabelClassification(TextLevel):
+class MultiLabelClassification(TextLevel[MultiLabelOptions]):
     """One text, any number of labels; a threshold for each is tuned on validation."""
 
     Codec = MultiLabelClassificationCodec
@@ -128,12 +119,7 @@ class MultiLabelClassification(TextLevel):
     )
     kind: ClassVar[str] = "multi-label"
     problem_type: ClassVar[str | None] = "multi_label_classification"
-    baselines: ClassVar[tuple[str, ...]] = (
-        "majority",
-        "tfidf-linear",
-        "frozen-encoder",
-        "from-scratch",
-    )
+    baselines: ClassVar[tuple[str, ...]] = ("majority", *LEARNED)
 
     def learn_target(self, rows: Rows) -> Target:
         """Take the labels that occur, in a fixed order."""

@@ -12,6 +12,7 @@ from scipy.special import softmax
 from luthier.codec import LOSS
 from luthier.columns import Column
 from luthier.data.labels import is_missing, label_name
+from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.items import Batch, ItemField, Items
 from luthier.metrics.choices import measure_choices
@@ -23,6 +24,7 @@ from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.registry import find
 from luthier.results import Finding
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, group_size, texts_of
+from luthier.task_types.label_ids import best_first
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 NEVER = -1e4  # the logit of a choice that a row does not have
@@ -46,7 +48,7 @@ class ChoiceLayout:
 
 
 @dataclass(frozen=True)
-class MultipleChoiceCodec(CodecDefaults):
+class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
     """A text, and endings or answers of which one is right."""
 
     def gold(self, rows: Rows) -> Array:
@@ -98,7 +100,7 @@ class MultipleChoiceCodec(CodecDefaults):
         weights = None if items.weights is None else items.weights[chosen].astype("float32")
         return Batch(inputs, targets, len(chosen), weights, group_size(items, chosen))
 
-    def objective(self, gold: Any, *, label_smoothing: float) -> Objective:
+    def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
         """Tell the right choice from the others."""
         return Objective("cross-entropy", label_smoothing=label_smoothing)
 
@@ -113,7 +115,7 @@ class MultipleChoiceCodec(CodecDefaults):
         """Take the choice of highest probability."""
         return Predictions(outputs.argmax(axis=-1), softmax(outputs, axis=-1), outputs)
 
-    def measure(self, gold: Any, predictions: Predictions) -> Measure:
+    def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare accuracy and log loss."""
         return measure_choices(gold, predictions.answers, predictions.probabilities)
 
@@ -123,7 +125,7 @@ class MultipleChoiceCodec(CodecDefaults):
         is_there = np.arange(self.target.n_outputs) < counts[:, None]
         return np.where(is_there, 0.0, NEVER).astype(np.float32)
 
-    def to_json(self, answers: Any, index: int, rows: Rows) -> str:
+    def to_json(self, answers: Array, index: int, rows: Rows) -> str:
         """Give the choice itself."""
         choices = rows["choices"][index]
         return str(choices[min(int(answers[index]), len(choices) - 1)])
@@ -143,29 +145,21 @@ class MultipleChoiceCodec(CodecDefaults):
         )
 
     def answer(
-        self,
-        predictions: Predictions,
-        index: int,
-        rows: Rows,
-        *,
-        top_k: int | None = 1,
-    ) -> Any:
+        self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 1
+    ) -> JSON:
         """Give `{"label", "score"}` with the choice as label; a list unless `top_k` is 1."""
         choices = rows["choices"][index]
         probabilities = predictions.probabilities[index][: len(choices)]
-        best_first = np.argsort(-probabilities, kind="stable")[:top_k]
-        answers = [
-            {"label": str(choices[one]), "score": float(probabilities[one])} for one in best_first
-        ]
+        answers = best_first(choices, probabilities, top_k=top_k)
         return answers[0] if top_k == 1 else answers
 
-    def to_columns(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: JSON) -> dict[str, JSON]:
         """Lay the best choice and its score out."""
         best = answer[0] if isinstance(answer, list) else answer
         return {"prediction": best["label"], "score": f"{best['score']:.6g}"}
 
 
-class MultipleChoice(TaskDefaults):
+class MultipleChoice(TaskDefaults[MultipleChoiceOptions]):
     """A text, and endings or answers of which one is right."""
 
     Codec = MultipleChoiceCodec
@@ -223,10 +217,6 @@ class MultipleChoice(TaskDefaults):
             )
         return Target(self.kind, tuple(str(number) for number in range(most)))
 
-    def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
-        """Give the texts."""
-        return (texts_of(rows, "text"),)
-
     @staticmethod
     def toy_rows() -> Rows:
         """Make 80 beginnings with four endings, of which one can be eaten."""
@@ -243,7 +233,7 @@ class MultipleChoice(TaskDefaults):
         return Rows.of({"text": texts, "choices": choices, "label": labels}, name="toy")
 
 
-def _choices(cell: Any, where: str) -> list[str]:
+def _choices(cell: object, where: str) -> list[str]:
     """Read a row's choices: a list, a mapping with `text`, or a cell separated by `|`."""
     if isinstance(cell, Mapping) and "text" in cell:
         cell = cell["text"]
@@ -258,7 +248,7 @@ def _choices(cell: Any, where: str) -> list[str]:
     return ["" if choice is None else str(choice) for choice in cell]
 
 
-def _which(value: Any, choices: Sequence[str], where: str) -> int:
+def _which(value: object, choices: Sequence[str], where: str) -> int:
     """Say which choice a label means."""
     name = "" if is_missing(value) else label_name(value)
     if name in choices:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from luthier.columns import Column
 from luthier.records import Rows
 from luthier.task_types.single_label import SingleLabel
-from luthier.task_types.text_level import FIRST, SECOND
+from luthier.task_types.text_level import FIRST, LEARNED, SECOND
 
 
 class PairClassification(SingleLabel):
@@ -19,13 +19,7 @@ class PairClassification(SingleLabel):
         SECOND,
         Column("label", "label", ("label", "gold_label", "relation", "is_duplicate", "class")),
     )
-    baselines: ClassVar[tuple[str, ...]] = (
-        "majority",
-        "word-overlap",
-        "tfidf-linear",
-        "frozen-encoder",
-        "from-scratch",
-    )
+    baselines: ClassVar[tuple[str, ...]] = ("majority", "word-overlap", *LEARNED)
 
     @staticmethod
     def toy_rows() -> Rows:

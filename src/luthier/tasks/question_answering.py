@@ -17,17 +17,19 @@ from scipy.special import softmax
 
 from luthier.codec import LOSS
 from luthier.columns import Column
+from luthier.declarations import JSON
 from luthier.formats.qa_answers import Question, canonical, questions_of
-from luthier.inputs.text import token_fields
+from luthier.hf_types import Tokenizer
 from luthier.items import Batch, ItemField, Items
 from luthier.metrics.answers import best_null_threshold, exact_match, measure_answers, token_f1
 from luthier.objective import Objective
-from luthier.ragged import Array
+from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Section
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.results import Finding
 from luthier.task_types.answer_spans import AnswerLayout, best_spans, label_windows
-from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, texts_of
+from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of
+from luthier.task_types.encode_inputs import items_of_windows
 from luthier.text.windows import tokenize_windows
 
 N_BEST = 20
@@ -45,7 +47,7 @@ class QuestionAnsweringOptions(Section):
 
 
 @dataclass(frozen=True)
-class QuestionAnsweringCodec(CodecDefaults):
+class QuestionAnsweringCodec(CodecDefaults[QuestionAnsweringOptions]):
     """A question, and the words of a text that answer it."""
 
     def gold(self, rows: Rows) -> Array:
@@ -65,15 +67,8 @@ class QuestionAnsweringCodec(CodecDefaults):
         if "answers" in rows:
             spans = [one.spans for one in questions_of(rows)]
             targets = ItemField(label_windows(made, nulls, spans))
-        return Items(
-            token_fields(made.inputs, self.processor),
-            targets,
-            made.inputs["input_ids"].lengths,
-            made.full_lengths,
-            made.kept_lengths,
-            made.row_of,
-            layout=AnswerLayout(made.spans, made.places, nulls),
-        )
+        layout = AnswerLayout(made.spans, made.places, nulls)
+        return items_of_windows(made, self.processor, targets, layout)
 
     def batch(
         self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
@@ -85,7 +80,7 @@ class QuestionAnsweringCodec(CodecDefaults):
         moved = batch.inputs["input_ids"].shape[1] - items.cost[chosen]  # (batch,)
         return replace(batch, targets=batch.targets + moved[:, None])
 
-    def objective(self, gold: Any, *, label_smoothing: float) -> Objective:
+    def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
         """Find the first and the last token of the answer."""
         return Objective("span", label_smoothing=label_smoothing)
 
@@ -102,7 +97,7 @@ class QuestionAnsweringCodec(CodecDefaults):
             max_tokens=self.options.max_answer_tokens,
         )
 
-    def tuned(self, outputs: Outputs, gold: Any) -> QuestionAnsweringCodec:
+    def tuned(self, outputs: Outputs, gold: Array) -> QuestionAnsweringCodec:
         """Choose the threshold of no answer by the best mean F1 (or exact match) on validation."""
         if "none" not in self.target.names:
             return self
@@ -127,7 +122,7 @@ class QuestionAnsweringCodec(CodecDefaults):
             answers[is_none] = -1
         return Predictions(answers, None, outputs)
 
-    def measure(self, gold: Any, predictions: Predictions) -> Measure:
+    def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare exact match and F1 by SQuAD's rules."""
         said = [one.text_at(*span) for one, span in zip(gold, predictions.answers, strict=True)]
         return measure_answers([list(one.answers) for one in gold], said)
@@ -138,7 +133,7 @@ class QuestionAnsweringCodec(CodecDefaults):
         made[:, 1:, 2] = -1e4
         return made
 
-    def to_json(self, answers: Any, index: int, rows: Rows) -> Any:
+    def to_json(self, answers: Array, index: int, rows: Rows) -> Any:
         """Give an answer's text, or a list of true answers."""
         answer = answers[index]
         if isinstance(answer, Question):
@@ -155,13 +150,8 @@ class QuestionAnsweringCodec(CodecDefaults):
         return Predictions(spans, None, self.uninformed_outputs(rows))
 
     def answer(
-        self,
-        predictions: Predictions,
-        index: int,
-        rows: Rows,
-        *,
-        top_k: int | None = 1,
-    ) -> Any:
+        self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 1
+    ) -> JSON:
         """Give `{"score", "start", "end", "answer"}`; a list, best first, unless `top_k` is 1.
 
         Where the answer is none, it is empty, with 0 for both ends.
@@ -185,7 +175,7 @@ class QuestionAnsweringCodec(CodecDefaults):
         ]
         return answers[0] if top_k == 1 else answers
 
-    def to_columns(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: JSON) -> dict[str, JSON]:
         """Lay the best answer out."""
         best = answer[0] if isinstance(answer, list) else answer
         return {
@@ -195,7 +185,7 @@ class QuestionAnsweringCodec(CodecDefaults):
             "end": best["end"],
         }
 
-    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
+    def error_analysis(self, gold: Array, predictions: Predictions, rows: Rows) -> dict[str, Any]:
         """Show answers in their contexts beside the true ones, the worst first."""
         shown = []
         for row, one in enumerate(gold):
@@ -216,7 +206,7 @@ class QuestionAnsweringCodec(CodecDefaults):
         return {"answers": {"rows": shown[:MOST_SHOWN], "n": len(rows)}}
 
 
-class QuestionAnswering(TaskDefaults):
+class QuestionAnswering(TaskDefaults[QuestionAnsweringOptions]):
     """A question, and the words of a text that answer it."""
 
     Codec = QuestionAnsweringCodec
@@ -249,10 +239,6 @@ class QuestionAnswering(TaskDefaults):
         some_have_none = any(len(answers) == 0 for answers in column_of(rows, "answers"))
         return Target(self.kind, ("answer", "none") if some_have_none else ("first", "last"))
 
-    def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
-        """Give questions and contexts."""
-        return texts_of(rows, "question"), texts_of(rows, "context")
-
     @staticmethod
     def toy_rows() -> Rows:
         """Make 84 questions on who did what; every seventh has no answer."""
@@ -274,7 +260,7 @@ class QuestionAnswering(TaskDefaults):
         return Rows.of({"question": questions, "context": contexts, "answers": answers}, name="toy")
 
 
-def null_places(ids: Any, tokenizer: Any) -> Array:
+def null_places(ids: Ragged, tokenizer: Tokenizer) -> Array:
     """Say which token of every window stands for no answer: the classifier's, or the first."""
     places = np.zeros(len(ids), dtype=np.int64)
     if tokenizer.cls_token_id is not None:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from luthier.columns import Column
 from luthier.metrics.generation import measure_summaries
+from luthier.ragged import Array
 from luthier.records import Measure, Predictions, Rows
 from luthier.task_types.seq2seq import GenerationOptions, Seq2Seq, Seq2SeqCodec
 
@@ -23,15 +24,15 @@ class SummarizationOptions(GenerationOptions):
 
 
 @dataclass(frozen=True)
-class SummarizationCodec(Seq2SeqCodec):
+class SummarizationCodec(Seq2SeqCodec[SummarizationOptions]):
     """A long text, a short one that says the same."""
 
-    def measure(self, gold: object, predictions: Predictions) -> Measure:
+    def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare ROUGE-1, ROUGE-2 and ROUGE-L."""
-        return measure_summaries(list(gold), list(predictions.answers))  # type: ignore[call-overload]
+        return measure_summaries(list(gold), list(predictions.answers))
 
 
-class Summarization(Seq2Seq):
+class Summarization(Seq2Seq[SummarizationOptions]):
     """A long text, a short one that says the same."""
 
     Codec = SummarizationCodec

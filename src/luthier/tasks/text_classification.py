@@ -7,7 +7,7 @@ from typing import ClassVar
 from luthier.columns import Column
 from luthier.records import Rows
 from luthier.task_types.single_label import SingleLabel
-from luthier.task_types.text_level import TEXT
+from luthier.task_types.text_level import LEARNED, TEXT
 
 
 class TextClassification(SingleLabel):
@@ -18,12 +18,7 @@ class TextClassification(SingleLabel):
         TEXT,
         Column("label", "label", ("label", "sentiment", "category", "class", "intent", "topic")),
     )
-    baselines: ClassVar[tuple[str, ...]] = (
-        "majority",
-        "tfidf-linear",
-        "frozen-encoder",
-        "from-scratch",
-    )
+    baselines: ClassVar[tuple[str, ...]] = ("majority", *LEARNED)
 
     @staticmethod
     def toy_rows() -> Rows:

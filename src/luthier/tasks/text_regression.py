@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from luthier.columns import Column
+from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.metrics.regression import measure_regression
 from luthier.objective import Objective
 from luthier.ragged import Array
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.task_types.defaults import column_of, refuse_label_smoothing
-from luthier.task_types.text_level import TEXT, SequenceOptions, TextLevel, TextLevelCodec
+from luthier.task_types.text_level import LEARNED, TEXT, SequenceOptions, TextLevel, TextLevelCodec
 
 
 class TextRegressionOptions(SequenceOptions):
@@ -28,7 +29,7 @@ class TextRegressionOptions(SequenceOptions):
 
 
 @dataclass(frozen=True)
-class TextRegressionCodec(TextLevelCodec):
+class TextRegressionCodec(TextLevelCodec[TextRegressionOptions]):
     """One text, one number: rating, readability, price."""
 
     def gold(self, rows: Rows) -> Array:
@@ -57,24 +58,19 @@ class TextRegressionCodec(TextLevelCodec):
         return measure_regression(gold, predictions.answers)
 
     def answer(
-        self,
-        predictions: Predictions,
-        index: int,
-        rows: Rows,
-        *,
-        top_k: int | None = 1,
-    ) -> Any:
+        self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 1
+    ) -> JSON:
         """Give `{"label", "score"}`, the score being the number."""
         answer = {"label": self.target.names[0], "score": float(predictions.answers[index])}
         return answer if top_k == 1 else [answer]
 
-    def to_columns(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: JSON) -> dict[str, JSON]:
         """Lay the number out; it has no score."""
         given = answer[0] if isinstance(answer, list) else answer
         return {"prediction": f"{given['score']:.6g}"}
 
 
-class TextRegression(TextLevel):
+class TextRegression(TextLevel[TextRegressionOptions]):
     """One text, one number: rating, readability, price.
 
     The model learns the number in standard deviations from the training mean, so that one
@@ -90,12 +86,7 @@ class TextRegression(TextLevel):
     )
     kind: ClassVar[str] = "number"
     problem_type: ClassVar[str | None] = "regression"
-    baselines: ClassVar[tuple[str, ...]] = (
-        "mean-value",
-        "tfidf-linear",
-        "frozen-encoder",
-        "from-scratch",
-    )
+    baselines: ClassVar[tuple[str, ...]] = ("mean-value", *LEARNED)
 
     def learn_target(self, rows: Rows) -> Target:
         """Take the mean and the spread of the training numbers."""

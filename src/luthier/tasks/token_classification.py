@@ -16,9 +16,9 @@ from pydantic import Field
 from scipy.special import log_softmax
 
 from luthier.columns import Column
-from luthier.errors import DataError, nearest
+from luthier.declarations import JSON
+from luthier.errors import DataError
 from luthier.formats.tagged_tokens import SPANS, canonical
-from luthier.inputs.text import token_fields
 from luthier.items import ItemField, Items
 from luthier.metrics.spans import measure_spans, measure_tags, per_type
 from luthier.objective import Objective
@@ -34,8 +34,9 @@ from luthier.task_types.defaults import (
     refuse_label_smoothing,
     texts_of,
 )
+from luthier.task_types.encode_inputs import items_of_windows
 from luthier.task_types.entities import STRATEGIES, aggregate, errors_in_context
-from luthier.task_types.label_ids import ClassWeights, weigh
+from luthier.task_types.label_ids import ClassWeights, balanced_weights, ids_of, weigh
 from luthier.task_types.token_outputs import Pieces, WordLayout, gather_pieces, label_pieces
 from luthier.text.tags import may_follow, spans_of_tags
 from luthier.text.viterbi import best_tags, worth_of
@@ -63,7 +64,7 @@ class TokenClassificationOptions(Section):
 
 
 @dataclass(frozen=True)
-class TokenClassificationCodec(CodecDefaults):
+class TokenClassificationCodec(CodecDefaults[TokenClassificationOptions]):
     """A tag for every word: names, parts of speech."""
 
     @property
@@ -72,19 +73,7 @@ class TokenClassificationCodec(CodecDefaults):
 
     def gold(self, rows: Rows) -> Ragged:
         """Read tag ids, (words,) a row."""
-        ids = {name: index for index, name in enumerate(self.target.names)}
-        found = []
-        for index, tags in enumerate(column_of(rows, "tags")):
-            for tag in tags:
-                if tag not in ids:
-                    close = nearest(tag, self.target.names)
-                    raise DataError(
-                        f"The tag '{tag}' at {rows.where(index)} is not among the training tags.",
-                        received=f"'{tag}'; known are {', '.join(self.target.names[:10])}",
-                        hint=f"did you mean '{close}'?" if close else "mend the row, or drop it",
-                    )
-            found.append([ids[tag] for tag in tags])
-        return Ragged.of(found)
+        return Ragged.of(ids_of(column_of(rows, "tags"), self.target.names, rows, word="tag"))
 
     def encode(self, rows: Rows, *, training: bool = False) -> Items:
         """Tokenize the texts in windows; the first token of every word gets the word's label."""
@@ -96,23 +85,16 @@ class TokenClassificationCodec(CodecDefaults):
         )
         gold = self.gold(rows) if "tags" in rows else None
         words, labels = label_pieces(made, rows["words"], gold)
-        return Items(
-            token_fields(made.inputs, self.processor),
-            None if labels is None else ItemField(labels, IGNORED),
-            made.inputs["input_ids"].lengths,
-            made.full_lengths,
-            made.kept_lengths,
-            made.row_of,
-            layout=WordLayout(words, made.spans, made.owned()),
-        )
+        targets = None if labels is None else ItemField(labels, IGNORED)
+        layout = WordLayout(words, made.spans, made.owned())
+        return items_of_windows(made, self.processor, targets, layout)
 
     def objective(self, gold: Ragged, *, label_smoothing: float) -> Objective:
         """Learn the tag of every word, or with a CRF the tags of the whole text."""
         if self.options.crf:
             refuse_label_smoothing(label_smoothing, "a CRF")
             return Objective("crf")
-        counts = np.bincount(gold.values, minlength=self.target.n_outputs)
-        balanced = len(gold.values) / (self.target.n_outputs * np.maximum(counts, 1))
+        balanced = balanced_weights(gold.values, self.target.n_outputs)
         return Objective(
             "token-cross-entropy",
             class_weights=weigh(self.options.class_weights, self.target.names, balanced),
@@ -171,7 +153,7 @@ class TokenClassificationCodec(CodecDefaults):
         nothing = np.zeros((int(n_words.sum()), self.target.n_outputs), dtype=np.float32)
         return Pieces.of_each_word(nothing, n_words)
 
-    def to_json(self, answers: Any, index: int, rows: Rows) -> Any:
+    def to_json(self, answers: Ragged, index: int, rows: Rows) -> Any:
         """Name the tag of every word."""
         names = [*self.target.names, OUTSIDE]
         return [names[tag] for tag in answers[index]]
@@ -213,7 +195,7 @@ class TokenClassificationCodec(CodecDefaults):
             has_entities=self._has_entities,
         )
 
-    def to_columns(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: JSON) -> dict[str, JSON]:
         """Lay the entities out as JSON in one cell."""
         return {"prediction": answer}
 
@@ -233,7 +215,7 @@ class TokenClassificationCodec(CodecDefaults):
         return {"entities": errors_in_context(truth, said, rows)}
 
 
-class TokenClassification(TaskDefaults):
+class TokenClassification(TaskDefaults[TokenClassificationOptions]):
     """A tag for every word: names, parts of speech."""
 
     Codec = TokenClassificationCodec
@@ -285,10 +267,6 @@ class TokenClassification(TaskDefaults):
             return Target(self.kind, tuple(sorted(seen)))
         types = sorted({tag[2:] for tag in seen if tag != OUTSIDE})
         return Target(self.kind, (OUTSIDE, *(f"{part}-{name}" for name in types for part in "BI")))
-
-    def texts(self, rows: Rows) -> tuple[Sequence[str], ...]:
-        """Give the texts."""
-        return (texts_of(rows, "text"),)
 
     @staticmethod
     def toy_rows() -> Rows:

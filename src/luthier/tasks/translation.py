@@ -10,7 +10,9 @@ from pydantic import Field
 
 from luthier.columns import Column
 from luthier.errors import DataError
+from luthier.hf_types import Tokenizer
 from luthier.metrics.generation import measure_translations, signatures
+from luthier.ragged import Array
 from luthier.records import Measure, Predictions, Rows
 from luthier.results import Finding
 from luthier.task_types.seq2seq import GenerationOptions, Seq2Seq, Seq2SeqCodec
@@ -31,10 +33,10 @@ class TranslationOptions(GenerationOptions):
 
 
 @dataclass(frozen=True)
-class TranslationCodec(Seq2SeqCodec):
+class TranslationCodec(Seq2SeqCodec[TranslationOptions]):
     """A text in one language, the same in another."""
 
-    def tokenizer(self) -> Any:
+    def tokenizer(self) -> Tokenizer:
         """Set the tokenizer's languages.
 
         Raises:
@@ -51,7 +53,7 @@ class TranslationCodec(Seq2SeqCodec):
                     hint="a code as the model's page has it, such as en_XX or eng_Latn",
                 )
             setattr(self.processor, name, code)
-        return self.processor
+        return super().tokenizer()
 
     def generation(self) -> Mapping[str, Any]:
         """Begin with the target language's code where the tokenizer has such codes."""
@@ -61,18 +63,18 @@ class TranslationCodec(Seq2SeqCodec):
             settings["forced_bos_token_id"] = self.processor.convert_tokens_to_ids(code)
         return settings
 
-    def measure(self, gold: Any, predictions: Predictions) -> Measure:
+    def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare chrF, BLEU and TER as sacreBLEU defines them."""
         return measure_translations(list(gold), list(predictions.answers))
 
-    def error_analysis(self, gold: Any, predictions: Predictions, rows: Rows) -> dict[str, Any]:
+    def error_analysis(self, gold: Array, predictions: Predictions, rows: Rows) -> dict[str, Any]:
         """Set translations beside sources and references, with the metrics' signatures."""
         found = super().error_analysis(gold, predictions, rows)
         found["generations"]["signatures"] = signatures()
         return found
 
 
-class Translation(Seq2Seq):
+class Translation(Seq2Seq[TranslationOptions]):
     """A text in one language, the same in another."""
 
     Codec = TranslationCodec
