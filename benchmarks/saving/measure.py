@@ -20,7 +20,7 @@ from benchmarks.problems import review_recipe
 from benchmarks.processes import write
 from luthier.pipeline import run
 from luthier.records import StepInfo
-from luthier.training.checkpoint import Keeper
+from luthier.training.checkpoint import Checkpointer
 
 ARMS: dict[str, dict[str, Any]] = {
     "no": {"save_strategy": "no"},
@@ -69,9 +69,9 @@ def main() -> None:
 
 def measure(options: argparse.Namespace, arm: str) -> dict[str, Any]:
     """Train once; the last save, after the last step, is listed but not part of the time."""
-    clock, save = Clock(), Keeper.save
+    clock, save = Clock(), Checkpointer.save
 
-    def timed(self: Keeper, step: int, **how: Any) -> None:
+    def timed(self: Checkpointer, step: int, **how: Any) -> None:
         begun = time.monotonic()
         save(self, step, **how)
         clock.saves.append(time.monotonic() - begun)
@@ -81,10 +81,10 @@ def measure(options: argparse.Namespace, arm: str) -> dict[str, Any]:
         "training": {"max_steps": options.steps, "eval_strategy": "no", **ARMS[arm]},
         "baselines": [],
     }
-    Keeper.save = timed  # type: ignore[method-assign]
+    Checkpointer.save = timed  # type: ignore[method-assign]
     try:
         with tempfile.TemporaryDirectory() as folder:
             run(recipe, out=Path(folder) / "run", listeners=[clock])
     finally:
-        Keeper.save = save  # type: ignore[method-assign]
+        Checkpointer.save = save  # type: ignore[method-assign]
     return {"seconds": clock.last - clock.first, "saves": clock.saves}

@@ -16,7 +16,9 @@ def codes():
                 continue
             name = ast.unparse(node.func).rsplit(".", 1)[-1]
             first = node.args[0]
-            if name in ("finding", "Finding", "told", "Cut") and isinstance(first, ast.Constant):
+            if name in ("finding", "Finding", "told", "Truncation") and isinstance(
+                first, ast.Constant
+            ):
                 yield first.value
 
 

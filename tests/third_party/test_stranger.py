@@ -97,7 +97,7 @@ def test_every_command_reads_the_run(run, place):
     right = sum(row["prediction"] == row["stripes"] for row in rows)
     assert len(rows) == 90
     assert right > 70
-    out = luthier("evaluate", "run", "tiles.csv", cwd=place)
+    out = luthier("evaluate", "run", "--data", "tiles.csv", cwd=place)
     assert out.returncode == 0, out.stdout + out.stderr
     assert "ms" in out.stdout
     for words in (("inspect", "recipe.yaml"), ("report", "run"), ("list", "tasks")):

@@ -57,7 +57,7 @@ def test_episodes_that_do_not_fit_into_memory_together_are_taken_one_by_one(
 
     monkeypatch.setattr(engine.Update, "summed", short_of_memory)
     _, told = fit(name, tiny_model, auto_batch_size=True)
-    assert any("cut into 2 pieces" in (step.message or "") for step in told)
+    assert any("split into 2 pieces" in (step.message or "") for step in told)
 
 
 def test_a_head_of_ones_own_is_kept_below_the_last_layer(tiny_model):

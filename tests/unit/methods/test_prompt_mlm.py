@@ -35,7 +35,7 @@ def test_a_run_is_loaded_and_answers_as_it_was_judged(task, tiny_model, tmp_path
     texts = [[line["columns"][role] for line in kept] for role in loaded.task.input_roles]
     judged = [line["predictions"]["fine-tuned"]["answer"] for line in kept]
     assert [answer["label"] for answer in loaded(*texts)] == judged
-    assert "needs Luthier" in (tmp_path / "run" / "model" / "README.md").read_text("utf-8")
+    assert "must be loaded by Luthier" in (tmp_path / "run" / "model" / "README.md").read_text("utf-8")
 
 
 def test_untrained_answers_are_the_language_models(tiny_model):
@@ -57,9 +57,9 @@ def test_untrained_answers_are_the_language_models(tiny_model):
     ("options", "words"),
     [
         ({"pattern": "{text} It was."}, "one {mask}"),
-        ({"verbaliser": {"sun": "weathervane"}}, "not one piece"),
+        ({"verbaliser": {"sun": "weathervane"}}, "not a single token"),
         ({"verbaliser": {"sun": "rain"}}, "the same word"),
-        ({"verbaliser": {"fog": "rain"}}, "no label"),
+        ({"verbaliser": {"fog": "rain"}}, "not a label"),
     ],
 )
 def test_a_pattern_or_word_that_does_not_fit_is_told_before_training(options, words, tiny_model):

@@ -17,8 +17,8 @@ from luthier.models.structure import (
     pooled_features,
     probe_of,
 )
-from luthier.padding import pad
 from luthier.text.tokenize import tokenize
+from tests.batches import pad_tokens
 from tests.tiny import DECODERS, JUDGES
 
 TEXTS = ["Rain over the hills, they say.", "Snow", "The soup number 3 was superb, they say."]
@@ -38,7 +38,7 @@ def build(folder, **changes):
 
 def batch_of(tokenizer, texts=TEXTS):
     inputs, _ = tokenize(tokenizer, texts, max_tokens=32)
-    batch = pad(inputs, np.arange(len(texts)), tokenizer=tokenizer)
+    batch = pad_tokens(inputs, np.arange(len(texts)), tokenizer=tokenizer)
     return {name: torch.from_numpy(values) for name, values in batch.items()}
 
 

@@ -11,9 +11,9 @@ from luthier.errors import ModelError
 from luthier.models.heads import needs
 from luthier.models.load import build_model, load_saved, load_tokenizer, save_model
 from luthier.models.prompts import PromptClassifier
-from luthier.padding import pad
 from luthier.text.patterns import read_prompt
 from luthier.text.tokenize import model_limit, tokenize
+from tests.batches import pad_tokens
 
 FAMILIES = (
     *("bert", "roberta", "distilbert", "albert", "electra"),
@@ -49,7 +49,7 @@ def build(folder, *, is_pair=False, **changes):
 
 def batch_of(tokenizer, texts, pairs=None, *, side=None):
     inputs, _ = tokenize(tokenizer, texts, pairs, max_tokens=48)
-    batch = pad(inputs, np.arange(len(texts)), tokenizer=tokenizer, side=side)
+    batch = pad_tokens(inputs, np.arange(len(texts)), tokenizer=tokenizer, side=side)
     return {name: torch.from_numpy(values) for name, values in batch.items()}
 
 

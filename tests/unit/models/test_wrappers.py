@@ -19,8 +19,8 @@ from luthier.models.load import load_tokenizer
 from luthier.models.structure import pooled_features
 from luthier.models.with_hidden_states import WithStates
 from luthier.models.wrapper import HeadOutput, Wrapper
-from luthier.padding import pad
 from luthier.text.tokenize import tokenize
+from tests.batches import pad_tokens
 
 HEAD = {"n_outputs": 3, "pooling": "mean", "hidden_layers": (8,), "dropout": 0.1}
 
@@ -66,7 +66,7 @@ WRAPPERS = {
 def batch(tiny_model):
     tokenizer = load_tokenizer(str(tiny_model("bert")))
     inputs, _ = tokenize(tokenizer, ["Rain over the hills.", "Snow"], max_tokens=32)
-    padded = pad(inputs, np.arange(2), tokenizer=tokenizer)
+    padded = pad_tokens(inputs, np.arange(2), tokenizer=tokenizer)
     return {name: torch.from_numpy(values) for name, values in padded.items()}
 
 

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from luthier.errors import DataError, ModelError
+from luthier.items import ItemField
 from luthier.models.load import load_tokenizer, read_config
 from luthier.padding import pad
 from luthier.ragged import RaggedWriter
 from luthier.text.tokenize import token_limit, tokenize
+from tests.batches import pad_tokens
 from tests.tiny import FAMILIES
 
 TEXTS = ["Rain over the hills, they say.", "", "Snow " * 20, "The soup was superb."]
@@ -50,7 +52,7 @@ def test_padding_is_the_tokenizers_own(family, tiny_model):
     tokenizer = load_tokenizer(str(tiny_model(family)))
     texts = [text for text in TEXTS if text]
     inputs, _ = tokenize(tokenizer, texts, max_tokens=64)
-    batch = pad(inputs, np.arange(len(texts)), tokenizer=tokenizer)
+    batch = pad_tokens(inputs, np.arange(len(texts)), tokenizer=tokenizer)
     expected = tokenizer(texts, padding=True, return_tensors="np")
     for name in batch:
         assert np.array_equal(batch[name], expected[name]), name
@@ -58,16 +60,14 @@ def test_padding_is_the_tokenizers_own(family, tiny_model):
 
 def test_a_batch_is_as_wide_as_its_longest_row(tokenizer):
     inputs, lengths = tokenize(tokenizer, TEXTS, max_tokens=64)
-    batch = pad(inputs, np.array([3, 1]), tokenizer=tokenizer)
+    batch = pad_tokens(inputs, np.array([3, 1]), tokenizer=tokenizer)
     assert batch["input_ids"].shape == (2, lengths[3])
     assert batch["attention_mask"].sum(axis=1).tolist() == [lengths[3], lengths[1]]
 
 
-def test_dense_values_are_taken(tokenizer):
-    values = np.arange(6.0).reshape(3, 2)
-    assert pad({"features": values}, np.array([2]), tokenizer=tokenizer)["features"].tolist() == [
-        [4.0, 5.0]
-    ]
+def test_dense_values_are_taken():
+    fields = {"features": ItemField(np.arange(6.0).reshape(3, 2))}
+    assert pad(fields, np.array([2]))["features"].tolist() == [[4.0, 5.0]]
 
 
 @pytest.mark.parametrize(("family", "limit"), [("bert", 64), ("roberta", 64), ("xlnet", 64)])
@@ -111,7 +111,7 @@ def test_tokens_in_a_file_are_batched_like_those_in_memory(tokenizer, monkeypatc
     assert isinstance(there["input_ids"].values.base, np.memmap)
     assert np.array_equal(lengths, others)
     rows = np.random.default_rng(0).integers(0, len(texts), size=32)
-    one, other = (pad(inputs, rows, tokenizer=tokenizer) for inputs in (here, there))
+    one, other = (pad_tokens(inputs, rows, tokenizer=tokenizer) for inputs in (here, there))
     for name in one:
         assert one[name].dtype == np.int64
         assert np.array_equal(one[name], other[name]), name
