@@ -161,7 +161,7 @@ class Predictions:
         answers: Label ids (rows,), label indicators (rows, labels), numbers (rows,), `Ragged` tag
             ids, answers (rows, 2) as characters, or texts (rows,).
         probabilities: (rows, labels), or None where there are no labels to share among.
-        outputs: What the model said, row by row.
+        outputs: Outputs of the system, row by row.
     """
 
     answers: Any

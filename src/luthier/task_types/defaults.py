@@ -234,7 +234,7 @@ def texts_of(rows: Rows, role: str) -> list[str]:
 
 
 def refuse_label_smoothing(label_smoothing: float, what: str) -> None:
-    """Raise where label smoothing is asked for and there is nothing to smooth over."""
+    """Refuse label smoothing where there are no labels to smooth over."""
     if label_smoothing:
         raise RecipeError(
             f"Label smoothing spreads a target over labels; {what} has none.",
