@@ -1,4 +1,4 @@
-"""From a recipe to everything that training needs: rows, findings, encoded splits, and the job.
+"""Turns a recipe into what training needs: rows, findings, encoded splits and the job.
 
 The first half of the main path, after `load_splits.py`; `pipeline.py` is the second.
 """
@@ -22,7 +22,7 @@ from luthier.models.locate import unopened
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
-from luthier.records import Splits, Target
+from luthier.records import Gold, Splits, Target
 from luthier.registry import find
 from luthier.results import Finding
 from luthier.task_types.bind import codec_of, load_processor
@@ -30,7 +30,7 @@ from luthier.task_types.bind import codec_of, load_processor
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job and everything that was found and decided on the way to it."""
+    """A job, the findings about its data, and notes on how it was read."""
 
     job: Job
     findings: list[Finding]
@@ -38,7 +38,7 @@ class Prepared:
 
 
 def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) -> Prepared:
-    """Check the data, encode them, and put the job together."""
+    """Check and encode the data, and assemble the job."""
     checked = check_data(recipe, task, given)
     refuse_errors(checked.findings, recipe.data.ignore_findings)
     codec = make_codec(recipe, task, checked.learn_target(task))
@@ -55,15 +55,15 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
 
 
 def make_codec(recipe: Recipe, task: Task, target: Target) -> Codec:
-    """Bind the task to what the model reads with.
+    """Bind the task to the model's processor.
 
     Raises:
         ModelError: The model has no head for the task, or the engine cannot train it.
     """
     model = recipe.model
-    asked = model.model_dump(include={"revision", "ignore_unsafe_files"})
-    processor = load_processor(task, model.name, new_tokens=model.new_tokens, **asked)
-    config = read_config(model.name, **asked)
+    source = model.model_dump(include={"revision", "ignore_unsafe_files"})
+    processor = load_processor(task, model.name, new_tokens=model.new_tokens, **source)
+    config = read_config(model.name, **source)
     is_pooled = model.pooling != "default" or len(model.head_hidden_layers) > 0
     refuse_unfit(config, is_pooled=is_pooled, auto_model=task.auto_model)
     find("engines", recipe.engine).check_model(config)
@@ -71,7 +71,7 @@ def make_codec(recipe: Recipe, task: Task, target: Target) -> Codec:
 
 
 def make_job(recipe: Recipe, codec: Codec, splits: Splits, items: Mapping[str, Items]) -> Job:
-    """Put together what methods and baselines work with."""
+    """Assemble the job of methods and baselines."""
     task, structure = codec.task, recipe.model.model_dump(exclude={"name", "new_tokens"})
     gold = {split: codec.gold(rows) for split, rows in splits.items()}
 
@@ -100,12 +100,12 @@ def make_job(recipe: Recipe, codec: Codec, splits: Splits, items: Mapping[str, I
 
 
 def make_regularisers(recipe: Recipe) -> tuple[Regulariser, ...]:
-    """Make the regularisers that the recipe names."""
+    """Make the regularisers of the recipe."""
     return tuple(make_plugin("regularisers", plugin) for plugin in recipe.regularisers)
 
 
 def describe_data(prepared: Prepared) -> dict[str, Any]:
-    """Say what `data.json` keeps: rows, files, fingerprints, labels, tokens and findings."""
+    """Describe the data for `data.json`: rows, files, fingerprints, labels, tokens and findings."""
     problem, splits, tokens = prepared.job.problem, {}, {}
     for split, rows in problem.splits.items():
         splits[split] = {
@@ -124,8 +124,8 @@ def describe_data(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def count_labels(target: Target, gold: Any) -> dict[str, int] | None:
-    """Count the rows (for tags, the words) of every label; None where there are none."""
+def count_labels(target: Target, gold: Gold) -> dict[str, int] | None:
+    """Count the rows (for tags, the words) of every label; None if the target has no labels."""
     if target.kind == "multi-label":
         counts = gold.sum(axis=0).astype(int)
     elif target.kind == "single-label":
@@ -138,7 +138,7 @@ def count_labels(target: Target, gold: Any) -> dict[str, int] | None:
 
 
 def describe_tokens(items: Items) -> dict[str, Any]:
-    """Describe the lengths of a split's rows, and what was cut off."""
+    """Describe token counts of a split, and how much was truncated."""
     full, kept = items.full_lengths, items.kept
     if len(full) == 0:
         return {}
@@ -154,7 +154,7 @@ def describe_tokens(items: Items) -> dict[str, Any]:
 
 
 def describe_windows(items: Items) -> dict[str, Any]:
-    """Count the rows that were read in several windows, and what that cost in tokens."""
+    """Count the rows that are split into windows, and the tokens read twice."""
     is_copied = getattr(items.layout, "turns", None) is not None  # each copy masks other tokens
     if items.row_of is None or items.kept_lengths is None or is_copied:
         return {}

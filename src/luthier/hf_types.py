@@ -61,6 +61,9 @@ if TYPE_CHECKING:
         def get_encoder(self) -> Model:
             """Return the encoder of a model that has a decoder too."""
 
+        def prepare_decoder_input_ids_from_labels(self, labels: torch.Tensor) -> torch.Tensor:
+            """Shift labels right, for the decoder of an encoder-decoder."""
+
         def generate(self, *args: Any, **options: Any) -> torch.Tensor:
             """Generate token ids (batch, tokens)."""
 

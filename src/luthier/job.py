@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from luthier.codec import Codec
 from luthier.hf_types import Model
@@ -19,7 +19,7 @@ from luthier.recipe.tree import Training
 from luthier.records import Gold, Outputs, Rows, Splits
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -129,47 +129,46 @@ class Job:
         return replace(self, plan=replace(self.plan, **changes))
 
 
-class Regulariser(Protocol):
-    """Hooks in training. Subclass `training.hooks.Hooks`, which does nothing at every place."""
+class Regulariser:
+    """A hook in training. Plug-ins override the places where they act; the others do nothing."""
 
-    def begin(self, model: Model, n_steps: int) -> None:
+    name: ClassVar[str]
+
+    def begin(self, model: nn.Module, n_steps: int) -> None:
         """Prepare, once the model is on its device and before any state is resumed."""
-        ...
 
-    def around_step(self, model: Model, step: int, n_steps: int) -> AbstractContextManager[None]:
+    def around_step(
+        self, model: nn.Module, step: int, n_steps: int
+    ) -> AbstractContextManager[None]:
         """Return a context, such as frozen parameters, for computing a step's gradient."""
-        ...
+        return nullcontext()
 
     def loss(
-        self, compute: Callable[[Batch[Tensor]], Tensor], model: Model, batch: Batch[Tensor]
+        self, compute: Callable[[Batch[Tensor]], Tensor], model: nn.Module, batch: Batch[Tensor]
     ) -> Tensor:
         """Compute the summed loss of a batch; `compute` is the loss without this hook."""
-        ...
+        return compute(batch)
 
-    def penalty(self, model: Model) -> Tensor | None:
+    def penalty(self, model: nn.Module) -> Tensor | None:
         """Compute a term to add once to the mean loss of a step; None for no term."""
-        ...
+        return None
 
-    def backward(self, add_gradient: Callable[[], None], model: Model) -> None:
+    def backward(self, add_gradient: Callable[[], None], model: nn.Module) -> None:
         """Act after the gradient is computed; `add_gradient` adds it again at changed weights."""
-        ...
 
-    def after_step(self, model: Model, step: int, n_steps: int) -> None:
+    def after_step(self, model: nn.Module, step: int, n_steps: int) -> None:
         """Act after an optimizer step."""
-        ...
 
-    def evaluated(self, model: Model) -> AbstractContextManager[None]:
+    def evaluated(self, model: nn.Module) -> AbstractContextManager[None]:
         """Swap in the weights that are scored and kept; on exit, restore those that are trained."""
-        ...
+        return nullcontext()
 
-    def finish(self, model: Model) -> None:
+    def finish(self, model: nn.Module) -> None:
         """Leave the model with the weights that are kept."""
-        ...
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state that resuming needs: tensors, numbers and lists by name."""
-        ...
+        return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
-        ...

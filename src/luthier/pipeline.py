@@ -87,7 +87,7 @@ def run(
         folder = claim(checked, out=out, name=name, fresh=fresh)
         with folder.recording(on_failure=write_report), quietly():
             everyone = Listeners(folder, listeners)
-            everyone.say("checking the data")
+            everyone.announce("checking the data")
             return _run(checked, prepare(checked, task, data), folder, everyone)
 
 
@@ -110,7 +110,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     for baseline in make_baselines(recipe, job):
         outputs[baseline.name] = dict(follow(baseline.fit(job), listeners))
 
-    listeners.say("judging")
+    listeners.announce("judging")
     judged = judge_systems(recipe, job, outputs)
     panels = analyse_fine_tuned(recipe, job, outputs[SYSTEM], judged, slice_columns=sliced_by)
     about |= listeners.spent() | {"peak_memory_mib": process.peak_memory_mib()}

@@ -104,11 +104,11 @@ class Method(Protocol):
         """Train, yielding every step; the generator's return value is the trained model."""
         ...
 
-    def save(self, model: Model, processor: Tokenizer, folder: Path) -> None:
+    def save(self, model: Model, processor: Tokenizer | None, folder: Path) -> None:
         """Write the trained model and its processor to `folder`."""
         ...
 
-    def load(self, folder: Path) -> tuple[Model, Tokenizer]:
+    def load(self, folder: Path) -> tuple[Model, Tokenizer | None]:
         """Load the model, ready to predict, and the processor that `save` wrote."""
         ...
 

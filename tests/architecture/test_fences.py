@@ -33,7 +33,7 @@ FENCES = {
         "episodes/",
         "methods/",
         "keras_engine/",
-        "export/",
+        "exporters/",
     ),
     "transformers": (
         "training/",

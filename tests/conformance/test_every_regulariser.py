@@ -8,11 +8,11 @@ from pydantic import ValidationError
 
 from luthier import pipeline
 from luthier.errors import RecipeError
+from luthier.job import Regulariser
 from luthier.recipe.checks import check
 from luthier.registry import find, names
 from luthier.runs import RunFolder
 from luthier.signals import Interrupted
-from luthier.training.hooks import Hooks
 from tests.torture.trial import file_hash
 from tests.toys import toy_rows, toy_tree
 
@@ -31,7 +31,7 @@ def test_it_is_described(name):
     plugin = find("regularisers", name)
     assert plugin.name == name
     assert plugin.__doc__.strip()
-    assert issubclass(plugin, Hooks)
+    assert issubclass(plugin, Regulariser)
     assert all(field.description for field in plugin.Options.model_fields.values())
 
 

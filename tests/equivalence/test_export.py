@@ -12,9 +12,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import luthier
 from luthier.errors import ModelError, RunError
-from luthier.exporters.exported import Exporter, TorchModel
+from luthier.exporters.exported import TorchModel
 from luthier.exporters.merged import export_merged, gap
-from luthier.exporters.verified import export_verified
+from luthier.exporters.verified import Exporter, export_verified
 from luthier.ragged import Ragged
 from luthier.runs import RunFolder
 from tests.architecture.source import loaded_by

@@ -83,7 +83,7 @@ def test_going_on_is_told_to_those_who_listen(tiny_model, tmp_path):
     interrupted(tiny_model, tmp_path / "left")
     said = []
     run(tree(tiny_model), tmp_path / "left", listeners=[lambda info: said.append(info.message)])
-    assert "going on after step 4 of 9" in said
+    assert "resumed after step 4 of 9" in said
 
 
 def test_a_run_that_died_in_evaluation_trains_no_step_again(

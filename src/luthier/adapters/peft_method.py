@@ -25,11 +25,18 @@ from luthier.adapters.base_model import (
     read_known,
     write_known,
 )
-from luthier.adapters.peft_config import check_options, config_class, is_prompt, place
+from luthier.adapters.peft_config import (
+    check_options,
+    config_class,
+    is_prompt,
+    place,
+    width_of_words,
+)
 from luthier.adapters.prompts import refuse_no_room, say_of_tokens, unpacked
 from luthier.errors import ModelError
 from luthier.hf_types import Model, Tokenizer
 from luthier.job import Job, Regulariser
+from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
@@ -53,7 +60,13 @@ class LayerOptions(Section):
     merge: bool = Field(True, description="Leave one plain checkpoint; false: the adapter alone.")
 
 
-class PeftMethod:
+class PromptOptions(Section):
+    """The length of the prompt."""
+
+    num_virtual_tokens: int = Field(16, ge=1, description="Learned states before every text.")
+
+
+class PeftMethod(PlainCheckpoint):
     """Train the weights that a tuner of peft adds to a model, and the head.
 
     A plug-in names the tuner (`tuner`) and its settings (`settings`).
@@ -62,10 +75,13 @@ class PeftMethod:
     name: ClassVar[str]
     units: ClassVar[frozenset[str]] = UNITS
     kinds: ClassVar[frozenset[str]] = KINDS
-    Options: ClassVar[type]
+    Options: ClassVar[type[Section]] = LayerOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
     options: Any
     tuner: str
+
+    def __init__(self, options: Section):
+        self.options = options
 
     def settings(self, model: Model) -> dict[str, Any]:
         """Return the tuner's settings as fields of peft's configuration, without its targets."""
@@ -103,7 +119,7 @@ class PeftMethod:
             )
         regularisers = (*self.hooks(wrapped), *job.plan.regularisers)
         job = job.with_plan(regularisers=regularisers)
-        trained: Model = yield from train(wrapped, job)
+        trained: Model = yield from train(cast("Model", wrapped), job)
         return trained
 
     def hooks(self, wrapped: PeftModel) -> tuple[Regulariser, ...]:
@@ -112,7 +128,7 @@ class PeftMethod:
             return ()
         from luthier.adapters.rank_allocation import RankAllocation
 
-        return (RankAllocation(self.settings(wrapped)),)
+        return (RankAllocation(self.settings(cast("Model", wrapped))),)
 
     def wrap(self, model: Model, config: type[PeftConfig], *, seed: int) -> PeftModel:
         """Add the tuner to the model; its initial weights follow from the seed.
@@ -138,25 +154,27 @@ class PeftMethod:
         """Return whether the adapter can be merged, tried on one layer."""
         return can_merge(wrapped)
 
-    def save(self, model: PeftModel, tokenizer: Tokenizer, folder: Path) -> None:
+    def save(self, model: Model, processor: Tokenizer | None, folder: Path) -> None:
         """Write the merged checkpoint with the adapter beside it, or the adapter alone."""
         from luthier.models.load import save_model
 
+        wrapped = cast("PeftModel", model)
         if self.is_merged:
-            model.save_pretrained(str(folder / "adapter"))
-            save_model(merged(model), tokenizer, folder)
+            wrapped.save_pretrained(str(folder / "adapter"))
+            save_model(merged(wrapped), processor, folder)
             return
-        model.save_pretrained(str(folder))
+        wrapped.save_pretrained(str(folder))
         known: Base | None = getattr(model, KNOWN_BASE)
         if known is not None:
             write_known(known, folder)
-        model.config.architectures = [type(model.get_base_model()).__name__]
+        model.config.architectures = [type(wrapped.get_base_model()).__name__]
         model.config.save_pretrained(folder)
-        if model.can_generate():
+        if cast(Any, model).can_generate():
             model.generation_config.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        if processor is not None:
+            processor.save_pretrained(folder)
 
-    def load(self, folder: Path) -> tuple[Model, Tokenizer]:
+    def load(self, folder: Path) -> tuple[Model, Tokenizer | None]:
         """Load the merged checkpoint, or the base model with its adapter, merged if possible.
 
         Raises:
@@ -168,7 +186,7 @@ class PeftMethod:
             model = merged(cast("PeftModel", model))
         return model.eval(), tokenizer
 
-    def load_apart(self, folder: Path) -> tuple[Model, Tokenizer]:
+    def load_apart(self, folder: Path) -> tuple[Model, Tokenizer | None]:
         """Load the model as `save` wrote it: a standalone adapter stays unmerged.
 
         Raises:
@@ -211,6 +229,17 @@ class PeftMethod:
         }
         model = PeftModel.from_pretrained(base, str(folder), config=config(**fields))
         return cast("Model", say_of_tokens(model) if is_prompt(config) else model)
+
+
+class PromptMethod(PeftMethod):
+    """A tuner whose learned states stand before every text."""
+
+    units: ClassVar[frozenset[str]] = UNITS - {"choice"}
+    Options: ClassVar[type[Section]] = PromptOptions
+
+    def settings(self, model: Model) -> dict[str, Any]:
+        """Return the length and the width of the prompt."""
+        return {"num_virtual_tokens": self.options.num_virtual_tokens, **width_of_words(model)}
 
 
 def is_size_or_place(value: Any) -> bool:

@@ -111,7 +111,7 @@ def dequantise(model: Model) -> None:
         n_outputs, n_inputs = weight.shape
         new: Any
         if layer.lay_transposed:
-            new = Conv1D(n_outputs, n_inputs)  # type: ignore[no-untyped-call]
+            new = Conv1D(n_outputs, n_inputs)
             weight = weight.T.contiguous()
         else:
             new = nn.Linear(n_inputs, n_outputs, bias=False, device="meta")

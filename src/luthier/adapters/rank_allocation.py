@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from luthier.errors import RecipeError
-from luthier.training.hooks import Hooks
+from luthier.job import Regulariser
 
 SCORES = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # peft's names for importance and uncertainty
 
 
-class RankAllocation(Hooks):
+class RankAllocation(Regulariser):
     """Allocates ranks after every step, and penalises factors that are not orthogonal.
 
     Args:

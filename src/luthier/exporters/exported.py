@@ -9,21 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
 from luthier.items import Batch
-from luthier.prediction import Predictor
 from luthier.ragged import Array
 from luthier.training.model_calls import to_tensors
-
-if TYPE_CHECKING:
-    from luthier.exporters.trial import Trial
 
 OUTPUTS = {  # kind of inference -> the outputs that it consists of
     "logits": ("logits",),
@@ -56,23 +51,6 @@ class Exported(Answerer, Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Give what programs need to know, such as the shapes of tensors, for `model.json`."""
-
-
-@dataclass(frozen=True)
-class Exporter:
-    """Writes the model of a run in one format.
-
-    Args:
-        name: Name of the format, in reports.
-        is_exact: Whether the answers have to be the run's own; otherwise both models are scored.
-        check: Refuses a run that the format cannot hold, and says which package is missing.
-        write: Writes the model into a folder that does not exist yet, and reads it back.
-    """
-
-    name: str
-    is_exact: bool
-    check: Callable[[Predictor], None]
-    write: Callable[[Trial, Path], Exported]
 
 
 class TorchModel:

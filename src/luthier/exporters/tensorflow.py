@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from luthier.errors import ModelError, RunError, nearest
-from luthier.exporters.exported import Exporter
 from luthier.exporters.texts import pieces_of
 from luthier.exporters.trial import Trial, Verification
-from luthier.exporters.verified import export_verified
+from luthier.exporters.verified import Exporter, export_verified
 from luthier.keras_engine.backend import require, require_twin, set_up
 from luthier.prediction import Predictor
 

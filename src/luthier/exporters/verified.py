@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from luthier.exporters.exported import Exported, Exporter
+from luthier.exporters.exported import Exported
 from luthier.exporters.merged import refuse_unmerged
 from luthier.exporters.place import aside, refuse_taken
 from luthier.exporters.trial import Trial, Verification
@@ -15,6 +16,23 @@ from luthier.prediction import Predictor, load
 from luthier.runs import RunFolder, plain
 
 LABELLED = ("single-label", "multi-label", "tags")
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """Writes the model of a run in one format.
+
+    Args:
+        name: Name of the format, in reports.
+        is_exact: Whether the answers have to be the run's own; otherwise both models are scored.
+        check: Refuses a run that the format cannot hold, and says which package is missing.
+        write: Writes the model into a folder that does not exist yet, and reads it back.
+    """
+
+    name: str
+    is_exact: bool
+    check: Callable[[Predictor], None]
+    write: Callable[[Trial, Path], Exported]
 
 
 def export_verified(

@@ -134,7 +134,9 @@ def freeze_below(cut: Cut, batch: TensorBatch, *, decoder: bool) -> None:
             one.requires_grad_(False)
 
 
-def why_not(cut: Cut, job: Job, batch: TensorBatch, again: Batch, first: Batch) -> str | None:
+def why_not(
+    cut: Cut, job: Job, batch: TensorBatch, again: Batch[Array], first: Batch[Array]
+) -> str | None:
     """Return why states cannot be stored; None if they can."""
     if job.plan.objective.name == "sequence-to-sequence":
         return "a decoder needs its encoder in every step"

@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from torch import Tensor
 from transformers import PretrainedConfig
 
 from luthier.errors import ModelError, RecipeError
+from luthier.hf_types import Model
 from luthier.items import Batch, Items
 from luthier.job import Job
 from luthier.keras_engine.backend import require, require_twin, set_up
@@ -101,7 +102,7 @@ class KerasEngine:
         self.places: Array | None = None
         if job.plan.training.compact_vocabulary:
             used = words_in(job.problem.items, job.problem.codec.processor)
-            vocabulary = compact(self.model, used, job.plan.training)
+            vocabulary = compact(cast(Model, self.model), used, job.plan.training)
         if vocabulary is None:
             yield
             return

@@ -108,7 +108,8 @@ class Twin:
                 start = ops.stack([seed, number * CALLS])  # one stretch of numbers for each layer
                 values.append((state, ops.cast(start, state.dtype)))
         with keras.StatelessScope(state_mapping=values):
-            return self.keras(self._inputs(batch), training=training)
+            outputs: Tensors = self.keras(self._inputs(batch), training=training)
+            return outputs
 
     def _inputs(self, batch: Tensors) -> dict[str, tf.Tensor]:
         """Select the arguments that the twin takes; optional ones that are absent are zero."""
@@ -122,7 +123,8 @@ class Twin:
 
     def shifted(self, labels: tf.Tensor) -> Tensors:
         """Make the decoder's arguments, by Transformers' names, from labels (batch, tokens)."""
-        return self.family.shifted(labels)
+        arguments: Tensors = self.family.shifted(labels)
+        return arguments
 
     def refuse_inputs(self, names: Collection[str]) -> None:
         """Raise if the twin would compute something else on batches with arguments of these names.

@@ -77,7 +77,8 @@ class Update:
             signature = {name: spec_of(one) for name, one in batch.items()}
             scalars = (tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.int64))
             self._graph = tf.function(self._traced, input_signature=(signature, *scalars))
-        return self._graph(dict(batch), tf.constant(weight, tf.float32), seed)
+        found: Differentiated = self._graph(dict(batch), tf.constant(weight, tf.float32), seed)
+        return found
 
     def _traced(self, batch: Tensors, weight: Tensor, seed: Tensor) -> Differentiated:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -116,12 +117,12 @@ def memory_errors() -> Iterator[None]:
         raise MemoryError("out of memory") from problem
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
 def _sum(some: Gradients, others: Gradients) -> Gradients:
     return [one + other for one, other in zip(some, others, strict=True)]
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
 def _clip(gradients: Gradients, max_norm: Tensor) -> tuple[Gradients, Tensor]:
     """Scale gradients down to a common norm; PyTorch adds 1e-6 to the norm, too."""
     norm = tf.sqrt(tf.add_n([tf.reduce_sum(one * one) for one in gradients]))

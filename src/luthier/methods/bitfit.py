@@ -1,7 +1,7 @@
-"""`bitfit`: train the biases and the head, and leave all other weights as they are.
+"""`bitfit`: trains the biases and the head, and freezes all other weights.
 
 Ben Zaken et al. 2022, https://arxiv.org/abs/2106.10199. Deviation: the biases of norms are trained
-too, as in the authors' code. Models without biases (Llama, T5) cannot be tuned so.
+too, as in the authors' code. Models without biases (Llama, T5) are refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Bitfit(PlainCheckpoint):
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
-        """Freeze what is no bias, and train."""
+        """Freeze everything but biases and the head, then train."""
         from luthier.models.structure import freeze_but, head_modules
         from luthier.training.loop import train
 

@@ -1,11 +1,11 @@
-"""`contrastive`: bring texts of one label together, then fit a head on their features.
+"""`contrastive`: learns features from pairs of texts, then fits a head on them.
 
-Few labels give many pairs. The body learns from pairs of texts, equal labels near and unequal ones
-far; then a logistic regression is fitted to what it says. Tunstall et al. 2022 (SetFit),
-https://arxiv.org/abs/2209.11055. Deviations: a step encodes each of its texts once and learns from
-all of their pairs, where SetFit draws pairs one by one and encodes both texts of each; equal and
-unequal pairs weigh the same by the loss rather than by repetition; the head is a plain linear
-layer beside the checkpoint, where SetFit keeps a pickled scikit-learn model.
+A few labelled texts give many pairs. The body learns to place texts of equal labels close together
+and others apart; then a logistic regression is fitted on its features. Tunstall et al. 2022
+(SetFit), https://arxiv.org/abs/2209.11055. Deviations: a step encodes each of its texts once and
+learns from all pairs of them, where SetFit draws pairs one by one and encodes both texts of each;
+equal and unequal pairs are balanced in the loss rather than by repetition; the head is a plain
+linear layer of the checkpoint, where SetFit saves a pickled scikit-learn model.
 """
 
 from __future__ import annotations
@@ -21,25 +21,21 @@ from luthier.items import Items
 from luthier.job import Job
 from luthier.models.plain_checkpoint import SingleLabelMethod
 from luthier.objective import Objective
-from luthier.recipe.tree import Section
+from luthier.recipe.tree import Section, Training
 from luthier.records import StepInfo
 
-LEAST_TEXTS = 4  # in a batch: two of each of two labels
+LEAST_TEXTS = 4  # in a batch: two texts of each of two labels
 
 
 class ContrastiveOptions(Section):
-    """How the body learns from pairs, and how the head is fitted."""
+    """Pairs of the body, and regularisation of the head."""
 
-    together: int = Field(
-        4, ge=2, description="Texts of one label that stand in one batch; half of it at most."
-    )
-    strength: float = Field(
-        1.0, gt=0, description="Inverse regularisation of the head: larger trusts the labels more."
-    )
+    together: int = Field(4, ge=2, description="Texts of one label in a batch; at most half of it.")
+    strength: float = Field(1.0, gt=0, description="Inverse regularisation of the head.")
 
 
 class Contrastive(SingleLabelMethod):
-    """Bring texts of one label together, then fit a head on their features."""
+    """Learn features from pairs of texts, then fit a head on them."""
 
     name: ClassVar[str] = "contrastive"
     Options = ContrastiveOptions
@@ -57,6 +53,7 @@ class Contrastive(SingleLabelMethod):
         )
         from luthier.frozen_features.linear import fit_head
         from luthier.models.heads import with_linear_head
+        from luthier.models.structure import first_linear
         from luthier.training.loop import train
         from luthier.training.pair_sampler import PairOrder
 
@@ -68,7 +65,7 @@ class Contrastive(SingleLabelMethod):
         )
         pooled.classifier.requires_grad_(False)
 
-        def order(items: Items, training: Any) -> PairOrder:
+        def order(items: Items, training: Training) -> PairOrder:
             return PairOrder(
                 items.target_array,
                 batch_size=training.per_device_train_batch_size,
@@ -88,32 +85,32 @@ class Contrastive(SingleLabelMethod):
         weight, bias = fit_head(
             features, answers, job.problem.codec.target.n_outputs, self.options.strength
         )
-        set_head(pooled.classifier[-1], weight, bias)
+        set_head(first_linear(pooled.classifier), weight, bias)
         yield finished(pooled, job)
         return pooled
 
 
 def refuse_small_batches(job: Job) -> None:
-    """Raise where a batch has no room for two texts of each of two labels."""
+    """Raise if a batch has no room for two texts of each of two labels."""
     from luthier.errors import RecipeError
 
     size = job.plan.training.per_device_train_batch_size
     if job.plan.training.tokens_per_batch is not None:
         raise RecipeError(
-            "Pairs are made within a batch of a set number of texts.",
+            "Pairs are formed within a batch of a fixed number of texts.",
             received=f"training.tokens_per_batch={job.plan.training.tokens_per_batch}",
             hint="training.tokens_per_batch=null training.per_device_train_batch_size=16",
         )
     if size < LEAST_TEXTS:
         raise RecipeError(
-            "Pairs are made within a batch, which needs room for two texts of two labels.",
+            "Pairs are formed within a batch, which needs room for two texts of two labels.",
             received=f"training.per_device_train_batch_size={size}",
             hint=f"training.per_device_train_batch_size={LEAST_TEXTS}, or method=prototypes",
         )
 
 
 def refuse_one_class(job: Job) -> None:
-    """Raise where no two texts have unequal labels, or none equal ones."""
+    """Raise if no two texts have different labels, or none have equal ones."""
     from luthier.errors import DataError
 
     counts = np.bincount(job.problem.items["train"].target_array)

@@ -1,21 +1,21 @@
-"""`distillation`: a small model learns from the labels and from a larger model's outputs.
+"""`distillation`: trains a small model on the labels and on a larger model's outputs.
 
-The teacher is a finished run of the same task. What it says of the training rows, read by its own
-tokenizer and without dropout, is computed once and stands beside the labels from then on:
+The teacher is a finished run of the same task. Its outputs for the training rows, with its own
+tokenizer and without dropout, are computed once and added to the labels:
 
     L = (1 - alpha) L_labels + alpha T² KL(softmax(teacher / T) ‖ softmax(student / T))
 
-Hinton, Vinyals and Dean 2015, section 2, https://arxiv.org/abs/1503.02531. Several labels of one
-row are each a yes or a no; numbers are compared by their squared difference, without T. With
-`hidden_states` the student's last states, through a linear map that is learned and then thrown
-away, shall also come close to the teacher's: FitNets, Romero et al. 2014, section 2.2,
+Hinton, Vinyals and Dean 2015, section 2, https://arxiv.org/abs/1503.02531. Multiple
+labels of a row are treated as independent; numbers are compared by squared difference, without T.
+With `hidden_states` the student's last states, through a learned linear map that is discarded
+afterwards, are also trained towards the teacher's: FitNets, Romero et al. 2014, section 2.2,
 https://arxiv.org/abs/1412.6550; TinyBERT, Jiao et al. 2019, section 3.1,
 https://arxiv.org/abs/1909.10351.
 
-Deviations: the share of the teacher is `alpha`, the paper has two weights; the states of the last
-layer alone are compared, averaged over tokens (tokenizers may differ) and each feature of the
-teacher's at unit spread; TinyBERT compares every layer and the attention as well. The loss itself
-is in `training/distillation_loss.py`.
+Deviations: the share of the teacher is `alpha`, where the paper has two weights; only the states of
+the last layer are compared, averaged over tokens (tokenizers may differ), with each feature of the
+teacher scaled to unit variance; TinyBERT compares every layer and the attention as well. The loss
+itself is in `training/distillation_loss.py`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from luthier.codec import Codec
 from luthier.data.fingerprint import fingerprint
 from luthier.errors import RecipeError, RunError
 from luthier.hf_types import Model
@@ -45,19 +46,19 @@ from luthier.task_types.bind import codec_of
 
 
 class DistillationOptions(Section):
-    """From whom to learn, and how much."""
+    """The teacher, and its share in the loss."""
 
     teacher: str | None = Field(
-        None, description="Folder of the finished run whose model is the teacher; needed."
+        None, description="Folder of the finished run whose model is the teacher; required."
     )
     temperature: float = Field(
-        2.0, gt=0, description="Outputs are divided by it: higher shows more of unlikely labels."
+        2.0, gt=0, description="Divides the outputs; higher values emphasise unlikely labels."
     )
     alpha: float = Field(
         0.5, ge=0, le=1, description="Share of the teacher in the loss; the rest is the labels'."
     )
     hidden_states: bool = Field(
-        False, description="Learn the teacher's last states too, through a learned linear map."
+        False, description="Match the teacher's last states too, through a learned linear map."
     )
 
 
@@ -71,7 +72,7 @@ class Distillation(PlainCheckpoint):
     options: DistillationOptions
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
-        """Have the teacher read the training rows once, then train the student."""
+        """Run the teacher on the training rows once, then train the student."""
         import torch
 
         from luthier.models.with_hidden_states import WithStates
@@ -79,10 +80,10 @@ class Distillation(PlainCheckpoint):
 
         options = self.options
         teacher = open_teacher(options.teacher, job)
-        if (doubt := doubt_of(teacher, job)) is not None:
-            yield StepInfo("opening the teacher", 1, 1, message=doubt)
+        if (warning := untested_teacher(teacher, job)) is not None:
+            yield StepInfo("opening the teacher", 1, 1, message=warning)
         outputs, states = yield from teach(teacher, job, with_states=options.hidden_states)
-        del teacher  # its memory is the student's now
+        del teacher  # frees its memory for the student
         items = job.problem.items["train"]
         answers = columns_of(items)
         taught = np.concatenate([outputs, states], axis=1)[items.rows]
@@ -111,16 +112,16 @@ class Distillation(PlainCheckpoint):
 
 @dataclass(frozen=True)
 class Teacher:
-    """A finished run, as far as it is needed to ask its model.
+    """The model of a finished run.
 
     Args:
         folder: Folder of the run.
-        codec: Its task, bound to its own target and tokenizer.
-        model: Its model, ready to predict.
+        codec: The run's task, bound to its own target and tokenizer.
+        model: The run's model, ready to predict.
     """
 
     folder: RunFolder
-    codec: Any
+    codec: Codec
     model: Model
 
 
@@ -128,8 +129,8 @@ def open_teacher(path: str | None, job: Job) -> Teacher:
     """Open the run of a teacher.
 
     Raises:
-        RecipeError: None is named.
-        RunError: It is no run, did not finish, or learned something else.
+        RecipeError: The recipe names no teacher.
+        RunError: The folder is no finished run, or its task or labels differ.
     """
     if path is None:
         raise RecipeError(
@@ -156,14 +157,15 @@ def open_teacher(path: str | None, job: Job) -> Teacher:
     return Teacher(folder, codec, model)
 
 
-def doubt_of(teacher: Teacher, job: Job) -> str | None:
-    """Say if the teacher was not judged on the student's test rows: it may have learned them."""
+def untested_teacher(teacher: Teacher, job: Job) -> str | None:
+    """Return a warning if the teacher has other test rows: it may have trained on these."""
     splits = (teacher.folder.read_json("data") or {}).get("splits", {})
     if splits.get("test", {}).get("sha256") == fingerprint(job.problem.splits.test):
         return None
     return (
-        "The teacher was judged on other test rows than the student is: if it learned from some of "
-        "these, the student's scores are too good. The same data section and seed avoid it."
+        "The teacher has other test rows than the student. If it was trained on some of the "
+        "student's test rows, the student's scores are too high. The same data section and seed "
+        "avoid this."
     )
 
 
@@ -174,24 +176,24 @@ def make(kind: str, plugin: Plugin) -> Any:
 
 
 def differing(known: tuple[str, ...], wanted: tuple[str, ...]) -> str:
-    """Say which labels only one of two has, the first few of each."""
+    """List labels that only one side has, the first few of each."""
     sides = [("only the teacher has", known, wanted), ("the teacher lacks", wanted, known)]
-    told = []
+    differences = []
     for words, ours, theirs in sides:
         alone = [name for name in ours if name not in theirs]
         if alone:
-            told.append(f"{words} {', '.join(alone[:5])}{' …' if len(alone) > 5 else ''}")
-    return "; ".join(told)
+            differences.append(f"{words} {', '.join(alone[:5])}{' …' if len(alone) > 5 else ''}")
+    return "; ".join(differences)
 
 
 def teach(
     teacher: Teacher, job: Job, *, with_states: bool
 ) -> Generator[StepInfo, None, tuple[Array, Array]]:
-    """Ask the teacher about every training row, once.
+    """Run the teacher on every training row.
 
     Returns:
-        Its outputs in the order and the unit of the job's target, (rows, outputs), and its states,
-        (rows, width), each feature at unit spread; of width 0 unless they are wanted.
+        Outputs in the label order and unit of the job's target, (rows, outputs), and states,
+        (rows, width), each feature scaled to unit variance; of width 0 without `with_states`.
     """
     from luthier.frozen_features.teacher_outputs import ask
 
@@ -208,13 +210,13 @@ def teach(
 
 
 def as_in(target: Target, outputs: Array, known: Target) -> Array:
-    """Bring a teacher's outputs (rows, outputs) into a target's order of labels, or its unit."""
+    """Convert a teacher's outputs (rows, outputs) to a target's label order or unit."""
     if target.kind == "number":
         return (outputs * known.scale + known.mean - target.mean) / target.scale
     return outputs[:, [known.names.index(name) for name in target.names]]
 
 
 def columns_of(items: Items) -> Array:
-    """Return gold answers, item by item, as columns (items, answers)."""
+    """Return the gold answers of items as columns, (items, answers)."""
     answers = items.target_array
     return answers.reshape(len(answers), -1)

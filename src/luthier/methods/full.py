@@ -1,4 +1,4 @@
-"""`full`: train every weight that the recipe does not freeze."""
+"""`full`: trains every weight that the recipe does not freeze."""
 
 from __future__ import annotations
 

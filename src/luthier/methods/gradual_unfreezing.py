@@ -1,8 +1,8 @@
-"""`gradual-unfreezing`: train the head first, then one more layer at a time from the top.
+"""`gradual-unfreezing`: trains the head first, then one more layer at a time from the top.
 
 Howard & Ruder 2018, section 3.3 (ULMFiT), https://arxiv.org/abs/1801.06146, with their lower rates
-for lower layers. Deviations: the layers are spread over a share of the training rather than one an
-epoch, since few recipes have as many epochs as layers; and the rate follows the recipe's schedule.
+for lower layers. Deviations: the layers are spread over a share of the training instead of one per
+epoch, since few recipes have as many epochs as layers; the rate follows the recipe's schedule.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from luthier.records import StepInfo
 
 
 class GradualUnfreezingOptions(Section):
-    """When layers begin to learn, and how fast."""
+    """When layers are unfrozen, and their learning rates."""
 
     unfrozen_after: float = Field(
-        0.5, ge=0, le=1, description="Share of the steps after which all layers learn."
+        0.5, ge=0, le=1, description="Share of the steps after which all layers are trained."
     )
     decay: float = Field(
-        0.9, gt=0, le=1, description="Learning rate of a layer, as a share of that above it."
+        0.9,
+        gt=0,
+        le=1,
+        description="Learning rate of a layer, as a share of that of the layer above.",
     )
 
 
@@ -38,7 +41,7 @@ class GradualUnfreezing(PlainCheckpoint):
     options: GradualUnfreezingOptions
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
-        """Train the model in place, with ever lower layers."""
+        """Train the model in place, unfreezing layers from the top down."""
         from luthier.models.structure import depths
         from luthier.training.hooks import FrozenBelow
         from luthier.training.loop import train
@@ -52,7 +55,7 @@ class GradualUnfreezing(PlainCheckpoint):
         return (yield from train(model, job))
 
     def lowest(self, step: int, n_steps: int, top: int) -> int:
-        """Say which depth is the lowest that learns in a step, from 1; `top` is the head's.
+        """Return the lowest trained depth of a step, from 1; `top` is the depth of the head.
 
         >>> method = GradualUnfreezing(GradualUnfreezingOptions(unfrozen_after=0.5))
         >>> [method.lowest(step, 12, top=3) for step in range(1, 13)]

@@ -1,8 +1,8 @@
-"""`knn`: leave the model as it is and answer as the training texts that are most alike.
+"""`knn`: freezes the model and predicts from the most similar training texts.
 
 Cover & Hart 1967, https://doi.org/10.1109/TIT.1967.1053964, on features of a frozen model, with the
-votes of the k nearest weighed by a softmax of their cosines. Each answer can be explained by the
-texts that gave it. The training rows' features are kept beside the model, so it grows with them.
+votes of the k nearest weighted by a softmax of their cosines. Each prediction can be explained by
+its neighbours. The features of the training rows are saved with the model, which grows with them.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from luthier.records import StepInfo
 
 
 class KnnOptions(Section):
-    """How many neighbours are asked, and how much the nearest count."""
+    """Number of neighbours, and their weights."""
 
-    k: int = Field(10, ge=1, description="Neighbours that are asked.")
+    k: int = Field(10, ge=1, description="Number of neighbours.")
     temperature: float = Field(
-        0.1, gt=0, description="Of the votes: the lower, the more the nearest count."
+        0.1, gt=0, description="Of the votes: lower values favour the nearest."
     )
 
 
 class Knn(SingleLabelMethod):
-    """Answer as the most alike training texts do, by frozen features."""
+    """Predict from the most similar training texts, by frozen features."""
 
     name: ClassVar[str] = "knn"
     Options = KnnOptions
@@ -37,7 +37,7 @@ class Knn(SingleLabelMethod):
     by_gradient: ClassVar[bool] = False
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
-        """Compute the features of the training rows and remember them."""
+        """Compute and store the features of the training rows."""
         import torch
 
         from luthier.frozen_features.frozen import features_of, finished, refuse_other_loss
@@ -52,7 +52,7 @@ class Knn(SingleLabelMethod):
         pooled.requires_grad_(False)
         features = torch.from_numpy((yield from features_of(pooled, job, "train")))
         head = pooled.classifier
-        head.keys.copy_(torch.nn.functional.normalize(features, dim=-1))
-        head.values.copy_(torch.eye(n_outputs)[torch.from_numpy(answers).long()])
+        head.get_buffer("keys").copy_(torch.nn.functional.normalize(features, dim=-1))
+        head.get_buffer("values").copy_(torch.eye(n_outputs)[torch.from_numpy(answers).long()])
         yield finished(pooled, job)
         return pooled

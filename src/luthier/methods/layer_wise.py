@@ -1,8 +1,8 @@
-"""`layer-wise`: train every weight, the lower a layer lies the more slowly.
+"""`layer-wise`: trains every weight, with lower learning rates for lower layers.
 
-The rate of each block is `decay` times that of the block above it; the head learns at the recipe's
-own. Howard & Ruder 2018, section 3.2 (discriminative fine-tuning),
-https://arxiv.org/abs/1801.06146; for BERT, Zhang et al. 2021, https://arxiv.org/abs/2006.05987.
+The rate of each block is `decay` times that of the block above; the head has the recipe's rate.
+Howard & Ruder 2018, section 3.2 (discriminative fine-tuning), https://arxiv.org/abs/1801.06146; for
+BERT, Zhang et al. 2021, https://arxiv.org/abs/2006.05987.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ from luthier.records import StepInfo
 
 
 class LayerWiseOptions(Section):
-    """How much more slowly each lower layer learns."""
+    """Decay of the learning rate from layer to layer."""
 
     decay: float = Field(
-        0.9, gt=0, le=1, description="Learning rate of a layer, as a share of that above it."
+        0.9,
+        gt=0,
+        le=1,
+        description="Learning rate of a layer, as a share of that of the layer above.",
     )
 
 
 class LayerWise(PlainCheckpoint):
-    """Train every weight, the lower a layer lies the more slowly."""
+    """Train every weight, with lower learning rates for lower layers."""
 
     name: ClassVar[str] = "layer-wise"
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})

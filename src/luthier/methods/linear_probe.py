@@ -1,14 +1,14 @@
-"""`linear-probe`: keep the pre-trained model as it is and train its head alone.
+"""`linear-probe`: freezes the pre-trained model and trains only its head.
 
-What reaches the head does not change, so it is computed once, without dropout, and the head learns
-from the stored features: an epoch costs next to nothing. Alain & Bengio 2016,
+The features do not change, so they are computed once, without dropout, and the head is trained on
+the stored features; an epoch costs very little. Alain & Bengio 2016,
 https://arxiv.org/abs/1610.01644.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -22,23 +22,26 @@ from luthier.protocols import KINDS
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 
+if TYPE_CHECKING:
+    from torch import nn
+
 
 class LinearProbeOptions(Section):
-    """How the head is trained; the rest follows the training section."""
+    """Training of the head; everything else follows the training section."""
 
     solver: Literal["steps", "logistic-regression"] = Field(
-        "steps", description="logistic-regression fits a head of one linear layer at once."
+        "steps", description="logistic-regression fits a head of one linear layer directly."
     )
     strength: float = Field(
         1.0, gt=0, description="Inverse regularisation of the logistic regression."
     )
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate of the head.")
-    num_train_epochs: float = Field(20.0, gt=0, description="Passes over the stored features.")
+    num_train_epochs: float = Field(20.0, gt=0, description="Epochs over the stored features.")
     per_device_train_batch_size: int = Field(32, ge=1, description="Rows in a training batch.")
 
 
 class LinearProbe(PlainCheckpoint):
-    """Train the head alone, on features computed once."""
+    """Train only the head, on features computed once."""
 
     name: ClassVar[str] = "linear-probe"
     units: ClassVar[frozenset[str]] = frozenset({"sequence"})
@@ -48,7 +51,7 @@ class LinearProbe(PlainCheckpoint):
     options: LinearProbeOptions
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
-        """Store the features of train and validation, then train the head on them."""
+        """Store the features of training and validation rows, then train the head on them."""
         from luthier.frozen_features import features
         from luthier.frozen_features.frozen import finished, refuse_other_loss
         from luthier.models.structure import first_linear, probe_of
@@ -74,7 +77,7 @@ class LinearProbe(PlainCheckpoint):
             return model
         settings = {
             **self.options.model_dump(exclude={"solver", "strength"}),
-            "tokens_per_batch": None,  # features are one vector a row
+            "tokens_per_batch": None,  # features are one vector per row
         }
         of_head = job.with_problem(items={**job.problem.items, **stored}).with_plan(
             training=job.plan.training.model_copy(update=settings)
@@ -83,11 +86,11 @@ class LinearProbe(PlainCheckpoint):
         features.absorb(first, mean, spread)
         return model.eval()
 
-    def solve(self, head: Any, only: Any, stored: Items, job: Job) -> None:
-        """Fit the head's one layer by logistic regression.
+    def solve(self, head: nn.Module, only: nn.Linear, stored: Items, job: Job) -> None:
+        """Fit the head's only layer by logistic regression.
 
         Raises:
-            ModelError: The head has more layers, or the answers are not one label each.
+            ModelError: The head has more layers, or rows do not have one label each.
         """
         from luthier.frozen_features.frozen import set_head
         from luthier.frozen_features.linear import fit_head
@@ -96,7 +99,7 @@ class LinearProbe(PlainCheckpoint):
         n_layers = sum(hasattr(part, "out_features") for part in head.modules())
         if n_layers != 1 or target.kind != "single-label":
             raise ModelError(
-                "A logistic regression fits one linear layer to one label a row.",
+                "A logistic regression fits one linear layer to one label per row.",
                 received=f"a head of {n_layers} layers, answers of kind {target.kind}",
                 hint="method.options.solver=steps, or model.pooling=mean for a head of one layer",
             )

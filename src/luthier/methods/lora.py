@@ -22,15 +22,15 @@ from luthier.hf_types import Model
 
 
 class LoraOptions(LayerOptions):
-    """The size and place of the low-rank changes."""
+    """The size and the layers of the low-rank changes."""
 
     rank: int = Field(8, ge=1, description="Rank of each change.")
     alpha: float = Field(16.0, gt=0, description="Changes are scaled by alpha / rank.")
     dropout: float = Field(0.05, ge=0, lt=1, description="Dropout before each change.")
     use_rslora: bool = Field(False, description="Scale by alpha / √rank, for large ranks.")
-    use_dora: bool = Field(False, description="Learn magnitudes apart from directions (DoRA).")
+    use_dora: bool = Field(False, description="Learn magnitudes separately from directions (DoRA).")
     init_lora_weights: Literal["default", "pissa"] = Field(
-        "default", description="How the changes begin; pissa: with the largest singular directions."
+        "default", description="Initial changes; pissa: the largest singular directions."
     )
 
 
@@ -40,6 +40,7 @@ class Lora(PeftMethod):
     name: ClassVar[str] = "lora"
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     Options = LoraOptions
+    options: LoraOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-4}
     tuner = "LORA"
 
@@ -47,20 +48,20 @@ class Lora(PeftMethod):
         self.options = options
         if options.init_lora_weights == "pissa" and not options.merge:
             raise RecipeError(
-                "PiSSA changes the base model too, so the adapter alone would not be enough.",
+                "PiSSA changes the base model too, so the adapter alone is not sufficient.",
                 received="method.options.merge=false with init_lora_weights=pissa",
                 hint="method.options.merge=true",
             )
 
     def settings(self, model: Model) -> dict[str, Any]:
-        """Give size, scale and dropout."""
+        """Return rank, scale and dropout."""
         options = self.options
-        begun = True if options.init_lora_weights == "default" else options.init_lora_weights
+        initial = True if options.init_lora_weights == "default" else options.init_lora_weights
         return {
             "r": options.rank,
             "lora_alpha": options.alpha,
             "lora_dropout": options.dropout,
             "use_rslora": options.use_rslora,
             "use_dora": options.use_dora,
-            "init_lora_weights": begun,
+            "init_lora_weights": initial,
         }

@@ -2,7 +2,7 @@
 
 The names and their fields are peft's own (`PEFT_TYPE_TO_CONFIG_MAPPING`); nothing is listed here,
 so a new version brings its tuners along. Where they act follows from the model's anatomy. What does
-not fit a model (adaption prompts are Llama's) is told in peft's words before training.
+not fit a model (adaption prompts are Llama's) is reported in peft's words before training.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UNKNOWN = 10**9  # more steps than any training has
 
 
 class PeftOptions(LayerOptions):
-    """Which tuner, and what it is told."""
+    """The tuner and its configuration."""
 
     tuner: str = Field("VERA", description="Its peft name: VERA, LOHA, LOKR, BOFT, OFT …")
     config: dict[str, Any] = Field(
@@ -38,6 +38,7 @@ class Peft(PeftMethod):
 
     name: ClassVar[str] = "peft"
     Options = PeftOptions
+    options: PeftOptions
 
     def __init__(self, options: PeftOptions):
         self.options = options
@@ -46,7 +47,7 @@ class Peft(PeftMethod):
         check_options(self.config, options.config)
 
     def settings(self, model: Model) -> dict[str, Any]:
-        """Give what the recipe says, and what follows from the model."""
+        """Return the settings of the recipe, and those that follow from the model."""
         if self.tuner == "ADALORA":  # the number of steps is known once training begins
             return {"total_step": UNKNOWN, **self.options.config}
         if not is_prompt(self.config):

@@ -1,19 +1,19 @@
-"""`prompt-mlm`: let the masked language model answer by filling a hole in a pattern.
+"""`prompt-mlm`: classifies by letting a masked language model fill the mask of a pattern.
 
-A pattern turns a row into a text with a mask, and each label has a word, one piece of the
-tokenizer; a label's score is what the language head gives its word there:
+A pattern turns a row into a text with a mask, and each label has a word, a single token; a label's
+score is the logit of its word at the mask:
 
     "{text} It was {mask}."   positive: great, negative: bad
     p(label | text) = softmax over labels of  head(state of the mask)[word of the label]
 
-No weight is new, so few rows go far. The patterns and the loss are those of PET, Schick and Schütze
-2021, section 3.1, https://arxiv.org/abs/2001.07676; one prompt and no more, as in LM-BFF, Gao,
+No weight is new, so a few rows suffice. The patterns and the loss are those of PET, Schick and
+Schütze 2021, section 3.1, https://arxiv.org/abs/2001.07676; a single prompt, as in LM-BFF, Gao,
 Fisch and Chen 2021, section 4, https://arxiv.org/abs/2012.15723.
 
-Deviations: one pattern and one word a label, no ensemble of patterns that labels further rows for a
-last model (PET, 3.3); no language-model loss beside the loss (PET, 3.2); no search for words or
-patterns and no demonstrations (LM-BFF, 5 and 6). Of two texts the tokenizer's separator stays
-between them.
+Deviations: one pattern and one word per label, no ensemble of patterns that labels further rows for
+a final model (PET, 3.3); no language-model loss beside the loss (PET, 3.2); no search for words or
+patterns and no demonstrations (LM-BFF, 5 and 6). The tokenizer's separator stays between two
+texts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FILLS_MASKS = "AutoModelForMaskedLM"
 
 
 class PromptMlmOptions(Section):
-    """What the model reads around a text, and which words stand for the labels."""
+    """The pattern around a text, and the words of the labels."""
 
     pattern: str | None = Field(
         None,
@@ -44,7 +44,7 @@ class PromptMlmOptions(Section):
     )
     verbaliser: dict[str, str] = Field(
         default_factory=dict,
-        description="Label to word, one piece of the tokenizer; others stand for themselves.",
+        description="Label to word, a single token; other labels are their own words.",
     )
 
 
@@ -56,13 +56,13 @@ class PromptMlm(SingleLabelMethod):
     options: PromptMlmOptions
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
-        """Put the pattern around a masked language model in the model's place, and train that."""
+        """Replace the model by a masked language model with the pattern, and train that."""
         from luthier.models.prompts import PromptClassifier
         from luthier.text.patterns import read_prompt
         from luthier.text.tokenize import model_limit
         from luthier.training.loop import train
 
-        del model  # its head is fresh: the language model's is wanted
+        del model  # its head is new; the language model's is needed
         prompt = read_prompt(
             self.options.pattern,
             self.options.verbaliser,
@@ -78,10 +78,10 @@ class PromptMlm(SingleLabelMethod):
 
 
 def refuse_long_texts(job: Job, *, n_pieces: int, max_tokens: int) -> None:
-    """Raise where a text is so long that the pattern has no room beside it.
+    """Raise if a text leaves no room for the pattern.
 
     Raises:
-        ModelError: There is such a text, in whichever split.
+        ModelError: A text of any split is too long.
     """
     longest = {split: int(rows.cost.max(initial=0)) for split, rows in job.problem.items.items()}
     split = max(longest, key=lambda name: longest[name])

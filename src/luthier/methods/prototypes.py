@@ -1,10 +1,10 @@
-"""`prototypes`: leave the model as it is and answer with the nearest class mean.
+"""`prototypes`: freezes the model and predicts the nearest class mean.
 
-Nothing is trained: the mean of each label's training texts is its prototype, as in the frozen
-half of Snell et al. 2017, https://arxiv.org/abs/1703.05175. By Mahalanobis' distance, with one
-shrunk covariance for all labels, this is linear discriminant analysis; Lee et al. 2018 use it on
-features of networks, https://arxiv.org/abs/1807.03888. Distances to means are linear in the
-features up to what all labels share, so what is left is a linear head like any other.
+Nothing is trained: the mean of each label's training texts is its prototype, as in Snell
+et al. 2017, https://arxiv.org/abs/1703.05175, with a frozen network. By Mahalanobis distance, with
+one shrunk covariance for all labels, this is linear discriminant analysis, which Lee et al. 2018
+use on network features, https://arxiv.org/abs/1807.03888. Except for a term that all labels share,
+distances to means are linear in the features, so the result is an ordinary linear head.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from luthier.records import StepInfo
 
 
 class PrototypesOptions(Section):
-    """How nearness is measured."""
+    """The distance."""
 
     distance: Literal["euclidean", "mahalanobis"] = Field(
         "mahalanobis", description="mahalanobis: by the covariance within classes, shrunk."
     )
-    normalise: bool = Field(True, description="Bring features to length 1 first.")
+    normalise: bool = Field(True, description="Scale features to length 1 first.")
 
 
 class Prototypes(SingleLabelMethod):
-    """Answer with the nearest class mean of frozen features."""
+    """Predict the nearest class mean of frozen features."""
 
     name: ClassVar[str] = "prototypes"
     Options = PrototypesOptions
@@ -39,7 +39,7 @@ class Prototypes(SingleLabelMethod):
     by_gradient: ClassVar[bool] = False
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
-        """Compute the features of the training rows, and their means."""
+        """Compute the features of the training rows and their class means."""
         from luthier.frozen_features.class_means import head_of_means
         from luthier.frozen_features.frozen import (
             features_of,
@@ -48,6 +48,7 @@ class Prototypes(SingleLabelMethod):
             set_head,
         )
         from luthier.models.heads import with_linear_head
+        from luthier.models.structure import first_linear
 
         refuse_other_loss(job)
         pooled = with_linear_head(
@@ -59,6 +60,6 @@ class Prototypes(SingleLabelMethod):
         weight, bias = head_of_means(
             features, answers, job.problem.codec.target.n_outputs, distance=self.options.distance
         )
-        set_head(pooled.classifier[-1], weight, bias)
+        set_head(first_linear(pooled.classifier), weight, bias)
         yield finished(pooled, job)
         return pooled

@@ -1,9 +1,9 @@
-"""`qlora`: low-rank changes of a model whose frozen linear layers are kept in 4 bits.
+"""`qlora`: learns low-rank changes of a model whose frozen linear layers are in 4 bits.
 
-Dettmers et al. 2023, section 3, https://arxiv.org/abs/2305.14314. What a model weighs in memory
-while it is trained falls to little more than its embeddings and an eighth of the rest. Deviations:
+Dettmers et al. 2023, section 3, https://arxiv.org/abs/2305.14314. The memory of
+the model during training falls to its embeddings and about an eighth of the rest. Deviations:
 activations are computed in the run's own precision, and there are no paged optimizers. The
-checkpoint left behind has the weights that were trained with: rounded to 4 bits, then changed.
+saved checkpoint has the weights used in training: rounded to 4 bits, then changed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from luthier.adapters.peft_method import LayerOptions, PeftMethod
 from luthier.hf_types import Model, Tokenizer
 
 if TYPE_CHECKING:
-    from peft import PeftConfig, PeftModel
+    from peft import PeftConfig
+    from torch import nn
 
 
 class QloraOptions(LayerOptions):
-    """The low-rank changes, and how the weights under them are kept."""
+    """The low-rank changes, and the 4-bit format of the frozen weights."""
 
     rank: int = Field(8, ge=1, description="Rank of each change.")
     alpha: float = Field(16.0, gt=0, description="Changes are scaled by alpha / rank.")
@@ -41,35 +42,35 @@ class Qlora(PeftMethod):
     tuner = "LORA"
 
     def settings(self, model: Model) -> dict[str, Any]:
-        """Give size, scale and dropout."""
+        """Return rank, scale and dropout."""
         options = self.options
         return {"r": options.rank, "lora_alpha": options.alpha, "lora_dropout": options.dropout}
 
     def wrap(self, model: Model, config: type[PeftConfig], *, seed: int) -> Any:
-        """Keep the blocks' linear layers in 4 bits, then wrap the model."""
+        """Quantise the blocks' linear layers to 4 bits, then wrap the model."""
         self._quantise(model)
         return super().wrap(model, config, seed=seed)
 
-    def can_merge(self, wrapped: PeftModel) -> bool:
-        """Low-rank changes can be merged into any linear layer, once it has its precision back."""
+    def can_merge(self, wrapped: nn.Module) -> bool:
+        """Low-rank changes can be merged into any linear layer after dequantisation."""
         return True
 
-    def save(self, model: Model, tokenizer: Tokenizer, folder: Path) -> None:
-        """Give the layers their precision back where all becomes one checkpoint, and write it."""
+    def save(self, model: Model, processor: Tokenizer | None, folder: Path) -> None:
+        """Dequantise the layers if changes are merged, and write the checkpoint."""
         from luthier.adapters.quantised import dequantise
 
         if self.is_merged:
             dequantise(model)
-        super().save(model, tokenizer, folder)
+        super().save(model, processor, folder)
 
     def put_on(self, base: Model, folder: Path, kept: Mapping[str, Any]) -> Any:
-        """Put a kept adapter onto the weights that it was trained with: those of 4 bits."""
+        """Put a saved adapter onto the weights that it was trained with, rounded to 4 bits."""
         from luthier.adapters.quantised import dequantise
         from luthier.models.structure import is_transposed
 
         self._quantise(base)
         dequantise(base)
-        lying = {"fan_in_fan_out": is_transposed(base)}  # layers in 4 bits never lie transposed
+        lying = {"fan_in_fan_out": is_transposed(base)}  # 4-bit layers are never transposed
         return super().put_on(base, folder, {**kept, **lying})
 
     def _quantise(self, model: Model) -> None:

@@ -1,53 +1,51 @@
-"""`reptile`: move the weights towards those that each episode's own training ends at.
+"""`reptile`: moves the weights towards those at the end of each episode's own training.
 
-With φ the weights and U(φ) those after inner steps of gradient descent on an episode, the step is
+With weights φ, and U(φ) after inner steps of gradient descent on an episode, the update is
 φ ← φ + ε (U(φ) - φ), averaged over episodes. Nichol et al. 2018, algorithms 1 and 2,
-https://arxiv.org/abs/1803.02999. As they suggest there, φ - U(φ) is given to the optimizer as the
-gradient, so ε is the training section's learning rate (exactly so for `optim: sgd`).
+https://arxiv.org/abs/1803.02999. As suggested there, φ - U(φ) is passed to the optimizer as the
+gradient, so ε is the learning rate of the training section (exactly, for `optim: sgd`).
 
-Deviations: an episode's head is thrown away after it and begins at class means of its shots, or at
-zero; only the body is moved. The inner steps are plain gradient descent, each on other rows of the
-episode, in turn and as many of every class; the paper uses Adam. The head that the run keeps is of
-class means of all training rows.
+Deviations: an episode's head is discarded after it and starts at class means of its shots, or at
+zero; only the body is updated. Inner steps are plain gradient descent, in turn on different rows of
+the episode, with equal numbers of every class; the paper uses Adam. The saved head has the class
+means of all training rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from luthier.episodes.method import EpisodicMethod
 from luthier.episodes.options import InnerOptions
-from luthier.hf_types import Model
-from luthier.job import Job
-from luthier.models.plain_checkpoint import SingleLabelMethod
-from luthier.records import StepInfo
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from luthier.episodes.learner import Episode
+    from luthier.models.heads import PooledClassifier
 
 
-class Reptile(SingleLabelMethod):
+class Reptile(EpisodicMethod):
     """Move the weights towards where each episode's training ends."""
 
     name: ClassVar[str] = "reptile"
     Options = InnerOptions
     options: InnerOptions
 
-    def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
-        """Train on episodes; the head is made of the class means of all training rows."""
-        from luthier.episodes.fitting import fit_on_episodes
+    loss: ClassVar[str] = "own"
 
-        study = partial(move_towards, options=self.options)
-        return (
-            yield from fit_on_episodes(
-                model, job, self.options, study, loss="own", replaces_weights=True
-            )
-        )
+    @property
+    def replaces_weights(self) -> bool:
+        """Whether inner steps change the weights of the body."""
+        return True
+
+    def study(self, body: PooledClassifier, episode: Episode) -> Tensor:
+        """Compute a loss whose gradient moves the weights."""
+        return move_towards(body, episode, options=self.options)
 
 
-def move_towards(body: Model, episode: Episode, *, options: InnerOptions) -> Any:
-    """Give a scalar: the mean loss of the inner steps, its gradient being φ - U(φ)."""
+def move_towards(body: PooledClassifier, episode: Episode, *, options: InnerOptions) -> Tensor:
+    """Return the mean loss of the inner steps, a scalar whose gradient is φ - U(φ)."""
     import torch
 
     from luthier.episodes.adaptation import begin_head, descend, features_by, trained_weights

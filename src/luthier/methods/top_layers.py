@@ -1,12 +1,12 @@
-"""`top-layers`: train the last layers and the head; all below is computed once and reused.
+"""`top-layers`: trains the last layers and the head on stored states of the layers below.
 
-The frozen layers say the same of a text in every epoch, so their states are stored, in memory or
-memory-mapped on disk, and an epoch costs what the trained layers cost. Below the cut there is no
-dropout, other than in full fine-tuning with frozen layers (`model.freeze_bottom`). Lee et al. 2019
-find that a fourth of the layers often suffices, https://arxiv.org/abs/1911.03090.
+The outputs of frozen layers are the same in every epoch, so they are stored, in memory or
+memory-mapped on disk, and an epoch costs only what the trained layers cost. Frozen layers run
+without dropout, unlike those of `model.freeze_bottom`. Lee et al. 2019 find that a fourth of the
+layers often suffices, https://arxiv.org/abs/1911.03090.
 
-Where states cannot be stored (other words are hidden in every epoch, an encoder and a decoder),
-the lower layers stay frozen and run in every step; the run says so.
+If states cannot be stored (other words are masked in every epoch; an encoder-decoder), the lower
+layers stay frozen and run in every step, which the run reports.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ GIB = 2**30
 
 
 class TopLayersOptions(Section):
-    """How many layers learn, and where the states below are kept."""
+    """Number of trained layers, and memory for the states below."""
 
-    n_layers: int = Field(2, ge=1, description="Layers at the top that learn.")
+    n_layers: int = Field(2, ge=1, description="Trained layers at the top.")
     memory_gib: float = Field(
         2.0, ge=0, description="States kept in memory, in GiB; more are memory-mapped on disk."
     )
 
 
 class TopLayers(PlainCheckpoint):
-    """Train the last layers and the head, on states that are computed once."""
+    """Train the last layers and the head on states that are computed once."""
 
     name: ClassVar[str] = "top-layers"
     Options = TopLayersOptions

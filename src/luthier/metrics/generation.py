@@ -117,7 +117,8 @@ class AnyScript:
 
     def tokenize(self, text: str) -> list[str]:
         """Split a text into lower-case words."""
-        return WORD.findall(text.lower())
+        words: list[str] = WORD.findall(text.lower())
+        return words
 
 
 def rouge(references: Sequence[str], answers: Sequence[str], names: Sequence[str] = ROUGE) -> Array:

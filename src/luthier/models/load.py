@@ -281,7 +281,7 @@ def cut_layers(config: Config, *, drop_top: int, at_least: int) -> None:
 def set_generation(model: Model, settings: Mapping[str, Any], tokenizer: Tokenizer) -> None:
     """Store generation settings in a model, so that plain `model.generate` uses them too."""
     wanted = {"max_length": None, "pad_token_id": model.config.pad_token_id, **settings}
-    model.generation_config.update(**wanted)  # type: ignore[no-untyped-call]
+    model.generation_config.update(**wanted)
     if model.generation_config.eos_token_id is None:
         model.generation_config.eos_token_id = tokenizer.eos_token_id
 
@@ -359,11 +359,11 @@ def class_of(config: Config) -> Any:
 def quietly() -> Iterator[None]:
     """Silence Transformers, which would report at length that a new head is untrained."""
     verbosity, has_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
         if has_bar:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+            logging.enable_progress_bar()

@@ -41,7 +41,7 @@ def in_int8(model: Model) -> Model:
             from torch.ao.quantization import per_channel_dynamic_qconfig, quantize_dynamic
 
             spec = dict.fromkeys(names, per_channel_dynamic_qconfig)
-            quantize_dynamic(made, spec, dtype=torch.qint8, inplace=True)  # type: ignore[no-untyped-call]
+            quantize_dynamic(made, spec, dtype=torch.qint8, inplace=True)
             return made
     except (ImportError, RuntimeError, NotImplementedError) as problem:
         raise ModelError(

@@ -26,13 +26,13 @@ class PlainCheckpoint:
     def __init__(self, options: Section):
         self.options = options
 
-    def save(self, model: Model, processor: Tokenizer, folder: Path) -> None:
+    def save(self, model: Model, processor: Tokenizer | None, folder: Path) -> None:
         """Write the model and its processor to `folder`."""
         from luthier.models.load import save_model
 
         save_model(model, processor, folder)
 
-    def load(self, folder: Path) -> tuple[Model, Tokenizer]:
+    def load(self, folder: Path) -> tuple[Model, Tokenizer | None]:
         """Load the model, ready to predict, and its processor."""
         from luthier.models.load import load_saved
 

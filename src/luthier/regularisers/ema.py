@@ -18,20 +18,23 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from luthier.job import Regulariser
 from luthier.recipe.tree import Section
-from luthier.training.hooks import Hooks
 
 
 class EmaOptions(Section):
-    """How long the average remembers."""
+    """How fast the average forgets."""
 
     decay: float = Field(
-        0.99, ge=0, lt=1, description="Share of the average that a step keeps; 0.99: ~100 steps."
+        0.99,
+        ge=0,
+        lt=1,
+        description="Share of the average kept at a step; 0.99 averages over ~100 steps.",
     )
 
 
-class Ema(Hooks):
-    """Keeps an exponential moving average of the trained weights, and scores that."""
+class Ema(Regulariser):
+    """Keeps an exponential moving average of the trained weights, which is scored and saved."""
 
     name: ClassVar[str] = "ema"
     Options = EmaOptions
@@ -41,7 +44,7 @@ class Ema(Hooks):
         self.average: dict[str, Tensor] = {}
 
     def begin(self, model: nn.Module, n_steps: int) -> None:
-        """Start from the weights as they are."""
+        """Start from the current weights."""
         self.average = {name: one.detach().clone() for name, one in trained(model)}
 
     @torch.no_grad()
@@ -53,7 +56,7 @@ class Ema(Hooks):
 
     @contextmanager
     def evaluated(self, model: nn.Module) -> Iterator[None]:
-        """Put the average in place; afterwards, the weights that are trained."""
+        """Swap in the average; on exit, restore the trained weights."""
         kept = {name: one.detach().clone() for name, one in trained(model)}
         self.finish(model)
         try:
@@ -62,27 +65,27 @@ class Ema(Hooks):
             put(model, kept)
 
     def finish(self, model: nn.Module) -> None:
-        """Leave the average in place."""
+        """Leave the model with the average."""
         put(model, self.average)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the average."""
+        """Return the average."""
         return dict(self.average)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take the average back."""
+        """Restore the average."""
         for name, values in state.items():
             self.average[name].copy_(values)
 
 
 def trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """Walk over the parameters that are trained."""
+    """Iterate over the trained parameters."""
     return ((name, one) for name, one in model.named_parameters() if one.requires_grad)
 
 
 @torch.no_grad()
 def put(model: nn.Module, values: Mapping[str, Tensor]) -> None:
-    """Copy values into the parameters of their names."""
+    """Copy values into the parameters of these names."""
     for name, one in model.named_parameters():
         if name in values:
             one.copy_(values[name])

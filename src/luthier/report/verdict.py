@@ -119,7 +119,8 @@ def _best(facts: Facts, metric: str) -> float | None:
     higher_is_better = metric_of(metric).higher_is_better
     if len(values) < 2 or higher_is_better is None:
         return None
-    return max(values) if higher_is_better else min(values)
+    best: float = max(values) if higher_is_better else min(values)
+    return best
 
 
 def _forest(facts: Facts) -> dict[str, JSON] | None:

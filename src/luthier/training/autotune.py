@@ -1,10 +1,10 @@
-"""Which threads and which precision are fastest here: measured in a second, before long trainings.
+"""Measures which number of threads and which precision are fastest, before long trainings.
 
-bfloat16 doubles the rate of matrix products on processors that have instructions for it, and is
-ten times slower on those that have not; a container may grant fewer processors than PyTorch
-starts threads for. So both are measured, at the shapes of the model's own linear layers. What was
-chosen is told, kept with the run, and taken from there when it goes on. A short training takes
-PyTorch's threads and float32, since measuring would not pay.
+bfloat16 doubles the rate of matrix products on processors with instructions for it, and is ten
+times slower on others; a container may grant fewer processors than PyTorch starts threads for. So
+both are measured, in about a second, at the shapes of the model's own linear layers. The choice is
+reported, kept with the run, and reused when it is resumed. Short trainings use PyTorch's threads
+and float32, since measuring would not pay.
 """
 
 from __future__ import annotations
@@ -21,26 +21,25 @@ from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
 from luthier.environment import usable_cores
-from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.recipe.tree import Training
 
-WORTH = 1e13  # floating-point operations of a training for which measuring pays: minutes
-SECONDS = 1.0  # that measuring takes at most, about
-BFLOAT16_WORTH = 1.5  # times as fast as float32: below, conversions eat what products gain
-THREADS_WORTH = 1.15  # times as fast as PyTorch's own choice of threads
-PRODUCT = 2e8  # operations of one product that is timed, at most
-HOPELESS = 2.0  # times as slow as the best: not tried again after three rounds
+WORTH = 1e13  # floating-point operations above which measuring pays: minutes of training
+SECONDS = 1.0  # approximate limit of measuring
+BFLOAT16_WORTH = 1.5  # least speed-up over float32: below, conversions cost more than they gain
+THREADS_WORTH = 1.15  # least speed-up over PyTorch's own number of threads
+PRODUCT = 2e8  # limit of operations of one timed product
+HOPELESS = 2.0  # times slower than the best: dropped after three rounds
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a training computes with.
+    """Threads and precision of a training.
 
     Args:
-        threads: Of PyTorch.
-        bf16: Whether in bfloat16 mixed precision.
-        rates: `THREADS x PRECISION` to the measured rate, in 10⁹ operations a second.
+        threads: Number of PyTorch's threads.
+        bf16: Whether to use bfloat16 mixed precision.
+        rates: Maps `THREADS x PRECISION` to the measured rate, in 10⁹ operations a second.
     """
 
     threads: int
@@ -49,21 +48,21 @@ class Choice:
 
     @property
     def words(self) -> str:
-        """Tell it."""
+        """The choice, in a line for the user."""
         measured = ", ".join(f"{name}: {rate:.0f}" for name, rate in self.rates.items())
         precision = "bfloat16 mixed precision" if self.bf16 else "float32"
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         return f"computing in {precision} with {threads} (matrix products, GFLOP/s: {measured})"
 
 
-def calibrate(model: Model, job: Job) -> Choice | None:
-    """Choose threads and precision for a training on the CPU; None: both stay as they are.
+def calibrate(model: nn.Module, job: Job) -> Choice | None:
+    """Choose threads and precision for a training on a CPU; None leaves both unchanged.
 
-    The threads are set. A run that was begun before keeps what was chosen then.
+    Sets the number of threads. A resumed run keeps its earlier choice.
 
     Args:
-        model: To be trained.
-        job: Its recipe asks for a precision, or leaves it open (`bf16: auto`).
+        model: The model to train.
+        job: The job, whose recipe names a precision or leaves it open (`bf16: auto`).
     """
     settings: Training = job.plan.training
     if not on_cpu(settings) or work(model, job) < WORTH:
@@ -77,15 +76,18 @@ def calibrate(model: Model, job: Job) -> Choice | None:
     return choice
 
 
-def _read(kept: Any) -> Choice | None:
+def _read(kept: Mapping[str, Any] | None) -> Choice | None:
+    """Read a stored choice; None if there is none, or it is damaged."""
     try:
+        if kept is None:
+            return None
         return Choice(int(kept["threads"]), bool(kept["bf16"]), dict(kept["rates"]))
-    except (TypeError, KeyError, ValueError):  # nothing was kept, or it is damaged
+    except (TypeError, KeyError, ValueError):
         return None
 
 
 def precision_of(settings: Training, choice: Choice | None) -> bool:
-    """Say whether to train in bfloat16: as asked for or, where that is left open, as is faster."""
+    """Return whether to train in bfloat16: as requested or, if that is open, as is faster."""
     if settings.bf16 != "auto":
         return settings.bf16
     if settings.fp16:
@@ -96,11 +98,11 @@ def precision_of(settings: Training, choice: Choice | None) -> bool:
 
 
 def on_cpu(settings: Training) -> bool:
-    """Say whether the training will be on the CPU."""
+    """Return whether the training runs on a CPU."""
     return settings.use_cpu or not torch.accelerator.is_available()
 
 
-def work(model: Model, job: Job) -> float:
+def work(model: nn.Module, job: Job) -> float:
     """Estimate the operations of a training: six for each weight and token (Kaplan et al. 2020).
 
     https://arxiv.org/abs/2001.08361, section 2.1.
@@ -115,7 +117,7 @@ def work(model: Model, job: Job) -> float:
     return 6.0 * n_tokens * sum(n * n_in * n_out for (n_in, n_out), n in shapes(model).items())
 
 
-def shapes(model: Model) -> dict[tuple[int, int], int]:
+def shapes(model: nn.Module) -> dict[tuple[int, int], int]:
     """Count the linear layers of each shape (inputs, outputs)."""
     found: dict[tuple[int, int], int] = {}
     for part in model.modules():
@@ -126,8 +128,8 @@ def shapes(model: Model) -> dict[tuple[int, int], int]:
     return found
 
 
-def measure(model: Model, job: Job) -> Choice:
-    """Time matrix products at a model's own shapes, settings in turn, each by its best time."""
+def measure(model: nn.Module, job: Job) -> Choice:
+    """Time matrix products at a model's most costly shape; keep each setting's best time."""
     settings: Training = job.plan.training
     lengths = job.problem.items["train"].cost
     n_tokens = int(settings.per_device_train_batch_size * float(lengths.mean()))
@@ -152,7 +154,7 @@ def measure(model: Model, job: Job) -> Choice:
 
 
 def candidates(before: int) -> set[int]:
-    """Give numbers of threads that may be faster than PyTorch's own, unless the user chose it."""
+    """Return numbers of threads that may beat PyTorch's own, unless the user set that."""
     if os.environ.get("OMP_NUM_THREADS") or os.environ.get("MKL_NUM_THREADS"):
         return set()
     usable = usable_cores()
@@ -177,10 +179,10 @@ def _rates(tried: list[Setting], n_tokens: int, shape: tuple[int, int]) -> dict[
                 continue
             torch.set_num_threads(threads)
             x, w = values.to(kind), weight.to(kind)
-            functional.linear(x, w)  # the first one after a change of threads starts them
-            begun = time.perf_counter()
+            functional.linear(x, w)  # the first call after a change starts the threads
+            started = time.perf_counter()
             functional.linear(x, w)
-            seconds = time.perf_counter() - begun
+            seconds = time.perf_counter() - started
             best[threads, kind] = min(best.get((threads, kind), seconds), seconds)
         if time.perf_counter() > end:
             break

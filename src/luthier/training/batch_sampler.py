@@ -1,8 +1,9 @@
-"""From encoded rows to batches of tensors: which rows stand together, and in which order.
+"""Groups encoded rows into batches of tensors, and orders them.
 
-Nothing is padded beyond its batch. The order of an epoch follows from (seed, epoch) alone, so it
-is the same for any number of workers. A batch has a number of rows, or as many as a budget of
-tokens holds; padding does not count, so batches are the same whether it is computed or left out.
+Rows are padded only to the length of their batch. The order of an epoch follows from (seed, epoch)
+alone, so it is the same for any number of workers. A batch has a fixed number of rows, or as many
+as fit a budget of tokens; padding does not count, so batches are the same whether or not it is
+computed.
 """
 
 from __future__ import annotations
@@ -15,34 +16,35 @@ from torch.utils.data import DataLoader
 
 from luthier.codec import Codec
 from luthier.items import Items
+from luthier.job import BatchSampler
 from luthier.ragged import Array
 from luthier.seeding import stream
 from luthier.signals import leave_alone
 from luthier.training.model_calls import TensorBatch, to_tensors
 
-GROUP = 50  # batches that are sorted together: large enough to pad little, small enough to mix
+GROUP = 50  # batches sorted together: large enough to reduce padding, small enough to mix
 
 
 class BatchOrder:
     """The batches of each epoch, as arrays of row indices.
 
-    Rows of one group stand next to each other in one batch, and are drawn together.
+    Rows of one group are adjacent in one batch, and are drawn together.
 
-    `random` draws every batch from all rows. `group_by_length` draws stretches of `GROUP` batches
-    and makes batches of like length within each: less padding, but the rows of a batch are no
-    longer independent of each other. `sequential` takes rows as they come.
+    `random` draws every batch from all rows. `group_by_length` draws sections of `GROUP` batches
+    and sorts each by length: less padding, but the rows of a batch are no longer independent.
+    `sequential` keeps the order of the rows.
 
     Args:
         lengths: Tokens of every row, (rows,).
-        batch_size: Most rows in a batch, of whole groups; a larger group is a batch of its own.
+        batch_size: Most rows in a batch, in whole groups; a larger group is a batch of its own.
         strategy: `random`, `group_by_length` or `sequential`, as in `TrainingArguments`.
         seed: The run's seed.
-        tokens: Instead of `batch_size`, the most tokens in a batch, padding not counted; a row of
-            more stands alone. How many batches an epoch has then depends on its order.
-        groups: Group of every row, ascending, (rows,); None: every row stands alone.
+        tokens: Most tokens in a batch without padding, in place of `batch_size`; a longer row is a
+            batch of its own. The number of batches of an epoch then depends on its order.
+        groups: Group of every row, ascending, (rows,); None: every row is its own group.
     """
 
-    drop_last = False  # what Accelerate asks of a batch sampler when it deals batches out
+    drop_last = False  # read by Accelerate to distribute batches
 
     def __init__(
         self,
@@ -63,10 +65,10 @@ class BatchOrder:
         self.strategy = strategy
         self.seed = seed
         self.epoch = 0
-        self.skipped = 0  # batches left out of the next epoch, which were learned from before
+        self.skipped = 0  # batches to leave out of the next epoch, trained on before resuming
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order is given next."""
+        """Choose the epoch whose batches are yielded next."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -81,7 +83,7 @@ class BatchOrder:
             yield np.concatenate(rows).tolist()
 
     def _batches(self) -> list[Array]:
-        """Deal the groups out to batches."""
+        """Distribute the groups over batches."""
         n_groups = len(self.starts)
         if self.strategy == "sequential":
             order = np.arange(n_groups)
@@ -95,10 +97,9 @@ class BatchOrder:
         return cut_by_tokens(order, self.sizes[order], self.batch_size)
 
     def _grouped(self, order: Array) -> list[Array]:
-        """Sort each stretch of `GROUP` batches by length, then shuffle whole batches.
+        """Sort each section of `GROUP` batches by length, then shuffle whole batches.
 
-        Rows of like length stand together, but a batch's neighbours are again random: without the
-        last shuffle, lengths would fall like a saw's teeth through the epoch.
+        Without the last shuffle, lengths would fall within every section of the epoch.
         """
         used, most = (
             (self.sizes, self.batch_size) if self.tokens is None else (self.costs, self.tokens)
@@ -108,19 +109,19 @@ class BatchOrder:
         lengths = self.costs / self.sizes
         batches: list[Array] = []
         for start in range(0, len(order), n_together):
-            stretch = order[start : start + n_together]
-            batches += self._cut(stretch[np.argsort(-lengths[stretch], kind="stable")])
+            section = order[start : start + n_together]
+            batches += self._cut(section[np.argsort(-lengths[section], kind="stable")])
         shuffled = stream(self.seed, "batches", self.epoch).permutation(len(batches))
         return [batches[i] for i in shuffled]
 
 
 def cut_by_tokens(order: Array, lengths: Array, most: int) -> list[Array]:
-    """Cut an order into batches of at most so many tokens, each as full as its next row allows.
+    """Split an order into batches of at most `most` tokens, each as full as possible.
 
     Args:
         order: Row indices, (rows,).
-        lengths: Their tokens, (rows,).
-        most: Tokens in a batch; a row of more is a batch of its own.
+        lengths: Tokens of these rows, (rows,).
+        most: Most tokens in a batch; a longer row is a batch of its own.
 
     >>> cut_by_tokens(np.array([7, 8, 9]), np.array([2, 3, 9]), 5)
     [array([7, 8]), array([9])]
@@ -135,9 +136,9 @@ def cut_by_tokens(order: Array, lengths: Array, most: int) -> list[Array]:
 
 
 def cut_by_slots(order: Array, lengths: Array, most: int) -> list[Array]:
-    """Cut an order that falls in length into batches of rows × longest row ≤ `most`.
+    """Split an order of falling length into batches of rows × longest row ≤ `most`.
 
-    That is what a padded batch computes and holds. A row of more is a batch of its own.
+    That product is the size of a padded batch. A longer row is a batch of its own.
 
     >>> cut_by_slots(np.array([5, 6, 7, 8]), np.array([4, 2, 2, 1]), 4)
     [array([5]), array([6, 7]), array([8])]
@@ -151,21 +152,21 @@ def cut_by_slots(order: Array, lengths: Array, most: int) -> list[Array]:
 
 
 def make_loader(
-    items: Items, codec: Codec, order: BatchOrder, *, n_workers: int = 0
+    items: Items, codec: Codec, order: BatchSampler, *, n_workers: int = 0
 ) -> DataLoader[TensorBatch]:
     """Make the PyTorch `DataLoader` over the items; it yields batches of tensors."""
 
     def make_batch(chosen: list[int]) -> TensorBatch:
         return to_tensors(codec.batch(items, np.asarray(chosen), epoch=order.epoch))
 
-    rows = range(len(items))  # a row is its index; the work is done a batch at a time
+    rows = range(len(items))  # a row is its index; whole batches are collated
     return DataLoader(
         rows,  # type: ignore[arg-type]
         batch_sampler=order,
         collate_fn=make_batch,
         num_workers=n_workers,
         worker_init_fn=_begin_worker if n_workers else None,
-        generator=torch.Generator(),  # or each epoch would take a number from the model's dropout
+        generator=torch.Generator(),  # not the global one, which dropout uses
     )
 
 

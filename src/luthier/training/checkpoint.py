@@ -1,7 +1,7 @@
-"""When a training is saved, and how it goes on: the loop's only door to the disk.
+"""Saves and resumes a training; the loop writes to disk only through this file.
 
-A save takes nothing from the training: no random number, no rounding. So a training that goes on
-from a checkpoint ends with the very weights of one that was never interrupted.
+Saving changes nothing in the training: it draws no random number and rounds nothing. So a resumed
+training ends with exactly the weights of one that was never interrupted.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from luthier.training.divergence import refuse_weights
 from luthier.training.state import Captured, State
 from luthier.training.step_plan import StepPlan
 
-SECONDS = 60.0  # between two saves of save_strategy=auto, at least
-SHARE = 25  # times as long as saving takes: at most 4 % of the time goes into it
-MOMENTS = {"sgd": 0, "adafactor": 0, "adagrad": 1, "rmsprop": 1}  # of a weight's size; others: 2
+SECONDS = 60.0  # least time between saves of save_strategy=auto
+SHARE = 25  # least ratio of training to saving: at most 4 % of the time is spent on it
+MOMENTS = {"sgd": 0, "adafactor": 0, "adagrad": 1, "rmsprop": 1}  # states per weight; others: 2
 
 
 class Checkpointer:
     """Saves the state of one training, and restores it.
 
     Args:
-        job: Whose training; without a run folder nothing is saved.
-        state: What changes from step to step.
-        step_plan: Its steps.
+        job: The job; without a run folder nothing is saved.
+        state: The state that is saved and restored.
+        step_plan: The steps of the training.
     """
 
     def __init__(self, job: Job, state: State, step_plan: StepPlan):
@@ -55,10 +55,10 @@ class Checkpointer:
             self._model = state.fixed()
 
     def resume(self) -> StepInfo | None:
-        """Restore the newest whole checkpoint, and tell of it; None where nothing was saved.
+        """Restore the newest intact checkpoint and report it; None if there is none.
 
         Raises:
-            RunError: It is of another model, or the disk has no room for what is to be saved.
+            RunError: It is of another model, or the disk has no room for checkpoints.
         """
         if self.store is None:
             self._begin()
@@ -77,7 +77,7 @@ class Checkpointer:
                 return None
         self.store.drop_after(self.saved)
         self.job.session.run.note_resumed(self.job.session.phase, self.saved, words)
-        story = f"going on after step {self.saved} of {self.step_plan.n_steps}"
+        story = f"resumed after step {self.saved} of {self.step_plan.n_steps}"
         message = "; ".join([story, *words])
         return StepInfo(self.job.session.phase, self.saved, self.step_plan.n_steps, message=message)
 
@@ -86,25 +86,25 @@ class Checkpointer:
             self.job.session.run.forget_events(self.job.session.phase)
 
     def _restore(self, found: Checkpoint) -> list[str]:
-        """Become what a checkpoint says; tell what may make the rest of the training differ."""
+        """Restore a checkpoint; report packages whose new versions may change the results."""
         if found.about["model"] != self._model:
             raise RunError(
-                "The model that this run was begun with is not the one that is there now.",
-                received=f"{found.path} fits other weights",
-                hint="put the model back as it was, or --fresh begins another run",
+                "The model has changed since this run was started.",
+                received=f"{found.path} is of other weights",
+                hint="restore the model, or start another run with --fresh",
             )
         self.state.read(found.path)
         self.job.session.run.restore_events(found.path)
         self.saved, self.best_step = found.step, found.about["best_step"]
         now = describe_packages()
         return [
-            f"{name} was {before} then and is {now.get(name)} now, so weights may differ a little"
+            f"{name} was {before} and is now {now.get(name)}, so weights may differ slightly"
             for name, before in found.about["packages"].items()
             if now.get(name) != before
         ]
 
     def see(self, step: int, *, is_best: bool, is_last: bool) -> None:
-        """Save after a step, if it is time."""
+        """Save after a step, if a checkpoint is due."""
         if is_best:
             self.best_step = step
         if is_last:
@@ -122,16 +122,16 @@ class Checkpointer:
         """Save the state after a step.
 
         Args:
-            step: The steps done.
-            at_leisure: Whether it may be written beside the training, if that is asked for.
+            step: Number of finished steps.
+            at_leisure: Whether it may be written in the background, if the recipe asks for that.
 
         Raises:
-            TrainingError: Weights are no longer finite: the checkpoint before stays the newest.
+            TrainingError: A weight is not finite; the previous checkpoint stays the newest.
             OSError: The disk is full.
         """
         if self.store is None:
             return
-        begun = time.monotonic()
+        started = time.monotonic()
         self.wait()
         if step > self.saved:
             refuse_weights(self.state.not_finite(), step, self.settings)
@@ -143,22 +143,22 @@ class Checkpointer:
                 write()
             self.saved = step
         self._since = time.monotonic()
-        self._cost = self._since - begun
+        self._cost = self._since - started
 
     def wait(self) -> None:
-        """Wait for what is written beside the training."""
+        """Wait for a checkpoint that is written in the background."""
         if self._writing is not None:
             self._writing.result()
             self._writing = None
 
     def story(self, step: int) -> str:
-        """Say how far the training came and whether that is saved."""
+        """Describe how far the training came, and whether that is saved."""
         where = "which is saved" if self.saved == step else "which is not saved"
         done = f"step {step} of {self.step_plan.n_steps} of {self.job.session.phase}"
         return f"Stopped after {done}, {where}."
 
     def _prepared(self, store: Store, step: int, captured: Captured) -> Callable[[], Path]:
-        """Make what writes a checkpoint; nothing that it writes changes any more."""
+        """Return a function that writes a checkpoint from a fixed snapshot."""
         run = self.job.session.run
         events = run.events_so_far()
 
@@ -178,16 +178,16 @@ class Checkpointer:
 
 
 def require_room(folder: Path, weights: int, settings: Training, *, keep: int) -> None:
-    """Raise at once where the disk has no room for what will be saved.
+    """Raise at the start if the disk has no room for the checkpoints.
 
     Args:
-        folder: The run's.
-        weights: Bytes of what is trained.
+        folder: The run folder.
+        weights: Bytes of the trained weights.
         settings: The recipe's training section.
-        keep: Checkpoints that are kept; one more is there while it is written.
+        keep: Number of checkpoints kept; one more exists while it is written.
 
     Raises:
-        RunError: It has not.
+        RunError: The free space is too small.
     """
     copies = 2 + MOMENTS.get(settings.optim, 2)  # weights, best weights, moments
     needed = weights * copies * (keep + 1)

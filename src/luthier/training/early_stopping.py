@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
+from torch import nn
 
 from luthier.errors import RecipeError
-from luthier.hf_types import Model
 from luthier.metrics.names import lower_is_better
 from luthier.recipe.tree import Training
 
@@ -43,7 +43,7 @@ class Best:
         """Why training stopped early."""
         return f"stopped early: {self.metric} did not improve for {self.n_waited} evaluations"
 
-    def see(self, scores: Mapping[str, float], model: Model, *, is_last: bool) -> bool:
+    def see(self, scores: Mapping[str, float], model: nn.Module, *, is_last: bool) -> bool:
         """Record the scores of an evaluation; return whether they are the best so far."""
         if self.metric not in scores:
             raise RecipeError(
@@ -60,13 +60,13 @@ class Best:
             self.weights = None if is_last else _copy(model)
         return True
 
-    def restore(self, model: Model) -> None:
+    def restore(self, model: nn.Module) -> None:
         """Restore the best weights, unless they are the current ones."""
         if self.weights is not None:
             model.load_state_dict(self.weights, strict=False)
 
 
-def _copy(model: Model) -> dict[str, torch.Tensor]:
+def _copy(model: nn.Module) -> dict[str, torch.Tensor]:
     trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     return {
         name: values.detach().clone()

@@ -1,67 +1,20 @@
-"""Training hooks: defaults that do nothing, and a hook that freezes lower layers for a while.
+"""Training hooks: one that freezes lower layers for a while, and all regularisers as one.
 
-A regulariser subclasses `Hooks` and overrides the places where it acts. Next: `loop.py` and
-`update.py`, which call them.
+Next: `loop.py` and `update.py`, which call them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from luthier.job import Regulariser
-from luthier.training.model_calls import TensorBatch
 
 
-class Hooks:
-    """Does nothing at every place."""
-
-    name: ClassVar[str] = "hooks"
-
-    def begin(self, model: nn.Module, n_steps: int) -> None:
-        """Prepare nothing."""
-
-    @contextmanager
-    def around_step(self, model: nn.Module, step: int, n_steps: int) -> Iterator[None]:
-        """Change nothing while a gradient is computed."""
-        yield
-
-    def loss(
-        self, compute: Callable[[TensorBatch], Tensor], model: nn.Module, batch: TensorBatch
-    ) -> Tensor:
-        """Leave the loss as it is."""
-        return compute(batch)
-
-    def penalty(self, model: nn.Module) -> Tensor | None:
-        """Add nothing to the mean loss of a step."""
-        return None
-
-    def backward(self, add_gradient: Callable[[], None], model: nn.Module) -> None:
-        """Leave the gradient as it is."""
-
-    def after_step(self, model: nn.Module, step: int, n_steps: int) -> None:
-        """Leave the weights as they are."""
-
-    @contextmanager
-    def evaluated(self, model: nn.Module) -> Iterator[None]:
-        """Score the trained weights as they are."""
-        yield
-
-    def finish(self, model: nn.Module) -> None:
-        """Keep the trained weights as they are."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return no state."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore nothing."""
-
-
-class FrozenBelow(Hooks):
+class FrozenBelow(Regulariser):
     """Freezes the parameters below a depth while the gradient of a step is computed.
 
     Args:

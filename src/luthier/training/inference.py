@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ class InferenceKind:
         is_small: Whether outputs are small enough for batches of many short items.
     """
 
-    infer: Callable[[Model, TensorBatch], list[Array]]
+    infer: Callable[[Any, TensorBatch], list[Array]]
     is_ragged: bool = False
     is_small: bool = False
 

@@ -64,7 +64,7 @@ class Listeners:
         for listener in self.others:
             listener(info)
 
-    def say(self, phase: str) -> None:
+    def announce(self, phase: str) -> None:
         """Announce a phase without steps."""
         self(StepInfo(phase, 0, 0, message=phase))
 

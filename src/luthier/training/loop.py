@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from functools import partial
+from typing import TypeVar
+
+from torch import nn
 
 from luthier.engines import Engine
-from luthier.hf_types import Model
 from luthier.job import BatchSampler, Job
 from luthier.recipe.tree import Training
 from luthier.records import StepInfo
@@ -31,8 +33,10 @@ from luthier.training.predict import validation_outputs
 from luthier.training.state import State, seed_all
 from luthier.training.step_plan import StepPlan
 
+M = TypeVar("M", bound=nn.Module)
 
-def train(model: Model, job: Job) -> Generator[StepInfo, None, Model]:
+
+def train(model: M, job: Job) -> Generator[StepInfo, None, M]:
     """Train all parameters that require gradients; the return value is the trained model.
 
     With a run folder (`job.session.run`), checkpoints are saved there, and an interrupted training
@@ -52,7 +56,7 @@ def train(model: Model, job: Job) -> Generator[StepInfo, None, Model]:
     return model.eval()
 
 
-def steps(model: Model, job: Job, engine: Engine) -> Iterator[StepInfo]:
+def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
     """Take all steps, and leave the model with the weights that are kept."""
     settings: Training = job.plan.training
     order = make_order(job)
@@ -130,6 +134,6 @@ def make_order(job: Job) -> BatchSampler:
     )
 
 
-def evaluate(model: Model, job: Job) -> dict[str, float]:
+def evaluate(model: nn.Module, job: Job) -> dict[str, float]:
     """Score the validation rows."""
     return job.problem.validation_scores(validation_outputs(model, job))

@@ -1,9 +1,9 @@
-"""When a batch does not fit into memory, or a processor's cache: smaller pieces of it.
+"""Splits batches that do not fit into memory, or into a processor's cache.
 
-The loss of a step is a sum over its rows divided by their weight (`losses.py`), so a batch cut
-into pieces gives the gradient of the whole, up to rounding and the draws of dropout. On a CPU a
-thousand tokens keep it as busy as ten thousand, and what is kept of them for the way back is a
-tenth. So long batches are cut there even where memory suffices.
+The loss of a step is a sum over its rows divided by their weight (`losses.py`), so the pieces of a
+batch add up to its gradient, except for rounding and dropout. On a CPU a thousand tokens are as
+efficient as ten thousand and need a tenth of the activations, so long batches are split there even
+if memory suffices.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
@@ -24,7 +24,7 @@ WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "no
 
 
 class MicroBatches:
-    """Cuts batches into as many pieces as memory asks for.
+    """Splits batches into as many pieces as memory requires.
 
     Args:
         settings: The recipe's training section.
@@ -32,7 +32,7 @@ class MicroBatches:
 
     def __init__(self, settings: Training):
         self.settings = settings
-        self.n_pieces = self.n_told = 1
+        self.n_pieces = self.n_reported = 1
         self.largest = 0  # rows of a batch
 
     def compute(
@@ -43,20 +43,20 @@ class MicroBatches:
         by_rows: bool = True,
         tokens: int | None = None,
     ) -> T:
-        """Do the work of a step on batches, or on pieces of them.
+        """Do the work of a step on its batches, or on pieces of them.
 
         Args:
-            work: From batches to what is wanted. It is begun anew after a failure.
-            batches: What belongs to one step.
-            by_rows: Whether the loss is a sum over rows; else nothing is cut.
-            tokens: How many, with padding, are worked on together, where a row has no more; None:
-                as many as there are, while memory suffices.
+            work: Computes the result from batches; it is restarted after running out of memory.
+            batches: The batches of one step.
+            by_rows: Whether the loss is a sum over rows; if not, nothing is split.
+            tokens: Most tokens of a piece, with padding, if its rows are no longer than that;
+                None: whole batches, while memory suffices.
 
         Raises:
-            TrainingError: Memory does not suffice for one row, or pieces were not asked for, or
-                cannot be.
+            TrainingError: One row does not fit, or the loss cannot be split, or the recipe does
+                not allow it (`auto_batch_size`).
         """
-        asked, state = self.n_pieces, _random_state()
+        n_before, state = self.n_pieces, _random_state()
         self.largest = max(self.largest, *(batch.n_items for batch in batches))
         while True:
             try:
@@ -76,24 +76,24 @@ class MicroBatches:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             _set_random_state(state)
-        if self.n_pieces > asked and not self.settings.auto_batch_size:
+        if self.n_pieces > n_before and not self.settings.auto_batch_size:
             raise self._advice()
         return done
 
     def news(self) -> str | None:
-        """Say once that batches are cut, and into what."""
-        if self.n_pieces == self.n_told:
+        """Report once that batches are split, and into how many pieces."""
+        if self.n_pieces == self.n_reported:
             return None
-        self.n_told = self.n_pieces
-        return f"memory is short: batches are cut into {self.n_pieces} pieces of {self.rows} rows"
+        self.n_reported = self.n_pieces
+        return f"memory is short: batches are split into {self.n_pieces} pieces of {self.rows} rows"
 
     @property
     def rows(self) -> int:
-        """Rows that are in memory together."""
+        """Rows of a piece."""
         return -(-self.largest // self.n_pieces)
 
     def _cut(self, batch: TensorBatch, tokens: int | None) -> Iterator[TensorBatch]:
-        """Cut a batch into pieces of whole groups."""
+        """Split a batch into pieces of whole groups."""
         n_groups, n_pieces = batch.n_items // batch.group_size, self.n_pieces
         ids = batch.inputs.get("input_ids")
         if tokens is not None and ids is not None and batch.targets is not None:
@@ -114,14 +114,14 @@ class MicroBatches:
             received=f"{self.largest} rows at a time; {self.rows} fitted",
             hint=f"{smaller} "
             f"training.gradient_accumulation_steps={accumulated} is the same mathematics; "
-            "training.auto_batch_size=true finds it by itself",
+            "training.auto_batch_size=true finds it automatically",
         )
 
     def _too_much(self, reason: str) -> TrainingError:
         return TrainingError(
-            "The batch does not fit into memory, and its loss is of all its rows together.",
+            "The batch does not fit into memory, and its loss cannot be split by rows.",
             received=f"{self.largest} rows: {_first_line(reason)}",
-            hint="a smaller training.per_device_train_batch_size, which is another training, or a "
+            hint="a smaller training.per_device_train_batch_size, which changes the training, or a "
             "smaller data.max_tokens",
         )
 
@@ -139,11 +139,11 @@ def _first_line(reason: str) -> str:
 
 
 @contextmanager
-def telling_what_fits(batch_size: int) -> Iterator[None]:
-    """Say what to do where a batch that is only read does not fit into memory.
+def hinting_batch_size(batch_size: int) -> Iterator[None]:
+    """Turn running out of memory at inference into an error with a remedy.
 
     Raises:
-        TrainingError: It does not.
+        TrainingError: The batch does not fit into memory.
     """
     try:
         yield
@@ -158,7 +158,7 @@ def telling_what_fits(batch_size: int) -> Iterator[None]:
 
 
 def is_out_of_memory(problem: BaseException) -> bool:
-    """Say whether an error means that memory did not suffice, on the CPU or on a GPU."""
+    """Return whether an error means that the CPU or the GPU is out of memory."""
     if isinstance(problem, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(problem, RuntimeError) and any(
@@ -166,12 +166,12 @@ def is_out_of_memory(problem: BaseException) -> bool:
     )
 
 
-def _random_state() -> Any:
+def _random_state() -> tuple[torch.Tensor, torch.Tensor | None]:
     on_gpu = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
     return torch.get_rng_state(), on_gpu
 
 
-def _set_random_state(state: Any) -> None:
+def _set_random_state(state: tuple[torch.Tensor, torch.Tensor | None]) -> None:
     torch.set_rng_state(state[0])
     if state[1] is not None:
         torch.cuda.set_rng_state(state[1])

@@ -5,10 +5,10 @@ Next: `losses.py`, which compares them with the targets.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from luthier.hf_types import Model, ModelOutput
 from luthier.items import Batch
@@ -24,7 +24,7 @@ def to_tensors(batch: Batch[Any]) -> TensorBatch:
     return batch.map(torch.from_numpy)
 
 
-def run_model(model: Model, batch: TensorBatch, *, decoder: bool = False) -> ModelOutput:
+def run_model(model: nn.Module, batch: TensorBatch, *, decoder: bool = False) -> ModelOutput:
     """Run a model on a batch's inputs; a decoder is given the targets, shifted by one.
 
     Transformers keeps the texts of a packed block apart by their positions, but only without a
@@ -35,11 +35,13 @@ def run_model(model: Model, batch: TensorBatch, *, decoder: bool = False) -> Mod
     if "position_ids" in inputs:
         inputs["use_cache"] = False
     if decoder:
-        inner = getattr(model, "module", model)  # inside a wrapper for several processes
+        inner = cast(
+            "Model", getattr(model, "module", model)
+        )  # inside a wrapper for several processes
         labels = targets_of(batch)
         inputs["decoder_input_ids"] = inner.prepare_decoder_input_ids_from_labels(labels=labels)
         inputs["decoder_attention_mask"] = derived(labels, _until_last)
-    outputs = model(**inputs)
+    outputs: ModelOutput = model(**inputs)
     real = inputs.get("attention_mask")
     for name in BORDERS:
         logits = getattr(outputs, name, None)

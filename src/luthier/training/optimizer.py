@@ -1,4 +1,4 @@
-"""From the recipe's training section to an optimizer and a schedule.
+"""Makes the optimizer and the learning-rate schedule of a training section.
 
 Names are those of `TrainingArguments`; the optimizers are PyTorch's and the schedules are
 Transformers'. Weights of two and more dimensions decay; norms and biases, all of one dimension,
@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import SchedulerType, get_scheduler
 
 from luthier.errors import RecipeError, nearest
@@ -38,10 +39,10 @@ SCHEDULES = tuple(kind.value for kind in SchedulerType if kind.value != "reduce_
 
 
 def check_training(settings: Training) -> None:
-    """Refuse names and options that could only fail later.
+    """Reject names and options that could only fail later.
 
     Raises:
-        RecipeError: An unknown optimizer, schedule or optimizer option; all are named at once.
+        RecipeError: An optimizer, schedule or option is unknown; all problems are listed.
     """
     problems = []
     for field, known in (
@@ -50,11 +51,11 @@ def check_training(settings: Training) -> None:
         ("torch_compile_backend", COMPILERS),
         ("torch_compile_mode", MODES),
     ):
-        asked = getattr(settings, field)
-        if asked is not None and asked not in known:
-            close = nearest(asked, known)
+        chosen = getattr(settings, field)
+        if chosen is not None and chosen not in known:
+            close = nearest(chosen, known)
             advice = f"did you mean '{close}'?" if close else f"one of: {', '.join(known)}"
-            problems.append(f"training.{field}: there is no '{asked}'; {advice}")
+            problems.append(f"training.{field}: there is no '{chosen}'; {advice}")
     if not problems:
         optimizer, _ = OPTIMIZERS[settings.optim]
         allowed = set(inspect.signature(optimizer).parameters) - {"params", "lr", "weight_decay"}
@@ -70,14 +71,14 @@ def check_training(settings: Training) -> None:
         problems.append("training.eval_steps: needed with eval_strategy=steps")
     if problems:
         raise RecipeError(
-            "The training section cannot be followed.",
+            "The training section is invalid.",
             received="; ".join(problems),
-            hint="mend each of them; `luthier schema` lists all fields",
+            hint="correct each of them; `luthier schema` lists all fields",
         )
 
 
 def _try_out(settings: Training) -> list[str]:
-    """Build both on one weight, so that a wrong value is told before any work."""
+    """Build both on one weight, to report a wrong value before any work."""
     weight = nn.Parameter(torch.zeros(2, 2))
     try:
         make_schedule(make_optimizer([("weight", weight)], settings), settings, n_steps=10)
@@ -92,12 +93,12 @@ def groups_of(
     *,
     lr_multipliers: Mapping[str, float] | None = None,
 ) -> list[dict[str, Any]]:
-    """Put the parameters that are trained into groups: with and without decay, by their rates.
+    """Group the trained parameters by weight decay and learning rate.
 
     Args:
         parameters: (name, parameter) pairs, as `model.named_parameters()` gives them.
         settings: The recipe's training section.
-        lr_multipliers: Parameter to its share of the learning rate, where it is not 1.
+        lr_multipliers: Maps a parameter to its multiple of the learning rate, where it is not 1.
     """
     by_kind: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in parameters:
@@ -120,7 +121,7 @@ def make_optimizer(
     *,
     lr_multipliers: Mapping[str, float] | None = None,
 ) -> torch.optim.Optimizer:
-    """Make the optimizer over the parameters that are trained; arguments as of `groups_of`."""
+    """Make the optimizer of the trained parameters; arguments as of `groups_of`."""
     groups = groups_of(parameters, settings, lr_multipliers=lr_multipliers)
     optimizer, fixed = OPTIMIZERS[settings.optim]
     options: dict[str, Any] = {**fixed, **settings.optim_args}
@@ -131,22 +132,25 @@ def make_optimizer(
     return optimizer(groups, lr=settings.learning_rate, **options)
 
 
-def make_schedule(optimizer: torch.optim.Optimizer, settings: Training, *, n_steps: int) -> Any:
+def make_schedule(
+    optimizer: torch.optim.Optimizer, settings: Training, *, n_steps: int
+) -> LRScheduler:
     """Make the learning-rate schedule over `n_steps` optimizer steps."""
     warmup = settings.warmup_steps
     n_warmup = math.ceil(warmup * n_steps) if warmup < 1 else int(warmup)
-    return get_scheduler(
+    schedule: LRScheduler = get_scheduler(
         settings.lr_scheduler_type,
         optimizer,
         num_warmup_steps=n_warmup,
         num_training_steps=n_steps,
         scheduler_specific_kwargs=dict(settings.lr_scheduler_kwargs),
     )
+    return schedule
 
 
-def set_rate(schedule: Any) -> None:
-    """Set the rate of the step to come, where the schedule has become longer since it was saved."""
-    if isinstance(schedule, torch.optim.lr_scheduler.LambdaLR):
+def set_rate(schedule: LRScheduler) -> None:
+    """Set the rate of the next step, in case the schedule is longer than when it was saved."""
+    if isinstance(schedule, LambdaLR):
         for group, base, factor in zip(
             schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
         ):

@@ -1,19 +1,19 @@
-"""From a model and encoded rows to its outputs, in the rows' order.
+"""Computes a model's outputs for encoded rows, in the order of the rows.
 
-Items are taken longest first, so that a batch holds items of like length and the longest come
-first: memory that would not suffice is found out at once. A batch holds as many items as a budget
-of slots does (items × longest): many short texts, few long ones, and about the same memory. Only
-what is read is kept, so memory does not grow with the number of batches.
+Longest items run first, so an out-of-memory error appears in the first batch, and items of a batch
+have similar lengths. A batch has as many items as fit a budget of slots (items × longest): many
+short texts or few long ones, of about the same memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import nn
 
 from luthier.codec import Codec
 from luthier.hf_types import Model
@@ -28,17 +28,17 @@ from luthier.registry import find
 from luthier.training.batch_sampler import cut_by_slots
 from luthier.training.inference import InferenceKind
 from luthier.training.listeners import follow
-from luthier.training.microbatches import telling_what_fits
+from luthier.training.microbatches import hinting_batch_size
 from luthier.training.model_calls import to_tensors
 
-MANY = 32  # items from which on trying out what may be left out pays
-TRIMMED = 8  # batches after which freed memory is given back
-TYPICAL = 64  # tokens of the items that `batch_size` counts
-CACHED = 1024  # slots for each thread of a CPU: more leave its cache, and are slower
+MANY = 32  # least number of items for which testing the speed-ups pays
+TRIMMED = 8  # batches between which freed memory is returned
+TYPICAL = 64  # tokens of an item as `batch_size` counts them
+CACHED = 1024  # slots per CPU thread: more exceed its cache and are slower
 
 
 def infer_items(
-    model: Model,
+    model: nn.Module,
     items: Items,
     codec: Codec,
     *,
@@ -50,15 +50,14 @@ def infer_items(
 
     Args:
         model: The model.
-        items: The items.
-        codec: Makes batches of them.
-        batch_size: Items of 64 tokens in a batch; see `deal`.
+        items: The encoded items.
+        codec: The codec, which makes batches.
+        batch_size: Number of items of 64 tokens in a batch; see `deal`.
         kind: The kind of inference.
-        phase: Name of this work in progress reports.
+        phase: Name of the phase in progress reports.
 
     Returns:
-        What was inferred for every item: (items, outputs) float32, or a `Ragged` where lengths
-        differ.
+        The values of every item: (items, outputs) float32, or a `Ragged` if lengths differ.
     """
     device = next(model.parameters()).device
     how: InferenceKind = find("inference-kinds", kind)
@@ -66,18 +65,22 @@ def infer_items(
 
     def infer(chosen: Array) -> list[Array]:
         batch = to_tensors(codec.batch(items, chosen, kind=kind))
-        with telling_what_fits(batch_size), torch.inference_mode(), on_device(batch, device) as one:
+        with (
+            hinting_batch_size(batch_size),
+            torch.inference_mode(),
+            on_device(batch, device) as one,
+        ):
             return how.infer(model, one)
 
     def compute() -> list[torch.Tensor]:
-        few = np.unique([batches[0][0], batches[-1][-1]])  # the longest and the shortest
+        few = np.unique([batches[0][0], batches[-1][-1]])  # the longest and the shortest item
         return [torch.from_numpy(one) for one in infer(few)]
 
     was_training = model.training
     model.eval()
     found: Any = [None] * len(items)
     is_many = len(items) >= MANY and kind != "generate"
-    with faster(model, compute, fast_dropout=False) if is_many else nullcontext():
+    with faster(cast("Model", model), compute, fast_dropout=False) if is_many else nullcontext():
         for number, chosen in enumerate(batches, start=1):
             inferred = infer(chosen)
             if number == 1 and not how.is_ragged:
@@ -98,17 +101,17 @@ def infer_items(
 def deal(
     lengths: Array, batch_size: int, *, device: torch.device, is_small: bool = True
 ) -> list[Array]:
-    """Deal items out to batches that cost about the same, longest first.
+    """Distribute items over batches of about equal cost, longest first.
 
-    A batch has at most `batch_size` × 64 slots, on a CPU at most 1024 for each thread. Where texts
-    are written, or a whole vocabulary is said of every token, it also has at most `batch_size`
-    items. An item of more slots stands alone.
+    A batch has at most `batch_size` × 64 slots, on a CPU at most 1024 per thread. For generation,
+    or a whole vocabulary per token, it also has at most `batch_size` items. A longer item is a
+    batch of its own.
 
     Args:
         lengths: Tokens of every item, (items,).
-        batch_size: Items of 64 tokens in a batch.
-        device: Device of the model.
-        is_small: Whether batches of many short items fit into memory.
+        batch_size: Number of items of 64 tokens in a batch.
+        device: The device of the model.
+        is_small: Whether outputs are small enough for batches of many short items.
 
     >>> lengths = np.array([2, 128, 2, 64, 2])
     >>> [items.tolist() for items in deal(lengths, 1, device=torch.device("cpu"))]
@@ -129,7 +132,7 @@ def deal(
 
 
 def infer_rows(
-    model: Model,
+    model: nn.Module,
     items: Items,
     rows: Rows,
     codec: Codec,
@@ -142,27 +145,27 @@ def infer_rows(
 
     Args:
         model: The model.
-        items: The rows, encoded.
+        items: The encoded rows.
         rows: The rows themselves.
-        codec: Makes batches of the items, and combines what was inferred for them.
-        batch_size: Items of 64 tokens in a batch.
-        kinds: Kinds of inference; None: those of the verdict.
-        phase: Name of this work in progress reports.
+        codec: The codec, which makes batches and combines inferred values into outputs.
+        batch_size: Number of items of 64 tokens in a batch.
+        kinds: Kinds of inference; None: those that test scores need.
+        phase: Name of the phase in progress reports.
     """
     inferred: dict[str, Any] = {}
-    asked = codec.inference_kinds() if kinds is None else kinds
-    for kind in asked:
-        named = phase if len(asked) == 1 else f"{phase} ({kind})"
+    kinds = codec.inference_kinds() if kinds is None else kinds
+    for kind in kinds:
+        own_phase = phase if len(kinds) == 1 else f"{phase} ({kind})"
         inferred[kind] = yield from infer_items(
-            model, items, codec, batch_size=batch_size, kind=kind, phase=named
+            model, items, codec, batch_size=batch_size, kind=kind, phase=own_phase
         )
-    if hasattr(model, "transitions"):  # of a CRF, which decoding needs
-        inferred["transitions"] = model.transitions.detach().float().cpu().numpy()
+    if (transitions := getattr(model, "transitions", None)) is not None:  # of a CRF, for decoding
+        inferred["transitions"] = transitions.detach().float().cpu().numpy()
     return codec.outputs(inferred, items, rows)
 
 
 def predict(
-    model: Model, job: Job, split: str, *, phase: str, kinds: Sequence[str] | None = None
+    model: nn.Module, job: Job, split: str, *, phase: str, kinds: Sequence[str] | None = None
 ) -> Generator[StepInfo, None, Outputs]:
     """Compute a model's outputs for the rows of a split."""
     problem = job.problem
@@ -179,8 +182,8 @@ def predict(
     )
 
 
-def validation_outputs(model: Model, job: Job) -> Outputs:
-    """Compute the outputs that score the validation rows during training, silently."""
+def validation_outputs(model: nn.Module, job: Job) -> Outputs:
+    """Compute the outputs of the validation rows for scores during training, without reports."""
     kinds = [job.problem.codec.task.validation_kind]
     steps = predict(model, job, "validation", phase="predicting", kinds=kinds)
     return follow(steps, lambda info: None)

@@ -23,11 +23,10 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from luthier.engines import Engine
-from luthier.hf_types import Model
 from luthier.training.early_stopping import Best
 from luthier.training.hooks import AllHooks
 from luthier.training.loss_log import LossLog
@@ -75,7 +74,7 @@ class State:
         hooks: The regularisers.
     """
 
-    model: Model
+    model: nn.Module
     engine: Engine
     schedule: LRScheduler
     best: Best
@@ -127,7 +126,7 @@ class State:
         self.best.n_waited = numbers["best"]["n_waited"]
         self.best.weights = files.get("best")
         self.loss_log.load_state_dict(numbers["window"])
-        self.pieces.n_pieces = self.pieces.n_told = numbers["pieces"]
+        self.pieces.n_pieces = self.pieces.n_reported = numbers["pieces"]
         self.hooks.load_state_dict({**numbers.get("hooks", {}), **files.get("hooks", {})})
         set_random(files["random"], numbers["random"])
 
@@ -161,7 +160,7 @@ class State:
         for name, parameter in self.model.named_parameters():
             digest.update(f"{name} {tuple(parameter.shape)} {parameter.requires_grad}".encode())
             if not parameter.requires_grad:
-                digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy())
+                digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
 

@@ -56,7 +56,7 @@ class Update:
     def gradient(self, batches: list[TensorBatch]) -> tuple[Tensor, Tensor]:
         """Compute the gradient over accumulated batches; return the mean loss and the norm.
 
-        Batches are on the host, and nothing is read from a device (`models/speedups/host_copies.py`).
+        Batches are on the host; nothing is read from a device (`models/speedups/host_copies.py`).
 
         The loss of each batch is divided by the total weight of all batches and processes, so eight
         batches of one row give the gradient of one batch of eight. Dividing by the number of

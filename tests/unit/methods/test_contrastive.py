@@ -22,6 +22,6 @@ def test_batches_by_tokens_are_refused(tiny_model):
     training = {"tokens_per_batch": 400, "use_cpu": True}
     job = toy_problem("text-classification", tiny_model("bert"), training=training)[1].job
     steps = Contrastive(Contrastive.Options()).fit(job.session.make_model(True), job)
-    with pytest.raises(RecipeError, match="a set number of texts") as told:
+    with pytest.raises(RecipeError, match="a fixed number of texts") as told:
         next(steps)
     assert told.value.received == "training.tokens_per_batch=400"

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from luthier.job import Regulariser
 from luthier.regularisers.ema import Ema
 from luthier.training import loop
-from luthier.training.hooks import Hooks
 from luthier.training.listeners import follow
 from tests.toys import toy_problem
 
@@ -14,7 +14,7 @@ TRAINING |= {"compact_vocabulary": False}  # so that all weights can be compared
 DECAY = 0.6
 
 
-class Watch(Hooks):
+class Watch(Regulariser):
     """Copies the weights that are trained, at first and after every step."""
 
     def begin(self, model, n_steps):

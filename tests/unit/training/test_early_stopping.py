@@ -46,7 +46,7 @@ def test_patience_runs_out_after_so_many_evaluations():
     model, best = nn.Linear(1, 1), Best("accuracy", Training(early_stopping_patience=2))
     see_all(best, model, [0.5, 0.6, 0.4, 0.6, 0.9])
     assert best.is_over
-    assert "not better for 2 evaluations" in best.verdict
+    assert "did not improve for 2 evaluations" in best.verdict
     best.restore(model)
     assert model.weight.item() == 2
 

@@ -71,13 +71,15 @@ def outputs_of(name, targets, chosen):
         shape = (N_ITEMS, N_TOKENS, N_LABELS)
     elif name in ("mean-squared-error", "distillation of numbers"):
         shape = (N_ITEMS, 1)
-    tagger = CrfTagger(SimpleNamespace(config=SimpleNamespace(num_labels=N_LABELS)))
+    tagger = CrfTagger(
+        SimpleNamespace(config=SimpleNamespace(id2label=dict.fromkeys(range(N_LABELS))))
+    )
     return SimpleNamespace(
         logits=drawn(*shape, seed=6)[chosen],
         states=drawn(N_ITEMS, 2, seed=7)[chosen],
         start_logits=drawn(N_ITEMS, N_TOKENS, seed=8)[chosen],
         end_logits=drawn(N_ITEMS, N_TOKENS, seed=9)[chosen],
-        crf=tagger,
+        transitions=tagger.transitions,
     )
 
 
@@ -131,7 +133,7 @@ def test_a_pair_of_an_item_without_weight_is_left_out():
 
 def test_the_loss_of_the_model_itself_takes_no_weights():
     loss = make_loss(Objective("own"), CPU)
-    with pytest.raises(ValueError, match="takes no weights"):
+    with pytest.raises(ValueError, match="no item weights"):
         loss.total(SimpleNamespace(loss=torch.ones(())), IDS, torch.ones(N_ITEMS))
 
 

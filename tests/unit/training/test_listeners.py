@@ -28,10 +28,10 @@ def test_time_after_an_announcement_belongs_to_what_was_announced(tmp_path, monk
     clock = iter(range(100))
     monkeypatch.setattr("luthier.training.listeners.time.monotonic", lambda: next(clock))
     listeners = Listeners(RunFolder.create(tmp_path / "run", RECIPE))
-    listeners.say("checking")  # at 1 second after the start
+    listeners.announce("checking")  # at 1 second after the start
     next(clock), next(clock)
     follow(steps(), listeners)
-    listeners.say("judging")
+    listeners.announce("judging")
     next(clock)
     spent = listeners.spent()
     assert spent["phases"]["checking"] > spent["phases"]["work"] > 0

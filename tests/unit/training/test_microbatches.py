@@ -42,7 +42,7 @@ def test_batches_are_halved_until_they_fit_and_no_row_is_lost():
     assert rows.tolist() == [*range(13), 0, 1]
     assert max(seen[0]) <= 4
     assert pieces.n_pieces == 4
-    assert pieces.news() == "memory is short: batches are cut into 4 pieces of 4 rows"
+    assert pieces.news() == "memory is short: batches are split into 4 pieces of 4 rows"
     assert pieces.news() is None
 
 
@@ -88,7 +88,7 @@ def test_a_loss_of_all_rows_together_is_not_cut():
     pieces = MicroBatches(Training(auto_batch_size=True))
     with pytest.raises(TrainingError) as caught:
         pieces.compute(room_for(4, []), [batch(16)], by_rows=False)
-    assert "all its rows together" in caught.value.problem
+    assert "cannot be split by rows" in caught.value.problem
     assert "per_device_train_batch_size" in caught.value.hint
 
 
@@ -117,7 +117,7 @@ def test_of_batches_by_tokens_fewer_tokens_are_told():
 def test_batches_by_tokens_are_for_one_process(monkeypatch):
     shared = type("Shared", (), {"num_processes": 2, "__init__": lambda self, **given: None})
     monkeypatch.setattr(devices, "Accelerator", shared)
-    with pytest.raises(TrainingError, match="for one process") as caught:
+    with pytest.raises(TrainingError, match="a single process") as caught:
         devices.make_accelerator(Training(tokens_per_batch=400))
     assert caught.value.hint == "training.tokens_per_batch=null"
 
