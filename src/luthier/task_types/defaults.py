@@ -188,7 +188,7 @@ class TaskDefaults(Generic[OptionsT]):
         return self.main_metric
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Take rows as they are."""
+        """Return rows unchanged."""
         return rows, []
 
     @property

@@ -82,7 +82,7 @@ def aggregate(
 def _units(
     shares: Array, spans: Array, word_of: Array, strategy: str
 ) -> list[tuple[Array, int, int]]:
-    """Give (probabilities, first, past) of what is put together: tokens, or words."""
+    """Return (probabilities, start, end) of the units to aggregate: tokens, or words."""
     if strategy == "simple":
         return [(share, int(a), int(b)) for share, (a, b) in zip(shares, spans, strict=True)]
     units = []

@@ -187,7 +187,7 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
         return made
 
     def decode(self, outputs: Outputs) -> Predictions:
-        """Take fillings as they are; else answer with perplexities."""
+        """Return fillings unchanged, or the perplexity of each row, (rows,)."""
         if outputs.dtype == object:
             return Predictions(outputs, None, outputs)
         return super().decode(outputs)

@@ -112,7 +112,7 @@ class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
         return logits
 
     def decode(self, outputs: Outputs) -> Predictions:
-        """Take the choice of highest probability."""
+        """Choose the most probable choice."""
         return Predictions(outputs.argmax(axis=-1), softmax(outputs, axis=-1), outputs)
 
     def measure(self, gold: Array, predictions: Predictions) -> Measure:

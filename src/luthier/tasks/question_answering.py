@@ -152,7 +152,7 @@ class QuestionAnsweringCodec(CodecDefaults[QuestionAnsweringOptions]):
     def answer(
         self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 1
     ) -> JSON:
-        """Give `{"score", "start", "end", "answer"}`; a list, best first, unless `top_k` is 1.
+        """Return `{"score", "start", "end", "answer"}`; a list, best first, unless `top_k` is 1.
 
         No answer is an empty text from 0 to 0.
         """
@@ -231,7 +231,7 @@ class QuestionAnswering(TaskDefaults[QuestionAnsweringOptions]):
         return canonical(rows)
 
     def learn_target(self, rows: Rows) -> Target:
-        """See whether some questions have no answer.
+        """Learn whether some questions have no answer.
 
         There are two names either way, since the head has two outputs: the scores of the first
         and of the last token.

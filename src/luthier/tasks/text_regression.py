@@ -41,7 +41,7 @@ class TextRegressionCodec(TextLevelCodec[TextRegressionOptions]):
         return ((gold - self.target.mean) / self.target.scale).astype(np.float32)
 
     def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
-        """Name the loss.
+        """Choose the loss.
 
         Raises:
             RecipeError: The recipe sets label smoothing, which numbers cannot have.

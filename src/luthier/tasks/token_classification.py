@@ -154,7 +154,7 @@ class TokenClassificationCodec(CodecDefaults[TokenClassificationOptions]):
         return Pieces.of_each_word(nothing, n_words)
 
     def to_json(self, answers: Ragged, index: int, rows: Rows) -> Any:
-        """Name the tag of every word."""
+        """Write the tag of every word."""
         names = [*self.target.names, OUTSIDE]
         return [names[tag] for tag in answers[index]]
 
@@ -242,21 +242,21 @@ class TokenClassification(TaskDefaults[TokenClassificationOptions]):
         self.main_metric: str = options.main_metric or ("token_accuracy" if plain else "f1")
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Bring words and tags, or texts and spans, into one shape; tags become IOB2."""
+        """Normalise words and tags, or texts and spans; tags become IOB2."""
         return canonical(rows, scheme=self.options.scheme)
 
     def has_entities(self, names: Collection[str]) -> bool:
-        """Say whether tags mark entities, rather than words one by one."""
+        """Return whether tags mark entities, rather than single words."""
         is_span = all(tag == OUTSIDE or tag[:2] in ("B-", "I-") for tag in names)
         return is_span and self.options.scheme != "plain"
 
     @property
     def answer_columns(self) -> tuple[str, ...]:
-        """Name the tags, and the spans that they can be made of."""
+        """The columns of tags, and of the spans that tags can be made of."""
         return ("tags", *SPANS)
 
     def learn_target(self, rows: Rows) -> Target:
-        """Take the tags that occur; of an entity's type both its tags, and O first."""
+        """Learn the tags that occur: O first, then both tags of every entity type."""
         seen = {tag for cell in column_of(rows, "tags") for tag in cell}
         if len(seen - {OUTSIDE}) == 0:
             raise DataError(
