@@ -19,7 +19,7 @@ from luthier.codec import Codec
 from luthier.data.readers.read import read
 from luthier.declarations import JSON
 from luthier.errors import DataError
-from luthier.evaluation.judge import judge
+from luthier.evaluation.judge import judge, resampling
 from luthier.load_splits import read_labelled, require_roles
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
@@ -235,10 +235,8 @@ class Predictor:
             self.codec,
             self.codec.gold(rows),
             {name: one.predict(rows) for name, one in systems.items()},
-            n_resamples=self.recipe.evaluation.n_resamples,
-            confidence=self.recipe.evaluation.confidence,
-            seed=self.recipe.training.seed,
             system=system,
+            **resampling(self.recipe),
         )
         return len(rows), scores, comparisons
 

@@ -70,10 +70,14 @@ class CodecDefaults(Generic[OptionsT]):
         if items.targets is not None and kind in self.targets_for:
             targets = pad({"targets": items.targets}, chosen, side=self.padding_side)["targets"]
         weights = None if items.weights is None else items.weights[chosen].astype("float32")
-        inputs = pad(items.inputs, chosen, side=self.padding_side)
+        inputs = self.pad_inputs(items, chosen)
         if kind != LOSS:
             return Batch(inputs, targets, len(chosen))
         return Batch(inputs, targets, len(chosen), weights, group_size(items, chosen))
+
+    def pad_inputs(self, items: Items, chosen: Array) -> dict[str, Array]:
+        """Pad the inputs of the chosen items, (batch, longest, …)."""
+        return pad(items.inputs, chosen, side=self.padding_side)
 
     def gold(self, rows: Rows) -> Gold:
         """Read the gold answers; every task has its own way."""

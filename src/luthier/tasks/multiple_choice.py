@@ -9,12 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import softmax
 
-from luthier.codec import LOSS
 from luthier.columns import Column
 from luthier.data.labels import is_missing, label_name
 from luthier.declarations import JSON
 from luthier.errors import DataError
-from luthier.items import Batch, ItemField, Items
+from luthier.items import ItemField, Items
 from luthier.metrics.choices import measure_choices
 from luthier.objective import Objective
 from luthier.padding import pad
@@ -23,7 +22,7 @@ from luthier.recipe.tree import Section
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.registry import find
 from luthier.results import Finding
-from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, group_size, texts_of
+from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, texts_of
 from luthier.task_types.label_ids import best_first
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -80,9 +79,7 @@ class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
             layout=ChoiceLayout(np.concatenate([[0], np.cumsum(counts)]), n_choices),
         )
 
-    def batch(
-        self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
-    ) -> Batch[Array]:
+    def pad_inputs(self, items: Items, chosen: Array) -> dict[str, Array]:
         """Pad to (batch, choices, tokens); choices that a row lacks repeat its last."""
         layout: ChoiceLayout = items.layout
         starts = layout.starts[chosen]
@@ -90,15 +87,9 @@ class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
         place = np.minimum(np.arange(layout.n_choices), counts[:, None] - 1)  # (batch, choices)
         texts = (starts[:, None] + place).reshape(-1)  # (batch * choices,)
         flat = pad(items.inputs, texts, side=self.padding_side)
-        inputs = {
+        return {
             name: values.reshape(len(chosen), layout.n_choices, -1) for name, values in flat.items()
         }
-        given = items.targets is not None and kind == LOSS
-        targets = items.target_array[chosen] if given else None
-        if kind != LOSS:
-            return Batch(inputs, targets, len(chosen))
-        weights = None if items.weights is None else items.weights[chosen].astype("float32")
-        return Batch(inputs, targets, len(chosen), weights, group_size(items, chosen))
 
     def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
         """Use cross-entropy over a row's choices."""
