@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from luthier.columns import Limits
 from luthier.items import Batch, Items
 from luthier.objective import Objective
 from luthier.ragged import Array
@@ -26,8 +25,8 @@ class Codec(Protocol):
 
     task: Any  # a `Task` of `protocols.py`
     target: Target
-    processor: Any
-    limits: Limits | None
+    processor: Any  # tokenizer or other processor; None where nothing is encoded
+    limits: Any  # `Limits`; None where nothing is encoded
     seed: int
 
     def encode(self, rows: Rows, *, training: bool = False) -> Items:

@@ -14,6 +14,7 @@ import numpy as np
 from luthier.exporters.trial import BATCH, Trial
 from luthier.keras_engine.backend import silenced
 from luthier.prediction import Predictor
+from luthier.ragged import Ragged
 from luthier.records import Rows
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def cut_differently(predictor: Predictor, rows: Rows, pieces: WordPieces) -> Ite
         for place, text in enumerate(columns[0]):
             is_token = made["attention_mask"][place].astype(bool)
             if not all(
-                np.array_equal(ids.values[start + place], made[name][place][is_token])
+                isinstance(ids.values, Ragged)
+                and np.array_equal(ids.values[start + place], made[name][place][is_token])
                 for name, ids in encoded.inputs.items()
             ):
                 yield text
