@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from luthier.codec import Codec
+from luthier.columns import Limits
 from luthier.data.readers.read import read
 from luthier.declarations import JSON
 from luthier.errors import DataError
@@ -59,6 +60,13 @@ class Predictor:
         self.model, processor = make_plugin("methods", self.recipe.method).load(folder.model)
         config = self.model.config
         self.codec: Codec = codec_of(self.recipe, task, folder.target(), processor, config)
+
+    @property
+    def limits(self) -> Limits:
+        """How much of a row the model reads."""
+        if self.codec.limits is None:
+            raise ValueError("a predictor encodes rows")
+        return self.codec.limits
 
     @property
     def task(self) -> Task:

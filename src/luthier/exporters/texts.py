@@ -7,7 +7,7 @@ ids, the signature for strings is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -49,9 +49,9 @@ def pieces_of(trial: Trial) -> tuple[WordPieces | None, str | None]:
     predictor = trial.predictor
     if predictor.task.unit != "sequence":
         return None, None
-    n_texts, most = len(predictor.task.input_roles), predictor.codec.limits.max_tokens
+    n_texts, most = len(predictor.task.input_roles), predictor.limits.max_tokens
     why = unlike_bert(predictor.codec.processor, n_texts=n_texts)
-    if predictor.codec.limits.stride is not None:
+    if predictor.limits.stride is not None:
         why = "long texts are read in windows"
     if why is None:
         pieces = WordPieces(predictor.codec.processor, n_texts=n_texts, max_tokens=most)
@@ -77,8 +77,7 @@ def cut_differently(predictor: Predictor, rows: Rows, pieces: WordPieces) -> Ite
         for place, text in enumerate(columns[0]):
             is_token = made["attention_mask"][place].astype(bool)
             if not all(
-                isinstance(ids.values, Ragged)
-                and np.array_equal(ids.values[start + place], made[name][place][is_token])
+                np.array_equal(cast(Ragged, ids.values)[start + place], made[name][place][is_token])
                 for name, ids in encoded.inputs.items()
             ):
                 yield text

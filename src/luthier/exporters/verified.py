@@ -63,7 +63,7 @@ def write_about(written: Path, predictor: Predictor, exported: Exported) -> None
     predictor.codec.processor.save_pretrained(written)
     about: dict[str, Any] = {
         "task": predictor.task.name,
-        "max_tokens": predictor.codec.limits.max_tokens,
+        "max_tokens": predictor.limits.max_tokens,
         "pad_token_id": predictor.codec.processor.pad_token_id,
     }
     if target.kind in LABELLED:

@@ -1,6 +1,6 @@
 """Tokenizes texts to flat token ids, without padding; truncated tokens are counted.
 
-Next: `batches.py`, which pads.
+Next: `padding.py`.
 """
 
 from __future__ import annotations

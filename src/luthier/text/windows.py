@@ -3,7 +3,7 @@
     text ─► tokens ─► windows of at most `max_tokens`, each sharing `stride` tokens with the last
 
 Every token keeps its span of characters and its place in the row's text, so that the outputs for
-tokens can be put together again. Next: `batches.py`, which pads.
+tokens can be put together again. Next: `padding.py`.
 """
 
 from __future__ import annotations
