@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from luthier.columns import Limits
+from luthier.declarations import JSON
 from luthier.items import Batch, Items
 from luthier.objective import Objective
 from luthier.ragged import Array
@@ -25,8 +27,8 @@ class Codec(Protocol):
 
     task: Any  # a `Task` of `protocols.py`
     target: Target
-    processor: Any  # tokenizer or other processor; None where nothing is encoded
-    limits: Any  # `Limits`; None where nothing is encoded
+    processor: Any
+    limits: Limits | None
     seed: int
 
     def encode(self, rows: Rows, *, training: bool = False) -> Items:
@@ -109,6 +111,6 @@ class Codec(Protocol):
         """Return one row's answer in the format of `transformers.pipeline`."""
         ...
 
-    def to_columns(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: JSON) -> dict[str, Any]:
         """Return such an answer as columns of a table, `prediction` first."""
         ...
