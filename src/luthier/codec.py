@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from luthier.columns import Limits
+from luthier.declarations import JSON
 from luthier.items import Batch, Items
 from luthier.objective import Objective
 from luthier.ragged import Array
@@ -110,6 +111,6 @@ class Codec(Protocol):
         """Return one row's answer in the format of `transformers.pipeline`."""
         ...
 
-    def to_columns(self, answer: Any) -> dict[str, Any]:
+    def to_columns(self, answer: JSON) -> dict[str, Any]:
         """Return such an answer as columns of a table, `prediction` first."""
         ...

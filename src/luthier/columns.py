@@ -1,4 +1,4 @@
-"""Columns of the user's file: the roles they play, and how inputs of each kind are encoded.
+"""Columns of the user's file: their roles, and how inputs of each kind are encoded.
 
 A kind of input is a plug-in in `inputs/`: text, choices and whatever a third party adds.
 """
@@ -16,13 +16,13 @@ from luthier.ragged import Array
 
 @dataclass(frozen=True)
 class Column:
-    """A role that a column of the user's file plays in a task.
+    """A role of a column of the user's file in a task.
 
     Args:
         role: The task's name for the column.
         kind: For inputs, a name in the catalogue of inputs (`text`, `choices` …). For answers:
             `label`, `labels`, `number`, `tags`, `answers` or `reference`.
-        guesses: Column names that usually play this role, for `luthier init`.
+        guesses: Usual names of such columns, for `luthier init`.
     """
 
     role: str

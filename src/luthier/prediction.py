@@ -20,7 +20,7 @@ from luthier.columns import Limits
 from luthier.data.readers.read import read
 from luthier.declarations import JSON
 from luthier.errors import DataError
-from luthier.evaluation.judge import judge
+from luthier.evaluation.judge import judge, resampling
 from luthier.load_splits import read_labelled, require_roles
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
@@ -32,14 +32,14 @@ from luthier.training.listeners import follow
 from luthier.training.predict import infer_rows
 
 CHUNK = 1024  # rows answered together: what is held in memory does not grow with the file
-# What makes a spreadsheet run a cell, behind what it passes over; and what would, where it takes
-# another country's separator: https://owasp.org/www-community/attacks/CSV_Injection
+# What makes a spreadsheet run a cell, after characters that it ignores; and what would, where it
+# takes another country's separator: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = re.compile(r"""(?:[\s\0-\x1f"'\u200b-\u200f\u2060\ufeff]*[=+\-@|＝＋－＠｜]|[\t\r\n])""")
 _BEHIND = re.compile(r"""(?<=[;\t\r\n])(?=[\s"']*(?:[=@＝＠]|[+\-＋－][^;\t\r\n]*[(|!]))""")
 
 
 def load(folder: str | Path) -> Predictor:
-    """Read a finished run, ready to answer.
+    """Load the model of a finished run, ready to predict.
 
     Raises:
         RunError: There is no run there, or it did not finish.
@@ -48,7 +48,7 @@ def load(folder: str | Path) -> Predictor:
 
 
 class Predictor:
-    """A run's model with all that it needs to answer.
+    """A run's model with all that it needs to predict.
 
     Args:
         folder: The finished run.
@@ -80,8 +80,8 @@ class Predictor:
         Args:
             texts: A text, a mapping of the task's columns (`{"question": …, "context": …}`), or a
                 list of either. More arguments are lists for the task's further columns.
-            options: A column by its name (`question="…"`), or what the task's answers can be asked
-                for: `top_k`, `aggregation_strategy` …
+            options: A column by its name (`question="…"`), or an option of the task's answers:
+                `top_k`, `aggregation_strategy` …
 
         Returns:
             One answer for one text, a list of answers for a list.
@@ -99,12 +99,12 @@ class Predictor:
         return answers if is_listed else answers[0]
 
     def asked(self, **options: JSON) -> dict[str, Any]:
-        """Give those options that were set and that this task's answers can be asked for."""
+        """Return the options that are set and that this task's answers have."""
         known = known_options(self.codec)
         return {name: one for name, one in options.items() if one is not None and name in known}
 
     def predict(self, rows: Rows) -> Predictions:
-        """Answer rows; gold answers, where they have any, are not looked at."""
+        """Predict rows; their gold answers, if any, are not read."""
         predictions: Predictions = self.codec.decode(self.outputs(rows))
         return predictions
 
@@ -166,7 +166,7 @@ class Predictor:
         """Answer a file, row by row and in order, into a `.csv`, `.tsv` or `.jsonl` file.
 
         Returns:
-            How many rows were written: as many as were read.
+            The number of rows written: as many as were read.
         """
         rows = self.read(source)
         path = Path(out)
@@ -195,13 +195,13 @@ class Predictor:
         return len(rows)
 
     def rounded(self, precision: str) -> Predictor:
-        """Give a predictor that answers in fewer bits: faster on a CPU, and a little less exact.
+        """Return a predictor in lower precision: faster on a CPU, and a little less exact.
 
         Args:
             precision: `bf16` or `int8`.
 
         Raises:
-            ModelError: The model or this build of PyTorch is not made for it.
+            ModelError: The model or this build of PyTorch does not support it.
         """
         from luthier.models.low_precision import ROUNDED
 
@@ -221,7 +221,7 @@ class Predictor:
     def evaluate_rounded(
         self, source: object, precision: str
     ) -> tuple[int, dict[str, dict[str, Score]], Comparison]:
-        """Score the model on new labelled rows in fewer bits too: what is lost by it?
+        """Score the model on new labelled rows in lower precision too, and compare the two.
 
         Args:
             source: The rows.
@@ -243,10 +243,8 @@ class Predictor:
             self.codec,
             self.codec.gold(rows),
             {name: one.predict(rows) for name, one in systems.items()},
-            n_resamples=self.recipe.evaluation.n_resamples,
-            confidence=self.recipe.evaluation.confidence,
-            seed=self.recipe.training.seed,
             system=system,
+            **resampling(self.recipe),
         )
         return len(rows), scores, comparisons
 
@@ -278,7 +276,7 @@ def flat(cell: object) -> object:
 
 
 def rows_of(given: Sequence[Any], named: Mapping[str, Any], task: Task) -> tuple[bool, Rows]:
-    """Make rows of what was given in Python; say whether it was a single one.
+    """Make rows of the arguments of a call; the first value is whether it was a single row.
 
     Raises:
         DataError: What was given does not fit the task's columns.
@@ -310,7 +308,7 @@ def rows_of(given: Sequence[Any], named: Mapping[str, Any], task: Task) -> tuple
 
 
 def checked_rows(columns: Mapping[str, Sequence[Any]], task: Task) -> Rows:
-    """Make rows if the task can read them."""
+    """Make rows, if the task can read them."""
     if not columns or set(columns) - set(task.input_roles) - set(task.alternative_columns):
         raise wrong_texts(task, ", ".join(columns) or "nothing")
     rows = Rows.of(columns, name="texts")
@@ -322,7 +320,7 @@ def checked_rows(columns: Mapping[str, Sequence[Any]], task: Task) -> Rows:
 
 
 def wrong_texts(task: Task, received: str) -> DataError:
-    """Say what the task reads."""
+    """Make the error that says what the task reads."""
     roles = " and ".join(task.input_roles)
     example = ", ".join(f'"{role}": "…"' for role in task.input_roles)
     return DataError(
@@ -331,14 +329,14 @@ def wrong_texts(task: Task, received: str) -> DataError:
 
 
 def without_answers(rows: Rows, task: Task) -> Rows:
-    """Leave out the true answers, so that nothing can look at them."""
-    told = task.answer_columns
-    kept = {name: values for name, values in rows.columns.items() if name not in told}
+    """Drop the gold answers, so that nothing can read them."""
+    answers = task.answer_columns
+    kept = {name: values for name, values in rows.columns.items() if name not in answers}
     return Rows(kept, rows.files, rows.file_of, rows.lines)
 
 
 def known_options(codec: Codec) -> list[str]:
-    """Name what a task's answers can be asked for."""
+    """Name the options of a task's answers."""
     return [
         name
         for name, parameter in signature(codec.answer).parameters.items()
@@ -347,7 +345,7 @@ def known_options(codec: Codec) -> list[str]:
 
 
 def refuse_unknown_options(options: Mapping[str, Any], codec: Codec) -> None:
-    """Raise where an option is not one that the task's answers have."""
+    """Refuse an option that the task's answers do not have."""
     known = known_options(codec)
     for name in options:
         if name not in known:

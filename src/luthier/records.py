@@ -25,7 +25,7 @@ Measure = Callable[[Array | None], dict[str, float]]  # row weights (rows,) or N
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows as read: columns side by side, and where each row stood.
+    """Rows as read: columns side by side, and the place of each row.
 
     Args:
         columns: Column name to values, all of one length. Columns that the recipe maps carry the
@@ -50,7 +50,7 @@ class Rows:
         return column in self.columns
 
     def where(self, index: int) -> str:
-        """Say where a row stood, as `file:line`."""
+        """Return the place of a row, as `file:line`."""
         return f"{self.files[int(self.file_of[index])]}:{int(self.lines[index])}"
 
     def take(self, indices: Sequence[int] | Array) -> Rows:
@@ -73,7 +73,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Splits:
-    """The rows to learn from, to choose by, and to judge by. No row is in two of them."""
+    """The rows for training, for choices, and for the verdict. No row is in two of them."""
 
     train: Rows
     validation: Rows
@@ -82,13 +82,13 @@ class Splits:
     undrawn: Rows | None = None  # training rows that a limit or shots left out
 
     def items(self) -> Iterator[tuple[str, Rows]]:
-        """Walk over (name, rows) in the order train, validation, test."""
+        """Yield (name, rows) in the order train, validation, test."""
         yield from (("train", self.train), ("validation", self.validation), ("test", self.test))
 
 
 @dataclass(frozen=True)
 class Target:
-    """What there is to predict, learned from the training rows.
+    """What is predicted, learned from the training rows.
 
     Args:
         kind: `single-label`, `multi-label`, `number`, `tags`, `answer`, `text`, `language` or
@@ -96,8 +96,9 @@ class Target:
         names: Label names in index order; for a number, its column's name alone; for text, none.
         thresholds: For `multi-label`, the probability from which each label is given, (labels,).
             For `answer`, how much better than the best answer none must be to be given, (1,).
-        mean: For `number`, what an output of 0 stands for. `scale`: what a step of 1 stands for.
-        references: For `language`, whether there are texts that the model should have written.
+        mean: For `number`, the number that an output of 0 stands for.
+        scale: For `number`, the difference that one unit of output stands for.
+        references: For `language`, whether rows have reference texts.
     """
 
     kind: str
@@ -109,7 +110,7 @@ class Target:
 
     @property
     def n_outputs(self) -> int:
-        """How many numbers a model gives for each row."""
+        """Number of outputs of a model for each row."""
         return len(self.names)
 
     def to_json(self, answer: Any) -> str | list[str] | float:
@@ -123,20 +124,21 @@ class Target:
 
 @dataclass(frozen=True)
 class StepInfo:
-    """What happened in one step of something long: training, a baseline, an evaluation.
+    """One step of training, of a baseline or of inference.
 
     Args:
-        phase: What is being done, in words for a progress bar ("fine-tuning").
-        step: Steps done, from 1. `n_steps`: Steps in all (0 where unknown).
-        epoch: Epochs done, as a fraction.
-        rows: Rows seen in this step.
-        loss: Mean training loss of the step, or None.
-        learning_rate: The rate that was used, or None.
-        gradient_norm: Norm before clipping, or None.
-        scores: Validation scores, where this step ended with an evaluation.
+        phase: Name of the work for a progress bar, such as "fine-tuning".
+        step: Number of steps done, from 1.
+        n_steps: Total number of steps; 0 if unknown.
+        epoch: Number of epochs done, as a fraction.
+        rows: Number of rows seen in this step.
+        loss: Mean training loss of the step; None if it was not read.
+        learning_rate: Learning rate of the step; None outside training.
+        gradient_norm: Norm of the gradient before clipping; None if it was not read.
+        scores: Validation scores, if this step ended with an evaluation.
         is_best: Whether those scores are the best so far.
-        spike: The loss of this step, where it sprang up.
-        message: Something to tell the user once.
+        spike: Loss of this step, if it is a spike.
+        message: A message for the user, shown once.
     """
 
     phase: str
@@ -161,7 +163,7 @@ class Predictions:
         answers: Label ids (rows,), label indicators (rows, labels), numbers (rows,), `Ragged` tag
             ids, answers (rows, 2) as characters, or texts (rows,).
         probabilities: (rows, labels), or None where there are no labels to share among.
-        outputs: What the model said, row by row.
+        outputs: Outputs of the system, row by row.
     """
 
     answers: Any

@@ -1,4 +1,4 @@
-"""What a run finds out: findings about its data, scores with their doubt, verdicts."""
+"""Results of a run: findings about its data, scores with intervals, verdicts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class Finding:
     Args:
         code: A stable kebab-case name, such as `duplicate-across-splits`.
         severity: `error` (the run stops), `warning` (shown first) or `note`.
-        message: One sentence with the numbers in it.
-        count: How many rows are concerned.
-        places: The first few as `file:line:column`.
-        fix: What to do, best a recipe override that can be pasted.
+        message: One sentence with the numbers.
+        count: Number of rows concerned.
+        places: Places of the first few, as `file:line:column`.
+        fix: The fix, preferably a recipe override that can be pasted.
     """
 
     code: str
@@ -29,7 +29,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Score:
-    """A metric with its doubt: the value, the ends of its interval, and the rows behind it."""
+    """A metric: its value, the ends of its interval, and its number of rows."""
 
     value: float
     low: float
@@ -45,13 +45,18 @@ class Comparison:
     """A system against a baseline on the same rows, on one metric.
 
     Args:
-        system: The system judged. `baseline`: what it is compared with. `metric`: by which metric.
+        system: Name of the system.
+        baseline: Name of the system that it is compared with.
+        metric: Name of the metric.
         difference: System minus baseline, in the metric's unit, signed so that more is better.
-        low: Lower end of the interval of the difference. `high`: upper end.
-        p_value: Of the paired test. `p_adjusted`: after Holm's correction.
-        test: The name of that test.
-        n: Rows compared. `n_needed`: rows that would tell the two apart (80 % power), or None.
-        verdict: All of it in one sentence.
+        low: Lower end of the interval of the difference.
+        high: Upper end of the interval of the difference.
+        p_value: P-value of the paired test.
+        p_adjusted: P-value after Holm's correction.
+        test: Name of the paired test.
+        n: Number of rows compared.
+        n_needed: Number of rows that would detect the difference with 80 % power; None if unknown.
+        verdict: The comparison as one sentence.
     """
 
     system: str
@@ -70,11 +75,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run came to: where it lies, its scores and its verdicts.
+    """The outcome of a run: its folder, scores and verdicts.
 
     Args:
-        folder: The run folder. `scores`: system -> metric -> score on the test rows.
-        comparisons: The fine-tuned model against each baseline. `findings`: The doctor's.
+        folder: Path of the run folder.
+        scores: System to metric to score on the test rows.
+        comparisons: The fine-tuned model against each baseline.
+        findings: What the data doctor found.
         report: Path of the report.
     """
 

@@ -65,7 +65,7 @@ def analyse(
 
 
 def panels_of(found: Sequence[Panel] | Mapping[str, JSON]) -> list[Panel]:
-    """Give a task's error analysis as panels; a mapping goes from their kinds to their data."""
+    """Return a task's error analysis as panels; a mapping has kind to data."""
     if isinstance(found, Mapping):
         return [Panel(kind, "", data) for kind, data in found.items()]
     return list(found)

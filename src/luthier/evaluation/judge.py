@@ -7,11 +7,13 @@ is that of paired rows. Next: `comparisons.py`, which compares two systems.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from luthier.codec import Codec
 from luthier.errors import DataError
 from luthier.evaluation.comparisons import Measured, compare_with_others
 from luthier.metrics.intervals import bootstrap, interval_of
+from luthier.recipe.tree import Recipe
 from luthier.records import Gold, Predictions
 from luthier.results import Comparison, Score
 
@@ -80,4 +82,14 @@ def score(measured: Measured, n_rows: int, *, confidence: float) -> dict[str, Sc
             n_rows,
         )
         for name, value in measured.values.items()
+    }
+
+
+def resampling(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe's options of the bootstrap, as arguments of `judge`."""
+    evaluation, seed = recipe.evaluation, recipe.training.seed
+    return {
+        "n_resamples": evaluation.n_resamples,
+        "confidence": evaluation.confidence,
+        "seed": seed,
     }

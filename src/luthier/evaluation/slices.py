@@ -63,7 +63,7 @@ def score_slices(
 def parts(
     target: Target, gold: Gold, rows: Rows, lengths: Array, columns: Sequence[str]
 ) -> Iterator[tuple[str, str, Array]]:
-    """Walk over (what is sliced by, the value, which rows have it)."""
+    """Yield (column or property, its value, mask of the rows that have it)."""
     edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1]).astype(int))
     for low, high in pairwise(edges):
         first = low if low == edges[0] else low + 1
@@ -79,7 +79,7 @@ def parts(
 
 
 def take_answers(predictions: Predictions, chosen: Array) -> Predictions:
-    """Take the predictions of some rows."""
+    """Keep the predictions of the rows at `chosen`."""
     probabilities = predictions.probabilities
     return Predictions(
         take(predictions.answers, chosen),

@@ -12,7 +12,7 @@ from typing import Any
 from luthier.codec import Codec
 from luthier.declarations import JSON, Panel
 from luthier.evaluation.analysis import analyse
-from luthier.evaluation.judge import SYSTEM, judge
+from luthier.evaluation.judge import SYSTEM, judge, resampling
 from luthier.job import Job
 from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
@@ -57,7 +57,7 @@ def judge_systems(recipe: Recipe, job: Job, outputs: Mapping[str, Mapping[str, O
         for system, by_split in outputs.items()
     }
     scores, comparisons = judge(
-        job.problem.codec, job.problem.gold["test"], predictions, **_resampling(recipe)
+        job.problem.codec, job.problem.gold["test"], predictions, **resampling(recipe)
     )
     return Judged(predictions, scores, comparisons)
 
@@ -81,17 +81,8 @@ def analyse_fine_tuned(
         validation_gold=problem.gold["validation"],
         lengths=problem.items["test"].full_lengths,
         slice_columns=slice_columns,
-        **_resampling(recipe),
+        **resampling(recipe),
     )
-
-
-def _resampling(recipe: Recipe) -> dict[str, Any]:
-    evaluation = recipe.evaluation
-    return {
-        "n_resamples": evaluation.n_resamples,
-        "confidence": evaluation.confidence,
-        "seed": recipe.training.seed,
-    }
 
 
 def describe_comparison(recipe: Recipe, job: Job, judged: Judged) -> dict[str, Any]:

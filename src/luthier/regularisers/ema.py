@@ -3,8 +3,9 @@
     average ← decay × average + (1 − decay) × weights        after every optimizer step
 
 Polyak and Juditsky 1992, https://doi.org/10.1137/0330046; with a decay, as by Tarvainen and Valpola
-2017, section 2, https://arxiv.org/abs/1703.01780. As there, the decay grows from 0 in the first
-steps, min(decay, 1 − 1 / (step + 1)), so that the average soon forgets the initial weights.
+2017, section 2, https://arxiv.org/abs/1703.01780. As there, the decay is smaller in the first
+steps, min(decay, 1 − 1 / (step + 1)), which starts at 0.5, so that the average soon forgets the
+initial weights.
 """
 
 from __future__ import annotations

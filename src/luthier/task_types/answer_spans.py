@@ -13,7 +13,7 @@ from luthier.text.windows import Windows
 
 
 def label_windows(made: Windows, nulls: Array, spans: Sequence[Sequence[tuple[int, int]]]) -> Array:
-    """Find the first and the last token of every row's first answer in each of its windows.
+    """Find the first and last token of each row's first answer in every window of the row.
 
     Args:
         made: The windows.
@@ -21,7 +21,7 @@ def label_windows(made: Windows, nulls: Array, spans: Sequence[Sequence[tuple[in
         spans: Characters of the answers of every row; only the first is learned.
 
     Returns:
-        (windows, 2) tokens; twice the token of no answer where the window lacks some of it.
+        (windows, 2) tokens; twice the token of no answer where a window lacks part of the answer.
     """
     labels = np.repeat(nulls[:, None], 2, axis=1)
     for window, row in enumerate(made.row_of):
@@ -56,18 +56,20 @@ class AnswerLayout:
     nulls: Array
 
 
-def best_spans(said: Ragged, items: Items, n_rows: int, *, n_best: int, max_tokens: int) -> Array:
+def best_spans(
+    inferred: Ragged, items: Items, n_rows: int, *, n_best: int, max_tokens: int
+) -> Array:
     """Find the best answers of every row over all its windows.
 
-    An answer's score is the sum of its first and last token's logits, none's is that of the
-    window that finds it least likely.
+    The score of an answer is the sum of the logits of its first and last token. The score of no
+    answer is the lowest of the row's windows.
 
     Args:
-        said: Logits of every token as a start and as an end, (tokens, 2) a window.
-        items: Their layout says which characters tokens stand for.
-        n_rows: How many rows there are.
-        n_best: Answers kept of each.
-        max_tokens: Tokens that an answer may have.
+        inferred: Logits of every token as a start and as an end, (tokens, 2) per window.
+        items: The windows; their layout maps tokens to characters.
+        n_rows: Number of rows.
+        n_best: Number of answers kept per row.
+        max_tokens: Most tokens that an answer may have.
 
     Returns:
         (rows, 1 + n_best, 3): first character, one past the last, score; none comes first.
@@ -78,14 +80,14 @@ def best_spans(said: Ragged, items: Items, n_rows: int, *, n_best: int, max_toke
     found[:, 0, 2] = np.inf
     candidates: list[list[tuple[float, int, int]]] = [[] for _ in range(n_rows)]
     for window, row in enumerate(items.rows.tolist()):
-        logits, span = said[window], layout.spans[window]
+        logits, span = inferred[window], layout.spans[window]
         null = int(layout.nulls[window])
         found[row, 0, 2] = min(found[row, 0, 2], float(logits[null].sum()))
         texts = np.flatnonzero((layout.places[window] >= 0) & (span[:, 1] > span[:, 0]))
         starts = texts[np.argsort(-logits[texts, 0], kind="stable")[:n_best]]
         ends = texts[np.argsort(-logits[texts, 1], kind="stable")[:n_best]]
-        length = ends[None, :] - starts[:, None] + 1
-        score = logits[starts, 0][:, None] + logits[ends, 1][None, :]
+        length = ends[None, :] - starts[:, None] + 1  # of every pair, (starts, ends)
+        score = logits[starts, 0][:, None] + logits[ends, 1][None, :]  # (starts, ends)
         for a, b in np.argwhere((length > 0) & (length <= max_tokens)):
             candidates[row].append(
                 (float(score[a, b]), int(span[starts[a], 0]), int(span[ends[b], 1]))

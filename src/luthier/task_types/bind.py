@@ -21,14 +21,14 @@ def codec_of(
     """Bind a task as a recipe says.
 
     Args:
-        recipe: Says how many tokens are read, and by what seed masks and the like are drawn.
+        recipe: Its data section limits the tokens, its training section has the seed.
         task: The task, with its options.
         target: What is predicted.
         processor: Encodes the inputs.
         config: Configuration of the model, which limits how many tokens it reads.
 
     Raises:
-        RecipeError: Windows are asked for, and the task could not combine them.
+        RecipeError: The recipe sets windows, and the task cannot merge them.
     """
     asked = recipe.data.max_tokens
     reads_tokens = hasattr(processor, "model_max_length")

@@ -70,10 +70,14 @@ class CodecDefaults(Generic[OptionsT]):
         if items.targets is not None and kind in self.targets_for:
             targets = pad({"targets": items.targets}, chosen, side=self.padding_side)["targets"]
         weights = None if items.weights is None else items.weights[chosen].astype("float32")
-        inputs = pad(items.inputs, chosen, side=self.padding_side)
+        inputs = self.pad_inputs(items, chosen)
         if kind != LOSS:
             return Batch(inputs, targets, len(chosen))
         return Batch(inputs, targets, len(chosen), weights, group_size(items, chosen))
+
+    def pad_inputs(self, items: Items, chosen: Array) -> dict[str, Array]:
+        """Pad the inputs of the chosen items, (batch, longest, …)."""
+        return pad(items.inputs, chosen, side=self.padding_side)
 
     def gold(self, rows: Rows) -> Gold:
         """Read the gold answers; every task has its own way."""
@@ -188,7 +192,7 @@ class TaskDefaults(Generic[OptionsT]):
         return self.main_metric
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Take rows as they are."""
+        """Return rows unchanged."""
         return rows, []
 
     @property
@@ -234,7 +238,7 @@ def texts_of(rows: Rows, role: str) -> list[str]:
 
 
 def refuse_label_smoothing(label_smoothing: float, what: str) -> None:
-    """Raise where label smoothing is asked for and there is nothing to smooth over."""
+    """Refuse label smoothing where there are no labels to smooth over."""
     if label_smoothing:
         raise RecipeError(
             f"Label smoothing spreads a target over labels; {what} has none.",

@@ -32,15 +32,15 @@ def aggregate(
 ) -> list[dict[str, Any]]:
     """List the entities of a row (or its words, where tags are no entities).
 
-    `none` and the strategies of Transformers work on what was said of tokens, with keys as there;
-    `words` gives the entities that are scored, from the tags chosen for words.
+    `none` and the strategies of Transformers work on the logits of tokens, with the keys of
+    Transformers; `words` gives the entities that are scored, from the tags chosen for words.
     """
     text = str(rows["text"][index])
     if strategy == "words":
         return _of_words(predictions, index, rows, target, has_entities=has_entities)
     pieces: Pieces = predictions.outputs
     one = pieces.take(np.array([index]))
-    shares = softmax(one.said.values.astype(np.float64), axis=-1)  # (tokens, labels)
+    shares = softmax(one.logits.values.astype(np.float64), axis=-1)  # (tokens, labels)
     spans = one.spans.values if one.spans is not None else _word_spans(rows, index)
     word_of = one.word_of.values
     if strategy == "none":
@@ -82,7 +82,7 @@ def aggregate(
 def _units(
     shares: Array, spans: Array, word_of: Array, strategy: str
 ) -> list[tuple[Array, int, int]]:
-    """Give (probabilities, first, past) of what is put together: tokens, or words."""
+    """Return (probabilities, start, end) of the units to aggregate: tokens, or words."""
     if strategy == "simple":
         return [(share, int(a), int(b)) for share, (a, b) in zip(shares, spans, strict=True)]
     units = []
@@ -106,8 +106,8 @@ def _of_words(
 ) -> list[dict[str, Any]]:
     """List the entities that the chosen tags make, or every word with its tag."""
     text, words = str(rows["text"][index]), rows["words"][index]
-    said, _ = predictions.outputs.take(np.array([index])).of_words()
-    shares = softmax(said.values.astype(np.float64), axis=-1)
+    logits, _ = predictions.outputs.take(np.array([index])).of_words()
+    shares = softmax(logits.values.astype(np.float64), axis=-1)
     ids = predictions.answers[index]
     tags = [OUTSIDE if tag < 0 else target.names[tag] for tag in ids]
     if has_entities:

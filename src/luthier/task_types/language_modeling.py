@@ -1,4 +1,4 @@
-"""Tasks that learn to say tokens: what language models of both kinds share."""
+"""Tasks that learn to predict tokens: what causal and masked language models share."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class LanguageModelingCodec(CodecDefaults[OptionsT]):
     targets_for: ClassVar[frozenset[str]] = frozenset({LOSS, "log-likelihood"})
 
     def gold(self, rows: Rows) -> Array:
-        """Give the texts, (rows,): what is judged is how likely they are."""
+        """Read the texts, (rows,)."""
         return as_array(texts_of(rows, "text"))
 
     def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
-        """Learn to say the tokens that have a label."""
+        """Learn the tokens that have a target."""
         return Objective("token-cross-entropy", label_smoothing=label_smoothing)
 
     def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
@@ -37,11 +37,11 @@ class LanguageModelingCodec(CodecDefaults[OptionsT]):
         return sum_items(inferred[self.task.validation_kind], items, len(rows))
 
     def of_statistics(self, summed: Array) -> Outputs:
-        """Give outputs made of each row's statistics, (rows, 3)."""
+        """Make outputs of each row's statistics, (rows, 3)."""
         return summed
 
     def decode(self, outputs: Outputs) -> Predictions:
-        """Answer with the perplexity of each row, (rows,)."""
+        """Return the perplexity of each row, (rows,)."""
         with np.errstate(over="ignore"):
             each = np.exp(-outputs[:, 0] / np.maximum(outputs[:, 1], 1))
         return Predictions(each, None, outputs)
@@ -65,17 +65,17 @@ class LanguageModelingCodec(CodecDefaults[OptionsT]):
         return self.decode(self.of_statistics(summed))
 
     def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
-        """Find every text equally unlikely."""
+        """Give every text the same perplexity."""
         return np.tile([-1.0, 1.0, 0.0], (len(rows), 1))
 
     def to_json(self, answers: Array, index: int, rows: Rows) -> Any:
-        """Give the perplexity of a text, or the text itself."""
+        """Write the perplexity of a text, or the text itself."""
         answer = answers[index]
         return answer if isinstance(answer, str) else round(float(answer), 6)
 
 
 class LanguageModeling(TaskDefaults[OptionsT]):
-    """The half of a task that is judged by how likely it finds the true tokens."""
+    """A task that is scored by the likelihood of the true tokens."""
 
     Codec = LanguageModelingCodec
     unit: ClassVar[str] = "language"
@@ -86,16 +86,16 @@ class LanguageModeling(TaskDefaults[OptionsT]):
 
     @property
     def validation_metric(self) -> str:
-        """Go by perplexity during training."""
+        """Use perplexity during training."""
         return "perplexity"
 
     def learn_target(self, rows: Rows) -> Target:
-        """There are no labels: the text is what is learned."""
+        """There are no labels: the text itself is learned."""
         return Target(self.kind, ())
 
 
 def sum_items(statistics: Array, items: Items, n_rows: int) -> Array:
-    """Add up what was read of the items of every row, (rows, 3)."""
+    """Sum the statistics of every row's items, (rows, 3)."""
     summed = np.zeros((n_rows, 3))
     np.add.at(summed, items.rows, np.asarray(statistics).reshape(-1, 3))
     return summed

@@ -1,4 +1,4 @@
-"""What a recipe says of texts that are longer than a model reads: cut off, or read in windows."""
+"""Texts that are longer than the model reads: truncated, or read in windows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from luthier.recipe.tree import Recipe
 
 
 def window_stride(recipe: Recipe, task: Task, max_tokens: int) -> int | None:
-    """Say how many tokens windows share; None where long texts are cut off.
+    """Return the tokens that windows share; None where long texts are truncated.
 
     Raises:
-        RecipeError: Windows are asked for, and the task could not put them together again.
+        RecipeError: The recipe sets windows, and the task cannot merge them.
     """
     asked = recipe.data.long_texts
     if asked == "windows" and task.windows is None:

@@ -1,7 +1,7 @@
 """Tasks that answer a text with a text: an encoder reads, a decoder writes.
 
-During training validation goes by the perplexity of the true texts, which is cheap; the verdict
-goes by texts that the model writes itself.
+During training, validation rows are scored by the perplexity of the reference texts, which is
+cheap; the verdict scores texts that the model writes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class GenerationOptions(Section):
 
     source_prefix: str = Field("", description="Put before every text, as T5 expects.")
     max_target_tokens: int = Field(
-        128, ge=2, description="Tokens kept of a true text, and the most that are written."
+        128, ge=2, description="Tokens kept of a reference text, and the most that are written."
     )
     num_beams: int = Field(4, ge=1, description="Beams of the search; 1: greedy.")
     length_penalty: float = Field(1.0, description="Above 0 favours longer texts.")
@@ -54,11 +54,11 @@ class Seq2SeqCodec(CodecDefaults[OptionsT]):
     targets_for: ClassVar[frozenset[str]] = frozenset({LOSS, "decoder-log-likelihood"})
 
     def inference_kinds(self, *, answering: bool = False) -> tuple[str, ...]:
-        """Let the model write."""
+        """Generate, for the verdict and for new rows."""
         return ("generate",)
 
     def gold(self, rows: Rows) -> Array:
-        """Give the true texts, (rows,)."""
+        """Read the reference texts, (rows,)."""
         return as_array(texts_of(rows, str(self.task.answer_role)))
 
     def tokenizer(self) -> Tokenizer:
@@ -93,11 +93,11 @@ class Seq2SeqCodec(CodecDefaults[OptionsT]):
         return replace(batch, targets=padded["targets"])
 
     def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
-        """Learn to say the next token of the true text."""
+        """Learn the next token of the reference text."""
         return Objective("sequence-to-sequence", label_smoothing=label_smoothing)
 
     def generation(self) -> Mapping[str, Any]:
-        """Search with beams for at most as many tokens as true texts may have."""
+        """Search with beams, for at most as many tokens as reference texts may have."""
         return {
             "max_new_tokens": min(self.options.max_target_tokens, self.limits.max_tokens),
             "num_beams": self.options.num_beams,
@@ -107,27 +107,27 @@ class Seq2SeqCodec(CodecDefaults[OptionsT]):
         }
 
     def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
-        """Turn what was written into texts, (rows,); or give the statistics that are watched."""
+        """Decode the written texts, (rows,), or return the statistics of validation, (rows, 3)."""
         if "generate" not in inferred:
             return inferred[self.task.validation_kind].reshape(-1, 3)
         return written_texts(inferred["generate"], self.processor)
 
     def decode(self, outputs: Outputs) -> Predictions:
-        """Take the texts as they are."""
+        """Return the texts unchanged."""
         return Predictions(outputs, None, outputs)
 
     def validation_scores(self, outputs: Outputs, gold: Array) -> dict[str, float]:
-        """Measure how likely the true texts are."""
+        """Measure the perplexity of the reference texts."""
         return measure_language(outputs)(None)
 
     def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
-        """Write nothing."""
+        """Return empty texts, or statistics without information for validation."""
         if validation:
             return np.tile([-1.0, 1.0, 0.0], (len(rows), 1))
         return as_array([""] * len(rows))
 
     def to_json(self, answers: Array, index: int, rows: Rows) -> str:
-        """Give a text."""
+        """Write a text."""
         return str(answers[index])
 
     def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
@@ -135,21 +135,21 @@ class Seq2SeqCodec(CodecDefaults[OptionsT]):
         return self.decode(as_array([one["answer"] for one in kept]))
 
     def answer(self, predictions: Predictions, index: int, rows: Rows) -> dict[str, Any]:
-        """Give the text under the key that the pipeline of the task has."""
+        """Return the text under the key of the task's Transformers pipeline."""
         return {self.task.answer_key: str(predictions.answers[index])}
 
     def to_columns(self, answer: JSON) -> dict[str, JSON]:
-        """Lay the text out."""
+        """Lay out the text."""
         return {"prediction": answer[self.task.answer_key]}
 
     def error_analysis(self, gold: Array, predictions: Predictions, rows: Rows) -> dict[str, Any]:
-        """Set texts beside their sources and references, the least alike first."""
+        """Show texts beside their sources and references, the least similar first."""
         sources = texts_of(rows, "text")
         return {"generations": set_side_by_side(sources, gold, predictions.answers, rows)}
 
 
 class Seq2Seq(TaskDefaults[OptionsT]):
-    """The half of a task that reads a text and writes another."""
+    """A task that reads a text and writes another."""
 
     Codec = Seq2SeqCodec
     unit: ClassVar[str] = "generation"
@@ -162,18 +162,18 @@ class Seq2Seq(TaskDefaults[OptionsT]):
 
     @property
     def validation_metric(self) -> str:
-        """Go by perplexity during training: writing takes longer than training does."""
+        """Use perplexity during training: generating takes longer than training."""
         return "perplexity"
 
     def learn_target(self, rows: Rows) -> Target:
-        """There is nothing to learn before training: texts have no labels."""
+        """Texts have no labels."""
         return Target(self.kind, ())
 
 
 def tokenize_targets(
     tokenizer: Tokenizer, texts: Sequence[str], *, max_tokens: int
 ) -> tuple[Ragged, Array]:
-    """Give what is kept of texts to be written, and how many tokens each has in all, (rows,)."""
+    """Return the kept tokens of reference texts, and each text's full token count, (rows,)."""
     if not texts:
         return Ragged.of([]), np.zeros(0, dtype=np.int64)
     ids = tokenizer(text_target=list(texts), verbose=False)["input_ids"]
@@ -208,7 +208,7 @@ def set_side_by_side(
 
 
 def written_texts(ids: Ragged, tokenizer: Tokenizer) -> Array:
-    """Turn the ids that a model wrote into texts, (rows,)."""
+    """Decode the token ids that a model wrote, (rows,)."""
     written = [ids[row].tolist() for row in range(len(ids))]
     return as_array(
         [text.strip() for text in tokenizer.batch_decode(written, skip_special_tokens=True)]
@@ -216,7 +216,7 @@ def written_texts(ids: Ragged, tokenizer: Tokenizer) -> Array:
 
 
 def as_array(texts: Sequence[Any]) -> Array:
-    """Make an array of objects, (rows,), whatever they are."""
+    """Make an array of objects, (rows,)."""
     made = np.empty(len(texts), dtype=object)
     made[:] = texts
     return made

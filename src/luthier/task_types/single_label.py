@@ -52,7 +52,7 @@ class SingleLabelCodec(TextLevelCodec[SingleLabelOptions]):
         return np.array(ids_of(cells, self.target.names, rows), dtype=np.int64).reshape(-1)
 
     def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
-        """Name the loss; balanced weights are rows / (labels × rows of the label)."""
+        """Choose the loss; balanced weights are rows / (labels × rows of the label)."""
         balanced = balanced_weights(gold, self.target.n_outputs)
         return Objective(
             self.options.loss,
@@ -62,7 +62,7 @@ class SingleLabelCodec(TextLevelCodec[SingleLabelOptions]):
         )
 
     def decode(self, outputs: Outputs) -> Predictions:
-        """Take the label of highest probability."""
+        """Choose the most probable label."""
         return Predictions(outputs.argmax(axis=-1), softmax(outputs, axis=-1), outputs)
 
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
@@ -88,7 +88,7 @@ class SingleLabelCodec(TextLevelCodec[SingleLabelOptions]):
     def answer(
         self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 1
     ) -> JSON:
-        """Give `{"label", "score"}`, or a list of them, best first, unless `top_k` is 1."""
+        """Return `{"label", "score"}`, or a list of them, best first, unless `top_k` is 1."""
         if predictions.probabilities is None:
             raise ValueError("single-label predictions carry probabilities")
         answers = best_first(self.target.names, predictions.probabilities[index], top_k=top_k)
@@ -104,7 +104,7 @@ class SingleLabel(TextLevel[SingleLabelOptions]):
     problem_type: ClassVar[str | None] = "single_label_classification"
 
     def learn_target(self, rows: Rows) -> Target:
-        """Take the labels that occur, in a fixed order."""
+        """Learn the labels that occur, in a fixed order."""
         names = sort_labels(label_name(value) for value in column_of(rows, "label"))
         if len(names) < 2:
             raise DataError(

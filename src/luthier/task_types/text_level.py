@@ -81,7 +81,7 @@ class TextLevelCodec(CodecDefaults[OptionsT]):
         return np.zeros((len(rows), self.target.n_outputs), dtype=np.float32)
 
     def to_columns(self, answer: JSON) -> dict[str, JSON]:
-        """Lay labels and scores out; several of one row stand in one cell, separated by `|`."""
+        """Lay out labels and scores; several of one row share a cell, separated by `|`."""
         given = answer if isinstance(answer, list) else [answer]
         return {
             "prediction": "|".join(item["label"] for item in given),

@@ -1,4 +1,4 @@
-"""Words and the tokens that they are made of: labels going in, what was said coming out."""
+"""Words and their tokens: labels of words as targets, logits of tokens as outputs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from luthier.text.windows import Windows
 
 @dataclass(frozen=True)
 class Pieces:
-    """What a system says of every token, row by row; baselines have one token a word.
+    """Outputs for the tokens of every row; baselines have one token per word.
 
     Args:
-        said: What each label is worth, (tokens, labels) a row.
-        word_of: The word that each token is part of, from 0, (tokens,) a row.
-        spans: The characters of each token, (tokens, 2) a row; None for baselines.
+        logits: Logit of every label, (tokens, labels) per row.
+        word_of: Word that each token is part of, from 0, (tokens,) per row.
+        spans: Characters of each token, (tokens, 2) per row; None for baselines.
         n_words: Words of every row, (rows,).
-        transitions: Of a CRF, (labels + 1, labels).
+        transitions: Score of each label after each other, (labels + 1, labels); None without a CRF.
     """
 
-    said: Ragged
+    logits: Ragged
     word_of: Ragged
     spans: Ragged | None
     n_words: Array
@@ -36,13 +36,13 @@ class Pieces:
 
     @property
     def offsets(self) -> Array:
-        """Where the tokens of each row begin."""
-        return self.said.offsets
+        """Start of every row's tokens, (rows + 1,)."""
+        return self.logits.offsets
 
     def take(self, chosen: Sequence[int] | Array) -> Pieces:
-        """Keep some rows."""
+        """Keep the rows at `chosen`, in that order."""
         return Pieces(
-            self.said.take(chosen),
+            self.logits.take(chosen),
             self.word_of.take(chosen),
             None if self.spans is None else self.spans.take(chosen),
             self.n_words[chosen],
@@ -50,27 +50,27 @@ class Pieces:
         )
 
     def of_words(self) -> tuple[Ragged, Array]:
-        """Give what was said of each word's first token, and whether it was seen at all.
+        """Return the logits of each word's first token, and whether the model saw it.
 
         Returns:
-            (words, labels) a row, zeros where a word was not seen; and (all words,).
+            Logits, (words, labels) per row, zeros for unseen words; and a mask, (all words,).
         """
         ends = np.concatenate([[0], np.cumsum(self.n_words)])
-        row = np.repeat(np.arange(len(self)), self.said.lengths)
+        row = np.repeat(np.arange(len(self)), self.logits.lengths)  # of every token, (all tokens,)
         word = ends[row] + self.word_of.values  # among all words of all rows
         seen, first = np.unique(word, return_index=True)
-        said = np.zeros((int(ends[-1]), self.said.values.shape[-1]), dtype=np.float32)
+        logits = np.zeros((int(ends[-1]), self.logits.values.shape[-1]), dtype=np.float32)
         is_seen = np.zeros(int(ends[-1]), dtype=bool)
-        said[seen] = self.said.values[first]
+        logits[seen] = self.logits.values[first]
         is_seen[seen] = True
-        return Ragged(said, ends), is_seen
+        return Ragged(logits, ends), is_seen
 
     @staticmethod
-    def of_each_word(said: Array, n_words: Array) -> Pieces:
-        """Make pieces of what was said of all words of all rows, (all words, labels)."""
+    def of_each_word(logits: Array, n_words: Array) -> Pieces:
+        """Make outputs with one token per word from logits of all words, (all words, labels)."""
         offsets = np.concatenate([[0], np.cumsum(n_words)])
-        places = np.arange(len(said)) - np.repeat(offsets[:-1], n_words)
-        return Pieces(Ragged(said, offsets), Ragged(places, offsets), None, n_words)
+        places = np.arange(len(logits)) - np.repeat(offsets[:-1], n_words)
+        return Pieces(Ragged(logits, offsets), Ragged(places, offsets), None, n_words)
 
 
 def label_pieces(
@@ -78,7 +78,7 @@ def label_pieces(
 ) -> tuple[Ragged, Ragged | None]:
     """Find the word of every token, and give each word's label to its first token.
 
-    Where windows overlap, a word is learned in the one that sees most around it.
+    Where windows overlap, a word is learned in the one with most context around it.
 
     Args:
         made: The windows.
@@ -86,8 +86,8 @@ def label_pieces(
         gold: Label ids of the words of every row, or None.
 
     Returns:
-        The word of every token, -1 for none, (tokens,) a window; and labels likewise, -100 for
-        tokens that do not count.
+        Word of every token, -1 for none, (tokens,) per window; and labels likewise, -100 for
+        tokens without a target.
     """
     word_of = np.full(len(made.places.values), -1, dtype=np.int64)
     borders: dict[int, tuple[Array, Array]] = {}
@@ -99,7 +99,7 @@ def label_pieces(
             continue
         here = slice(made.places.offsets[window], made.places.offsets[window + 1])
         span = made.spans.values[here]
-        found = np.searchsorted(starts, span[:, 0], side="right") - 1
+        found = np.searchsorted(starts, span[:, 0], side="right") - 1  # last word begun, (tokens,)
         inside = (made.places.values[here] >= 0) & (found >= 0) & (span[:, 1] > span[:, 0])
         inside &= span[:, 0] < ends[found]
         word_of[here] = np.where(inside, found, -1)
@@ -109,7 +109,8 @@ def label_pieces(
     labels = np.full(len(word_of), IGNORED, dtype=np.int64)
     counted = np.flatnonzero(made.owned() & (word_of >= 0))
     row = np.repeat(made.row_of, made.places.lengths)[counted]
-    key = gold.offsets[row] + word_of[counted]
+    key = gold.offsets[row] + word_of[counted]  # number of the word among all words
+    # sorted by word, then by place: the first token of each word is the one that is learned
     order = np.lexsort((made.places.values[counted], key))
     _, first = np.unique(key[order], return_index=True)
     chosen = counted[order[first]]
@@ -137,25 +138,26 @@ class WordLayout:
 
 
 def gather_pieces(
-    said: Ragged, items: Items, n_words: Array, *, transitions: Array | None
+    logits: Ragged, items: Items, n_words: Array, *, transitions: Array | None
 ) -> Pieces:
-    """Put the windows of every row together: each token by the window that sees most around it.
+    """Merge the windows of every row: each token comes from the window with most context.
 
     Args:
-        said: (tokens, labels) a window.
+        logits: Logits of the tokens of every window, (tokens, labels) per window.
         items: Their layout says which tokens count, and which words they belong to.
         n_words: Words of every row, (rows,).
-        transitions: Of a CRF.
+        transitions: Transition scores of a CRF; None without one.
     """
     layout: WordLayout = items.layout
     words = layout.words
+    # tokens that belong to a word and whose own window has most context around them, (kept,)
     kept = np.flatnonzero(layout.owned & (words.values >= 0))
     row = np.repeat(items.rows, words.lengths)[kept]
     order = np.argsort(row, kind="stable")  # windows of a row follow one another already
     kept, row = kept[order], row[order]
     counts = np.bincount(row, minlength=len(n_words))
     offsets = np.concatenate([[0], np.cumsum(counts)])
-    values = said.values.reshape(len(words.values), -1)
+    values = logits.values.reshape(len(words.values), -1)
     return Pieces(
         Ragged(values[kept], offsets),
         Ragged(words.values[kept], offsets),

@@ -1,7 +1,7 @@
 """`causal-lm`: texts to continue, or instructions and conversations to answer.
 
-Plain texts are packed into full blocks in which no text sees another one. Of conversations only
-the last answer is learned; where rows have one, the model also writes its own, which is compared.
+Plain texts are packed into full blocks in which no text attends to another. In conversations only
+the last answer is learned; the model also writes its own, which is compared with it.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
     """Texts to continue, or instructions to answer."""
 
     def inference_kinds(self, *, answering: bool = False) -> tuple[str, ...]:
-        """Infer likelihoods, and let the model write where there are references or new rows."""
+        """Infer likelihoods; generate where there are references, and for new rows."""
         if answering:
             return ("generate",)
         kinds = super().inference_kinds()
         return (*kinds, "generate") if self.target.references else kinds
 
     def encode(self, rows: Rows, *, training: bool = False) -> Items:
-        """Tokenize prompts and what is to be learned; pack training rows into blocks."""
+        """Tokenize prompts and texts to learn; pack training rows into blocks."""
         max_tokens, windows = self.limits.max_tokens, self.limits.stride is not None
         prompts, wholes = self._tokenize(rows)
         full = np.array([max(len(whole), 1) for whole in wholes], dtype=np.int64)
@@ -95,7 +95,7 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
         return ItemField(ids, self.processor.pad_token_id or 0, mask)
 
     def _tokenize(self, rows: Rows) -> tuple[list[list[int]], list[list[int]]]:
-        """Give every row's given tokens, and those with what is learned after them."""
+        """Return every row's prompt tokens, and the same followed by the learned tokens."""
         if "target" not in rows:
             ends = [self.processor.eos_token_id] if self.processor.eos_token_id is not None else []
             texts = texts_of(rows, "text")
@@ -113,9 +113,9 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
         prompts: list[list[int]],
         wholes: list[list[int]],
     ) -> tuple[Ragged, Array]:
-        """Give what the model goes on with: prompts, or texts without the end put to them.
+        """Return what the model continues: prompts, or texts without their end token.
 
-        Of what is too long the end is kept; beside it, how many tokens each row had, (rows,).
+        Long prompts keep their end. The second value is each row's full token count, (rows,).
         """
         most = max(1, self.limits.max_tokens - self._n_new())
         ends = [self.processor.eos_token_id]
@@ -128,7 +128,7 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
         return Ragged.of([one[-most:] for one in given]), full
 
     def _n_new(self) -> int:
-        """Say how many tokens are written at most: half of what the model can read is given."""
+        """Return the most tokens that are written: half of the context is kept for the prompt."""
         half: int = self.limits.max_tokens // 2
         return min(self.options.max_new_tokens, half)
 
@@ -137,7 +137,7 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
     ) -> Batch[Array]:
         """Pad blocks and texts on the right, or prompts on the left.
 
-        Blocks have no mask: positions that begin at 0 tell their texts apart.
+        Blocks have no mask: position ids that restart at 0 separate their texts.
         """
         if kind == "generate":
             prompts = {"input_ids": self._field(items.layout)}
@@ -146,11 +146,11 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
 
     @property
     def padding_side(self) -> str:
-        """Texts to be learned are padded on the right, whatever the tokenizer does."""
+        """Texts that are learned are padded on the right, whatever the tokenizer does."""
         return "right"
 
     def generation(self) -> Mapping[str, Any]:
-        """Write the likeliest tokens, at most so many."""
+        """Write the most probable tokens, up to `max_new_tokens`."""
         return {
             "max_new_tokens": self._n_new(),
             "num_beams": self.options.num_beams,
@@ -158,7 +158,7 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
         }
 
     def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
-        """Sum up each row's statistics beside what the model wrote, (rows,) of named fields."""
+        """Sum each row's statistics, and decode what the model wrote, (rows,) of named fields."""
         summed = np.zeros((len(rows), 3))
         if self.task.validation_kind in inferred:
             summed = sum_items(inferred[self.task.validation_kind], items, len(rows))
@@ -173,7 +173,7 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
         return made
 
     def of_statistics(self, summed: Array) -> Outputs:
-        """Give outputs made of each row's statistics, with nothing written."""
+        """Make outputs of each row's statistics, with nothing written."""
         made = np.zeros(len(summed), dtype=STATISTICS)
         made["text"] = ""
         for column, (field, _) in enumerate(STATISTICS[:3]):
@@ -188,7 +188,7 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
         return Predictions(super().decode(numbers).answers, None, outputs)
 
     def statistics_of(self, outputs: Outputs) -> Array:
-        """Give the three numbers of every row, (rows, 3)."""
+        """Return each row's log-likelihood, tokens and right tokens, (rows, 3)."""
         return statistics_of(outputs)
 
     def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
@@ -199,7 +199,7 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
         return self.decode(outputs)
 
     def gold(self, rows: Rows) -> Array:
-        """Give the answers that rows have, else their texts, (rows,)."""
+        """Read the reference answers, or the texts where there are none, (rows,)."""
         return as_array(texts_of(rows, "target" if "target" in rows else "text"))
 
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
@@ -211,31 +211,31 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
         return lambda weights: likely(weights) | alike(weights)
 
     def validation_scores(self, outputs: Outputs, gold: Array) -> dict[str, float]:
-        """Measure how likely the true tokens are."""
+        """Measure the perplexity of the reference tokens."""
         return measure_language(statistics_of(outputs))(None)
 
     def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
-        """Find every text equally unlikely, and write nothing."""
+        """Give every text the same perplexity, and write nothing."""
         return self.of_statistics(np.tile([-1.0, 1.0, 0.0], (len(rows), 1)))
 
     def answer(self, predictions: Predictions, index: int, rows: Rows) -> list[dict[str, Any]]:
-        """Give `[{"generated_text": …}]`: the text with what was written after it.
+        """Return `[{"generated_text": …}]`: the text with its continuation.
 
-        Of a conversation, it is the conversation with one more message.
+        For a conversation, it is the conversation with one more message.
         """
         written = str(predictions.outputs["text"][index])
         if "messages" in rows:
-            said = [*rows["messages"][index], {"role": "assistant", "content": written}]
-            return [{"generated_text": said}]
+            answered = [*rows["messages"][index], {"role": "assistant", "content": written}]
+            return [{"generated_text": answered}]
         return [{"generated_text": str(rows["text"][index]) + written}]
 
     def to_columns(self, answer: JSON) -> dict[str, JSON]:
-        """Lay out what was written."""
+        """Lay out the written text."""
         text = answer[0]["generated_text"]
         return {"prediction": text if isinstance(text, str) else text[-1]["content"]}
 
     def error_analysis(self, gold: Array, predictions: Predictions, rows: Rows) -> dict[str, Any]:
-        """Set written answers beside the true ones, the least alike first."""
+        """Show written answers beside the references, the least similar first."""
         if not self.target.references:
             return {}
         written = predictions.outputs["text"]
@@ -263,23 +263,23 @@ class CausalLm(LanguageModeling[CausalLmOptions]):
     baselines: ClassVar[tuple[str, ...]] = ("before-tuning", "unigram")
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Bring conversations and instructions into `text`, `messages` and `target`."""
+        """Normalise conversations and instructions to `text`, `messages` and `target`."""
         return canonical(rows), []
 
     def learn_target(self, rows: Rows) -> Target:
-        """See whether rows have answers that the model should have written."""
+        """Learn whether rows have reference answers."""
         return Target(self.kind, (), references="target" in rows and self.options.generate)
 
     @staticmethod
     def toy_rows() -> Rows:
-        """Make 80 lines that count on."""
+        """Make 80 lines that count in words."""
         digits = ["one", "two", "three", "four", "five", "six", "seven"]
         texts = [" ".join(digits[(n + k) % 7] for k in range(5 + n % 4)) for n in range(80)]
         return Rows.of({"text": texts}, name="toy")
 
 
 def continued(prompts: Ragged, ids: Ragged, tokenizer: Tokenizer) -> Array:
-    """Give what goes on after each prompt, with the blank before its first word, (rows,)."""
+    """Return the continuation of each prompt, with the blank before its first word, (rows,)."""
     given = [prompts[row].tolist() for row in range(len(prompts))]
     whole = [[*one, *ids[row].tolist()] for row, one in enumerate(given)]
     texts = []
@@ -293,7 +293,7 @@ def continued(prompts: Ragged, ids: Ragged, tokenizer: Tokenizer) -> Array:
 
 
 def statistics_of(outputs: Outputs) -> Array:
-    """Give the three numbers of every row, (rows, 3)."""
+    """Return each row's log-likelihood, tokens and right tokens, (rows, 3)."""
     return np.stack([outputs[field] for field, _ in STATISTICS[:3]], axis=1)
 
 

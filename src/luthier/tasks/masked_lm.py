@@ -1,8 +1,8 @@
 """`masked-lm`: a text with holes; the base of adapting a model to a domain.
 
-Training masks other tokens in every epoch (Devlin et al. 2018, section 3.1; dynamic masking as in
-Liu et al. 2019, section 4.1). Judging masks every token exactly once, in a few copies of the text,
-and sums up how likely the true ones are: a pseudo-perplexity (Salazar et al. 2020,
+Training masks different tokens in every epoch (Devlin et al. 2018, section 3.1; dynamic masking as
+in Liu et al. 2019, section 4.1). Evaluation masks every token exactly once, in a few copies of the
+text, and sums the log-likelihood of the true ones: a pseudo-perplexity (Salazar et al. 2020,
 https://arxiv.org/abs/1910.14659, who mask one token at a time; option `pseudo_perplexity: exact`).
 """
 
@@ -54,7 +54,7 @@ class MaskLayout:
 
     Args:
         groups: Number of each token's group, -1 for special tokens, (tokens,) per item.
-        turns: The turn of each copy, and how many turns its window has, (items, 2); None for
+        turns: Turn of each copy, and number of turns of its window, (items, 2); None for
             training, where groups are drawn at random.
     """
 
@@ -73,7 +73,7 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
         return ("fill-mask",) if answering else super().inference_kinds()
 
     def encode(self, rows: Rows, *, training: bool = False) -> Items:
-        """Window the texts; for judging, copy each as often as it takes to mask every token once.
+        """Window the texts; for evaluation, copy each window so that every token is masked once.
 
         Raises:
             ModelError: The tokenizer has no mask token.
@@ -108,9 +108,9 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
         )
 
     def _copies(self, groups: Ragged, asks: Array) -> tuple[Array, Array]:
-        """Say which window each copy is of, and which of its turns it is: (copies,) each.
+        """Return the window of each copy, (copies,), and its turn, (copies, 2).
 
-        One copy is enough of a window that asks what fills its holes.
+        A window with masks to fill needs one copy only.
         """
         copies, turns = [], []
         for window in range(len(groups)):
@@ -127,7 +127,7 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
     def batch(
         self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
     ) -> Batch[Array]:
-        """Mask tokens: at random for training, in turn for judging, none to fill given holes."""
+        """Mask tokens: at random for training, in turn for evaluation, none to fill masks."""
         if kind == "fill-mask":
             batch = super().batch(items, chosen, kind=kind)
             is_hole = batch.inputs["input_ids"] == self.processor.mask_token_id
@@ -151,7 +151,7 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
         return super().batch(masked, np.arange(len(chosen)), kind=kind)
 
     def _mask(self, items: Items, item: int, true: Array, epoch: int) -> tuple[Array, Array]:
-        """Return an item's ids with some masked, and which tokens are to be guessed."""
+        """Return an item's ids with some masked, and which tokens are predicted, (tokens,) each."""
         layout: MaskLayout = items.layout
         groups = layout.groups[item]
         if layout.turns is None:
@@ -163,7 +163,7 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
         return np.where(is_masked, self.processor.mask_token_id, true), is_masked
 
     def _draw(self, groups: Array, random: np.random.Generator) -> Array:
-        """Choose groups of tokens at random, at least one where there is any."""
+        """Choose groups of tokens at random, at least one if there are any."""
         n_groups = int(groups.max(initial=-1)) + 1
         drawn = random.random(n_groups) < self.options.mlm_probability
         if n_groups and not drawn.any():
@@ -173,7 +173,7 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
         return is_masked
 
     def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
-        """Sum up each row's statistics, or name what fills its holes."""
+        """Sum each row's statistics, or list what fills its masks."""
         if "fill-mask" not in inferred:
             return super().outputs(inferred, items, rows)
         made = np.empty(len(rows), dtype=object)
@@ -187,7 +187,7 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
         return made
 
     def decode(self, outputs: Outputs) -> Predictions:
-        """Take fillings as they are; else answer with perplexities."""
+        """Return fillings unchanged, or the perplexity of each row, (rows,)."""
         if outputs.dtype == object:
             return Predictions(outputs, None, outputs)
         return super().decode(outputs)
@@ -195,7 +195,7 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
     def answer(
         self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 5
     ) -> JSON:
-        """List what fills the hole, best first; a list of such lists for several holes."""
+        """List what fills the mask, best first; a list of such lists for several masks."""
         text = str(rows["text"][index])
         holes = predictions.answers[index]
         if not holes:
@@ -211,7 +211,7 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
         return listed[0] if len(listed) == 1 else listed
 
     def to_columns(self, answer: JSON) -> dict[str, JSON]:
-        """Lay the best filling of every hole out."""
+        """Lay out the best filling of every mask."""
         holes = answer if isinstance(answer[0], list) else [answer]
         return {
             "prediction": "|".join(hole[0]["token_str"] for hole in holes),
@@ -253,7 +253,7 @@ def ids_of(items: Items) -> Ragged:
 
 
 def group_tokens(words: Ragged, places: Ragged, *, whole_words: bool) -> Ragged:
-    """Number what is masked together in every window: tokens, or words; -1 for special tokens."""
+    """Number the tokens or words of every window that are masked together; -1: special tokens."""
     groups = []
     for window in range(len(places)):
         place = places[window]
@@ -267,7 +267,7 @@ def group_tokens(words: Ragged, places: Ragged, *, whole_words: bool) -> Ragged:
 
 
 def hide(given: Array, chosen: Array, tokenizer: Tokenizer, random: np.random.Generator) -> Array:
-    """Mask 80 % of the chosen tokens, put any token for 10 %, and leave 10 % as they are."""
+    """Mask 80 % of the chosen tokens, replace 10 % by random ones, and keep 10 %."""
     shown = given.copy()
     fate = random.random(len(given))
     anything = random.integers(0, len(tokenizer), size=len(given))
@@ -278,7 +278,7 @@ def hide(given: Array, chosen: Array, tokenizer: Tokenizer, random: np.random.Ge
 
 
 def fillings(guesses: Array, n_holes: int, tokenizer: Tokenizer) -> list[list[dict[str, Any]]]:
-    """Name what fills each hole, best first, from (holes × guesses, 2) ids and probabilities."""
+    """List what fills each mask, best first, from (holes × guesses, 2) ids and probabilities."""
     if n_holes == 0:
         return []
     each = guesses.reshape(n_holes, -1, 2)
@@ -296,7 +296,7 @@ def fillings(guesses: Array, n_holes: int, tokenizer: Tokenizer) -> list[list[di
 
 
 def fill(text: str, guess: Mapping[str, Any], hole: int) -> str:
-    """Put a guess into one of a text's holes.
+    """Put a guess in place of one of a text's masks.
 
     >>> fill("a [MASK] and a [MASK]", {"token_str": "cat"}, 1)
     'a [MASK] and a cat'

@@ -54,7 +54,7 @@ class MultiLabelClassificationCodec(TextLevelCodec[MultiLabelOptions]):
         return indicators
 
     def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
-        """Name the loss; a balanced weight is negative rows / positive rows of the label."""
+        """Choose the loss; a balanced weight is negative rows / positive rows of the label."""
         positive = np.maximum(gold.sum(axis=0), 1)
         focal = self.options.loss == "focal"
         return Objective(
@@ -122,7 +122,7 @@ class MultiLabelClassification(TextLevel[MultiLabelOptions]):
     baselines: ClassVar[tuple[str, ...]] = ("majority", *LEARNED)
 
     def learn_target(self, rows: Rows) -> Target:
-        """Take the labels that occur, in a fixed order."""
+        """Learn the labels that occur, in a fixed order."""
         names = sort_labels(name for cell in _cells(rows) for name in cell)
         if not names:
             raise DataError(

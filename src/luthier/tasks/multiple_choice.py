@@ -9,12 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import softmax
 
-from luthier.codec import LOSS
 from luthier.columns import Column
 from luthier.data.labels import is_missing, label_name
 from luthier.declarations import JSON
 from luthier.errors import DataError
-from luthier.items import Batch, ItemField, Items
+from luthier.items import ItemField, Items
 from luthier.metrics.choices import measure_choices
 from luthier.objective import Objective
 from luthier.padding import pad
@@ -23,7 +22,7 @@ from luthier.recipe.tree import Section
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.registry import find
 from luthier.results import Finding
-from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, group_size, texts_of
+from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, texts_of
 from luthier.task_types.label_ids import best_first
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -80,9 +79,7 @@ class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
             layout=ChoiceLayout(np.concatenate([[0], np.cumsum(counts)]), n_choices),
         )
 
-    def batch(
-        self, items: Items, chosen: Array, *, kind: str = LOSS, epoch: int = 0
-    ) -> Batch[Array]:
+    def pad_inputs(self, items: Items, chosen: Array) -> dict[str, Array]:
         """Pad to (batch, choices, tokens); choices that a row lacks repeat its last."""
         layout: ChoiceLayout = items.layout
         starts = layout.starts[chosen]
@@ -90,18 +87,12 @@ class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
         place = np.minimum(np.arange(layout.n_choices), counts[:, None] - 1)  # (batch, choices)
         texts = (starts[:, None] + place).reshape(-1)  # (batch * choices,)
         flat = pad(items.inputs, texts, side=self.padding_side)
-        inputs = {
+        return {
             name: values.reshape(len(chosen), layout.n_choices, -1) for name, values in flat.items()
         }
-        given = items.targets is not None and kind == LOSS
-        targets = items.target_array[chosen] if given else None
-        if kind != LOSS:
-            return Batch(inputs, targets, len(chosen))
-        weights = None if items.weights is None else items.weights[chosen].astype("float32")
-        return Batch(inputs, targets, len(chosen), weights, group_size(items, chosen))
 
     def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
-        """Tell the right choice from the others."""
+        """Use cross-entropy over a row's choices."""
         return Objective("cross-entropy", label_smoothing=label_smoothing)
 
     def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
@@ -112,7 +103,7 @@ class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
         return logits
 
     def decode(self, outputs: Outputs) -> Predictions:
-        """Take the choice of highest probability."""
+        """Choose the most probable choice."""
         return Predictions(outputs.argmax(axis=-1), softmax(outputs, axis=-1), outputs)
 
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
@@ -120,18 +111,18 @@ class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
         return measure_choices(gold, predictions.answers, predictions.probabilities)
 
     def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
-        """Prefer no choice, (rows, choices)."""
+        """Give all choices of a row the same logit, (rows, choices)."""
         counts = np.array([len(cell) for cell in column_of(rows, "choices")])
         is_there = np.arange(self.target.n_outputs) < counts[:, None]
         return np.where(is_there, 0.0, NEVER).astype(np.float32)
 
     def to_json(self, answers: Array, index: int, rows: Rows) -> str:
-        """Give the choice itself."""
+        """Write the choice itself."""
         choices = rows["choices"][index]
         return str(choices[min(int(answers[index]), len(choices) - 1)])
 
     def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
-        """Read choices back, with their probabilities; those are rounded, so ties say nothing."""
+        """Read choices back with their probabilities, which are rounded: ties follow the answer."""
         probabilities = np.array([one["probabilities"] for one in kept], dtype=float)
         answers = [
             max(
@@ -147,14 +138,14 @@ class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
     def answer(
         self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 1
     ) -> JSON:
-        """Give `{"label", "score"}` with the choice as label; a list unless `top_k` is 1."""
+        """Return `{"label", "score"}` with the choice as label; a list unless `top_k` is 1."""
         choices = rows["choices"][index]
         probabilities = predictions.probabilities[index][: len(choices)]
         answers = best_first(choices, probabilities, top_k=top_k)
         return answers[0] if top_k == 1 else answers
 
     def to_columns(self, answer: JSON) -> dict[str, JSON]:
-        """Lay the best choice and its score out."""
+        """Lay out the best choice and its score."""
         best = answer[0] if isinstance(answer, list) else answer
         return {"prediction": best["label"], "score": f"{best['score']:.6g}"}
 
@@ -180,7 +171,7 @@ class MultipleChoice(TaskDefaults[MultipleChoiceOptions]):
     main_metric: str = "accuracy"
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Gather choices from columns of their own (`ending0`, `ending1` …) or from one cell."""
+        """Read choices from columns of their own (`ending0`, `ending1` …) or from one cell."""
         columns = dict(rows.columns)
         if "choices" not in columns:
             stems = ("ending", "choice", "option", "answer")
@@ -249,7 +240,7 @@ def _choices(cell: object, where: str) -> list[str]:
 
 
 def _which(value: object, choices: Sequence[str], where: str) -> int:
-    """Say which choice a label means."""
+    """Return the index of the choice that a label names."""
     name = "" if is_missing(value) else label_name(value)
     if name in choices:
         return list(choices).index(name)

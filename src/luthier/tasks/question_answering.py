@@ -1,8 +1,8 @@
 """`question-answering`: a question, and the words of a text that answer it, if any do.
 
 Rajpurkar et al. 2016 and 2018, https://arxiv.org/abs/1606.05250 and https://arxiv.org/abs/1806.03822.
-Whether a question has no answer is decided as by Devlin et al. 2018, section 4.3: where the score
-of none beats that of the best answer by more than a threshold, which validation chooses.
+A question has no answer where the score of none exceeds that of the best answer by more than a
+threshold, which is tuned on validation rows (Devlin et al. 2018, section 4.3).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class QuestionAnsweringCodec(CodecDefaults[QuestionAnsweringOptions]):
     """A question, and the words of a text that answer it."""
 
     def gold(self, rows: Rows) -> Array:
-        """Give contexts and true answers, (rows,) of `Question`."""
+        """Read contexts and gold answers, (rows,) of `Question`."""
         return questions_of(rows)
 
     def encode(self, rows: Rows, *, training: bool = False) -> Items:
@@ -85,7 +85,7 @@ class QuestionAnsweringCodec(CodecDefaults[QuestionAnsweringOptions]):
         return Objective("span", label_smoothing=label_smoothing)
 
     def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
-        """Give each row none's score and its best answers, (rows, 1 + 20, 3).
+        """Return each row's score of no answer and its best answers, (rows, 1 + 20, 3).
 
         Each is (first character, one past the last, score); none comes first, as (-1, -1, score).
         """
@@ -114,7 +114,7 @@ class QuestionAnsweringCodec(CodecDefaults[QuestionAnsweringOptions]):
         return self.with_target(thresholds=(float(threshold),))
 
     def decode(self, outputs: Outputs) -> Predictions:
-        """Give the best answer as characters, (rows, 2), or (-1, -1) for none."""
+        """Return the best answer as characters, (rows, 2), or (-1, -1) for none."""
         answers = outputs[:, 1, :2].astype(np.int64)
         if "none" in self.target.names:
             threshold = (self.target.thresholds or (0.0,))[0]
@@ -124,24 +124,24 @@ class QuestionAnsweringCodec(CodecDefaults[QuestionAnsweringOptions]):
 
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare exact match and F1 by SQuAD's rules."""
-        said = [one.text_at(*span) for one, span in zip(gold, predictions.answers, strict=True)]
-        return measure_answers([list(one.answers) for one in gold], said)
+        texts = [one.text_at(*span) for one, span in zip(gold, predictions.answers, strict=True)]
+        return measure_answers([list(one.answers) for one in gold], texts)
 
     def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
-        """Answer nothing."""
+        """Answer that there is none, (rows, 1 + 20, 3)."""
         made = np.full((len(rows), 1 + N_BEST, 3), -1.0)
         made[:, 1:, 2] = -1e4
         return made
 
     def to_json(self, answers: Array, index: int, rows: Rows) -> Any:
-        """Give an answer's text, or a list of true answers."""
+        """Write an answer's text, or a list of gold answers."""
         answer = answers[index]
         if isinstance(answer, Question):
             return list(answer.answers)
         return Question(str(rows["context"][index]), (), ()).text_at(*answer)
 
     def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
-        """Find the answers in their contexts again."""
+        """Read answers back by their places in the contexts."""
         spans = np.full((len(kept), 2), -1, dtype=np.int64)
         for row, one in enumerate(kept):
             if one["answer"]:
@@ -152,13 +152,13 @@ class QuestionAnsweringCodec(CodecDefaults[QuestionAnsweringOptions]):
     def answer(
         self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 1
     ) -> JSON:
-        """Give `{"score", "start", "end", "answer"}`; a list, best first, unless `top_k` is 1.
+        """Return `{"score", "start", "end", "answer"}`; a list, best first, unless `top_k` is 1.
 
-        Where the answer is none, it is empty, with 0 for both ends.
+        No answer is an empty text from 0 to 0.
         """
-        said = predictions.outputs[index]
+        candidates = predictions.outputs[index]
         asked = Question(str(rows["context"][index]), (), ())
-        kept = said if "none" in self.target.names else said[1:]
+        kept = candidates if "none" in self.target.names else candidates[1:]
         shares = softmax(kept[:, 2])
         order = np.argsort(-kept[:, 2], kind="stable").tolist()
         is_best = (kept[:, :2] == predictions.answers[index]).all(axis=1)
@@ -176,7 +176,7 @@ class QuestionAnsweringCodec(CodecDefaults[QuestionAnsweringOptions]):
         return answers[0] if top_k == 1 else answers
 
     def to_columns(self, answer: JSON) -> dict[str, JSON]:
-        """Lay the best answer out."""
+        """Lay out the best answer."""
         best = answer[0] if isinstance(answer, list) else answer
         return {
             "prediction": best["answer"],
@@ -186,7 +186,7 @@ class QuestionAnsweringCodec(CodecDefaults[QuestionAnsweringOptions]):
         }
 
     def error_analysis(self, gold: Array, predictions: Predictions, rows: Rows) -> dict[str, Any]:
-        """Show answers in their contexts beside the true ones, the worst first."""
+        """Show answers in their contexts beside the gold ones, lowest F1 first."""
         shown = []
         for row, one in enumerate(gold):
             first, past = (int(end) for end in predictions.answers[row])
@@ -227,14 +227,14 @@ class QuestionAnswering(TaskDefaults[QuestionAnsweringOptions]):
     baselines: ClassVar[tuple[str, ...]] = ("no-answer", "first-sentence", "lexical-overlap")
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Bring answers into one shape; find those that do not stand where they should."""
+        """Normalise answers, and report those that are not at the given place."""
         return canonical(rows)
 
     def learn_target(self, rows: Rows) -> Target:
-        """See whether some questions have no answer.
+        """Learn whether some questions have no answer.
 
-        There are two names either way: by their number a head knows its outputs, which are scores
-        of the first and the last token.
+        There are two names either way, since the head has two outputs: the scores of the first
+        and of the last token.
         """
         some_have_none = any(len(answers) == 0 for answers in column_of(rows, "answers"))
         return Target(self.kind, ("answer", "none") if some_have_none else ("first", "last"))
@@ -261,7 +261,7 @@ class QuestionAnswering(TaskDefaults[QuestionAnsweringOptions]):
 
 
 def null_places(ids: Ragged, tokenizer: Tokenizer) -> Array:
-    """Say which token of every window stands for no answer: the classifier's, or the first."""
+    """Return each window's token that stands for no answer: [CLS], or the first, (windows,)."""
     places = np.zeros(len(ids), dtype=np.int64)
     if tokenizer.cls_token_id is not None:
         for window in range(len(ids)):

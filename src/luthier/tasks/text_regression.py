@@ -41,16 +41,16 @@ class TextRegressionCodec(TextLevelCodec[TextRegressionOptions]):
         return ((gold - self.target.mean) / self.target.scale).astype(np.float32)
 
     def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
-        """Name the loss.
+        """Choose the loss.
 
         Raises:
-            RecipeError: Label smoothing is asked for, which numbers cannot have.
+            RecipeError: The recipe sets label smoothing, which numbers cannot have.
         """
         refuse_label_smoothing(label_smoothing, "a number")
         return Objective("mean-squared-error")
 
     def decode(self, outputs: Outputs) -> Predictions:
-        """Give the numbers in their own unit, (rows,)."""
+        """Return the numbers in their own unit, (rows,)."""
         return Predictions(outputs[:, 0] * self.target.scale + self.target.mean, None, outputs)
 
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
@@ -60,12 +60,12 @@ class TextRegressionCodec(TextLevelCodec[TextRegressionOptions]):
     def answer(
         self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 1
     ) -> JSON:
-        """Give `{"label", "score"}`, the score being the number."""
+        """Return `{"label", "score"}`; the score is the number."""
         answer = {"label": self.target.names[0], "score": float(predictions.answers[index])}
         return answer if top_k == 1 else [answer]
 
     def to_columns(self, answer: JSON) -> dict[str, JSON]:
-        """Lay the number out; it has no score."""
+        """Lay out the number; it has no score."""
         given = answer[0] if isinstance(answer, list) else answer
         return {"prediction": f"{given['score']:.6g}"}
 
@@ -89,7 +89,7 @@ class TextRegression(TextLevel[TextRegressionOptions]):
     baselines: ClassVar[tuple[str, ...]] = ("mean-value", *LEARNED)
 
     def learn_target(self, rows: Rows) -> Target:
-        """Take the mean and the spread of the training numbers."""
+        """Learn the mean and standard deviation of the training numbers."""
         numbers = _numbers(rows)
         if len(numbers) == 0 or not numbers.std() > 0:
             raise DataError(

@@ -1,8 +1,8 @@
 """`token-classification`: a tag for every word (names of people and places, parts of speech).
 
-Every word is answered by its first token; long texts are read in windows, and each word by the
-window that sees most around it. Entities are scored strictly: borders and type must be right
-(Tjong Kim Sang & De Meulder 2003). Every gold tag counts, also those that the model never saw.
+Every word is answered by its first token. Long texts are read in windows, and each word is answered
+by the window with most context around it. Entities are scored strictly: borders and type must be
+right (Tjong Kim Sang & De Meulder 2003). Every gold tag counts, even if the model never saw it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class TokenClassificationCodec(CodecDefaults[TokenClassificationOptions]):
         return bool(self.task.has_entities(self.target.names))
 
     def gold(self, rows: Rows) -> Ragged:
-        """Read tag ids, (words,) a row."""
+        """Read tag ids, (words,) per row."""
         return Ragged.of(ids_of(column_of(rows, "tags"), self.target.names, rows, word="tag"))
 
     def encode(self, rows: Rows, *, training: bool = False) -> Items:
@@ -102,28 +102,28 @@ class TokenClassificationCodec(CodecDefaults[TokenClassificationOptions]):
         )
 
     def outputs(self, inferred: Mapping[str, Any], items: Items, rows: Rows) -> Outputs:
-        """Give what was said of every token of every row, each by the window that sees most."""
+        """Merge the windows' logits: each token comes from the window with most context."""
         n_words = np.array([len(words) for words in rows["words"]], dtype=np.int64)
         return gather_pieces(
             inferred["token-logits"], items, n_words, transitions=inferred.get("transitions")
         )
 
     def decode(self, outputs: Pieces) -> Predictions:
-        """Choose a tag for every word, (words,) a row; -1 for words that the model never saw."""
-        said, is_seen = outputs.of_words()
+        """Choose a tag for every word, (words,) per row; -1 for words that the model never saw."""
+        logits, is_seen = outputs.of_words()
         steps = outputs.transitions
         if self.options.constrained and self._has_entities:
             worth = worth_of(may_follow(self.target.names))
             steps = worth if steps is None else steps + worth
         if steps is None:
-            tags = said.values.argmax(axis=-1) if len(said.values) else np.zeros(0, np.int64)
+            tags = logits.values.argmax(axis=-1) if len(logits.values) else np.zeros(0, np.int64)
         else:
-            worth_of_words = said.values
+            worth_of_words = logits.values
             if outputs.transitions is None:
                 worth_of_words = log_softmax(worth_of_words.astype(np.float64), axis=-1)
-            tags = best_tags(Ragged(worth_of_words, said.offsets), steps).values
+            tags = best_tags(Ragged(worth_of_words, logits.offsets), steps).values
         tags = np.where(is_seen, tags, -1)
-        return Predictions(Ragged(tags, said.offsets), None, outputs)
+        return Predictions(Ragged(tags, logits.offsets), None, outputs)
 
     def measure(self, gold: Ragged, predictions: Predictions) -> Measure:
         """Prepare the scores of entities, and of plain tags."""
@@ -148,13 +148,13 @@ class TokenClassificationCodec(CodecDefaults[TokenClassificationOptions]):
         ]
 
     def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Pieces:
-        """Prefer no tag to another."""
+        """Give every tag the same logit."""
         n_words = np.array([len(words) for words in rows["words"]], dtype=np.int64)
         nothing = np.zeros((int(n_words.sum()), self.target.n_outputs), dtype=np.float32)
         return Pieces.of_each_word(nothing, n_words)
 
     def to_json(self, answers: Ragged, index: int, rows: Rows) -> Any:
-        """Name the tag of every word."""
+        """Write the tag of every word."""
         names = [*self.target.names, OUTSIDE]
         return [names[tag] for tag in answers[index]]
 
@@ -171,18 +171,19 @@ class TokenClassificationCodec(CodecDefaults[TokenClassificationOptions]):
         *,
         aggregation_strategy: str = "words",
     ) -> list[dict[str, Any]]:
-        """List what was found, with its characters and its score.
+        """List the entities found, with their characters and scores.
 
         Args:
-            predictions: Of all rows.
-            index: Which row.
+            predictions: Predictions of all rows.
+            index: Index of the row to answer.
             rows: The rows.
-            aggregation_strategy: `none` (every token), or `simple`, `first`, `average` and `max`
-                as in `transformers.pipeline`; `words`: the entities that the scores are about.
+            aggregation_strategy: How tokens become entities: `none` lists every token; `simple`,
+                `first`, `average` and `max` are as in `transformers.pipeline`; `words` gives the
+                entities that are scored.
         """
         if aggregation_strategy not in STRATEGIES:
             raise DataError(
-                "There is no such way to put tokens together.",
+                "There is no such aggregation strategy.",
                 received=f"aggregation_strategy={aggregation_strategy}",
                 hint=f"one of: {', '.join(STRATEGIES)}",
             )
@@ -196,7 +197,7 @@ class TokenClassificationCodec(CodecDefaults[TokenClassificationOptions]):
         )
 
     def to_columns(self, answer: JSON) -> dict[str, JSON]:
-        """Lay the entities out as JSON in one cell."""
+        """Put the entities in one cell, as JSON."""
         return {"prediction": answer}
 
     def by_label(
@@ -211,8 +212,8 @@ class TokenClassificationCodec(CodecDefaults[TokenClassificationOptions]):
         """Show entities in context, errors by kind."""
         if not self._has_entities:
             return {}
-        truth, said = self._spans(gold), self._spans(predictions.answers)
-        return {"entities": errors_in_context(truth, said, rows)}
+        truth, found = self._spans(gold), self._spans(predictions.answers)
+        return {"entities": errors_in_context(truth, found, rows)}
 
 
 class TokenClassification(TaskDefaults[TokenClassificationOptions]):
@@ -241,21 +242,21 @@ class TokenClassification(TaskDefaults[TokenClassificationOptions]):
         self.main_metric: str = options.main_metric or ("token_accuracy" if plain else "f1")
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Bring words and tags, or texts and spans, into one shape; tags become IOB2."""
+        """Normalise words and tags, or texts and spans; tags become IOB2."""
         return canonical(rows, scheme=self.options.scheme)
 
     def has_entities(self, names: Collection[str]) -> bool:
-        """Say whether tags mark entities, rather than words one by one."""
+        """Return whether tags mark entities, rather than single words."""
         is_span = all(tag == OUTSIDE or tag[:2] in ("B-", "I-") for tag in names)
         return is_span and self.options.scheme != "plain"
 
     @property
     def answer_columns(self) -> tuple[str, ...]:
-        """Name the tags, and the spans that they can be made of."""
+        """The columns of tags, and of the spans that tags can be made of."""
         return ("tags", *SPANS)
 
     def learn_target(self, rows: Rows) -> Target:
-        """Take the tags that occur; of an entity's type both its tags, and O first."""
+        """Learn the tags that occur: O first, then both tags of every entity type."""
         seen = {tag for cell in column_of(rows, "tags") for tag in cell}
         if len(seen - {OUTSIDE}) == 0:
             raise DataError(
@@ -270,7 +271,7 @@ class TokenClassification(TaskDefaults[TokenClassificationOptions]):
 
     @staticmethod
     def toy_rows() -> Rows:
-        """Make 84 sentences in which people go to places that are called as people are."""
+        """Make 84 sentences in which people go to places that have the names of people."""
         names = ("Paris", "Sydney", "Florence", "Austin", "New Orleans", "San Jose", "Chelsea")
         tokens, tags = [], []
         for n in range(84):

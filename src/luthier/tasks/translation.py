@@ -56,7 +56,7 @@ class TranslationCodec(Seq2SeqCodec[TranslationOptions]):
         return super().tokenizer()
 
     def generation(self) -> Mapping[str, Any]:
-        """Begin with the target language's code where the tokenizer has such codes."""
+        """Start with the target language's code if the tokenizer has such codes."""
         settings = dict(super().generation())
         code = self.options.target_language
         if code is not None and hasattr(self.processor, "tgt_lang"):
@@ -68,7 +68,7 @@ class TranslationCodec(Seq2SeqCodec[TranslationOptions]):
         return measure_translations(list(gold), list(predictions.answers))
 
     def error_analysis(self, gold: Array, predictions: Predictions, rows: Rows) -> dict[str, Any]:
-        """Set translations beside sources and references, with the metrics' signatures."""
+        """Show translations beside sources and references, with the metrics' signatures."""
         found = super().error_analysis(gold, predictions, rows)
         found["generations"]["signatures"] = signatures()
         return found
@@ -94,7 +94,7 @@ class Translation(Seq2Seq[TranslationOptions]):
     answer_key: ClassVar[str] = "translation_text"
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Take texts out of `translation: {en: …, de: …}`, as data sets of the hub have it."""
+        """Read texts from `translation: {en: …, de: …}`, as in data sets of the hub."""
         if "text" in rows or "translation" not in rows:
             return rows, []
         pairs = rows["translation"]
@@ -121,7 +121,7 @@ class Translation(Seq2Seq[TranslationOptions]):
 
     @staticmethod
     def toy_rows() -> Rows:
-        """Make 80 sentences of a small language, whose words are turned one by one."""
+        """Make 80 sentences of a small language, whose words are translated one by one."""
         words = {"the": "la", "cat": "gato", "dog": "hundo", "sees": "vidas", "likes": "amas"}
         words |= {"a": "unu", "bird": "birdo", "fish": "fiso", "and": "kaj", "old": "alta"}
         nouns, verbs = ("cat", "dog", "bird", "fish"), ("sees", "likes")
