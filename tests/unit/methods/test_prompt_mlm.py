@@ -35,7 +35,9 @@ def test_a_run_is_loaded_and_answers_as_it_was_judged(task, tiny_model, tmp_path
     texts = [[line["columns"][role] for line in kept] for role in loaded.task.input_roles]
     judged = [line["predictions"]["fine-tuned"]["answer"] for line in kept]
     assert [answer["label"] for answer in loaded(*texts)] == judged
-    assert "must be loaded by Luthier" in (tmp_path / "run" / "model" / "README.md").read_text("utf-8")
+    assert "must be loaded by Luthier" in (tmp_path / "run" / "model" / "README.md").read_text(
+        "utf-8"
+    )
 
 
 def test_untrained_answers_are_the_language_models(tiny_model):
