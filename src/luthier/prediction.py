@@ -69,6 +69,16 @@ class Predictor:
         return self.codec.limits
 
     @property
+    def target(self) -> Any:
+        """What the run predicts: its labels, the range of its numbers …"""
+        return self.codec.target
+
+    @property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer or, for other inputs than text, its processor."""
+        return self.codec.processor
+
+    @property
     def task(self) -> Task:
         """The run's task."""
         made: Task = self.codec.task

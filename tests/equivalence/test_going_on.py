@@ -93,7 +93,7 @@ def test_a_run_that_died_in_evaluation_trains_no_step_again(
         raise TrainingError("no power")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "judge", fail)
+        patch.setattr(pipeline, "judge_systems", fail)
         with pytest.raises(TrainingError):
             run(tree(tiny_model), tmp_path / "left")
     steps = []
@@ -152,7 +152,7 @@ def test_another_pretrained_model_is_refused(tiny_model, tmp_path):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop.Checkpointer, "__init__", other)
-        with pytest.raises(RunError, match="is not the one that is there now"):
+        with pytest.raises(RunError, match="The model has changed since this run was started"):
             run(recipe, tmp_path / "left")
 
 

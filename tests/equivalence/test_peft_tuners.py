@@ -136,7 +136,7 @@ def test_prompts_need_room(tiny_model):
     sections = {"training": TRAINING, "data": {"max_tokens": 64}}
     _, prepared = toy_problem("text-classification", tiny_model("bert"), **sections)
     plugin = Plugin(name="prompt-tuning", options={"num_virtual_tokens": 63})
-    with pytest.raises(ModelError, match="63 of them are the prompt's") as caught:
+    with pytest.raises(ModelError, match="the prompt takes 63 of them") as caught:
         next(
             make_plugin("methods", plugin).fit(prepared.job.session.make_model(True), prepared.job)
         )

@@ -225,7 +225,7 @@ def test_shots_that_are_no_numbers_are_refused(words):
 
 def test_what_cannot_be_laid_out_is_told_before_any_run(recipe):
     made = read_recipe(recipe)
-    with pytest.raises(DataError, match="fewer training rows"):
+    with pytest.raises(DataError, match="too few training rows"):
         plan_ladder(made, methods=["full"], shots=["5000"], seeds=[0], min_steps=1)
     with pytest.raises(RecipeError, match="no method called 'loora'"):
         plan_ladder(made, methods=["loora"], shots=["2"], seeds=[0], min_steps=1)

@@ -70,7 +70,7 @@ def test_other_tasks_store_states_too(task, family, tiny_model, monkeypatch):
 @pytest.mark.parametrize(
     ("task", "family", "why"),
     [
-        ("masked-lm", "bert", "other words are hidden"),
+        ("masked-lm", "bert", "other words are masked"),
         ("translation", "t5", "a decoder needs its encoder"),
         ("multiple-choice", "bert", "more than one text"),
     ],

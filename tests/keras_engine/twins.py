@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import torch
 
+from luthier.items import Batch
 from luthier.keras_engine.twin import Twin
 from luthier.padding import IGNORED
 from luthier.training.model_calls import run_model, to_tensors
@@ -70,7 +71,9 @@ def outputs_of_both(model: Any, twin: Twin, batch: dict) -> tuple[dict, dict]:
     if writes:
         given |= twin.shifted(tf.constant(batch["labels"]))
     real = batch["labels"] != IGNORED if writes else batch["attention_mask"] == 1
-    theirs = run_model(model, to_tensors(batch), decoder=writes)
+    inputs = {name: one for name, one in batch.items() if name != "labels"}
+    ran_on = Batch(inputs, batch.get("labels"), len(real))
+    theirs = run_model(model, to_tensors(ran_on), decoder=writes)
     ours = twin(given, training=False)
     names = list(ours)
     kept = {name: real[..., None] if ours[name].ndim == 3 else real for name in names}

@@ -228,7 +228,7 @@ def bytes_of_tables() -> Iterator[Defect]:
     broken = jsonl_of(rows()).decode().splitlines()
     for name, line, says in (
         ("a broken line", '{"text": "a", "label": ', "not valid JSON"),
-        ("a line that is a list", '["a", "positive"]', "not an object"),
+        ("a line that is a list", '["a", "positive"]', "must be an object"),
         ("a line of text", "positive", "not valid JSON"),
     ):
         content = "\n".join([*broken[:6], line, *broken[6:]]).encode()
@@ -427,8 +427,8 @@ def paired() -> Iterator[Defect]:
         ("XML that ends early", "rows.tmx", tmx[:-9], "well-formed"),
         ("entities in XML", "rows.tmx", bomb, "entities"),
         ("a text without a language", "rows.tmx", tmx.replace(' xml:lang="de"', ""), "language"),
-        ("another XML", "rows.tmx", "<html><body/></html>", "no TMX"),
-        ("another XML in XLIFF", "rows.xlf", "<html><body/></html>", "no X"),
+        ("another XML", "rows.tmx", "<html><body/></html>", "is not TMX"),
+        ("another XML in XLIFF", "rows.xlf", "<html><body/></html>", "is not XLIFF"),
         ("XLIFF that ends early", "rows.xlf", '<xliff version="1.2"><file>', "well-formed"),
     ):
         yield Defect(name, "translation", {file: content.encode()}, says, file, named)

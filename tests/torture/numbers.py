@@ -69,7 +69,7 @@ def spoiling(kind: str, step: int) -> Callable[[], None]:
         def counted(self: Any, batches: Any) -> Any:
             now["step"] += 1
             if kind == "row" and now["step"] == step:
-                now["victim"] = batches[0]["input_ids"][0].tolist()
+                now["victim"] = batches[0].inputs["input_ids"][0].tolist()
             return gradient(self, batches)
 
         def spoilt(self: Any, batch: Any) -> Any:
@@ -99,4 +99,6 @@ def spoiling(kind: str, step: int) -> Callable[[], None]:
 def _has(batch: Any, victim: list[int]) -> bool:
     """Say whether a row stands in a batch, padded differently or not."""
     wanted = [token for token in victim if token]
-    return any([token for token in row.tolist() if token] == wanted for row in batch["input_ids"])
+    return any(
+        [token for token in row.tolist() if token] == wanted for row in batch.inputs["input_ids"]
+    )

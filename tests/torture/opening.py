@@ -19,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import torch
+
 from luthier.errors import LuthierError
 
 SECONDS = 20  # until an opening counts as hung
@@ -78,6 +80,7 @@ def _act_and_leave(folder: Path, act: Callable[[], object], told: int) -> None:
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(SECONDS)
+        torch.set_num_threads(1)  # a fork has none of the threads that would share the work
         os.chdir(folder)
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 1)
