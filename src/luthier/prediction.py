@@ -70,7 +70,7 @@ class Predictor:
 
     @property
     def target(self) -> Any:
-        """What the run predicts: its labels, the range of its numbers …"""
+        """What the run predicts: its labels, or the range of its numbers."""
         return self.codec.target
 
     @property

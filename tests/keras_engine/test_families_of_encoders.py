@@ -20,10 +20,10 @@ from luthier.keras_engine.engine import KerasEngine
 from luthier.keras_engine.twin import Twin
 from luthier.models.heads import PooledClassifier
 from luthier.models.locate import locate
-from luthier.training.model_calls import to_tensors
 from tests.keras_engine.engines import furthest, problem, weights_after
 from tests.keras_engine.twins import (
     batch_of,
+    built_once,
     gradients_apart,
     lost_weights,
     outputs_apart,
@@ -96,6 +96,9 @@ def model_of(family, head="text", **changes):
     return shaken(PooledClassifier(trunk, **own, normalise=head == "cls"))
 
 
+both = built_once(model_of)
+
+
 def batch_for(model, lengths=(9, 5, 7)):
     has_types = model.config.model_type in ("bert", "xlm-roberta", "albert", "electra")
     return batch_of(model, lengths=lengths, types=2 if has_types else 0)
@@ -104,8 +107,8 @@ def batch_for(model, lengths=(9, 5, 7)):
 @each_family
 @each_head
 def test_a_twin_computes_what_the_model_computes(family, head):
-    model = model_of(family, head)
-    assert outputs_apart(model, Twin(model), batch_for(model)) < EQUAL
+    model, twin = both(family, head)
+    assert outputs_apart(model, twin, batch_for(model)) < EQUAL
 
 
 @each_family
@@ -117,8 +120,8 @@ def test_in_bfloat16_it_computes_nearly_the_same(family):
 @each_family
 @each_head
 def test_weights_come_back_bit_for_bit(family, head):
-    model = model_of(family, head)
-    lost = lost_weights(model, Twin(model))
+    model, twin = both(family, head)
+    lost = lost_weights(model, twin)
     has_unused = head not in HEADS and family in ("bert", "albert", "roberta", "xlm-roberta")
     assert all("pooler" in name for name in lost)  # which no head of ours reads
     assert bool(lost) == has_unused
@@ -127,8 +130,8 @@ def test_weights_come_back_bit_for_bit(family, head):
 @each_family
 @each_head
 def test_gradients_are_pytorchs(family, head):
-    model = model_of(family, head)
-    found = gradients_apart(model, Twin(model), batch_for(model))
+    model, twin = both(family, head)
+    found = gradients_apart(model, twin, batch_for(model))
     wrong = {weight: share for weight, share in found.items() if not share < 1e-4}
     assert len(found) >= len([*model.parameters()]) - 2
     assert not wrong
@@ -141,6 +144,7 @@ def test_each_dropout_makes_as_much_noise_as_pytorchs(family, which):
     model = model_of(family, **rate)
     twin, row = Twin(model), batch_for(model, (7,))
     many = {name: np.tile(one, (100, 1)) for name, one in row.items()}
+    tensors = {name: torch.from_numpy(one) for name, one in many.items()}
     compute = tf.function(lambda seed: twin(many, training=True, seed=seed)["logits"])
     first, again, other = (compute(tf.constant(seed, tf.int64)).numpy() for seed in (1, 1, 2))
     assert np.array_equal(first, again)
@@ -148,7 +152,7 @@ def test_each_dropout_makes_as_much_noise_as_pytorchs(family, which):
     model.train()
     torch.manual_seed(0)
     with torch.no_grad():
-        theirs = torch.cat([model(**to_tensors(many)).logits for _ in range(40)]).numpy()
+        theirs = torch.cat([model(**tensors).logits for _ in range(40)]).numpy()
     ours = np.concatenate([compute(tf.constant(seed, tf.int64)) for seed in range(40)])
     assert ours.std(axis=0) == pytest.approx(theirs.std(axis=0), rel=0.08)
     assert ours.mean(axis=0) == pytest.approx(theirs.mean(axis=0), abs=0.1 * float(theirs.std()))

@@ -127,7 +127,7 @@ def test_losses_and_their_gradients_are_pytorchs(name, fields):
     else:
         said = Said(logits=logits)
     known = make_loss_of_torch(objective, torch.device("cpu"))
-    total = known.total(said, torch.tensor(labels))
+    total = known.total(said, torch.tensor(labels), None)
     total.backward()
 
     loss, variable = make_loss(objective), tf.Variable(values)
@@ -139,7 +139,7 @@ def test_losses_and_their_gradients_are_pytorchs(name, fields):
     assert float(own) == pytest.approx(float(total.detach()), rel=1e-5)
     found = tf.convert_to_tensor(tape.gradient(own, variable)).numpy()
     np.testing.assert_allclose(found, logits.grad.numpy(), atol=1e-6)
-    weight = float(known.weight(torch.tensor(labels)))
+    weight = float(known.weight(torch.tensor(labels), None))
     assert float(loss.weight(tf.constant(labels))) == pytest.approx(weight)
     assert loss.decoder == known.decoder
 

@@ -102,7 +102,7 @@ def changed(**parts):
     [
         (lambda: changed(normalizer=normalizers.NFC()), "no BertNormalizer"),
         (lambda: changed(pre_tokenizer=pre_tokenizers.Whitespace()), "no BertPreTokenizer"),
-        (lambda: make_tokenizer("gpt2"), "frames texts otherwise"),
+        (lambda: make_tokenizer("gpt2"), "other special tokens"),
         (lambda: tokenizer_of(clean_text=False), "settings that BERT's never has"),
     ],
 )

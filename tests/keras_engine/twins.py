@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,24 @@ from luthier.training.model_calls import run_model, to_tensors
 
 LENGTHS = (9, 5, 12)  # tokens of each row
 WRITTEN = (4, 7, 3)  # tokens of each text to be written
+
+
+def built_once(build: Callable[..., Any]) -> Callable[..., tuple[Any, Twin]]:
+    """Build a model and its twin once for the same words; give both with their first weights."""
+    made: dict[tuple[str, ...], tuple[Any, Twin, dict[str, torch.Tensor]]] = {}
+
+    def give(*words: str) -> tuple[Any, Twin]:
+        if words not in made:
+            model = build(*words)
+            weights = {name: one.clone() for name, one in model.state_dict().items()}
+            made[words] = model, Twin(model), weights
+        model, twin, weights = made[words]
+        model.load_state_dict(weights)
+        model.zero_grad()
+        twin.give()
+        return model, twin
+
+    return give
 
 
 def shaken(model: Any) -> Any:

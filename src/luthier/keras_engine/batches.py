@@ -36,9 +36,7 @@ class Batches:
         """Do nothing: the order knows its epoch."""
 
     def __iter__(self) -> Iterator[Batch[tf.Tensor]]:
-        for one in self.dataset():
-            targets = one.pop(TARGETS)
-            yield Batch(one, targets, int(targets.shape[0]))
+        return map(_as_batch, self.dataset())  # made now, not at the first step: see `dataset`
 
     def dataset(self) -> tf.data.Dataset:
         """Make the dataset of the epoch that the order is at."""
@@ -54,6 +52,11 @@ class Batches:
         example = make(batches[0]) if batches else {}
         signature = {name: spec_of(one) for name, one in example.items()}
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(AHEAD)
+
+
+def _as_batch(arrays: dict[str, tf.Tensor]) -> Batch[tf.Tensor]:
+    targets = arrays.pop(TARGETS)
+    return Batch(arrays, targets, int(targets.shape[0]))
 
 
 def spec_of(values: Array | tf.Tensor) -> tf.TensorSpec:
