@@ -4,6 +4,7 @@ import pytest
 from transformers import pipeline
 
 import luthier
+from luthier.errors import DataError
 from tests.toys import FAMILY, toy_rows, toy_tree
 
 
@@ -64,6 +65,13 @@ def test_fillings(runs, top_k):
     for said, expected in zip(ours(two, top_k=2), theirs(two, top_k=2), strict=True):
         alike(said, expected, ["token", "token_str"])
     assert ours(two, top_k=1)[1][0]["sequence"].startswith("the [MASK] is ")
+
+
+@pytest.mark.parametrize("rows", [1, 40])  # many are first tried without their padding
+def test_texts_without_a_mask_are_refused(runs, rows):
+    ours, _ = runs("masked-lm", "fill-mask")
+    with pytest.raises(DataError, match="No word is masked"):
+        ours([f"the grass is green on day {row}" for row in range(rows)])
 
 
 def test_continuations(runs):

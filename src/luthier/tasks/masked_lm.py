@@ -200,7 +200,7 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
         holes = predictions.answers[index]
         if not holes:
             raise DataError(
-                "There is no hole to fill in this text.",
+                "No word is masked in this text.",
                 received=text[:60],
                 hint="put the tokenizer's mask, such as [MASK] or <mask>, where a word is missing",
             )

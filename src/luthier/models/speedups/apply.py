@@ -201,9 +201,10 @@ def _is_finite(model: Model, run: Callable[[], list[Tensor]]) -> bool:
 
 
 def are_alike(before: list[Tensor], after: list[Tensor], *, most: float = ALIKE) -> bool:
-    """Return whether outputs are the same, up to a share of the largest."""
+    """Return whether outputs are the same, up to a share of the largest; empty ones are."""
     return bool(before) and all(
-        one.shape == other.shape and bool((one - other).abs().max() <= most * one.abs().max())
+        one.shape == other.shape
+        and (not one.numel() or bool((one - other).abs().max() <= most * one.abs().max()))
         for one, other in zip(before, after, strict=True)
     )
 
