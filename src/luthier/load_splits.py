@@ -37,13 +37,13 @@ class Checked:
         splits: The rows to train and score on.
         findings: What the doctor found in all rows, before limits were applied.
         notes: What was detected or decided while reading, in words.
-        undrawn: The training rows before subsampling.
+        all_train: The training rows before subsampling.
     """
 
     splits: Splits
     findings: list[Finding]
     notes: list[str]
-    undrawn: Rows
+    all_train: Rows
 
     def learn_target(self, task: Task) -> Target:
         """Learn the target: label names from all training rows, numbers from the subsample.
@@ -51,7 +51,7 @@ class Checked:
         Test rows may have labels that the subsample lacks. The mean and scale of numbers, on the
         other hand, must not depend on rows that were left out.
         """
-        return task.learn_target(self.undrawn if task.kind in NAMED else self.splits.train)
+        return task.learn_target(self.all_train if task.kind in NAMED else self.splits.train)
 
 
 def check_data(recipe: Recipe, task: Task, given: Mapping[str, object] | None = None) -> Checked:
@@ -93,12 +93,12 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, object] | None = 
         splits, counts = drop_leaks(splits, inputs=inputs)
         notes += [f"{n} leaked rows dropped from {split}" for split, n in counts.items() if n]
         findings = [dropped_already(finding) for finding in findings]
-    undrawn = splits.train
+    all_train = splits.train
     if data.limit:
         splits = limited(splits, recipe, task)
     if data.shots is not None:
         splits = with_shots(splits, recipe, task)
-    return Checked(splits, findings, list(dict.fromkeys(notes)), undrawn)
+    return Checked(splits, findings, list(dict.fromkeys(notes)), all_train)
 
 
 def _refuse_same_object(given: Mapping[str, object]) -> None:

@@ -79,7 +79,6 @@ class Splits:
     validation: Rows
     test: Rows
     made: Mapping[str, str] = field(default_factory=dict)  # split -> how it came about, in words
-    undrawn: Rows | None = None  # training rows that a limit or shots left out
 
     def items(self) -> Iterator[tuple[str, Rows]]:
         """Yield (name, rows) in the order train, validation, test."""
