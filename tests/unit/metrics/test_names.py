@@ -14,7 +14,7 @@ from luthier.report.render import write_report
 from luthier.report.verdict import comparison
 from luthier.results import Comparison
 from luthier.runs import RunFolder
-from tests.third_party import forget, install
+from tests.packages import forget, install
 from tests.unit.report.fake_run import fake_run
 
 LATENCY = """

@@ -9,7 +9,7 @@ from luthier.declarations import Panel
 from luthier.report.facts import read_facts
 from luthier.report.panels import draw
 from luthier.report.render import write_report
-from tests.third_party import forget, install
+from tests.packages import forget, install
 from tests.unit.report.fake_run import HOSTILE, fake_run, set_panels
 from tests.unit.report.test_report import Page, sections
 

@@ -12,7 +12,7 @@ from luthier.recipe.tree import Recipe
 from luthier.records import StepInfo
 from luthier.results import Finding
 from luthier.runs import RunFolder
-from tests.third_party import forget, install
+from tests.packages import forget, install
 
 RECIPE = Recipe.model_validate(
     {"model": "m", "task": "text-classification", "data": {"train": "x.csv"}}
