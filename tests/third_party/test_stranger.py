@@ -11,6 +11,7 @@ import pytest
 import torch
 from transformers import ViTConfig, ViTForImageClassification
 
+pytestmark = pytest.mark.thorough
 PLACE = Path(__file__).parent
 RECIPE = """
 model: model

@@ -55,6 +55,7 @@ def learned(tiny_model, **training):
     return model, model.state_dict()
 
 
+@pytest.mark.thorough  # the compiler takes most of ten seconds
 def test_a_compiled_model_learns_the_same_and_is_a_plain_one_again(tiny_model):
     model, compiled = learned(tiny_model, torch_compile=True, torch_compile_backend="aot_eager")
     _, plain = learned(tiny_model)
