@@ -69,3 +69,16 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     """
     close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
     return close[0] if close else None
+
+
+def suggestion(name: str, names: Iterable[str], *, quote: str = "") -> str:
+    """Suggest the known name closest to a mistyped one, or list all names if none is close.
+
+    >>> suggestion("lorra", ["full", "lora"], quote="'")
+    "did you mean 'lora'?"
+    >>> suggestion("x", ["full", "lora"])
+    'one of: full, lora'
+    """
+    known = list(names)
+    close = nearest(name, known)
+    return f"did you mean {quote}{close}{quote}?" if close else f"one of: {', '.join(known)}"

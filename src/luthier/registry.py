@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from luthier.errors import RecipeError, nearest
+from luthier.errors import RecipeError, suggestion
 
 CATALOGUE: dict[str, dict[str, str]] = {
     "tasks": {
@@ -167,11 +167,10 @@ def find(kind: str, name: str) -> Any:
         return getattr(import_module(module), attribute)
     for point in entry_points(group=f"luthier.{kind}", name=name):
         return point.load()
-    close = nearest(name, names(kind))
     raise RecipeError(
         f"There is no {kind[:-1]} called '{name}'.",
         received=name,
-        hint=f"did you mean '{close}'?" if close else f"one of: {', '.join(names(kind))}",
+        hint=suggestion(name, names(kind), quote="'"),
     )
 
 

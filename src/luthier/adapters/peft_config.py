@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from luthier.errors import ModelError, RecipeError, nearest
+from luthier.errors import ModelError, RecipeError, suggestion
 from luthier.hf_types import Model
 
 if TYPE_CHECKING:
@@ -53,11 +53,10 @@ def config_class(tuner: str) -> type[PeftConfig]:
     name = tuner.upper().replace("-", "_")
     if name in tuners():
         return tuners()[name]
-    close = nearest(name, tuners())
     raise RecipeError(
         f"peft has no tuner called '{tuner}'.",
         received=f"method.options.tuner={tuner}",
-        hint=f"did you mean {close}?" if close else f"one of: {', '.join(sorted(tuners()))}",
+        hint=suggestion(name, sorted(tuners())),
     )
 
 
@@ -82,11 +81,10 @@ def check_options(config: type[PeftConfig], options: Mapping[str, Any]) -> None:
     open_fields = sorted(name for name in fields_of(config) if not ELSEWHERE.fullmatch(name))
     for name, value in options.items():
         if name not in open_fields:
-            close = nearest(name, open_fields)
             raise RecipeError(
                 f"The tuner has no field '{name}' that a recipe can set.",
                 received=f"method.options.config.{name}={value}",
-                hint=f"did you mean {close}?" if close else f"one of: {', '.join(open_fields)}",
+                hint=suggestion(name, open_fields),
             )
         if not _is_plain(value):
             raise RecipeError(

@@ -1,9 +1,9 @@
 """AdaLoRA's work between steps: which ranks are kept, and how orthogonal its factors stay.
 
 Zhang et al. 2023, sections 3.1 and 3.2, https://arxiv.org/abs/2303.10512. The tuner itself is
-peft's; its allocator is told of every step here. Deviations: importance is estimated from clipped
-gradients; unless the recipe sets `tinit` and `tfinal`, the first tenth of the steps keeps all ranks
-and the last three tenths keep the final ones (the paper chooses both per data set).
+peft's; this file calls its rank allocator after every step. Deviations: importance is estimated
+from clipped gradients; unless the recipe sets `tinit` and `tfinal`, the first tenth of the steps
+keeps all ranks and the last three tenths keep the final ones (the paper chooses both per data set).
 """
 
 from __future__ import annotations

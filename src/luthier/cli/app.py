@@ -330,15 +330,14 @@ def list_plugins(
 ) -> None:
     """List the tasks, methods, baselines and engines that a recipe can name."""
     from luthier.cli.catalogue import describe
-    from luthier.errors import nearest
+    from luthier.errors import suggestion
     from luthier.registry import EVERYTHING
 
     if kind is not None and kind not in EVERYTHING:
-        close = nearest(kind, EVERYTHING)
         raise RecipeError(
             "There is no such kind of plug-in.",
             received=kind,
-            hint=f"did you mean {close}?" if close else f"one of: {', '.join(EVERYTHING)}",
+            hint=suggestion(kind, EVERYTHING),
         )
     for shown in [kind] if kind else EVERYTHING:
         lines = describe(shown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from luthier.errors import RecipeError, nearest
+from luthier.errors import RecipeError, nearest, suggestion
 from luthier.job import Job
 from luthier.metrics.names import lower_is_better
 from luthier.records import Rows
@@ -24,11 +24,10 @@ def check_metric(job: Job) -> None:
         return
     known = problem.validation_scores(problem.codec.uninformed_outputs(rows, validation=True))
     if metric not in known:
-        close = nearest(metric, known)
         raise RecipeError(
             f"The task {task.name} has no metric called '{metric}'.",
             received=f"training.metric_for_best_model={metric}",
-            hint=f"did you mean '{close}'?" if close else f"one of: {', '.join(known)}",
+            hint=suggestion(metric, known, quote="'"),
         )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from luthier.errors import ModelError, RunError, nearest
+from luthier.errors import ModelError, RunError, suggestion
 from luthier.exporters.texts import pieces_of
 from luthier.exporters.trial import Trial, Verification
 from luthier.exporters.verified import Exporter, export_verified
@@ -71,9 +71,7 @@ def refuse_format(to: str, *, int8: bool) -> None:
             hint=f"--int8 --to {LITERT}",
         )
     if to not in FORMATS:
-        known = ("checkpoint", *FORMATS)
-        close = nearest(to, known)
-        hint = f"did you mean {close}?" if close else f"one of: {', '.join(known)}"
+        hint = suggestion(to, ("checkpoint", *FORMATS))
         raise RunError("There is no format of this name.", received=f"--to {to}", hint=hint)
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import SchedulerType, get_scheduler
 
-from luthier.errors import RecipeError, nearest
+from luthier.errors import RecipeError, suggestion
 from luthier.recipe.tree import Training
 
 OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], dict[str, Any]]] = {
@@ -53,8 +53,7 @@ def check_training(settings: Training) -> None:
     ):
         chosen = getattr(settings, field)
         if chosen is not None and chosen not in known:
-            close = nearest(chosen, known)
-            advice = f"did you mean '{close}'?" if close else f"one of: {', '.join(known)}"
+            advice = suggestion(chosen, known, quote="'")
             problems.append(f"training.{field}: there is no '{chosen}'; {advice}")
     if not problems:
         optimizer, _ = OPTIMIZERS[settings.optim]
