@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from luthier.data.guess import guess_task
 from luthier.data.readers.read import read
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
@@ -20,6 +19,7 @@ from luthier.recipe.tree import Recipe
 from luthier.recipe.yaml_text import parse_yaml
 from luthier.records import Splits
 from luthier.results import Finding
+from luthier.shapes.recognise import recognise
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,10 @@ def inspect(
 
 def recipe_for(file: str | Path) -> tuple[dict[str, Any], list[str]]:
     """Make the recipe that `luthier init` would write for a data file; and say what was guessed."""
-    task, columns, reasons = guess_task(read(str(file))[0])
-    content, _ = parse_yaml(starter(task, columns, str(file), reasons=()), name=str(file))
-    return dict(content), list(reasons)
+    guess = recognise(read(str(file))[0])
+    text = starter(guess.task, guess.columns, str(file), reasons=())
+    content, _ = parse_yaml(text, name=str(file))
+    return dict(content), list(guess.reasons)
 
 
 def inspect_recipe(recipe: Recipe) -> tuple[Splits, list[Finding], list[str]]:

@@ -29,7 +29,7 @@ LAYERS = (
     {"runs", "engines"},
     {"data", "text", "models", "metrics"},
     {"training", "formats", "inputs"},
-    {"adapters", "episodes", "task_types", "frozen_features"},
+    {"adapters", "episodes", "task_types", "frozen_features", "shapes"},
     {"tasks", "methods", "baselines", "regularisers", "keras_engine"},
     {"evaluation", "report", "load_splits"},
     {"build_problem"},

@@ -124,14 +124,14 @@ def init(
         )
     import os.path
 
-    from luthier.data.guess import guess_task
     from luthier.data.readers.read import read
     from luthier.recipe.starter import starter
+    from luthier.shapes.recognise import recognise
 
     rows, notes = read(str(file))
-    task, columns, reasons = guess_task(rows)
+    guess = recognise(rows)
     train = Path(os.path.relpath(file, out.parent)).as_posix()
-    text = starter(task, columns, train, reasons=reasons, name=str(out))
+    text = starter(guess.task, guess.columns, train, reasons=guess.reasons, name=str(out))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
@@ -141,9 +141,9 @@ def init(
             received=f"{out}: {problem.strerror}",
             hint="pass --out with a path that you can write to",
         ) from None
-    for note in (*notes, *reasons):
+    for note in (*notes, *guess.reasons):
         print(visible(f"• {note}"))
-    print(f"\nWrote {out} for {task}. Review it, then:\n  luthier run {out}")
+    print(f"\nWrote {out} for {guess.task}. Review it, then:\n  luthier run {out}")
 
 
 @app.command()

@@ -6,10 +6,9 @@ import random
 
 import pytest
 
-from luthier.columns import Column
-from luthier.data.guess import guess_columns, guess_task
 from luthier.errors import DataError
 from luthier.records import Rows
+from luthier.shapes.recognise import recognise
 
 N = 60
 TEXTS = [f"Number {n} was a rather {'good' if n % 2 else 'bad'} evening out" for n in range(N)]
@@ -66,15 +65,15 @@ IDS = [str(n) for n in range(N)]
     ],
 )
 def test_tasks_are_guessed_with_reasons(columns, task, roles):
-    guessed, found, reasons = guess_task(Rows.of(columns))
-    assert (guessed, found) == (task, roles)
-    assert len(reasons) == len(roles)
+    guess = recognise(Rows.of(columns))
+    assert (guess.task, guess.columns) == (task, roles)
+    assert len(guess.reasons) == len(roles)
 
 
 def test_rows_sorted_by_label_are_seen_as_a_whole():
     labels = ["a"] * 5000 + ["b"] * 5000
     texts = [f"this is the text with number {n}" for n in range(10_000)]
-    assert guess_task(Rows.of({"text": texts, "y": labels}))[0] == "text-classification"
+    assert recognise(Rows.of({"text": texts, "y": labels})).task == "text-classification"
 
 
 @pytest.mark.parametrize(
@@ -83,15 +82,5 @@ def test_rows_sorted_by_label_are_seen_as_a_whole():
 )
 def test_files_that_suggest_nothing_are_refused(columns):
     with pytest.raises(DataError) as caught:
-        guess_task(Rows.of(columns))
+        recognise(Rows.of(columns))
     assert "data.columns.text=" in caught.value.hint
-
-
-def test_columns_of_a_task_are_guessed_and_the_others_left_out():
-    columns = [
-        Column("text", "text", ("text", "review")),
-        Column("text_pair", "text", ("reply",)),
-        Column("label", "number", ("score",)),
-    ]
-    rows = Rows.of({"reply": OTHERS, "review": TEXTS, "label": LABELS})
-    assert guess_columns(rows, columns) == {"text": "review", "text_pair": "reply"}

@@ -1,0 +1,41 @@
+"""Texts beside the texts to be written for them: translations and summaries."""
+
+from __future__ import annotations
+
+import re
+
+from luthier.shapes.sheet import Guess, Sheet, by_names
+
+LANGUAGE = re.compile(r"[a-z]{2}([-_][a-zA-Z]{2,4})?")
+
+
+def translations(sheet: Sheet) -> Guess | None:
+    """Recognise texts in two languages, by the names of their columns."""
+    for roles in (
+        {"translation": ("translation",)},
+        {"text": ("source", "src"), "target": ("target", "tgt", "translation")},
+    ):
+        if guess := by_names(sheet, "translation", roles, "texts in two languages"):
+            return guess
+    return None
+
+
+def summaries(sheet: Sheet) -> Guess | None:
+    """Recognise texts with summaries, by the names of their columns."""
+    roles = {
+        "text": ("document", "article", "dialogue", "text", "body"),
+        "target": ("summary", "highlights", "abstract", "tldr"),
+    }
+    return by_names(sheet, "summarization", roles, "texts with summaries")
+
+
+def languages(sheet: Sheet) -> Guess | None:
+    """Recognise two columns that are named by codes of languages."""
+    codes = [name for name in sheet.columns if LANGUAGE.fullmatch(name)]
+    if not len(codes) == len(sheet.columns) == 2:
+        return None
+    columns = {"text": codes[0], "target": codes[1]}
+    return Guess("translation", columns, [f"columns {' and '.join(codes)}: language codes"])
+
+
+SHAPES = (translations, summaries, languages)
