@@ -13,7 +13,10 @@ from tests.toys import toy_rows, toy_tree
 
 HERE = Path(__file__).parent
 # What `make test-fast` leaves out: these folders, and of the contracts all but a few plug-ins.
-THOROUGH = ("benchmarks", "docs", "equivalence", "keras_engine", "learning", "recipes", "torture")
+THOROUGH = (
+    *("benchmarks", "docs", "equivalence", "first_command", "keras_engine", "learning"),
+    *("recipes", "torture"),
+)
 SLICE = {"test_every_method": ("full", "lora"), "test_every_baseline": ("majority", "crf")}
 
 # Where nobody looks, the same examples every time; at a desk, new ones, which find new faults.

@@ -2,7 +2,8 @@
 
 Each file beside this one recognises shapes of one kind. A shape is a function from a `Sheet` to a
 `Guess`, or to None; the first that knows the rows decides, so those that are told by unmistakable
-names come first. To add a shape, write the function and add it to the `SHAPES` of its file.
+names come first. To add a shape, write the function, add it to the `SHAPES` of its file, and add a
+small file of it to `tests/first_command/shapes.py`, which goes from `init` to `evaluate`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,259 @@
+"""Files of the shapes that people bring, small enough to be taken from `init` to `evaluate`.
+
+To add a shape, add a `Case` to `CASES`: its files as text, the task that `init` should propose, and
+what else is worth holding it to. `test_first_command.py` does the rest.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+N_ROWS = 60
+Columns = Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A shape of data.
+
+    Args:
+        task: The task that `init` proposes.
+        files: Path to content of every file of it.
+        source: What `init` is given, relative to the files; None: the first file.
+        arguments: Further arguments of `init`.
+        columns: The proposed columns, if they are worth holding it to.
+        fields: Other proposed fields of the recipe, by their dotted paths.
+        says: Words that `init` says of it, about what it is unsure of, say.
+        labels: The labels that are learned; None: not checked.
+        asked: The file that is predicted, relative to the files; None: what `init` was given.
+    """
+
+    task: str
+    files: Mapping[str, str | bytes]
+    source: str | None = None
+    arguments: Sequence[str] = ()
+    columns: Mapping[str, Any] | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    says: str = ""
+    labels: Sequence[str] | None = None
+    asked: str | None = None
+
+    def write(self, folder: Path) -> Path:
+        """Write the files; return what `init` is given."""
+        for name, content in self.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+        return folder / (next(iter(self.files)) if self.source is None else self.source)
+
+
+def table(columns: Columns, delimiter: str = ",") -> str:
+    """Write columns as a table with a header."""
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return file.getvalue()
+
+
+def records(columns: Columns) -> list[dict[str, Any]]:
+    """Turn columns into a mapping for each row."""
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def json_lines(columns: Columns) -> str:
+    """Write a line of JSON for each row."""
+    return "".join(json.dumps(record) + "\n" for record in records(columns))
+
+
+def parquet(columns: Columns) -> bytes:
+    """Write columns as a Parquet file."""
+    sink = io.BytesIO()
+    pq.write_table(pa.table({name: list(cells) for name, cells in columns.items()}), sink)
+    return sink.getvalue()
+
+
+def lines(texts: Sequence[str]) -> str:
+    """Write a text a line."""
+    return "".join(f"{text}\n" for text in texts)
+
+
+WEATHER = ("rain", "sun", "snow")
+ROWS = range(N_ROWS)
+TEXTS = [f"Day {n}: {WEATHER[n % 3]} over the {('hills', 'coast')[n % 2]}, they say." for n in ROWS]
+LABELS = [WEATHER[n % 3] for n in ROWS]
+REPLIES = [f"{('Yes, it is', 'No, it never was')[n % 2]} the {n}th, I believe." for n in ROWS]
+AGREE = [("yes", "no")[n % 2] for n in ROWS]
+NUMBERS = [round(1 + (n % 3) + (n % 7) / 10, 2) for n in ROWS]
+SETS = [[("joy",), ("joy", "fear"), ("fear", "anger"), ("anger",)][n % 4] for n in ROWS]
+NAMES = ("Anna", "Bob", "Cleo")
+NAMED = [f"{NAMES[n % 3]} went to {('Paris', 'Rome')[n % 2]} on day {n} ." for n in ROWS]
+WORDS = [text.split() for text in NAMED]
+TAGS = [["B-PER", "O", "O", "B-LOC", "O", "O", "O", "O"] for _ in ROWS]
+PARTS = [["NOUN", "VERB", "ADP", "NOUN", "ADP", "NOUN", "NUM", "PUNCT"] for _ in ROWS]
+CONTEXTS = [f"The cat number {n} sleeps in the {('red', 'blue')[n % 2]} house." for n in ROWS]
+QUESTIONS = [f"Where does the cat number {n} sleep?" for n in ROWS]
+ANSWERS = [f"in the {('red', 'blue')[n % 2]} house" for n in ROWS]
+STARTS = [context.index(answer) for context, answer in zip(CONTEXTS, ANSWERS, strict=True)]
+ENGLISH = [f"the {('cat', 'dog', 'bird')[n % 3]} sees a fish and {n} old birds" for n in ROWS]
+GERMAN = [f"la {('gato', 'hundo', 'birdo')[n % 3]} vidas unu fiso kaj {n} alta" for n in ROWS]
+LONG = [f"It was day {n}. There was a {WEATHER[n % 3]} storm. Then all went home." for n in ROWS]
+SHORT = [f"a {WEATHER[n % 3]} storm on day {n}" for n in ROWS]
+OPTIONS = [["the soup", "the iron", f"chair {n}", "a lamp"] for n in ROWS]
+RIGHT = [n % 4 for n in ROWS]
+
+LABELLED = {"text": TEXTS, "label": LABELS}
+QUESTIONED = {
+    "question": QUESTIONS,
+    "context": CONTEXTS,
+    "answers": [
+        {"text": [answer], "answer_start": [start]}
+        for answer, start in zip(ANSWERS, STARTS, strict=True)
+    ],
+}
+SQUAD = {
+    "version": "1.1",
+    "data": [
+        {
+            "title": f"cat {n}",
+            "paragraphs": [
+                {
+                    "context": CONTEXTS[n],
+                    "qas": [
+                        {
+                            "id": str(n),
+                            "question": QUESTIONS[n],
+                            "answers": [{"text": ANSWERS[n], "answer_start": STARTS[n]}],
+                        }
+                    ],
+                }
+            ],
+        }
+        for n in ROWS
+    ],
+}
+UNITS = "".join(
+    f'<tu><tuv xml:lang="en"><seg>{one}</seg></tuv><tuv xml:lang="de"><seg>{other}</seg></tuv></tu>'
+    for one, other in zip(ENGLISH, GERMAN, strict=True)
+)
+TMX = f'<?xml version="1.0"?><tmx version="1.4"><header/><body>{UNITS}</body></tmx>'
+
+
+def conll(tags: Sequence[Sequence[str]]) -> str:
+    """Write a word and its tag a line, and a blank line after each sentence."""
+    return "\n".join(
+        "".join(f"{word} {tag}\n" for word, tag in zip(words, row, strict=True))
+        for words, row in zip(WORDS, tags, strict=True)
+    )
+
+
+def spans(n: int) -> list[tuple[int, int, str]]:
+    """Mark the person of a sentence."""
+    return [(0, len(NAMES[n % 3]), "PER")]
+
+
+def folder_of_texts() -> dict[str, str]:
+    """Write a folder for each label, and in it a file for each text."""
+    return {f"corpus/{LABELS[n]}/{n}.txt": TEXTS[n] for n in ROWS}
+
+
+def one_label(name: str, content: str | bytes, **more: Any) -> Case:
+    """Make a case of a text and a label."""
+    return Case("text-classification", {name: content}, labels=sorted(WEATHER), **more)
+
+
+CASES: dict[str, Case] = {
+    "labels-csv": one_label("rows.csv", table(LABELLED)),
+    "labels-tsv": one_label("rows.tsv", table(LABELLED, "\t")),
+    "labels-semicolons": one_label("rows.csv", table(LABELLED, ";")),
+    "labels-jsonl": one_label("rows.jsonl", json_lines(LABELLED)),
+    "labels-json": one_label("rows.json", json.dumps(records(LABELLED))),
+    "labels-parquet": one_label("rows.parquet", parquet(LABELLED)),
+    "inference": Case(
+        "pair-classification",
+        {"rows.jsonl": json_lines({"premise": TEXTS, "hypothesis": REPLIES, "label": AGREE})},
+        columns={"text": "premise", "text_pair": "hypothesis", "label": "label"},
+        labels=("no", "yes"),
+    ),
+    "numbers": Case("text-regression", {"rows.csv": table({"review": TEXTS, "score": NUMBERS})}),
+    "label-lists": Case(
+        "multi-label-classification",
+        {"rows.jsonl": json_lines({"text": TEXTS, "labels": [list(one) for one in SETS]})},
+        labels=("anger", "fear", "joy"),
+    ),
+    "labels-with-bars": Case(
+        "multi-label-classification",
+        {"rows.csv": table({"text": TEXTS, "emotions": ["|".join(one) for one in SETS]})},
+        labels=("anger", "fear", "joy"),
+    ),
+    "tokens-and-tags": Case(
+        "token-classification",
+        {"rows.jsonl": json_lines({"tokens": WORDS, "ner_tags": TAGS})},
+        labels=("O", "B-LOC", "I-LOC", "B-PER", "I-PER"),
+    ),
+    "conll": Case("token-classification", {"rows.conll": conll(TAGS)}),
+    "squad": Case("question-answering", {"rows.json": json.dumps(SQUAD)}),
+    "flat-questions-jsonl": Case("question-answering", {"rows.jsonl": json_lines(QUESTIONED)}),
+    "flat-questions-csv": Case(
+        "question-answering",
+        {"rows.csv": table({"question": QUESTIONS, "context": CONTEXTS, "answer": ANSWERS})},
+    ),
+    "choices": Case(
+        "multiple-choice",
+        {"rows.jsonl": json_lines({"context": LONG, "choices": OPTIONS, "label": RIGHT})},
+    ),
+    "translation-mapping": Case(
+        "translation",
+        {
+            "rows.jsonl": json_lines(
+                {
+                    "translation": [
+                        {"en": one, "de": other} for one, other in zip(ENGLISH, GERMAN, strict=True)
+                    ]
+                }
+            )
+        },
+    ),
+    "translation-tmx": Case("translation", {"memory.tmx": TMX}),
+    "translation-parallel": Case(
+        "translation",
+        {"train.en": lines(ENGLISH), "train.de": lines(GERMAN)},
+        source="train.{en,de}",
+    ),
+    "summaries": Case(
+        "summarization", {"rows.jsonl": json_lines({"document": LONG, "summary": SHORT})}
+    ),
+    "instructions": Case(
+        "causal-lm", {"rows.jsonl": json_lines({"instruction": QUESTIONS, "output": ANSWERS})}
+    ),
+    "conversations": Case(
+        "causal-lm",
+        {
+            "rows.jsonl": json_lines(
+                {
+                    "messages": [
+                        [
+                            {"role": "user", "content": question},
+                            {"role": "assistant", "content": answer},
+                        ]
+                        for question, answer in zip(QUESTIONS, ANSWERS, strict=True)
+                    ]
+                }
+            )
+        },
+    ),
+    "plain-text": Case(
+        "masked-lm",
+        {"book.txt": "\n\n".join(LONG), "asked.txt": "Then all [MASK] home.\n"},
+        asked="asked.txt",
+    ),
+}
