@@ -153,13 +153,11 @@ def _repeated(views: Sequence[SplitView], groups: Array) -> tuple[set[Member], s
 def _similar(views: Sequence[SplitView], by_key: Array) -> tuple[set[Member], set[Member]]:
     """Find rows that resemble an earlier row of their split, and rows that resemble a leak.
 
-    Of texts that are equal apart from case, spaces and punctuation, one is compared. Rows with
-    inputs that are not text are not compared: similar questions may be about different images.
+    Of texts that are equal apart from case, spaces and punctuation, one is compared. Inputs that
+    are not text must be equal: similar questions may be about different images.
     """
     within: set[Member] = set()
     across: set[Member] = set()
-    if any(view.other_roles for view in views):
-        return within, across
     starts = _starts(views)
     with_text = np.flatnonzero(by_key >= 0)
     _, firsts = np.unique(by_key[with_text], return_index=True)
@@ -187,11 +185,29 @@ def _similar(views: Sequence[SplitView], by_key: Array) -> tuple[set[Member], se
             ]
             for one in pair
         )
+        first, second = _with_equal_others(views, first, second)
+        if not first:
+            continue
         earliest = first[0][0]
         for member in second:
             (across if member[0] > earliest else within).add(member)
         across.update(member for member in first if member[0] > second[0][0])
     return within, across
+
+
+def _with_equal_others(
+    views: Sequence[SplitView], some: list[Member], others: list[Member]
+) -> tuple[list[Member], list[Member]]:
+    """Keep those members of two lists whose inputs that are not text occur in the other list."""
+
+    def inputs(member: Member) -> tuple[bytes, ...]:
+        return views[member[0]].other_inputs[member[1]]
+
+    shared = set(map(inputs, some)) & set(map(inputs, others))
+    kept, others_kept = (
+        [member for member in members if inputs(member) in shared] for members in (some, others)
+    )
+    return kept, others_kept
 
 
 def _places(views: Sequence[SplitView], members: set[Member]) -> list[Place]:

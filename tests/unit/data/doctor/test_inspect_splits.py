@@ -334,6 +334,24 @@ def test_rows_with_equal_contexts_and_other_choices_are_no_copies():
     assert {finding.code for finding in findings} == {"constant-text"}
 
 
+def test_similar_texts_are_near_copies_where_the_other_inputs_are_equal():
+    """Similar questions may be about different images, or offer different choices."""
+
+    def rows_of(n_rows: int, first: int) -> Rows:
+        choices = [[sentence(first + n), sentence(first + n + 5000)] for n in range(n_rows)]
+        texts = [sentence(first + n) for n in range(n_rows)]
+        return Rows.of({"text": texts, "choices": choices}, name=f"{first}.csv")
+
+    train, test = rows_of(200, 0), rows_of(100, 20_000)
+    test = changed(test, {n: edited(sentence(n), 0.05, n) for n in range(8)})
+    test = changed(test, {n: train["choices"][n] for n in range(3)}, "choices")
+    splits = Splits(train, rows_of(100, 10_000), test)
+    inputs = [Column("text", "text"), Column("choices", "choices")]
+    findings = inspect(splits, inputs=inputs, label_role=None, kind="choice")
+    finding = found(findings, "near-duplicate-across-splits")
+    assert finding.places == tuple(f"20000.csv:{n}:text" for n in (1, 2, 3))
+
+
 def test_a_tiny_test_set_is_noted():
     findings = look(splits_of(test=clean(99, 2000, "test.csv")))
     assert [(f.code, f.severity, f.count) for f in findings] == [("tiny-split", "note", 99)]
