@@ -64,6 +64,7 @@ def test_a_run_learns_and_leaves_a_plain_checkpoint(tiny_model, tmp_path, method
     assert "tensorflow" in finished.report.read_text("utf-8")
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_bitfit_trains_what_pytorch_trains(tiny_model, tmp_path):
     """A tiny model learns next to nothing by its biases alone, by either engine."""
     rows = {}
@@ -138,6 +139,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tiny_mode
     assert furthest(first, other) > 0
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_frozen_parts_do_not_move(tiny_model):
     structure = {"freeze_embeddings": True, "freeze_bottom": 1}
     prepared = problem(tiny_model("bert"), model=structure, training={"max_steps": 4})
@@ -152,6 +154,7 @@ def test_frozen_parts_do_not_move(tiny_model):
     assert not np.allclose(start["classifier.weight"], end["classifier.weight"], atol=1e-3)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("pooling", ["mean", "max", "cls"])
 def test_own_heads_train_as_pytorchs(tiny_model, pooling):
     model = {"pooling": pooling, "head_hidden_layers": (8,)}
@@ -179,6 +182,7 @@ def test_bfloat16_trains(tiny_model):
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_loss_that_is_no_number_is_named_with_its_step(tiny_model):
     training = {"max_steps": 30, "optim": "sgd", "learning_rate": 1e25, "max_grad_norm": 0.0}
     with pytest.raises(luthier.errors.TrainingError, match="no longer a finite number"):
@@ -220,6 +224,7 @@ def test_optimizers_that_are_checked_are_those_that_can_be_made():
     assert caught.value.received == "training.optim_args.maximize: PyTorch only"
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_weights_are_copied_back_once_after_a_step(tiny_model, tmp_path, monkeypatch):
     """An evaluation, a checkpoint and the end of a training look at the same weights."""
     copied, right = [], Twin.take_back
@@ -240,6 +245,7 @@ def test_weights_are_copied_back_once_after_a_step(tiny_model, tmp_path, monkeyp
     assert len(copied) == 2
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_workers_that_would_make_batches_are_said_to_be_ignored(tiny_model):
     seen = []
     training = {"max_steps": 1, "dataloader_num_workers": 2}
