@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from luthier.data.readers.read import read
+from luthier.first_recipe import first_recipe
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
-from luthier.recipe.starter import starter
 from luthier.recipe.tree import Recipe
-from luthier.recipe.yaml_text import parse_yaml
 from luthier.records import Splits
 from luthier.results import Finding
-from luthier.shapes.recognise import recognise
 
 
 @dataclass(frozen=True)
@@ -66,18 +63,16 @@ def inspect(
     guesses: list[str] = []
     content: Any = source
     if isinstance(source, (str, Path)) and Path(source).suffix.lower() not in (".yaml", ".yml"):
-        content, guesses = recipe_for(source)
+        content, guesses = recipe_for(source, overrides)
     recipe = read_recipe(content, overrides)
     splits, findings, notes = inspect_recipe(recipe)
     return Inspection(splits, tuple(findings), (*guesses, *notes))
 
 
-def recipe_for(file: str | Path) -> tuple[dict[str, Any], list[str]]:
+def recipe_for(file: str | Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
     """Make the recipe that `luthier init` would write for a data file; and say what was guessed."""
-    guess = recognise(read(str(file))[0])
-    text = starter(guess.task, guess.columns, str(file), reasons=())
-    content, _ = parse_yaml(text, name=str(file))
-    return dict(content), list(guess.reasons)
+    made = first_recipe(str(file), overrides)
+    return dict(made.tree), [*made.notes, *made.reasons, *made.unsure]
 
 
 def inspect_recipe(recipe: Recipe) -> tuple[Splits, list[Finding], list[str]]:

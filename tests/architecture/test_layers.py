@@ -31,7 +31,7 @@ LAYERS = (
     {"training", "formats", "inputs"},
     {"adapters", "episodes", "task_types", "frozen_features", "shapes"},
     {"tasks", "methods", "baselines", "regularisers", "keras_engine"},
-    {"evaluation", "report", "load_splits"},
+    {"evaluation", "report", "load_splits", "first_recipe"},
     {"build_problem"},
     {"pipeline", "prediction"},
     {"studies", "exporters", "evaluate_run", "inspect_data"},

@@ -34,7 +34,7 @@ class Case:
         fields: Other proposed fields of the recipe, by their dotted paths.
         says: Words that `init` says of it, about what it is unsure of, say.
         labels: The labels that are learned; None: not checked.
-        asked: The file that is predicted, relative to the files; None: what `init` was given.
+        asked: What is predicted and evaluated, relative to the files; None: what `init` was given.
     """
 
     task: str
@@ -166,9 +166,12 @@ def folder_of_texts() -> dict[str, str]:
     return {f"corpus/{LABELS[n]}/{n}.txt": TEXTS[n] for n in ROWS}
 
 
-def one_label(name: str, content: str | bytes, **more: Any) -> Case:
-    """Make a case of a text and a label."""
-    return Case("text-classification", {name: content}, labels=sorted(WEATHER), **more)
+def one_label(
+    name: str, content: str | bytes, *, more: Mapping[str, str] | None = None, **fields: Any
+) -> Case:
+    """Make a case of a text and a label, with more files if there are any."""
+    files = {name: content, **(more or {})}
+    return Case("text-classification", files, labels=sorted(WEATHER), **fields)
 
 
 CASES: dict[str, Case] = {
@@ -178,6 +181,20 @@ CASES: dict[str, Case] = {
     "labels-jsonl": one_label("rows.jsonl", json_lines(LABELLED)),
     "labels-json": one_label("rows.json", json.dumps(records(LABELLED))),
     "labels-parquet": one_label("rows.parquet", parquet(LABELLED)),
+    "folder-of-splits": one_label(
+        "data/train.csv",
+        table({name: cells[:40] for name, cells in LABELLED.items()}),
+        more={
+            "data/dev.jsonl": json_lines({name: cells[40:50] for name, cells in LABELLED.items()}),
+            "data/test.csv": table({name: cells[50:] for name, cells in LABELLED.items()}),
+        },
+        source="data",
+        fields={"data.validation": "data/dev.jsonl", "data.test": "data/test.csv"},
+        asked="data/test.csv",
+    ),
+    "folder-of-texts": Case(
+        "text-classification", folder_of_texts(), source="corpus", labels=sorted(WEATHER)
+    ),
     "inference": Case(
         "pair-classification",
         {"rows.jsonl": json_lines({"premise": TEXTS, "hypothesis": REPLIES, "label": AGREE})},
@@ -227,7 +244,8 @@ CASES: dict[str, Case] = {
     "translation-parallel": Case(
         "translation",
         {"train.en": lines(ENGLISH), "train.de": lines(GERMAN)},
-        source="train.{en,de}",
+        asked="train.{en,de}",
+        says="the other way: data.columns.text=de data.columns.target=en",
     ),
     "summaries": Case(
         "summarization", {"rows.jsonl": json_lines({"document": LONG, "summary": SHORT})}

@@ -109,41 +109,41 @@ def _metric_to_follow(recipe: Recipe) -> str:
 
 @app.command()
 def init(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A data file: .csv, .tsv, .jsonl, .parquet …")
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|FOLDER", help="A data file, .csv, .jsonl, .parquet …, or a folder."
+        ),
     ],
+    overrides: Overrides = None,
+    task: Annotated[
+        str | None, typer.Option(help="The task; `luthier list tasks`; default: guessed.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Path of the recipe to write.")] = Path("recipe.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing recipe.")] = False,
 ) -> None:
-    """Inspect a data file and write a recipe for it."""
+    """Inspect a data file, or a folder with a file for each split, and write a recipe for it."""
     if out.exists() and not force:
         raise RecipeError(
             "This recipe exists and would be overwritten.",
             received=str(out),
-            hint=f"luthier init {file} --out another.yaml, or add --force",
+            hint=f"luthier init {source} --out another.yaml, or add --force",
         )
-    import os.path
+    from luthier.first_recipe import first_recipe
 
-    from luthier.data.readers.read import read
-    from luthier.recipe.starter import starter
-    from luthier.shapes.recognise import recognise
-
-    rows, notes = read(str(file))
-    guess = recognise(rows)
-    train = Path(os.path.relpath(file, out.parent)).as_posix()
-    text = starter(guess.task, guess.columns, train, reasons=guess.reasons, name=str(out))
+    made = first_recipe(source, overrides or (), task=task, folder=out.parent)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
+        out.write_text(made.text(str(out)), encoding="utf-8")
     except OSError as problem:
         raise RecipeError(
             "The recipe cannot be written.",
             received=f"{out}: {problem.strerror}",
             hint="pass --out with a path that you can write to",
         ) from None
-    for note in (*notes, *guess.reasons):
+    for note in (*made.notes, *made.reasons, *(f"Check: {doubt}" for doubt in made.unsure)):
         print(visible(f"• {note}"))
-    print(f"\nWrote {out} for {guess.task}. Review it, then:\n  luthier run {out}")
+    print(f"\nWrote {out} for {made.task}. Review it, then:\n  luthier run {out}")
 
 
 @app.command()

@@ -59,6 +59,22 @@ def read_recipe(
     return check(tree, problems=problems, places=places)
 
 
+def apply_overrides(tree: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Apply overrides to the fields of a recipe that need not be complete.
+
+    Raises:
+        RecipeError: an override has another form than `section.field=value`
+
+    >>> apply_overrides({"task": "masked-lm"}, ["data.split.test=0.3"])
+    {'task': {'name': 'masked-lm'}, 'data': {'split': {'test': 0.3}}}
+    """
+    made = _copied(tree)
+    for line in overrides:
+        for problem in _override(made, line, {}):
+            raise RecipeError(problem.line({}))
+    return made
+
+
 def read_kept(path: Path) -> Recipe:
     """Read the recipe kept in a run folder, without importing its plug-ins.
 

@@ -9,7 +9,7 @@ import re
 
 from luthier.columns import Column
 from luthier.errors import DataError
-from luthier.shapes.profile import Profile, best, name_fit
+from luthier.shapes.profile import Profile, name_fit
 from luthier.shapes.sheet import Guess, Sheet, plain
 
 TEXT = Column(
@@ -41,22 +41,14 @@ ASIDE = re.compile(r"title|headline|subject|author|user|name|url|link|summary|id
 
 
 def labelled_texts(sheet: Sheet) -> Guess | None:
-    """Recognise texts with labels or numbers.
-
-    Raises:
-        DataError: No column looks like texts, or none like something to learn.
-    """
-    profiles = sheet.profiles
-    texts = _pair(profiles)
-    if not texts:
-        text = best(profiles, TEXT, ())
-        if text is None:
-            raise _undecided(sheet, "No column looks like texts: long, varied, of several words.")
-        texts = (text,)
+    """Recognise texts with labels or numbers."""
+    texts = _texts(sheet)
     taken = [each.name for each in texts]
+    label, labels, number = (sheet.best(w, taken) for w in (LABEL, LABELS, NUMBER))
+    if not texts or not (label or labels or number):
+        return None
     columns = dict(zip(("text", "text_pair"), taken, strict=False))
     reasons = [f"{texts[0].name}: texts of {texts[0].words:.0f} words on average"]
-    label, labels, number = (best(profiles, w, taken) for w in (LABEL, LABELS, NUMBER))
     if labels and not (label and name_fit(label.name, LABEL.guesses) > 0.5):
         reasons.append(f"{labels.name}: cells with several of {labels.n_parts} labels")
         columns = {"text": texts[0].name, "labels": labels.name}
@@ -66,30 +58,49 @@ def labelled_texts(sheet: Sheet) -> Guess | None:
         columns = {"text": texts[0].name, "label": number.name}
         return Guess("text-regression", columns, reasons)
     if label is None:
-        raise _undecided(sheet, "No column looks like labels or numbers to learn.")
+        return None
     reasons += [f"{second.name}: a second text" for second in texts[1:]]
     reasons.append(f"{label.name}: {label.n_distinct} different values")
     task = "pair-classification" if len(texts) == 2 else "text-classification"
     return Guess(task, {**columns, "label": label.name}, reasons)
 
 
-def _pair(profiles: list[Profile]) -> tuple[Profile, ...]:
-    """Find two text columns that form pairs: by their names, or as the only two."""
-    by_name = {plain(each.name): each for each in profiles if each.fit("text") > 0}
+def undecided(sheet: Sheet) -> DataError:
+    """Say what is missing of texts with labels or numbers."""
+    wanted = "labels or numbers to learn"
+    if not _texts(sheet):
+        wanted = "texts: long, varied, of more than a word"
+    return DataError(
+        f"No column looks like {wanted}.",
+        received=f"columns {', '.join(sheet.columns)}",
+        hint="name the columns: data.columns.text=COLUMN data.columns.label=COLUMN",
+    )
+
+
+def _texts(sheet: Sheet) -> tuple[Profile, ...]:
+    """Find the column of texts, or two that form pairs: by their names, or as the only two."""
+    if ("text_pair" in sheet.given or "text" not in sheet.given) and (pair := _pair(sheet)):
+        return pair
+    text = sheet.best(TEXT)
+    return () if text is None else (text,)
+
+
+def _pair(sheet: Sheet) -> tuple[Profile, ...]:
+    if {"text", "text_pair"} <= set(sheet.given):
+        named = {each.name: each for each in sheet.profiles}
+        return named[sheet.given["text"]], named[sheet.given["text_pair"]]
+    others = set(map(str, sheet.given.values()))
+    by_name = {
+        plain(each.name): each
+        for each in sheet.profiles
+        if each.fit("text") > 0 and each.name not in others
+    }
     for first, second in PAIRS:
         if first in by_name and second in by_name:
             return by_name[first], by_name[second]
     texts = [each for name, each in by_name.items() if each.words >= 3 and not ASIDE.search(name)]
     texts = [each for each in texts if each.fit("label") == 0 and each.fit("labels") == 0]
     return (texts[0], texts[1]) if len(texts) == 2 else ()
-
-
-def _undecided(sheet: Sheet, problem: str) -> DataError:
-    return DataError(
-        problem,
-        received=f"columns {', '.join(sheet.columns)}",
-        hint="name the columns: data.columns.text=COLUMN data.columns.label=COLUMN",
-    )
 
 
 SHAPES = (labelled_texts,)

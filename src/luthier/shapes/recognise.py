@@ -8,8 +8,12 @@ small file of it to `tests/first_command/shapes.py`, which goes from `init` to `
 
 from __future__ import annotations
 
-from luthier.errors import DataError
+from collections.abc import Mapping
+from typing import Any
+
+from luthier.errors import DataError, nearest
 from luthier.records import Rows
+from luthier.registry import find
 from luthier.shapes import (
     choices,
     conversations,
@@ -19,6 +23,7 @@ from luthier.shapes import (
     rewritten_texts,
     tagged_words,
 )
+from luthier.shapes.labelled_texts import undecided
 from luthier.shapes.sheet import Guess, Shape, Sheet
 
 SHAPES: tuple[Shape, ...] = (
@@ -32,23 +37,71 @@ SHAPES: tuple[Shape, ...] = (
 )
 
 
-def recognise(rows: Rows) -> Guess:
+def recognise(
+    rows: Rows, *, task: str | None = None, given: Mapping[str, Any] | None = None
+) -> Guess:
     """Guess what rows are meant for: the task, the column of each role, and the reasons in words.
 
+    Args:
+        rows: The rows, whose columns have the file's names.
+        task: The name of the task, if it is known.
+        given: Columns that are known, by role.
+
     Raises:
-        DataError: No column looks like texts, or none like something to learn.
+        DataError: No column looks like texts, or none like something to learn; or a given column
+            is not there.
+        RecipeError: There is no task of that name.
 
     >>> rows = Rows.of({"review": ["It was good."] * 3 + ["It was bad."], "stars": list("5551")})
     >>> guess = recognise(rows)
     >>> guess.task, guess.columns
     ('text-classification', {'text': 'review', 'label': 'stars'})
     """
-    sheet = Sheet(rows)
+    sheet = Sheet(rows, given or {})
+    _refuse_unknown_columns(sheet)
+    if task is not None:
+        find("tasks", task)
     for shape in SHAPES:
-        if (guess := shape(sheet)) is not None:
+        guess = shape(sheet)
+        if guess and task in (None, guess.task) and set(sheet.given) <= set(guess.columns):
             return guess
-    raise DataError(
-        "The rows have none of the shapes that are known.",
-        received=f"columns {', '.join(rows.columns)}",
-        hint="luthier list tasks, then name the task and its columns in a recipe",
-    )
+    if task is not None:
+        return for_task(sheet, task)
+    raise undecided(sheet)
+
+
+def for_task(sheet: Sheet, task: str) -> Guess:
+    """Find the columns of a task that the user has named.
+
+    Raises:
+        DataError: A column is not found.
+    """
+    columns: dict[str, Any] = {}
+    for wanted in find("tasks", task).columns:
+        if wanted.role in sheet.given:
+            columns[wanted.role] = sheet.given[wanted.role]
+        elif wanted.kind in ("text", "label", "labels", "number"):
+            best = sheet.best(wanted, [str(one) for one in columns.values()])
+            columns[wanted.role] = best.name if best else None
+        else:
+            columns[wanted.role] = sheet.find(wanted.role, wanted.role, *wanted.guesses)
+    lacking = [role for role, column in columns.items() if column is None]
+    if lacking:
+        raise DataError(
+            f"No column looks like the {' and the '.join(lacking)} of {task}.",
+            received=f"columns {', '.join(sheet.columns)}",
+            hint=" ".join(f"data.columns.{role}=COLUMN" for role in lacking),
+        )
+    return Guess(task, columns, [f"{column}: the {role}" for role, column in columns.items()])
+
+
+def _refuse_unknown_columns(sheet: Sheet) -> None:
+    for role, given in sheet.given.items():
+        for name in [given] if isinstance(given, str) else given:
+            if name not in sheet.rows:
+                close = nearest(str(name), sheet.columns) or "one of them"
+                raise DataError(
+                    f"{', '.join(sheet.rows.files[:3])} has no column called '{name}'.",
+                    received=f"columns {', '.join(sheet.columns)}",
+                    hint=f"data.columns.{role}={close}",
+                )

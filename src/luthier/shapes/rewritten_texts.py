@@ -35,7 +35,15 @@ def languages(sheet: Sheet) -> Guess | None:
     if not len(codes) == len(sheet.columns) == 2:
         return None
     columns = {"text": codes[0], "target": codes[1]}
-    return Guess("translation", columns, [f"columns {' and '.join(codes)}: language codes"])
+    reasons = [f"columns {' and '.join(codes)}: language codes"]
+    return Guess("translation", columns, reasons, [_direction(*codes)])
+
+
+def _direction(source: str, target: str) -> str:
+    return (
+        f"translates from {source} to {target}; the other way: "
+        f"data.columns.text={target} data.columns.target={source}"
+    )
 
 
 SHAPES = (translations, summaries, languages)

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from luthier.columns import Column
 from luthier.data.labels import is_missing
 from luthier.records import Rows
-from luthier.shapes.profile import Profile, profile
+from luthier.shapes.profile import Profile, best, profile
 
 SOME = 200  # cells looked at where the kind of value is asked for
 
@@ -74,6 +75,12 @@ class Sheet:
             return str(self.given[role])
         found = (self._by_plain_name[name] for name in usual if name in self._by_plain_name)
         return next(found, None)
+
+    def best(self, wanted: Column, taken: Sequence[str] = ()) -> Profile | None:
+        """Choose the column of a role by name and values: as given, else the one that fits best."""
+        if wanted.role in self.given:
+            return next((one for one in self.profiles if one.name == self.given[wanted.role]), None)
+        return best(self.profiles, wanted, [*taken, *map(str, self.given.values())])
 
     def cells(self, column: str) -> list[Any]:
         """Return the first cells of a column that are not missing."""

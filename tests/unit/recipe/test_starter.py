@@ -7,9 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from luthier.recipe.load import read_recipe
-from luthier.recipe.starter import MODEL, STARTS, starter
+from luthier.recipe.starter import MODEL, STARTS, starter_tree, write_starter
 from luthier.recipe.yaml_text import parse_yaml
 from luthier.registry import find, names
+
+
+def starter(task, columns, train, *, reasons=()):
+    tree = starter_tree(task, columns, {"train": train})
+    return write_starter(tree, reasons=reasons, name="recipe.yaml")
 
 
 @pytest.mark.parametrize("task", names("tasks"))

@@ -1,8 +1,9 @@
 """Finds the files that a recipe's source (`train: …`) refers to.
 
-A source is a file, a folder of files of one kind, `train.{en,de}` (parallel files), or
-`package:NAME/FILE`, a file of an installed package (which is looked up, never imported). `hub:NAME`
-is read by `hub.py`.
+A source is a file, a folder of files of one kind, a folder that has a folder of texts for each
+label, `train.{en,de}` (parallel files), or `package:NAME/FILE`, a file of an installed package
+(which is looked up, never imported). `hub:NAME` is read by `hub.py`. Next: `find_splits.py`, which
+finds what belongs together.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from luthier.data.readers.line_pairs import SHAPE, check_files, expand
+from luthier.data.readers.split_names import split_name
 from luthier.errors import DataError, nearest
 from luthier.paths import is_package_name, leads_out
 
@@ -45,6 +47,7 @@ KINDS = {
     ".sdlxliff": "xliff",
 }
 READABLE = ".csv, .tsv, .json, .jsonl, .parquet, .arrow, .feather, .conll, .txt, .ann, .tmx, .xlf"
+UNLABELLED = ("unsup", "unlabeled", "unlabelled")  # folders of texts that have no label
 BESIDE = (".md", ".txt")  # files that describe the data in their folder, or belong to .ann files
 INSTEAD = {
     ".xlsx": "in Excel: save as CSV UTF-8",
@@ -66,15 +69,17 @@ class File:
 
     Args:
         path: The path of the file.
-        kind: The format of the file, a value of `KINDS`, or `parallel`.
+        kind: The format of the file, a value of `KINDS`, `parallel` or `labelled`.
         name: The name of the file in messages.
         parts: The column and path of each of several parallel files.
+        label: The label of the whole file, where its folder tells it.
     """
 
     path: Path
     kind: str
     name: str
     parts: tuple[tuple[str, Path], ...] = ()
+    label: str = ""
 
 
 def find_files(source: str | Path) -> list[File]:
@@ -152,13 +157,13 @@ def _not_found(path: Path, text: str) -> DataError:
     return DataError(f"There is no file {text}.", received=text, hint=hint)
 
 
-def _in_folder(folder: Path) -> list[File]:
-    try:
-        inside = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "_")))
-    except OSError as problem:
-        received = problem.strerror or str(problem)
-        raise DataError(f"{folder} cannot be listed.", received=received, hint=None) from problem
-    paths = [path for path in inside if path.is_file() and path.suffix.lower() in KINDS]
+def files_in(folder: Path) -> list[Path]:
+    """List the data files of a folder, without those that describe them.
+
+    Raises:
+        DataError: The folder cannot be listed, or a link leads out of it.
+    """
+    paths = [path for path in _inside(folder) if path.is_file() and path.suffix.lower() in KINDS]
     for path in paths:
         if path.is_symlink() and leads_out(path, folder):
             raise DataError(
@@ -168,12 +173,52 @@ def _in_folder(folder: Path) -> list[File]:
             )
     for ending in BESIDE:
         paths = [path for path in paths if path.suffix.lower() != ending] or paths
+    return paths
+
+
+def class_folders(folder: Path) -> dict[str, list[Path]]:
+    """Map labels to texts, if a folder has nothing but a folder of .txt files for each label."""
+    if files_in(folder):
+        return {}
+    folders = [path for path in _inside(folder) if path.is_dir() and not path.is_symlink()]
+    texts = {path.name: files_in(path) for path in folders if path.name not in UNLABELLED}
+    texts = {label: paths for label, paths in texts.items() if paths}
+    is_text = all(path.suffix.lower() == ".txt" for paths in texts.values() for path in paths)
+    are_labels = len(texts) > 1 and not any(map(split_name, texts))
+    return texts if is_text and are_labels else {}
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "_")))
+    except OSError as problem:
+        received = problem.strerror or str(problem)
+        raise DataError(f"{folder} cannot be listed.", received=received, hint=None) from problem
+
+
+def _in_folder(folder: Path) -> list[File]:
+    paths = files_in(folder)
     kinds = Counter(KINDS[path.suffix.lower()] for path in paths)
+    if texts := class_folders(folder):
+        return [
+            File(path, "labelled", str(path), label=label)
+            for label, labelled in texts.items()
+            for path in labelled
+        ]
     if not paths:
+        inside = [path.name for path in _inside(folder)]
         raise DataError(
             f"The folder {folder} has no files that can be read.",
-            received=", ".join(path.name for path in inside[:8]) or "an empty folder",
+            received=", ".join(inside[:8]) or "an empty folder",
             hint=f"readable are {READABLE}",
+        )
+    named = {name.split: path for path in paths if (name := split_name(path.stem)) is not None}
+    if "train" in named and len(named) > 1:
+        splits = [one for one in ("train", "validation", "test") if one in named]
+        raise DataError(
+            f"The folder {folder} has files of several splits.",
+            received=", ".join(path.name for path in paths[:8]),
+            hint=f"name the files: {' '.join(f'data.{one}={named[one]}' for one in splits)}",
         )
     if len(kinds) > 1:
         raise DataError(

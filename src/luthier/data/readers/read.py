@@ -28,6 +28,7 @@ from luthier.data.readers.xliff import parse_xliff
 from luthier.errors import DataError, nearest
 from luthier.records import Rows
 
+FIELDS = ("encoding", "delimiter")  # of a recipe's data, which say how files are read
 FEW = 3  # files whose notes are listed separately
 _COUNT = re.compile(r"^\d+ ")
 PARSERS: Mapping[str, Callable[..., Table]] = {
@@ -143,6 +144,8 @@ def _read_file(file: File, *, encoding: str | None, delimiter: str | None) -> Ta
         return read_brat(file.path, name=name, encoding=encoding)
     decoded = open_text(file.path, name=name, encoding=encoding)
     notes = decoded.notes
+    if file.kind == "labelled":
+        return Table({"text": [decoded.text.strip()], "label": [file.label]}, [1], notes)
     if file.kind in PARSERS:
         text = decoded.text
         del decoded  # frees the file's bytes

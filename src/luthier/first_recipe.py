@@ -1,0 +1,155 @@
+"""Writes the first recipe for a data file or folder, as `luthier init` does.
+
+    source ─► splits ─► rows ─► guess ─► fields ─► recipe
+
+Next: `shapes/recognise.py`, which guesses what the rows are for.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from luthier.data.labels import is_missing, label_name
+from luthier.data.readers.find_splits import find_splits
+from luthier.data.readers.read import FIELDS, read
+from luthier.recipe.load import apply_overrides, read_recipe
+from luthier.recipe.starter import starter_tree, write_starter
+from luthier.records import Rows
+from luthier.registry import find, names
+from luthier.shapes.recognise import recognise
+from luthier.shapes.sheet import Guess
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class FirstRecipe:
+    """A recipe for data that nobody has described.
+
+    Args:
+        tree: The fields, with paths relative to the recipe's folder.
+        task: The name of the task.
+        notes: What was found and detected in the files, in words.
+        reasons: Why the task and the columns were chosen.
+        unsure: What the user should check.
+    """
+
+    tree: Mapping[str, Any]
+    task: str
+    notes: Sequence[str]
+    reasons: Sequence[str]
+    unsure: Sequence[str]
+
+    def text(self, name: str) -> str:
+        """Write the recipe with its comments; `name` is its path."""
+        return write_starter(self.tree, reasons=self.reasons, unsure=self.unsure, name=name)
+
+
+def first_recipe(
+    source: str, overrides: Sequence[str] = (), *, task: str | None = None, folder: Path = Path()
+) -> FirstRecipe:
+    """Guess what a data file or folder is for, and make a recipe for it.
+
+    Args:
+        source: The path of a file or folder, or another source of rows.
+        overrides: `section.field=value`, which go into the recipe.
+        task: The name of the task; None guesses it.
+        folder: The folder of the recipe, to which its paths are relative.
+
+    Raises:
+        DataError: The rows cannot be read, or have no shape that is known.
+        RecipeError: There is no such task, or an override is wrong.
+    """
+    asked = apply_overrides({}, overrides)
+    data, named = asked.get("data", {}), asked.get("task", {}).get("name")
+    how = {field: data[field] for field in FIELDS if field in data}
+    found = find_splits(source)
+    given = {split: data[split] for split in SPLITS if split in data}
+    rows, notes = read(given.get("train", found.train), **how)
+    guess = recognise(rows, task=task or named, given=data.get("columns"))
+    sources: dict[str, Any] = {split: getattr(found, split) for split in SPLITS} | given
+    notes = [*notes, *found.notes]
+    for split in ("validation", "test"):
+        if sources[split] is not None:
+            others, told = read(sources[split], **how)
+            notes += told
+            if split not in given:
+                why = _unusable(others, rows, guess)
+                notes.append(_tell(split, sources[split], why))
+                sources[split] = None if why else sources[split]
+    tree = starter_tree(guess.task, guess.columns, sources)
+    for path, value in guess.fields.items():
+        _set(tree, path, value)
+    tree = apply_overrides(tree, overrides)
+    read_recipe(tree)  # raises if a field is wrong
+    return FirstRecipe(_tidy(tree, folder), guess.task, notes, guess.reasons, guess.unsure)
+
+
+def _unusable(rows: Rows, train: Rows, guess: Guess) -> str:
+    """Say why rows cannot be scored: test sets are often published without their answers."""
+    inputs = names("inputs")
+    for column in find("tasks", guess.task).columns:
+        asked = guess.columns.get(column.role)
+        if not isinstance(asked, str):
+            continue
+        if asked not in rows:
+            return f"no column '{asked}'"
+        if column.kind in inputs:
+            continue
+        values, learned = _distinct(rows[asked]), _distinct(train[asked])
+        if not values or (values <= {"-1"} and "-1" not in learned):
+            return f"its column '{asked}' has no answers"
+    return ""
+
+
+def _tell(split: str, source: Any, why: str) -> str:
+    """Say which files that the user has not named are used, or why not."""
+    names = source if isinstance(source, list) else [source]
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    what = f"{Path(names[0]).name}{more}"
+    if why:
+        return f"{what} is not used, {split} rows are split off the training rows: {why}"
+    return f"{what}: the {split} rows (data.{split}=null splits them off the training rows)"
+
+
+def _distinct(values: Sequence[object]) -> set[str]:
+    return {label_name(value) for value in values if not is_missing(value)}
+
+
+def _set(tree: dict[str, Any], path: str, value: object) -> None:
+    """Set a field by its dotted path."""
+    *sections, field = path.split(".")
+    for section in sections:
+        held = tree.setdefault(section, {})
+        tree[section] = {"name": held} if isinstance(held, str) else held
+        tree = tree[section]
+    tree[field] = value
+
+
+def _tidy(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Make paths relative to a folder, and write plug-ins without options as bare names."""
+    for split in SPLITS:
+        tree["data"][split] = _relative(tree["data"].get(split), folder)
+    for plugin in ("model", "task", "method"):
+        tree[plugin] = _bare(tree[plugin])
+    for plugins in ("baselines", "regularisers"):
+        if tree.get(plugins):
+            tree[plugins] = [_bare(one) for one in tree[plugins]]
+    return tree
+
+
+def _bare(plugin: Any) -> Any:
+    return plugin["name"] if isinstance(plugin, Mapping) and set(plugin) == {"name"} else plugin
+
+
+def _relative(source: Any, folder: Path) -> Any:
+    if isinstance(source, list):
+        return [_relative(one, folder) for one in source]
+    if not isinstance(source, str) or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", source):
+        return source
+    return Path(os.path.relpath(Path(source).expanduser(), folder)).as_posix()

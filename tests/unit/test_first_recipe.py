@@ -1,0 +1,95 @@
+"""The first recipe has what the user asked for, and the splits that lie beside the rows."""
+
+import json
+
+import pytest
+
+from luthier.errors import DataError, RecipeError
+from luthier.first_recipe import first_recipe
+
+ROWS = [
+    {"id": n, "text": f"I {'like' if n % 2 else 'hate'} film {n}", "label": "np"[n % 2]}
+    for n in range(60)
+]
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def write_rows(name, rows=ROWS, drop=()):
+        kept = [{key: row[key] for key in row if key not in drop} for row in rows]
+        (tmp_path / name).write_text("".join(f"{json.dumps(row)}\n" for row in kept))
+
+    return write_rows
+
+
+def test_overrides_and_the_task_go_into_the_recipe(write, tmp_path):
+    write("rows.jsonl")
+    made = first_recipe(
+        "rows.jsonl",
+        ["training.seed=4", "method=lora", "data.split.test=0.3", "baselines=[majority]"],
+        task="text-classification",
+        folder=tmp_path / "recipes",
+    )
+    assert made.tree["training"]["seed"] == 4
+    assert made.tree["method"] == "lora"
+    assert made.tree["data"]["train"] == "../rows.jsonl"
+    assert made.tree["data"]["split"] == {"validation": 0.1, "test": 0.3}
+    assert made.tree["baselines"] == ["majority"]
+
+
+def test_a_named_column_is_not_guessed(write):
+    write("rows.jsonl", [row | {"other": "ab"[row["id"] % 2]} for row in ROWS])
+    made = first_recipe("rows.jsonl", ["data.columns.label=other"])
+    assert made.tree["data"]["columns"] == {"text": "text", "label": "other"}
+
+
+def test_splits_beside_are_used_and_told(write):
+    write("train.jsonl", ROWS[:40])
+    write("test.jsonl", ROWS[40:])
+    made = first_recipe("train.jsonl")
+    assert made.tree["data"]["test"] == "test.jsonl"
+    assert made.tree["data"]["split"] == {"validation": 0.1}
+    assert any("test.jsonl: the test rows (data.test=null" in note for note in made.notes)
+    alone = first_recipe("train.jsonl", ["data.test=null"])
+    assert alone.tree["data"]["test"] is None
+    assert alone.tree["data"]["split"] == {"validation": 0.1, "test": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("rows", "drop", "why"),
+    [
+        (ROWS[40:], ["label"], "no column 'label'"),
+        ([row | {"label": None} for row in ROWS[40:]], [], "has no answers"),
+        ([row | {"label": -1} for row in ROWS[40:]], [], "has no answers"),
+    ],
+)
+def test_a_test_set_without_answers_is_not_used_and_told(write, rows, drop, why):
+    write("train.jsonl", ROWS[:40])
+    write("test.jsonl", rows, drop)
+    made = first_recipe("train.jsonl")
+    assert made.tree["data"]["test"] is None
+    assert any("test.jsonl is not used" in note and why in note for note in made.notes)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "task", "error", "words"),
+    [
+        (["data.test=nix.jsonl"], None, DataError, "no file .*nix.jsonl"),
+        (["data.columns.text=txt"], None, DataError, "no column called 'txt'"),
+        (["trainig.seed=1"], None, RecipeError, "did you mean training"),
+        (["seed"], None, RecipeError, "section.field=value"),
+        ([], "text-clasification", RecipeError, "no task called"),
+        ([], "summarization", DataError, "looks like the target of summarization"),
+    ],
+)
+def test_what_is_wrong_is_what_is_reported(write, overrides, task, error, words):
+    write("rows.jsonl")
+    with pytest.raises(error, match=words):
+        first_recipe("rows.jsonl", overrides, task=task)
+
+
+def test_a_missing_file_is_named(write):
+    with pytest.raises(DataError, match=r"no file rows\.jsonl"):
+        first_recipe("rows.jsonl")
