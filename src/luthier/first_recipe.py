@@ -16,6 +16,7 @@ from typing import Any
 
 from luthier.data.labels import is_missing, label_name
 from luthier.data.readers.find_splits import find_splits
+from luthier.data.readers.propose_form import read_as_proposed
 from luthier.data.readers.read import FIELDS, read
 from luthier.recipe.load import apply_overrides, read_recipe
 from luthier.recipe.starter import starter_tree, write_starter
@@ -70,7 +71,8 @@ def first_recipe(
     how = {field: data[field] for field in FIELDS if field in data}
     found = find_splits(source)
     given = {split: data[split] for split in SPLITS if split in data}
-    rows, notes = read(given.get("train", found.train), **how)
+    rows, notes, proposed = read_as_proposed(given.get("train", found.train), **how)
+    how |= proposed
     guess = recognise(rows, task=task or named, given=data.get("columns"))
     sources: dict[str, Any] = {split: getattr(found, split) for split in SPLITS} | given
     notes = [*notes, *found.notes]
@@ -83,7 +85,8 @@ def first_recipe(
                 notes.append(_tell(split, sources[split], why))
                 sources[split] = None if why else sources[split]
     tree = starter_tree(guess.task, guess.columns, sources)
-    for path, value in guess.fields.items():
+    form = {f"data.{field}": value for field, value in proposed.items()}
+    for path, value in {**form, **guess.fields}.items():
         _set(tree, path, value)
     tree = apply_overrides(tree, overrides)
     read_recipe(tree)  # raises if a field is wrong

@@ -16,7 +16,7 @@ from luthier.columns import Column
 from luthier.data.doctor.inspect_splits import drop_leaks, inspect
 from luthier.data.doctor.split_view import MOST_PLACES
 from luthier.data.labels import is_missing
-from luthier.data.readers.read import read
+from luthier.data.readers.read import read_and_check
 from luthier.data.shots import few_shots
 from luthier.data.split import limit_split, make_splits
 from luthier.errors import DataError
@@ -127,12 +127,10 @@ def read_rows(
         The rows, notes on what was detected, and findings on what was corrected.
     """
     data = recipe.data
-    rows, notes = read(
-        source, columns=data.columns, encoding=data.encoding, delimiter=data.delimiter
-    )
+    rows, notes, misread = read_and_check(source, columns=data.columns, **data.form)
     rows, found = task.normalize(rows)
     require_roles(rows, roles)
-    return rows, notes, found
+    return rows, notes, [*misread, *found]
 
 
 def read_labelled(
@@ -186,9 +184,9 @@ def stratified_by(recipe: Recipe, task: Task) -> str | None:
     return task.answer_role if recipe.data.split.stratify and is_label else None
 
 
-def column_name(asked: str | None, columns: Mapping[str, str]) -> str | None:
+def column_name(asked: str | None, columns: Mapping[str, str | list[str]]) -> str | None:
     """Translate a file's column name to its name in `Rows`: its role, if it has one."""
-    return {name: role for role, name in columns.items()}.get(asked or "", asked)
+    return next((role for role, name in columns.items() if name == asked), asked)
 
 
 def slice_columns(recipe: Recipe) -> list[str]:
@@ -247,7 +245,7 @@ def refuse_errors(findings: Sequence[Finding], ignored: Sequence[str]) -> None:
     errors = [f for f in findings if f.severity == "error" and f.code not in ignored]
     if errors:
         raise DataError(
-            "The data cannot be used for training as they are:\n"
+            "The data cannot be used as they are:\n"
             + "\n".join(f"  - {error.message} ({', '.join(error.places)})" for error in errors),
             received=", ".join(error.code for error in errors),
             hint=errors[0].fix or f"data.ignore_findings=[{errors[0].code}]",

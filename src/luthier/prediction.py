@@ -17,11 +17,11 @@ from typing import Any, TextIO
 
 from luthier.codec import Codec
 from luthier.columns import Limits
-from luthier.data.readers.read import read
+from luthier.data.readers.read import read, read_and_check
 from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.evaluation.judge import judge, resampling
-from luthier.load_splits import read_labelled, require_roles
+from luthier.load_splits import read_labelled, refuse_errors, require_roles
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Predictions, Rows
@@ -153,11 +153,16 @@ class Predictor:
         """Read a file with the recipe's columns, or the task's own; answers may be absent."""
         data = self.recipe.data
         answer = self.task.answer_role
-        rows, _ = read(source, encoding=data.encoding, delimiter=data.delimiter)
+        rows, _, misread = read_and_check(source, **data.form)
+        refuse_errors(misread, data.ignore_findings)
         columns = {
             role: name
             for role, name in data.columns.items()
-            if role != answer and (name in rows or role not in rows)
+            if role != answer
+            and (
+                role not in rows
+                or {*([name] if isinstance(name, str) else name)} <= {*rows.columns}
+            )
         }
         rows, _ = read(rows, columns=columns)
         require_roles(
@@ -248,7 +253,8 @@ class Predictor:
     def _judge(
         self, source: object, systems: Mapping[str, Predictor], system: str
     ) -> tuple[int, dict[str, dict[str, Score]], tuple[Comparison, ...]]:
-        rows, _, _ = read_labelled(source, self.recipe, self.task)
+        rows, _, found = read_labelled(source, self.recipe, self.task)
+        refuse_errors(found, self.recipe.data.ignore_findings)
         scores, comparisons = judge(
             self.codec,
             self.codec.gold(rows),

@@ -17,6 +17,7 @@ from luthier.recipe.problems import Problem, problems_of
 from luthier.recipe.tree import Plugin, Recipe
 from luthier.registry import find, names
 
+LISTED = ("labels", "choices")  # kinds of columns whose cells are lists
 DEFAULT_ENGINE = Recipe.model_fields["engine"].default
 Found = type[Any] | None  # the class of a plug-in that the recipe names, if there is one
 
@@ -217,7 +218,14 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
     data = tree.get("data")
     columns = data.get("columns") if isinstance(data, Mapping) else None
     roles = [*(column.role for column in task.columns), *task.alternative_columns]
-    for role in columns if isinstance(columns, Mapping) else ():
+    listed = [column.role for column in task.columns if column.kind in LISTED]
+    for role, given in columns.items() if isinstance(columns, Mapping) else ():
+        if role in roles and role not in listed and isinstance(given, (list, tuple)):
+            yield Problem(
+                f"data.columns.{role}",
+                f"is one column, not {len(given)}",
+                fix=f"only {' and '.join(listed)} can be several columns" if listed else None,
+            )
         if role not in roles:
             close = nearest(str(role), roles)
             yield Problem(

@@ -27,6 +27,16 @@ def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _column(value: object) -> object:
+    """Read numbers as the names of columns without a header."""
+    if isinstance(value, (list, tuple)):
+        return [_column(one) for one in value]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Format = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "conll", "text", "tmx", "xliff"]
+
+
 class Plugin(Section):
     """A plug-in: its name, or `{name: …, options: {…}}`."""
 
@@ -82,12 +92,24 @@ class Data(Section):
     )
     validation: str | list[str] | None = Field(None, description="Likewise; null: split off train.")
     test: str | list[str] | None = Field(None, description="Likewise; null: split off train.")
-    columns: dict[str, str] = Field(
+    columns: dict[str, Annotated[str | list[str], BeforeValidator(_column)]] = Field(
         default_factory=dict,
-        description="For each column role of the task, the column's name in the file.",
+        description="For each column role of the task, the column's name in the file; for labels "
+        "and choices, also a list of columns.",
     )
+    format: Format | None = Field(None, description="Format of the files; null: by their endings.")
     encoding: str | None = Field(None, description="Text encoding; null: detect and report it.")
     delimiter: str | None = Field(None, description="Column delimiter; null: detect and report it.")
+    quoting: Literal["doubled", "backslash", "none"] | None = Field(
+        None,
+        description="How tables write quotes in quoted cells; none: quotes are ordinary "
+        "characters; null: detect it.",
+    )
+    header: Literal["first", "none"] | list[str] | None = Field(
+        None,
+        description="Where tables name their columns: in the first line, or none: columns are "
+        "called 1, 2 …; or the names; null: the first line, with a warning if it looks like a row.",
+    )
     split: Split = Field(default=Split(), description="How missing splits are made.")
     limit: dict[Literal["train", "validation", "test"], int] = Field(
         default_factory=dict, description="Maximum rows of a split, sampled by the seed."
@@ -113,6 +135,12 @@ class Data(Section):
     ignore_findings: tuple[str, ...] = Field(
         (), description="Codes of data doctor errors that do not stop the run."
     )
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """How the files are written, as `luthier.data.readers.read.read` takes it."""
+        names = ("format", "encoding", "delimiter", "quoting", "header")
+        return {name: getattr(self, name) for name in names}
 
 
 class Training(Section):

@@ -70,8 +70,8 @@ def test_all_problems_are_told_together_in_the_order_of_the_file():
         ({"data": None}, "data: this field is required"),
         ({"data": {"columns": {}}}, "data.train: this field is required; data.train=train.csv"),
         (
-            {"data": {"train": "t", "columns": {"text": 1}}},
-            "data.columns.text: should be text, not 1; write it in quotes: '1'",
+            {"data": {"train": "t", "columns": {"text": 1.5}}},
+            "data.columns.text: should be text, not 1.5; write it in quotes: '1.5'",
         ),
         ({"data": {"train": "t", "split": {"test": "x"}}}, "split.test: should be a number"),
         ({"data": {"train": "t", "limit": {"trian": 5}}}, "did you mean 'train'?"),

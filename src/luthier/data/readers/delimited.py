@@ -1,7 +1,8 @@
 """Parses CSV and TSV files to columns of strings, with the line of every row.
 
 Cells stay as written: `NA`, `null` and `1.0` are texts. A quoted cell may span several lines; the
-line of a row is the one where it starts.
+line of a row is the one where it starts. `quotes.py` and `headers.py` look for signs that quotes
+or the first line were misread.
 """
 
 from __future__ import annotations
@@ -10,11 +11,21 @@ import csv
 import re
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Literal
 
+from luthier.data.readers.form import MisreadError
+from luthier.data.readers.headers import looks_like_data, report_no_header
+from luthier.data.readers.quotes import (
+    ESCAPED,
+    escapes_quotes,
+    find_swallowed,
+    fits_without_quotes,
+    mark_escaped,
+)
 from luthier.errors import DataError
+from luthier.results import Finding
 
 DELIMITERS = (",", ";", "\t", "|")
 SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
@@ -26,15 +37,31 @@ Lines = Callable[[], Iterator[str]]
 
 @dataclass(frozen=True)
 class Table:
-    """Columns by name, the line of each row, and notes on what was detected."""
+    """Columns by name, the line of each row, and what was noticed on the way.
+
+    Args:
+        columns: Column name to values.
+        lines: Line of each row.
+        notes: What was detected, in words.
+        findings: Signs that the file was misread.
+        proposed: Fields of `data` with which it would be read right; only what is certain.
+    """
 
     columns: Mapping[str, Sequence[Any]]
     lines: Sequence[int]
     notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    proposed: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse_delimited(
-    lines: Lines, *, name: str, delimiter: str | None = None, expected: str = ","
+    lines: Lines,
+    *,
+    name: str,
+    delimiter: str | None = None,
+    expected: str = ",",
+    quoting: str | None = None,
+    header: str | Sequence[str] | None = None,
 ) -> Table:
     """Parse a CSV or TSV file.
 
@@ -43,6 +70,11 @@ def parse_delimited(
         name: The name of the file in messages.
         delimiter: The delimiter; None detects it.
         expected: The delimiter that is not worth a note.
+        quoting: How quotes are written: `doubled` or escaped by a `backslash` in quoted cells, or
+            `none`: they are ordinary characters. None detects it.
+        header: The names of the columns, or `none`: they are numbered from 1; in both cases the
+            first line is a row. `first`: the first line has the names. None warns where it seems
+            to be a row.
 
     Raises:
         DataError: There are no rows, or rows do not match the header.
@@ -51,22 +83,41 @@ def parse_delimited(
     asked = delimiter if delimiter is not None else stated
     if not any(line.strip() for line in lines()):
         raise _empty(name)
-    used = _check_delimiter(asked) if asked is not None else detect_delimiter(lines, expected)
+    if asked is not None:
+        used = _check_delimiter(asked)
+    else:
+        used = detect_delimiter(lines, expected, quoting)
     notes = [] if used == expected or delimiter is not None else [f"delimiter {spell(used)}"]
-    cells, loose = _parse(lines, used, name)
-    if loose is not None:
-        notes.append(f"line {loose} has a quote inside a quoted cell that is not doubled")
+    cells, told = _parse(lines, used, name, quoting, header)
+    notes += told
     if not cells.header:  # quotes alone are text, but no cells
         raise _empty(name)
-    header = _check_header(cells, name)
-    _check_widths(cells, len(header), used, name)
+    names = _check_header(cells, name) if header in (None, "first") else cells.header
+
+    def repair() -> dict[str, str]:
+        fits = quoting is None and fits_without_quotes(lines, used)
+        return {"quoting": "none"} if fits else {}
+
+    _check_widths(cells, len(names), repair, used, name)
     if not cells.lines:
         raise DataError(
             f"{name} has a header but no rows.",
-            received=f"columns {', '.join(header)}",
+            received=f"columns {', '.join(names)}",
             hint="after the header, one row on each line",
         )
-    return Table(dict(zip(header, cells.columns, strict=False)), cells.lines, tuple(notes))
+    findings: list[Finding] = []
+    proposed: dict[str, str] = {}
+    if quoting is None:
+        swallowed = find_swallowed(cells.columns[: len(names)], cells.spanning, used)
+        if swallowed is not None:
+            is_sure = swallowed.is_certain and fits_without_quotes(lines, used)
+            findings.append(swallowed.report(cells.lines, name, unquoted=is_sure))
+            proposed |= {"quoting": "none"} if is_sure else {}
+    if header is None and looks_like_data(cells.header, cells.columns):
+        findings.append(report_no_header(cells.header, name))
+        proposed |= {"header": "none"}
+    columns = dict(zip(names, cells.columns, strict=False))
+    return Table(columns, cells.lines, tuple(notes), tuple(findings), proposed)
 
 
 def spell(delimiter: str) -> str:
@@ -74,11 +125,11 @@ def spell(delimiter: str) -> str:
     return "tab" if delimiter == "\t" else f"'{delimiter}'"
 
 
-def detect_delimiter(lines: Lines, expected: str = ",") -> str:
+def detect_delimiter(lines: Lines, expected: str = ",", quoting: str | None = None) -> str:
     """Find the delimiter that splits the header, and most rows into as many cells."""
     best, best_score = expected, (0.0, 0)
     for candidate in (expected, *(mark for mark in DELIMITERS if mark != expected)):
-        widths = _sample_widths(lines, candidate)
+        widths = _sample_widths(lines, candidate, quoting)
         if not widths or widths[0] < 2:
             continue
         score = (round(sum(width == widths[0] for width in widths) / len(widths), 2), widths[0])
@@ -86,14 +137,14 @@ def detect_delimiter(lines: Lines, expected: str = ",") -> str:
             best, best_score = candidate, score
     if best_score[1] >= 2:
         return best
-    one_column = [mark for mark in DELIMITERS if set(_sample_widths(lines, mark)) <= {1}]
+    one_column = [mark for mark in DELIMITERS if set(_sample_widths(lines, mark, quoting)) <= {1}]
     return best if best in one_column or not one_column else one_column[0]
 
 
-def _sample_widths(lines: Lines, delimiter: str) -> list[int]:
+def _sample_widths(lines: Lines, delimiter: str, quoting: str | None) -> list[int]:
     widths = []
     try:
-        for cells in csv.reader(lines(), delimiter=delimiter):
+        for cells in csv.reader(lines(), delimiter=delimiter, quoting=_csv_quoting(quoting)):
             if cells:
                 widths.append(len(cells))
             if len(widths) >= SAMPLE_RECORDS:
@@ -101,6 +152,10 @@ def _sample_widths(lines: Lines, delimiter: str) -> list[int]:
     except csv.Error:
         pass
     return widths
+
+
+def _csv_quoting(quoting: str | None) -> Literal[0, 3]:
+    return csv.QUOTE_NONE if quoting == "none" else csv.QUOTE_MINIMAL
 
 
 def _check_delimiter(delimiter: str) -> str:
@@ -142,22 +197,32 @@ class _Counted:
 
 
 class _Cells:
-    """The header and the cells column by column, so that rows need no lists of their own."""
+    """The header and the cells column by column, so that rows need no lists of their own.
 
-    def __init__(self) -> None:
+    Args:
+        header: The names of the columns, `none` to number them, or None if the first row has them.
+    """
+
+    def __init__(self, header: str | Sequence[str] | None) -> None:
         self.header: list[str] = []
         self.columns: list[list[str]] = []
         self.lines = array("q")
+        self.spanning = array("q")  # indices of the rows that span several lines
         self.uneven: list[tuple[int, int]] = []  # line and number of cells of uneven rows
         self._alike: list[dict[str, str]] = []
+        self._given = header
+        self.measure = "the header" if header in (None, "first") else "the first row"
 
     def add(self, line: int, cells: list[str]) -> None:
         """Add a row: missing cells are empty, cells beyond the header are dropped."""
+        if not self.header:
+            given, numbered = self._given, [str(number + 1) for number in range(len(cells))]
+            is_named = given in (None, "first")
+            self.header = cells if is_named else numbered if given == "none" else [*(given or ())]
+            self.columns, self._alike = [[] for _ in self.header], [{} for _ in self.header]
+            if is_named:
+                return
         width = len(self.header)
-        if not width:
-            self.header = cells
-            self.columns, self._alike = [[] for _ in cells], [{} for _ in cells]
-            return
         if len(cells) < width or any(cells[width:]):
             self.uneven.append((line, len(cells)))
             cells = cells + [""] * (width - len(cells))
@@ -168,26 +233,44 @@ class _Cells:
             column.append(alike.get(cell, cell))
 
 
-def _parse(lines: Lines, delimiter: str, name: str) -> tuple[_Cells, int | None]:
-    """Parse strictly; if a quote is not doubled, parse again loosely and return its line."""
+def _parse(
+    lines: Lines,
+    delimiter: str,
+    name: str,
+    quoting: str | None,
+    header: str | Sequence[str] | None,
+) -> tuple[_Cells, list[str]]:
+    """Parse strictly; with quotes that backslashes escape; or else loosely. Return notes on it."""
+    used = quoting or "doubled"
     try:
-        return _read_cells(lines, delimiter, strict=True), None
+        return _read_cells(lines, delimiter, header, quoting=used), []
     except MalformedError as problem:
-        if "unexpected end" in problem.reason:
-            raise DataError(
-                f"{name}: a quoted cell is never closed.",
-                received=f"the row that starts in line {problem.line} runs to the end of the file",
-                hint=f'close the quote in line {problem.line}; quotes inside cells are doubled: ""',
-            ) from problem
-        line = problem.line
+        failed = problem
+    if quoting is None and escapes_quotes(lines):
+        try:
+            cells = _read_cells(lines, delimiter, header, quoting="backslash")
+        except MalformedError:
+            pass
+        else:
+            if not cells.uneven:
+                return cells, ["quotes are escaped by backslashes"]
+    if "unexpected end" in failed.reason:
+        fits = quoting is None and fits_without_quotes(lines, delimiter)
+        raise _misread(
+            f"{name}: a quoted cell is never closed.",
+            received=f"the row that starts in line {failed.line} runs to the end of the file",
+            hint=f'close the quote in line {failed.line}; quotes inside cells are doubled: ""',
+            proposed={"quoting": "none"} if fits else {},
+        ) from failed
     try:
-        return _read_cells(lines, delimiter, strict=False), line
+        cells = _read_cells(lines, delimiter, header, quoting=used, strict=False)
     except MalformedError as problem:
         raise DataError(
             f"{name} cannot be read as a table.",
             received=f"line {problem.line}: {problem.reason}",
             hint="data.delimiter=… or data.encoding=… if they were detected wrongly",
         ) from problem
+    return cells, [f"line {failed.line} has a quote inside a quoted cell that is not doubled"]
 
 
 class MalformedError(Exception):
@@ -198,16 +281,28 @@ class MalformedError(Exception):
         super().__init__(reason)
 
 
-def _read_cells(lines: Lines, delimiter: str, *, strict: bool) -> _Cells:
-    counted = _Counted(lines)
+def _read_cells(
+    lines: Lines,
+    delimiter: str,
+    header: str | Sequence[str] | None,
+    *,
+    quoting: str,
+    strict: bool = True,
+) -> _Cells:
+    escapes = quoting == "backslash"
+    counted = _Counted(mark_escaped(lines) if escapes else lines)
     limit = csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(counted, delimiter=delimiter, strict=strict)
-    read = _Cells()
+    rows = csv.reader(counted, delimiter=delimiter, quoting=_csv_quoting(quoting), strict=strict)
+    read = _Cells(header)
     start = 1
     try:
-        for cells in reader:
+        for cells in rows:
+            if escapes:
+                cells = [cell.replace(ESCAPED, '"') for cell in cells]
             if any(cells) or len(cells) > 1:  # a blank line is no row
                 read.add(start, cells)
+                if counted.line > start + 1:
+                    read.spanning.append(len(read.lines) - 1)
             start = counted.line
     except csv.Error as problem:
         raise MalformedError(start, str(problem)) from problem
@@ -231,15 +326,19 @@ def _check_header(cells: _Cells, name: str) -> list[str]:
     header = [cell or f"column_{index}" for index, cell in enumerate(header, start=1)]
     twice = sorted({cell for cell in header if header.count(cell) > 1})
     if twice:
-        raise DataError(
+        is_row = looks_like_data(cells.header, cells.columns)
+        raise _misread(
             f"{name} has two columns called '{twice[0]}'.",
             received=f"columns {', '.join(header)}",
             hint="rename one of them in the first line of the file",
+            proposed={"header": "none"} if is_row else {},
         )
     return header
 
 
-def _check_widths(cells: _Cells, width: int, delimiter: str, name: str) -> None:
+def _check_widths(
+    cells: _Cells, width: int, repair: Callable[[], dict[str, str]], delimiter: str, name: str
+) -> None:
     """Refuse rows of another width than the header's; empty cells beyond it do not count."""
     full = len(cells.header)  # `width` is less where the last columns are empty
     ragged = [(line, n) for line, n in cells.uneven if n < width or n > full]
@@ -247,8 +346,17 @@ def _check_widths(cells: _Cells, width: int, delimiter: str, name: str) -> None:
         return
     some = "; ".join(f"line {line} has {n}" for line, n in ragged[:5])
     rows = "1 row has" if len(ragged) == 1 else f"{len(ragged)} rows have"
-    raise DataError(
-        f"{name}: {rows} another number of cells than the header, which has {width}.",
+    raise _misread(
+        f"{name}: {rows} another number of cells than {cells.measure}, which has {width}.",
         received=f"{some}{', …' if len(ragged) > 5 else ''} (delimiter {spell(delimiter)})",
         hint='put cells that contain the delimiter in "quotes", or name another: data.delimiter=…',
+        proposed=repair(),
     )
+
+
+def _misread(problem: str, *, received: str, hint: str, proposed: dict[str, str]) -> DataError:
+    """Make an error that proposes another form, if there is one, or else gives the hint."""
+    if not proposed:
+        return DataError(problem, received=received, hint=hint)
+    fields = " ".join(f"data.{name}={value}" for name, value in proposed.items())
+    return MisreadError(problem, received=received, hint=fields, proposed=proposed)

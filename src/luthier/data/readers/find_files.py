@@ -82,8 +82,12 @@ class File:
     label: str = ""
 
 
-def find_files(source: str | Path) -> list[File]:
+def find_files(source: str | Path, kind: str | None = None) -> list[File]:
     """Find the files that a source refers to, in order.
+
+    Args:
+        source: The source.
+        kind: The format of the files; None takes it from their endings.
 
     Raises:
         DataError: There is no such file, or none in a format that can be read.
@@ -91,7 +95,7 @@ def find_files(source: str | Path) -> list[File]:
     text = str(source)
     if text.startswith("package:"):
         path = _in_package(text.removeprefix("package:"))
-        return [File(path, kind_of(path), text)]
+        return [File(path, kind or kind_of(path), text)]
     if re.match(r"\w+://", text):
         raise DataError(
             "Files are not downloaded.",
@@ -102,9 +106,9 @@ def find_files(source: str | Path) -> list[File]:
     try:
         path = path.expanduser()
         if path.is_dir():
-            return _in_folder(path)
+            return _in_folder(path, kind)
         if path.is_file():
-            return [File(path, kind_of(path), text)]
+            return [File(path, kind or kind_of(path), text)]
         exists = path.exists()
         if not exists and (parts := expand(text)):
             check_files(text, parts)
@@ -133,7 +137,7 @@ def kind_of(path: Path) -> str:
             if suffix
             else f"{path.name}: the file name needs a suffix that tells its format.",
             received=path.name,
-            hint=INSTEAD.get(suffix, f"readable are {READABLE}"),
+            hint=INSTEAD.get(suffix, f"data.format=csv, say; or a file in {READABLE}"),
         )
     return KINDS[suffix]
 
@@ -157,13 +161,22 @@ def _not_found(path: Path, text: str) -> DataError:
     return DataError(f"There is no file {text}.", received=text, hint=hint)
 
 
-def files_in(folder: Path) -> list[Path]:
+def files_in(folder: Path, kind: str | None = None) -> list[Path]:
     """List the data files of a folder, without those that describe them.
+
+    Args:
+        folder: The folder.
+        kind: The format of the files; files of other endings count if none ends so. None takes
+            the format from the endings.
 
     Raises:
         DataError: The folder cannot be listed, or a link leads out of it.
     """
-    paths = [path for path in _inside(folder) if path.is_file() and path.suffix.lower() in KINDS]
+    files = [path for path in _inside(folder) if path.is_file()]
+    if kind is None:
+        paths = [path for path in files if path.suffix.lower() in KINDS]
+    else:
+        paths = [path for path in files if KINDS.get(path.suffix.lower()) == kind] or files
     for path in paths:
         if path.is_symlink() and leads_out(path, folder):
             raise DataError(
@@ -171,7 +184,7 @@ def files_in(folder: Path) -> list[Path]:
                 received=f"{path} -> {os.readlink(path)}",
                 hint=f"name the file, if it is meant: data.train={path}",
             )
-    for ending in BESIDE:
+    for ending in BESIDE if kind is None else ():
         paths = [path for path in paths if path.suffix.lower() != ending] or paths
     return paths
 
@@ -196,8 +209,10 @@ def _inside(folder: Path) -> list[Path]:
         raise DataError(f"{folder} cannot be listed.", received=received, hint=None) from problem
 
 
-def _in_folder(folder: Path) -> list[File]:
-    paths = files_in(folder)
+def _in_folder(folder: Path, kind: str | None) -> list[File]:
+    paths = files_in(folder, kind)
+    if kind is not None and paths:
+        return [File(path, kind, str(path)) for path in paths]
     kinds = Counter(KINDS[path.suffix.lower()] for path in paths)
     if texts := class_folders(folder):
         return [

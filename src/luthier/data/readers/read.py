@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from luthier.data.readers.brat import read_brat
 from luthier.data.readers.conll import parse_conll
 from luthier.data.readers.delimited import DELIMITERS, Table, parse_delimited, spell
 from luthier.data.readers.find_files import File, find_files
+from luthier.data.readers.form import Form
 from luthier.data.readers.frames import read_arrow, read_parquet, table_in_memory
 from luthier.data.readers.hub import read_hub
 from luthier.data.readers.json_files import parse_json, parse_json_lines
@@ -27,8 +30,9 @@ from luthier.data.readers.tmx import parse_tmx
 from luthier.data.readers.xliff import parse_xliff
 from luthier.errors import DataError, nearest
 from luthier.records import Rows
+from luthier.results import Finding
 
-FIELDS = ("encoding", "delimiter")  # of a recipe's data, which say how files are read
+FIELDS = tuple(field.name for field in fields(Form))  # of a recipe's data: how files are written
 FEW = 3  # files whose notes are listed separately
 _COUNT = re.compile(r"^\d+ ")
 PARSERS: Mapping[str, Callable[..., Table]] = {
@@ -42,20 +46,16 @@ PARSERS: Mapping[str, Callable[..., Table]] = {
 
 
 def read(
-    source: object,
-    *,
-    columns: Mapping[str, str] | None = None,
-    encoding: str | None = None,
-    delimiter: str | None = None,
+    source: object, *, columns: Mapping[str, str | Sequence[str]] | None = None, **form: Any
 ) -> tuple[Rows, list[str]]:
     """Read rows from any source.
 
     Args:
         source: A path, `package:NAME/FILE`, `hub:NAME`, a folder, a list of these; or rows in
             memory: a pandas DataFrame, a `datasets.Dataset`, records, columns or `Rows`.
-        columns: Maps the task's roles to columns of the source, which are renamed.
-        encoding: The encoding of text files; None detects it.
-        delimiter: The delimiter of CSV and TSV files; None detects it.
+        columns: Maps the task's roles to columns of the source, which are renamed; to several
+            columns for a role whose cells are lists: a cell then maps their names to their values.
+        form: How files are written, as in `Form`; what is omitted is detected.
 
     Returns:
         The rows, and notes for the user such as "reviews.csv: encoding cp1252".
@@ -67,20 +67,29 @@ def read(
     >>> rows["text"], notes
     (['Good.', 'Bad.'], [])
     """
+    return read_and_check(source, columns=columns, **form)[:2]
+
+
+def read_and_check(
+    source: object, *, columns: Mapping[str, str | Sequence[str]] | None = None, **form: Any
+) -> tuple[Rows, list[str], list[Finding]]:
+    """Read rows like `read`, and return also what looks as if it was misread."""
     roles = dict(columns or {})
     if isinstance(source, Rows):
-        return Rows(
-            rename(source.columns, roles, name=", ".join(source.files)),
-            source.files,
-            source.file_of,
-            source.lines,
-        ), []
-    named = _tables(source, encoding=encoding, delimiter=delimiter)
+        renamed = rename(source.columns, roles, name=", ".join(source.files))
+        return Rows(renamed, source.files, source.file_of, source.lines), [], []
+    return rows_of(tables_of(source, Form(**form)), roles)
+
+
+def rows_of(
+    named: list[tuple[str, Table]], roles: Mapping[str, str | Sequence[str]]
+) -> tuple[Rows, list[str], list[Finding]]:
+    """Join tables to rows, with the columns renamed; collect their notes and findings."""
     notes = _gather_notes(named)
-    renamed = [
+    tables = [
         (name, Table(rename(table.columns, roles, name=name), table.lines)) for name, table in named
     ]
-    return _join(renamed, notes), notes
+    return _join(tables, notes), notes, _gather_findings(named)
 
 
 def short(name: str) -> str:
@@ -109,9 +118,25 @@ def _gather_notes(named: list[tuple[str, Table]]) -> list[str]:
     return gathered
 
 
-def _tables(
-    source: object, *, encoding: str | None, delimiter: str | None
-) -> list[tuple[str, Table]]:
+def _gather_findings(named: list[tuple[str, Table]]) -> list[Finding]:
+    """Collect the findings of all files; of many alike, the first few, and how many more."""
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for _, table in named:
+        for found in table.findings:
+            alike.setdefault((found.code, found.severity), []).append(found)
+    gathered = []
+    for group in alike.values():
+        last = group[:FEW][-1]
+        if len(group) > FEW:
+            last = replace(
+                last, message=f"{last.message} So it is in {len(group) - FEW} more files."
+            )
+        gathered += [*group[: FEW - 1], last] if len(group) > 1 else group
+    return gathered
+
+
+def tables_of(source: object, form: Form) -> list[tuple[str, Table]]:
+    """Read each file of a source to a table, by name."""
     if isinstance(source, (str, Path)):
         sources: Sequence[str | Path] = [source]
     elif (
@@ -127,59 +152,76 @@ def _tables(
         if str(part).startswith("hub:"):
             tables.append((str(part), read_hub(str(part))))
             continue
-        for file in find_files(part):
-            tables.append((file.name, _read_file(file, encoding=encoding, delimiter=delimiter)))
+        tables += [(file.name, _read_file(file, form)) for file in find_files(part, form.format)]
     return tables
 
 
-def _read_file(file: File, *, encoding: str | None, delimiter: str | None) -> Table:
-    name = short(file.name)
-    if file.kind == "parquet":
+def _read_file(file: File, form: Form) -> Table:
+    name, kind, encoding = short(file.name), form.kind(file.kind), form.encoding
+    if kind == "parquet":
         return read_parquet(file.path, name=name)
-    if file.kind == "arrow":
+    if kind == "arrow":
         return read_arrow(file.path, name=name)
-    if file.kind == "parallel":
+    if kind == "parallel":
         return read_line_pairs(dict(file.parts), name=name, encoding=encoding)
-    if file.kind == "brat":
+    if kind == "brat":
         return read_brat(file.path, name=name, encoding=encoding)
     decoded = open_text(file.path, name=name, encoding=encoding)
     notes = decoded.notes
-    if file.kind == "labelled":
+    if kind == "labelled":
         return Table({"text": [decoded.text.strip()], "label": [file.label]}, [1], notes)
-    if file.kind in PARSERS:
+    if kind in PARSERS:
         text = decoded.text
         del decoded  # frees the file's bytes
-        table = PARSERS[file.kind](text, name=name)
+        table = PARSERS[kind](text, name=name)
     else:
-        expected = "\t" if file.kind == "tsv" else ","
-        table = parse_delimited(decoded.lines, name=name, delimiter=delimiter, expected=expected)
-    return Table(table.columns, table.lines, (*notes, *table.notes))
+        table = parse_delimited(
+            decoded.lines,
+            name=name,
+            delimiter=form.delimiter,
+            expected="\t" if kind == "tsv" else ",",
+            quoting=form.quoting,
+            header=form.header,
+        )
+    return replace(table, notes=(*notes, *table.notes))
 
 
 def rename(
-    columns: Mapping[str, Sequence[object]], roles: Mapping[str, str], *, name: str
+    columns: Mapping[str, Sequence[object]],
+    roles: Mapping[str, str | Sequence[str]],
+    *,
+    name: str,
 ) -> dict[str, Sequence[object]]:
     """Rename mapped columns to their roles; another column of that name gets a suffix.
 
     >>> rename({"text": [1], "body": [2]}, {"text": "body"}, name="f.csv")
     {'text_2': [1], 'text': [2]}
+    >>> rename({"tools": [1], "fruit": [0]}, {"labels": ["tools", "fruit"]}, name="f.csv")
+    {'labels': [{'tools': 1, 'fruit': 0}]}
     """
     played: dict[str, str] = {}
-    for role, column in roles.items():
-        if column not in columns:
-            raise _missing(role, column, columns, name)
-        if column in played:
-            raise DataError(
-                f"The column '{column}' cannot be both {played[column]} and {role}.",
-                received=f"data.columns.{played[column]}={column} data.columns.{role}={column}",
-                hint=f"data.columns.{role}=another of: {', '.join(columns)}",
-            )
-        played[column] = role
+    for role, given in roles.items():
+        for column in [given] if isinstance(given, str) else given:
+            if column not in columns:
+                raise _missing(role, column, columns, name)
+            if column in played:
+                raise DataError(
+                    f"The column '{column}' cannot be both {played[column]} and {role}.",
+                    received=f"data.columns.{played[column]}={column} data.columns.{role}={column}",
+                    hint=f"data.columns.{role}=another of: {', '.join(columns)}",
+                )
+            played[column] = role
     taken = {*columns, *roles}
     renamed: dict[str, Sequence[object]] = {}
     for column, values in columns.items():
         if column in played:
-            renamed[played[column]] = values
+            role = played[column]
+            given = roles[role]
+            if isinstance(given, str):
+                renamed[role] = values
+            elif role not in renamed:
+                cells = zip(*(columns[one] for one in given), strict=True)
+                renamed[role] = [dict(zip(given, cell, strict=True)) for cell in cells]
         elif column in roles:
             number = next(n for n in range(2, len(taken) + 3) if f"{column}_{n}" not in taken)
             renamed[f"{column}_{number}"] = values
