@@ -23,6 +23,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         ),
         "pair-classification": "luthier.tasks.pair_classification:PairClassification",
         "text-regression": "luthier.tasks.text_regression:TextRegression",
+        "pair-regression": "luthier.tasks.pair_regression:PairRegression",
         "token-classification": "luthier.tasks.token_classification:TokenClassification",
         "question-answering": "luthier.tasks.question_answering:QuestionAnswering",
         "multiple-choice": "luthier.tasks.multiple_choice:MultipleChoice",

@@ -202,6 +202,21 @@ CASES: dict[str, Case] = {
         labels=("no", "yes"),
     ),
     "numbers": Case("text-regression", {"rows.csv": table({"review": TEXTS, "score": NUMBERS})}),
+    "similarity": Case(
+        "pair-regression",
+        {
+            "rows.csv": table(
+                {
+                    "genre": ["news", "forum"] * (N_ROWS // 2),
+                    "sentence1": TEXTS,
+                    "sentence2": REPLIES,
+                    "score": NUMBERS,
+                }
+            )
+        },
+        columns={"text": "sentence1", "text_pair": "sentence2", "label": "score"},
+        says="to learn these, --task pair-classification data.columns.label=genre",
+    ),
     "label-lists": Case(
         "multi-label-classification",
         {"rows.jsonl": json_lines({"text": TEXTS, "labels": [list(one) for one in SETS]})},

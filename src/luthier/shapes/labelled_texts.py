@@ -31,7 +31,14 @@ LABEL = Column(
 LABELS = Column(
     "labels", "labels", ("labels", "tags", "topics", "emotions", "categories", "genres", "intents")
 )
-NUMBER = Column("label", "number", ("score", "rating", "value", "similarity", "price", "target"))
+NUMBER = Column(
+    "label",
+    "number",
+    (
+        *("score", "rating", "value", "similarity", "price", "target", "relatedness"),
+        *("similarity_score", "relatedness_score"),
+    ),
+)
 PAIRS = (
     *(("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2")),
     *(("text_a", "text_b"), ("text", "text_pair"), ("query", "passage"), ("question", "answer")),
@@ -45,24 +52,49 @@ def labelled_texts(sheet: Sheet) -> Guess | None:
     texts = _texts(sheet)
     taken = [each.name for each in texts]
     label, labels, number = (sheet.best(w, taken) for w in (LABEL, LABELS, NUMBER))
-    if not texts or not (label or labels or number):
+    if not texts:
         return None
-    columns = dict(zip(("text", "text_pair"), taken, strict=False))
     reasons = [f"{texts[0].name}: texts of {texts[0].words:.0f} words on average"]
     if labels and not (label and name_fit(label.name, LABEL.guesses) > 0.5):
         reasons.append(f"{labels.name}: cells with several of {labels.n_parts} labels")
         columns = {"text": texts[0].name, "labels": labels.name}
         return Guess("multi-label-classification", columns, reasons)
-    if label is None and number is not None:
+    reasons += [f"{second.name}: a second text" for second in texts[1:]]
+    columns = dict(zip(("text", "text_pair"), taken, strict=False))
+    kind = "pair" if len(texts) == 2 else "text"
+    if number and (label is None or _means_number(number, label)):
+        columns["label"] = number.name
         reasons.append(f"{number.name}: numbers, {number.n_distinct} different ones")
-        columns = {"text": texts[0].name, "label": number.name}
-        return Guess("text-regression", columns, reasons)
+        doubts = (
+            []
+            if label is None
+            else [
+                f"{label.name} has labels; to learn these, --task {kind}-classification data.columns.label={label.name}"
+            ]
+        )
+        return Guess(f"{kind}-regression", columns, reasons, doubts)
     if label is None:
         return None
-    reasons += [f"{second.name}: a second text" for second in texts[1:]]
+    columns["label"] = label.name
     reasons.append(f"{label.name}: {label.n_distinct} different values")
-    task = "pair-classification" if len(texts) == 2 else "text-classification"
-    return Guess(task, {**columns, "label": label.name}, reasons)
+    return Guess(f"{kind}-classification", columns, reasons, _doubts(label, number, kind))
+
+
+def _means_number(number: Profile, label: Profile) -> bool:
+    """Tell whether a column of numbers is more likely to be meant than one of labels."""
+    named = name_fit(number.name, NUMBER.guesses) > name_fit(label.name, LABEL.guesses)
+    return named and number.name != label.name
+
+
+def _doubts(label: Profile, number: Profile | None, kind: str) -> list[str]:
+    """Say where numbers could be meant in place of labels."""
+    if label.numeric > 0.95 and label.n_distinct > 2:
+        task = f"--task {kind}-regression"
+        return [f"{label.name}: numbers, taken as labels; if their size counts, {task}"]
+    if number and number.name != label.name and name_fit(number.name, NUMBER.guesses) > 0:
+        task = f"--task {kind}-regression data.columns.label={number.name}"
+        return [f"{number.name} has numbers; to learn these, {task}"]
+    return []
 
 
 def undecided(sheet: Sheet) -> DataError:

@@ -1,103 +1,24 @@
-"""`text-regression`: one text, one number (rating, readability, similarity)."""
+"""`text-regression`: one text, one number (rating, readability, price)."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import ClassVar, Literal
-
-import numpy as np
-from pydantic import Field
+from typing import ClassVar
 
 from luthier.columns import Column
-from luthier.declarations import JSON
-from luthier.errors import DataError
-from luthier.metrics.regression import measure_regression
-from luthier.objective import Objective
-from luthier.ragged import Array
-from luthier.records import Measure, Outputs, Predictions, Rows, Target
-from luthier.task_types.defaults import column_of, refuse_label_smoothing
-from luthier.task_types.text_level import LEARNED, TEXT, SequenceOptions, TextLevel, TextLevelCodec
+from luthier.records import Rows
+from luthier.task_types.number import Number
+from luthier.task_types.text_level import LEARNED, TEXT
 
 
-class TextRegressionOptions(SequenceOptions):
-    """Options of text regression."""
-
-    main_metric: Literal["spearman", "pearson", "mae", "rmse", "r2"] = Field(
-        "pearson", description="The metric of the verdict and of the best model."
-    )
-
-
-@dataclass(frozen=True)
-class TextRegressionCodec(TextLevelCodec[TextRegressionOptions]):
+class TextRegression(Number):
     """One text, one number: rating, readability, price."""
 
-    def gold(self, rows: Rows) -> Array:
-        """Read the numbers, (rows,)."""
-        return _numbers(rows)
-
-    def to_targets(self, gold: Array) -> Array:
-        """Express numbers in standard deviations from the training mean."""
-        return ((gold - self.target.mean) / self.target.scale).astype(np.float32)
-
-    def objective(self, gold: Array, *, label_smoothing: float) -> Objective:
-        """Choose the loss.
-
-        Raises:
-            RecipeError: The recipe sets label smoothing, which numbers cannot have.
-        """
-        refuse_label_smoothing(label_smoothing, "a number")
-        return Objective("mean-squared-error")
-
-    def decode(self, outputs: Outputs) -> Predictions:
-        """Return the numbers in their own unit, (rows,)."""
-        return Predictions(outputs[:, 0] * self.target.scale + self.target.mean, None, outputs)
-
-    def measure(self, gold: Array, predictions: Predictions) -> Measure:
-        """Prepare the metrics of regression."""
-        return measure_regression(gold, predictions.answers)
-
-    def answer(
-        self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 1
-    ) -> JSON:
-        """Return `{"label", "score"}`; the score is the number."""
-        answer = {"label": self.target.names[0], "score": float(predictions.answers[index])}
-        return answer if top_k == 1 else [answer]
-
-    def to_columns(self, answer: JSON) -> dict[str, JSON]:
-        """Lay out the number; it has no score."""
-        given = answer[0] if isinstance(answer, list) else answer
-        return {"prediction": f"{given['score']:.6g}"}
-
-
-class TextRegression(TextLevel[TextRegressionOptions]):
-    """One text, one number: rating, readability, price.
-
-    The model learns the number in standard deviations from the training mean, so that one
-    learning rate fits ratings and prices alike; answers are in the number's own unit.
-    """
-
-    Codec = TextRegressionCodec
     name: ClassVar[str] = "text-regression"
-    Options = TextRegressionOptions
     columns: ClassVar[tuple[Column, ...]] = (
         TEXT,
         Column("label", "number", ("label", "rating", "score", "stars", "value", "target")),
     )
-    kind: ClassVar[str] = "number"
-    problem_type: ClassVar[str | None] = "regression"
     baselines: ClassVar[tuple[str, ...]] = ("mean-value", *LEARNED)
-
-    def learn_target(self, rows: Rows) -> Target:
-        """Learn the mean and standard deviation of the training numbers."""
-        numbers = _numbers(rows)
-        if len(numbers) == 0 or not numbers.std() > 0:
-            raise DataError(
-                "There is nothing to predict: the training rows all have the same number.",
-                received=f"{len(numbers)} rows of {', '.join(rows.files)}",
-                hint="data.columns.label=the column with the numbers",
-            )
-        return Target("number", ("value",), mean=float(numbers.mean()), scale=float(numbers.std()))
 
     @staticmethod
     def toy_rows() -> Rows:
@@ -110,19 +31,3 @@ class TextRegression(TextLevel[TextRegressionOptions]):
             texts.append(f"The {dishes[n // 5 % 6]} number {n} was {word}.")
             labels.append(praise[word] + (n % 3 - 1) / 10)
         return Rows.of({"text": texts, "label": labels}, name="toy")
-
-
-def _numbers(rows: Rows) -> Array:
-    numbers = np.empty(len(rows), dtype=np.float64)
-    for index, value in enumerate(column_of(rows, "label")):
-        try:
-            numbers[index] = float(value)
-        except (TypeError, ValueError):
-            numbers[index] = math.nan
-        if not math.isfinite(numbers[index]):
-            raise DataError(
-                f"The value at {rows.where(index)} is not a number.",
-                received=repr(value),
-                hint="mend the row, or data.columns.label=the column with the numbers",
-            )
-    return numbers

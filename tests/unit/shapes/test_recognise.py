@@ -70,6 +70,44 @@ def test_tasks_are_guessed_with_reasons(columns, task, roles):
     assert len(guess.reasons) == len(roles)
 
 
+SOME_NUMBERS = [str(n % 5) for n in range(N)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "task", "label"),
+    [
+        ({"sentence1": TEXTS, "sentence2": OTHERS, "label": NUMBERS}, "pair-regression", "label"),
+        (
+            {"genre": LABELS, "sentence1": TEXTS, "sentence2": OTHERS, "score": NUMBERS},
+            "pair-regression",
+            "score",
+        ),
+        (
+            {"sentence_A": TEXTS, "sentence_B": OTHERS, "relatedness_score": NUMBERS, "x": LABELS},
+            "pair-regression",
+            "relatedness_score",
+        ),
+        ({"text": TEXTS, "year": SOME_NUMBERS, "price": NUMBERS}, "text-regression", "price"),
+        ({"text": TEXTS, "label": LABELS, "value": NUMBERS}, "text-classification", "label"),
+    ],
+)
+def test_numbers_and_labels_are_told_apart_by_their_names(columns, task, label):
+    guess = recognise(Rows.of(columns))
+    assert (guess.task, guess.columns["label"]) == (task, label)
+
+
+def test_numbers_that_may_be_labels_are_a_doubt():
+    guess = recognise(Rows.of({"text": TEXTS, "stars": SOME_NUMBERS}))
+    assert guess.task == "text-classification"
+    assert "--task text-regression" in guess.unsure[0]
+
+
+def test_a_task_that_is_named_is_not_guessed():
+    rows = Rows.of({"text": TEXTS, "stars": SOME_NUMBERS})
+    guess = recognise(rows, task="text-regression")
+    assert guess.columns == {"text": "text", "label": "stars"}
+
+
 def test_rows_sorted_by_label_are_seen_as_a_whole():
     labels = ["a"] * 5000 + ["b"] * 5000
     texts = [f"this is the text with number {n}" for n in range(10_000)]
