@@ -65,13 +65,7 @@ def labelled_texts(sheet: Sheet) -> Guess | None:
     if number and (label is None or _means_number(number, label)):
         columns["label"] = number.name
         reasons.append(f"{number.name}: numbers, {number.n_distinct} different ones")
-        doubts = (
-            []
-            if label is None
-            else [
-                f"{label.name} has labels; to learn these, --task {kind}-classification data.columns.label={label.name}"
-            ]
-        )
+        doubts = [] if label is None else [_other(f"{kind}-classification", "labels", label)]
         return Guess(f"{kind}-regression", columns, reasons, doubts)
     if label is None:
         return None
@@ -92,9 +86,13 @@ def _doubts(label: Profile, number: Profile | None, kind: str) -> list[str]:
         task = f"--task {kind}-regression"
         return [f"{label.name}: numbers, taken as labels; if their size counts, {task}"]
     if number and number.name != label.name and name_fit(number.name, NUMBER.guesses) > 0:
-        task = f"--task {kind}-regression data.columns.label={number.name}"
-        return [f"{number.name} has numbers; to learn these, {task}"]
+        return [_other(f"{kind}-regression", "numbers", number)]
     return []
+
+
+def _other(task: str, what: str, column: Profile) -> str:
+    name = column.name
+    return f"{name} has {what}; to learn these, --task {task} data.columns.label={name}"
 
 
 def undecided(sheet: Sheet) -> DataError:
