@@ -42,9 +42,11 @@ from luthier.report.render import write_report
 from luthier.results import RunResult
 from luthier.runs import RunFolder
 from luthier.runs.resume import claim, refuse_other_rows
+from luthier.seeding import seed_of
 from luthier.signals import listening
 from luthier.training.listeners import Listener, Listeners, follow
 from luthier.training.predict import predict
+from luthier.training.state import seed_all
 
 
 def run(
@@ -102,12 +104,14 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     check_slices(sliced_by, job.problem.splits.test)
 
     method: Method = make_plugin("methods", recipe.method)
+    seed_all(seed_of(recipe.training.seed, "method"))  # of weights that a method adds to the model
     model = follow(method.fit(job.session.make_model(True), job), listeners)
     about["parameters"] = dict(zip(("total", "trained"), count_parameters(model), strict=True))
     outputs = {SYSTEM: predict_splits(model, job, listeners)}
     target = save(model, method, job, folder, outputs[SYSTEM])
     del model  # frees its memory for the baselines
     for baseline in make_baselines(recipe, job):
+        seed_all(seed_of(recipe.training.seed, "baseline", baseline.name))
         outputs[baseline.name] = dict(follow(baseline.fit(job), listeners))
 
     listeners.announce("judging")

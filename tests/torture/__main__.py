@@ -66,11 +66,11 @@ def r4(folder: Path, share: float) -> Trials:
 
 
 def r5(folder: Path, share: float) -> Trials:
-    """Cells of tasks, methods and settings, killed in the middle."""
+    """Cells of tasks, methods and settings, killed in the middle, resumed by a new process."""
     found: Trials = []
     cells = list(exactness.cells().items())[:: max(1, round(1 / share))]
     for number, (name, sections) in enumerate(cells):
-        differs = exactness.trial(folder / str(number), sections, after=1 + number % 3)
+        differs = exactness.trial(folder / str(number), sections, after=1 + number % 3, anew=True)
         found.append((f"{name}{': ' if differs else ''}{', '.join(differs)}", not differs))
     return found
 

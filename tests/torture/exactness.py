@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.tiny import write_tiny_model
 from tests.torture.kills import dying_after_save
 from tests.torture.trial import Bench, file_hash, logged
 
@@ -84,6 +85,12 @@ def cells() -> dict[str, dict[str, Any]]:
             "method": {"name": "prefix-tuning", "options": {"num_virtual_tokens": 3}}
         },
         "p-tuning": {"method": {"name": "p-tuning", "options": {"num_virtual_tokens": 3}}},
+        "prompt tuning": {
+            "method": {"name": "prompt-tuning", "options": {"num_virtual_tokens": 3}}
+        },
+        "qlora": {"method": "qlora"},
+        "prompt-mlm": {"method": "prompt-mlm", "head": "MaskedLM"},
+        "distillation": {"method": "distillation"},
         "vera, by peft's name": {"method": {"name": "peft", "options": {"tuner": "VERA"}}},
         "dora": {"method": {"name": "lora", "options": {"use_dora": True}}},
         "prototypical networks": {"method": "prototypical-networks"},
@@ -120,18 +127,39 @@ def bench(folder: Path, sections: dict[str, Any]) -> Bench:
     """Make the bench of a cell."""
     asked = {"task": "text-classification", "baselines": [], **sections}
     family = asked.pop("family", FAMILY.get(asked["task"], "bert"))
+    base = write_tiny_model(family, folder / "base", head=asked.pop("head", None))
+    if asked.get("method") == "distillation":
+        teacher = Bench(folder / "teacher", base=base, baselines=[])
+        assert teacher.finish("run").code == 0
+        options = {"teacher": str(teacher.folder / "run")}
+        asked["method"] = {"name": "distillation", "options": options}
     training = {**TRAINING, **asked.pop("training", {})}
-    return Bench(folder, family=family, training=training, **asked)
+    return Bench(folder, base=base, training=training, **asked)
 
 
-def trial(folder: Path, sections: dict[str, Any], *, after: int = 2) -> list[str]:
-    """Run a cell through, and once killed after a save; name what differs."""
+def trial(
+    folder: Path, sections: dict[str, Any], *, after: int = 2, anew: bool = False
+) -> list[str]:
+    """Run a cell through, and once killed after a save; name what differs.
+
+    Args:
+        folder: Where the runs lie.
+        sections: Of the recipe.
+        after: How many saves come before the kill.
+        anew: Whether the killed run and the one that goes on are new processes, not forks.
+    """
     made = bench(folder, sections)
     whole = made.finish("whole")
-    killed = made.begin("killed", before=dying_after_save(after)).wait()
-    gone_on = made.finish("killed")
+    if anew:
+        dying = f"from tests.torture.kills import dying_after_save; dying_after_save({after})()"
+        killed = made.begin_anew("killed", first=dying).wait()
+        gone_on = made.begin_anew("killed").wait()
+    else:
+        killed = made.begin("killed", before=dying_after_save(after)).wait()
+        gone_on = made.finish("killed")
     if (whole.code, killed.code, gone_on.code) != (0, -9, 0):
-        return [f"ended with {whole.code}, {killed.code}, {gone_on.code}: {whole.said[-600:]}"]
+        said = (whole.said + killed.said + gone_on.said)[-900:]
+        return [f"ended with {whole.code}, {killed.code}, {gone_on.code}: {said}"]
     return differences(made, "whole", "killed")
 
 

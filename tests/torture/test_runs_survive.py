@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from luthier.registry import names
 from tests.torture import (
     crash_points,
     damage,
@@ -54,6 +55,17 @@ def test_a_full_disk_is_told_and_survived(tmp_path):
 @pytest.mark.parametrize("cell", FEW_CELLS)
 def test_going_on_is_exact(cell, tmp_path):
     assert exactness.trial(tmp_path, CELLS[cell]) == []
+
+
+def test_every_method_that_takes_steps_has_a_cell():
+    methods = [sections.get("method", "full") for sections in CELLS.values()]
+    tried = {one if isinstance(one, str) else one["name"] for one in methods}
+    assert set(names("methods")) - tried == {"prototypes", "knn"}  # nothing to resume
+
+
+@pytest.mark.parametrize("cell", ["contrastive"])  # it adds a head to the model it is given
+def test_going_on_is_exact_in_new_processes(cell, tmp_path):
+    assert exactness.trial(tmp_path, CELLS[cell], anew=True) == []
 
 
 def test_reruns_are_equal(tmp_path):

@@ -1,6 +1,8 @@
-"""A trial: the command in a process of its own, forked from this warm one, and ended at will.
+"""A trial: the command in a process of its own, and ended at will.
 
-Forking spares the seconds that importing PyTorch takes, so hundreds of trials fit into minutes.
+Most are forked from this warm process: that spares the seconds that importing PyTorch takes, so
+hundreds of trials fit into minutes. A fork inherits what a new process has of its own (the seed of
+hashes, modules, patches), so what must hold from process to process is tried by `NewProcess`.
 """
 
 from __future__ import annotations
@@ -9,7 +11,9 @@ import fcntl
 import hashlib
 import json
 import os
+import random
 import signal
+import subprocess
 import sys
 import time
 import warnings
@@ -18,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 
@@ -28,6 +33,7 @@ from tests.tiny import write_tiny_model
 from tests.toys import toy_rows, toy_tree, write_csv
 
 SECONDS = 120
+ROOT = Path(__file__).parents[2]
 PIPE_SIZE = 2**20
 
 
@@ -67,6 +73,7 @@ class Child:
             try:
                 _redirect(output)
                 torch.set_num_threads(1)
+                _forget_random_states()
                 warnings.resetwarnings()  # pytest makes errors of them
                 work()
                 code = 0
@@ -106,6 +113,46 @@ class Child:
             said = ""
         os.close(self.output)
         return Ended(os.waitstatus_to_exitcode(status), said, time.monotonic() - self.begun)
+
+
+class NewProcess:
+    """A process started anew, with hashes, random states and modules of its own.
+
+    Args:
+        folder: Where it works.
+        words: The command line after `luthier`.
+        first: Python code that makes something go wrong there, run before the command.
+    """
+
+    def __init__(self, folder: Path, words: Sequence[str], *, first: str = ""):
+        self.begun = time.monotonic()
+        program = f"{first}\nfrom tests.torture.trial import command; command(*{list(words)!r})"
+        paths = os.pathsep.join(path for path in (str(ROOT), *sys.path) if path)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def wait(self, seconds: float = SECONDS) -> Ended:
+        """Wait for the end; kill what takes too long."""
+        try:
+            said, _ = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            said, _ = self.process.communicate()
+        return Ended(self.process.returncode, said, time.monotonic() - self.begun)
+
+
+def _forget_random_states() -> None:
+    """Give a fork random states of its own, as a process that was started has."""
+    torch.seed()
+    np.random.seed()
+    random.seed()
 
 
 def _redirect(output: int) -> None:
@@ -169,6 +216,12 @@ class Bench:
             command("run", str(self.recipe), *words, "--out", str(out))
 
         return Child(work)
+
+    def begin_anew(self, out: str | Path, *words: str, first: str = "") -> NewProcess:
+        """Begin a run in a process that is not forked from this one; see `NewProcess`."""
+        return NewProcess(
+            self.folder, ["run", str(self.recipe), *words, "--out", str(out)], first=first
+        )
 
     def finish(self, out: str | Path, *words: str) -> Ended:
         """Give the command again and wait for its end."""
