@@ -64,12 +64,15 @@ class Session:
         engine: Name of the engine that computes the training.
         run: The `RunFolder` that keeps checkpoints and events; None: nothing is kept.
         phase: Name of this training in progress reports and checkpoints.
+        held_to: What must be as it was for a checkpoint to be resumed from: by name, what tells
+            it (digests, or mappings from fields to values).
     """
 
     make_model: Callable[..., Model]
     engine: str = "torch"
     run: Any = None
     phase: str = "fine-tuning"
+    held_to: Mapping[str, Any] = field(default_factory=dict)
 
 
 class BatchSampler(Protocol):

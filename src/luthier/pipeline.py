@@ -28,6 +28,7 @@ from luthier.evaluation.systems import (
 from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.load_splits import slice_columns
+from luthier.models.identity import describe_model
 from luthier.models.load import quietly
 from luthier.models.rescale import rescale
 from luthier.models.structure import count_parameters
@@ -104,8 +105,10 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     check_slices(sliced_by, job.problem.splits.test)
 
     method: Method = make_plugin("methods", recipe.method)
+    model = job.session.make_model(True)
+    job = job.with_session(held_to=facts(model, job, described))
     seed_all(seed_of(recipe.training.seed, "method"))  # of weights that a method adds to the model
-    model = follow(method.fit(job.session.make_model(True), job), listeners)
+    model = follow(method.fit(model, job), listeners)
     about["parameters"] = dict(zip(("total", "trained"), count_parameters(model), strict=True))
     outputs = {SYSTEM: predict_splits(model, job, listeners)}
     target = save(model, method, job, folder, outputs[SYSTEM])
@@ -134,6 +137,12 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
         tuple(prepared.findings),
         str(report),
     )
+
+
+def facts(model: Model, job: Job, described: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a resumed training is held to beside the recipe: the model and the rows."""
+    rows = {split: one["sha256"] for split, one in described["splits"].items()}
+    return {**describe_model(model, job.problem.codec.processor), "rows": rows}
 
 
 def make_baselines(recipe: Recipe, job: Job) -> list[Baseline]:

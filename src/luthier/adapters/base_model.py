@@ -7,7 +7,6 @@ wrongly without an error, so a digest of the base model's weights is stored besi
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 
 from luthier.errors import ModelError
 from luthier.hf_types import Config, Model
+from luthier.models.identity import digest, is_in
 
 BASE_FILE = "base.json"
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -59,7 +59,7 @@ def describe_base(model: Model, *, is_prompt: bool) -> Base:
         changed = [
             name
             for name, parameter in model.named_parameters()
-            if not _is_in(name, head)
+            if not is_in(name, head)
             and (name not in fresh or not parameter.equal(fresh[name].to(parameter.device)))
         ]
         if not changed:
@@ -90,25 +90,12 @@ def read_base(kind: Any, name: str, config: Config, *, known: Base, head: Sequen
     if known.head is None:  # not every tuner of peft lists the modules it replaces
         head = (*head, *head_modules(model))
     trunk = f"{model.base_model_prefix}."  # weights outside the trunk may be missing: they are new
-    outside = sorted(key for key in lost if key.startswith(trunk) and not _is_in(key, head))
+    outside = sorted(key for key in lost if key.startswith(trunk) and not is_in(key, head))
     if outside:
         raise _another_base(name, f"no {outside[0]} of the right shape")
     if known.sha256 is not None and digest(model, head) != known.sha256:
         raise _another_base(name, "other weights")
     return model
-
-
-def digest(model: Model, head: Sequence[str]) -> str:
-    """Return the SHA-256 of names, shapes and bytes of a model's weights outside its head."""
-    import torch
-
-    total = hashlib.sha256()
-    for name, parameter in sorted(model.named_parameters()):
-        if not _is_in(name, head):
-            total.update(f"{name} {parameter.dtype} {tuple(parameter.shape)}\n".encode())
-            values = parameter.detach().cpu().contiguous().flatten()
-            total.update(values.view(torch.uint8).numpy().data)
-    return total.hexdigest()
 
 
 def commit_of(config: Config) -> str | None:
@@ -174,10 +161,6 @@ def _read(kind: Any, name: str, config: Config, *, revision: str | None) -> tupl
         )
     mismatched = {key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]}
     return model, {*loading["missing_keys"], *mismatched}
-
-
-def _is_in(name: str, head: Sequence[str]) -> bool:
-    return name.startswith(tuple(f"{module}." for module in head))
 
 
 def _another_base(name: str, what: str) -> ModelError:

@@ -75,6 +75,7 @@ class Distillation(PlainCheckpoint):
         """Run the teacher on the training rows once, then train the student."""
         import torch
 
+        from luthier.models.identity import digest
         from luthier.models.with_hidden_states import WithStates
         from luthier.training.loop import train
 
@@ -83,6 +84,7 @@ class Distillation(PlainCheckpoint):
         if (warning := untested_teacher(teacher, job)) is not None:
             yield StepInfo("opening the teacher", 1, 1, message=warning)
         outputs, states = yield from teach(teacher, job, with_states=options.hidden_states)
+        held_to = {**job.session.held_to, "teacher": digest(teacher.model, head=())}
         del teacher  # frees its memory for the student
         items = job.problem.items["train"]
         answers = columns_of(items)
@@ -96,8 +98,10 @@ class Distillation(PlainCheckpoint):
         )
         targets = ItemField(np.concatenate([answers, taught], axis=1).astype(np.float32))
         taught_items = {**job.problem.items, "train": replace(items, targets=targets)}
-        of_student = job.with_problem(items=taught_items).with_plan(
-            objective=Objective(self.name, teaching=teaching)
+        of_student = (
+            job.with_problem(items=taught_items)
+            .with_session(held_to=held_to)
+            .with_plan(objective=Objective(self.name, teaching=teaching))
         )
         if not options.hidden_states:
             return (yield from train(model, of_student))

@@ -185,3 +185,30 @@ def refuse_other_rows(folder: RunFolder, described: Mapping[str, JSON]) -> None:
             received=f"changed: {', '.join(changed)}",
             hint="--fresh starts another run, or restore the rows to resume",
         )
+
+
+def refuse_other_facts(path: Path, before: Mapping[str, JSON], now: Mapping[str, JSON]) -> None:
+    """Refuse to resume from a checkpoint if what its training depends on has changed.
+
+    Args:
+        path: The checkpoint.
+        before: What it is held to, by name: digests, or mappings from fields to values.
+        now: The same, as it is now.
+
+    Raises:
+        RunError: Something differs; the error names it, and the fields that differ.
+    """
+    for name in before.keys() & now.keys():
+        if before[name] == now[name]:
+            continue
+        old, new = dict(_flat({name: before[name]})), dict(_flat({name: now[name]}))
+        fields = [
+            str(Change(field.removeprefix(f"{name}."), old.get(field), new.get(field)))
+            for field in sorted(old | new)
+            if old.get(field) != new.get(field) and "." in field
+        ]
+        raise RunError(
+            f"The {name} changed since this run was started, and it is unfinished.",
+            received="; ".join(fields[:3]) or f"{path} was trained with another",
+            hint=f"restore the {name} to resume, or start another run with --fresh",
+        )

@@ -20,7 +20,9 @@ from luthier.errors import RunError
 from luthier.job import Job
 from luthier.recipe.tree import Training
 from luthier.records import StepInfo
+from luthier.runs import plain
 from luthier.runs.checkpoints import Checkpoint, Store
+from luthier.runs.resume import refuse_other_facts
 from luthier.training.divergence import refuse_weights
 from luthier.training.state import Captured, State
 from luthier.training.step_plan import StepPlan
@@ -87,6 +89,9 @@ class Checkpointer:
 
     def _restore(self, found: Checkpoint) -> list[str]:
         """Restore a checkpoint; report packages whose new versions may change the results."""
+        refuse_other_facts(
+            found.path, found.about.get("held_to", {}), plain(self.job.session.held_to)
+        )
         if found.about["model"] != self._model:
             raise RunError(
                 "The model has changed since this run was started.",
@@ -171,6 +176,7 @@ class Checkpointer:
         about = {
             "phase": self.job.session.phase,
             "model": self._model,
+            "held_to": plain(self.job.session.held_to),
             "best_step": self.best_step,
             "packages": describe_packages(),
         }
