@@ -13,7 +13,6 @@ from typing import Any
 
 from luthier.declarations import JSON
 from luthier.hf_types import Config, Model
-from luthier.models.structure import head_modules
 
 NOT_THE_MODEL = ("_name_or_path", "transformers_version", "architectures")  # of a configuration
 OF_ONE_CALL = ("truncation", "padding")  # of a tokenizer: set anew whenever texts are encoded
@@ -26,6 +25,8 @@ def describe_model(model: Model, processor: Any) -> dict[str, JSON]:
         model: The model before anything is trained; its head, which is new, is left out.
         processor: Its tokenizer, or what prepares other inputs for it.
     """
+    from luthier.models.structure import head_modules
+
     return {
         "weights": digest(model, head_modules(model)),
         "configuration": describe_config(model.config),
