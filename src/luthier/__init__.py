@@ -4,6 +4,7 @@
     load(run)         a predictor                   evaluate(run, data)   scores on other rows
     compare(runs)     runs side by side             export(run, folder)   a model for elsewhere
     ladder(recipe)    which method is best          seeds(recipe)         how far a score is luck
+    list_runs()       what runs there are           delete_runs(runs)     some of them gone
 
 The command line calls the same functions. Names are loaded when first used, so that importing
 stays fast.
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from luthier.prediction import Predictor, load
     from luthier.recipe.tree import Recipe
     from luthier.results import RunResult
+    from luthier.runs.listing import delete_runs, list_runs
     from luthier.studies.ladder import ladder
     from luthier.studies.seeds import seeds
 
@@ -39,10 +41,12 @@ _HOMES = {
     "compare": "luthier.evaluation.compare_runs",
     "Recipe": "luthier.recipe.tree",
     "RunResult": "luthier.results",
+    "delete_runs": "luthier.runs.listing",
     "evaluate": "luthier.evaluate_run",
     "export": "luthier.exporters.export",
     "inspect": "luthier.inspect_data",
     "ladder": "luthier.studies.ladder",
+    "list_runs": "luthier.runs.listing",
     "seeds": "luthier.studies.seeds",
 }
 __all__ = [
@@ -50,10 +54,12 @@ __all__ = [
     "Recipe",
     "RunResult",
     "compare",
+    "delete_runs",
     "evaluate",
     "export",
     "inspect",
     "ladder",
+    "list_runs",
     "load",
     "run",
     "seeds",

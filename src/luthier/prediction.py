@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import csv
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import Parameter, signature
 from pathlib import Path
@@ -27,15 +26,12 @@ from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Predictions, Rows
 from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
+from luthier.spreadsheets import flat, inert
 from luthier.task_types.bind import codec_of
 from luthier.training.listeners import follow
 from luthier.training.predict import infer_rows
 
 CHUNK = 1024  # rows answered together: what is held in memory does not grow with the file
-# What makes a spreadsheet run a cell, after characters that it ignores; and what would, where it
-# takes another country's separator: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = re.compile(r"""(?:[\s\0-\x1f"'\u200b-\u200f\u2060\ufeff]*[=+\-@|＝＋－＠｜]|[\t\r\n])""")
-_BEHIND = re.compile(r"""(?<=[;\t\r\n])(?=[\s"']*(?:[=@＝＠]|[+\-＋－][^;\t\r\n]*[(|!]))""")
 
 
 def load(folder: str | Path) -> Predictor:
@@ -285,12 +281,6 @@ def write_table(
         table.writerow([inert(cell) for cell in [*map(flat, given), *map(flat, answer.values())]])
 
 
-def flat(cell: object) -> object:
-    """Write lists and mappings as JSON, which a cell of a table can hold."""
-    is_nested = isinstance(cell, (list, tuple, dict))
-    return json.dumps(cell, ensure_ascii=False, default=str) if is_nested else cell
-
-
 def rows_of(given: Sequence[Any], named: Mapping[str, Any], task: Task) -> tuple[bool, Rows]:
     """Make rows of the arguments of a call; the first value is whether it was a single row.
 
@@ -370,15 +360,3 @@ def refuse_unknown_options(options: Mapping[str, Any], codec: Codec) -> None:
                 received=f"{name}={options[name]}",
                 hint=f"one of: {', '.join(known)}" if known else "leave it out",
             )
-
-
-def inert(cell: object) -> object:
-    """Keep a spreadsheet from running a text as a formula.
-
-    >>> inert("=1+1"), inert("a=b"), inert(-1.5), inert("a;=1+1")
-    ("'=1+1", 'a=b', -1.5, "a;'=1+1")
-    """
-    if not isinstance(cell, str):
-        return cell
-    quoted = _BEHIND.sub("'", cell)
-    return f"'{quoted}" if _FORMULA.match(cell) else quoted

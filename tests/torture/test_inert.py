@@ -2,7 +2,7 @@
 
 import pytest
 
-from luthier.prediction import inert
+from luthier.spreadsheets import inert
 from tests.torture.inert import (
     FORMULAS,
     cells_that_run,

@@ -8,7 +8,6 @@ import pytest
 
 import luthier
 from luthier.errors import DataError
-from luthier.prediction import inert
 from tests.toys import toy_rows, toy_tree, write_csv
 
 
@@ -102,12 +101,6 @@ def test_files_without_labels_are_answered(predictors, tmp_path):
     (tmp_path / "in.csv").write_text("text\nSnow\n=1+1\n")
     predictors["text-classification"].predict_file(tmp_path / "in.csv", tmp_path / "out.csv")
     assert "\n'=1+1," in (tmp_path / "out.csv").read_text()
-
-
-@pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@a", "\tx", "\rx"])
-def test_formula_cells_are_made_inert(cell):
-    assert inert(cell) == f"'{cell}"
-    assert inert(f"a{cell}") == f"a{cell}"
 
 
 def test_other_kinds_of_output_are_refused(predictors, tmp_path):

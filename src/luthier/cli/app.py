@@ -1,6 +1,6 @@
 """The command `luthier`: parse, call, print. Heavy imports are inside the commands that need them.
 
-init ─► inspect ─► run ─► report, predict, evaluate, compare        list, schema
+init ─► inspect ─► run ─► report, predict, evaluate, compare, export    runs, list, schema
 ladder, seeds: studies of many runs (`studies.py`)
 """
 
@@ -15,10 +15,13 @@ import typer
 
 import luthier
 from luthier.cli import studies
+from luthier.cli.compare import compare
 from luthier.cli.export import export
 from luthier.cli.failures import Commands, accept_any_console, tell_bug
+from luthier.cli.runs import runs
+from luthier.cli.tables import JsonOption, print_json, print_table
 from luthier.cli.visible import visible
-from luthier.errors import DataError, RecipeError, RunError
+from luthier.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from luthier.recipe.tree import Recipe
@@ -152,17 +155,15 @@ def inspect(
         Path, typer.Argument(metavar="RECIPE_OR_FILE", help="A recipe or a data file.")
     ],
     overrides: Overrides = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Check the data for problems; exits with code 1 if there are errors."""
     from luthier.inspect_data import inspect as inspect_data
 
     found = inspect_data(source, overrides or ())
-    from luthier.cli.show import show_findings, show_splits
+    from luthier.cli.show import show_inspection
 
-    for note in found.notes:
-        print(visible(f"• {note}"))
-    show_splits(found.splits)
-    show_findings(found.findings)
+    show_inspection(found, as_json=as_json)
     if found.has_errors:
         raise typer.Exit(1)
 
@@ -270,52 +271,30 @@ def evaluate(
     int8: Annotated[
         bool, typer.Option("--int8", help="Also score the model in int8, and compare.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Score the model of a run on another data file."""
     from luthier.evaluate_run import evaluate as evaluate_run
-    from luthier.runs import plain
 
     precision = _precision(bf16=bf16, int8=int8)
     found = evaluate_run(folder, str(data), precision=precision)
     scored: dict[str, Any] = {precision: found.rounded} if precision else {}
     scored["float32"] = found.scores
     if as_json:
-        told = {"rows": found.n_rows, "scores": plain(scored if precision else found.scores)}
-        told |= {"comparison": plain(found.comparison)} if precision else {}
-        print(json.dumps(told, ensure_ascii=False, indent=1))
+        told = {"rows": found.n_rows, "scores": scored if precision else found.scores}
+        print_json(told | ({"comparison": found.comparison} if precision else {}))
         return
-    from luthier.cli.show import console, scores_table
+    from luthier.cli.show import scores_table
 
     for name, scores in scored.items():
         title = f"{folder}{f' in {name}' if precision else ''} on {found.n_rows:,} rows of {data}"
-        console().print(scores_table(scores, title=title))
+        print_table(scores_table(scores, title=title))
     if found.comparison:
-        console().print(found.comparison.verdict)
+        print(visible(found.comparison.verdict))
 
 
-@app.command()
-def compare(
-    folders: Annotated[list[Path], typer.Argument(help="Two or more run folders.", metavar="RUN")],
-    metric: Annotated[
-        str | None, typer.Option(help="Metric to compare; default: the task's main metric.")
-    ] = None,
-) -> None:
-    """Compare runs on the same test rows."""
-    if len(folders) < 2:
-        raise RunError(
-            "Expected at least two runs to compare.",
-            received=str(folders[0]),
-            hint=f"luthier compare {folders[0]} ANOTHER_RUN",
-        )
-    from luthier.cli.show import show_comparison
-    from luthier.evaluation.compare_runs import compare as compare_runs
-
-    confidence = 0.95
-    compared = compare_runs(folders, metric=metric, confidence=confidence)
-    show_comparison(compared, confidence=confidence)
-
-
+app.command()(compare)
+app.command()(runs)
 app.command()(export)
 app.command()(studies.ladder)
 app.command()(studies.seeds)

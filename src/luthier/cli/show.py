@@ -1,46 +1,31 @@
 """Print records and run folders as tables and sentences.
 
-Every score is shown with its interval and number of rows. Rich falls back to ASCII if the console's
-encoding has no box characters.
+Every score is shown with its interval and number of rows. `tables.py` says how a table is written.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from luthier.cli.tables import Column, Layout, Row, Table, console, print_json, print_table
 from luthier.cli.visible import visible
 from luthier.metrics.names import metric_of
 
 if TYPE_CHECKING:
     from luthier.evaluation.compare_runs import Comparisons
     from luthier.exporters.trial import Verification
+    from luthier.inspect_data import Inspection
     from luthier.records import Splits
     from luthier.results import Comparison, Finding, RunResult, Score
     from luthier.studies.results import Results
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
-
-
-def console() -> Console:
-    """Return a console on standard output; 160 columns wide if it is not a terminal."""
-    out = Console(highlight=False, soft_wrap=False)
-    return out if out.is_terminal else Console(highlight=False, width=160)
-
-
-def table(*columns: str, title: str | None = None, numbers: Sequence[str] = ()) -> Table:
-    """Create a table; the columns named in `numbers` are right-aligned."""
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
-    for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left")
-    return made
 
 
 def with_interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
@@ -67,10 +52,11 @@ def p_words(p_value: float) -> str:
 
 def show_result(result: RunResult, metric: str, *, confidence: float) -> None:
     """Print systems, verdicts, the data doctor's findings and the report's path."""
+    print_table(
+        systems_table(result.scores, result.comparisons, metric, confidence=confidence),
+        notes=[comparison.verdict for comparison in result.comparisons],
+    )
     out = console()
-    out.print(systems_table(result.scores, result.comparisons, metric, confidence=confidence))
-    for comparison in result.comparisons:
-        out.print(Text(visible(f"• {comparison.verdict}")))
     if result.findings:
         out.print(Text(f"\nThe data: {count_findings(result.findings)}."))
         for finding in result.findings:
@@ -90,110 +76,161 @@ def systems_table(
 ) -> Table:
     """Tabulate all systems on one metric."""
     by_baseline = {comparison.baseline: comparison for comparison in comparisons}
-    some = next(
-        (all_scores[metric] for all_scores in scores.values() if metric in all_scores), None
-    )
-    interval = f"{heading(metric)} [{confidence:.0%} interval]"
-    made = table(
-        "system", interval, better_by, "p", title=f"On {some.n:,} test rows" if some else None
-    )
+    rows: list[dict[str, Any]] = []
     for system, all_scores in scores.items():
-        score, comparison = all_scores.get(metric), by_baseline.get(system)
-        made.add_row(
-            Text(system, style="" if comparison else "bold"),
-            with_interval(score.value, score.low, score.high) if score else "–",
-            with_interval(comparison.difference, comparison.low, comparison.high, signed=True)
-            if comparison
-            else "",
-            p_words(comparison.p_adjusted) if comparison else "",
+        found = by_baseline.get(system)
+        rows.append(
+            {
+                "system": system,
+                "metric": metric,
+                **parts_of(all_scores.get(metric)),
+                "difference": found and found.difference,
+                "difference_low": found and found.low,
+                "difference_high": found and found.high,
+                "p_value": found and found.p_value,
+                "p_adjusted": found and found.p_adjusted,
+            }
         )
-    return made
-
-
-def show_comparison(compared: Comparisons, *, confidence: float) -> None:
-    """Print runs as a table, each compared with the first one."""
-    out = console()
-    first = next(iter(compared.scores))
-    out.print(
-        systems_table(
-            compared.scores,
-            compared.comparisons,
-            compared.metric,
-            confidence=confidence,
-            better_by=f"{first} is better by",
-        )
+    n_rows = next((row["n"] for row in rows if row["n"] is not None), None)
+    return Table(
+        (
+            Column(
+                "system",
+                lambda row: str(row["system"]),
+                is_bold=lambda row: row["p_value"] is None,
+            ),
+            Column(f"{heading(metric)} [{confidence:.0%} interval]", score_words),
+            Column(better_by, difference_words),
+            Column(
+                "p", lambda row: "" if row["p_adjusted"] is None else p_words(row["p_adjusted"])
+            ),
+        ),
+        rows,
+        title=None if n_rows is None else f"On {n_rows:,} test rows",
     )
-    for comparison in compared.comparisons:
-        out.print(Text(visible(f"• {comparison.verdict}")))
+
+
+def parts_of(score: Score | None) -> dict[str, Any]:
+    """Lay a score out as values of a row."""
+    return {part: getattr(score, part, None) for part in ("value", "low", "high", "n")}
+
+
+def score_words(row: Row) -> str:
+    """Write the score of a row with its interval."""
+    if row["value"] is None:
+        return "–"
+    return with_interval(row["value"], row["low"], row["high"])
+
+
+def difference_words(row: Row) -> str:
+    """Write by how much the first system is better than that of a row."""
+    if row["difference"] is None:
+        return ""
+    ends = row["difference_low"], row["difference_high"]
+    return with_interval(row["difference"], *ends, signed=True)
+
+
+def show_comparison(
+    compared: Comparisons, *, confidence: float, layout: Layout = Layout.TABLE
+) -> None:
+    """Print runs as a table, each compared with the first one."""
+    first = next(iter(compared.scores))
+    made = systems_table(
+        compared.scores,
+        compared.comparisons,
+        compared.metric,
+        confidence=confidence,
+        better_by=f"{first} is better by",
+    )
+    print_table(
+        made,
+        layout,
+        record={"confidence": confidence, **vars(compared)},
+        notes=[comparison.verdict for comparison in compared.comparisons],
+    )
 
 
 def show_export(found: Verification) -> None:
     """Print an exported model beside the run's own, and how closely they agree."""
     metric = found.comparison.metric if found.comparison else None
-    made = table(
-        "model",
-        "MB",
-        "ms a row",
-        *([f"{heading(metric)} [95% interval]"] if metric else []),
+    rows = [
+        {
+            "model": name,
+            "megabytes": size,
+            "milliseconds": found.milliseconds[name],
+            **parts_of(found.scores[name][metric] if metric else None),
+        }
+        for name, size in found.megabytes.items()
+    ]
+    scored = [Column(f"{heading(metric)} [95% interval]", score_words)] if metric else []
+    made = Table(
+        (
+            Column("model", lambda row: str(row["model"])),
+            Column("MB", lambda row: f"{row['megabytes']:,.1f}", is_number=True),
+            Column("ms a row", lambda row: f"{row['milliseconds']:.1f}", is_number=True),
+            *scored,
+        ),
+        rows,
         title=f"One row at a time, {found.timed} test rows",
-        numbers=("MB", "ms a row"),
     )
-    for name, size in found.megabytes.items():
-        cells = [name, f"{size:,.1f}", f"{found.milliseconds[name]:.1f}"]
-        if metric:
-            score = found.scores[name][metric]
-            cells.append(with_interval(score.value, score.low, score.high))
-        made.add_row(*cells)
-    out = console()
-    out.print(made)
-    for sentence in (found.words, found.comparison and found.comparison.verdict, found.text):
-        if sentence:
-            out.print(Text(visible(f"• {sentence}")))
+    sentences = (found.words, found.comparison and found.comparison.verdict, found.text)
+    print_table(made, notes=[sentence for sentence in sentences if sentence])
 
 
-def show_study(results: Results) -> None:
-    """Print each arm of a study with its score and costs, and the verdict."""
-    metric = results.metric
+def show_study(results: Results, *, layout: Layout = Layout.TABLE, record: object = None) -> None:
+    """Print each arm of a study with its score and costs, and the verdict.
+
+    Args:
+        results: What the study found.
+        layout: How it is printed.
+        record: What JSON holds of it.
+    """
+    failed = [Text(f"{one['cell']}: {one['reason']}", style="yellow") for one in results.failures]
+    print_table(study_table(results), layout, record=record, notes=[*failed, *results.sentences])
+
+
+def study_table(results: Results) -> Table:
+    """Tabulate the arms of a study: each a row for each level."""
+    rows = [
+        {"level": one.level, "arm": one.arm, **vars(one.score), **one.costs}
+        for one in results.lines
+    ]
     has_levels = results.levels != ("",)
-    made = table(
-        *(["labels"] if has_levels else []),
-        "system",
-        f"{heading(metric)} [{results.confidence:.0%} interval]",
-        "spread",
-        "trained",
-        "seconds",
-        "MiB",
-        title=f"On {results.n_test:,} test rows, {len(results.seeds)} seeds",
-        numbers=("labels", "spread", "trained", "seconds", "MiB"),
-    )
-    for one in results.lines:
-        score, costs = one.score, one.costs
-        cells: list[Any] = [
-            Text(visible(one.arm)),
-            with_interval(score.mean, score.low, score.high),
-            "" if score.spread is None else f"{score.spread:.3f}",
-            *(
-                "" if costs[name] is None else f"{costs[name]:,.0f}"
-                for name in ("trained", "seconds", "peak_memory_mib")
+    costs = (("trained", "trained"), ("seconds", "seconds"), ("peak_memory_mib", "MiB"))
+    interval = f"{heading(results.metric)} [{results.confidence:.0%} interval]"
+    return Table(
+        (
+            *([Column("labels", lambda row: str(row["level"]), is_number=True)] * has_levels),
+            Column("system", lambda row: str(row["arm"])),
+            Column(interval, lambda row: with_interval(row["mean"], row["low"], row["high"])),
+            Column(
+                "spread",
+                lambda row: "" if row["spread"] is None else f"{row['spread']:.3f}",
+                is_number=True,
             ),
-        ]
-        made.add_row(*([one.level] if has_levels else []), *cells)
-    out = console()
-    out.print(made)
-    for failure in results.failures:
-        out.print(Text(visible(f"• {failure['cell']}: {failure['reason']}"), style="yellow"))
-    for sentence in results.sentences:
-        out.print(Text(visible(f"• {sentence}")))
+            *(Column(words, partial(count_words, key=key), is_number=True) for key, words in costs),
+        ),
+        rows,
+        title=f"On {results.n_test:,} test rows, {len(results.seeds)} seeds",
+    )
+
+
+def count_words(row: Row, *, key: str) -> str:
+    """Write a whole number of a row; what is unknown is left empty."""
+    return "" if row[key] is None else f"{row[key]:,.0f}"
 
 
 def scores_table(scores: Mapping[str, Score], *, title: str) -> Table:
     """List every metric of one system."""
-    made = table("metric", "score [95% interval]", "rows", title=title, numbers=("rows",))
-    for metric, score in scores.items():
-        made.add_row(
-            heading(metric), with_interval(score.value, score.low, score.high), f"{score.n:,}"
-        )
-    return made
+    return Table(
+        (
+            Column("metric", lambda row: heading(row["metric"])),
+            Column("score [95% interval]", score_words),
+            Column("rows", lambda row: f"{row['n']:,}", is_number=True),
+        ),
+        [{"metric": metric, **parts_of(score)} for metric, score in scores.items()],
+        title=title,
+    )
 
 
 def count_findings(findings: Iterable[Finding]) -> str:
@@ -243,9 +280,29 @@ def places_words(places: Sequence[str], count: int) -> str:
     return f"at {', '.join(words)}{f' and {more:,} more' if more > 0 else ''}"
 
 
-def show_splits(splits: Splits) -> None:
-    """Print the number of rows of each split and how the split was made."""
-    made = table("split", "rows", "made", numbers=("rows",))
-    for name, rows in splits.items():
-        made.add_row(name, f"{len(rows):,}", Text(splits.made.get(name, "")))
-    console().print(made)
+def splits_table(splits: Splits) -> Table:
+    """Tabulate the number of rows of each split and how the split was made."""
+    return Table(
+        (
+            Column("split", lambda row: str(row["split"])),
+            Column("rows", lambda row: f"{row['rows']:,}", is_number=True),
+            Column("made", lambda row: str(row["made"])),
+        ),
+        [
+            {"split": name, "rows": len(rows), "made": splits.made.get(name, "")}
+            for name, rows in splits.items()
+        ],
+    )
+
+
+def show_inspection(found: Inspection, *, as_json: bool = False) -> None:
+    """Print what is known of the data before a training."""
+    splits = splits_table(found.splits)
+    if as_json:
+        parts = {"splits": splits.rows, "findings": found.findings, "notes": found.notes}
+        print_json({**parts, "has_errors": found.has_errors})
+        return
+    for note in found.notes:
+        print(visible(f"• {note}"))
+    print_table(splits)
+    show_findings(found.findings)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from luthier.cli.tables import JsonOption, Layout, LayoutOption, chosen
 from luthier.cli.visible import visible
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ def ladder(
     out: Out = None,
     keep_models: Keep = False,
     quiet: Quiet = False,
+    layout: LayoutOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Find out which method is best with how many labels: a learning curve for each."""
     from luthier.cli.progress import watching
@@ -53,12 +57,13 @@ def ladder(
     from luthier.studies.ladder import ladder as run_ladder
     from luthier.studies.ladder import parse_shots
 
+    asked = chosen(layout, as_json=as_json)
     levels = parse_shots(shots.split(","))
     named = (
         None if methods is None else [name for one in methods.split(",") if (name := one.strip())]
     )
     made = read_recipe(recipe, overrides or ())
-    print("checking the data")
+    print("checking the data", file=beside(asked))
     with watching(quiet=quiet) as listener:
         results = run_ladder(
             made,
@@ -69,10 +74,10 @@ def ladder(
             out=out,
             name=recipe.stem,
             keep_models=keep_models,
-            on_trial=Teller(),
+            on_trial=Teller(beside(asked)),
             listeners=[listener],
         )
-    _show(results)
+    _show(results, asked)
 
 
 def seeds(
@@ -85,11 +90,14 @@ def seeds(
     out: Out = None,
     keep_models: Keep = False,
     quiet: Quiet = False,
+    layout: LayoutOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Train a recipe with several seeds: how far its score is luck, and is another one better?"""
     from luthier.cli.progress import watching
     from luthier.studies.seeds import seeds as run_seeds
 
+    asked = chosen(layout, as_json=as_json)
     with watching(quiet=quiet) as listener:
         results = run_seeds(
             recipe,
@@ -98,26 +106,38 @@ def seeds(
             against=against,
             out=out,
             keep_models=keep_models,
-            on_trial=Teller(),
+            on_trial=Teller(beside(asked)),
             listeners=[listener],
         )
-    _show(results)
+    _show(results, asked)
 
 
-def _show(results: Results) -> None:
+def beside(layout: Layout) -> TextIO:
+    """Return the stream for what is said beside the results: where they are for a program alone."""
+    return sys.stdout if layout is Layout.TABLE else sys.stderr
+
+
+def _show(results: Results, layout: Layout) -> None:
     """Print what a study found; leave with 2 where none of its runs finished."""
     from luthier.cli.show import show_study
+    from luthier.studies.results import as_document
 
-    show_study(results)
-    print(f"Report: {results.report}")
+    places = {"folder": results.folder, "report": results.report}
+    show_study(results, layout=layout, record=as_document(results) | places)
+    print(f"Report: {results.report}", file=beside(layout))
     if not results.lines:
         raise typer.Exit(2)
 
 
 class Teller:
-    """Say which trial is run, what it came to, and how long the rest will take."""
+    """Say which trial is run, what it came to, and how long the rest will take.
 
-    def __init__(self) -> None:
+    Args:
+        stream: Where that is printed.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
         self.begun = self.trial_begun = time.monotonic()
         self.n_run = 0
 
@@ -138,4 +158,5 @@ class Teller:
             if self.n_run and number < study.n_trials:
                 seconds = (time.monotonic() - self.begun) / self.n_run * (study.n_trials - number)
                 left = f", about {seconds / 60:.0f} min left"
-        print(visible(f"[{count}] {trial.name}: {said} ({spent:.0f} s{left})"), flush=True)
+        news = f"[{count}] {trial.name}: {said} ({spent:.0f} s{left})"
+        print(visible(news), file=self.stream, flush=True)

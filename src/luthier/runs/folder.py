@@ -55,6 +55,9 @@ DOCUMENTS = {  # name of a JSON document -> what it holds
 }
 DOCUMENT_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 EVENTS = "events.jsonl"
+OWN = {"recipe.yaml", "model", "adapter", "checkpoints", "tensorboard", "report.html"} | {
+    *(EVENTS, "predictions.jsonl", LOCK, OWNER),  # beside documents, and the remains of writes
+}
 
 
 class RunFolder:

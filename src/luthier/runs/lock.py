@@ -57,6 +57,20 @@ class Lock:
         about = {**this_process(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
         (self.folder / OWNER).write_text(json.dumps(about), encoding="utf-8")
 
+    def is_held(self) -> bool:
+        """Return whether a process owns the folder now."""
+        if not (self.folder / LOCK).is_file():
+            return False
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except OSError:  # somebody else's folder, which may be read alone
+            owner = self._owner()
+            return bool(owner) and not is_dead(owner)
+        self._lock.release()
+        return False
+
     def release(self) -> None:
         """Release the lock."""
         (self.folder / OWNER).unlink(missing_ok=True)

@@ -21,10 +21,9 @@ def fall():
 @app.app.command()
 def speak():
     print("caf\\u00e9 \\u2192 \\u4f60")
-    from luthier.cli.show import console, table
-    made = table("system \\u2192", "score")
-    made.add_row("\\u4f60\\u597d", "0.5")
-    console().print(made)
+    from luthier.cli.tables import Column, Table, print_table
+    made = [Column(name, lambda row: row[0]) for name in ("system \\u2192", "score")]
+    print_table(Table(made, [["\\u4f60\\u597d 0.5"]]))
 app.main()
 """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from luthier.cli.show import (
@@ -9,11 +11,13 @@ from luthier.cli.show import (
     p_words,
     show_comparison,
     show_findings,
+    show_inspection,
     show_result,
-    show_splits,
     with_interval,
 )
+from luthier.cli.tables import Layout
 from luthier.evaluation.compare_runs import Comparisons
+from luthier.inspect_data import Inspection
 from luthier.records import Splits
 from luthier.registry import find
 from luthier.results import Comparison, Finding, RunResult, Score
@@ -77,12 +81,35 @@ def test_clean_data_is_said_to_be_clean(capsys):
     assert "no problems" in capsys.readouterr().out
 
 
-def test_splits_are_shown_with_how_they_were_made(capsys):
+def inspection():
     rows = find("tasks", "text-classification").toy_rows()
-    show_splits(Splits(rows, rows.take([0]), rows.take([1, 2]), {"test": "20% [drawn]"}))
+    splits = Splits(rows, rows.take([0]), rows.take([1, 2]), {"test": "20% [drawn]"})
+    return Inspection(splits, FINDINGS, ("a.csv: encoding utf-8",))
+
+
+def test_splits_are_shown_with_how_they_were_made(capsys):
+    show_inspection(inspection())
     shown = capsys.readouterr().out
     assert "20% [drawn]" in shown
-    assert str(len(rows)) in shown
+    assert str(len(inspection().splits.train)) in shown
+
+
+def test_an_inspection_as_json_holds_splits_findings_and_notes(capsys):
+    show_inspection(inspection(), as_json=True)
+    said = json.loads(capsys.readouterr().out)
+    assert list(said) == ["splits", "findings", "notes", "has_errors"]
+    assert said["splits"][2] == {"split": "test", "rows": 2, "made": "20% [drawn]"}
+    assert said["findings"][0]["code"] == "blank-text"
+    assert said["has_errors"]
+
+
+def test_compared_runs_as_json_hold_every_score_and_the_verdicts(capsys):
+    compared = Comparisons("macro_f1", SCORES, (VERDICT,))
+    show_comparison(compared, confidence=0.9, layout=Layout.JSON)
+    said = json.loads(capsys.readouterr().out)
+    assert said["confidence"] == 0.9
+    assert said["scores"]["fine-tuned"]["macro_f1"]["value"] == 0.8123
+    assert said["comparisons"][0]["p_adjusted"] == 0.0004
 
 
 def test_numbers_are_written_with_their_doubt():
