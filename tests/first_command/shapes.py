@@ -255,6 +255,14 @@ CASES: dict[str, Case] = {
             )
         },
     ),
+    "translation-several-references": Case(
+        "translation",
+        {
+            "rows.jsonl": json_lines(
+                {"source": ENGLISH, "target": [[text, text.upper()] for text in GERMAN]}
+            )
+        },
+    ),
     "translation-tmx": Case("translation", {"memory.tmx": TMX}),
     "translation-parallel": Case(
         "translation",
@@ -264,6 +272,14 @@ CASES: dict[str, Case] = {
     ),
     "summaries": Case(
         "summarization", {"rows.jsonl": json_lines({"document": LONG, "summary": SHORT})}
+    ),
+    "summaries-several-references": Case(
+        "summarization",
+        {
+            "rows.parquet": parquet(
+                {"article": LONG, "highlights": [[one, "a storm"] for one in SHORT]}
+            )
+        },
     ),
     "instructions": Case(
         "causal-lm", {"rows.jsonl": json_lines({"instruction": QUESTIONS, "output": ANSWERS})}

@@ -1,6 +1,7 @@
 """Scores of written texts agree with sacreBLEU and rouge-score themselves."""
 
 import random
+from itertools import zip_longest
 
 import numpy as np
 import pytest
@@ -52,6 +53,33 @@ def test_weighted_scores_are_sacrebleus_on_repeated_rows(name, seed):
         [answers[row] for row in rows], [[references[row] for row in rows]]
     )
     assert ours == {name: pytest.approx(repeated.score)}
+
+
+def several(references, seed):
+    """Give rows one to three references."""
+    draw = random.Random(seed)
+    return [(one, *draw.choices(references, k=draw.randint(0, 2))) for one in references]
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_with_several_references_are_sacrebleus(name, seed):
+    references, answers = corpus("latin", 40, seed=seed)
+    references = several(references, seed)
+    streams = list(zip_longest(*references))
+    ours = measure_translations(references, answers, metrics=(name,))(None)
+    assert ours == {name: pytest.approx(METRICS[name]().corpus_score(answers, streams).score)}
+
+
+def test_rouge_of_several_references_is_that_of_the_best():
+    references, answers = [("the cat sat", "a cat sat down"), ("rain",)], ["a cat sat", "rain fell"]
+    scorer = RougeScorer(["rougeL"])
+    theirs = [
+        max(scorer.score(one, said)["rougeL"].fmeasure for one in true)
+        for true, said in zip(references, answers, strict=True)
+    ]
+    ours = measure_summaries(references, answers)(None)
+    assert ours["rougeL"] == pytest.approx(np.mean(theirs))
 
 
 @pytest.mark.parametrize("words", WORDS)

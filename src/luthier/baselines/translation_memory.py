@@ -12,7 +12,9 @@ import numpy as np
 
 from luthier.job import Job
 from luthier.records import Outputs, StepInfo
+from luthier.task_types.defaults import texts_of
 from luthier.task_types.plain_baseline import PlainBaseline
+from luthier.task_types.seq2seq import as_array
 
 CHUNK = 64  # texts compared with the memory at once
 
@@ -29,7 +31,8 @@ class TranslationMemory(PlainBaseline):
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         known = job.problem.codec.task.texts(job.problem.splits.train)[0]
-        answers = job.problem.codec.gold(job.problem.splits.train)
+        task = job.problem.codec.task
+        answers = as_array(texts_of(job.problem.splits.train, str(task.answer_role)))
         vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
         memory = vectorizer.fit_transform([*known, "nothing"])[: len(known)].T.tocsr()
         outputs = {}

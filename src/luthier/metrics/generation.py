@@ -2,7 +2,8 @@
 
 Translations: chrF (Popović 2015), BLEU (Papineni et al. 2002) and TER (Snover et al. 2006), as
 sacreBLEU (Post 2018, https://arxiv.org/abs/1804.08771) computes them, in its unit, 0 to 100.
-Summaries: ROUGE (Lin 2004), as the package rouge-score computes it, as shares.
+Summaries: ROUGE (Lin 2004), as the package rouge-score computes it, as shares. A row may have
+several references: for BLEU, chrF and TER as sacreBLEU defines it; ROUGE is that of the best one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import regex
@@ -36,6 +38,18 @@ METRICS = (  # exact match is declared in `answers.py`
 )
 
 
+References = Sequence[str | Sequence[str]]  # of each row, one reference or several
+
+
+def all_of(references: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the references of a row.
+
+    >>> all_of("a cat"), all_of(["a cat", "the cat"])
+    (('a cat',), ('a cat', 'the cat'))
+    """
+    return (references,) if isinstance(references, str) else tuple(references)
+
+
 def _metric(name: str) -> Scorer:
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
@@ -50,12 +64,12 @@ def _metric(name: str) -> Scorer:
 
 
 def measure_translations(
-    references: Sequence[str], answers: Sequence[str], *, metrics: Sequence[str] = TRANSLATION
+    references: References, answers: Sequence[str], *, metrics: Sequence[str] = TRANSLATION
 ) -> Measure:
     """Prepare chrF, BLEU and TER of a corpus from weighted sums of each row's counts.
 
     Args:
-        references: True translations, (rows,).
+        references: True translations, (rows,); one or several of each row.
         answers: Predicted translations.
         metrics: Names of the metrics to compute.
     """
@@ -75,10 +89,16 @@ def measure_translations(
     return measure
 
 
-def _statistics(scorer: Scorer, references: Sequence[str], answers: Sequence[str]) -> Array:
+def _statistics(scorer: Scorer, references: References, answers: Sequence[str]) -> Array:
     """Collect the sufficient statistics of a metric, (rows, counts)."""
-    counts = scorer._extract_corpus_statistics(list(answers), [list(references)])
+    streams = _streams(references) if len(references) else [[]]
+    counts = scorer._extract_corpus_statistics(list(answers), streams)
     return np.array(counts, dtype=np.float64)
+
+
+def _streams(references: References) -> list[list[Any]]:
+    """List the first reference of every row, then the second …; None where a row has no more."""
+    return [list(stream) for stream in zip_longest(*map(all_of, references))]
 
 
 def _score(scorer: Scorer, sums: list[float]) -> float:
@@ -92,17 +112,21 @@ def _bleu(scorer: Scorer, sums: list[float]) -> float:
     return penalty * _score(scorer, [1, 1, *shared])
 
 
-def signatures(metrics: Sequence[str] = TRANSLATION) -> dict[str, str]:
-    """Give sacreBLEU's signatures, which state exactly what was computed."""
+def signatures(
+    references: References = ("",), *, metrics: Sequence[str] = TRANSLATION
+) -> dict[str, str]:
+    """Give sacreBLEU's signatures, which state exactly what was computed with such references."""
     found = {}
+    counts = sorted({len(all_of(one)) for one in references}) or [1]
+    like_these = [["a b c d"] * count for count in counts]
     for name in metrics:
-        scorer = _metric(name)
-        scorer.corpus_score(["a b c d"], [["a b c d"]])  # a signature counts the references
+        scorer = _metric(name)  # a signature counts the references
+        scorer.corpus_score(["a b c d"] * len(counts), _streams(like_these))
         found[name] = str(scorer.get_signature())
     return found
 
 
-def sentence_chrf(references: Sequence[str], answers: Sequence[str]) -> Array:
+def sentence_chrf(references: References, answers: Sequence[str]) -> Array:
     """Compute chrF of each row, (rows,), 0 to 100."""
     scorer = _metric("chrf")
     counts = _statistics(scorer, references, answers).tolist()
@@ -121,8 +145,8 @@ class AnyScript:
         return words
 
 
-def rouge(references: Sequence[str], answers: Sequence[str], names: Sequence[str] = ROUGE) -> Array:
-    """Compute the F1 of each row, (rows, metrics).
+def rouge(references: References, answers: Sequence[str], names: Sequence[str] = ROUGE) -> Array:
+    """Compute the F1 of each row, (rows, metrics); of several references, that of the best.
 
     rouge-score's own tokenizer drops all letters but a to z; it is used only if all references are
     ASCII, so that scores are comparable with published ones. The choice ignores the answers, so
@@ -130,15 +154,16 @@ def rouge(references: Sequence[str], answers: Sequence[str], names: Sequence[str
     """
     from rouge_score.rouge_scorer import RougeScorer
 
-    is_plain = all(text.isascii() for text in references)
+    several = [all_of(one) for one in references]
+    is_plain = all(text.isascii() for texts in several for text in texts)
     scorer = RougeScorer(list(names), tokenizer=None if is_plain else AnyScript())
-    rows = [scorer.score(a, b) for a, b in zip(references, answers, strict=True)]
+    rows = [scorer.score_multi(a, b) for a, b in zip(several, answers, strict=True)]
     return np.array([[row[name].fmeasure for name in names] for row in rows]).reshape(
         -1, len(names)
     )
 
 
-def measure_summaries(references: Sequence[str], answers: Sequence[str]) -> Measure:
+def measure_summaries(references: References, answers: Sequence[str]) -> Measure:
     """Prepare ROUGE-1, ROUGE-2 and ROUGE-L, each the mean F1 over rows."""
     return _means(dict(zip(ROUGE, rouge(references, answers).T, strict=True)))
 

@@ -14,21 +14,25 @@ import numpy as np
 from pydantic import Field
 
 from luthier.codec import LOSS
+from luthier.data.labels import is_missing
 from luthier.declarations import JSON
 from luthier.hf_types import Tokenizer
 from luthier.inputs.text import token_fields
 from luthier.items import Batch, ItemField, Items, Truncation
-from luthier.metrics.generation import sentence_chrf
+from luthier.metrics.generation import all_of, sentence_chrf
 from luthier.metrics.language import measure_language
 from luthier.objective import Objective
 from luthier.padding import IGNORED, pad
 from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Section
 from luthier.records import Outputs, Predictions, Rows, Target
+from luthier.results import Finding
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, texts_of
 from luthier.text.tokenize import tokenize
 
 MOST_SHOWN = 200
+REFERENCES = "reference texts"  # the column of all of a row's, where rows have several
+LISTED = (list, tuple, np.ndarray)
 LONGEST_SHOWN = 1500
 
 
@@ -58,7 +62,9 @@ class Seq2SeqCodec(CodecDefaults[OptionsT]):
         return ("generate",)
 
     def gold(self, rows: Rows) -> Array:
-        """Read the reference texts, (rows,)."""
+        """Read the reference texts, (rows,): a text, or a tuple where rows have several."""
+        if REFERENCES in rows:
+            return as_array(rows[REFERENCES])
         return as_array(texts_of(rows, str(self.task.answer_role)))
 
     def tokenizer(self) -> Tokenizer:
@@ -126,9 +132,10 @@ class Seq2SeqCodec(CodecDefaults[OptionsT]):
             return np.tile([-1.0, 1.0, 0.0], (len(rows), 1))
         return as_array([""] * len(rows))
 
-    def to_json(self, answers: Array, index: int, rows: Rows) -> str:
-        """Write a text."""
-        return str(answers[index])
+    def to_json(self, answers: Array, index: int, rows: Rows) -> JSON:
+        """Write a text, or a list of references."""
+        texts = all_of(answers[index])
+        return list(texts) if len(texts) > 1 else texts[0]
 
     def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
         """Read texts back."""
@@ -169,6 +176,28 @@ class Seq2Seq(TaskDefaults[OptionsT]):
         """Texts have no labels."""
         return Target(self.kind, ())
 
+    def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+        """Take cells with several references apart: the first is learned, all are scored."""
+        role = str(self.answer_role)
+        if role not in rows or not any(isinstance(cell, LISTED) for cell in rows[role]):
+            return rows, []
+        references = [_references(cell) for cell in rows[role]]
+        columns = {**rows.columns, role: [texts[0] if texts else "" for texts in references]}
+        columns[REFERENCES] = references
+        n_several = sum(len(texts) > 1 for texts in references)
+        message = (
+            f"{n_several} of {len(rows)} rows have several reference texts: scores use all of "
+            "them, training the first."
+        )
+        found = [Finding("several-references", "note", message, n_several)] if n_several else []
+        return Rows(columns, rows.files, rows.file_of, rows.lines), found
+
+
+def _references(cell: object) -> tuple[str, ...]:
+    """Read the reference texts of a cell, without empty ones."""
+    texts = cell if isinstance(cell, LISTED) else [cell]
+    return tuple(str(text) for text in texts if not is_missing(text))
+
 
 def tokenize_targets(
     tokenizer: Tokenizer, texts: Sequence[str], *, max_tokens: int
@@ -197,7 +226,7 @@ def set_side_by_side(
         {
             "where": rows.where(int(index)),
             "source": sources[index][:LONGEST_SHOWN],
-            "gold": str(gold[index])[:LONGEST_SHOWN],
+            "gold": " | ".join(all_of(gold[index]))[:LONGEST_SHOWN],
             "answer": str(answers[index])[:LONGEST_SHOWN],
             "chrf": float(alike[index]),
         }

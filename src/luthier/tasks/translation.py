@@ -70,7 +70,7 @@ class TranslationCodec(Seq2SeqCodec[TranslationOptions]):
     def error_analysis(self, gold: Array, predictions: Predictions, rows: Rows) -> dict[str, Any]:
         """Show translations beside sources and references, with the metrics' signatures."""
         found = super().error_analysis(gold, predictions, rows)
-        found["generations"]["signatures"] = signatures()
+        found["generations"]["signatures"] = signatures(list(gold))
         return found
 
 
@@ -96,7 +96,7 @@ class Translation(Seq2Seq[TranslationOptions]):
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Read texts from `translation: {en: …, de: …}`, as in data sets of the hub."""
         if "text" in rows or "translation" not in rows:
-            return rows, []
+            return super().normalize(rows)
         pairs = rows["translation"]
         asked = [self.options.source_language, self.options.target_language]
         for index, pair in enumerate(pairs):
@@ -117,7 +117,7 @@ class Translation(Seq2Seq[TranslationOptions]):
         columns = {name: cells for name, cells in rows.columns.items() if name != "translation"}
         for role, language in zip(("text", "target"), languages, strict=True):
             columns[role] = [pair[language] for pair in pairs]
-        return Rows(columns, rows.files, rows.file_of, rows.lines), []
+        return super().normalize(Rows(columns, rows.files, rows.file_of, rows.lines))
 
     @staticmethod
     def toy_rows() -> Rows:

@@ -7,7 +7,8 @@ from luthier.errors import DataError
 from luthier.models.load import build_model, load_tokenizer, save_model
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
-from luthier.records import Rows
+from luthier.records import Predictions, Rows
+from luthier.task_types.seq2seq import as_array
 from tests.tiny import make_tokenizer
 
 PAIRS = [{"en": "the cat", "de": "die Katze"}, {"en": "a dog", "de": "ein Hund"}]
@@ -27,6 +28,29 @@ def bound(task, tokenizer, *, max_tokens=99):
 def test_pairs_in_mappings_are_taken_apart_in_their_order():
     rows, _ = make().normalize(Rows.of({"translation": PAIRS}))
     assert (rows["text"], rows["target"]) == (["the cat", "a dog"], ["die Katze", "ein Hund"])
+
+
+def test_several_references_are_scored_and_the_first_is_learned():
+    rows, found = make().normalize(
+        Rows.of({"text": ["a cat", "a dog"], "target": [["Katze", "Mieze", None], "Hund"]})
+    )
+    assert rows["target"] == ["Katze", "Hund"]
+    codec = bound(make(), make_tokenizer("t5"))
+    gold = codec.gold(rows)
+    assert gold.tolist() == [("Katze", "Mieze"), ("Hund",)]
+    assert (found[0].code, found[0].count) == ("several-references", 1)
+    said = Predictions(as_array(["Mieze", "Hund"]), None, None)
+    assert codec.measure(gold, said)(None)["chrf"] == 100
+    assert [codec.to_json(gold, row, rows) for row in (0, 1)] == [["Katze", "Mieze"], "Hund"]
+    found = codec.error_analysis(gold, said, rows)["generations"]
+    assert "nrefs:var" in found["signatures"]["bleu"]
+    assert found["rows"][0]["gold"] == "Katze | Mieze"
+
+
+def test_mappings_may_have_several_references():
+    pair = {"en": "a cat", "de": ["Katze", "Mieze"]}
+    rows, _ = make().normalize(Rows.of({"translation": [pair]}))
+    assert rows["target"] == ["Katze"]
 
 
 def test_languages_say_which_way():
