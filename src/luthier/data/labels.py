@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import SupportsFloat, cast
 
 import numpy as np
 
+from luthier.data.cells import structure_of
+
 SEPARATORS = ("|", ";", ",")
+TRUTH = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
+_WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")  # a whole number with decimals
 
 
 def is_missing(value: object) -> bool:
@@ -27,16 +30,23 @@ def is_missing(value: object) -> bool:
 
 
 def label_name(value: object) -> str:
-    """Write a label as text; `1`, `1.0` and `"1"` are the same label, `True` is `true`.
+    """Write a label as text, by one rule for values of all formats.
 
-    >>> label_name(1.0), label_name(True), label_name(" spam ")
-    ('1', 'true', 'spam')
+    A whole number has no decimals: `1`, `1.0`, `"1"` and `"1.0"` are the label `1`. Values and
+    texts of truth (`True`, `TRUE`) are `true` and `false`. Spaces around a name are dropped. `01`,
+    `1.10` and `yes` stay as they are.
+
+    >>> label_name(1.0), label_name("1.0"), label_name("True"), label_name(" spam ")
+    ('1', '1', 'true', 'spam')
     """
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value)).lower()
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
-    return str(value).strip()
+    name = str(value).strip()
+    if name.endswith("0") and (whole := _WHOLE.fullmatch(name)):
+        return whole[1]
+    return TRUTH.get(name, name)
 
 
 def as_number(value: object) -> float | None:
@@ -47,20 +57,24 @@ def as_number(value: object) -> float | None:
         return None
 
 
-def split_labels(cell: object) -> list[str]:
+def split_labels(cell: object, separator: str | None = None) -> list[str]:
     """Read the labels of one multi-label cell.
 
-    An empty cell (null, NaN, spaces) has no labels. The labels of a list are its items. A text in
-    the form of a list (`["a", "b"]` or `['a', 'b']`) is read as a list. Any other text is split at
+    An empty cell (null, NaN, spaces) has no labels. The labels of a list are its items, those of a
+    mapping the names whose value is 1 or true. A text in the form of a list (`["a", "b"]`,
+    `['a' 'b']`) is read as a list. Any other text is split at the separator; if none is given, at
     every `|` if it has one, else at every `;`, else at every `,`; so a label with a comma in its
     name is safe in cells with `|` and in lists, but not as the only label of a cell. Spaces around
     labels, empty labels and repetitions are dropped.
 
     >>> split_labels("joy| surprise"), split_labels(["a, b"]), split_labels(""), split_labels(3)
     (['joy', 'surprise'], ['a, b'], [], ['3'])
+    >>> split_labels({"joy": 1, "anger": 0}), split_labels("a, b/c", "/")
+    (['joy'], ['a, b', 'c'])
     """
-    if isinstance(cell, np.ndarray):
-        cell = cell.tolist()
+    cell = structure_of(cell)
+    if isinstance(cell, Mapping):
+        return [str(name) for name, given in cell.items() if label_name(given) in ("1", "true")]
     if isinstance(cell, (list, tuple, set, frozenset)):
         return _tidy(cell if not isinstance(cell, (set, frozenset)) else sorted(cell, key=str))
     if is_missing(cell):
@@ -69,8 +83,9 @@ def split_labels(cell: object) -> list[str]:
         return [label_name(cell)]
     text = cell.strip()
     if text.startswith("[") and text.endswith("]"):
-        return _tidy(_read_list(text))
-    separator = next((mark for mark in SEPARATORS if mark in text), None)
+        return _tidy(_bare_names(text))
+    if separator is None:
+        separator = next((mark for mark in SEPARATORS if mark in text), None)
     return _tidy(text.split(separator) if separator else [text])
 
 
@@ -79,15 +94,11 @@ def _tidy(parts: Iterable[object]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _read_list(text: str) -> Sequence[object]:
-    """Read a list written as JSON or as Python prints it."""
+def _bare_names(text: str) -> Sequence[object]:
+    """Read a list whose items have no quotes, or not all of them: `[a, b]`."""
+    inside = re.sub(r"[\r\n\0]+", " ", text[1:-1])
+    quote = "'" if inside.lstrip().startswith("'") else '"'
     try:
-        parts = json.loads(text)
-    except (ValueError, RecursionError):
-        inside = re.sub(r"[\r\n\0]+", " ", text[1:-1])
-        quote = "'" if inside.lstrip().startswith("'") else '"'
-        try:
-            return next(csv.reader([inside], quotechar=quote, skipinitialspace=True), [])
-        except csv.Error:
-            return inside.split(",")
-    return parts if isinstance(parts, list) else [text]
+        return next(csv.reader([inside], quotechar=quote, skipinitialspace=True), [])
+    except csv.Error:
+        return inside.split(",")

@@ -9,14 +9,13 @@ Answers that are not at their `answer_start` are searched for nearby, and report
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import SupportsInt, cast
 
 import numpy as np
 
+from luthier.data.cells import structure_of
 from luthier.data.labels import is_missing
 from luthier.errors import DataError
 from luthier.ragged import Array
@@ -119,9 +118,7 @@ def _is_true(value: object) -> bool:
 
 def _read(cell: object, start: object, where: str) -> list[tuple[str, int | None]]:
     """Read the answers of one cell, each with its start if that is given."""
-    if isinstance(cell, str) and cell[:1] in "[{" and cell.strip():
-        with suppress(json.JSONDecodeError):
-            cell = json.loads(cell)
+    cell = structure_of(cell)
     if is_missing(cell):
         return []
     if isinstance(cell, str):

@@ -9,12 +9,11 @@ All become `text`, `words` (the characters of each word), and `tags`, in IOB2 if
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 import numpy as np
 
+from luthier.data.cells import is_cut_list, structure_of
 from luthier.data.labels import is_missing
 from luthier.errors import DataError
 from luthier.records import Rows
@@ -69,13 +68,17 @@ def _to_text(part: object) -> str:
 
 
 def _list(cell: object, where: str, role: str) -> Sequence[object]:
-    """Read a list: a list itself, JSON, or text separated by spaces."""
+    """Read a list: a list itself or written as text, or a text separated by spaces."""
+    if is_cut_list(cell):
+        raise DataError(
+            f"The {role} at {where} begin like a list that cannot be read.",
+            received=f"{str(cell)[:30]} … {str(cell)[-20:]}",
+            hint="a whole list; programs for tables cut cells off, NumPy leaves the middle out",
+        )
+    cell = structure_of(cell)
     if isinstance(cell, str):
-        if cell.lstrip().startswith("["):
-            with suppress(json.JSONDecodeError):
-                return list(json.loads(cell))
         return cell.split()
-    if isinstance(cell, (list, tuple, np.ndarray)):
+    if isinstance(cell, (list, tuple)):
         return list(cell)
     raise DataError(
         f"The {role} at {where} are not a list.",
@@ -186,10 +189,8 @@ def _from_spans(
 
 
 def _spans(cell: object, where: str) -> list[object]:
-    if isinstance(cell, str):
-        with suppress(json.JSONDecodeError):
-            cell = json.loads(cell)
-    if not isinstance(cell, (list, tuple, np.ndarray)):
+    cell = structure_of(cell)
+    if not isinstance(cell, (list, tuple)):
         raise DataError(
             f"The spans at {where} are not a list.",
             received=repr(cell)[:60],

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
+from luthier.data.labels import label_name
 from luthier.declarations import JSON
 from luthier.errors import DataError, RecipeError, nearest
 from luthier.ragged import Array
 from luthier.records import Rows
 
 ClassWeights = Literal["balanced"] | dict[str, float] | None
+LabelNames = Annotated[tuple[str, ...], Field(min_length=2)] | None
+ABOUT_NAMES = "Names of the labels that the rows number from 0, in order; null: rows have names."
 
 
 def sort_labels(names: Iterable[str]) -> tuple[str, ...]:
@@ -42,7 +46,8 @@ def ids_of(
     Raises:
         DataError: A row has a label that the training rows do not have; it says where.
     """
-    ids = {name: index for index, name in enumerate(names)}
+    ids = {label_name(name): index for index, name in enumerate(names)}  # older runs kept `True`
+    ids |= {name: index for index, name in enumerate(names)}
     for index, cell in enumerate(cells):
         for name in cell:
             if name not in ids:

@@ -13,13 +13,17 @@ from scipy.special import softmax
 from luthier.data.labels import label_name
 from luthier.declarations import JSON
 from luthier.errors import DataError
+from luthier.formats.label_cells import canonical_label
 from luthier.metrics.classification import confusion, measure_classification, per_label
 from luthier.objective import Objective
 from luthier.ragged import Array
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
+from luthier.results import Finding
 from luthier.task_types.defaults import column_of
 from luthier.task_types.label_ids import (
+    ABOUT_NAMES,
     ClassWeights,
+    LabelNames,
     balanced_weights,
     best_first,
     ids_of,
@@ -37,6 +41,7 @@ class SingleLabelOptions(SequenceOptions):
     class_weights: ClassWeights = Field(
         None, description="`balanced`, or label: weight; null: all weigh the same."
     )
+    label_names: LabelNames = Field(None, description=ABOUT_NAMES)
     main_metric: Literal["accuracy", "macro_f1", "weighted_f1", "mcc", "balanced_accuracy"] = Field(
         "accuracy", description="The metric of the verdict and of the best model."
     )
@@ -102,6 +107,10 @@ class SingleLabel(TextLevel[SingleLabelOptions]):
     Options = SingleLabelOptions
     kind: ClassVar[str] = "single-label"
     problem_type: ClassVar[str | None] = "single_label_classification"
+
+    def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+        """Name labels that are numbers or vectors."""
+        return canonical_label(rows, "label", self.options.label_names)
 
     def learn_target(self, rows: Rows) -> Target:
         """Learn the labels that occur, in a fixed order."""

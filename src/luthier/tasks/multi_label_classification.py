@@ -14,13 +14,23 @@ from luthier.columns import Column
 from luthier.data.labels import label_name, split_labels
 from luthier.declarations import JSON
 from luthier.errors import DataError
+from luthier.formats.label_cells import canonical_labels
 from luthier.metrics.multilabel import measure_multi_label, per_label_multi
 from luthier.metrics.thresholds import best_thresholds
 from luthier.objective import Objective
 from luthier.ragged import Array
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
+from luthier.results import Finding
 from luthier.task_types.defaults import column_of
-from luthier.task_types.label_ids import ClassWeights, best_first, ids_of, sort_labels, weigh
+from luthier.task_types.label_ids import (
+    ABOUT_NAMES,
+    ClassWeights,
+    LabelNames,
+    best_first,
+    ids_of,
+    sort_labels,
+    weigh,
+)
 from luthier.task_types.text_level import LEARNED, TEXT, SequenceOptions, TextLevel, TextLevelCodec
 
 
@@ -36,6 +46,10 @@ class MultiLabelOptions(SequenceOptions):
     )
     threshold: float | Literal["tuned"] = Field(
         "tuned", description="Probability from which a label is given; tuned on validation."
+    )
+    label_names: LabelNames = Field(None, description=ABOUT_NAMES)
+    separator: str | None = Field(
+        None, min_length=1, description="What parts the labels of a cell; null: `|`, `;` or `,`."
     )
     main_metric: Literal["micro_f1", "macro_f1", "samples_f1", "subset_accuracy"] = Field(
         "micro_f1", description="The metric of the verdict and of the best model."
@@ -120,6 +134,11 @@ class MultiLabelClassification(TextLevel[MultiLabelOptions]):
     kind: ClassVar[str] = "multi-label"
     problem_type: ClassVar[str | None] = "multi_label_classification"
     baselines: ClassVar[tuple[str, ...]] = ("majority", *LEARNED)
+
+    def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
+        """Name labels that are numbers, vectors, or columns of zeros and ones."""
+        options = self.options
+        return canonical_labels(rows, "labels", options.label_names, options.separator)
 
     def learn_target(self, rows: Rows) -> Target:
         """Learn the labels that occur, in a fixed order."""

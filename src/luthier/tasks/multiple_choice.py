@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import softmax
 
 from luthier.columns import Column
+from luthier.data.cells import structure_of
 from luthier.data.labels import is_missing, label_name
 from luthier.declarations import JSON
 from luthier.errors import DataError
@@ -226,8 +227,9 @@ class MultipleChoice(TaskDefaults[MultipleChoiceOptions]):
 
 def _choices(cell: object, where: str) -> list[str]:
     """Read a row's choices: a list, a mapping with `text`, or a cell separated by `|`."""
-    if isinstance(cell, Mapping) and "text" in cell:
-        cell = cell["text"]
+    cell = structure_of(cell)
+    if isinstance(cell, Mapping):
+        cell = cell["text"] if "text" in cell else [*cell.values()]
     if isinstance(cell, str):
         cell = [part.strip() for part in cell.split("|")]
     if not isinstance(cell, (list, tuple, np.ndarray)) or len(cell) == 0:
@@ -242,8 +244,9 @@ def _choices(cell: object, where: str) -> list[str]:
 def _which(value: object, choices: Sequence[str], where: str) -> int:
     """Return the index of the choice that a label names."""
     name = "" if is_missing(value) else label_name(value)
-    if name in choices:
-        return list(choices).index(name)
+    for written in (str(value).strip(), name):
+        if written in choices:
+            return list(choices).index(written)
     number = int(name) if name.isdigit() else LETTERS.find(name.lower()) if len(name) == 1 else -1
     if 0 <= number < len(choices):
         return number

@@ -18,6 +18,7 @@ from scipy.special import log_softmax
 from luthier.columns import Column
 from luthier.declarations import JSON
 from luthier.errors import DataError
+from luthier.formats.label_cells import canonical_tags
 from luthier.formats.tagged_tokens import SPANS, canonical
 from luthier.items import ItemField, Items
 from luthier.metrics.spans import measure_spans, measure_tags, per_type
@@ -36,7 +37,13 @@ from luthier.task_types.defaults import (
 )
 from luthier.task_types.encode_inputs import items_of_windows
 from luthier.task_types.entities import STRATEGIES, aggregate, errors_in_context
-from luthier.task_types.label_ids import ClassWeights, balanced_weights, ids_of, weigh
+from luthier.task_types.label_ids import (
+    ClassWeights,
+    LabelNames,
+    balanced_weights,
+    ids_of,
+    weigh,
+)
 from luthier.task_types.token_outputs import Pieces, WordLayout, gather_pieces, label_pieces
 from luthier.text.tags import may_follow, spans_of_tags
 from luthier.text.viterbi import best_tags, worth_of
@@ -57,6 +64,9 @@ class TokenClassificationOptions(Section):
     crf: bool = Field(False, description="Learn which tag follows which (needs Luthier to read).")
     class_weights: ClassWeights = Field(
         None, description="`balanced`, or tag: weight; null: all weigh the same."
+    )
+    label_names: LabelNames = Field(
+        None, description="Names of the tags that the rows number from 0; null: rows have names."
     )
     main_metric: Literal["f1", "macro_f1", "partial_f1", "token_accuracy"] | None = Field(
         None, description="Of the verdict; null: f1 of entities, token_accuracy of plain tags."
@@ -243,6 +253,8 @@ class TokenClassification(TaskDefaults[TokenClassificationOptions]):
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Normalise words and tags, or texts and spans; tags become IOB2."""
+        if self.options.label_names is not None:
+            rows = canonical_tags(rows, self.answer_columns, self.options.label_names)
         return canonical(rows, scheme=self.options.scheme)
 
     def has_entities(self, names: Collection[str]) -> bool:

@@ -165,17 +165,22 @@ def _is_slip(name: str, right: str) -> bool:
     return edit_distance(name, right, score_cutoff=most) <= most
 
 
-def check_types(views: Sequence[SplitView], role: str) -> list[Finding]:
-    """Find a column that mixes types of labels: numbers and words, booleans and texts."""
+def check_types(views: Sequence[SplitView], role: str, kind: str) -> list[Finding]:
+    """Find a column that mixes types of labels: numbers and words, truth values and numbers.
+
+    Labels are compared as they are read: `1` and `"1.0"` are one number. What holds several labels
+    is of the types of its labels.
+    """
     kinds: dict[str, list[Place]] = {}
     for view in views:
         for index, value in enumerate(view.rows[role]):
             if not is_missing(value):
-                kinds.setdefault(_kind(value), []).append((view, index, role))
+                for each in _types(value, kind):
+                    kinds.setdefault(each, []).append((view, index, role))
     if len(kinds) < 2:
         return []
     fewest = min(kinds.values(), key=len)
-    counts = ", ".join(f"{kind} ({len(places)})" for kind, places in kinds.items())
+    counts = ", ".join(f"{each} ({len(places)})" for each, places in kinds.items())
     return finding(
         "mixed-label-types",
         "warning",
@@ -185,14 +190,17 @@ def check_types(views: Sequence[SplitView], role: str) -> list[Finding]:
     )
 
 
-def _kind(value: object) -> str:
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return "list"
-    if isinstance(value, (bool, np.bool_)):
+def _types(value: object, kind: str) -> set[str]:
+    if kind == "multi-label":
+        return {_type(name) for name in split_labels(value)}
+    is_list = isinstance(value, (list, tuple, dict, np.ndarray))
+    return {"list" if is_list else _type(label_name(value))}
+
+
+def _type(name: str) -> str:
+    if name in ("true", "false"):
         return "true or false"
-    if isinstance(value, (int, float, np.number)):
-        return "number"
-    return "number as text" if as_number(value) is not None else "text"
+    return "number" if as_number(name) is not None else "text"
 
 
 def check_numbers(views: Sequence[SplitView], role: str) -> list[Finding]:

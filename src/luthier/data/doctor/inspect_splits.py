@@ -46,7 +46,7 @@ OF_KIND: dict[str, tuple[Callable[..., list[Finding]], ...]] = {
         kind: (
             partial(check_labels.check_missing, kind=kind),
             partial(check_labels.check_labels, kind=kind),
-            check_labels.check_types,
+            partial(check_labels.check_types, kind=kind),
         )
         for kind in ("single-label", "multi-label")
     },

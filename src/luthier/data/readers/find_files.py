@@ -49,6 +49,7 @@ KINDS = {
 READABLE = ".csv, .tsv, .json, .jsonl, .parquet, .arrow, .feather, .conll, .txt, .ann, .tmx, .xlf"
 UNLABELLED = ("unsup", "unlabeled", "unlabelled")  # folders of texts that have no label
 BESIDE = (".md", ".txt")  # files that describe the data in their folder, or belong to .ann files
+SAVED = ("dataset_info.json", "state.json")  # what `datasets` saves beside its Arrow files
 INSTEAD = {
     ".xlsx": "in Excel: save as CSV UTF-8",
     ".xls": "in Excel: save as CSV UTF-8",
@@ -177,6 +178,8 @@ def files_in(folder: Path, kind: str | None = None) -> list[Path]:
         paths = [path for path in files if path.suffix.lower() in KINDS]
     else:
         paths = [path for path in files if KINDS.get(path.suffix.lower()) == kind] or files
+    if any(path.suffix.lower() == ".arrow" for path in paths):
+        paths = [path for path in paths if path.name not in SAVED]
     for path in paths:
         if path.is_symlink() and leads_out(path, folder):
             raise DataError(

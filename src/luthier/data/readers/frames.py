@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -15,6 +16,7 @@ import pyarrow
 import pyarrow.feather
 import pyarrow.parquet
 
+from luthier.data.readers.class_names import features_in, name_classes
 from luthier.data.readers.delimited import Table
 from luthier.data.readers.json_files import columns_of
 from luthier.errors import DataError
@@ -79,14 +81,25 @@ def _unreadable(name: str, kind: str, problem: Exception) -> DataError:
     )
 
 
-def table_of_arrow(table: pyarrow.Table, *, name: str) -> Table:
-    """Convert an Arrow table to columns."""
+def table_of_arrow(
+    table: pyarrow.Table, *, name: str, features: Mapping[str, Any] | None = None
+) -> Table:
+    """Convert an Arrow table to columns; class numbers become class names.
+
+    Args:
+        table: The table.
+        name: The name of its file in messages.
+        features: The features of `datasets`; None reads them from the table's metadata.
+    """
     _check(table.column_names, table.num_rows, name)
     columns = {
         column: values.to_pylist()
         for column, values in zip(table.column_names, table.columns, strict=True)
     }
-    return _numbered(columns, table.num_rows)
+    if features is None:
+        features = features_in(table.schema.metadata)
+    named, notes = name_classes(columns, features, name=name)
+    return replace(_numbered(named, table.num_rows), notes=notes)
 
 
 def table_in_memory(source: object, *, name: str) -> Table:
@@ -118,17 +131,8 @@ def table_in_memory(source: object, *, name: str) -> Table:
 
 def table_of_dataset(dataset: Dataset, *, name: str) -> Table:
     """Convert a `datasets.Dataset` to columns; class numbers become class names."""
-    table = table_of_arrow(dataset.with_format("arrow")[:], name=name)
-    columns, notes = dict(table.columns), []
-    for column, feature in dataset.features.items():
-        names = getattr(feature, "names", None)
-        if type(feature).__name__ == "ClassLabel" and names:
-            columns[column] = [
-                names[value] if value is not None and 0 <= value < len(names) else None
-                for value in columns[column]
-            ]
-            notes.append(f"column {column}: class numbers replaced by class names")
-    return Table(columns, table.lines, tuple(notes))
+    arrow = dataset.with_format("arrow")[:]
+    return table_of_arrow(arrow, name=name, features=dataset.features.to_dict())
 
 
 def _is_a(value: object, package: str, name: str) -> TypeGuard[Any]:
@@ -172,7 +176,7 @@ def _of_columns(columns: Mapping[object, object], name: str) -> Table:
     return _numbered(lists, max(lengths.values(), default=0))
 
 
-def _numbered(columns: dict[str, list[object]], n_rows: int) -> Table:
+def _numbered(columns: Mapping[str, Sequence[object]], n_rows: int) -> Table:
     return Table(columns, list(range(1, n_rows + 1)))
 
 

@@ -167,6 +167,29 @@ def test_mixed_kinds_of_labels_are_found(odd):
     assert finding.places == ("t.csv:9:label",)
 
 
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["3", "3,5", "5", "1"], "multi-label"),
+        (["sport, politics", "sport", "['art', 'sport']", "art"], "multi-label"),
+        ([1, "1", 0.0, "0.0"], "single-label"),
+        ([True, "True", "false", False], "single-label"),
+    ],
+)
+def test_labels_that_read_alike_are_of_one_kind(cells, kind):
+    train = clean(200, 0, "train.csv")
+    train = changed(train, {n: cells[n % 4] for n in range(200)}, "label")
+    findings = look(Splits(train, train.take([]), train.take([])), kind=kind)
+    assert "mixed-label-types" not in [finding.code for finding in findings]
+
+
+def test_truth_values_among_numbers_are_found():
+    train = clean(200, 0, "train.csv")
+    train = changed(train, {n: [True, 0, 1, False][n % 4] for n in range(200)}, "label")
+    findings = look(Splits(train, train.take([]), train.take([])))
+    assert "mixed-label-types" in [finding.code for finding in findings]
+
+
 def test_a_single_class_is_an_error():
     train = changed(clean(200, 0, "t.csv"), dict.fromkeys(range(200), "positive"), "label")
     assert found(look(splits_of(train)), "single-class").severity == "error"
