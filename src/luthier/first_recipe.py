@@ -22,8 +22,9 @@ from luthier.recipe.load import apply_overrides, read_recipe
 from luthier.recipe.starter import starter_tree, write_starter
 from luthier.records import Rows
 from luthier.registry import find, names
+from luthier.shapes.groups import group_column
 from luthier.shapes.recognise import recognise
-from luthier.shapes.sheet import Guess
+from luthier.shapes.sheet import Guess, Sheet
 
 SPLITS = ("train", "validation", "test")
 
@@ -85,12 +86,17 @@ def first_recipe(
                 notes.append(_tell(split, sources[split], why))
                 sources[split] = None if why else sources[split]
     tree = starter_tree(guess.task, guess.columns, sources)
+    reasons = list(guess.reasons)
+    group = group_column(Sheet(rows), guess)
+    if group is not None and sources["validation"] is None and sources["test"] is None:
+        tree["data"]["split"]["group_by"] = group[0]
+        reasons.append(group[1])
     form = {f"data.{field}": value for field, value in proposed.items()}
     for path, value in {**form, **guess.fields}.items():
         _set(tree, path, value)
     tree = apply_overrides(tree, overrides)
     read_recipe(tree)  # raises if a field is wrong
-    return FirstRecipe(_tidy(tree, folder), guess.task, notes, guess.reasons, guess.unsure)
+    return FirstRecipe(_tidy(tree, folder), guess.task, notes, reasons, guess.unsure)
 
 
 def _unusable(rows: Rows, train: Rows, guess: Guess) -> str:

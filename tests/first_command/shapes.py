@@ -243,6 +243,66 @@ CASES: dict[str, Case] = {
         "multiple-choice",
         {"rows.jsonl": json_lines({"context": LONG, "choices": OPTIONS, "label": RIGHT})},
     ),
+    "two-choices-and-a-question": Case(
+        "multiple-choice",
+        {
+            "rows.jsonl": json_lines(
+                {
+                    "premise": LONG,
+                    "question": ["cause", "effect"] * (N_ROWS // 2),
+                    "choice1": [one[0] for one in OPTIONS],
+                    "choice2": [one[1] for one in OPTIONS],
+                    "label": [number % 2 for number in RIGHT],
+                }
+            )
+        },
+        columns={
+            "text": "premise",
+            "choices": ["choice1", "choice2"],
+            "label": "label",
+            "question": "question",
+        },
+    ),
+    "endings-apart": Case(
+        "multiple-choice",
+        {
+            "rows.csv": table(
+                {
+                    "sent1": LONG,
+                    "sent2": ["Then"] * N_ROWS,
+                    **{f"ending{place}": [one[place] for one in OPTIONS] for place in range(4)},
+                    "label": RIGHT,
+                }
+            )
+        },
+    ),
+    "choices-numbered-from-one": Case(
+        "multiple-choice",
+        {
+            "rows.csv": table(
+                {
+                    "sentence": LONG,
+                    "option1": [one[0] for one in OPTIONS],
+                    "option2": [one[1] for one in OPTIONS],
+                    "answer": [1 + number % 2 for number in RIGHT],
+                }
+            )
+        },
+        fields={"task.options.first_number": 1},
+        says="Check: answer numbers the choices from 1",
+    ),
+    "choices-with-letters": Case(
+        "multiple-choice",
+        {
+            "rows.jsonl": json_lines(
+                {
+                    "question": QUESTIONS,
+                    "choices": [{"label": list("ABCD"), "text": one} for one in OPTIONS],
+                    "answerKey": ["ABCD"[number] for number in RIGHT],
+                }
+            )
+        },
+    ),
     "translation-mapping": Case(
         "translation",
         {
@@ -262,6 +322,11 @@ CASES: dict[str, Case] = {
                 {"source": ENGLISH, "target": [[text, text.upper()] for text in GERMAN]}
             )
         },
+    ),
+    "translation-references-apart": Case(
+        "translation",
+        {"rows.csv": table({"source": ENGLISH, "one": GERMAN, "two": [*map(str.upper, GERMAN)]})},
+        arguments=("--task", "translation", "data.columns.target=[one, two]"),
     ),
     "translation-tmx": Case("translation", {"memory.tmx": TMX}),
     "translation-parallel": Case(

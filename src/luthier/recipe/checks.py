@@ -17,7 +17,7 @@ from luthier.recipe.problems import Problem, problems_of
 from luthier.recipe.tree import Plugin, Recipe
 from luthier.registry import find, names
 
-LISTED = ("labels", "choices")  # kinds of columns whose cells are lists
+LISTED = ("labels", "choices", "reference")  # kinds of columns whose cells are lists
 DEFAULT_ENGINE = Recipe.model_fields["engine"].default
 Found = type[Any] | None  # the class of a plug-in that the recipe names, if there is one
 

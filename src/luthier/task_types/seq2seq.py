@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from luthier.codec import LOSS
+from luthier.data.cells import structure_of
 from luthier.data.labels import is_missing
 from luthier.declarations import JSON
 from luthier.hf_types import Tokenizer
@@ -32,7 +33,7 @@ from luthier.text.tokenize import tokenize
 
 MOST_SHOWN = 200
 REFERENCES = "reference texts"  # the column of all of a row's, where rows have several
-LISTED = (list, tuple, np.ndarray)
+LISTED = (list, tuple, np.ndarray, Mapping)
 LONGEST_SHOWN = 1500
 
 
@@ -179,9 +180,10 @@ class Seq2Seq(TaskDefaults[OptionsT]):
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Take cells with several references apart: the first is learned, all are scored."""
         role = str(self.answer_role)
-        if role not in rows or not any(isinstance(cell, LISTED) for cell in rows[role]):
+        cells = _cells(rows[role]) if role in rows else []
+        if not any(isinstance(cell, LISTED) for cell in cells):
             return rows, []
-        references = [_references(cell) for cell in rows[role]]
+        references = [_references(cell) for cell in cells]
         columns = {**rows.columns, role: [texts[0] if texts else "" for texts in references]}
         columns[REFERENCES] = references
         n_several = sum(len(texts) > 1 for texts in references)
@@ -193,9 +195,19 @@ class Seq2Seq(TaskDefaults[OptionsT]):
         return Rows(columns, rows.files, rows.file_of, rows.lines), found
 
 
+def _cells(cells: Sequence[object]) -> Sequence[object]:
+    """Read lists that are written as text, if all cells are lists: a text may have brackets."""
+    if not any(isinstance(cell, str) and cell.lstrip().startswith("[") for cell in cells):
+        return cells
+    read = [structure_of(cell) for cell in cells]
+    are_lists = all(isinstance(cell, list) or is_missing(cell) for cell in read)
+    return read if are_lists else cells
+
+
 def _references(cell: object) -> tuple[str, ...]:
     """Read the reference texts of a cell, without empty ones."""
-    texts = cell if isinstance(cell, LISTED) else [cell]
+    texts = cell.values() if isinstance(cell, Mapping) else cell
+    texts = texts if isinstance(cell, LISTED) else [cell]
     return tuple(str(text) for text in texts if not is_missing(text))
 
 

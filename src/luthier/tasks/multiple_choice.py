@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 from scipy.special import softmax
 
 from luthier.columns import Column
@@ -31,7 +32,11 @@ NEVER = -1e4  # the logit of a choice that a row does not have
 
 
 class MultipleChoiceOptions(Section):
-    """There is nothing to choose: every choice is scored beside its text."""
+    """Options of multiple choice."""
+
+    first_number: Literal[0, 1] = Field(
+        0, description="The number of the first choice, where labels are numbers."
+    )
 
 
 @dataclass(frozen=True)
@@ -52,10 +57,11 @@ class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
     """A text, and endings or answers of which one is right."""
 
     def gold(self, rows: Rows) -> Array:
-        """Read which choice is right, (rows,): a number from 0, a letter, or the choice itself."""
+        """Read which choice is right, (rows,): its number, a letter, or the choice itself."""
+        first = self.options.first_number
         return np.array(
             [
-                _which(value, choices, rows.where(index))
+                _which(value, choices, rows.where(index), first=first)
                 for index, (value, choices) in enumerate(
                     zip(column_of(rows, "label"), column_of(rows, "choices"), strict=True)
                 )
@@ -241,17 +247,20 @@ def _choices(cell: object, where: str) -> list[str]:
     return ["" if choice is None else str(choice) for choice in cell]
 
 
-def _which(value: object, choices: Sequence[str], where: str) -> int:
+def _which(value: object, choices: Sequence[str], where: str, *, first: int) -> int:
     """Return the index of the choice that a label names."""
     name = "" if is_missing(value) else label_name(value)
     for written in (str(value).strip(), name):
         if written in choices:
             return list(choices).index(written)
-    number = int(name) if name.isdigit() else LETTERS.find(name.lower()) if len(name) == 1 else -1
+    number = LETTERS.find(name.lower()) if len(name) == 1 else -1
+    if name.isdigit():
+        number = int(name) - first
     if 0 <= number < len(choices):
         return number
     raise DataError(
         f"The label at {where} is none of the row's {len(choices)} choices.",
         received=repr(value),
-        hint="a number from 0, a letter from A, or the choice itself",
+        hint=f"a number from {first}, a letter from A, or the choice itself"
+        + ("; task.options.first_number=1 if the first is 1" if name == str(len(choices)) else ""),
     )

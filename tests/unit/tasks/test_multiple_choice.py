@@ -31,6 +31,15 @@ def test_choices_of_any_shape_become_a_list(columns):
     assert adapted(**columns)["choices"] == [["wet", "dry"]]
 
 
+def test_numbers_may_begin_at_one():
+    rows = adapted(choices=[["wet", "dry"]], label=["2"])
+    with pytest.raises(DataError) as caught:
+        TASK.codec(TASK.learn_target(rows)).gold(rows)
+    assert "task.options.first_number=1" in caught.value.hint
+    task = make_plugin("tasks", Plugin(name="multiple-choice", options={"first_number": 1}))
+    assert task.codec(task.learn_target(rows)).gold(rows).tolist() == [1]
+
+
 def test_endings_stand_in_the_order_of_their_numbers():
     columns = {f"ending{number}": [str(number)] for number in range(11)}
     assert adapted(**columns)["choices"] == [[str(number) for number in range(11)]]

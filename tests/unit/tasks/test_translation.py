@@ -47,6 +47,13 @@ def test_several_references_are_scored_and_the_first_is_learned():
     assert found["rows"][0]["gold"] == "Katze | Mieze"
 
 
+def test_lists_in_tables_are_read_and_brackets_in_texts_are_not():
+    listed = Rows.of({"text": ["a", "b"], "target": ["['x', 'y']", '["z"]']})
+    assert make().normalize(listed)[0]["target"] == ["x", "z"]
+    bracketed = Rows.of({"text": ["a", "b"], "target": ["['x', 'y']", "[Laughter] Thanks."]})
+    assert make().normalize(bracketed)[0]["target"] == ["['x', 'y']", "[Laughter] Thanks."]
+
+
 def test_mappings_may_have_several_references():
     pair = {"en": "a cat", "de": ["Katze", "Mieze"]}
     rows, _ = make().normalize(Rows.of({"translation": [pair]}))

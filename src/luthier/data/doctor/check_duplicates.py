@@ -34,6 +34,7 @@ def check_duplicates(views: Sequence[SplitView]) -> list[Finding]:
     near = (near | similar) - known - near_leaked - similar_leaked
     near_leaked = (near_leaked | similar_leaked) - leaked
     group = f"data.split.group_by={views[0].main_role}" if views else ""
+    shared = _shared_role(views, near_leaked)
     what = _what_is_compared(views)
     return [
         *finding(
@@ -55,7 +56,9 @@ def check_duplicates(views: Sequence[SplitView]) -> list[Finding]:
             "warning",
             "{n} almost the same as a row of an earlier split ({splits}).",
             _places(views, near_leaked),
-            "data.drop_leaks=true drops those that differ only in case, spaces or punctuation",
+            "data.drop_leaks=true drops those that differ only in case, spaces or punctuation"
+            if shared is None
+            else f"{_splitting_again(views)}data.split.group_by={shared}",
         ),
         *finding(
             "near-duplicates",
@@ -87,6 +90,43 @@ def check_conflicts(views: Sequence[SplitView], label_role: str, kind: str) -> l
         [(views[v], i, label_role) for v, i in sorted(conflicting)],
         "decide on one label for all of them, or drop these rows",
     )
+
+
+def _shared_role(views: Sequence[SplitView], members: set[Member]) -> str | None:
+    """Name the text that most of some rows share with a row of an earlier split.
+
+    Rows of several texts are often near-copies because the longest of these is the same: a context
+    of several questions, say. Then whole groups by that text belong in one split.
+    """
+    roles = views[0].text_roles if views and members else ()
+    lengths: dict[str, int] = {}
+    for place, role in enumerate(roles if len(roles) > 1 else ()):
+        seen: set[str] = set()
+        n_shared = length = 0
+        for number, view in enumerate(views):
+            texts = [texts[place] for texts in view.texts]
+            n_shared += sum(v == number and texts[row] in seen for v, row in members)
+            length += sum(map(len, texts))
+            seen.update(text for text in texts if text)
+        if 2 * n_shared >= len(members):
+            lengths[role] = length
+    return max(lengths, key=lengths.__getitem__, default=None)
+
+
+def _splitting_again(views: Sequence[SplitView]) -> str:
+    """Write what must precede a field of `data.split` where the splits have files of their own."""
+    train = next((view for view in views if view.split == "train"), None)
+    own = [
+        view.split
+        for view in views
+        if train is not None
+        and view is not train
+        and (
+            view.rows.files != train.rows.files
+            or len(np.intersect1d(view.rows.lines, train.rows.lines)) > 0
+        )
+    ]
+    return "".join(f"data.{split}=null " for split in own)
 
 
 def _what_is_compared(views: Sequence[SplitView]) -> str:
