@@ -6,7 +6,7 @@ cheap; the verdict scores texts that the model writes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
@@ -206,8 +206,9 @@ def _cells(cells: Sequence[object]) -> Sequence[object]:
 
 def _references(cell: object) -> tuple[str, ...]:
     """Read the reference texts of a cell, without empty ones."""
-    texts = cell.values() if isinstance(cell, Mapping) else cell
-    texts = texts if isinstance(cell, LISTED) else [cell]
+    texts: Iterable[object] = [cell]
+    if isinstance(cell, LISTED):
+        texts = cell.values() if isinstance(cell, Mapping) else cell
     return tuple(str(text) for text in texts if not is_missing(text))
 
 
