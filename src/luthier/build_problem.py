@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from luthier.codec import Codec
-from luthier.data.doctor.inspect_splits import cut_off
+from luthier.data.doctor.inspect_splits import cut_off, nothing_to_learn
 from luthier.data.fingerprint import fingerprint
 from luthier.items import Items, Truncation
 from luthier.job import Job, Plan, Problem, Regulariser, Session
 from luthier.load_splits import check_data, refuse_errors
 from luthier.models.load import build_model, read_config, refuse_unfit
 from luthier.models.locate import unopened
+from luthier.models.rescale import rescale
+from luthier.models.trained_head import NOTE, ONE_OUTPUT
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
@@ -49,6 +51,9 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
         own = Truncation("text-cut-off", "text", "data.max_tokens", made.full_lengths, made.kept)
         for truncation in (own, *made.truncations):
             findings += cut_off(truncation, rows, split=split)
+    unlearned = nothing_to_learn(items["train"], checked.splits.train)
+    refuse_errors(unlearned, recipe.data.ignore_findings)
+    findings += unlearned
     model = recipe.model
     notes = unopened(model.name) if model.ignore_unsafe_files else []
     return Prepared(make_job(recipe, codec, checked.splits, items), findings, checked.notes + notes)
@@ -76,7 +81,7 @@ def make_job(recipe: Recipe, codec: Codec, splits: Splits, items: Mapping[str, I
     gold = {split: codec.gold(rows) for split, rows in splits.items()}
 
     def make_model(pretrained: bool, *, auto_model: str | None = None) -> Any:
-        return build_model(
+        model = build_model(
             recipe.model.name,
             tokenizer=codec.processor,
             labels=codec.target.names,
@@ -89,6 +94,10 @@ def make_job(recipe: Recipe, codec: Codec, splits: Splits, items: Mapping[str, I
             crf=task.crf,
             **structure,
         )
+        mean, scale = codec.target.mean, codec.target.scale
+        if codec.target.kind == "number" and getattr(model, NOTE) == ONE_OUTPUT:
+            rescale(model, mean=-mean / scale, scale=1 / scale)  # targets are standardised
+        return model
 
     smoothing = recipe.training.label_smoothing_factor
     objective = codec.objective(gold["train"], label_smoothing=smoothing)

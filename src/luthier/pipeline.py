@@ -136,6 +136,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
         judged.comparisons,
         tuple(prepared.findings),
         str(report),
+        tuple(listeners.told),
     )
 
 

@@ -138,6 +138,7 @@ class StepInfo:
         is_best: Whether those scores are the best so far.
         spike: Loss of this step, if it is a spike.
         message: A message for the user, shown once.
+        is_lasting: Whether the report repeats the message, as it changes what scores mean.
     """
 
     phase: str
@@ -152,6 +153,7 @@ class StepInfo:
     is_best: bool = False
     spike: float | None = None
     message: str | None = None
+    is_lasting: bool = False
 
 
 @dataclass(frozen=True)

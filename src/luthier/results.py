@@ -83,6 +83,7 @@ class RunResult:
         comparisons: The fine-tuned model against each baseline.
         findings: What the data doctor found.
         report: Path of the report.
+        told: What happened in training that the scores must be read with, in sentences.
     """
 
     folder: str
@@ -90,3 +91,4 @@ class RunResult:
     comparisons: tuple[Comparison, ...]
     findings: tuple[Finding, ...]
     report: str
+    told: tuple[str, ...] = ()

@@ -57,6 +57,8 @@ def show_result(result: RunResult, metric: str, *, confidence: float) -> None:
         notes=[comparison.verdict for comparison in result.comparisons],
     )
     out = console()
+    for message in result.told:
+        out.print(Text(visible(f"• {message}"), style=STYLES["warning"]))
     if result.findings:
         out.print(Text(f"\nThe data: {count_findings(result.findings)}."))
         for finding in result.findings:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,6 +31,7 @@ from luthier.models.new_tokens import (
 )
 from luthier.models.safety import telling_what_failed
 from luthier.models.structure import embeddings, layers, shares_layers
+from luthier.models.trained_head import NOTE, carry_head, names_in
 from luthier.models.weights import SAFELY, random_weights, read_weights
 from luthier.seeding import seed_of
 
@@ -170,6 +172,7 @@ def build_model(
     config = config_at(place, revision=revision)
     is_pooled = pooling != "default" or len(head_hidden_layers) > 0
     refuse_unfit(config, is_pooled=is_pooled, auto_model=auto_model)
+    before = names_in(config)
     describe_outputs(config, labels, problem_type, tokenizer)
     cut_layers(config, drop_top=drop_top, at_least=max(reinitialise_top, freeze_bottom))
     if head_dropout is not None:
@@ -185,6 +188,15 @@ def build_model(
             if pretrained
             else random_weights(auto, config)
         )
+        note = None
+        if pretrained and labels and auto_model.endswith("Classification") and not is_pooled:
+
+            def reread() -> Model:
+                own = deepcopy(config)
+                own.id2label = dict(enumerate(before))
+                return read_weights(auto, place, own, revision, trained_head=False)
+
+            note = carry_head(model, before, labels, reread=reread)
         if tokenizer is not None:
             _fit_vocabulary(model, tokenizer, place, revision)
         if reinitialise_top:
@@ -199,6 +211,7 @@ def build_model(
             )
     if crf:
         model = CrfTagger(model)
+    setattr(model, NOTE, note)
     if generation and tokenizer is not None:
         set_generation(model, generation, tokenizer)
     if head_dropout is not None:

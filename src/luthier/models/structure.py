@@ -22,6 +22,7 @@ from luthier.hf_types import Model
 from luthier.models.pooling import Pooling, last_token, mean_of_tokens
 
 FRESH = "fresh_weights"  # attribute of a model: names of the weights its checkpoint lacks
+MISFIT = "misfit_weights"  # likewise: names of those that its checkpoint has in another shape
 
 
 def trunk(model: Model) -> Model:

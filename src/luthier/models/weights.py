@@ -14,7 +14,7 @@ from luthier.errors import ModelError
 from luthier.hf_types import Config, Model
 from luthier.models.families import no_such_head, no_trained_head
 from luthier.models.safety import telling_what_failed
-from luthier.models.structure import FRESH
+from luthier.models.structure import FRESH, MISFIT
 
 SAFELY: dict[str, Any] = {
     "use_safetensors": True,
@@ -82,6 +82,7 @@ def read_weights(
             hint="another checkpoint, or the right config.json beside the weights",
         )
     setattr(model, FRESH, tuple(sorted(missing - set(lost))))
+    setattr(model, MISFIT, tuple(sorted(key for key, *_ in loading["mismatched_keys"])))
     found: Model = model
     return found
 

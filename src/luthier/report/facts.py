@@ -38,6 +38,7 @@ class Facts:
         target: The content of target.json.
         panels: What the run itself has to show, from panels.json.
         curves: Phase to the events that carry a loss or scores.
+        told: Phase to the messages of its training that scores must be read with.
         attempts: Each time that the run was started or resumed.
         unreadable: Names of documents that exist but are damaged.
     """
@@ -54,6 +55,7 @@ class Facts:
     target: Mapped
     panels: tuple[Panel, ...]
     curves: dict[str, list[Mapped]]
+    told: dict[str, list[str]]
     attempts: list[Mapped]
     unreadable: tuple[str, ...] = ()
 
@@ -127,13 +129,18 @@ def read_facts(path: Path, *, status: Mapped | None = None) -> Facts:
     documents = {name: _document(run, name, unreadable) for name in DOCUMENTS}
     recipe, text = _recipe(run, unreadable)
     said = documents.pop("status")
+    events = _events(run, unreadable)
     return Facts(
         name=run.path.resolve().name,
         status=status or said or {"state": "unknown"},
         recipe=recipe,
         recipe_text=text,
         panels=_panels(documents.pop("panels"), unreadable),
-        curves=_curves(run, unreadable),
+        curves=_events_by_phase(events, "loss", "scores", "spike"),
+        told={
+            phase: list(dict.fromkeys(str(event.get("message")) for event in found))
+            for phase, found in _events_by_phase(events, "is_lasting").items()
+        },
         attempts=documents.pop("attempts").get("attempts") or [],
         unreadable=tuple(unreadable),
         **documents,
@@ -173,12 +180,19 @@ def _recipe(run: RunFolder, unreadable: list[str]) -> tuple[Mapped, str]:
     return recipe.model_dump(mode="json"), to_yaml(recipe)
 
 
-def _curves(run: RunFolder, unreadable: list[str]) -> dict[str, list[Mapped]]:
-    curves: dict[str, list[Mapped]] = defaultdict(list)
+def _events(run: RunFolder, unreadable: list[str]) -> list[Mapped]:
+    events: list[Mapped] = []
     try:
-        for event in run.read_events():
-            if any(event.get(name) is not None for name in ("loss", "scores", "spike")):
-                curves[str(event.get("phase", "training"))].append(event)
-    except (ValueError, RecursionError, AttributeError, RunError):
+        events += (dict(event) for event in run.read_events())
+    except (ValueError, TypeError, RecursionError, AttributeError, RunError):
         unreadable.append("events")
-    return dict(curves)
+    return events
+
+
+def _events_by_phase(events: list[Mapped], *fields: str) -> dict[str, list[Mapped]]:
+    """Sort the events that have one of the fields by their phases."""
+    by_phase: dict[str, list[Mapped]] = defaultdict(list)
+    for event in events:
+        if any(event.get(name) not in (None, False) for name in fields):
+            by_phase[str(event.get("phase", "training"))].append(event)
+    return dict(by_phase)

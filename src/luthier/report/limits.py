@@ -8,6 +8,7 @@ from luthier.report.facts import Facts
 from luthier.report.formatting import base_name, difference, listed, plural, title
 
 LEAKS = "duplicate-across-splits"
+FINE_TUNING = "fine-tuning"  # the phase of the run's own training
 FEW = 20  # test rows of a label below which its score says little
 Limit = tuple[str, str]  # what is limited, and how
 
@@ -108,6 +109,9 @@ def _story(facts: Facts) -> Iterator[Limit]:
         changes = [str(change) for attempt in facts.attempts for change in attempt["changes"]]
         for words in (*notes, *(f"{change}, changed when the run resumed" for change in changes)):
             yield "Interruptions", f"{words}."
+    for phase, messages in facts.told.items():
+        for message in messages:
+            yield "Training", f"{phase}: {message}" if phase != FINE_TUNING else message
     for phase, events in facts.curves.items():
         spikes = [event for event in events if event.get("spike") is not None]
         if spikes:

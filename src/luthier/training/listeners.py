@@ -48,6 +48,7 @@ class Listeners:
         self.folder = folder
         self.others = list(others)
         self.seconds: dict[str, float] = {}
+        self.told: dict[str, None] = {}  # lasting messages, each once
         self._last = time.monotonic()
         self._announced: str | None = (
             None  # a phase without steps, of which only the start is announced
@@ -61,6 +62,8 @@ class Listeners:
         self._announced = info.phase if info.n_steps == 0 else None
         if info.loss is not None or info.scores is not None or info.message is not None:
             self.folder.append_event(info)
+        if info.is_lasting and info.message is not None:
+            self.told[info.message] = None
         for listener in self.others:
             listener(info)
 

@@ -16,6 +16,7 @@ from torch import nn
 
 from luthier.engines import Engine
 from luthier.job import BatchSampler, Job
+from luthier.models.trained_head import NOTE
 from luthier.recipe.tree import Training
 from luthier.records import StepInfo
 from luthier.registry import find
@@ -26,6 +27,7 @@ from luthier.training.checkpoint import Checkpointer
 from luthier.training.divergence import refuse_step
 from luthier.training.early_stopping import Best
 from luthier.training.hooks import AllHooks
+from luthier.training.idle import fingerprints, idle_story, refuse_frozen, refuse_no_rate
 from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import make_schedule, set_rate
@@ -43,8 +45,10 @@ def train(model: M, job: Job) -> Generator[StepInfo, None, M]:
     is resumed from them.
 
     Raises:
-        TrainingError: The loss, a gradient or a weight is not a finite number.
+        TrainingError: The loss, a gradient or a weight is not a finite number, or the training
+            would change nothing.
     """
+    refuse_frozen(model)
     seed_all(seed_of(job.plan.training.seed, "training"))
     engine: Engine = find("engines", job.session.engine)(model, job)
     if engine.notice is not None:
@@ -64,6 +68,8 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
     loader = engine.prepare(order, pieces)
     step_plan = StepPlan(loader, order, settings, n_processes=engine.n_processes)
     schedule = make_schedule(engine.optimizer, settings, n_steps=step_plan.n_steps)
+    refuse_no_rate(schedule, settings, n_steps=step_plan.n_steps)
+    before = fingerprints(model)
     best, loss_log = Best(job.problem.codec.task.validation_metric, settings), LossLog()
     hooks = AllHooks(job.plan.regularisers, model)
     hooks.begin(step_plan.n_steps)
@@ -72,6 +78,8 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
     if (resumed := checkpointer.resume()) is not None:
         set_rate(schedule)
         yield resumed
+    if (note := getattr(model, NOTE, None)) is not None:
+        yield StepInfo(job.session.phase, 0, 0, message=note, is_lasting=True)
     has_validation = len(job.problem.items["validation"]) > 0
 
     with patience():
@@ -117,6 +125,9 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
     engine.sync_model()
     hooks.finish()
     best.restore(model)
+    if (story := idle_story(before, model, loss_log)) is not None:
+        n_steps = step_plan.n_steps
+        yield StepInfo(job.session.phase, n_steps, n_steps, message=story, is_lasting=True)
 
 
 def make_order(job: Job) -> BatchSampler:

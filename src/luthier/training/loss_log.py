@@ -42,6 +42,7 @@ class LossLog:
         self.recent: deque[float] = deque(maxlen=RECENT)
         self._unread: list[tuple[int, Tensor | float, Tensor | float]] = []
         self._read: list[Reading] = []
+        self.largest_norm = 0.0  # of all steps
 
     def add(self, step: int, loss: Tensor | float, norm: Tensor | float) -> None:
         """Add the numbers of a step without reading them from the device."""
@@ -60,6 +61,7 @@ class LossLog:
             self.losses.append(value)
             self.recent.append(value)
             self._read.append(Reading(step, value, float(norm), is_spike))
+            self.largest_norm = max(self.largest_norm, float(norm))
         self._unread.clear()
 
     def mean(self) -> float:
@@ -71,9 +73,14 @@ class LossLog:
     def state_dict(self) -> dict[str, Any]:
         """Return the state that resuming needs."""
         self._look()
-        return {"losses": list(self.losses), "recent": list(self.recent)}
+        return {
+            "losses": list(self.losses),
+            "recent": list(self.recent),
+            "largest_norm": self.largest_norm,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.losses = list(state["losses"])
         self.recent = deque(state["recent"], maxlen=RECENT)
+        self.largest_norm = state.get("largest_norm", 1.0)  # unknown in older checkpoints

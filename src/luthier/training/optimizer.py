@@ -134,9 +134,12 @@ def make_optimizer(
 def make_schedule(
     optimizer: torch.optim.Optimizer, settings: Training, *, n_steps: int
 ) -> LRScheduler:
-    """Make the learning-rate schedule over `n_steps` optimizer steps."""
+    """Make the learning-rate schedule over `n_steps` optimizer steps.
+
+    A share of warm-up is rounded up, but leaves one step: the first step of a warm-up has rate 0.
+    """
     warmup = settings.warmup_steps
-    n_warmup = math.ceil(warmup * n_steps) if warmup < 1 else int(warmup)
+    n_warmup = min(math.ceil(warmup * n_steps), n_steps - 1) if warmup < 1 else int(warmup)
     schedule: LRScheduler = get_scheduler(
         settings.lr_scheduler_type,
         optimizer,

@@ -34,7 +34,9 @@ from luthier.data.doctor.split_view import (
     views_of,
 )
 from luthier.errors import DataError
-from luthier.items import Truncation
+from luthier.items import Files, Items, Truncation
+from luthier.padding import IGNORED
+from luthier.ragged import Ragged
 from luthier.records import Rows, Splits
 from luthier.results import Finding
 
@@ -182,4 +184,40 @@ def cut_off(cut: Truncation, rows: Rows, *, split: str) -> list[Finding]:
     ]
 
 
-__all__ = ["cut_off", "drop_leaks", "inspect", "key_of"]
+def nothing_to_learn(items: Items, rows: Rows) -> list[Finding]:
+    """Report training rows without any target, such as those whose answers were truncated away.
+
+    Args:
+        items: The encoded training rows.
+        rows: The training rows, to name places.
+    """
+    if items.targets is None or isinstance(items.targets.values, Files):
+        return []
+    targets = items.target_array
+    if targets.dtype.kind not in "iu" or targets.ndim != 1 or len(items) == 0:
+        return []
+    counts = np.asarray(targets != IGNORED)
+    if isinstance(items.targets.values, Ragged):
+        counts = np.diff(np.concatenate([[0], np.cumsum(counts)])[items.targets.values.offsets])
+    is_of_rows = items.rows.ndim == 1 and "position_ids" not in items.inputs  # or it is a block
+    if is_of_rows and items.rows.max() < len(rows):
+        per_row = np.bincount(items.rows, weights=counts, minlength=len(rows))
+        empty = np.flatnonzero(per_row == 0)
+    else:
+        empty = np.arange(0 if counts.any() else len(rows))
+    if len(empty) == 0:
+        return []
+    return [
+        Finding(
+            "nothing-to-learn",
+            "error" if len(empty) == len(rows) else "warning",
+            f"{len(empty)} of {len(rows)} training rows have no target, so nothing is learned from "
+            "them: they have no answer, or it was truncated away.",
+            len(empty),
+            tuple(rows.where(int(row)) for row in empty[:MOST_PLACES]),
+            "data.max_tokens=a higher limit, or take these rows out",
+        )
+    ]
+
+
+__all__ = ["cut_off", "drop_leaks", "inspect", "key_of", "nothing_to_learn"]
