@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 from luthier.errors import ModelError, nearest
+from luthier.models.no_model import no_model, no_model_file
 from luthier.models.safety import check_folder, read_json
 from luthier.paths import is_hub_name, is_package_name
 
@@ -47,6 +48,8 @@ def local_folder(name: str) -> Path | None:
     folder = Path(name)
     if os.path.isdir(name):  # also False for names that cannot be paths, such as overlong ones
         return folder
+    if os.path.isfile(name):
+        raise no_model_file(folder)
     if not is_hub_name(name):
         siblings = folder.parent.iterdir() if os.path.isdir(folder.parent) else ()
         close = nearest(folder.name, [item.name for item in siblings if item.is_dir()])
@@ -90,24 +93,7 @@ def check_model(folder: Path, *, ignore_unsafe_files: bool = False) -> list[str]
     Raises:
         ModelError: The model is incomplete, or opening it could run code.
     """
-    if not (folder / "config.json").is_file():
-        inside = sorted(item.parent.name for item in folder.glob("*/config.json"))
-        raise ModelError(
-            "This folder holds no model: it has no config.json.",
-            received=str(folder),
-            hint=f"{folder / inside[0]}" if inside else "a folder that save_pretrained wrote",
-        )
-    if (folder / "adapter_config.json").exists():
-        raise ModelError(
-            "This folder holds an adapter, which would reach for its base model elsewhere.",
-            received=f"{folder / 'adapter_config.json'}",
-            hint="the model it was merged into: method.options.merge=true in the run that made it",
-        )
-    if not any(folder.glob("*.safetensors")):
-        raise ModelError(
-            "This folder has no safetensors weights; pickled ones are never opened.",
-            received=f"{folder}: {', '.join(sorted(item.name for item in folder.iterdir()))}"[:300],
-            hint="save it again with save_pretrained of Transformers 4.40 or later",
-        )
+    if (problem := no_model(folder)) is not None:
+        raise problem
     read_json(folder / "config.json")
     return check_folder(folder, ignore_unsafe_files=ignore_unsafe_files)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import nn
@@ -38,8 +38,8 @@ class Carried(NamedTuple):
 
 def names_in(config: Config) -> tuple[str, ...]:
     """Return the names of a checkpoint's labels in the order of its head's rows."""
-    names: Mapping[int, str] = config.id2label or {}
-    return tuple(str(names[index]) for index in sorted(names))
+    names: Mapping[Any, str] = config.id2label or {}
+    return tuple(str(names[row]) for row in sorted(names, key=int))
 
 
 def carry(before: Sequence[str], labels: Sequence[str]) -> Carried:
@@ -180,7 +180,7 @@ def _put_rows(
     old = {name: one.detach().clone() for name, one in source.named_parameters(recurse=False)}
     for name, one in layer.named_parameters(recurse=False):
         setattr(layer, name, nn.Parameter(torch.empty_like(one)))  # unmarked, so it is drawn again
-    model._init_weights(layer)
+    cast(Any, model)._init_weights(layer)
     with torch.no_grad():
         for name, one in layer.named_parameters(recurse=False):
             for row, old_row in enumerate(rows):

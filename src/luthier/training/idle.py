@@ -52,6 +52,18 @@ def refuse_no_rate(schedule: LRScheduler, settings: Training, *, n_steps: int) -
     )
 
 
+def watch(
+    model: nn.Module, schedule: LRScheduler, settings: Training, *, n_steps: int
+) -> Fingerprints:
+    """Refuse a training without a learning rate; return the fingerprints of the trained weights.
+
+    Raises:
+        TrainingError: No step would change a weight.
+    """
+    refuse_no_rate(schedule, settings, n_steps=n_steps)
+    return fingerprints(model)
+
+
 def fingerprints(model: nn.Module) -> Fingerprints:
     """Return a number for each trained weight that changes if the weight does: the sum of its bits.
 

@@ -27,7 +27,7 @@ from luthier.training.checkpoint import Checkpointer
 from luthier.training.divergence import refuse_step
 from luthier.training.early_stopping import Best
 from luthier.training.hooks import AllHooks
-from luthier.training.idle import fingerprints, idle_story, refuse_frozen, refuse_no_rate
+from luthier.training.idle import idle_story, refuse_frozen, watch
 from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import make_schedule, set_rate
@@ -63,14 +63,12 @@ def train(model: M, job: Job) -> Generator[StepInfo, None, M]:
 def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
     """Take all steps, and leave the model with the weights that are kept."""
     settings: Training = job.plan.training
-    order = make_order(job)
-    pieces = MicroBatches(settings)
+    order, pieces, loss_log = make_order(job), MicroBatches(settings), LossLog()
     loader = engine.prepare(order, pieces)
     step_plan = StepPlan(loader, order, settings, n_processes=engine.n_processes)
     schedule = make_schedule(engine.optimizer, settings, n_steps=step_plan.n_steps)
-    refuse_no_rate(schedule, settings, n_steps=step_plan.n_steps)
-    before = fingerprints(model)
-    best, loss_log = Best(job.problem.codec.task.validation_metric, settings), LossLog()
+    before = watch(model, schedule, settings, n_steps=step_plan.n_steps)
+    best = Best(job.problem.codec.task.validation_metric, settings)
     hooks = AllHooks(job.plan.regularisers, model)
     hooks.begin(step_plan.n_steps)
     state = State(model, engine, schedule, best, loss_log, pieces, hooks)
@@ -78,8 +76,7 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
     if (resumed := checkpointer.resume()) is not None:
         set_rate(schedule)
         yield resumed
-    if (note := getattr(model, NOTE, None)) is not None:
-        yield StepInfo(job.session.phase, 0, 0, message=note, is_lasting=True)
+    yield from lasting(job, 0, getattr(model, NOTE, None))
     has_validation = len(job.problem.items["validation"]) > 0
 
     with patience():
@@ -125,9 +122,13 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
     engine.sync_model()
     hooks.finish()
     best.restore(model)
-    if (story := idle_story(before, model, loss_log)) is not None:
-        n_steps = step_plan.n_steps
-        yield StepInfo(job.session.phase, n_steps, n_steps, message=story, is_lasting=True)
+    yield from lasting(job, step_plan.n_steps, idle_story(before, model, loss_log))
+
+
+def lasting(job: Job, step: int, message: str | None) -> Iterator[StepInfo]:
+    """Tell what the report is to repeat, if there is a message."""
+    if message is not None:
+        yield StepInfo(job.session.phase, step, step, message=message, is_lasting=True)
 
 
 def make_order(job: Job) -> BatchSampler:
