@@ -32,6 +32,7 @@ from luthier.models.identity import describe_model
 from luthier.models.load import quietly
 from luthier.models.rescale import rescale
 from luthier.models.structure import count_parameters
+from luthier.modes import give_usual_modes
 from luthier.protocols import Baseline, Method, Task
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
@@ -171,4 +172,5 @@ def save(
     if rescale(model, mean=target.mean, scale=target.scale):
         target = replace(target, mean=0.0, scale=1.0)
     method.save(model, codec.processor, folder.model)
+    give_usual_modes(folder.model)
     return target

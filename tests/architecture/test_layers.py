@@ -13,6 +13,7 @@ LAYERS = (
     {"errors", "ragged", "objective", "hf_types", "declarations", "spreadsheets"},
     {
         "items",
+        "modes",
         "records",
         "results",
         "registry",

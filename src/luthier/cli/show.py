@@ -194,7 +194,13 @@ def show_study(results: Results, *, layout: Layout = Layout.TABLE, record: objec
 def study_table(results: Results) -> Table:
     """Tabulate the arms of a study: each a row for each level."""
     rows = [
-        {"level": one.level, "arm": one.arm, **vars(one.score), **one.costs}
+        {
+            "level": one.level,
+            "arm": one.arm,
+            "metric": results.metric,
+            **vars(one.score),
+            **one.costs,
+        }
         for one in results.lines
     ]
     has_levels = results.levels != ("",)

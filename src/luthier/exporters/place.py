@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import move
 
 from luthier.errors import RunError
+from luthier.modes import give_usual_modes
 
 
 def refuse_taken(folder: Path) -> None:
@@ -33,6 +34,7 @@ def aside(folder: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=parent, prefix=f".{folder.resolve().name}-") as around:
         written = Path(around) / "model"
         yield written
+        give_usual_modes(written)
         if not folder.exists():
             written.rename(folder)
             return

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from luthier.declarations import JSON
+from luthier.modes import give_usual_modes
 
 MANIFEST = "manifest.json"
 NAME = re.compile(r"checkpoint-(\d+)")
@@ -164,6 +165,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def _seal(folder: Path, step: int, about: Mapping[str, JSON]) -> None:
     """Sync all files to the disk, then write the manifest that lists them."""
     files = {}
+    give_usual_modes(folder)
     for path in sorted(folder.iterdir()):
         to_disk(path)
         files[path.name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
