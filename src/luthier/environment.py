@@ -38,9 +38,15 @@ def describe() -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "gpu": _gpu(),
         "packages": describe_packages(),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join(map(_without_folders, sys.argv)),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _without_folders(argument: str) -> str:
+    """Cut an absolute path, alone or behind a field's name, to its last part."""
+    field, equals, value = argument.rpartition("=")
+    return f"{field}{equals}{Path(value).name}" if Path(value).is_absolute() else argument
 
 
 def describe_packages() -> dict[str, str | None]:

@@ -1,6 +1,6 @@
 """Modes of the files that libraries write.
 
-Some libraries write a file under another name first, which only its owner may read, and leave it so.
+Some libraries write a file under a private name first, and leave it readable by its owner alone.
 What Luthier writes has the modes that the user's umask leaves to any new file.
 """
 

@@ -13,11 +13,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from luthier.errors import ModelError
+from luthier.errors import LuthierError, ModelError
 from luthier.hf_types import Config, Model
 from luthier.models.identity import digest, is_in
+from luthier.paths import is_plain_name
+from luthier.runs import RunFolder
+from luthier.runs.shareable import is_local, last_part
 
-BASE_FILE = "base.json"
+ADAPTER_FILE, BASE_FILE = "adapter_config.json", "base.json"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -96,6 +99,43 @@ def read_base(kind: Any, name: str, config: Config, *, known: Base, head: Sequen
     if known.sha256 is not None and digest(model, head) != known.sha256:
         raise _another_base(name, "other weights")
     return model
+
+
+def forget_folder(folder: Path) -> None:
+    """Cut the base model's name in an adapter's files to its last part, and drop peft's own card.
+
+    An adapter is shared, and says nothing of the folders of this machine; `place_of_base` finds the
+    model again. The card that peft writes says nothing but where the base model was.
+    """
+    path = folder / ADAPTER_FILE
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    name = str(kept.get("base_model_name_or_path") or "")
+    if is_local(name):
+        kept["base_model_name_or_path"] = last_part(name)
+        path.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (folder / "README.md").unlink(missing_ok=True)
+
+
+def place_of_base(name: str, folder: Path) -> str:
+    """Find the base model of an adapter: where its run's recipe says, beside it, or by its name.
+
+    Args:
+        name: What the adapter calls it: a hub id, or the last part of a folder.
+        folder: The adapter's folder.
+    """
+    from luthier.models.locate import local_folder
+
+    if not is_plain_name(name):
+        return name
+    try:
+        asked = RunFolder(folder.parent).recipe().model.name
+        place = local_folder(asked)
+    except (LuthierError, OSError, ValueError):  # the adapter stands alone, or moved elsewhere
+        place = None
+    if place is not None and place.name == name:
+        return asked
+    beside = folder.parent / name
+    return str(beside) if beside.is_dir() else name
 
 
 def commit_of(config: Config) -> str | None:

@@ -18,9 +18,12 @@ import numpy as np
 from pydantic import Field
 
 from luthier.adapters.base_model import (
+    ADAPTER_FILE,
     Base,
     describe_base,
+    forget_folder,
     head_of,
+    place_of_base,
     read_base,
     read_known,
     write_known,
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 REFUSALS = (ValueError, TypeError, AttributeError, LookupError, RuntimeError, ImportError)
-ADAPTER, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+WEIGHTS = "adapter_model.safetensors"
 KNOWN_BASE = "known_base"  # attribute of a wrapped model: its `Base`
 
 
@@ -161,9 +164,11 @@ class PeftMethod(PlainCheckpoint):
         wrapped = cast("PeftModel", model)
         if self.is_merged:
             wrapped.save_pretrained(str(folder / "adapter"))
+            forget_folder(folder / "adapter")
             save_model(merged(wrapped), processor, folder)
             return
         wrapped.save_pretrained(str(folder))
+        forget_folder(folder)
         known: Base | None = getattr(model, KNOWN_BASE)
         if known is not None:
             write_known(known, folder)
@@ -195,19 +200,20 @@ class PeftMethod(PlainCheckpoint):
         from luthier.models.load import class_of, config_at, load_saved, quietly, tokenizer_at
         from luthier.models.safety import check_folder, read_json, telling_what_failed
 
-        if not (folder / ADAPTER).is_file():
+        if not (folder / ADAPTER_FILE).is_file():
             return load_saved(folder)
         check_folder(folder)
-        kept, known = read_json(folder / ADAPTER), read_known(folder)
+        kept, known = read_json(folder / ADAPTER_FILE), read_known(folder)
         if not (folder / WEIGHTS).is_file():
             raise ModelError(
                 "The adapter has no safetensors weights; pickled ones are never opened.",
-                received=f"no {WEIGHTS} beside {folder / ADAPTER}",
+                received=f"no {WEIGHTS} beside {folder / ADAPTER_FILE}",
                 hint="copy the run's model folder whole, or run the recipe again",
             )
-        with quietly(), telling_what_failed(str(folder / ADAPTER)):
+        with quietly(), telling_what_failed(str(folder / ADAPTER_FILE)):
             config = config_at(folder)
-            name, head = str(kept["base_model_name_or_path"]), head_of(known, kept)
+            name = place_of_base(str(kept["base_model_name_or_path"]), folder)
+            head = head_of(known, kept)
             base = read_base(class_of(config), name, config, known=known, head=head)
             take_generation(base, folder)
             model = self.put_on(base, folder, kept)

@@ -15,8 +15,10 @@ from pydantic import ValidationError
 
 from luthier.declarations import JSON, Panel
 from luthier.errors import LuthierError, RunError
+from luthier.recipe.yaml_text import write_yaml
 from luthier.report.old_analysis import panels_of_analysis
-from luthier.runs import DOCUMENTS, RunFolder, to_yaml
+from luthier.runs import DOCUMENTS, RunFolder
+from luthier.runs.shareable import is_local, last_part, names_of, shareable
 
 Mapped = dict[str, JSON]
 
@@ -28,8 +30,10 @@ class Facts:
     Args:
         name: The folder's name.
         status: `state`, and for a failed run `reason` and `hint`.
-        recipe: As a mapping; empty where this version cannot read it.
+        recipe: As a mapping; empty where this version cannot read it. Here and elsewhere, paths of
+            the machine are cut to what can be shared.
         recipe_text: The recipe as YAML.
+        base_model: Name of the pre-trained model, as others can read it; None if it is unknown.
         data: The content of data.json.
         scores: The content of scores.json: system to metric to score.
         comparison: The content of comparison.json.
@@ -47,6 +51,7 @@ class Facts:
     status: Mapped
     recipe: Mapped
     recipe_text: str
+    base_model: str | None
     data: Mapped
     scores: dict[str, dict[str, Mapped]]
     comparison: Mapped
@@ -127,14 +132,18 @@ def read_facts(path: Path, *, status: Mapped | None = None) -> Facts:
     run = RunFolder.open(path)
     unreadable: list[str] = []
     documents = {name: _document(run, name, unreadable) for name in DOCUMENTS}
-    recipe, text = _recipe(run, unreadable)
+    recipe = _recipe(run, unreadable)
+    base_model = base_model_of(recipe)
+    names = names_of([recipe, documents["data"].get("splits")], [run.path.absolute()])
+    documents, recipe = shareable(documents, names), shareable(recipe, names)
     said = documents.pop("status")
     events = _events(run, unreadable)
     return Facts(
         name=run.path.resolve().name,
-        status=status or said or {"state": "unknown"},
+        status=shareable(status, names) or said or {"state": "unknown"},
         recipe=recipe,
-        recipe_text=text,
+        recipe_text=write_yaml(recipe) if recipe else "",
+        base_model=base_model,
         panels=_panels(documents.pop("panels"), unreadable),
         curves=_events_by_phase(events, "loss", "scores", "spike"),
         told={
@@ -145,6 +154,13 @@ def read_facts(path: Path, *, status: Mapped | None = None) -> Facts:
         unreadable=tuple(unreadable),
         **documents,
     )
+
+
+def base_model_of(recipe: Mapped) -> str | None:
+    """Name a recipe's model as others can read it: of a folder, the last part."""
+    name = str((recipe.get("model") or {}).get("name") or "").removeprefix("package:")
+    is_folder = is_local(name) or name.startswith(".") or name.count("/") > 1
+    return (last_part(name) if is_folder else name) or None
 
 
 def _document(run: RunFolder, name: str, unreadable: list[str]) -> Mapped:
@@ -171,13 +187,13 @@ def _panels(document: Mapped, unreadable: list[str]) -> tuple[Panel, ...]:
         return ()
 
 
-def _recipe(run: RunFolder, unreadable: list[str]) -> tuple[Mapped, str]:
+def _recipe(run: RunFolder, unreadable: list[str]) -> Mapped:
     try:
         recipe = run.recipe()
     except (ValidationError, yaml.YAMLError, ValueError, RecursionError, LuthierError):
         unreadable.append("recipe")
-        return {}, ""
-    return recipe.model_dump(mode="json"), to_yaml(recipe)
+        return {}
+    return recipe.model_dump(mode="json")
 
 
 def _events(run: RunFolder, unreadable: list[str]) -> list[Mapped]:

@@ -5,7 +5,7 @@ Its front matter is what the hub indexes: https://huggingface.co/docs/hub/model-
 
 from __future__ import annotations
 
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import yaml
 
@@ -50,7 +50,7 @@ def write_model_card(folder: Path) -> Path | None:
         facts=facts,
         limits=limits(facts),
         files=data_files(facts),
-        base=base_model(facts) or base_name(str(facts.asked("model", "name") or "")),
+        base=facts.base_model,
         hub_task=hub_task(facts),
         verb=PIPELINES.get(hub_task(facts)),
         auto_model=getattr(task_of(facts), "auto_model", "AutoModel"),
@@ -63,14 +63,13 @@ def write_model_card(folder: Path) -> Path | None:
 
 def front_matter(facts: Facts) -> dict[str, JSON]:
     """Give what the hub indexes: base model, task, and the scores on the test rows."""
-    front: dict[str, JSON] = {
-        "license": "unknown",  # depends on the data and the base model
+    front: dict[str, JSON] = {  # licence and language depend on the data and the base model
         "library_name": "transformers",
         "pipeline_tag": hub_task(facts),
         "tags": ["luthier", *filter(None, [facts.asked("task", "name")])],
     }
-    if base := base_model(facts):
-        front["base_model"] = base
+    if facts.base_model:
+        front["base_model"] = facts.base_model
     scores = {
         name: score["value"]
         for name, score in (facts.scores.get(facts.system) or {}).items()
@@ -106,14 +105,6 @@ def task_of(facts: Facts) -> type | None:
 def hub_task(facts: Facts) -> str:
     """Name the task as the hub does."""
     return str(getattr(task_of(facts), "hub_task", UNKNOWN))
-
-
-def base_model(facts: Facts) -> str | None:
-    """Name the base model as the hub does; None for a folder or a packaged model."""
-    name = facts.asked("model", "name")
-    if not name or ":" in name or PurePath(name).is_absolute() or name.count("/") > 1:
-        return None
-    return None if name.startswith((".", "~")) else str(name)
 
 
 def data_files(facts: Facts) -> list[str]:

@@ -23,8 +23,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from luthier.declarations import JSON, Panel
-from luthier.errors import RunError, nearest
-from luthier.paths import run_name
+from luthier.errors import LuthierError, RunError, nearest
 from luthier.recipe.load import read_kept
 from luthier.recipe.tree import Recipe
 from luthier.records import Target
@@ -41,6 +40,8 @@ from luthier.runs.files import (
     write_whole,
 )
 from luthier.runs.lock import LOCK, OWNER, Lock
+from luthier.runs.places import making, numbered
+from luthier.runs.shareable import Names, names_of, shareable
 
 DOCUMENTS = {  # name of a JSON document -> what it holds
     "target": "what is predicted",
@@ -71,6 +72,7 @@ class RunFolder:
         self.path = Path(path)
         self.lock = Lock(self.path)
         self._started = time.monotonic()
+        self._names: Names | None = None
 
     @classmethod
     def create(cls, path: str | Path | None, recipe: Recipe, *, name: str = "run") -> RunFolder:
@@ -136,6 +138,7 @@ class RunFolder:
         started = time.strftime("%Y-%m-%d %H:%M:%S")
         with telling_of_disk(self.path):
             self.write_text("recipe.yaml", to_yaml(recipe))
+            self._names = names_of(recipe.model_dump(mode="json"), [self.path.absolute()])
             self.write_json("status", {"state": "running", "started": time.time()})
             self._attempts([*self.attempts(), {"started": started, "changes": list(changes)}])
 
@@ -229,7 +232,8 @@ class RunFolder:
             document: Its name. A plug-in declares its own in a class attribute `documents`, a
                 mapping from name to what it holds; a package can bring such a mapping under the
                 entry point group `luthier.documents`.
-            content: What JSON can hold, or dataclasses and NumPy values of it.
+            content: What JSON can hold, or dataclasses and NumPy values of it. Paths of this
+                machine are cut to what can be shared.
         """
         if document not in DOCUMENTS and document not in declared("documents"):
             raise ValueError(
@@ -238,8 +242,19 @@ class RunFolder:
             )
         if not DOCUMENT_NAME.fullmatch(document):
             raise ValueError(f"'{document}' is no name of a document: use a-z, 0-9, - and _.")
-        text = json.dumps(plain(content), ensure_ascii=False, indent=1)
+        shared = shareable(plain(content), self.names())
+        text = json.dumps(shared, ensure_ascii=False, indent=1)
         return self.write_text(f"{document}.json", text + "\n")
+
+    def names(self) -> Names:
+        """Say what the paths that the recipe names are called in what may be shared."""
+        if self._names is None:
+            try:
+                tree = self.recipe().model_dump(mode="json")
+            except (OSError, ValueError, LuthierError):
+                tree = None
+            self._names = names_of(tree, [self.path.absolute()])
+        return self._names
 
     def read_json(self, document: str) -> JSON:
         """Read a document; None if the run has not written it.
@@ -308,9 +323,14 @@ class RunFolder:
 
     def write_predictions(self, lines: Iterable[Mapping[str, JSON]]) -> Path:
         """Write the test rows with every system's predictions."""
+
+        def shared(line: Mapping[str, JSON]) -> JSON:
+            where = {"where": shareable(line["where"], self.names())} if "where" in line else {}
+            return plain({**line, **where})
+
         return write_whole(
             self.path / "predictions.jsonl",
-            (json.dumps(plain(line), ensure_ascii=False) + "\n" for line in lines),
+            (json.dumps(shared(line), ensure_ascii=False) + "\n" for line in lines),
         )
 
     def read_predictions(self) -> Iterator[dict[str, JSON]]:
@@ -369,30 +389,3 @@ class RunFolder:
         self.write_json("status", {"state": state, **why})
         ended = time.strftime("%Y-%m-%d %H:%M:%S")
         self.note(ended=ended, state=state, **{name: one for name, one in why.items() if one})
-
-
-def numbered(name: str, number: int) -> Path:
-    """Give the folder of the nth run of a name.
-
-    Raises:
-        RunError: The name would lead out of `runs/`.
-    """
-    run_name(name)
-    return Path("runs") / (name if number == 1 else f"{name}-{number}")
-
-
-@contextmanager
-def making(path: Path) -> Iterator[None]:
-    """Turn a failure to make a folder into an error that a user can fix.
-
-    Raises:
-        RunError: The folder cannot be made.
-    """
-    try:
-        yield
-    except OSError as problem:
-        raise RunError(
-            "The folder for the run cannot be made.",
-            received=f"{path}: {problem.strerror}",
-            hint="--out a folder that you may write to",
-        ) from problem

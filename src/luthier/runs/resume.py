@@ -13,7 +13,8 @@ from pathlib import Path
 from luthier.declarations import JSON
 from luthier.errors import LuthierError, RunError
 from luthier.recipe.tree import Recipe
-from luthier.runs.folder import RunFolder, numbered
+from luthier.runs.folder import RunFolder
+from luthier.runs.places import numbered
 
 SAFE = (  # may change between two attempts without changing the weights
     "baselines",

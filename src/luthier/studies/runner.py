@@ -22,7 +22,7 @@ from luthier.recipe.tree import Recipe
 from luthier.report.study import write_study
 from luthier.runs import RunFolder
 from luthier.runs.files import write_whole
-from luthier.runs.folder import making
+from luthier.runs.places import making
 from luthier.runs.resume import differences
 from luthier.studies.outcomes import SystemScores, read_outcome, read_systems
 from luthier.studies.results import Results, as_document, sum_up

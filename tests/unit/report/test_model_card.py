@@ -40,13 +40,23 @@ def test_folders_of_the_machine_stay_out(tmp_path):
     assert "/home/ada" not in write_model_card(folder).read_text()
 
 
-@pytest.mark.parametrize("name", ["package:minilm", "/home/ada/model", "./model", "~/model"])
-def test_a_base_model_that_is_not_on_the_hub_is_not_linked(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("package:minilm", "minilm"),
+        ("/home/ada/model", "model"),
+        ("./model", "model"),
+        ("~/model", "model"),
+        ("gpt2", "gpt2"),
+    ],
+)
+def test_a_base_model_is_named_without_its_folder(tmp_path, name, called):
     folder = fake_run(tmp_path / "run")
     recipe = folder / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace("tiny/bert", name))
     front, body = card_of(folder)
-    assert "base_model" not in front
+    assert front["base_model"] == called
+    assert f"`{called}` trained for" in body
     assert "/home/ada" not in body
 
 
@@ -97,6 +107,6 @@ def test_thresholds_stand_in_the_order_of_the_labels(tmp_path):
     assert "0.500, 0.250, –" in body
 
 
-def test_the_license_is_left_to_whoever_shares_the_model(tmp_path):
+def test_the_license_and_the_language_are_left_to_whoever_shares_the_model(tmp_path):
     front, _ = card_of(fake_run(tmp_path / "run"))
-    assert front["license"] == "unknown"
+    assert not {"license", "language"} & {*front}

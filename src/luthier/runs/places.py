@@ -1,0 +1,37 @@
+"""Where runs stand that nobody gave a folder: `runs/NAME`, `runs/NAME-2` and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from luthier.errors import RunError
+from luthier.paths import run_name
+
+
+def numbered(name: str, number: int) -> Path:
+    """Give the folder of the nth run of a name.
+
+    Raises:
+        RunError: The name would lead out of `runs/`.
+    """
+    run_name(name)
+    return Path("runs") / (name if number == 1 else f"{name}-{number}")
+
+
+@contextmanager
+def making(path: Path) -> Iterator[None]:
+    """Turn a failure to make a folder into an error that a user can fix.
+
+    Raises:
+        RunError: The folder cannot be made.
+    """
+    try:
+        yield
+    except OSError as problem:
+        raise RunError(
+            "The folder for the run cannot be made.",
+            received=f"{path}: {problem.strerror}",
+            hint="--out a folder that you may write to",
+        ) from problem
