@@ -43,6 +43,7 @@ from luthier.report.model_card import write_model_card
 from luthier.report.render import write_report
 from luthier.results import RunResult
 from luthier.runs import RunFolder
+from luthier.runs.portable import write_portable
 from luthier.runs.resume import claim, refuse_other_rows
 from luthier.seeding import seed_of
 from luthier.signals import listening
@@ -127,6 +128,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     folder.write_json("comparison", describe_comparison(recipe, job, judged))
     folder.add_panels(panels)
     folder.write_json("target", target)
+    write_portable(folder.model, recipe, target)
     folder.write_json("environment", about)
     write_model_card(folder.path)
     report = write_report(folder.path, status={"state": "finished"})

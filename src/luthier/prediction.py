@@ -26,6 +26,7 @@ from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Predictions, Rows
 from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
+from luthier.runs.portable import ModelFolder, open_trained
 from luthier.spreadsheets import flat, inert
 from luthier.task_types.bind import codec_of
 from luthier.training.listeners import follow
@@ -35,22 +36,25 @@ CHUNK = 1024  # rows answered together: what is held in memory does not grow wit
 
 
 def load(folder: str | Path) -> Predictor:
-    """Load the model of a finished run, ready to predict.
+    """Load a trained model, ready to predict.
+
+    Args:
+        folder: A finished run, a checkpoint that `luthier export` wrote, or a run's `model/` alone.
 
     Raises:
-        RunError: There is no run there, or it did not finish.
+        RunError: There is none of these, or the run did not finish.
     """
-    return Predictor(RunFolder.open(folder).require_finished())
+    return Predictor(open_trained(folder))
 
 
 class Predictor:
     """A run's model with all that it needs to predict.
 
     Args:
-        folder: The finished run.
+        folder: The finished run, or the folder of a model that stands alone.
     """
 
-    def __init__(self, folder: RunFolder):
+    def __init__(self, folder: RunFolder | ModelFolder):
         self.recipe = folder.recipe()
         task = make_plugin("tasks", self.recipe.task)
         self.model, processor = make_plugin("methods", self.recipe.method).load(folder.model)

@@ -212,7 +212,7 @@ def test_a_new_format_is_an_exporter_and_what_reads_it_back(finished, tmp_path):
         return Half(model, [path])
 
     checked = []
-    exporter = Exporter("half", is_exact=False, check=checked.append, write=write)
+    exporter = Exporter("half", "half", is_exact=False, check=checked.append, write=write)
     out, found = export_verified(run, tmp_path / "half", exporter)
     assert len(checked) == 1
     assert found.comparison.system == found.format == "half"

@@ -23,7 +23,9 @@ from luthier.models.load import load_saved, save_model
 from luthier.prediction import Predictor, load
 from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Rows
+from luthier.report.model_card import write_model_card
 from luthier.runs import RunFolder, plain
+from luthier.runs.portable import write_portable
 
 ALIKE = 1e-5
 MOST_ROWS = 64  # that are tried out
@@ -62,6 +64,8 @@ def export_merged(run: str | Path, out: str | Path) -> tuple[Path, float]:
             raise differs(f"outputs differ by {difference:.1e}")
         if was_merged(opened):
             refuse_other_answers(predictor, after, lines, rows)
+        write_portable(written, predictor.recipe, predictor.target)
+        write_model_card(opened.path, into=written)
     return folder, difference
 
 

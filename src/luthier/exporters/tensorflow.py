@@ -51,6 +51,7 @@ def export_tensorflow(
     refuse_format(to, int8=int8)
     exporter = Exporter(
         f"{to} int8" if int8 else to,
+        to,
         is_exact=not int8,
         check=partial(check_twin, to=to),
         write=partial(write_litert, int8=int8) if to == LITERT else write_saved_model,

@@ -13,6 +13,7 @@ from luthier.exporters.merged import refuse_unmerged
 from luthier.exporters.place import aside, refuse_taken
 from luthier.exporters.trial import Trial, Verification
 from luthier.prediction import Predictor, load
+from luthier.report.model_card import write_model_card
 from luthier.runs import RunFolder, plain
 
 LABELLED = ("single-label", "multi-label", "tags")
@@ -23,13 +24,15 @@ class Exporter:
     """Writes the model of a run in one format.
 
     Args:
-        name: Name of the format, in reports.
+        name: Name of the export, in reports.
+        form: Name of its format.
         is_exact: Whether the answers have to be the run's own; otherwise both models are scored.
         check: Refuses a run that the format cannot hold, and says which package is missing.
         write: Writes the model into a folder that does not exist yet, and reads it back.
     """
 
     name: str
+    form: str
     is_exact: bool
     check: Callable[[Predictor], None]
     write: Callable[[Trial, Path], Exported]
@@ -54,6 +57,7 @@ def export_verified(
         found = trial.judge(exported, exporter.name, exact=exporter.is_exact)
         write_about(written, predictor, exported)
         write_json(written / "verification.json", found)
+        write_model_card(opened.path, into=written, form=exporter.form)
     return folder, found
 
 

@@ -17,7 +17,9 @@ from luthier.report.formatting import base_name, writable
 from luthier.report.limits import limits
 from luthier.report.panels import pages
 from luthier.runs import RunFolder
+from luthier.runs.files import write_whole
 
+CHECKPOINT = "checkpoint"
 UNKNOWN = "text-classification"  # the hub's task if the run's own is not installed
 PIPELINES = {  # of Transformers 5, and what to call one
     "text-classification": "classify",
@@ -27,11 +29,15 @@ PIPELINES = {  # of Transformers 5, and what to call one
 }
 
 
-def write_model_card(folder: Path) -> Path | None:
-    """Write `model/README.md` from a run folder.
+def write_model_card(
+    folder: Path, *, into: Path | None = None, form: str = CHECKPOINT
+) -> Path | None:
+    """Write the card of a run's model, as `README.md` beside its weights.
 
     Args:
         folder: The run folder.
+        into: The folder of the exported model; None is the run's own model.
+        form: The format of the exported model.
 
     Returns:
         Path of the card; None if the run has no model.
@@ -40,10 +46,11 @@ def write_model_card(folder: Path) -> Path | None:
         RunError: There is no run in that folder.
     """
     run = RunFolder.open(folder)
-    if not run.model.is_dir():
+    place = into or run.model
+    if not place.is_dir():
         return None
     facts = read_facts(run.path)
-    front = yaml.safe_dump(front_matter(facts), sort_keys=False, allow_unicode=True)
+    front = yaml.safe_dump(front_matter(facts, form), sort_keys=False, allow_unicode=True)
     card = pages(autoescape=False, finalize=prose)
     card.filters["code"] = code
     body = card.get_template("model_card.md").render(
@@ -54,19 +61,23 @@ def write_model_card(folder: Path) -> Path | None:
         hub_task=hub_task(facts),
         verb=PIPELINES.get(hub_task(facts)),
         auto_model=getattr(task_of(facts), "auto_model", "AutoModel"),
-        is_whole=not any(
-            (run.model / name).exists() for name in ("head.json", "adapter_config.json")
-        ),
+        is_whole=not any((place / name).exists() for name in ("head.json", "adapter_config.json")),
+        form=form,
+        is_exported=into is not None,
     )
-    return run.write_text(f"{run.model.name}/README.md", writable(f"---\n{front}---\n\n{body}"))
+    return write_whole(place / "README.md", [writable(f"---\n{front}---\n\n{body}")])
 
 
-def front_matter(facts: Facts) -> dict[str, JSON]:
+def front_matter(facts: Facts, form: str = CHECKPOINT) -> dict[str, JSON]:
     """Give what the hub indexes: base model, task, and the scores on the test rows."""
     front: dict[str, JSON] = {  # licence and language depend on the data and the base model
-        "library_name": "transformers",
+        **({"library_name": "transformers"} if form == CHECKPOINT else {}),
         "pipeline_tag": hub_task(facts),
-        "tags": ["luthier", *filter(None, [facts.asked("task", "name")])],
+        "tags": [
+            "luthier",
+            *filter(None, [facts.asked("task", "name")]),
+            *([] if form == CHECKPOINT else ["tensorflow", form]),
+        ],
     }
     if facts.base_model:
         front["base_model"] = facts.base_model
