@@ -20,6 +20,7 @@ from luthier.data.readers.propose_form import read_as_proposed
 from luthier.data.readers.read import FIELDS, read
 from luthier.recipe.load import apply_overrides, read_recipe
 from luthier.recipe.starter import starter_tree, write_starter
+from luthier.recipe.tree import name_of_column
 from luthier.records import Rows
 from luthier.registry import find, names
 from luthier.shapes.groups import group_column
@@ -69,12 +70,13 @@ def first_recipe(
     """
     asked = apply_overrides({}, overrides)
     data, named = asked.get("data", {}), asked.get("task", {}).get("name")
+    columns = {role: name_of_column(one) for role, one in data.get("columns", {}).items()}
     how = {field: data[field] for field in FIELDS if field in data}
     found = find_splits(source)
     given = {split: data[split] for split in SPLITS if split in data}
     rows, notes, proposed = read_as_proposed(given.get("train", found.train), **how)
     how |= proposed
-    guess = recognise(rows, task=task or named, given=data.get("columns"))
+    guess = recognise(rows, task=task or named, given=columns)
     sources: dict[str, Any] = {split: getattr(found, split) for split in SPLITS} | given
     notes = [*notes, *found.notes]
     for split in ("validation", "test"):

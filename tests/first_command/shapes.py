@@ -181,6 +181,22 @@ CASES: dict[str, Case] = {
     "labels-jsonl": one_label("rows.jsonl", json_lines(LABELLED)),
     "labels-json": one_label("rows.json", json.dumps(records(LABELLED))),
     "labels-parquet": one_label("rows.parquet", parquet(LABELLED)),
+    "fasttext": one_label(
+        "rows.txt",
+        lines([f"__label__{one} {text}" for one, text in zip(LABELS, TEXTS, strict=True)]),
+    ),
+    "fasttext-several": Case(
+        "multi-label-classification",
+        {
+            "rows.txt": lines(
+                [
+                    " ".join([*(f"__label__{label}" for label in labels), text])
+                    for labels, text in zip(SETS, TEXTS, strict=True)
+                ]
+            )
+        },
+        labels=("anger", "fear", "joy"),
+    ),
     "folder-of-splits": one_label(
         "data/train.csv",
         table({name: cells[:40] for name, cells in LABELLED.items()}),
@@ -328,6 +344,22 @@ CASES: dict[str, Case] = {
         {"rows.csv": table({"source": ENGLISH, "one": GERMAN, "two": [*map(str.upper, GERMAN)]})},
         arguments=("--task", "translation", "data.columns.target=[one, two]"),
     ),
+    "translation-tsv": Case(
+        "translation",
+        {"rows.tsv": table({"english": ENGLISH, "zulu": GERMAN}, "\t")},
+        columns={"text": "english", "target": "zulu"},
+        says="Check: translation is a guess; if not: --task summarization",
+    ),
+    "translation-without-header": Case(
+        "translation",
+        {
+            "rows.tsv": lines(
+                [f"{one}\t{other}" for one, other in zip(ENGLISH, GERMAN, strict=True)]
+            )
+        },
+        columns={"text": "1", "target": "2"},
+        fields={"data.header": "none"},
+    ),
     "translation-tmx": Case("translation", {"memory.tmx": TMX}),
     "translation-parallel": Case(
         "translation",
@@ -345,6 +377,31 @@ CASES: dict[str, Case] = {
                 {"article": LONG, "highlights": [[one, "a storm"] for one in SHORT]}
             )
         },
+    ),
+    "yes-and-no-questions": Case(
+        "pair-classification",
+        {
+            "rows.jsonl": json_lines(
+                {
+                    "question": QUESTIONS,
+                    "passage": CONTEXTS,
+                    "answer": [n % 2 == 0 for n in ROWS],
+                }
+            )
+        },
+        labels=("false", "true"),
+    ),
+    "language-model-of-a-table": Case(
+        "causal-lm",
+        {"rows.csv": table({"id": ROWS, "text": LONG, "label": LABELS})},
+        arguments=("--task", "causal-lm"),
+        columns={"text": "text"},
+    ),
+    "groups": Case(
+        "text-classification",
+        {"rows.csv": table({**LABELLED, "author": [f"user {n // 4}" for n in ROWS]})},
+        fields={"data.split.group_by": "author"},
+        says="author: 60 of 60 rows share it",
     ),
     "instructions": Case(
         "causal-lm", {"rows.jsonl": json_lines({"instruction": QUESTIONS, "output": ANSWERS})}

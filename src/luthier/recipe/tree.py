@@ -27,10 +27,10 @@ def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-def _column(value: object) -> object:
+def name_of_column(value: object) -> object:
     """Read numbers as the names of columns without a header."""
     if isinstance(value, (list, tuple)):
-        return [_column(one) for one in value]
+        return [name_of_column(one) for one in value]
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -75,7 +75,7 @@ class Split(Section):
         0.1, description="Share (below 1) or number of rows for validation; 0: none."
     )
     test: float | int = Field(0.2, description="Share (below 1) or number of rows for testing.")
-    group_by: str | None = Field(
+    group_by: Annotated[str | None, BeforeValidator(name_of_column)] = Field(
         None, description="Column whose rows of equal value stay in the same split."
     )
     stratify: bool = Field(True, description="Keep the label proportions in every split.")
@@ -92,7 +92,7 @@ class Data(Section):
     )
     validation: str | list[str] | None = Field(None, description="Likewise; null: split off train.")
     test: str | list[str] | None = Field(None, description="Likewise; null: split off train.")
-    columns: dict[str, Annotated[str | list[str], BeforeValidator(_column)]] = Field(
+    columns: dict[str, Annotated[str | list[str], BeforeValidator(name_of_column)]] = Field(
         default_factory=dict,
         description="For each column role of the task, the column's name in the file; for labels "
         "and choices, also a list of columns.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from luthier.data.labels import SEPARATORS, as_number, is_missing, label_name, s
 from luthier.records import Rows
 
 SAMPLE = 3000  # rows looked at
+DATE = re.compile(r"^\D{0,12}\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b|\b\d{1,2}:\d{2}(:\d{2})?\b.{0,12}$")
 MOST_LABELS = 1000  # distinct values that a label column may have
 
 
@@ -35,6 +36,8 @@ class Profile:
         several: Share of cells with several labels.
         n_parts: Number of distinct labels, if cells are read as several labels.
         listed: True if some values are lists.
+        dated: Share of values that are dates or times.
+        nested: True if some values are mappings.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Profile:
     several: float
     n_parts: int
     listed: bool
+    dated: float
+    nested: bool
 
     def fit(self, kind: str) -> float:
         """Rate how well the values fit a kind of column, from 0 (not at all) to 1."""
@@ -54,13 +59,13 @@ class Profile:
         )()
 
     def _text(self) -> float:
-        if self.listed or self.numeric > 0.5 or self.words < 1.5:
+        if self.listed or self.nested or max(self.numeric, self.dated) > 0.5 or self.words < 1.5:
             return 0.0
         return min(1.0, self.words / 10) * min(1.0, 0.2 + self.n_distinct / max(1, self.n))
 
     def _label(self) -> float:
         most = min(MOST_LABELS, max(2, self.n // 2))
-        if self.listed or not 2 <= self.n_distinct <= most or self.words > 6:
+        if self.listed or self.nested or not 2 <= self.n_distinct <= most or self.words > 6:
             return 0.0
         if self.numeric > 0.95 and (not self.whole or self.n_distinct > 20):
             return 0.0
@@ -69,12 +74,17 @@ class Profile:
     def _labels(self) -> float:
         if self.listed:
             return 1.0
-        if self.several < 0.1 or self.numeric > 0.5 or self.n_parts > max(3, self.n // 3):
+        if (
+            self.nested
+            or self.several < 0.1
+            or self.numeric > 0.5
+            or self.n_parts > max(3, self.n // 3)
+        ):
             return 0.0
         return 0.9 if self.n_parts < self.n_distinct or self.n_distinct <= 4 else 0.0
 
     def _number(self) -> float:
-        if self.listed or self.numeric < 0.95 or self.n_distinct < 3:
+        if self.listed or self.nested or self.numeric < 0.95 or self.n_distinct < 3:
             return 0.0
         if self.whole and self.n_distinct == self.n:
             return 0.0  # row numbers
@@ -107,6 +117,8 @@ def profile(rows: Rows, column: str) -> Profile:
         n_several / max(1, len(values)),
         len(parts),
         listed,
+        sum(DATE.search(text) is not None for text in written) / max(1, len(written)),
+        any(isinstance(value, Mapping) for value in values),
     )
 
 

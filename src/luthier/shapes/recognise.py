@@ -22,6 +22,7 @@ from luthier.shapes import (
     questions,
     rewritten_texts,
     tagged_words,
+    text_pairs,
 )
 from luthier.shapes.labelled_texts import undecided
 from luthier.shapes.sheet import Guess, Shape, Sheet
@@ -34,6 +35,7 @@ SHAPES: tuple[Shape, ...] = (
     *rewritten_texts.SHAPES,
     *plain_text.SHAPES,
     *labelled_texts.SHAPES,
+    *text_pairs.SHAPES,
 )
 
 

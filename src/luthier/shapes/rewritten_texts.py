@@ -6,6 +6,8 @@ import re
 
 from luthier.shapes.sheet import Guess, Sheet, by_names
 
+RATINGS = ("score", "rating", "stars", "overall", "label", "sentiment")
+TITLE = 8  # words, below which a summary may be the title of what is rated
 LANGUAGE = re.compile(r"[a-z]{2}([-_][a-zA-Z]{2,4})?")
 
 
@@ -26,7 +28,12 @@ def summaries(sheet: Sheet) -> Guess | None:
         "text": ("document", "article", "dialogue", "text", "body"),
         "target": ("summary", "highlights", "abstract", "tldr"),
     }
-    return by_names(sheet, "summarization", roles, "texts with summaries")
+    guess = by_names(sheet, "summarization", roles, "texts with summaries")
+    if guess is not None and sheet.find("label", *RATINGS) is not None:
+        words = {each.name: each.words for each in sheet.profiles}
+        if words[guess.columns["target"]] < TITLE:
+            return None  # reviews, whose titles are called summaries
+    return guess
 
 
 def languages(sheet: Sheet) -> Guess | None:

@@ -96,6 +96,77 @@ def test_numbers_and_labels_are_told_apart_by_their_names(columns, task, label):
     assert (guess.task, guess.columns["label"]) == (task, label)
 
 
+@pytest.mark.parametrize(
+    ("columns", "task", "roles"),
+    [
+        (
+            {"Summary": [text[:12] for text in TEXTS], "Text": TEXTS, "Score": SOME_NUMBERS},
+            "text-classification",
+            {"text": "Text", "label": "Score"},
+        ),
+        (
+            {
+                "1": LABELS,
+                "2": [f"Mon Apr 06 22:19:{n % 60:02d} PDT 2009" for n in range(N)],
+                "3": TEXTS,
+            },
+            "text-classification",
+            {"text": "3", "label": "1"},
+        ),
+        (
+            {"question": OTHERS, "passage": TEXTS, "answer": [True, False] * (N // 2)},
+            "pair-classification",
+            {"text": "question", "text_pair": "passage", "label": "answer"},
+        ),
+        (
+            {"one": TEXTS, "two": OTHERS},
+            "translation",
+            {"text": "one", "target": "two"},
+        ),
+        (
+            {"one": [text[:10] for text in TEXTS], "two": TEXTS},
+            "summarization",
+            {"text": "two", "target": "one"},
+        ),
+        (
+            {
+                "sentence": TEXTS,
+                "option1": OTHERS,
+                "option2": TEXTS,
+                "answer": ["1", "2"] * (N // 2),
+            },
+            "multiple-choice",
+            {"text": "sentence", "choices": ["option1", "option2"], "label": "answer"},
+        ),
+        (
+            {
+                "question": TEXTS,
+                "A": OTHERS,
+                "B": OTHERS,
+                "C": OTHERS,
+                "answer": [*"ABC"] * (N // 3),
+            },
+            "multiple-choice",
+            {"text": "question", "choices": ["A", "B", "C"], "label": "answer"},
+        ),
+        (
+            {"text": TEXTS, "a": [*"xy"] * (N // 2), "b": [*"uv"] * (N // 2), "label": LABELS},
+            "text-classification",
+            {"text": "text", "label": "label"},
+        ),
+    ],
+)
+def test_what_looks_like_another_task_is_told_apart(columns, task, roles):
+    guess = recognise(Rows.of(columns))
+    assert (guess.task, guess.columns) == (task, roles)
+
+
+def test_objects_are_no_texts():
+    rows = Rows.of({"data": [{"text": text} for text in TEXTS], "label": LABELS})
+    with pytest.raises(DataError, match="No column looks like texts"):
+        recognise(rows)
+
+
 def test_numbers_that_may_be_labels_are_a_doubt():
     guess = recognise(Rows.of({"text": TEXTS, "stars": SOME_NUMBERS}))
     assert guess.task == "text-classification"

@@ -1,6 +1,7 @@
 """Reads `.txt` and `.md` files to a column `text`: one row for each line that is not blank.
 
-Other readers of text files also use `open_text` and `lines_of`.
+Lines that begin with labels are fastText's (`fasttext.py`). Other readers of text files also use
+`open_text` and `lines_of`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from luthier.data.readers.delimited import Table
 from luthier.data.readers.encoding import Decoded, decode
+from luthier.data.readers.fasttext import is_fasttext, table_of_fasttext
 from luthier.errors import DataError
 
 PLAIN = ("utf-8", "utf-8-sig", "ascii")
@@ -93,4 +95,7 @@ def parse_plain_text(text: str, *, name: str) -> Table:
     kept = [(number, line) for number, line in enumerate(lines_of(text), start=1) if line.strip()]
     if not kept:
         raise DataError(f"{name} is empty.", received="no lines", hint="one text on every line")
-    return Table({"text": [line for _, line in kept]}, [number for number, _ in kept])
+    numbers, texts = [number for number, _ in kept], [line for _, line in kept]
+    if is_fasttext(texts):
+        return table_of_fasttext(texts, numbers)
+    return Table({"text": texts}, numbers)
