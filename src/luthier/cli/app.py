@@ -304,22 +304,25 @@ app.command()(studies.seeds)
 def list_plugins(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="KIND", help="tasks, methods, baselines …; default: all kinds."),
+        typer.Argument(
+            metavar="KIND",
+            help="tasks, methods, baselines, metrics …; default: all that are chosen.",
+        ),
     ] = None,
 ) -> None:
-    """List the tasks, methods, baselines and engines that a recipe can name."""
-    from luthier.cli.catalogue import describe
+    """List the tasks, methods, baselines, engines and metrics that a recipe can name."""
+    from luthier.cli.catalogue import METRICS, describe, describe_metrics
     from luthier.errors import suggestion
     from luthier.registry import EVERYTHING
 
-    if kind is not None and kind not in EVERYTHING:
+    if kind is not None and kind not in (*EVERYTHING, METRICS):
         raise RecipeError(
             "There is no such kind of plug-in.",
             received=kind,
-            hint=suggestion(kind, EVERYTHING),
+            hint=suggestion(kind, (*EVERYTHING, METRICS)),
         )
     for shown in [kind] if kind else EVERYTHING:
-        lines = describe(shown)
+        lines = describe_metrics() if shown == METRICS else describe(shown)
         width = max(len(name) for name, _ in lines)
         print(f"{shown}")
         for name, words in lines:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from luthier.errors import RecipeError, nearest, suggestion
 from luthier.job import Job
 from luthier.metrics.names import lower_is_better
+from luthier.protocols import Task
 from luthier.records import Rows
 
 
@@ -23,10 +24,21 @@ def check_metric(job: Job) -> None:
     if metric is None or len(rows) == 0:
         return
     known = problem.validation_scores(problem.codec.uninformed_outputs(rows, validation=True))
-    if metric not in known:
+    refuse_unknown(metric, task, known, field="training.metric_for_best_model=")
+
+
+def refuse_unknown(
+    metric: str | None, task: Task, known: Collection[str], *, field: str = ""
+) -> None:
+    """Refuse a metric that a task does not measure; None names no metric.
+
+    Raises:
+        RecipeError: There is no such metric; the nearest names are told.
+    """
+    if metric is not None and metric not in known:
         raise RecipeError(
             f"The task {task.name} has no metric called '{metric}'.",
-            received=f"training.metric_for_best_model={metric}",
+            received=f"{field}{metric}",
             hint=suggestion(metric, known, quote="'"),
         )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from luthier.codec import Codec
 from luthier.errors import DataError
+from luthier.evaluation.check_names import refuse_unknown
 from luthier.evaluation.comparisons import Measured, compare_with_others
 from luthier.metrics.intervals import bootstrap, interval_of
 from luthier.recipe.tree import Recipe
@@ -48,6 +49,7 @@ def judge(
 
     Raises:
         DataError: There are no rows to judge by.
+        RecipeError: The task has no such metric.
     """
     n_rows = len(gold)
     if n_rows == 0:
@@ -59,6 +61,7 @@ def judge(
     measured = {}
     for name, predicted in predictions.items():
         measure = codec.measure(gold, predicted)
+        refuse_unknown(metric, codec.task, measure(None))
         resampled = bootstrap(measure, n_rows, n_resamples=n_resamples, seed=seed)
         measured[name] = Measured(measure(None), resampled)
     scores = {name: score(one, n_rows, confidence=confidence) for name, one in measured.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from luthier.data.labels import label_name
@@ -65,7 +66,7 @@ def trial_recipe(
     n_rows: int,
     per_class: bool,
     min_steps: int,
-    baselines: list[str],
+    baselines: Sequence[str | dict[str, Any]],
 ) -> Recipe:
     """Make the recipe of one trial."""
     data, training = dict(fixed["data"]), {**fixed["training"], "seed": seed}
@@ -73,7 +74,7 @@ def trial_recipe(
         data["shots"] = int(level)
     elif level != FULL:
         data["limit"] = {**data["limit"], "train": int(level)}
-    tree = {**fixed, "data": data, "baselines": baselines}
+    tree = {**fixed, "data": data, "baselines": list(baselines)}
     if method != recipe.method.name:
         tree["method"] = {"name": method}
         training = of_other_method(training, recipe.method.name, method)

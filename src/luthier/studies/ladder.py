@@ -181,7 +181,7 @@ def plan_ladder(
                 n_rows=rows_at(level, checked.splits, task, n_classes),
                 per_class=n_classes is not None,
                 min_steps=min_steps,
-                baselines=baselines_of(task) if method == methods[0] else [],
+                baselines=baselines_of(task, recipe) if method == methods[0] else [],
             ),
         )
         for level in shots
@@ -214,8 +214,10 @@ def refuse_methods(methods: Sequence[str], task: Task) -> None:
         )
 
 
-def baselines_of(task: Task) -> list[str]:
-    """Choose baselines that cost next to nothing and fit the task."""
+def baselines_of(task: Task, recipe: Recipe) -> list[str | dict[str, Any]]:
+    """Take the recipe's baselines, or those that cost next to nothing and fit the task."""
+    if recipe.baselines is not None:
+        return [one.model_dump() for one in recipe.baselines]
     return [name for name in BASELINES if fits(find("baselines", name), task)]
 
 
