@@ -84,7 +84,7 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, object] | None = 
         stratify_by=stratified_by(recipe, task),
         n_folds=data.split.n_folds,
         fold=data.split.fold,
-        seed=split_seed(recipe),
+        seed=data.split.seed,
     )
     inputs = input_columns(task)
     found = inspect(splits, inputs=inputs, label_role=task.answer_role, kind=task.kind)
@@ -203,19 +203,13 @@ def dropped_already(finding: Finding) -> Finding:
     return replace(finding, severity="note", message=message, fix=None)
 
 
-def split_seed(recipe: Recipe) -> int:
-    """Return the seed of the splits: the run's seed unless the recipe gives them their own."""
-    seed = recipe.data.split.seed
-    return recipe.training.seed if seed is None else seed
-
-
 def limited(splits: Splits, recipe: Recipe, task: Task) -> Splits:
     """Apply `data.limit`: draw at most so many rows of each split, after the inspection.
 
     Training rows are drawn with the run's seed, the others with the seed of the splits.
     """
     for split, most in recipe.data.limit.items():
-        seed = recipe.training.seed if split == "train" else split_seed(recipe)
+        seed = recipe.training.seed if split == "train" else recipe.data.split.seed
         splits = limit_split(
             splits, split, most, stratify_by=stratified_by(recipe, task), seed=seed
         )

@@ -108,6 +108,28 @@ def test_it_ends_with_a_figure_a_table_tests_and_a_sentence(study):
     assert "is best" in found["sentences"][0]
 
 
+def test_a_metric_that_a_task_lacks_is_answered_with_the_nearest(study):
+    out, _ = study
+    cells = sorted(path for path in (out / "cells").iterdir())[:2]
+    said = ask("compare", *cells, "--metric", "accuarcy")
+    assert said.exit_code == 2
+    assert "did you mean 'accuracy'?" in said.stderr
+
+
+def test_a_ladder_judges_the_baselines_of_its_recipe(recipe):
+    asked = "baselines=[most-frequent-tag]"
+    with pytest.raises(RecipeError, match="does not fit"):
+        read_recipe(recipe, [asked])
+    options = {"methods": ["full", "lora"], "shots": ["2"], "seeds": [0], "min_steps": 1}
+    plan = plan_ladder(read_recipe(recipe, ["baselines=[frozen-encoder]"]), **options)
+    judged = [[one.name for one in trial.recipe.baselines] for trial in plan.trials]
+    assert judged == [["frozen-encoder"], []]
+    plan = plan_ladder(read_recipe(recipe, ["baselines=[]"]), **options)
+    assert [trial.recipe.baselines for trial in plan.trials] == [[], []]
+    plan = plan_ladder(read_recipe(recipe), **options)
+    assert [one.name for one in plan.trials[0].recipe.baselines] == ["majority", "tfidf-linear"]
+
+
 def test_the_same_command_reads_what_is_finished(study, recipe):
     out, _ = study
     before = {path: path.stat().st_mtime_ns for path in out.glob("cells/*/scores.json")}
@@ -253,6 +275,7 @@ def test_recipes_of_other_seeds_are_judged_on_the_same_rows(recipe):
     made = read_recipe(recipe)
     plan = plan_seeds({"a": made, "b": read_recipe(recipe, ["training.seed=9"])}, seeds=[0, 1])
     assert {one.recipe.data.split.seed for one in plan.trials} == {0}
+    assert [one.recipe.training.seed for one in plan.trials] == [0, 0, 1, 1]
 
 
 def prototypes_of(recipe, *overrides, n_seeds=1):

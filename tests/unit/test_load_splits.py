@@ -164,3 +164,17 @@ def test_a_group_in_two_given_files_is_refused(tmp_path):
     assert error.problem == "The same groups by author are in train and in test."
     assert "data.split.group_by=null" in error.hint
     assert split({"train": train, "test": test}).test
+
+
+def test_the_seed_of_a_training_moves_no_row(tmp_path):
+    file = write(tmp_path / "rows.csv")
+    data = {"train": file, "limit": {"test": 6, "validation": 3}}
+
+    def parts(training_seed, **options):
+        tree = toy_tree("text-classification", "model", data={**data, "split": options})
+        tree["training"]["seed"] = training_seed
+        task = find("tasks", "text-classification")
+        return identities(check_data(read_recipe(tree), task(task.Options())).splits)
+
+    assert parts(0) == parts(7) == parts(7, seed=None)  # null stood in earlier recipes
+    assert parts(0) != parts(0, seed=7)

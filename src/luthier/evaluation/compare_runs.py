@@ -126,5 +126,6 @@ def refuse_other_rows(first: Judged, other: Judged) -> None:
         raise RunError(
             "These runs were not judged on the same test rows.",
             received=f"{first.path} and {other.path}: {problem}",
-            hint="give both recipes the same data.test file, or the same split and seed",
+            hint="give both recipes the same data.test file, or the same data.split with one "
+            "data.split.seed (training.seed moves no rows)",
         )

@@ -37,6 +37,11 @@ def name_of_column(value: object) -> object:
 Format = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "conll", "text", "tmx", "xliff"]
 
 
+def _none_as_zero(value: object) -> object:
+    """Read null, which recipes of earlier versions had, as 0."""
+    return 0 if value is None else value
+
+
 class Plugin(Section):
     """A plug-in: its name, or `{name: …, options: {…}}`."""
 
@@ -79,7 +84,9 @@ class Split(Section):
         None, description="Column whose rows of equal value stay in the same split."
     )
     stratify: bool = Field(True, description="Keep the label proportions in every split.")
-    seed: int | None = Field(None, ge=0, description="Seed of the splits; null: training.seed.")
+    seed: Annotated[int, BeforeValidator(_none_as_zero)] = Field(
+        0, ge=0, description="Seed of the splits and of the rows in them; training.seed moves none."
+    )
     n_folds: int | None = Field(None, ge=2, description="Number of cross-validation folds.")
     fold: int = Field(0, ge=0, description="Index of the fold that is the test set.")
 
@@ -112,10 +119,12 @@ class Data(Section):
     )
     split: Split = Field(default=Split(), description="How missing splits are made.")
     limit: dict[Literal["train", "validation", "test"], int] = Field(
-        default_factory=dict, description="Maximum rows of a split, sampled by the seed."
+        default_factory=dict,
+        description="Maximum rows of a split: of train drawn by training.seed, of the others by "
+        "data.split.seed.",
     )
     shots: int | None = Field(
-        None, ge=1, description="Training rows per label, sampled by the seed; null: all rows."
+        None, ge=1, description="Training rows per label, drawn by training.seed; null: all rows."
     )
     max_tokens: int | None = Field(
         None, ge=4, description="Maximum tokens per row; null: the model's limit, at most 512."

@@ -21,8 +21,6 @@ def fixed_test(recipe: Recipe) -> dict[str, Any]:
     """Give the recipe as a tree with splits of a fixed seed and without validation rows."""
     tree = recipe.model_dump(mode="json")
     split = tree["data"]["split"]
-    if split["seed"] is None:
-        split["seed"] = recipe.training.seed
     tree["data"]["validation"] = None
     split["validation"] = 0
     tree["data"]["limit"].pop("validation", None)

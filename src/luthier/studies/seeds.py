@@ -1,6 +1,6 @@
 """One recipe with many seeds: how far its score is luck, and whether another recipe is better.
 
-Splits stay as they are, and are the same for both: they follow from the first recipe's own seed.
+Splits stay as they are: they follow from `data.split.seed` alone.
 What varies is the training: the fresh head, the order of the rows, dropout; and, with `data.shots`
 or `data.limit.train`, the draw.
 """
@@ -99,9 +99,8 @@ def plan_seeds(arms: dict[str, Recipe], *, seeds: Sequence[int]) -> Plan:
             received=" and ".join(sorted(tasks)),
             hint="two recipes of the same task, on the same test rows",
         )
-    split_seed = split_seed_of(list(arms.values()))
     trials = [
-        Trial(name, "", seed, with_seed(recipe, seed, split_seed=split_seed))
+        Trial(name, "", seed, with_seed(recipe, seed))
         for seed in seeds
         for name, recipe in arms.items()
     ]
@@ -114,20 +113,9 @@ def plan_seeds(arms: dict[str, Recipe], *, seeds: Sequence[int]) -> Plan:
     return Plan(" against ".join(arms), trials, notes=notes)
 
 
-def with_seed(recipe: Recipe, seed: int, *, split_seed: int) -> Recipe:
-    """Give a recipe another seed, splits that do not follow from it, and no baselines."""
+def with_seed(recipe: Recipe, seed: int) -> Recipe:
+    """Give a recipe another seed of its training, and no baselines."""
     tree = recipe.model_dump(mode="json")
-    if tree["data"]["split"]["seed"] is None:
-        tree["data"]["split"]["seed"] = split_seed
     tree["training"]["seed"] = seed
     tree["baselines"] = []
     return read_recipe(tree)
-
-
-def split_seed_of(recipes: Sequence[Recipe]) -> int:
-    """Choose one seed of splits for all: the first that is written down, else the first recipe's.
-
-    Recipes that differ in their seeds alone would otherwise be judged on different test rows.
-    """
-    written = [one.data.split.seed for one in recipes if one.data.split.seed is not None]
-    return written[0] if written else recipes[0].training.seed

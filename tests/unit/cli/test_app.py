@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import luthier
 from luthier.cli.app import app
 from luthier.recipe.load import read_recipe
+from luthier.registry import find, names
 
 WRONG = """\
 model: m
@@ -54,6 +55,16 @@ def test_list_names_every_plug_in_with_a_line():
         (line,) = [line for line in result.output.splitlines() if line.split()[:1] == [name]]
         assert line.endswith(".")
     assert "lora" not in call("list", "tasks").output
+
+
+def test_list_of_metrics_says_unit_direction_and_tasks():
+    lines = {line.split()[0]: line for line in call("list", "metrics").output.splitlines()}
+    assert "(%, higher is better): text-classification" in lines["accuracy"]
+    assert "(a number, lower is better): text-regression" in lines["mae"]
+    for name in names("tasks"):
+        task = find("tasks", name)
+        assert name in lines[task(task.Options()).main_metric]
+    assert "causal-lm" in lines["exact_match"]  # its toy rows have no answers
 
 
 def test_list_of_an_unknown_kind_names_the_nearest():
