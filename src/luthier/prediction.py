@@ -27,6 +27,7 @@ from luthier.records import Outputs, Predictions, Rows
 from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
 from luthier.runs.portable import ModelFolder, open_trained
+from luthier.runs.result import refuse_other_labels
 from luthier.spreadsheets import flat, inert
 from luthier.task_types.bind import codec_of
 from luthier.training.listeners import follow
@@ -59,6 +60,7 @@ class Predictor:
         task = make_plugin("tasks", self.recipe.task)
         self.model, processor = make_plugin("methods", self.recipe.method).load(folder.model)
         config = self.model.config
+        refuse_other_labels(folder.model, folder.target(), config)
         self.codec: Codec = codec_of(self.recipe, task, folder.target(), processor, config)
 
     @property

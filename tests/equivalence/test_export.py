@@ -18,6 +18,7 @@ from luthier.exporters.verified import Exporter, export_verified
 from luthier.ragged import Ragged
 from luthier.runs import RunFolder
 from tests.architecture.source import loaded_by
+from tests.seals import without_seal
 from tests.toys import FAMILY, toy_rows, toy_tree
 
 ALONE = {"merge": False}
@@ -91,7 +92,7 @@ def test_a_wrong_merge_is_refused_and_leaves_nothing(
 
 
 def test_what_the_run_merged_wrongly_is_refused_and_leaves_nothing(finished, tmp_path):
-    run = finished("text-classification", "lora")
+    run = without_seal(finished("text-classification", "lora"))
     path = RunFolder(run).model / "model.safetensors"
     weights = load_file(path)
     weights["classifier.bias"] += torch.arange(len(weights["classifier.bias"])) * 3

@@ -114,6 +114,27 @@ def test_other_rows_are_refused_and_the_first_ones_go_on(tiny_model, tmp_path, c
     assert run(tree(tiny_model), tmp_path / "left").state()["state"] == "finished"
 
 
+@pytest.mark.parametrize("content", ["", '{"sta', "[3]"])
+def test_damaged_documents_of_an_unfinished_run_block_no_checkpoint(
+    tiny_model, tmp_path, whole, content
+):
+    left = interrupted(tiny_model, tmp_path / "left")
+    for name in ("status", "attempts", "data"):
+        (left.path / f"{name}.json").write_text(content)
+    gone_on = run(tree(tiny_model), left.path)
+    assert gone_on.attempts()[-1]["resumed"][0]["step"] == 4
+    assert model_of(gone_on) == model_of(whole)
+
+
+def test_other_rows_are_refused_by_the_checkpoint_where_documents_are_damaged(tiny_model, tmp_path):
+    left = interrupted(tiny_model, tmp_path / "left")
+    (left.path / "data.json").write_text("")
+    rows = toy_rows("text-classification")
+    other = Rows.of({**rows.columns, "text": ["another word", *rows["text"][1:]]})
+    with pytest.raises(RunError, match="The rows changed"):
+        run(tree(tiny_model), left.path, rows=other)
+
+
 def test_another_recipe_is_refused(tiny_model, tmp_path):
     interrupted(tiny_model, tmp_path / "left")
     with pytest.raises(RunError) as caught:

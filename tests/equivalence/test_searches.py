@@ -108,7 +108,7 @@ def test_validation_scores_are_those_of_the_weights_that_were_kept(keep_best, re
     done = luthier.run(recipe, rising_and_falling, out=tmp_path / "run")
     run = RunFolder(done.folder)
     told = read_outcome(run).validation["accuracy"]
-    on_the_way = [event["scores"]["accuracy"] for event in run.read_events() if "scores" in event]
+    on_the_way = [event["scores"]["accuracy"] for event in run.events.read() if "scores" in event]
     assert told == (max(on_the_way) if keep_best else on_the_way[-1])
     assert max(on_the_way) > on_the_way[-1]  # or nothing would be shown here
     _, scores = luthier.load(done.folder).evaluate(recipe.data.validation)
@@ -119,7 +119,7 @@ def test_scores_of_a_trained_baseline_are_not_the_models(recipe, tmp_path):
     done = luthier.run(
         recipe, ["method=prototypes", "baselines=[from-scratch]"], out=tmp_path / "r"
     )
-    events = [one for one in RunFolder(done.folder).read_events() if "scores" in one]
+    events = [one for one in RunFolder(done.folder).events.read() if "scores" in one]
     assert events[-1]["phase"] == "baseline from-scratch"
     assert validation_scores(RunFolder(done.folder)) == events[0]["scores"]
 

@@ -27,6 +27,7 @@ from tests.torture import (
     leaks,
     numbers,
     paths,
+    results,
     signals,
     starts,
 )
@@ -96,6 +97,11 @@ def r9(folder: Path, share: float) -> Trials:
     return _numbered([*starts.trials(made, n), *starts.trials_on_a_dead_one(made, n)])
 
 
+def r10(folder: Path, share: float) -> Trials:
+    """Every file of a finished run, damaged in every way, read by five commands."""
+    return results.trials(results.bench(folder), every=max(1, round(1 / share)))
+
+
 def s1(folder: Path, share: float) -> Trials:
     """Hostile models, runs, recipes and data, opened as a user would."""
     workshop = hostile.Workshop(folder)
@@ -133,7 +139,7 @@ def d2(folder: Path, share: float) -> Trials:
     return [*found, (f"false alarms {alarms:.4f}", alarms <= 0.005)]
 
 
-ALL = (r1, r2, r3, r4, r5, r6, r7, r8, r9, s1, s2, d1, d1_clean, d2)
+ALL = (r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, s1, s2, d1, d1_clean, d2)
 COUNTED: dict[str, Callable[[Path, float], Trials]] = {
     one.__name__.upper().replace("_", "-"): one for one in ALL
 }

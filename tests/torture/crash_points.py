@@ -16,10 +16,12 @@ from typing import Any
 import torch
 
 from luthier.runs import checkpoints as storing
-from luthier.runs.checkpoints import MANIFEST, Store
+from luthier.runs import seals
+from luthier.runs.checkpoints import Store
+from luthier.runs.seals import MANIFEST
 from luthier.training import state as writing
 
-TRACED = {storing.__file__, writing.__file__}
+TRACED = {storing.__file__, seals.__file__, writing.__file__}
 
 
 def trials(folder: Path) -> list[bool]:
@@ -75,13 +77,13 @@ def _instants(store: Store, step: int, copies: Path) -> Iterator[tuple[Path, set
             made.append((copy, durable | names))
         return trace
 
-    storing.to_disk = noticed
+    storing.to_disk = seals.to_disk = noticed
     sys.settrace(trace)
     try:
         store.write(step, _fill(step), about={})
     finally:
         sys.settrace(None)
-        storing.to_disk = to_disk
+        storing.to_disk = seals.to_disk = to_disk
     yield from made
 
 

@@ -24,6 +24,7 @@ from luthier.cli.app import app
 from luthier.errors import LuthierError
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
+from tests.seals import without_seal
 from tests.tiny import write_tiny_model
 from tests.torture import payloads
 from tests.torture.opening import SECRET, Outcome, open_apart
@@ -432,6 +433,8 @@ class Workshop:
             luthier.run("recipe.yaml", out="run")
             alone = {"name": "lora", "options": {"merge": False}}
             luthier.run(RECIPE | {"method": alone}, out="adapted")
+            for run in ("run", "adapted"):  # a manifest would find each change out before it acts
+                without_seal(Path(run))
         finally:
             os.chdir(here)
         self.whole = whole

@@ -12,6 +12,7 @@ from tests.torture import (
     full_disk,
     kills,
     numbers,
+    results,
     signals,
     starts,
 )
@@ -84,6 +85,12 @@ def test_one_of_many_starts_wins(tmp_path):
     made = starts.bench(tmp_path)
     assert all(starts.trials(made, 6))
     assert all(starts.trials_on_a_dead_one(made, 6))
+
+
+def test_a_damaged_result_answers_nothing(tmp_path):
+    found = results.trials(results.bench(tmp_path), every=37)
+    assert len(found) >= 10
+    assert [what for what, passed in found if not passed] == []
 
 
 def test_a_trial_can_fail(tmp_path):

@@ -237,7 +237,7 @@ class Bench:
 
     def last_step(self, out: str | Path, phase: str = "fine-tuning") -> int:
         """Say how many steps a run had logged."""
-        events = self.run(out).read_events()
+        events = self.run(out).events.read()
         return max((e["step"] for e in events if e["phase"] == phase), default=0)
 
 
@@ -263,7 +263,7 @@ def logged(run: RunFolder) -> list[Mapping[str, Any]]:
     """List what a run logged of its steps, without what depends on the clock."""
     return [
         {name: value for name, value in event.items() if name != "time"}
-        for event in run.read_events()
+        for event in run.events.read()
         if event.get("loss") is not None
     ]
 

@@ -127,9 +127,11 @@ def read_facts(path: Path, *, status: Mapped | None = None) -> Facts:
         status: The status that the run is about to write; None takes the one it has written.
 
     Raises:
-        RunError: There is no run at that path.
+        RunError: There is no run at that path, or it is finished and damaged.
     """
     run = RunFolder.open(path)
+    if status is None and run.reached == "finished":
+        run.require_finished()
     unreadable: list[str] = []
     documents = {name: _document(run, name, unreadable) for name in DOCUMENTS}
     recipe = _recipe(run, unreadable)
@@ -199,7 +201,7 @@ def _recipe(run: RunFolder, unreadable: list[str]) -> Mapped:
 def _events(run: RunFolder, unreadable: list[str]) -> list[Mapped]:
     events: list[Mapped] = []
     try:
-        events += (dict(event) for event in run.read_events())
+        events += (dict(event) for event in run.events.read())
     except (ValueError, TypeError, RecursionError, AttributeError, RunError):
         unreadable.append("events")
     return events

@@ -12,8 +12,6 @@ File Systems Are Not Created Equal", OSDI 2014, section 4.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import shutil
@@ -23,11 +21,17 @@ from pathlib import Path
 
 from luthier.declarations import JSON
 from luthier.modes import give_usual_modes
+from luthier.runs.seals import (
+    MANIFEST,
+    DamagedError,
+    read_manifest,
+    to_disk,
+    verify_file,
+    write_manifest,
+)
 
-MANIFEST = "manifest.json"
 NAME = re.compile(r"checkpoint-(\d+)")
 WRITING = "writing-"
-CHUNK = 2**20
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,6 @@ class Checkpoint:
     path: Path
     step: int
     about: Mapping[str, JSON]
-
-
-class DamagedError(Exception):
-    """A checkpoint is incomplete or changed; the message names the file."""
 
 
 class Store:
@@ -93,7 +93,8 @@ class Store:
         is_whole = False
         try:
             fill(writing)
-            _seal(writing, step, about)
+            give_usual_modes(writing)
+            write_manifest(writing, sorted(writing.iterdir()), step=step, about=dict(about))
             is_whole = True
         finally:
             if not is_whole:
@@ -146,67 +147,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         DamagedError: A file is missing or changed.
     """
-    manifest = _unsealed(path / MANIFEST)
+    manifest = read_manifest(path)
     if f"checkpoint-{manifest['step']}" != path.name:
         raise DamagedError(f"{path / MANIFEST} belongs to step {manifest['step']}")
-    for name, asked in manifest["files"].items():
-        file = path / name
-        if file.parent != path or file.is_symlink() or not file.is_file():
-            raise DamagedError(f"{file} is missing")
-        if file.stat().st_size != asked["bytes"]:
-            raise DamagedError(
-                f"{file} has {file.stat().st_size} bytes instead of {asked['bytes']}"
-            )
-        if sha256(file) != asked["sha256"]:
-            raise DamagedError(f"{file} was changed after it was written")
+    for name, listed in manifest["files"].items():
+        verify_file(path, name, listed)
     return Checkpoint(path, manifest["step"], manifest["about"])
-
-
-def _seal(folder: Path, step: int, about: Mapping[str, JSON]) -> None:
-    """Sync all files to the disk, then write the manifest that lists them."""
-    files = {}
-    give_usual_modes(folder)
-    for path in sorted(folder.iterdir()):
-        to_disk(path)
-        files[path.name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
-    manifest = _sealed({"step": step, "files": files, "about": dict(about)})
-    (folder / MANIFEST).write_text(manifest, encoding="utf-8")
-    to_disk(folder / MANIFEST)
-    to_disk(folder)
-
-
-def _sealed(content: dict[str, JSON]) -> str:
-    """Write JSON that contains its own sha256."""
-    text = json.dumps(content, sort_keys=True)
-    return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), **content}, indent=1)
-
-
-def _unsealed(path: Path) -> dict[str, JSON]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        seal = content.pop("sha256")
-    except (OSError, ValueError, AttributeError, KeyError) as problem:
-        raise DamagedError(f"{path} is missing or is not a manifest") from problem
-    if json.loads(_sealed(content))["sha256"] != seal:
-        raise DamagedError(f"{path} was changed after it was written")
-    return dict(content)
-
-
-def sha256(path: Path) -> str:
-    """Compute a file's sha256, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def to_disk(path: Path) -> None:
-    """Sync a file's content, or a folder's entries, to the disk."""
-    if path.is_dir() and os.name == "nt":  # Windows opens no folders
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

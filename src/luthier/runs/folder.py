@@ -28,7 +28,8 @@ from luthier.recipe.load import read_kept
 from luthier.recipe.tree import Recipe
 from luthier.records import Target
 from luthier.registry import declared
-from luthier.runs.checkpoints import Store, to_disk
+from luthier.runs.checkpoints import Store
+from luthier.runs.events import EVENTS, Events
 from luthier.runs.files import (
     damaged,
     is_temporary,
@@ -41,6 +42,8 @@ from luthier.runs.files import (
 )
 from luthier.runs.lock import LOCK, OWNER, Lock
 from luthier.runs.places import making, numbered
+from luthier.runs.result import is_sealed, renew, seal, unseal, verify
+from luthier.runs.seals import MANIFEST
 from luthier.runs.shareable import Names, names_of, shareable
 
 DOCUMENTS = {  # name of a JSON document -> what it holds
@@ -55,9 +58,15 @@ DOCUMENTS = {  # name of a JSON document -> what it holds
     "attempts": "each time that the run was started or resumed",
 }
 DOCUMENT_NAME = re.compile(r"[a-z][a-z0-9_-]*")
-EVENTS = "events.jsonl"
+STATES = ("running", "finished", "failed", "interrupted", "unknown")
 OWN = {"recipe.yaml", "model", "adapter", "checkpoints", "tensorboard", "report.html"} | {
-    *(EVENTS, "predictions.jsonl", LOCK, OWNER),  # beside documents, and the remains of writes
+    *(
+        EVENTS,
+        MANIFEST,
+        "predictions.jsonl",
+        LOCK,
+        OWNER,
+    ),  # beside documents
 }
 
 
@@ -71,7 +80,7 @@ class RunFolder:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.lock = Lock(self.path)
-        self._started = time.monotonic()
+        self.events = Events(self.path / EVENTS)
         self._names: Names | None = None
 
     @classmethod
@@ -137,10 +146,11 @@ class RunFolder:
         """
         started = time.strftime("%Y-%m-%d %H:%M:%S")
         with telling_of_disk(self.path):
+            unseal(self.path)
             self.write_text("recipe.yaml", to_yaml(recipe))
             self._names = names_of(recipe.model_dump(mode="json"), [self.path.absolute()])
             self.write_json("status", {"state": "running", "started": time.time()})
-            self._attempts([*self.attempts(), {"started": started, "changes": list(changes)}])
+            self._attempts([*self._readable(), {"started": started, "changes": list(changes)}])
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -175,15 +185,31 @@ class RunFolder:
         return read_kept(self.path / "recipe.yaml")
 
     def state(self) -> dict[str, JSON]:
-        """Give the run's status: `state`, and after a failure `reason` and `hint`."""
-        found = self.read_json("status")
-        return found if isinstance(found, dict) and "state" in found else {"state": "unknown"}
-
-    def require_finished(self) -> RunFolder:
-        """Return this folder if the run finished.
+        """Give the run's status: `state`, and after a failure `reason` and `hint`.
 
         Raises:
-            RunError: The run failed, was interrupted or is still running.
+            RunError: It is damaged.
+        """
+        found = self.read_json("status")
+        if found is None:
+            return {"state": "unknown"}
+        if not isinstance(found, dict) or found.get("state") not in STATES:
+            raise damaged(self.path / "status.json", ValueError(f"no status: {str(found)[:50]}"))
+        return found
+
+    @property
+    def reached(self) -> str:
+        """The state; of a damaged status: finished if the result is sealed, unknown otherwise."""
+        try:
+            return str(self.state()["state"])
+        except RunError:
+            return "finished" if is_sealed(self.path) else "unknown"
+
+    def require_finished(self) -> RunFolder:
+        """Return this folder if the run finished and its files are as they were written.
+
+        Raises:
+            RunError: The run failed, was interrupted or is still running, or is damaged.
         """
         status = self.state()
         if status["state"] != "finished":
@@ -193,15 +219,31 @@ class RunFolder:
                 received=f"{self.path} ({status['state']})",
                 hint="the same `luthier run` command resumes it",
             )
+        verify(self.path, status)
         return self
 
     def attempts(self) -> list[dict[str, JSON]]:
-        """List each time that the run was started or resumed, and how that ended."""
-        return list((self.read_json("attempts") or {}).get("attempts", []))
+        """List each time that the run was started or resumed, and how that ended.
+
+        Raises:
+            RunError: The list is damaged.
+        """
+        document = self.read_json("attempts") or {"attempts": []}
+        found = document.get("attempts") if isinstance(document, dict) else None
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise damaged(self.path / "attempts.json", ValueError("no list of attempts"))
+        return found
+
+    def _readable(self) -> list[dict[str, JSON]]:
+        """List the attempts; none where they are damaged, so that the run can be resumed."""
+        try:
+            return self.attempts()
+        except RunError:
+            return []
 
     def note(self, **facts: JSON) -> None:
         """Add facts to the current attempt."""
-        *before, last = self.attempts() or [{}]
+        *before, last = self._readable() or [{}]
         self._attempts([*before, {**last, **facts}])
 
     def note_resumed(self, phase: str, step: int, words: list[str]) -> None:
@@ -244,7 +286,9 @@ class RunFolder:
             raise ValueError(f"'{document}' is no name of a document: use a-z, 0-9, - and _.")
         shared = shareable(plain(content), self.names())
         text = json.dumps(shared, ensure_ascii=False, indent=1)
-        return self.write_text(f"{document}.json", text + "\n")
+        path = self.write_text(f"{document}.json", text + "\n")
+        renew(self.path, path.name)
+        return path
 
     def names(self) -> Names:
         """Say what the paths that the recipe names are called in what may be shared."""
@@ -287,40 +331,6 @@ class RunFolder:
         except ValidationError as problem:
             raise damaged(self.path / "target.json", problem) from problem
 
-    def append_event(self, event: object) -> None:
-        """Append one step to the events, with the seconds since the run began."""
-        content = {key: value for key, value in plain(event).items() if value is not None}
-        content["time"] = round(time.monotonic() - self._started, 3)
-        with (self.path / EVENTS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(content, ensure_ascii=False) + "\n")
-
-    def events_so_far(self) -> bytes:
-        """Give the current events, for a checkpoint to keep."""
-        path = self.path / EVENTS
-        return path.read_bytes() if path.is_file() else b""
-
-    def keep_events(self, events: bytes, folder: Path) -> None:
-        """Write events into the folder of a checkpoint."""
-        (folder / EVENTS).write_bytes(events)
-
-    def restore_events(self, folder: Path) -> None:
-        """Drop the events since a checkpoint: those steps are repeated."""
-        self.write_text(EVENTS, (folder / EVENTS).read_text(encoding="utf-8"))
-        *_, last = [{"time": 0.0}, *self.read_events()]
-        self._started = time.monotonic() - last["time"]
-
-    def forget_events(self, phase: str) -> None:
-        """Drop the events of a training that was interrupted before its first checkpoint."""
-        events = list(self.read_events())
-        kept = [event for event in events if event.get("phase") != phase]
-        if len(kept) < len(events):
-            lines = (json.dumps(event, ensure_ascii=False) + "\n" for event in kept)
-            write_whole(self.path / EVENTS, lines)
-
-    def read_events(self) -> Iterator[dict[str, JSON]]:
-        """Walk over the events, skipping an incomplete last line."""
-        return self._read_lines(EVENTS)
-
     def write_predictions(self, lines: Iterable[Mapping[str, JSON]]) -> Path:
         """Write the test rows with every system's predictions."""
 
@@ -335,17 +345,12 @@ class RunFolder:
 
     def read_predictions(self) -> Iterator[dict[str, JSON]]:
         """Walk over the test rows as `write_predictions` wrote them."""
-        return self._read_lines("predictions.jsonl")
-
-    def _read_lines(self, name: str) -> Iterator[dict[str, JSON]]:
-        path = self.path / name
+        path = self.path / "predictions.jsonl"
         if path.is_file():
             yield from read_lines(path)
 
     def finish(self, *, keep_checkpoints: bool = False) -> None:
-        """Sync the model to the disk, mark the run as finished, and delete its checkpoints."""
-        for path in (*self.model.rglob("*"), self.model) if self.model.is_dir() else ():
-            to_disk(path)
+        """Seal the result, mark the run as finished, and delete its checkpoints."""
         self._end("finished")
         if not keep_checkpoints:
             shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
@@ -386,6 +391,9 @@ class RunFolder:
         self._end("failed", reason=reason, hint=hint)
 
     def _end(self, state: str, **why: JSON) -> None:
-        self.write_json("status", {"state": state, **why})
         ended = time.strftime("%Y-%m-%d %H:%M:%S")
         self.note(ended=ended, state=state, **{name: one for name, one in why.items() if one})
+        is_whole = state == "finished"
+        if is_whole:
+            seal(self.path)
+        self.write_json("status", {"state": state, **({"sealed": True} if is_whole else {}), **why})

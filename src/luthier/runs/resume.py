@@ -79,7 +79,7 @@ def claim(recipe: Recipe, *, out: str | Path | None, name: str, fresh: bool = Fa
 def _unfinished(name: str) -> Iterator[RunFolder]:
     """Walk over the unfinished runs of a name, the newest first."""
     for folder in reversed(_of_name(name)):
-        if folder.state()["state"] != "finished":
+        if folder.reached != "finished":
             yield folder
 
 
@@ -97,7 +97,7 @@ def _of_name(name: str) -> list[RunFolder]:
 def _resume(folder: RunFolder, recipe: Recipe) -> RunFolder | None:
     """Resume the unfinished run of an owned folder; None if it holds none."""
     is_run = (folder.path / "recipe.yaml").is_file()
-    if not is_run or folder.state()["state"] == "finished":
+    if not is_run or folder.reached == "finished":
         folder.lock.release()
         return None
     changes = differences(folder, recipe)
@@ -121,7 +121,7 @@ def _resume_below(folder: RunFolder, recipe: Recipe) -> RunFolder | None:
 def _refuse_to_leave(name: str, recipe: Recipe) -> None:
     """Refuse to abandon the work of an interrupted last run without a word."""
     last = next(reversed(_of_name(name)), None)
-    if last is None or last.state()["state"] in ("finished", "failed") or not last.has_work:
+    if last is None or last.reached in ("finished", "failed") or not last.has_work:
         return
     try:
         last.lock.take()
@@ -174,12 +174,15 @@ def refuse_other_rows(folder: RunFolder, described: Mapping[str, JSON]) -> None:
     Raises:
         RunError: Something was trained on other rows.
     """
-    before = (folder.read_json("data") or {}).get("splits", {})
-    changed = [
-        f"{split} ({before[split]['rows']} rows before, {now['rows']} now)"
-        for split, now in described["splits"].items()
-        if split in before and before[split]["sha256"] != now["sha256"]
-    ]
+    try:
+        before = (folder.read_json("data") or {}).get("splits", {})
+        changed = [
+            f"{split} ({before[split]['rows']} rows before, {now['rows']} now)"
+            for split, now in described["splits"].items()
+            if split in before and before[split]["sha256"] != now["sha256"]
+        ]
+    except (RunError, AttributeError, KeyError, TypeError):
+        return  # it is damaged: checkpoints know their rows too
     if changed and folder.has_work:
         raise RunError(
             f"The rows are not those that {folder.path} was started with, and it is unfinished.",

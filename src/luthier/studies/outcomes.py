@@ -60,7 +60,7 @@ def validation_scores(run: RunFolder) -> dict[str, float]:
     """
     scored = [
         event
-        for event in run.read_events()
+        for event in run.events.read()
         if event.get("scores") and not event["phase"].startswith(ASIDE)
     ]
     if run.recipe().training.load_best_model_at_end:

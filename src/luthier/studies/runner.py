@@ -128,7 +128,7 @@ def refuse_other_test(judged: dict[str, Trial], trial: Trial, run_folder: RunFol
 
 
 def _run(trial: Trial, place: Path, *, listeners: Sequence[Listener]) -> None:
-    if (place / "recipe.yaml").is_file() and RunFolder(place).state()["state"] == "failed":
+    if (place / "recipe.yaml").is_file() and RunFolder(place).reached == "failed":
         shutil.rmtree(place)  # nothing of it is worth resuming
     process.reset_peak_memory()
     run(trial.recipe, out=place, listeners=listeners)
@@ -146,8 +146,7 @@ def is_finished(place: Path, recipe: Recipe) -> bool:
     if not (place / "recipe.yaml").is_file():
         return False
     folder = RunFolder(place)
-    state = folder.state()["state"]
-    if state == "failed" or (state != "finished" and not folder.has_work):
+    if folder.reached == "failed" or not (folder.reached == "finished" or folder.has_work):
         return False
     changes = [change for change in differences(folder, recipe) if not change.is_safe]
     if changes:
@@ -156,4 +155,4 @@ def is_finished(place: Path, recipe: Recipe) -> bool:
             received=f"{place}: {'; '.join(map(str, changes[:3]))}",
             hint="--out another folder begins another study",
         )
-    return bool(state == "finished")
+    return folder.reached == "finished"

@@ -85,7 +85,7 @@ class Checkpointer:
 
     def _begin(self) -> None:
         if self.job.session.run is not None:
-            self.job.session.run.forget_events(self.job.session.phase)
+            self.job.session.run.events.forget(self.job.session.phase)
 
     def _restore(self, found: Checkpoint) -> list[str]:
         """Restore a checkpoint; report packages whose new versions may change the results."""
@@ -99,7 +99,7 @@ class Checkpointer:
                 hint="restore the model, or start another run with --fresh",
             )
         self.state.read(found.path)
-        self.job.session.run.restore_events(found.path)
+        self.job.session.run.events.restore(found.path)
         self.saved, self.best_step = found.step, found.about["best_step"]
         now = describe_packages()
         return [
@@ -165,13 +165,13 @@ class Checkpointer:
     def _prepared(self, store: Store, step: int, captured: Captured) -> Callable[[], Path]:
         """Return a function that writes a checkpoint from a fixed snapshot."""
         run = self.job.session.run
-        events = run.events_so_far()
+        events = run.events.so_far()
 
         def fill(folder: Path) -> None:
             if shutil.disk_usage(folder).free < captured.n_bytes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
             captured.write(folder)
-            run.keep_events(events, folder)
+            run.events.keep(events, folder)
 
         about = {
             "phase": self.job.session.phase,

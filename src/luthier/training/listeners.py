@@ -61,7 +61,7 @@ class Listeners:
         self._clock(self._announced or info.phase)
         self._announced = info.phase if info.n_steps == 0 else None
         if info.loss is not None or info.scores is not None or info.message is not None:
-            self.folder.append_event(info)
+            self.folder.events.append(info)
         if info.is_lasting and info.message is not None:
             self.told[info.message] = None
         for listener in self.others:

@@ -10,6 +10,7 @@ from luthier.recipe.tree import Recipe
 from luthier.records import StepInfo
 from luthier.results import Finding
 from luthier.runs import RunFolder
+from tests.seals import without_seal
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}'`</style>"
 TEXT = "The film was long"
@@ -57,12 +58,13 @@ def fake_run(
     if "events" not in without:
         for step in range(1, 21):
             scores = {"accuracy": 0.5 + step / 50} if step % 10 == 0 else None
-            run.append_event(
+            run.events.append(
                 StepInfo("fine-tuning", step, 20, loss=1 / step, scores=scores, is_best=step == 20)
             )
     if model:
         run.model.mkdir()
     run.finish()
+    without_seal(run.path)  # tests change its documents
     return run.path
 
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from luthier.runs.checkpoints import MANIFEST, DamagedError, Store, read_checkpoint
+from luthier.runs.checkpoints import Store, read_checkpoint
+from luthier.runs.seals import MANIFEST, DamagedError
 
 
 def fill(words):

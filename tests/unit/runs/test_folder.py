@@ -69,10 +69,10 @@ def test_an_unknown_document_is_a_mistake_of_ours(tmp_path):
 
 def test_events_leave_out_what_is_unknown_and_survive_a_torn_line(tmp_path):
     folder = RunFolder.create(tmp_path / "run", RECIPE)
-    folder.append_event(StepInfo("fine-tuning", 1, 10, loss=0.5))
+    folder.events.append(StepInfo("fine-tuning", 1, 10, loss=0.5))
     with (folder.path / "events.jsonl").open("a") as file:
         file.write('{"phase": "fine-')
-    (event,) = folder.read_events()
+    (event,) = folder.events.read()
     assert event["loss"] == 0.5
     assert "scores" not in event
 
@@ -122,10 +122,18 @@ def test_a_damaged_line_is_told_with_its_file(tmp_path):
         list(run.read_predictions())
 
 
-def test_a_status_of_another_shape_is_unknown(tmp_path):
+@pytest.mark.parametrize("document", ["status", "attempts"])
+@pytest.mark.parametrize("content", ["[1]", '{"sta', "", '{"state": "finishec", "attempts": 3}'])
+def test_a_damaged_status_is_named_and_begun_anew(tmp_path, document, content):
     run = RunFolder.create(tmp_path / "run", RECIPE)
-    (run.path / "status.json").write_text("[1]")
-    assert run.state() == {"state": "unknown"}
+    (run.path / f"{document}.json").write_text(content)
+    with pytest.raises(RunError) as caught:
+        getattr(run, {"status": "state"}.get(document, document))()
+    assert f"{document}.json" in caught.value.received
+    assert run.reached != "finished"
+    run.begin(RECIPE)
+    assert run.state()["state"] == "running"
+    assert len(run.attempts()) == (2 if document == "status" else 1)
 
 
 def test_a_strangers_recipe_makes_no_objects(tmp_path):

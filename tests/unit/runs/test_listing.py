@@ -48,7 +48,7 @@ def test_newer_runs_stand_first_and_a_run_itself_may_be_given(runs):
         ({"state": "failed", "reason": "the loss is not a number"}, "failed", "the loss is not"),
         ({"state": "interrupted", "reason": "Stopped."}, "interrupted", "Stopped."),
         ({"state": "running", "started": 1.0}, "interrupted", None),  # it was killed
-        (["not", "a", "status"], "interrupted", None),
+        (["not", "a", "status"], "unreadable", None),
     ],
 )
 def test_unfinished_runs_say_how_they_ended(runs, written, state, reason):

@@ -42,7 +42,7 @@ def test_time_after_an_announcement_belongs_to_what_was_announced(tmp_path, monk
 def test_only_steps_that_say_something_are_kept(tmp_path):
     folder = RunFolder.create(tmp_path / "run", RECIPE)
     follow(steps(), Listeners(folder))
-    (event,) = folder.read_events()
+    (event,) = folder.events.read()
     assert event["loss"] == 0.5
 
 
