@@ -120,7 +120,7 @@ def _adapter(folder: Path) -> ModelError:
     return ModelError(
         f"This folder holds an adapter ({kind}), which is a part of a model: its base model is "
         f"{base}.",
-        received=str(folder),
+        received=str(folder / "adapter_config.json"),
         hint=hint,
     )
 
