@@ -93,7 +93,7 @@ class Profile:
 
 def profile(rows: Rows, column: str) -> Profile:
     """Compute statistics of evenly spaced rows of a column: files are often sorted by label."""
-    at = np.unique(np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).astype(int))
+    at = np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).astype(int).tolist()
     values = [value for value in (rows[column][index] for index in at) if not is_missing(value)]
     listed = any(isinstance(value, (list, tuple, set, np.ndarray)) for value in values)
     written = [value if isinstance(value, str) else label_name(value) for value in values]

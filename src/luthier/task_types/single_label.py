@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.special import softmax
 
 from luthier.data.labels import label_name
 from luthier.declarations import JSON
@@ -68,6 +67,8 @@ class SingleLabelCodec(TextLevelCodec[SingleLabelOptions]):
 
     def decode(self, outputs: Outputs) -> Predictions:
         """Choose the most probable label."""
+        from scipy.special import softmax  # slow to import
+
         return Predictions(outputs.argmax(axis=-1), softmax(outputs, axis=-1), outputs)
 
     def measure(self, gold: Array, predictions: Predictions) -> Measure:

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.special import expit
 
 from luthier.columns import Column
 from luthier.data.labels import label_name, split_labels
@@ -82,6 +81,8 @@ class MultiLabelClassificationCodec(TextLevelCodec[MultiLabelOptions]):
 
     def tuned(self, outputs: Outputs, gold: Array) -> MultiLabelClassificationCodec:
         """Choose for each label the threshold of best F1 on validation."""
+        from scipy.special import expit  # slow to import
+
         if self.options.threshold == "tuned":
             chosen = best_thresholds(expit(outputs), gold)
             return self.with_target(thresholds=tuple(float(value) for value in chosen))
@@ -89,6 +90,8 @@ class MultiLabelClassificationCodec(TextLevelCodec[MultiLabelOptions]):
 
     def decode(self, outputs: Outputs) -> Predictions:
         """Give every label whose probability reaches its threshold (0.5 before tuning)."""
+        from scipy.special import expit  # slow to import
+
         probabilities = expit(outputs)
         thresholds = self.target.thresholds or (0.5,) * self.target.n_outputs
         return Predictions((probabilities >= np.array(thresholds)), probabilities, outputs)

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.special import softmax
 
 from luthier.columns import Column
 from luthier.data.cells import structure_of
@@ -111,6 +110,8 @@ class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
 
     def decode(self, outputs: Outputs) -> Predictions:
         """Choose the most probable choice."""
+        from scipy.special import softmax  # slow to import
+
         return Predictions(outputs.argmax(axis=-1), softmax(outputs, axis=-1), outputs)
 
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
