@@ -10,7 +10,7 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,36 +69,47 @@ def first_recipe(
         RecipeError: There is no such task, or an override is wrong.
     """
     asked = apply_overrides({}, overrides)
-    data, named = asked.get("data", {}), asked.get("task", {}).get("name")
-    columns = {role: name_of_column(one) for role, one in data.get("columns", {}).items()}
+    data = _section(asked, "data")
+    columns = {role: name_of_column(one) for role, one in _section(data, "columns").items()}
     how = {field: data[field] for field in FIELDS if field in data}
-    found = find_splits(source)
     given = {split: data[split] for split in SPLITS if split in data}
-    rows, notes, proposed = read_as_proposed(given.get("train", found.train), **how)
-    how |= proposed
-    guess = recognise(rows, task=task or named, given=columns)
+    found = find_splits(source)
     sources: dict[str, Any] = {split: getattr(found, split) for split in SPLITS} | given
-    notes = [*notes, *found.notes]
+    rows, notes, proposed = read_as_proposed(sources["train"], **how)
+    guess = recognise(rows, task=task or _section(asked, "task").get("name"), given=columns)
+    if sources["train"] != source:
+        notes.append(f"{_names(sources['train'])}: the training rows")
+    notes += found.notes
     for split in ("validation", "test"):
         if sources[split] is not None:
-            others, told = read(sources[split], **how)
-            notes += told
-            if split not in given:
-                why = _unusable(others, rows, guess)
-                notes.append(_tell(split, sources[split], why))
-                sources[split] = None if why else sources[split]
+            others, told = read(sources[split], **{**how, **proposed})
+            why = "" if split in given else _unusable(others, rows, guess)
+            notes += told if split in given else [*told, _tell(split, sources[split], why)]
+            sources[split] = None if why else sources[split]
+    guess = _grouped(guess, rows, sources)
     tree = starter_tree(guess.task, guess.columns, sources)
-    reasons = list(guess.reasons)
-    group = group_column(Sheet(rows), guess)
-    if group is not None and sources["validation"] is None and sources["test"] is None:
-        tree["data"]["split"]["group_by"] = group[0]
-        reasons.append(group[1])
     form = {f"data.{field}": value for field, value in proposed.items()}
     for path, value in {**form, **guess.fields}.items():
         _set(tree, path, value)
     tree = apply_overrides(tree, overrides)
     read_recipe(tree)  # raises if a field is wrong
-    return FirstRecipe(_tidy(tree, folder), guess.task, notes, reasons, guess.unsure)
+    return FirstRecipe(_tidy(tree, folder), guess.task, notes, guess.reasons, guess.unsure)
+
+
+def _section(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a section; an empty one if it is something else, which is reported later."""
+    found = tree.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _grouped(guess: Guess, rows: Rows, sources: Mapping[str, Any]) -> Guess:
+    """Keep rows that belong together in one split, where all splits come from one source."""
+    group = group_column(Sheet(rows), guess)
+    if group is None or not sources["validation"] is sources["test"] is None:
+        return guess
+    column, reason = group
+    fields = {**guess.fields, "data.split.group_by": column}
+    return replace(guess, reasons=[*guess.reasons, reason], fields=fields)
 
 
 def _unusable(rows: Rows, train: Rows, guess: Guess) -> str:
@@ -120,12 +131,16 @@ def _unusable(rows: Rows, train: Rows, guess: Guess) -> str:
 
 def _tell(split: str, source: Any, why: str) -> str:
     """Say which files that the user has not named are used, or why not."""
-    names = source if isinstance(source, list) else [source]
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    what = f"{Path(names[0]).name}{more}"
+    what = _names(source)
     if why:
         return f"{what} is not used, {split} rows are split off the training rows: {why}"
     return f"{what}: the {split} rows (data.{split}=null splits them off the training rows)"
+
+
+def _names(source: Any) -> str:
+    paths = source if isinstance(source, list) else [source]
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{Path(paths[0]).name}{more}"
 
 
 def _distinct(values: Sequence[object]) -> set[str]:
