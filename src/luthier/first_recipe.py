@@ -16,6 +16,7 @@ from typing import Any
 
 from luthier.data.labels import is_missing, label_name
 from luthier.data.readers.find_splits import find_splits
+from luthier.data.readers.nested import with_fields
 from luthier.data.readers.propose_form import read_as_proposed
 from luthier.data.readers.read import FIELDS, read
 from luthier.recipe.load import apply_overrides, read_recipe
@@ -119,11 +120,12 @@ def _unusable(rows: Rows, train: Rows, guess: Guess) -> str:
         asked = guess.columns.get(column.role)
         if not isinstance(asked, str):
             continue
-        if asked not in rows:
+        there, before = (with_fields(one.columns, [asked]) for one in (rows, train))
+        if asked not in there:
             return f"no column '{asked}'"
         if column.kind in inputs:
             continue
-        values, learned = _distinct(rows[asked]), _distinct(train[asked])
+        values, learned = _distinct(there[asked]), _distinct(before[asked])
         if not values or (values <= {"-1"} and "-1" not in learned):
             return f"its column '{asked}' has no answers"
     return ""

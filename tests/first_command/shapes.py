@@ -197,6 +197,19 @@ CASES: dict[str, Case] = {
         },
         labels=("anger", "fear", "joy"),
     ),
+    "labels-within-objects": one_label(
+        "rows.jsonl",
+        json_lines(
+            {
+                "row_idx": list(ROWS),
+                "row": [
+                    {"data": {"text": text}, "label": label}
+                    for text, label in zip(TEXTS, LABELS, strict=True)
+                ],
+            }
+        ),
+        columns={"text": "row.data.text", "label": "row.label"},
+    ),
     "folder-of-splits": one_label(
         "data/train.csv",
         table({name: cells[:40] for name, cells in LABELLED.items()}),
@@ -317,6 +330,50 @@ CASES: dict[str, Case] = {
                     "answerKey": ["ABCD"[number] for number in RIGHT],
                 }
             )
+        },
+    ),
+    "question-with-choices-within": Case(
+        "multiple-choice",
+        {
+            "rows.jsonl": json_lines(
+                {
+                    "question": [
+                        {
+                            "stem": question,
+                            "choices": [
+                                {"label": letter, "text": text}
+                                for letter, text in zip("ABCD", options, strict=True)
+                            ],
+                        }
+                        for question, options in zip(QUESTIONS, OPTIONS, strict=True)
+                    ],
+                    "answerKey": ["ABCD"[number] for number in RIGHT],
+                }
+            )
+        },
+        columns={
+            "text": "question.stem",
+            "choices": "question.choices",
+            "label": "answerKey",
+        },
+    ),
+    "questions-within-objects": Case(
+        "question-answering",
+        {
+            "rows.jsonl": json_lines(
+                {
+                    "input": [
+                        {"question": question, "context": context}
+                        for question, context in zip(QUESTIONS, CONTEXTS, strict=True)
+                    ],
+                    "output": [{"answer": answer} for answer in ANSWERS],
+                }
+            )
+        },
+        columns={
+            "question": "input.question",
+            "context": "input.context",
+            "answers": "output.answer",
         },
     ),
     "translation-mapping": Case(

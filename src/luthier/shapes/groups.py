@@ -37,7 +37,7 @@ def group_column(sheet: Sheet, guess: Guess) -> tuple[str, str] | None:
     named = [name for name in sheet.columns if plain(name) in SOURCES]
     answers = [column for role, column in guess.columns.items() if role not in INPUTS]
     for column in (*inputs, *named):
-        if column in answers or column not in sheet.rows:
+        if column in answers or column not in sheet.rows:  # it may be a field within cells
             continue
         counts = Counter(label_name(cell) for cell in sheet.rows[column] if not is_missing(cell))
         together = sum(count for count in counts.values() if count > 1)

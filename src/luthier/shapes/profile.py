@@ -35,9 +35,9 @@ class Profile:
         whole: True if all numbers are integers.
         several: Share of cells with several labels.
         n_parts: Number of distinct labels, if cells are read as several labels.
-        listed: True if some values are lists.
+        listed: True if some values are lists, or mappings of labels to 0 and 1.
         dated: Share of values that are dates or times.
-        nested: True if some values are mappings.
+        nested: True if some values are other mappings.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Profile:
 
     def _labels(self) -> float:
         if self.listed:
-            return 1.0
+            return 1.0 if self.n_parts > 1 else 0.0
         if (
             self.nested
             or self.several < 0.1
@@ -95,7 +95,10 @@ def profile(rows: Rows, column: str) -> Profile:
     """Compute statistics of evenly spaced rows of a column: files are often sorted by label."""
     at = np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).astype(int).tolist()
     values = [value for value in (rows[column][index] for index in at) if not is_missing(value)]
+    mappings = [value for value in values if isinstance(value, Mapping)]
+    flags = all(flag in (0, 1) for value in mappings for flag in value.values())
     listed = any(isinstance(value, (list, tuple, set, np.ndarray)) for value in values)
+    listed = listed or (bool(mappings) and flags)
     written = [value if isinstance(value, str) else label_name(value) for value in values]
     numbers = [number for number in map(as_number, values) if number is not None]
     numbers = [number for number in numbers if np.isfinite(number)]
@@ -118,7 +121,7 @@ def profile(rows: Rows, column: str) -> Profile:
         len(parts),
         listed,
         sum(DATE.search(text) is not None for text in written) / max(1, len(written)),
-        any(isinstance(value, Mapping) for value in values),
+        bool(mappings) and not flags,
     )
 
 

@@ -9,8 +9,11 @@ small file of it to `tests/first_command/shapes.py`, which goes from `init` to `
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import chain
 from typing import Any
 
+from luthier.data.readers.nested import unfolded, with_fields
 from luthier.errors import DataError, nearest
 from luthier.records import Rows
 from luthier.registry import find
@@ -59,17 +62,23 @@ def recognise(
     >>> guess.task, guess.columns
     ('text-classification', {'text': 'review', 'label': 'stars'})
     """
-    sheet = Sheet(rows, given or {})
+    given = given or {}
+    named = chain.from_iterable([one] if isinstance(one, str) else one for one in given.values())
+    sheet = Sheet(replace(rows, columns=with_fields(rows.columns, named)), given)
     _refuse_unknown_columns(sheet)
     if task is not None:
         find("tasks", task)
-    for shape in SHAPES:
-        guess = shape(sheet)
-        if guess and task in (None, guess.task) and set(sheet.given) <= set(guess.columns):
-            return guess
+    sheets = [sheet]
+    if (fields := unfolded(sheet.rows.columns)).keys() != sheet.rows.columns.keys():
+        sheets.append(Sheet(replace(rows, columns=fields), given))
+    for each in sheets:
+        for shape in SHAPES:
+            guess = shape(each)
+            if guess and task in (None, guess.task) and set(given) <= set(guess.columns):
+                return guess
     if task is not None:
-        return for_task(sheet, task)
-    raise undecided(sheet)
+        return for_task(sheets[-1], task)
+    raise undecided(sheets[-1])
 
 
 def for_task(sheet: Sheet, task: str) -> Guess:

@@ -63,7 +63,8 @@ class Sheet:
 
     @cached_property
     def _by_plain_name(self) -> dict[str, str]:
-        return {plain(name): name for name in self.rows.columns}
+        fields = {plain(name.rpartition(".")[2]): name for name in reversed(self.columns)}
+        return fields | {plain(name): name for name in self.columns}
 
     def find(self, role: str, *usual: str) -> str | None:
         """Name the column of a role: as given, else the first of its usual names that is there.

@@ -233,7 +233,7 @@ class MultipleChoice(TaskDefaults[MultipleChoiceOptions]):
 
 
 def _choices(cell: object, where: str) -> list[str]:
-    """Read a row's choices: a list, a mapping with `text`, or a cell separated by `|`."""
+    """Read a row's choices: a list (of mappings with `text`), such a mapping, or `one|another`."""
     cell = structure_of(cell)
     if isinstance(cell, Mapping):
         cell = cell["text"] if "text" in cell else [*cell.values()]
@@ -245,7 +245,8 @@ def _choices(cell: object, where: str) -> list[str]:
             received=repr(cell)[:80],
             hint='["one", "another"], or one|another in a table',
         )
-    return ["" if choice is None else str(choice) for choice in cell]
+    texts = [one.get("text") if isinstance(one, Mapping) else one for one in cell]
+    return ["" if text is None else str(text) for text in texts]
 
 
 def _which(value: object, choices: Sequence[str], where: str, *, first: int) -> int:

@@ -161,10 +161,17 @@ def test_what_looks_like_another_task_is_told_apart(columns, task, roles):
     assert (guess.task, guess.columns) == (task, roles)
 
 
-def test_objects_are_no_texts():
+def test_objects_are_no_texts_but_have_them():
     rows = Rows.of({"data": [{"text": text} for text in TEXTS], "label": LABELS})
-    with pytest.raises(DataError, match="No column looks like texts"):
-        recognise(rows)
+    assert recognise(rows).columns == {"text": "data.text", "label": "label"}
+    given = recognise(rows, given={"text": "data.text"})
+    assert given.columns == {"text": "data.text", "label": "label"}
+
+
+def test_a_mapping_of_labels_to_ones_is_labels():
+    flags = [{"joy": n % 2, "fear": n % 3 == 0} for n in range(N)]
+    guess = recognise(Rows.of({"text": TEXTS, "emotions": flags}))
+    assert guess.columns == {"text": "text", "labels": "emotions"}
 
 
 def test_numbers_that_may_be_labels_are_a_doubt():

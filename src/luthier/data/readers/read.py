@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from luthier.data.readers.frames import read_arrow, read_parquet, table_in_memor
 from luthier.data.readers.hub import read_hub
 from luthier.data.readers.json_files import parse_json, parse_json_lines
 from luthier.data.readers.line_pairs import read_line_pairs
+from luthier.data.readers.nested import with_fields
 from luthier.data.readers.plain_text import open_text, parse_plain_text
 from luthier.data.readers.tmx import parse_tmx
 from luthier.data.readers.xliff import parse_xliff
@@ -194,14 +196,18 @@ def rename(
 ) -> dict[str, Sequence[object]]:
     """Rename mapped columns to their roles; another column of that name gets a suffix.
 
+    A field within the cells of a column is named by its path, `data.text`.
+
     >>> rename({"text": [1], "body": [2]}, {"text": "body"}, name="f.csv")
     {'text_2': [1], 'text': [2]}
     >>> rename({"tools": [1], "fruit": [0]}, {"labels": ["tools", "fruit"]}, name="f.csv")
     {'labels': [{'tools': 1, 'fruit': 0}]}
     """
     played: dict[str, str] = {}
-    for role, given in roles.items():
-        for column in [given] if isinstance(given, str) else given:
+    asked = {role: [one] if isinstance(one, str) else one for role, one in roles.items()}
+    columns = with_fields(columns, chain.from_iterable(asked.values()))
+    for role, given in asked.items():
+        for column in given:
             if column not in columns:
                 raise _missing(role, column, columns, name)
             if column in played:
