@@ -14,20 +14,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from luthier.data.labels import is_missing, label_name
 from luthier.data.readers.find_splits import find_splits
 from luthier.data.readers.nested import with_fields
 from luthier.data.readers.propose_form import read_as_proposed
 from luthier.data.readers.read import FIELDS, read
+from luthier.errors import LuthierError
+from luthier.load_splits import require_roles, with_answer
+from luthier.protocols import Task
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import apply_overrides, read_recipe
 from luthier.recipe.starter import starter_tree, write_starter
-from luthier.recipe.tree import name_of_column
+from luthier.recipe.tree import Recipe, name_of_column
 from luthier.records import Rows
 from luthier.registry import find, names
 from luthier.shapes.groups import group_column
 from luthier.shapes.recognise import recognise
 from luthier.shapes.sheet import Guess, Sheet
 
+TRIED = 1000  # rows that are read as a run would read them
 SPLITS = ("train", "validation", "test")
 
 
@@ -93,8 +100,9 @@ def first_recipe(
     for path, value in {**form, **guess.fields}.items():
         _set(tree, path, value)
     tree = apply_overrides(tree, overrides)
-    read_recipe(tree)  # raises if a field is wrong
-    return FirstRecipe(_tidy(tree, folder), guess.task, notes, guess.reasons, guess.unsure)
+    recipe = read_recipe(tree)  # raises if a field is wrong
+    unsure = [*guess.unsure, *_refusal(recipe, rows)]
+    return FirstRecipe(_tidy(tree, folder), guess.task, notes, guess.reasons, unsure)
 
 
 def _section(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -111,6 +119,20 @@ def _grouped(guess: Guess, rows: Rows, sources: Mapping[str, Any]) -> Guess:
     column, reason = group
     fields = {**guess.fields, "data.split.group_by": column}
     return replace(guess, reasons=[*guess.reasons, reason], fields=fields)
+
+
+def _refusal(recipe: Recipe, rows: Rows) -> list[str]:
+    """Try whether the task can read the rows and their answers; say so if it cannot."""
+    task: Task = make_plugin("tasks", recipe.task)
+    some = rows.take(np.linspace(0, len(rows) - 1, min(TRIED, len(rows))).astype(int))
+    try:
+        read_rows, _ = task.normalize(read(some, columns=recipe.data.columns)[0])
+        require_roles(read_rows, [column.role for column in task.columns])
+        read_rows, _ = with_answer(read_rows, task)
+        task.codec(task.learn_target(read_rows)).gold(read_rows)
+    except LuthierError as problem:
+        return [f"a run would refuse these rows: {problem.problem} Fix: {problem.hint}"]
+    return []
 
 
 def _unusable(rows: Rows, train: Rows, guess: Guess) -> str:

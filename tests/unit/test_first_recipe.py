@@ -94,6 +94,20 @@ def test_what_is_wrong_is_what_is_reported(write, overrides, task, error, words)
         first_recipe("rows.jsonl", overrides, task=task)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "task", "words"),
+    [
+        (["data.columns.label=label"], "text-regression", "is not a number"),
+        (["data.columns={tokens: text, tags: label}"], None, "unequal numbers of words and tags"),
+    ],
+)
+def test_what_a_run_would_refuse_is_told(write, overrides, task, words):
+    write("rows.jsonl")
+    made = first_recipe("rows.jsonl", overrides, task=task or "token-classification")
+    assert "a run would refuse these rows" in made.unsure[-1]
+    assert words in made.unsure[-1]
+
+
 def test_a_missing_file_is_named(write):
     with pytest.raises(DataError, match=r"no file rows\.jsonl"):
         first_recipe("rows.jsonl")
