@@ -29,6 +29,7 @@ from luthier.runs import RunFolder
 from luthier.runs.portable import ModelFolder, open_trained
 from luthier.runs.result import refuse_other_labels
 from luthier.spreadsheets import flat, inert
+from luthier.surrogates import without_surrogates
 from luthier.task_types.bind import codec_of
 from luthier.training.listeners import follow
 from luthier.training.predict import infer_rows
@@ -323,7 +324,9 @@ def checked_rows(columns: Mapping[str, Sequence[Any]], task: Task) -> Rows:
     """Make rows, if the task can read them."""
     if not columns or set(columns) - set(task.input_roles) - set(task.alternative_columns):
         raise wrong_texts(task, ", ".join(columns) or "nothing")
-    rows = Rows.of(columns, name="texts")
+    rows = Rows.of(
+        {role: without_surrogates(list(cells)) for role, cells in columns.items()}, name="texts"
+    )
     adapted, _ = task.normalize(rows)
     missing = [role for role in task.input_roles if role not in adapted]
     if missing:

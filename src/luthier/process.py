@@ -37,6 +37,11 @@ def is_dead(process: Mapping[str, Any]) -> bool:
     return bool(abs(born - float(process.get("born", born))) > 1)  # the number has been reused
 
 
+def total_memory() -> int:
+    """Return the bytes of memory of this machine."""
+    return int(psutil.virtual_memory().total)
+
+
 def peak_memory_mib() -> float:
     """Return this process's peak memory in MiB, since its start or `reset_peak_memory`."""
     if _was_reset and (peak := re.search(r"VmHWM:\s+(\d+)", _STATUS.read_text("ascii"))):

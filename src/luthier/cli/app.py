@@ -17,7 +17,12 @@ import luthier
 from luthier.cli import studies
 from luthier.cli.compare import compare
 from luthier.cli.export import export
-from luthier.cli.failures import Commands, accept_any_console, tell_bug
+from luthier.cli.failures import (
+    Commands,
+    accept_any_console,
+    refuse_undecoded_arguments,
+    tell_bug,
+)
 from luthier.cli.runs import runs
 from luthier.cli.tables import JsonOption, print_json, print_table
 from luthier.cli.visible import visible
@@ -52,6 +57,7 @@ Run = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
 def main() -> None:
     """Run the command line; a bug is reported in one line, with its traceback in a file."""
     accept_any_console()
+    refuse_undecoded_arguments()
     sys.excepthook = tell_bug
     typer.main.get_command(app)(prog_name="luthier")
 

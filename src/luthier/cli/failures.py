@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import textwrap
@@ -20,6 +21,7 @@ from typer.core import TyperGroup
 from luthier.cli.visible import visible
 from luthier.errors import LuthierError
 from luthier.signals import Interrupted, Terminated
+from luthier.surrogates import without_surrogates
 
 
 class Commands(TyperGroup):
@@ -82,7 +84,12 @@ def tell_bug(
     print(f"This is a bug in Luthier: {kind.__name__}: {first[:200]}", file=sys.stderr)
     try:
         with tempfile.NamedTemporaryFile(
-            "w", prefix="luthier-bug-", suffix=".txt", delete=False, encoding="utf-8"
+            "w",
+            prefix="luthier-bug-",
+            suffix=".txt",
+            delete=False,
+            encoding="utf-8",
+            errors="backslashreplace",
         ) as file:
             file.write(f"command: {sys.argv}\n")
             file.writelines(lines)
@@ -90,6 +97,22 @@ def tell_bug(
     except OSError:  # the disk is full
         print(f"  details:  {''.join(lines[-3:])}", file=sys.stderr)
     print("  fix:      please report it and attach that file", file=sys.stderr)
+
+
+def refuse_undecoded_arguments() -> None:
+    """Exit if an argument is no text: bytes of another encoding reach Python as surrogates."""
+    for argument in sys.argv[1:]:
+        if argument != without_surrogates(argument):
+            name = sys.getfilesystemencoding()
+            tell(
+                LuthierError(
+                    f"An argument is not text in the encoding of this terminal, {name}.",
+                    received=repr(os.fsencode(argument))[1:][:120],
+                    hint="give it in UTF-8 (with the environment variable PYTHONUTF8=1 if the "
+                    "terminal has another encoding), or put texts into a file: --file FILE",
+                )
+            )
+            raise SystemExit(2)
 
 
 def accept_any_console() -> None:

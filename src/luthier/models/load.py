@@ -30,6 +30,7 @@ from luthier.models.new_tokens import (
     start_from_pieces,
 )
 from luthier.models.safety import telling_what_failed
+from luthier.models.sizes import refuse_too_large
 from luthier.models.structure import embeddings, layers, shares_layers
 from luthier.models.trained_head import NOTE, carry_head, names_in
 from luthier.models.weights import SAFELY, random_weights, read_weights
@@ -116,6 +117,7 @@ def config_at(place: str | Path, *, revision: str | None = None) -> Config:
         )
     if hasattr(config, "auto_map"):
         del config.auto_map
+    refuse_too_large(config, str(place))
     return config
 
 

@@ -24,6 +24,7 @@ from luthier.recipe.yaml_text import parse_word, parse_yaml
 NEW = "luthier init FILE writes a recipe for your data"
 SPLITS = ("train", "validation", "test")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # at least two letters: `C:` is a drive
+MOST_BYTES = 1_000_000  # of a recipe; the longest of ours has 3,000
 _DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".txt", ".parquet", ".arrow")
 
 
@@ -130,6 +131,8 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _read_text(path: Path) -> str:
+    if path.exists():
+        _refuse_no_text_file(path)
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -146,6 +149,21 @@ def _read_text(path: Path) -> str:
             received=f"{path}: {problem.strerror}",
             hint="check the path and its permissions",
         ) from None
+
+
+def _refuse_no_text_file(path: Path) -> None:
+    """Refuse what would block or fill the memory when it is read."""
+    if not path.is_file():
+        raise RecipeError(
+            "A recipe must be a regular file.", received=f"{path}: a device or a pipe", hint=NEW
+        )
+    n_bytes = path.stat().st_size
+    if n_bytes > MOST_BYTES:
+        raise RecipeError(
+            f"A recipe may have at most {MOST_BYTES:,} bytes.",
+            received=f"{path}: {n_bytes:,} bytes",
+            hint=NEW,
+        )
 
 
 def _missing(path: Path) -> RecipeError:

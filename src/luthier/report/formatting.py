@@ -9,6 +9,7 @@ from datetime import datetime
 
 from luthier.declarations import JSON, SHARE, Unit
 from luthier.metrics.names import metric_of, title
+from luthier.surrogates import without_surrogates
 
 UNKNOWN = "–"
 
@@ -186,4 +187,4 @@ def writable(text: str) -> str:
     >>> writable("a" + chr(0xD800))
     'a?'
     """
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return str(without_surrogates(text, "?"))

@@ -28,7 +28,7 @@ class Events:
         """Append one step, with the seconds since the run began."""
         content = {key: value for key, value in plain(event).items() if value is not None}
         content["time"] = round(time.monotonic() - self._started, 3)
-        with self.path.open("a", encoding="utf-8") as file:
+        with self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json.dumps(content, ensure_ascii=False) + "\n")
 
     def so_far(self) -> bytes:

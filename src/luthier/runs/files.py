@@ -59,7 +59,8 @@ def write_whole(path: Path, pieces: Iterable[str]) -> Path:
     temporary = path.with_name(f"{path.name}{TEMPORARY}{os.getpid()}")
     try:
         temporary.unlink(missing_ok=True)
-        with temporary.open("x", encoding="utf-8") as file:  # never through an existing link
+        # never through an existing link; escapes that JSON reads back, for what UTF-8 cannot hold
+        with temporary.open("x", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(pieces)
         os.replace(temporary, path)
     finally:

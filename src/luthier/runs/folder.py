@@ -191,7 +191,7 @@ class RunFolder:
             RunError: It is damaged.
         """
         found = self.read_json("status")
-        if found is None:
+        if found is None and not is_sealed(self.path):
             return {"state": "unknown"}
         if not isinstance(found, dict) or found.get("state") not in STATES:
             raise damaged(self.path / "status.json", ValueError(f"no status: {str(found)[:50]}"))

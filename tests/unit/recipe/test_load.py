@@ -214,3 +214,16 @@ def test_a_strangers_kept_recipe_is_refused_by_name(tmp_path, text, problem):
     with pytest.raises(RecipeError, match=problem) as caught:
         read_kept(path)
     assert "recipe.yaml" in str(caught.value)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_a_recipe_that_would_block_or_never_end_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "large.yaml").write_bytes(b" " * 2_000_000)
+    for path, words in (
+        (tmp_path / "pipe.yaml", "regular file"),
+        (Path("/dev/zero"), "regular file"),
+        (tmp_path / "large.yaml", "at most 1,000,000 bytes"),
+    ):
+        with pytest.raises(RecipeError, match=words):
+            read_recipe(path)

@@ -120,6 +120,12 @@ def find_files(source: str | Path, kind: str | None = None) -> list[File]:
             received=str(problem)[:120],
             hint="a file, a folder, train.{en,de}, package:NAME/FILE or hub:NAME",
         ) from problem
+    if path.is_symlink() and not exists:
+        raise DataError(
+            f"{text} is a link that leads nowhere, or to itself.",
+            received=f"it points to {os.readlink(path)}",
+            hint="put the file itself in its place",
+        )
     if exists:
         raise DataError(f"{text} is not a regular file.", received="a device or a pipe", hint=None)
     raise _not_found(path, text)

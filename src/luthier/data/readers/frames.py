@@ -20,6 +20,7 @@ from luthier.data.readers.class_names import features_in, name_classes
 from luthier.data.readers.delimited import Table
 from luthier.data.readers.json_files import columns_of
 from luthier.errors import DataError
+from luthier.surrogates import without_surrogates
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -121,11 +122,11 @@ def table_in_memory(source: object, *, name: str) -> Table:
     if isinstance(source, pyarrow.Table):
         return table_of_arrow(source, name=name)
     if isinstance(source, Mapping):
-        return _of_columns(source, name)
+        return _encodable(_of_columns(source, name))
     if isinstance(source, Sequence) and all(isinstance(record, Mapping) for record in source):
         columns = columns_of(dict(record) for record in source)
         _check(list(columns), len(source), name)
-        return _numbered(columns, len(source))
+        return _encodable(_numbered(columns, len(source)))
     raise DataError("These are not rows.", received=type(source).__name__, hint=f"pass {KNOWN}")
 
 
@@ -178,6 +179,12 @@ def _of_columns(columns: Mapping[object, object], name: str) -> Table:
 
 def _numbered(columns: Mapping[str, Sequence[object]], n_rows: int) -> Table:
     return Table(columns, list(range(1, n_rows + 1)))
+
+
+def _encodable(table: Table) -> Table:
+    """Replace halves of surrogate pairs, which strings in memory can hold and UTF-8 cannot."""
+    columns = {name: without_surrogates(list(one)) for name, one in table.columns.items()}
+    return replace(table, columns=columns)
 
 
 def _check(names: Sequence[str], n_rows: int, name: str) -> None:

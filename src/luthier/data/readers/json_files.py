@@ -14,10 +14,27 @@ from collections.abc import Iterable, Mapping
 from luthier.data.readers.delimited import Table
 from luthier.data.readers.squad import is_squad, table_of_squad
 from luthier.errors import DataError
+from luthier.surrogates import without_surrogates
 
 SHAPES = '[{"text": "…", "label": "…"}, …], or one such object on each line'
 _SPACE = re.compile(r"[ \t\r\n]*")
-_DECODER = json.JSONDecoder()
+
+
+def _keep_keys_apart(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Refuse an object that has a key twice: one of the values would be lost."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for number, key in enumerate(keys) if key in keys[:number])
+        raise _TwiceError(twice)
+    return made
+
+
+class _TwiceError(ValueError):
+    """An object has a key twice; the message is the key."""
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_keep_keys_apart)
 
 
 def parse_json(text: str, *, name: str) -> Table:
@@ -87,21 +104,13 @@ def _read_value(
         value, end = _DECODER.raw_decode(text, position)
     except json.JSONDecodeError as problem:
         raise _malformed(text, problem.pos, name, line=line, why=problem.msg) from problem
+    except _TwiceError as problem:
+        why = f"an object has the key '{str(problem)[:80]}' twice"
+        raise _malformed(text, position, name, line=line, why=why) from problem
     except (ValueError, RecursionError) as problem:
         why = "too deeply nested, or a number too long"
         raise _malformed(text, position, name, line=line, why=why) from problem
-    return _without_surrogates(value) if "\\u" in text[position:end] else value, end
-
-
-def _without_surrogates(value: object) -> object:
-    """Replace lone surrogates (from escapes), which cannot be encoded as text."""
-    if isinstance(value, str):
-        return re.sub("[\ud800-\udfff]", "\ufffd", value)
-    if isinstance(value, list):
-        return [_without_surrogates(part) for part in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(part) for key, part in value.items()}
-    return value
+    return without_surrogates(value) if "\\u" in text[position:end] else value, end
 
 
 Items = list[tuple[int, object]]
