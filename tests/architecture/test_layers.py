@@ -10,7 +10,7 @@ from tests.architecture.source import FILES, ROOT, Import, imports, imports_of, 
 
 # Bottom to top. A unit imports only units of rows above it in this list, and its own files.
 LAYERS = (
-    {"errors", "ragged", "objective", "hf_types", "declarations", "spreadsheets"},
+    {"errors", "ragged", "objective", "hf_types", "declarations", "spreadsheets", "surrogates"},
     {
         "items",
         "modes",
