@@ -33,7 +33,7 @@ from luthier.models.load import quietly
 from luthier.models.rescale import rescale
 from luthier.models.structure import count_parameters
 from luthier.modes import give_usual_modes
-from luthier.protocols import Baseline, Method, Task
+from luthier.protocols import Method, Task
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Plugin, Recipe
@@ -59,6 +59,7 @@ def run(
     out: str | Path | None = None,
     name: str | None = None,
     fresh: bool = False,
+    quick: bool = False,
     data: Mapping[str, Any] | None = None,
     listeners: Sequence[Listener] = (),
 ) -> RunResult:
@@ -72,6 +73,8 @@ def run(
         out: The run folder to make; None chooses one below `runs/`.
         name: The run's name below `runs/`; None names it after the recipe's file.
         fresh: Whether to start a new run even if an unfinished one exists.
+        quick: Whether to leave out the baselines that are trained like the model, which double the
+            time; the report names them.
         data: Split to rows in memory, instead of files: pandas frames, `datasets` or records.
         listeners: Functions called with every `StepInfo`, such as progress bars.
 
@@ -86,6 +89,7 @@ def run(
         name = Path(recipe).stem if isinstance(recipe, (str, Path)) else "run"
     in_memory = [f"data.{split}=memory:{split}" for split in data or ()]
     checked = read_recipe(recipe, [*in_memory, *overrides])
+    checked = without_trained(checked) if quick else checked
     find("engines", checked.engine).check(checked.training)
     task: Task = make_plugin("tasks", checked.task)
     with listening():
@@ -93,6 +97,9 @@ def run(
         with folder.recording(on_failure=write_report), quietly():
             everyone = Listeners(folder, listeners)
             everyone.announce("checking the data")
+            for baseline in trained_baselines(checked):
+                message = f"{baseline} will be a second training, no longer than the first"
+                everyone.tell(f"{message}; --quick leaves it out")
             return _run(checked, prepare(checked, task, data), folder, everyone)
 
 
@@ -115,7 +122,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     outputs = {SYSTEM: predict_splits(model, job, listeners)}
     target = save(model, method, job, folder, outputs[SYSTEM])
     del model  # frees its memory for the baselines
-    for baseline in make_baselines(recipe, job):
+    for baseline in [make_plugin("baselines", one) for one in baselines_of(recipe)]:
         seed_all(seed_of(recipe.training.seed, "baseline", baseline.name))
         outputs[baseline.name] = dict(follow(baseline.fit(job), listeners))
 
@@ -149,12 +156,24 @@ def facts(model: Model, job: Job, described: Mapping[str, Any]) -> dict[str, Any
     return {**describe_model(model, job.problem.codec.processor), "rows": rows}
 
 
-def make_baselines(recipe: Recipe, job: Job) -> list[Baseline]:
-    """Make the baselines that the recipe names, or the task's own."""
-    plugins = recipe.baselines
-    if plugins is None:
-        plugins = [Plugin(name=name) for name in job.problem.codec.task.baselines]
-    return [make_plugin("baselines", plugin) for plugin in plugins]
+def baselines_of(recipe: Recipe) -> list[Plugin]:
+    """Return the baselines that the recipe names, or the task's own."""
+    if recipe.baselines is not None:
+        return recipe.baselines
+    return [Plugin(name=name) for name in find("tasks", recipe.task.name).baselines]
+
+
+def trained_baselines(recipe: Recipe) -> list[str]:
+    """Name the baselines of a recipe that are trained for as long as the model."""
+    named = baselines_of(recipe)
+    return [one.name for one in named if getattr(find("baselines", one.name), "trains", False)]
+
+
+def without_trained(recipe: Recipe) -> Recipe:
+    """Leave the baselines out that are trained for as long as the model."""
+    trained = trained_baselines(recipe)
+    kept = [one for one in baselines_of(recipe) if one.name not in trained]
+    return recipe.model_copy(update={"baselines": kept})
 
 
 def predict_splits(model: Model, job: Job, listeners: Listeners) -> dict[str, Outputs]:

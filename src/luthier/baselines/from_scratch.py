@@ -1,17 +1,26 @@
 """`from-scratch`: the same architecture with random weights and the same training.
 
-The difference is what pre-training adds.
+The difference is what pre-training adds. It is a second training, so it takes no more steps than
+fine-tuning took, and, where that was long, about no more time: a method that trains few weights is
+far quicker than a training of all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import time
+from collections.abc import Generator, Iterator, Mapping
 from typing import ClassVar
 
 from luthier.job import Job
 from luthier.protocols import KINDS, UNITS
 from luthier.records import Outputs, StepInfo
+from luthier.runs.tuning import Tuning, tuning_of
 from luthier.task_types.plain_baseline import PlainBaseline
+
+SHORT = 60.0  # seconds of fine-tuning below which only steps are limited, so that runs repeat
+TRIED = 4  # steps by which the time of a step is measured; the first warms up
+SLOWER = 1.25  # times the time of fine-tuning from which steps are left out
+UNTOLD = {"eval_strategy": "no", "save_strategy": "no", "early_stopping_patience": None}
 
 
 class FromScratch(PlainBaseline):
@@ -20,6 +29,7 @@ class FromScratch(PlainBaseline):
     name: ClassVar[str] = "from-scratch"
     units: ClassVar[frozenset[str]] = UNITS
     kinds: ClassVar[frozenset[str]] = KINDS
+    trains: ClassVar[bool] = True
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Train all weights, including those that the recipe freezes, since they are random."""
@@ -27,9 +37,65 @@ class FromScratch(PlainBaseline):
         from luthier.training.predict import predict
 
         phase = f"baseline {self.name}"
+        job = job.with_session(phase=phase)
+        events = list(job.session.run.read_events()) if job.session.run is not None else []
+        tuning = tuning_of(events)
+        yield StepInfo(phase, 0, 0, message=announcement(self.name, tuning))
+        n_steps = steps_before(events, phase) or most_steps(job, tuning)
+        if n_steps is not None:
+            job = job.with_plan(
+                training=job.plan.training.model_copy(update={"max_steps": n_steps})
+            )
         model = job.session.make_model(False).requires_grad_(True)
-        model = yield from train(model, job.with_session(phase=phase))
+        model = yield from train(model, job)
+        if n_steps is not None and n_steps < tuning.n_steps:
+            message = (
+                f"It was trained for {n_steps} of {tuning.n_steps} steps, no longer than "
+                "fine-tuning took."
+            )
+            yield StepInfo(phase, n_steps, n_steps, message=message, is_lasting=True)
         outputs = {}
         for split in job.problem.scored_splits:
             outputs[split] = yield from predict(model, job, split, phase=f"{phase}: {split}")
         return outputs
+
+
+def announcement(name: str, tuning: Tuning) -> str:
+    """Say that a second training begins, and how long it may take."""
+    expected = "as long as fine-tuning at most"
+    if tuning.seconds is not None:
+        minutes, seconds = divmod(round(tuning.seconds), 60)
+        expected = f"about {minutes}:{seconds:02}, {expected}"
+    return f"{name} is a second training ({expected}); --quick leaves it out"
+
+
+def steps_before(events: list[Mapping[str, object]], phase: str) -> int | None:
+    """Return the number of steps that was planned before an interruption; None without one."""
+    planned: Iterator[object] = (
+        event.get("n_steps") for event in reversed(events) if event.get("phase") == phase
+    )
+    return next((one for one in planned if isinstance(one, int) and one > 0), None)
+
+
+def most_steps(job: Job, tuning: Tuning) -> int | None:
+    """Return the number of steps to take if it is below what the recipe asks for; else None."""
+    steps = tuning.steps if 0 < tuning.steps < tuning.n_steps else None  # it was stopped early
+    if tuning.seconds is None or tuning.seconds < SHORT:
+        return steps
+    planned = steps or tuning.n_steps
+    pace = seconds_a_step(job)
+    if planned * pace <= SLOWER * tuning.seconds:
+        return steps
+    return max(1, int(tuning.seconds / pace))
+
+
+def seconds_a_step(job: Job) -> float:
+    """Measure the time of a training step on a model that is thrown away."""
+    from luthier.training.loop import train
+
+    update = {**UNTOLD, "max_steps": TRIED, "warmup_steps": 0}
+    training = job.plan.training.model_copy(update=update)
+    job = job.with_session(run=None).with_plan(training=training)
+    model = job.session.make_model(False).requires_grad_(True)
+    ends = [time.monotonic() for info in train(model, job) if info.step]
+    return (ends[-1] - ends[0]) / max(1, len(ends) - 1)

@@ -90,6 +90,9 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start again; by default, an unfinished run is resumed.")
     ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fit no baseline that is a training of its own.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Fine-tune a model, compare it with baselines and write a report; resume an unfinished run."""
@@ -102,7 +105,9 @@ def run(
     from luthier.runs import RunFolder
 
     with watching(quiet=quiet, metric=_metric_to_follow(made)) as listener:
-        result = run_recipe(made, out=out, name=recipe.stem, fresh=fresh, listeners=[listener])
+        result = run_recipe(
+            made, out=out, name=recipe.stem, fresh=fresh, quick=quick, listeners=[listener]
+        )
     verdict = RunFolder(result.folder).read_json("comparison")
     show_result(result, verdict["main_metric"], confidence=verdict["confidence"])
 

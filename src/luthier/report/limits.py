@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from luthier.errors import RecipeError
+from luthier.registry import find
 from luthier.report.facts import Facts
 from luthier.report.formatting import base_name, difference, listed, plural, title
 
@@ -123,8 +125,22 @@ def _story(facts: Facts) -> Iterator[Limit]:
             )
 
 
+def _usual_baselines(facts: Facts) -> tuple[str, ...]:
+    try:
+        return tuple(find("tasks", str(facts.asked("task", "name"))).baselines)
+    except RecipeError:  # of a package that is not installed here
+        return ()
+
+
 def _judging(facts: Facts) -> Iterator[Limit]:
     n_compared = len(facts.comparisons)
+    left_out = [name for name in _usual_baselines(facts) if name not in facts.scores]
+    if left_out and n_compared:
+        yield (
+            "Baselines",
+            f"{listed(left_out)}, which this task is usually compared with, "
+            f"{'was' if len(left_out) == 1 else 'were'} left out.",
+        )
     if n_compared == 0:
         yield (
             "Baselines",

@@ -12,11 +12,8 @@ from luthier.recipe.checks import make_plugin
 from luthier.records import Rows
 from luthier.results import Score
 from luthier.runs import RunFolder
+from luthier.runs.tuning import ASIDE
 from luthier.studies.trial import Cost, Outcome, Trial
-
-# How phases begin that are not the training of the model: they cost it nothing, and scores told in
-# them are not its own.
-ASIDE = ("checking", "predicting", "baseline", "judging")
 
 
 @dataclass(frozen=True)

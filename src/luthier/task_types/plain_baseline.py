@@ -15,6 +15,7 @@ class PlainBaseline:
 
     name: ClassVar[str]
     Options: ClassVar[type[Section]] = NoOptions
+    trains: ClassVar[bool] = False  # whether it trains a model for as long as fine-tuning does
     options: Any
 
     def __init__(self, options: Section):

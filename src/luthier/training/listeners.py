@@ -63,9 +63,14 @@ class Listeners:
         if info.loss is not None or info.scores is not None or info.message is not None:
             self.folder.events.append(info)
         if info.is_lasting and info.message is not None:
-            self.told[info.message] = None
+            is_own = not info.phase.startswith("baseline")
+            self.told[info.message if is_own else f"{info.phase}: {info.message}"] = None
         for listener in self.others:
             listener(info)
+
+    def tell(self, message: str) -> None:
+        """Tell something within the phase that was announced last."""
+        self(StepInfo(self._announced or "", 0, 0, message=message))
 
     def announce(self, phase: str) -> None:
         """Announce a phase without steps."""
