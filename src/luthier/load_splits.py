@@ -83,9 +83,11 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, object] | None = 
         group_by=column_name(data.split.group_by, data.columns),
         stratify_by=stratified_by(recipe, task),
         n_folds=data.split.n_folds,
-        fold=data.split.fold,
+        fold=data.split.fold or 0,
         seed=data.split.seed,
     )
+    if data.split.n_folds is not None and data.split.fold is None:
+        notes.append(f"each of {data.split.n_folds} folds is the test set once; here it is fold 0")
     inputs = input_columns(task)
     found = inspect(splits, inputs=inputs, label_role=task.answer_role, kind=task.kind)
     findings = [*corrected, *found]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from luthier.evaluation.systems import (
     prediction_lines,
     tuned,
 )
+from luthier.folds import cross_validate, is_cross_validated
 from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.load_splits import slice_columns
@@ -65,7 +67,8 @@ def run(
 ) -> RunResult:
     """Follow a recipe from its files to its report.
 
-    If an unfinished run of the same recipe and data exists, it is resumed.
+    If an unfinished run of the same recipe and data exists, it is resumed. With folds (`n_folds`)
+    each of them is run, and all rows are judged together.
 
     Args:
         recipe: A recipe, the same as a mapping, or the path of a YAML file.
@@ -96,11 +99,21 @@ def run(
         folder = claim(checked, out=out, name=name, fresh=fresh)
         with folder.recording(on_failure=write_report), quietly():
             everyone = Listeners(folder, listeners)
+            if is_cross_validated(checked):
+                again = partial(_run_fold, data=data, listeners=listeners)
+                return cross_validate(
+                    checked, task, folder, listeners=everyone, run_fold=again, given=data
+                )
             everyone.announce("checking the data")
             for baseline in trained_baselines(checked):
                 message = f"{baseline} will be a second training, no longer than the first"
                 everyone.tell(f"{message}; --quick leaves it out")
             return _run(checked, prepare(checked, task, data), folder, everyone)
+
+
+def _run_fold(recipe: Recipe, place: Path, **given: Any) -> RunResult:
+    """Run one fold of a cross-validation, or resume it."""
+    return run(recipe, out=place, **given)
 
 
 def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Listeners) -> RunResult:

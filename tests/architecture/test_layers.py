@@ -33,7 +33,7 @@ LAYERS = (
     {"adapters", "episodes", "task_types", "frozen_features", "shapes"},
     {"tasks", "methods", "baselines", "regularisers", "keras_engine"},
     {"evaluation", "report", "load_splits"},
-    {"build_problem", "first_recipe"},
+    {"build_problem", "first_recipe", "folds"},
     {"pipeline", "prediction"},
     {"studies", "exporters", "evaluate_run", "inspect_data"},
     {"cli"},

@@ -38,7 +38,7 @@ class FromScratch(PlainBaseline):
 
         phase = f"baseline {self.name}"
         job = job.with_session(phase=phase)
-        events = list(job.session.run.read_events()) if job.session.run is not None else []
+        events = list(job.session.run.events.read()) if job.session.run is not None else []
         tuning = tuning_of(events)
         yield StepInfo(phase, 0, 0, message=announcement(self.name, tuning))
         n_steps = steps_before(events, phase) or most_steps(job, tuning)

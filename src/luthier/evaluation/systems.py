@@ -87,14 +87,20 @@ def analyse_fine_tuned(
 
 def describe_comparison(recipe: Recipe, job: Job, judged: Judged) -> dict[str, Any]:
     """Return the content of `comparison.json`."""
-    task = job.problem.codec.task
+    return comparison_document(recipe, job.problem.codec.task, judged.comparisons)
+
+
+def comparison_document(
+    recipe: Recipe, task: Task, comparisons: tuple[Comparison, ...]
+) -> dict[str, Any]:
+    """Return the content of `comparison.json` for comparisons that were made."""
     return {
         "main_metric": task.main_metric,
         "validation_metric": recipe.training.metric_for_best_model or task.validation_metric,
         "system": SYSTEM,
         "confidence": recipe.evaluation.confidence,
         "n_resamples": recipe.evaluation.n_resamples,
-        "comparisons": judged.comparisons,
+        "comparisons": comparisons,
     }
 
 

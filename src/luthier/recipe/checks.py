@@ -273,7 +273,7 @@ def _check_sense(recipe: Recipe) -> Iterator[Problem]:
             "without test rows, nothing can be evaluated",
             fix="data.split.test=0.2",
         )
-    if split.n_folds is not None and split.fold >= split.n_folds:
+    if split.n_folds is not None and split.fold is not None and split.fold >= split.n_folds:
         yield Problem(
             "data.split.fold", f"should be below n_folds, {split.n_folds}, not {split.fold}"
         )

@@ -87,8 +87,12 @@ class Split(Section):
     seed: Annotated[int, BeforeValidator(_none_as_zero)] = Field(
         0, ge=0, description="Seed of the splits and of the rows in them; training.seed moves none."
     )
-    n_folds: int | None = Field(None, ge=2, description="Number of cross-validation folds.")
-    fold: int = Field(0, ge=0, description="Index of the fold that is the test set.")
+    n_folds: int | None = Field(
+        None, ge=2, description="Number of cross-validation folds; each is the test set once."
+    )
+    fold: int | None = Field(
+        None, ge=0, description="The one fold to run, from 0; null: all, judged together."
+    )
 
 
 class Data(Section):

@@ -10,7 +10,6 @@ from luthier.report.facts import Facts
 from luthier.report.formatting import base_name, difference, listed, plural, title
 
 LEAKS = "duplicate-across-splits"
-FINE_TUNING = "fine-tuning"  # the phase of the run's own training
 FEW = 20  # test rows of a label below which its score says little
 Limit = tuple[str, str]  # what is limited, and how
 
@@ -68,7 +67,10 @@ def _rows(facts: Facts) -> Iterator[Limit]:
 
 def _training(facts: Facts) -> Iterator[Limit]:
     seed = facts.asked("training", "seed")
-    said = "One training run" if seed is None else f"One training run, with seed {seed}"
+    split = facts.asked("data", "split") or {}
+    is_whole = split.get("n_folds") and split.get("fold") is None
+    runs = f"{split['n_folds']} training runs, one a fold" if is_whole else "One training run"
+    said = runs if seed is None else f"{runs}, with seed {seed}"
     yield (
         "Seed",
         f"{said}: another seed gives another model. The intervals speak of other test rows, "
@@ -113,7 +115,7 @@ def _story(facts: Facts) -> Iterator[Limit]:
             yield "Interruptions", f"{words}."
     for phase, messages in facts.told.items():
         for message in messages:
-            yield "Training", f"{phase}: {message}" if phase != FINE_TUNING else message
+            yield "Training", f"{phase}: {message}" if phase.startswith("baseline") else message
     for phase, events in facts.curves.items():
         spikes = [event for event in events if event.get("spike") is not None]
         if spikes:

@@ -85,4 +85,11 @@ def open_trained(path: str | Path) -> RunFolder | ModelFolder:
             received=str(path),
             hint="the run that it is from; or luthier export RUN --out FOLDER, for a checkpoint",
         )
-    return RunFolder.open(folder).require_finished()
+    run = RunFolder.open(folder).require_finished()
+    if (folder / "folds").is_dir() and not run.model.is_dir():
+        raise RunError(
+            "This is a cross-validation: each fold has a model, the whole has none.",
+            received=str(path),
+            hint=f"{folder / 'folds' / 'fold-0'}, or train one model without data.split.n_folds",
+        )
+    return run

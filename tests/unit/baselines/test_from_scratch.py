@@ -60,7 +60,7 @@ def test_it_ends_with_an_early_stopped_training(tiny_model, tmp_path):
     recipe, prepared = toy_problem("text-classification", tiny_model("bert"))
     folder = RunFolder.create(tmp_path / "run", recipe)
     for step in (2, 3):
-        folder.append_event(event(step, float(step), n_steps=12))
+        folder.events.append(event(step, float(step), n_steps=12))
     seen = []
     job = prepared.job.with_session(run=folder)
     follow(FromScratch(NoOptions()).fit(job), seen.append)
