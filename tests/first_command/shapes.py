@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -75,11 +78,18 @@ def json_lines(columns: Columns) -> str:
     return "".join(json.dumps(record) + "\n" for record in records(columns))
 
 
-def parquet(columns: Columns) -> bytes:
-    """Write columns as a Parquet file."""
+def parquet(columns: Columns, features: Mapping[str, Any] | None = None) -> bytes:
+    """Write columns as a Parquet file; with features, as `datasets` writes it."""
     sink = io.BytesIO()
-    pq.write_table(pa.table({name: list(cells) for name, cells in columns.items()}), sink)
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})} if features else None
+    made = pa.table({name: list(cells) for name, cells in columns.items()})
+    pq.write_table(made.replace_schema_metadata(metadata), sink)
     return sink.getvalue()
+
+
+def printed(cells: Sequence[str]) -> str:
+    """Write a list as NumPy does."""
+    return str(np.array(cells))
 
 
 def lines(texts: Sequence[str]) -> str:
@@ -95,6 +105,9 @@ REPLIES = [f"{('Yes, it is', 'No, it never was')[n % 2]} the {n}th, I believe." 
 AGREE = [("yes", "no")[n % 2] for n in ROWS]
 NUMBERS = [round(1 + (n % 3) + (n % 7) / 10, 2) for n in ROWS]
 SETS = [[("joy",), ("joy", "fear"), ("fear", "anger"), ("anger",)][n % 4] for n in ROWS]
+MOODS = ("anger", "fear", "joy")
+BITS = [[int(mood in one) for mood in MOODS] for one in SETS]
+CLASSES = {"label": {"_type": "ClassLabel", "names": sorted(WEATHER)}}
 NAMES = ("Anna", "Bob", "Cleo")
 NAMED = [f"{NAMES[n % 3]} went to {('Paris', 'Rome')[n % 2]} on day {n} ." for n in ROWS]
 WORDS = [text.split() for text in NAMED]
@@ -145,6 +158,7 @@ UNITS = "".join(
     f'<tu><tuv xml:lang="en"><seg>{one}</seg></tuv><tuv xml:lang="de"><seg>{other}</seg></tuv></tu>'
     for one, other in zip(ENGLISH, GERMAN, strict=True)
 )
+VARIANTS = itertools.cycle(('"de"', '"de-AT"', '"de-AT"'))
 TMX = f'<?xml version="1.0"?><tmx version="1.4"><header/><body>{UNITS}</body></tmx>'
 
 
@@ -256,6 +270,54 @@ CASES: dict[str, Case] = {
         {"rows.csv": table({"text": TEXTS, "emotions": ["|".join(one) for one in SETS]})},
         labels=("anger", "fear", "joy"),
     ),
+    "labels-with-commas": Case(
+        "multi-label-classification",
+        {"rows.csv": table({"text": TEXTS, "label": [", ".join(one) for one in SETS]})},
+        columns={"text": "text", "labels": "label"},
+        fields={"task.options.separator": ","},
+        labels=("anger", "fear", "joy"),
+    ),
+    "labels-as-text": Case(
+        "multi-label-classification",
+        {"rows.csv": table({"text": TEXTS, "labels": [str(list(one)) for one in SETS]})},
+        labels=("anger", "fear", "joy"),
+    ),
+    "label-vectors": Case(
+        "multi-label-classification",
+        {"rows.csv": table({"text": TEXTS, "labels": [str(list(one)) for one in BITS]})},
+        labels=("0", "1", "2"),
+        says="task.options.label_names",
+    ),
+    "label-columns": Case(
+        "multi-label-classification",
+        {
+            "rows.csv": table(
+                {"text": TEXTS, **dict(zip(MOODS, zip(*BITS, strict=True), strict=True))}
+            )
+        },
+        columns={"text": "text", "labels": ["anger", "fear", "joy"]},
+        labels=("anger", "fear", "joy"),
+    ),
+    "stray-quotes": one_label(
+        "rows.tsv",
+        table(LABELLED, "\t").replace("Day 7:", '"Day 7:').replace("Day 30:", '"Day 30:'),
+        fields={"data.quoting": "none"},
+    ),
+    "no-header": one_label(
+        "rows.csv",
+        table(LABELLED).partition("\n")[2],
+        columns={"text": "1", "label": "2"},
+        fields={"data.header": "none"},
+    ),
+    "class-names": one_label(
+        "rows.parquet",
+        parquet({"text": TEXTS, "label": [sorted(WEATHER).index(one) for one in LABELS]}, CLASSES),
+    ),
+    "tokens-and-tags-as-text": Case(
+        "token-classification",
+        {"rows.csv": table({"tokens": map(str, WORDS), "ner_tags": map(printed, TAGS)})},
+        labels=("O", "B-LOC", "I-LOC", "B-PER", "I-PER"),
+    ),
     "tokens-and-tags": Case(
         "token-classification",
         {"rows.jsonl": json_lines({"tokens": WORDS, "ner_tags": TAGS})},
@@ -267,6 +329,10 @@ CASES: dict[str, Case] = {
     "flat-questions-csv": Case(
         "question-answering",
         {"rows.csv": table({"question": QUESTIONS, "context": CONTEXTS, "answer": ANSWERS})},
+    ),
+    "questions-as-text": Case(
+        "question-answering",
+        {"rows.csv": table({name: map(str, cells) for name, cells in QUESTIONED.items()})},
     ),
     "choices": Case(
         "multiple-choice",
@@ -418,6 +484,11 @@ CASES: dict[str, Case] = {
         fields={"data.header": "none"},
     ),
     "translation-tmx": Case("translation", {"memory.tmx": TMX}),
+    "translation-tmx-variants": Case(
+        "translation",
+        {"memory.tmx": re.sub('"de"', lambda _: next(VARIANTS), TMX)},
+        columns={"text": "en", "target": "de"},
+    ),
     "translation-parallel": Case(
         "translation",
         {"train.en": lines(ENGLISH), "train.de": lines(GERMAN)},

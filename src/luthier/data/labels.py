@@ -89,6 +89,16 @@ def split_labels(cell: object, separator: str | None = None) -> list[str]:
     return _tidy(text.split(separator) if separator else [text])
 
 
+def separator_of(cells: Iterable[object]) -> str | None:
+    """Name the mark that parts the labels of texts; None if there is none.
+
+    >>> separator_of(["a, b", "c"]), separator_of(["a, b|c"]), separator_of([["a"]])
+    (',', '|', None)
+    """
+    texts = [cell for cell in map(structure_of, cells) if isinstance(cell, str)]
+    return next((mark for mark in SEPARATORS if any(mark in text for text in texts)), None)
+
+
 def _tidy(parts: Iterable[object]) -> list[str]:
     names = (label_name(part) for part in parts if not is_missing(part))
     return list(dict.fromkeys(names))

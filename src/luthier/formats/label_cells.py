@@ -167,14 +167,10 @@ def _read_vectors(
             for index, cell in enumerate(cells)
         ]
         return named, [], True
-    there = [cell for cell in cells if not is_missing(cell)]
-    vectors = [cell for cell in there if isinstance(cell, list) and _is_vector(cell)]
-    sizes = Counter(map(len, vectors))
-    is_told = any(size > 2 for size in sizes) or any(_bits(cell) != [0, 1] for cell in vectors)
-    if len(vectors) <= len(there) / 2 or not is_told:
+    n_places = _count_places(cells)
+    if n_places == 0:
         _refuse_shares(cells, rows)
         return cells, [], False
-    n_places = sizes.most_common(1)[0][0]
     if names is not None and len(names) != n_places:
         raise DataError(
             f"The labels are vectors of {n_places} places, but {len(names)} labels are named.",
@@ -187,6 +183,25 @@ def _read_vectors(
         for index, cell in enumerate(cells)
     ]
     return named, [] if names else [_unnamed(rows, role, n_places)], True
+
+
+def count_places(cells: Sequence[Any]) -> int:
+    """Count the places of vectors of zeros and ones; 0 if cells are something else.
+
+    Lists of numbers may also be lists of names: `[0, 1]` alone tells nothing.
+
+    >>> count_places(["[1, 0, 1]", "[0 0 0]"]), count_places([[0, 1], [2]])
+    (3, 0)
+    """
+    return _count_places([_listed(cell) for cell in cells])
+
+
+def _count_places(cells: Cells) -> int:
+    there = [cell for cell in cells if not is_missing(cell)]
+    vectors = [cell for cell in there if isinstance(cell, list) and _is_vector(cell)]
+    sizes = Counter(map(len, vectors))
+    is_told = any(size > 2 for size in sizes) or any(_bits(cell) != [0, 1] for cell in vectors)
+    return sizes.most_common(1)[0][0] if is_told and len(vectors) > len(there) / 2 else 0
 
 
 def _unnamed(rows: Rows, role: str, n_places: int) -> Finding:

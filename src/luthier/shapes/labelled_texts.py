@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 
 from luthier.columns import Column
+from luthier.data.labels import label_name, separator_of
 from luthier.errors import DataError
+from luthier.formats.label_cells import count_places
 from luthier.shapes.profile import Profile, name_fit
 from luthier.shapes.sheet import Guess, Sheet, plain
 
@@ -44,7 +46,50 @@ PAIRS = (
     *(("text_a", "text_b"), ("text", "text_pair"), ("query", "passage"), ("question", "answer")),
     *(("claim", "evidence"), ("text1", "text2"), ("sentence_a", "sentence_b")),
 )
+BITS = {"0", "1", "false", "true"}
 ASIDE = re.compile(r"title|headline|subject|author|user|name|url|link|summary|id$|^id|date|time")
+
+
+def zeros_and_ones(sheet: Sheet) -> Guess | None:
+    """Recognise texts with a column of zeros and ones for each label."""
+    names = [each.name for each in sheet.profiles if _is_binary(each, sheet)]
+    named = sheet.best(LABEL, names)
+    if {"label", "labels"} & set(sheet.given) or len(names) < 2:
+        return None
+    if any(name_fit(name, LABEL.guesses) > 0.5 for name in [*names, named.name if named else ""]):
+        return None
+    text = sheet.best(TEXT, names)
+    if text is None:
+        return None
+    return Guess(
+        "multi-label-classification",
+        {"text": text.name, "labels": names},
+        [_why_text(text), f"{', '.join(names)}: 1 where a label is given, else 0"],
+        [f"whether each of {', '.join(names)} is a label to learn; leave out what is not"],
+    )
+
+
+def vectors(sheet: Sheet) -> Guess | None:
+    """Recognise texts with a vector of zeros and ones for each."""
+    labels = sheet.best(LABELS) or sheet.best(LABEL)
+    n_places = count_places(sheet.cells(labels.name)) if labels else 0
+    text = sheet.best(TEXT, [labels.name] if labels else ())
+    if not labels or not text or n_places == 0:
+        return None
+    return Guess(
+        "multi-label-classification",
+        {"text": text.name, "labels": labels.name},
+        [_why_text(text), f"{labels.name}: vectors of {n_places} zeros and ones, one a label"],
+        [f"the {n_places} labels have no names: task.options.label_names=[…] gives them"],
+    )
+
+
+def _is_binary(each: Profile, sheet: Sheet) -> bool:
+    return each.n_distinct == 2 and {label_name(cell) for cell in sheet.cells(each.name)} <= BITS
+
+
+def _why_text(text: Profile) -> str:
+    return f"{text.name}: texts of {text.words:.0f} words on average"
 
 
 def labelled_texts(sheet: Sheet) -> Guess | None:
@@ -54,11 +99,14 @@ def labelled_texts(sheet: Sheet) -> Guess | None:
     label, labels, number = (sheet.best(w, taken) for w in (LABEL, LABELS, NUMBER))
     if not texts:
         return None
-    reasons = [f"{texts[0].name}: texts of {texts[0].words:.0f} words on average"]
-    if labels and not (label and name_fit(label.name, LABEL.guesses) > 0.5):
-        reasons.append(f"{labels.name}: cells with several of {labels.n_parts} labels")
+    reasons = [_why_text(texts[0])]
+    if labels and (label is None or _are_several(labels, label)):
+        mark = separator_of(sheet.cells(labels.name))
+        parted = f", parted by '{mark}'" if mark else ""
+        reasons.append(f"{labels.name}: cells with several of {labels.n_parts} labels{parted}")
         columns = {"text": texts[0].name, "labels": labels.name}
-        return Guess("multi-label-classification", columns, reasons)
+        fields = {"task.options.separator": mark} if mark else {}
+        return Guess("multi-label-classification", columns, reasons, fields=fields)
     reasons += [f"{second.name}: a second text" for second in texts[1:]]
     columns = dict(zip(("text", "text_pair"), taken, strict=False))
     kind = "pair" if len(texts) == 2 else "text"
@@ -93,6 +141,13 @@ def _doubts(label: Profile, number: Profile | None, kind: str) -> list[str]:
 def _other(task: str, what: str, column: Profile) -> str:
     name = column.name
     return f"{name} has {what}; to learn these, --task {task} data.columns.label={name}"
+
+
+def _are_several(labels: Profile, label: Profile) -> bool:
+    """Return whether a column holds several labels, and not one label with commas in its name."""
+    if name_fit(label.name, LABEL.guesses) <= 0.5:
+        return True
+    return labels.name == label.name and labels.n_parts < labels.n_distinct
 
 
 def undecided(sheet: Sheet) -> DataError:
@@ -133,4 +188,4 @@ def _pair(sheet: Sheet) -> tuple[Profile, ...]:
     return (texts[0], texts[1]) if len(texts) == 2 else ()
 
 
-SHAPES = (labelled_texts,)
+SHAPES = (vectors, zeros_and_ones, labelled_texts)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
+from luthier.data.readers.languages import LANGUAGE
 from luthier.shapes.sheet import Guess, Sheet, by_names
 
 RATINGS = ("score", "rating", "stars", "overall", "label", "sentiment")
 TITLE = 8  # words, below which a summary may be the title of what is rated
-LANGUAGE = re.compile(r"[a-z]{2}([-_][a-zA-Z]{2,4})?")
 
 
 def translations(sheet: Sheet) -> Guess | None:
@@ -37,13 +37,25 @@ def summaries(sheet: Sheet) -> Guess | None:
 
 
 def languages(sheet: Sheet) -> Guess | None:
-    """Recognise two columns that are named by codes of languages."""
-    codes = [name for name in sheet.columns if LANGUAGE.fullmatch(name)]
-    if not len(codes) == len(sheet.columns) == 2:
+    """Recognise columns of two languages by their codes; variants of one (`de-at`) are joined."""
+    if not sheet.columns or not all(map(LANGUAGE.fullmatch, sheet.columns)):
         return None
-    columns = {"text": codes[0], "target": codes[1]}
-    reasons = [f"columns {' and '.join(codes)}: language codes"]
-    return Guess("translation", columns, reasons, [_direction(*codes)])
+    by_language: dict[str, list[str]] = {}
+    for name in sheet.columns:
+        by_language.setdefault(re.split("[-_]", name)[0].lower(), []).append(name)
+    names = [one if len(codes) > 1 else codes[0] for one, codes in by_language.items()]
+    joined = [
+        f"{' and '.join(codes)}: variants of one language, which are joined"
+        for codes in by_language.values()
+        if len(codes) > 1
+    ]
+    if len(sheet.columns) == 2:
+        names, joined = sheet.columns, []
+    if len(names) != 2:
+        return None
+    columns = {"text": names[0], "target": names[1]}
+    reasons = [f"columns {' and '.join(names)}: language codes", *joined]
+    return Guess("translation", columns, reasons, [_direction(*names)])
 
 
 def _direction(source: str, target: str) -> str:

@@ -25,6 +25,7 @@ from luthier.data.readers.form import Form
 from luthier.data.readers.frames import read_arrow, read_parquet, table_in_memory
 from luthier.data.readers.hub import read_hub
 from luthier.data.readers.json_files import parse_json, parse_json_lines
+from luthier.data.readers.languages import join_variants
 from luthier.data.readers.line_pairs import read_line_pairs
 from luthier.data.readers.nested import with_fields
 from luthier.data.readers.plain_text import open_text, parse_plain_text
@@ -78,8 +79,9 @@ def read_and_check(
     """Read rows like `read`, and return also what looks as if it was misread."""
     roles = dict(columns or {})
     if isinstance(source, Rows):
-        renamed = rename(source.columns, roles, name=", ".join(source.files))
-        return Rows(renamed, source.files, source.file_of, source.lines), [], []
+        found, notes = join_variants(source.columns, _asked(roles))
+        renamed = rename(found, roles, name=", ".join(source.files))
+        return Rows(renamed, source.files, source.file_of, source.lines), notes, []
     return rows_of(tables_of(source, Form(**form)), roles)
 
 
@@ -88,10 +90,17 @@ def rows_of(
 ) -> tuple[Rows, list[str], list[Finding]]:
     """Join tables to rows, with the columns renamed; collect their notes and findings."""
     notes = _gather_notes(named)
-    tables = [
-        (name, Table(rename(table.columns, roles, name=name), table.lines)) for name, table in named
-    ]
+    tables = []
+    for name, table in named:
+        columns, joined = join_variants(table.columns, _asked(roles))
+        notes += [f"{short(name)}: {note}" for note in joined]
+        renamed = rename(columns, roles, name=name, proposed=table.proposed)
+        tables.append((name, Table(renamed, table.lines)))
     return _join(tables, notes), notes, _gather_findings(named)
+
+
+def _asked(roles: Mapping[str, str | Sequence[str]]) -> list[str]:
+    return [name for name in roles.values() if isinstance(name, str)]
 
 
 def short(name: str) -> str:
@@ -193,6 +202,7 @@ def rename(
     roles: Mapping[str, str | Sequence[str]],
     *,
     name: str,
+    proposed: Mapping[str, Any] | None = None,
 ) -> dict[str, Sequence[object]]:
     """Rename mapped columns to their roles; another column of that name gets a suffix.
 
@@ -209,7 +219,7 @@ def rename(
     for role, given in asked.items():
         for column in given:
             if column not in columns:
-                raise _missing(role, column, columns, name)
+                raise _missing(role, column, columns, name, proposed or {})
             if column in played:
                 raise DataError(
                     f"The column '{column}' cannot be both {played[column]} and {role}.",
@@ -236,13 +246,21 @@ def rename(
     return renamed
 
 
-def _missing(role: str, column: str, columns: Mapping[str, object], name: str) -> DataError:
+def _missing(
+    role: str,
+    column: str,
+    columns: Mapping[str, object],
+    name: str,
+    proposed: Mapping[str, Any],
+) -> DataError:
     close = nearest(column, columns) or nearest(role, columns)
     hint = f"data.columns.{role}={close or 'one of them'}"
     only = next(iter(columns)) if len(columns) == 1 else ""
     mark = next((mark for mark in DELIMITERS if mark in only), None)
     if mark is not None:
         hint = f"data.delimiter={spell(mark)}"
+    if proposed:
+        hint = " ".join(f"data.{field}={value}" for field, value in proposed.items())
     return DataError(
         f"{short(name)} has no column called '{column}'.",
         received=f"columns {', '.join(columns)}",
