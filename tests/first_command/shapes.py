@@ -303,6 +303,24 @@ CASES: dict[str, Case] = {
         table(LABELLED, "\t").replace("Day 7:", '"Day 7:').replace("Day 30:", '"Day 30:'),
         fields={"data.quoting": "none"},
     ),
+    "sentence-at-label": one_label(
+        "rows.txt",
+        lines(
+            [
+                f"{text.replace('coast', 'café@home')}@{label}"
+                for text, label in zip(TEXTS, LABELS, strict=True)
+            ]
+        ).encode("cp1252"),
+        columns={"text": "1", "label": "2"},
+        fields={"data.delimiter": "@", "data.header": "none"},
+    ),
+    "name-without-ending": one_label(
+        "SMSCollection",
+        lines([f"{label}\t{text}" for text, label in zip(TEXTS, LABELS, strict=True)]),
+        columns={"text": "2", "label": "1"},
+        fields={"data.format": "tsv", "data.header": "none"},
+    ),
+    "text-table": one_label("rows.txt", table(LABELLED, "|"), fields={"data.delimiter": "|"}),
     "no-header": one_label(
         "rows.csv",
         table(LABELLED).partition("\n")[2],
@@ -324,6 +342,9 @@ CASES: dict[str, Case] = {
         labels=("O", "B-LOC", "I-LOC", "B-PER", "I-PER"),
     ),
     "conll": Case("token-classification", {"rows.conll": conll(TAGS)}),
+    "conll-of-another-name": Case(
+        "token-classification", {"eng.testa": conll(TAGS)}, fields={"data.format": "conll"}
+    ),
     "squad": Case("question-answering", {"rows.json": json.dumps(SQUAD)}),
     "flat-questions-jsonl": Case("question-answering", {"rows.jsonl": json_lines(QUESTIONED)}),
     "flat-questions-csv": Case(

@@ -106,13 +106,13 @@ def parse_delimited(
             hint="after the header, one row on each line",
         )
     findings: list[Finding] = []
-    proposed: dict[str, str] = {}
+    proposed = dict(cells.proposed)
     if quoting is None:
         swallowed = find_swallowed(cells.columns[: len(names)], cells.spanning, used)
         if swallowed is not None:
-            is_sure = swallowed.is_certain and fits_without_quotes(lines, used)
-            findings.append(swallowed.report(cells.lines, name, unquoted=is_sure))
-            proposed |= {"quoting": "none"} if is_sure else {}
+            fits = fits_without_quotes(lines, used)
+            findings.append(swallowed.report(cells.lines, name, unquoted=fits))
+            proposed |= {"quoting": "none"} if fits and swallowed.is_certain else {}
     if header is None and looks_like_data(cells.header, cells.columns):
         findings.append(report_no_header(cells.header, name))
         proposed |= {"header": "none"}
@@ -199,6 +199,8 @@ class _Counted:
 class _Cells:
     """The header and the cells column by column, so that rows need no lists of their own.
 
+    Fields of `data` that would read the file better are `proposed`.
+
     Args:
         header: The names of the columns, `none` to number them, or None if the first row has them.
     """
@@ -209,6 +211,7 @@ class _Cells:
         self.lines = array("q")
         self.spanning = array("q")  # indices of the rows that span several lines
         self.uneven: list[tuple[int, int]] = []  # line and number of cells of uneven rows
+        self.proposed: dict[str, str] = {}
         self._alike: list[dict[str, str]] = []
         self._given = header
         self.measure = "the header" if header in (None, "first") else "the first row"
@@ -270,7 +273,11 @@ def _parse(
             received=f"line {problem.line}: {problem.reason}",
             hint="data.delimiter=… or data.encoding=… if they were detected wrongly",
         ) from problem
-    return cells, [f"line {failed.line} has a quote inside a quoted cell that is not doubled"]
+    told = f"line {failed.line} has a quote inside a quoted cell that is not doubled"
+    if quoting is None and fits_without_quotes(lines, delimiter):
+        cells.proposed = {"quoting": "none"}
+        told += "; data.quoting=none keeps such quotes"
+    return cells, [told]
 
 
 class MalformedError(Exception):

@@ -17,7 +17,9 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from luthier.data.readers.form import MisreadError
 from luthier.data.readers.line_pairs import SHAPE, check_files, expand
+from luthier.data.readers.sniff import sniff_format
 from luthier.data.readers.split_names import split_name
 from luthier.errors import DataError, nearest
 from luthier.paths import is_package_name, leads_out
@@ -138,15 +140,17 @@ def kind_of(path: Path) -> str:
         DataError: Files with that suffix cannot be read.
     """
     suffix = path.suffix.lower()
-    if suffix not in KINDS:
-        raise DataError(
-            f"{path.name}: files ending in '{suffix}' cannot be read."
-            if suffix
-            else f"{path.name}: the file name needs a suffix that tells its format.",
-            received=path.name,
-            hint=INSTEAD.get(suffix, f"data.format=csv, say; or a file in {READABLE}"),
+    if suffix in KINDS:
+        return KINDS[suffix]
+    problem = f"{path.name}: the file name needs a suffix that tells its format."
+    if suffix:
+        problem = f"{path.name}: files ending in '{suffix}' cannot be read."
+    if suffix not in INSTEAD and (kind := sniff_format(path)) is not None:
+        raise MisreadError(
+            problem, received=path.name, hint=f"data.format={kind}", proposed={"format": kind}
         )
-    return KINDS[suffix]
+    hint = INSTEAD.get(suffix, f"data.format=csv, say; or a file in {READABLE}")
+    raise DataError(problem, received=path.name, hint=hint)
 
 
 def _not_found(path: Path, text: str) -> DataError:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from luthier.data.labels import is_missing
 
-LANGUAGE = re.compile(r"[a-z]{2,3}([-_][a-zA-Z0-9]{2,8})?")
+LANGUAGE = re.compile(r"[a-z]{2}([-_][a-zA-Z]{2,4}|[-_][0-9]{3})?")
 Columns = Mapping[str, Sequence[object]]
 
 

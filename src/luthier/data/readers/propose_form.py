@@ -49,6 +49,8 @@ def _tell(field: tuple[str, Any]) -> str:
 
 
 WHY = {
+    "format": "the ending of the file does not say it",
+    "delimiter": "each line is a row, not a text alone",
     "quoting": "texts begin with quotes that nothing closes, so quotes are ordinary characters",
     "header": "the first line is a row, so columns are numbered",
 }

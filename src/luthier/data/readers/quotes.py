@@ -46,7 +46,11 @@ class Swallowed:
             unquoted: Whether the file can be read right without quotes.
         """
         n_lines, n_cells = self.n_lines, len(self.rows)
-        close = f"close the quote that begins in line {line_of[self.rows[0]]}"
+        fix = f"close the quote that begins in line {line_of[self.rows[0]]}"
+        if unquoted:
+            fix = "data.quoting=none"
+        if not (unquoted and self.is_certain):
+            fix += ", or data.quoting=doubled if these cells are right"
         return Finding(
             "swallowed-lines",
             "error" if self.is_certain else "warning",
@@ -55,7 +59,7 @@ class Swallowed:
             "a text that begins with a quote runs to the next quote.",
             n_lines,
             tuple(f"{name}:{line_of[row]}" for row in self.rows[:MOST_PLACES]),
-            "data.quoting=none" if unquoted else f"{close}, or data.quoting=doubled if it is right",
+            fix,
         )
 
 

@@ -19,7 +19,8 @@ import numpy as np
 
 from luthier.data.readers.brat import read_brat
 from luthier.data.readers.conll import parse_conll
-from luthier.data.readers.delimited import DELIMITERS, Table, parse_delimited, spell
+from luthier.data.readers.delimited import DELIMITERS, SPELLED, Table, parse_delimited, spell
+from luthier.data.readers.encoding import Decoded
 from luthier.data.readers.find_files import File, find_files
 from luthier.data.readers.form import Form
 from luthier.data.readers.frames import read_arrow, read_parquet, table_in_memory
@@ -28,7 +29,8 @@ from luthier.data.readers.json_files import parse_json, parse_json_lines
 from luthier.data.readers.languages import join_variants
 from luthier.data.readers.line_pairs import read_line_pairs
 from luthier.data.readers.nested import with_fields
-from luthier.data.readers.plain_text import open_text, parse_plain_text
+from luthier.data.readers.plain_text import open_text, parse_labelled_lines, parse_plain_text
+from luthier.data.readers.sniff import label_side
 from luthier.data.readers.tmx import parse_tmx
 from luthier.data.readers.xliff import parse_xliff
 from luthier.errors import DataError, nearest
@@ -185,6 +187,11 @@ def _read_file(file: File, form: Form) -> Table:
         text = decoded.text
         del decoded  # frees the file's bytes
         table = PARSERS[kind](text, name=name)
+    elif file.kind == "text" and form.delimiter and (side := _label_side(decoded, form.delimiter)):
+        mark = SPELLED.get(form.delimiter, form.delimiter)
+        table = parse_labelled_lines(
+            decoded.text, side, name=name, delimiter=mark, header=form.header
+        )
     else:
         table = parse_delimited(
             decoded.lines,
@@ -195,6 +202,14 @@ def _read_file(file: File, form: Form) -> Table:
             header=form.header,
         )
     return replace(table, notes=(*notes, *table.notes))
+
+
+def _label_side(decoded: Decoded, delimiter: str) -> str | None:
+    """Tell on which side of a text its label is, if some texts have the delimiter, too."""
+    mark = SPELLED.get(delimiter, delimiter)
+    lines = [line.rstrip("\r\n") for line in decoded.lines() if line.strip()]
+    counts = {line.count(mark) for line in lines}
+    return label_side(lines, mark) if len(counts) > 1 and min(counts) == 1 else None
 
 
 def rename(

@@ -65,8 +65,12 @@ def test_a_single_quote_in_the_file_names_the_way_to_read_it(tmp_path):
 
 
 def test_two_columns_of_texts_are_only_suspected(tmp_path):
-    path = table(tmp_path, with_quotes(5, 20), labels=[f"der {n}. Film war gut" for n in range(36)])
-    assert codes(path) == [("swallowed-lines", "warning")]
+    texts = with_quotes(5)
+    texts[20] += '"'
+    path = table(tmp_path, texts, labels=[f"der {n}. Film war gut" for n in range(36)])
+    (found,) = read_and_check(path)[2]
+    assert (found.severity, found.count) == ("warning", 15)
+    assert found.fix == "data.quoting=none, or data.quoting=doubled if these cells are right"
     assert propose_form(path) == {}
 
 
@@ -189,3 +193,82 @@ def test_a_recipe_names_the_formats_that_there_are():
 def test_columns_without_a_name_are_numbers_in_a_recipe():
     data = Data.model_validate({"train": "a.csv", "header": "none", "columns": {"text": 1}})
     assert data.columns == {"text": "1"}
+
+
+def test_quotes_around_a_word_are_kept_where_quotes_are_ordinary(tmp_path):
+    texts = [f'"Great" is what {n} said' if n % 12 == 3 else TEXTS[n] for n in range(36)]
+    path = table(tmp_path, texts)
+    assert read(path)[1] == [
+        "a.tsv: line 5 has a quote inside a quoted cell that is not doubled; "
+        "data.quoting=none keeps such quotes"
+    ]
+    assert read(path, **propose_form(path))[0]["text"] == texts
+
+
+@pytest.mark.parametrize("header", ["", "text{}label"])
+@pytest.mark.parametrize("mark", ["@", "\t", "|", ";", ","])
+def test_lines_of_texts_with_labels_are_a_table(tmp_path, mark, header):
+    texts = [f"{text} or so{mark if n % 5 == 0 else ''} they say" for n, text in enumerate(TEXTS)]
+    texts = TEXTS if mark == "\t" else texts
+    path = table(tmp_path, texts, mark, header=header, name="a.txt")
+    if mark == "," and header:
+        return  # a header without a comma in it, above texts that have some, is not told
+    form = propose_form(path)
+    rows, _ = read(path, **form)
+    assert list(rows.columns.values()) == [texts, LABELS] or tuple(
+        map(list, rows.columns.values())
+    ) == (texts, LABELS)
+    assert form["delimiter"] == {"\t": "tab"}.get(mark, mark)
+
+
+def test_labels_may_stand_before_the_texts(tmp_path):
+    path = table(
+        tmp_path,
+        LABELS,
+        "@",
+        labels=[text.replace("film", "@home") for text in TEXTS],
+        header="",
+        name="a.txt",
+    )
+    rows, _ = read(path, **propose_form(path))
+    assert (list(rows["1"]), rows["2"][0]) == (LABELS, "the @home on day 0 was fine")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        TEXTS,
+        [f"Roses are red, violets are blue, line {n}" for n in range(30)],
+        ["Hello, world", "Bye, world"] * 2,
+        [f"write to me{n}@example{n}.org" for n in range(30)],
+    ],
+)
+def test_prose_is_no_table(tmp_path, lines):
+    (tmp_path / "a.txt").write_text("\n".join(lines))
+    assert propose_form(tmp_path / "a.txt") == {}
+    assert read(tmp_path / "a.txt")[0]["text"] == lines
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ('{"text": "a"}\n{"text": "b"}\n', "jsonl"),
+        ('[{"text": "a"}, {"text": "b"}]', "json"),
+        ("U.N. NNP B-ORG\nofficial NN O\n\nPeter NNP B-PER\n" * 4, "conll"),
+        ("a word\tlabel\n" * 9, "tsv"),
+        ("some prose\nand more\n" * 9, "text"),
+        ('<?xml version="1.0"?>\n<tmx version="1.4"><body/></tmx>', "tmx"),
+    ],
+)
+def test_the_format_is_told_by_the_content_where_the_name_does_not(tmp_path, content, kind):
+    (tmp_path / "eng.testa").write_text(content)
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / "eng.testa")
+    assert caught.value.hint == f"data.format={kind}"
+
+
+def test_files_that_can_run_code_are_never_proposed(tmp_path):
+    (tmp_path / "a.pkl").write_text("text\tlabel\n" * 9)
+    with pytest.raises(DataError, match="cannot be read") as caught:
+        read(tmp_path / "a.pkl")
+    assert "data.format" not in caught.value.hint

@@ -1,0 +1,94 @@
+"""Tells the format of a text file from its first lines, where its name does not.
+
+`find_files.py` asks for files whose ending says nothing (`eng.testa`), `plain_text.py` for `.txt`
+files, which may be tables: `sentence@label`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from luthier.data.readers.encoding import decode
+from luthier.errors import DataError
+
+START = 1 << 16  # bytes looked at
+SAMPLE = 300  # lines looked at
+FEWEST = 8  # lines, with fewer nothing can be told
+MARKS = ("\t", "@", "|", ";", ",")
+SHORT = 30  # characters of a label
+MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow"}
+_TAGGED = re.compile(r"\S+([\t ]+\S+)*[\t ]+(O|[BIESLUM]-\S+)")
+
+
+def sniff_format(path: Path) -> str | None:
+    """Tell the format of a file; None if it is no text that can be read."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(START)
+        for magic, kind in MAGIC.items():
+            if start.startswith(magic):
+                return kind
+        text = decode(start, name=path.name).text
+    except (OSError, DataError):
+        return None
+    bare = text.lstrip()
+    for tag, kind in (("<tmx", "tmx"), ("<xliff", "xliff")):
+        if bare.startswith("<") and tag in bare[:2000]:
+            return kind
+    if re.match(r"\{\s*\"", bare):
+        return "jsonl" if re.search(r"\}\s*\n\s*\{", bare) else "json"
+    if re.match(r"\[\s*\{", bare):
+        return "json"
+    lines = text.splitlines()[:SAMPLE]
+    if is_tagged(lines):
+        return "conll"
+    mark = delimiter_of(lines)
+    return {None: "text", "\t": "tsv"}.get(mark, "csv")
+
+
+def is_tagged(lines: Sequence[str]) -> bool:
+    r"""Return whether lines are words with tags, and sentences end with blank lines.
+
+    >>> is_tagged(["U.N.\tB-ORG", "official\tO", "", "Peter\tB-PER"] * 4)
+    True
+    """
+    filled = [line for line in lines if line.strip()]
+    n_tagged = sum(_TAGGED.fullmatch(line.strip()) is not None for line in filled)
+    return len(filled) < len(lines) and n_tagged > 0.9 * max(1, len(filled))
+
+
+def delimiter_of(lines: Sequence[str]) -> str | None:
+    """Find what parts the cells of lines that are a table; None if they are texts.
+
+    Tabs do if all lines have as many; other marks only if they part labels from texts, since
+    sentences have commas, too.
+
+    >>> delimiter_of(["Sales rose by a third.@positive", "Sales fell.@negative"] * 5)
+    '@'
+    """
+    filled = [line for line in lines if line.strip()]
+    if len(filled) < FEWEST:
+        return None
+    counts = Counter(line.count("\t") for line in filled)
+    usual, n_usual = counts.most_common(1)[0]
+    if usual > 0 and n_usual >= 0.95 * len(filled):
+        return "\t"
+    return next((mark for mark in MARKS if label_side(filled, mark) is not None), None)
+
+
+def label_side(lines: Sequence[str], mark: str) -> str | None:
+    """Return where a mark parts labels from texts: at the `end` or the `start`; None nowhere."""
+    if not all(mark in line for line in lines):
+        return None
+    for side, cells in (
+        ("end", [line.rpartition(mark)[2].strip() for line in lines]),
+        ("start", [line.partition(mark)[0].strip() for line in lines]),
+    ):
+        counts = Counter(cells)
+        few = 2 <= len(counts) <= max(2, len(lines) // 5)
+        if few and all(0 < len(cell) <= SHORT for cell in counts):
+            return side
+    return None
