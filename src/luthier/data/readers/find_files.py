@@ -233,20 +233,21 @@ def _in_folder(folder: Path, kind: str | None) -> list[File]:
             for label, labelled in texts.items()
             for path in labelled
         ]
-    if not paths:
-        inside = [path.name for path in _inside(folder)]
-        raise DataError(
-            f"The folder {folder} has no files that can be read.",
-            received=", ".join(inside[:8]) or "an empty folder",
-            hint=f"readable are {READABLE}",
-        )
-    named = {name.split: path for path in paths if (name := split_name(path.stem)) is not None}
+    inside = _inside(folder)
+    sources = [*paths, *(path for path in inside if path.is_dir())]
+    named = {name.split: path for path in sources if (name := split_name(path.stem)) is not None}
     if "train" in named and len(named) > 1:
         splits = [one for one in ("train", "validation", "test") if one in named]
         raise DataError(
             f"The folder {folder} has files of several splits.",
-            received=", ".join(path.name for path in paths[:8]),
+            received=", ".join(path.name for path in sources[:8]),
             hint=f"name the files: {' '.join(f'data.{one}={named[one]}' for one in splits)}",
+        )
+    if not paths:
+        raise DataError(
+            f"The folder {folder} has no files that can be read.",
+            received=", ".join(path.name for path in inside[:8]) or "an empty folder",
+            hint=f"readable are {READABLE}",
         )
     if len(kinds) > 1:
         raise DataError(

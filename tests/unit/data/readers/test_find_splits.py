@@ -102,6 +102,13 @@ def test_a_folder_of_splits_is_no_source_of_rows_of_one_split(write):
     )
 
 
+def test_folders_of_splits_are_no_source_of_rows_either(write):
+    write("data/train/a.csv", "data/test/b.csv")
+    with pytest.raises(DataError, match="files of several splits") as caught:
+        read("data")
+    assert caught.value.hint == "name the files: data.train=data/train data.test=data/test"
+
+
 @pytest.mark.parametrize("stem", ["latest", "contest", "strain", "devil", "evaluation", "trainer"])
 def test_words_within_words_are_no_splits(stem):
     assert split_name(stem) is None
