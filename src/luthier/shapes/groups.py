@@ -18,6 +18,7 @@ SOURCES = (  # usual names of columns that say where a text comes from
     *("user", "user_id", "userid", "username", "user_name", "speaker", "speaker_id", "subject_id"),
 )
 FEWEST = 10  # groups, to have some for each split
+ASKED = 20  # questions on a context, at most; what more rows share is a stock phrase
 LARGEST = 0.2  # of all rows, that a group may have
 SHARE = 0.1  # of the rows, that must have others in their group
 
@@ -42,7 +43,8 @@ def group_column(sheet: Sheet, guess: Guess) -> tuple[str, str] | None:
         counts = Counter(label_name(cell) for cell in sheet.rows[column] if not is_missing(cell))
         together = sum(count for count in counts.values() if count > 1)
         n_rows = len(sheet.rows)
-        is_apt = len(counts) >= FEWEST and max(counts.values()) <= LARGEST * n_rows
+        fewest = max(FEWEST, n_rows / ASKED) if column in inputs else FEWEST
+        is_apt = len(counts) >= fewest and max(counts.values()) <= LARGEST * n_rows
         if is_apt and together >= SHARE * n_rows:
             return column, f"{column}: {together:,} of {n_rows:,} rows share it, in one split each"
     return None

@@ -26,6 +26,7 @@ def column(roles, **columns):
         (QUESTIONS, {"question": str, "passage": lambda n: f"text {n}"}, None),
         (PAIR, {"premise": lambda n: f"text {n // 3}", "hypothesis": str}, "premise"),
         (PAIR, {"premise": str, "hypothesis": lambda n: f"text {n // 3}"}, "hypothesis"),
+        (PAIR, {"premise": str, "hypothesis": lambda n: f"reply {n % 5}"}, None),
         (TEXT, {"text": lambda n: f"text {n // 3}"}, None),
         (TEXT, {"text": str, "Author": lambda n: n // 4}, "Author"),
         (TEXT, {"text": str, "doc_id": lambda n: n // 4}, "doc_id"),
