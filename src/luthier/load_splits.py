@@ -35,7 +35,7 @@ class Checked:
 
     Args:
         splits: The rows to train and score on.
-        findings: What the doctor found in all rows, before limits were applied.
+        findings: What the doctor found in all training rows, and in the rows that are judged.
         notes: What was detected or decided while reading, in words.
         all_train: The training rows before subsampling.
     """
@@ -85,9 +85,11 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, object] | None = 
         n_folds=data.split.n_folds,
         fold=data.split.fold or 0,
         seed=data.split.seed,
+        several=task.kind == "multi-label",
     )
     if data.split.n_folds is not None and data.split.fold is None:
         notes.append(f"each of {data.split.n_folds} folds is the test set once; here it is fold 0")
+    splits = limited(splits, recipe, task, ("validation", "test"))
     inputs = input_columns(task)
     found = inspect(splits, inputs=inputs, label_role=task.answer_role, kind=task.kind)
     findings = [*corrected, *found]
@@ -96,8 +98,7 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, object] | None = 
         notes += [f"{n} leaked rows dropped from {split}" for split, n in counts.items() if n]
         findings = [dropped_already(finding) for finding in findings]
     all_train = splits.train
-    if data.limit:
-        splits = limited(splits, recipe, task)
+    splits = limited(splits, recipe, task, ("train",))
     if data.shots is not None:
         splits = with_shots(splits, recipe, task)
     return Checked(splits, findings, list(dict.fromkeys(notes)), all_train)
@@ -205,15 +206,22 @@ def dropped_already(finding: Finding) -> Finding:
     return replace(finding, severity="note", message=message, fix=None)
 
 
-def limited(splits: Splits, recipe: Recipe, task: Task) -> Splits:
-    """Apply `data.limit`: draw at most so many rows of each split, after the inspection.
+def limited(splits: Splits, recipe: Recipe, task: Task, names: Sequence[str]) -> Splits:
+    """Apply `data.limit`: draw at most so many rows of each of the named splits.
 
-    Training rows are drawn with the run's seed, the others with the seed of the splits.
+    Training rows are drawn after the inspection and with the run's seed; the others before it, so
+    that findings count the rows that are judged, and with the seed of the splits.
     """
     for split, most in recipe.data.limit.items():
-        seed = recipe.training.seed if split == "train" else recipe.data.split.seed
+        if split not in names:
+            continue
         splits = limit_split(
-            splits, split, most, stratify_by=stratified_by(recipe, task), seed=seed
+            splits,
+            split,
+            most,
+            stratify_by=stratified_by(recipe, task),
+            seed=recipe.training.seed if split == "train" else recipe.data.split.seed,
+            several=task.kind == "multi-label",
         )
     return splits
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,9 +15,11 @@ from luthier.data.doctor.inspect_splits import drop_leaks, inspect
 from luthier.data.fingerprint import fingerprint
 from luthier.data.labels import split_labels
 from luthier.data.readers.read import read
+from luthier.data.sampling import draw_evenly
 from luthier.data.split import limit_split, make_splits
 from luthier.errors import DataError
 from luthier.records import Rows, Splits
+from luthier.seeding import stream
 
 FEW = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -110,6 +113,63 @@ def test_a_limit_is_kept_exactly(rows, most, seed):
     splits = limit_split(whole, "train", most, stratify_by="label", seed=seed)
     assert len(splits.train) == min(most, len(rows))
     assert len(set(splits.train.lines.tolist())) == len(splits.train)
+
+
+@FEW
+@given(
+    labelled_rows(), st.integers(1, 60), st.integers(0, 5), st.sampled_from(["validation", "test"])
+)
+def test_rows_that_are_judged_keep_the_share_of_every_label(rows, most, seed, split):
+    whole = Splits(rows, rows, rows)
+    drawn = dict(limit_split(whole, split, most, stratify_by="label", seed=seed).items())[split]
+    assert len(drawn) == min(most, len(rows))
+    for label in ("a", "b", "c"):
+        share = list(rows["label"]).count(label) / len(rows)
+        assert abs(list(drawn["label"]).count(label) - share * len(drawn)) < 1
+
+
+@FEW
+@given(st.lists(st.sampled_from("aaaabc"), min_size=1, max_size=12), st.data())
+def test_every_judged_row_is_drawn_with_the_same_chance(labels, data):
+    n_rows = data.draw(st.integers(1, len(labels)))
+
+    class FirstOrder:  # every start in turn, without shuffling: the chance can be counted
+        def __init__(self, start):
+            self.start = start
+
+        def permutation(self, values):
+            return np.arange(values) if isinstance(values, int) else values
+
+        def integers(self, n):
+            return self.start
+
+    everything = np.arange(len(labels))
+    counts = np.zeros(len(labels))
+    for start in everything:
+        drawn = draw_evenly(everything, n_rows, labels=labels, random=FirstOrder(start))
+        assert len(set(drawn.tolist())) == n_rows
+        counts[drawn] += 1
+    assert (counts == n_rows).all()
+
+
+def test_rows_with_several_labels_are_drawn_as_they_are():
+    random = stream(0, "made-up labels")
+    names = np.array([f"l{number}" for number in range(12)])
+    cells = [
+        "|".join(random.choice(names, size=1 + (random.random() < 0.15), replace=False))
+        for _ in range(4000)
+    ]
+    cells[:8] = ["rare|l0"] * 8
+    rows = Rows.of({"text": cells, "labels": cells})
+    several, rare = [], []
+    for seed in range(40):
+        whole = Splits(rows, rows, rows)
+        drawn = limit_split(whole, "test", 200, stratify_by="labels", seed=seed, several=True).test
+        several.append(np.mean(["|" in cell for cell in drawn["labels"]]))
+        rare.append(np.mean(["rare" in cell for cell in drawn["labels"]]))
+    # 3 standard errors of the mean of 40 draws of 200 rows
+    assert abs(np.mean(several) - np.mean(["|" in cell for cell in cells])) < 0.012
+    assert abs(np.mean(rare) - 8 / 4000) < 0.0015
 
 
 @FEW

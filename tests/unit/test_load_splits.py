@@ -178,3 +178,20 @@ def test_the_seed_of_a_training_moves_no_row(tmp_path):
 
     assert parts(0) == parts(7) == parts(7, seed=None)  # null stood in earlier recipes
     assert parts(0) != parts(0, seed=7)
+
+
+def test_findings_count_the_rows_that_are_judged(tmp_path):
+    rows = [(f"text {n}", "rare" if n < 5 else "ab"[n % 2]) for n in range(400)]
+    path = tmp_path / "a.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+    limits = {"limit": {"test": 10}, "split": {"test": 0.5, "validation": 0}}
+    recipe = read_recipe(
+        toy_tree("text-classification", "model", data={"train": str(path), **limits})
+    )
+    task = find("tasks", "text-classification")
+    checked = check_data(recipe, task(task.Options()))
+    found = {finding.code: finding for finding in checked.findings}
+    assert found["tiny-split"].count == 10
+    assert "rare" not in checked.splits.test["label"]
+    assert found["untested-label"].message.startswith("1 of 3 labels has no test row: rare.")

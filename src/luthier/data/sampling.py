@@ -70,6 +70,34 @@ def draw(
     return np.sort(np.concatenate(drawn))
 
 
+def draw_evenly(
+    indices: Array,
+    n_rows: int,
+    *,
+    labels: Sequence[Hashable] | None,
+    random: np.random.Generator,
+) -> Array:
+    """Draw `n_rows` of `indices` as they are: every row with the same chance.
+
+    The number of rows of each label is its share, rounded up or down. Systematic sampling: rows
+    stand label by label, in random order, and every (N / n)th is taken from a random start (Madow
+    & Madow 1944, https://doi.org/10.1214/aoms/1177731312).
+
+    Args:
+        indices: Indices to draw from, N.
+        n_rows: Number of rows to draw, at most N.
+        labels: The label of every row of the file; None draws regardless of labels.
+        random: Generator of the draws.
+    """
+    if labels is None:
+        return np.sort(random.permutation(indices)[:n_rows])
+    members = _by_value(indices, labels)
+    order = random.permutation(len(members))
+    lined_up = np.concatenate([random.permutation(members[one]) for one in order])
+    start = random.integers(len(indices))
+    return np.sort(lined_up[(start + np.arange(n_rows) * len(indices)) // n_rows])
+
+
 def draw_groups(
     indices: Array,
     n_rows: int,

@@ -17,7 +17,7 @@ import numpy as np
 
 from luthier.data.labels import is_missing, label_name, split_labels
 from luthier.data.readers.read import short
-from luthier.data.sampling import deal, draw, draw_groups, number_groups
+from luthier.data.sampling import deal, draw, draw_evenly, draw_groups, number_groups
 from luthier.errors import DataError, nearest
 from luthier.ragged import Array
 from luthier.records import Rows, Splits
@@ -40,6 +40,7 @@ def make_splits(
     n_folds: int | None,
     fold: int,
     seed: int,
+    several: bool = False,
 ) -> Splits:
     """Make the three splits. No row is in two of them.
 
@@ -56,6 +57,7 @@ def make_splits(
         n_folds: Number of folds to cut `train` into; None makes no folds.
         fold: Number of the fold that becomes the test set, from 0.
         seed: Seed of the draws.
+        several: Whether a cell of `stratify_by` can name several labels.
 
     Raises:
         DataError: There are too few rows, two splits were given the same row or the same group,
@@ -68,7 +70,7 @@ def make_splits(
         _refuse_shared_groups(given_rows, group_by)
     whole = _Whole(
         train,
-        _labels(train, stratify_by),
+        _labels(train, stratify_by, several=several),
         _groups(train, group_by),
         f"stratified by {stratify_by}",
         f"whole groups by {group_by}",
@@ -243,17 +245,18 @@ def _check_folds(whole: _Whole, test: Rows | None, n_folds: int, fold: int) -> N
         )
 
 
-def _labels(rows: Rows, column: str | None) -> list[Hashable] | None:
+def _labels(rows: Rows, column: str | None, *, several: bool) -> list[Hashable] | None:
     """Return the label of each row to stratify by, or None if stratifying makes no sense.
 
-    A row with several labels counts as its rarest one.
+    A row with several labels counts as its rarest one: if each combination counted, most of them
+    would be the only ones of their kind.
     """
     if column is None or column not in rows:
         return None
     values = rows[column]
     if any(isinstance(value, float) and not value.is_integer() for value in values):
         return None
-    if any(isinstance(value, (list, tuple, set, np.ndarray)) for value in values):
+    if several or any(isinstance(value, (list, tuple, set, np.ndarray)) for value in values):
         cells = [split_labels(value) for value in values]
         counts = Counter(name for cell in cells for name in cell)
         labels = [min(cell, key=lambda name: (counts[name], name), default="") for cell in cells]
@@ -276,9 +279,18 @@ def _groups(rows: Rows, column: str | None) -> Array | None:
 
 
 def limit_split(
-    splits: Splits, split: str, most: int, *, stratify_by: str | None, seed: int
+    splits: Splits,
+    split: str,
+    most: int,
+    *,
+    stratify_by: str | None,
+    seed: int,
+    several: bool = False,
 ) -> Splits:
-    """Keep at most `most` rows of a split; each label keeps at least one if that is possible.
+    """Keep at most `most` rows of a split.
+
+    Rows that are judged are drawn as they are: every row with the same chance, each label's share
+    rounded up or down. In training, each label keeps at least one row if that is possible.
 
     Args:
         splits: The splits.
@@ -286,6 +298,7 @@ def limit_split(
         most: The number of rows to keep.
         stratify_by: Column whose values keep their shares.
         seed: Seed of the draw.
+        several: Whether a cell of that column can name several labels.
 
     Raises:
         DataError: No row would be left.
@@ -299,14 +312,12 @@ def limit_split(
         )
     if most >= len(rows):
         return splits
-    labels = _labels(rows, stratify_by)
-    chosen = draw(
-        np.arange(len(rows)),
-        most,
-        labels=labels,
-        random=stream(seed, "limit", split),
-        leave_one=False,
-    )
+    labels = _labels(rows, stratify_by, several=several)
+    everything, random = np.arange(len(rows)), stream(seed, "limit", split)
+    if split == "train":
+        chosen = draw(everything, most, labels=labels, random=random, leave_one=False)
+    else:
+        chosen = draw_evenly(everything, most, labels=labels, random=random)
     how = f", stratified by {stratify_by}" if labels is not None else ""
     made = f"{splits.made.get(split, split)}; limited to {most} of them{how}"
     kept = {**dict(splits.items()), split: rows.take(chosen)}

@@ -124,8 +124,8 @@ class Data(Section):
     split: Split = Field(default=Split(), description="How missing splits are made.")
     limit: dict[Literal["train", "validation", "test"], int] = Field(
         default_factory=dict,
-        description="Maximum rows of a split: of train drawn by training.seed, of the others by "
-        "data.split.seed.",
+        description="Maximum rows of a split: of train drawn by training.seed, with a row of each "
+        "label at least; of the others by data.split.seed, as they are.",
     )
     shots: int | None = Field(
         None, ge=1, description="Training rows per label, drawn by training.seed; null: all rows."

@@ -135,7 +135,7 @@ def test_folds_keep_groups_together():
     assert sum(len(set(test["author"])) for test in tests) == 15
 
 
-def test_limits_keep_every_label_where_that_fits():
+def test_a_limit_of_training_keeps_every_label_where_that_fits():
     rows = rows_of(["a"] * 90 + ["b"] * 8 + ["c"] * 2)
     splits = Splits(rows, rows, rows)
     for name, most in (("train", 10), ("test", 2), ("validation", 1000)):
@@ -143,6 +143,23 @@ def test_limits_keep_every_label_where_that_fits():
     assert sizes(splits) == [10, 100, 2]
     assert set(splits.train["label"]) == {"a", "b", "c"}
     assert "limited to 10 of them, stratified by label" in splits.made["train"]
+
+
+def test_a_limit_of_test_rows_keeps_a_rare_label_rare():
+    rows = rows_of(["a"] * 990 + [name for name in "bcdefghijk"])
+    drawn = [
+        limit_split(Splits(rows, rows, rows), "test", 100, stratify_by="label", seed=seed).test
+        for seed in range(20)
+    ]
+    assert all(Counter(test["label"])["a"] == 99 for test in drawn)
+
+
+def test_cells_of_several_labels_are_no_labels_of_their_own_when_rows_are_carved():
+    pairs = [f"{one}|{other}" for one in "abcdefgh" for other in "ijklmnop"]  # each of them once
+    rows = rows_of(["a", "b"] * 68 + pairs)
+    carved = split(rows, validation_size=0, test_size=0.5, several=True).test
+    n_several = sum("|" in label for label in carved["label"])
+    assert 24 <= n_several <= 40  # 64 of 200 rows; each on its own, all would stay in training
 
 
 def test_nothing_is_carved_where_nothing_is_asked_for():

@@ -82,6 +82,7 @@ def check_labels(views: Sequence[SplitView], role: str, kind: str) -> list[Findi
             "write the label as in the other rows",
         ),
         *_check_frequencies(views, role, kind, in_train, places_of),
+        *_check_judged(views, role, named, in_train, places_of),
     ]
 
 
@@ -122,6 +123,35 @@ def _check_frequencies(
             "task.options.class_weights=balanced",
         )
     return found
+
+
+def _check_judged(
+    views: Sequence[SplitView],
+    role: str,
+    named: Sequence[list[list[str]]],
+    in_train: Counter[str],
+    places_of: Callable[[set[str], Sequence[str]], list[Place]],
+) -> list[Finding]:
+    """Find labels that the test rows, drawn as they are, do not hold."""
+    judged = {
+        name
+        for view, cells in zip(views, named, strict=True)
+        if view.split == "test"
+        for cell in cells
+        for name in cell
+    }
+    untested = [name for name, _ in in_train.most_common() if name not in judged]
+    if not judged or not untested:
+        return []
+    has = "has" if len(untested) == 1 else "have"
+    return finding(
+        "untested-label",
+        "warning",
+        f"{len(untested)} of {len(in_train)} labels {has} no test row: {_some(untested)}. The scores do "
+        "not speak of them, and an average over labels is one of the others.",
+        places_of(set(untested), ("train",)),
+        "more test rows: a larger data.split.test or data.limit.test",
+    )
 
 
 def _some(names: Sequence[str]) -> str:
