@@ -146,7 +146,7 @@ def test_a_limit_of_training_keeps_every_label_where_that_fits():
 
 
 def test_a_limit_of_test_rows_keeps_a_rare_label_rare():
-    rows = rows_of(["a"] * 990 + [name for name in "bcdefghijk"])
+    rows = rows_of(["a"] * 990 + list("bcdefghijk"))
     drawn = [
         limit_split(Splits(rows, rows, rows), "test", 100, stratify_by="label", seed=seed).test
         for seed in range(20)

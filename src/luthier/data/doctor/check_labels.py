@@ -147,8 +147,8 @@ def _check_judged(
     return finding(
         "untested-label",
         "warning",
-        f"{len(untested)} of {len(in_train)} labels {has} no test row: {_some(untested)}. The scores do "
-        "not speak of them, and an average over labels is one of the others.",
+        f"{len(untested)} of {len(in_train)} labels {has} no test row: {_some(untested)}. "
+        "The scores do not speak of them, and an average over labels is one of the others.",
         places_of(set(untested), ("train",)),
         "more test rows: a larger data.split.test or data.limit.test",
     )
