@@ -122,5 +122,8 @@ class Baseline(Protocol):
     Options: ClassVar[type]
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
-        """Learn from the training rows; return outputs for each of `problem.scored_splits`."""
+        """Learn from the training rows; return outputs for each of `problem.scored_splits`.
+
+        `Predictions` in their place are answers already decided on, which nothing tunes.
+        """
         ...

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from luthier.job import Job
 from luthier.recipe.tree import Section
 from luthier.records import Outputs, Rows
-from luthier.task_types.plain_baseline import PlainBaseline
+from luthier.task_types.plain_baseline import PlainBaseline, strongest
 from luthier.task_types.seq2seq import as_array
 from luthier.text.sentences import sentences
+
+MOST_ROWS = 100  # training rows on which the number of sentences is chosen
+MOST_SENTENCES = 5
 
 
 class LeadOptions(Section):
     """How many sentences are taken."""
 
     sentences: int | None = Field(
-        None, ge=1, description="Sentences taken; null: the median count of gold summaries."
+        None,
+        ge=1,
+        description="Sentences taken; null: as many as score best on the first training rows.",
     )
 
 
@@ -34,12 +38,26 @@ class Lead(PlainBaseline):
     options: LeadOptions
 
     def learn(self, job: Job) -> Callable[[Rows], Outputs]:
-        """Take the median number of sentences of gold summaries, unless the recipe sets it."""
+        """Take as many sentences as score best in training, unless the recipe sets their number."""
+        n_sentences = self.options.sentences or best_number(job)
         codec = job.problem.codec
-        counts = [len(sentences(str(text))) for text in codec.gold(job.problem.splits.train)]
-        n_sentences = self.options.sentences or max(1, round(float(np.median(counts or [1]))))
+        return lambda rows: as_array([lead(one, n_sentences) for one in codec.task.texts(rows)[0]])
 
-        def first(text: str) -> str:
-            return text[: [(0, 0), *sentences(text)[:n_sentences]][-1][1]]
 
-        return lambda rows: as_array([first(text) for text in codec.task.texts(rows)[0]])
+def best_number(job: Job) -> int:
+    """Find the number of sentences that scores best on the first training rows."""
+    codec, metric = job.problem.codec, job.problem.codec.task.main_metric
+    rows = job.problem.splits.train
+    rows = rows.take(range(min(len(rows), MOST_ROWS)))
+    texts, gold = codec.task.texts(rows)[0], codec.gold(rows)
+
+    def score(n_sentences: int) -> float:
+        leads = as_array([lead(text, n_sentences) for text in texts])
+        return codec.measure(gold, codec.decode(leads))(None)[metric]
+
+    return strongest(range(1, MOST_SENTENCES + 1), score, metric=metric)
+
+
+def lead(text: str, n_sentences: int) -> str:
+    """Cut a text after its first sentences."""
+    return text[: [(0, 0), *sentences(text)[:n_sentences]][-1][1]]

@@ -18,6 +18,7 @@ class NoAnswer(PlainBaseline):
     name: ClassVar[str] = "no-answer"
     units: ClassVar[frozenset[str]] = frozenset({"span"})
     kinds: ClassVar[frozenset[str]] = frozenset({"answer"})
+    reads_nothing: ClassVar[bool] = True
 
     def learn(self, job: Job) -> Callable[[Rows], Outputs]:
         """Learn nothing; the score of "no answer" beats that of any span."""

@@ -20,6 +20,7 @@ class Unigram(PlainBaseline):
     name: ClassVar[str] = "unigram"
     units: ClassVar[frozenset[str]] = frozenset({"language"})
     kinds: ClassVar[frozenset[str]] = frozenset({"language"})
+    reads_nothing: ClassVar[bool] = True
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Count the training tokens, plus one of each so that none has probability 0."""

@@ -44,6 +44,12 @@ def tuned(job: Job, outputs: Mapping[str, Outputs]) -> Codec:
     return problem.codec.tuned(outputs["validation"], problem.gold["validation"])
 
 
+def decided(job: Job, outputs: Mapping[str, Outputs]) -> Predictions:
+    """Decode a system's outputs of the test rows, unless it has decided on its answers itself."""
+    found = outputs["test"]
+    return found if isinstance(found, Predictions) else tuned(job, outputs).decode(found)
+
+
 def judge_systems(recipe: Recipe, job: Job, outputs: Mapping[str, Mapping[str, Outputs]]) -> Judged:
     """Decode every system's outputs of the test rows, score them and compare the systems.
 
@@ -52,10 +58,7 @@ def judge_systems(recipe: Recipe, job: Job, outputs: Mapping[str, Mapping[str, O
         job: The codec, the test rows and their gold answers.
         outputs: System to split to outputs.
     """
-    predictions = {
-        system: tuned(job, by_split).decode(by_split["test"])
-        for system, by_split in outputs.items()
-    }
+    predictions = {system: decided(job, by_split) for system, by_split in outputs.items()}
     scores, comparisons = judge(
         job.problem.codec, job.problem.gold["test"], predictions, **resampling(recipe)
     )
