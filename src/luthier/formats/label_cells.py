@@ -23,6 +23,7 @@ from luthier.records import Rows
 from luthier.results import Finding
 
 BITS = {"0": 0, "1": 1, "false": 0, "true": 1}
+UNJUDGED = "-1"
 _BITS = re.compile(r"[01](\.0*)?([\s,;|]+[01](\.0*)?)+")
 _INTEGER = re.compile(r"-?\d+")
 Cells = list[Any]
@@ -235,8 +236,8 @@ def _names_at(cell: Any, names: Sequence[str], where: str) -> list[str]:
 
 
 def _named_bits(cell: Mapping[str, Any], where: str) -> list[str] | None:
-    """Return the names whose value is 1; None if all values are missing."""
-    if all(is_missing(value) for value in cell.values()):
+    """Return the names whose value is 1; None if all are missing, or -1: nobody judged the row."""
+    if all(is_missing(value) or label_name(value) == UNJUDGED for value in cell.values()):
         return None
     for name, value in cell.items():
         if not is_missing(value) and label_name(value) not in BITS:

@@ -295,7 +295,9 @@ class Evaluation(Section):
 
     n_resamples: int = Field(1000, ge=100, description="Bootstrap resamples for the intervals.")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence level of the intervals.")
-    slices: tuple[str, ...] = Field((), description="Columns whose values are scored separately.")
+    slices: Annotated[tuple[str, ...], BeforeValidator(name_of_column)] = Field(
+        (), description="Columns whose values are scored separately."
+    )
 
 
 class Recipe(Section):

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 
 from luthier.columns import Column
-from luthier.data.labels import label_name, separator_of
+from luthier.data.labels import is_missing, label_name, separator_of
 from luthier.errors import DataError
-from luthier.formats.label_cells import count_places
-from luthier.shapes.profile import Profile, name_fit
+from luthier.formats.label_cells import BITS, UNJUDGED, count_places
+from luthier.shapes.profile import SAMPLE, Profile, name_fit
 from luthier.shapes.sheet import Guess, Sheet, plain
 
 TEXT = Column(
@@ -46,7 +46,6 @@ PAIRS = (
     *(("text_a", "text_b"), ("text", "text_pair"), ("query", "passage"), ("question", "answer")),
     *(("claim", "evidence"), ("text1", "text2"), ("sentence_a", "sentence_b")),
 )
-BITS = {"0", "1", "false", "true"}
 ASIDE = re.compile(r"title|headline|subject|author|user|name|url|link|summary|id$|^id|date|time")
 
 
@@ -85,7 +84,12 @@ def vectors(sheet: Sheet) -> Guess | None:
 
 
 def _is_binary(each: Profile, sheet: Sheet) -> bool:
-    return each.n_distinct == 2 and {label_name(cell) for cell in sheet.cells(each.name)} <= BITS
+    if each.n_distinct > 3:
+        return False
+    column = sheet.rows[each.name]
+    some = column[:: max(1, len(column) // SAMPLE)]
+    values = {label_name(cell) for cell in some if not is_missing(cell)} - {UNJUDGED}
+    return len(values) == 2 and values <= BITS.keys()
 
 
 def _why_text(text: Profile) -> str:

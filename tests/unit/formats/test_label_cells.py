@@ -96,9 +96,15 @@ def test_columns_of_zeros_and_ones_are_labels(value):
 
 
 def test_a_column_of_anything_else_is_no_label():
-    rows, _ = read({"a": [1, -1], "b": [0, 1]}, columns={"labels": ["a", "b"]})
+    rows, _ = read({"a": [-1, 0.5], "b": [-1, 1]}, columns={"labels": ["a", "b"]})
     with pytest.raises(DataError, match="The label a at memory:2 is neither 0 nor 1"):
         make_plugin("tasks", Plugin(name="multi-label-classification")).normalize(rows)
+
+
+def test_rows_that_nobody_judged_have_no_labels_yet():
+    rows, _ = read({"a": [-1, 1, 0], "b": ["-1", 0, 0]}, columns={"labels": ["a", "b"]})
+    made = make_plugin("tasks", Plugin(name="multi-label-classification"))
+    assert made.normalize(rows)[0]["labels"] == [None, ["a"], []]
 
 
 def test_only_lists_can_be_several_columns():

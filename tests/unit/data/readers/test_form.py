@@ -8,7 +8,7 @@ from luthier.data.readers.form import FORMATS
 from luthier.data.readers.propose_form import read_as_proposed
 from luthier.data.readers.read import read, read_and_check
 from luthier.errors import DataError
-from luthier.recipe.tree import Data
+from luthier.recipe.tree import Data, Evaluation
 
 TEXTS = [
     f"the {thing} on day {n} was fine" for n, thing in enumerate(["film", "song", "meal"] * 12)
@@ -272,3 +272,9 @@ def test_files_that_can_run_code_are_never_proposed(tmp_path):
     with pytest.raises(DataError, match="cannot be read") as caught:
         read(tmp_path / "a.pkl")
     assert "data.format" not in caught.value.hint
+
+
+def test_columns_without_a_name_group_and_slice_rows():
+    data = Data.model_validate({"train": "a.csv", "split": {"group_by": 3}})
+    assert data.split.group_by == "3"
+    assert Evaluation.model_validate({"slices": [3, "kind"]}).slices == ("3", "kind")
