@@ -164,8 +164,8 @@ def require_roles(rows: Rows, roles: Sequence[str]) -> None:
 
 def with_answer(rows: Rows, task: Task) -> tuple[Rows, list[Finding]]:
     """Drop rows without a gold answer, which can be neither learned from nor scored."""
-    role = task.answer_role
-    if role is None:
+    role = task.answer_role or task.possible_answer_role
+    if role is None or role not in rows:
         return rows, []
     missing = [
         value is None if task.kind in MAY_BE_EMPTY else is_missing(value) for value in rows[role]
@@ -178,6 +178,13 @@ def with_answer(rows: Rows, task: Task) -> tuple[Rows, list[Finding]]:
     places = tuple(f"{rows.where(int(index))}:{role}" for index in without[:MOST_PLACES])
     fix = f"fill in the cells, or data.columns.{role}=the column with the answers"
     found = Finding("without-answer", "warning", message, len(without), places, fix)
+    if len(without) == len(rows) and task.answer_role is None:
+        raise DataError(
+            f"No row of {', '.join(rows.files)} has an answer to learn.",
+            received=f"{n_rows}, such as {places[0]}",
+            hint="end each conversation with a message by the assistant; to learn plain texts, "
+            "data.columns.text=COLUMN",
+        )
     return rows.take(np.flatnonzero(~np.array(missing))), [found]
 
 

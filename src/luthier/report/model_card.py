@@ -64,8 +64,26 @@ def write_model_card(
         is_whole=not any((place / name).exists() for name in ("head.json", "adapter_config.json")),
         form=form,
         is_exported=into is not None,
+        asked=Written(asked(facts, place)),
     )
     return write_whole(place / "README.md", [writable(f"---\n{front}---\n\n{body}")])
+
+
+def asked(facts: Facts, place: Path) -> str:
+    """Write what the pipeline of the card is given, as Python: the prompts that were learned."""
+    if hub_task(facts) != "text-generation" or not facts.target.get("references"):
+        return '"a text"'
+    if has_chat_template(place):
+        return '[{"role": "user", "content": "a question"}]'
+    return r'"a question\n"'  # each message is a line, and so is the answer
+
+
+def has_chat_template(model: Path) -> bool:
+    """Say whether the tokenizer beside a model has a chat template."""
+    if (model / "chat_template.jinja").is_file():
+        return True
+    path = model / "tokenizer_config.json"
+    return path.is_file() and '"chat_template"' in path.read_text(encoding="utf-8")
 
 
 def front_matter(facts: Facts, form: str = CHECKPOINT) -> dict[str, JSON]:

@@ -7,11 +7,17 @@ from luthier.shapes.sheet import Guess, Sheet, by_names
 
 def conversations(sheet: Sheet) -> Guess | None:
     """Recognise a column whose cells are conversations or instructions."""
-    for role in ("messages", "conversations", "instruction"):
-        why = "conversations or instructions to answer"
+    why = "conversations or instructions to answer"
+    for role in ("messages", "conversations"):
         if guess := by_names(sheet, "causal-lm", {role: (role,)}, why):
             return guess
-    return None
+    for asks in ("instruction", "prompt"):
+        for answer in ("output", "completion", "response", "answer"):
+            roles = {asks: (asks,), "input": ("input",), answer: (answer,)}
+            for chosen in (roles, {asks: (asks,), answer: (answer,)}):
+                if guess := by_names(sheet, "causal-lm", chosen, why):
+                    return guess
+    return by_names(sheet, "causal-lm", {"instruction": ("instruction",)}, why)
 
 
 SHAPES = (conversations,)

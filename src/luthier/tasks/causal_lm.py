@@ -16,7 +16,8 @@ from pydantic import Field
 from luthier.codec import LOSS
 from luthier.columns import Column
 from luthier.declarations import JSON
-from luthier.formats.chat_messages import canonical, spell_prompt
+from luthier.formats.chat_messages import ANSWERS, CONVERSATIONS, INSTRUCTIONS, Messages, canonical
+from luthier.formats.chat_prompts import spell_prompt
 from luthier.hf_types import Tokenizer
 from luthier.items import Batch, ItemField, Items, Truncation
 from luthier.metrics.generation import measure_written
@@ -96,17 +97,30 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
 
     def _tokenize(self, rows: Rows) -> tuple[list[list[int]], list[list[int]]]:
         """Return every row's prompt tokens, and the same followed by the learned tokens."""
-        if "target" not in rows:
+        conversations = self._conversations(rows)
+        if conversations is None:
             ends = [self.processor.eos_token_id] if self.processor.eos_token_id is not None else []
             texts = texts_of(rows, "text")
             ids = self.processor(texts, verbose=False)["input_ids"] if texts else []
             whole = [one if one[-1:] == ends else [*one, *ends] for one in ids]
             return [[] for _ in whole], [one or [token_of_nothing(self.processor)] for one in whole]
+        answers = rows["target"] if "target" in rows else [None] * len(rows)
         spelled = [
             spell_prompt(messages, answer, self.processor)
-            for messages, answer in zip(rows["messages"], rows["target"], strict=True)
+            for messages, answer in zip(conversations, answers, strict=True)
         ]
         return [one for one, _ in spelled], [both for _, both in spelled]
+
+    def _conversations(self, rows: Rows) -> Sequence[Messages] | None:
+        """Return what is to be answered; None for texts that are learned or continued as they are.
+
+        A model that learned conversations takes a bare text for what a user says.
+        """
+        if "messages" in rows:
+            return rows["messages"]
+        if not self.target.references:
+            return None
+        return [[{"role": "user", "content": text}] for text in texts_of(rows, "text")]
 
     def _prompts(
         self,
@@ -166,7 +180,7 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
         if "generate" in inferred and len(rows):
             firsts = np.flatnonzero(np.diff(items.rows, prepend=-1))
             ids, prompts = inferred["generate"].take(firsts), items.layout
-            if "target" in rows or "messages" in rows:
+            if self._conversations(rows) is not None:
                 made["text"] = written_texts(ids, self.processor)
             else:
                 made["text"] = continued(prompts, ids, self.processor)
@@ -224,8 +238,9 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
         For a conversation, it is the conversation with one more message.
         """
         written = str(predictions.outputs["text"][index])
-        if "messages" in rows:
-            answered = [*rows["messages"][index], {"role": "assistant", "content": written}]
+        conversations = self._conversations(rows)
+        if conversations is not None:
+            answered = [*conversations[index], {"role": "assistant", "content": written}]
             return [{"generated_text": answered}]
         return [{"generated_text": str(rows["text"][index]) + written}]
 
@@ -254,17 +269,18 @@ class CausalLm(LanguageModeling[CausalLmOptions]):
         Column("text", "text", ("text", "content", "sentence", "body", "document")),
     )
     alternative_columns: ClassVar[tuple[str, ...]] = (
-        "messages",
-        "conversations",
-        "prompt",
-        "instruction",
+        *CONVERSATIONS,
+        *INSTRUCTIONS,
+        "input",
+        *ANSWERS,
     )
+    possible_answer_role: ClassVar[str | None] = "target"
     auto_model: ClassVar[str] = "AutoModelForCausalLM"
     baselines: ClassVar[tuple[str, ...]] = ("before-tuning", "unigram")
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Normalise conversations and instructions to `text`, `messages` and `target`."""
-        return canonical(rows), []
+        return canonical(rows)
 
     def learn_target(self, rows: Rows) -> Target:
         """Learn whether rows have reference answers."""

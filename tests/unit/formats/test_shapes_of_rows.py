@@ -5,7 +5,7 @@ import pytest
 
 from luthier.columns import Limits
 from luthier.errors import DataError, ModelError
-from luthier.formats import chat_messages, qa_answers, tagged_tokens
+from luthier.formats import chat_messages, chat_prompts, qa_answers, tagged_tokens
 from luthier.records import Rows
 from tests.tiny import make_tokenizer
 
@@ -164,34 +164,44 @@ USER, ANSWER = {"role": "user", "content": "2 + 2?"}, {"role": "assistant", "con
     ],
 )
 def test_conversations_of_any_shape_become_one(columns):
-    rows = chat_messages.canonical(Rows.of(columns))
+    rows, _ = chat_messages.canonical(Rows.of(columns))
     assert rows["messages"] == [[USER]]
     assert (rows["target"], rows["text"]) == (["4"], ["2 + 2?"])
 
 
 @pytest.mark.parametrize(
-    "cell", ["text", [{"role": "judge", "content": "x"}], [{"role": "user"}], [["user", "x"]]]
+    "cell",
+    [
+        "text",
+        '{"role": "user"}',
+        [{"role": "judge", "content": "x"}],
+        [{"role": "user"}],
+        [["user", "x"]],
+        [{"role": "user", "content": 3}],
+        [{"role": "user", "content": [3]}],
+    ],
 )
 def test_what_is_no_conversation_is_refused_with_its_place(cell):
     with pytest.raises(DataError, match=r"c\.jsonl:1"):
         chat_messages.canonical(Rows.of({"messages": [cell]}, name="c.jsonl"))
 
 
-def test_a_conversation_without_its_answer_is_refused_where_others_have_one():
-    with pytest.raises(DataError, match="c:2"):
-        chat_messages.canonical(Rows.of({"messages": [[USER, ANSWER], [USER]]}, name="c"))
+def test_a_conversation_without_its_answer_has_no_target():
+    rows, _ = chat_messages.canonical(Rows.of({"messages": [[USER, ANSWER], [USER], []]}))
+    assert rows["target"] == ["4", None, None]
+    assert rows["messages"] == [[USER], [USER], []]
 
 
 def test_only_the_answer_follows_what_the_template_gives():
     tokenizer = make_tokenizer("gpt2")
-    plain = chat_messages.spell_prompt([USER], "4", tokenizer)
+    plain = chat_prompts.spell_prompt([USER], "4", tokenizer)
     assert plain[1][: len(plain[0])] == plain[0]
     assert plain[1][-1] == tokenizer.eos_token_id
     tokenizer.chat_template = (
         "{% for m in messages %}{{ m.role }}: {{ m.content }} ; {% endfor %}"
         "{% if add_generation_prompt %}assistant: {% endif %}"
     )
-    begun, whole = chat_messages.spell_prompt([USER], "4", tokenizer)
+    begun, whole = chat_prompts.spell_prompt([USER], "4", tokenizer)
     assert whole[: len(begun)] == begun
     assert tokenizer.decode(whole[len(begun) :]) == "4 ;"
 
@@ -200,7 +210,7 @@ def test_a_template_that_fails_is_told():
     tokenizer = make_tokenizer("gpt2")
     tokenizer.chat_template = "{{ raise_exception('no system, please') }}"
     with pytest.raises(ModelError, match="template"):
-        chat_messages.spell_prompt([USER], "4", tokenizer)
+        chat_prompts.spell_prompt([USER], "4", tokenizer)
 
 
 def test_masks_are_drawn_as_the_paper_says_and_anew_in_every_epoch():
