@@ -20,7 +20,7 @@ FENCES = {
     "rich": ("cli/",),
     "jinja2": (
         "report/",
-        "formats/chat_messages.py",
+        "formats/chat_prompts.py",
     ),  # chat templates of tokenizers are its templates
     "markupsafe": ("report/",),
     "accelerate": ("training/",),
