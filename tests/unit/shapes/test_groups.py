@@ -26,7 +26,6 @@ def column(roles, **columns):
         (QUESTIONS, {"question": str, "passage": lambda n: f"text {n}"}, None),
         (PAIR, {"premise": lambda n: f"text {n // 3}", "hypothesis": str}, "premise"),
         (PAIR, {"premise": str, "hypothesis": lambda n: f"text {n // 3}"}, "hypothesis"),
-        (PAIR, {"premise": str, "hypothesis": lambda n: f"reply {n % 5}"}, None),
         (TEXT, {"text": lambda n: f"text {n // 3}"}, None),
         (TEXT, {"text": str, "Author": lambda n: n // 4}, "Author"),
         (TEXT, {"text": str, "doc_id": lambda n: n // 4}, "doc_id"),
@@ -37,6 +36,13 @@ def column(roles, **columns):
 )
 def test_what_rows_share_is_found(roles, columns, expected):
     assert column(roles, **columns) == expected
+
+
+def test_stock_phrases_are_no_groups():
+    rows = Rows.of(
+        {"premise": [*map(str, range(400))], "hypothesis": [f"{n % 12}" for n in range(400)]}
+    )
+    assert group_column(Sheet(rows), Guess("pair-classification", PAIR)) is None
 
 
 def test_init_proposes_it_only_where_it_splits(tmp_path, monkeypatch):
