@@ -555,6 +555,12 @@ CASES: dict[str, Case] = {
     "instructions": Case(
         "causal-lm", {"rows.jsonl": json_lines({"instruction": QUESTIONS, "output": ANSWERS})}
     ),
+    "prompts": Case(
+        "causal-lm", {"rows.jsonl": json_lines({"prompt": QUESTIONS, "completion": ANSWERS})}
+    ),
+    "open-questions": Case(
+        "causal-lm", {"rows.csv": table({"question": QUESTIONS, "answer": ANSWERS})}
+    ),
     "conversations": Case(
         "causal-lm",
         {

@@ -20,4 +20,13 @@ def conversations(sheet: Sheet) -> Guess | None:
     return by_names(sheet, "causal-lm", {"instruction": ("instruction",)}, why)
 
 
+def open_questions(sheet: Sheet) -> Guess | None:
+    """Recognise questions beside answers, where a row has nothing else to read or to learn."""
+    roles = {"instruction": ("question",), "answer": ("answer", "response")}
+    guess = by_names(sheet, "causal-lm", roles, "questions to answer")
+    texts = {each.name for each in sheet.profiles if each.fit("text") > 0}
+    return guess if guess and texts >= {*guess.columns.values()} else None
+
+
 SHAPES = (conversations,)
+LATER = (open_questions,)  # after the shapes with labels

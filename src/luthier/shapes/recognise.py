@@ -38,6 +38,7 @@ SHAPES: tuple[Shape, ...] = (
     *rewritten_texts.SHAPES,
     *plain_text.SHAPES,
     *labelled_texts.SHAPES,
+    *conversations.LATER,
     *text_pairs.SHAPES,
 )
 

@@ -119,6 +119,16 @@ def test_numbers_and_labels_are_told_apart_by_their_names(columns, task, label):
             {"text": "question", "text_pair": "passage", "label": "answer"},
         ),
         (
+            {"question": TEXTS, "answer": OTHERS, "is_right": [0, 1] * (N // 2)},
+            "pair-classification",
+            {"text": "question", "text_pair": "answer", "label": "is_right"},
+        ),
+        (
+            {"question": TEXTS, "answer": OTHERS},
+            "causal-lm",
+            {"instruction": "question", "answer": "answer"},
+        ),
+        (
             {"one": TEXTS, "two": OTHERS},
             "translation",
             {"text": "one", "target": "two"},
