@@ -90,6 +90,13 @@ def idle_story(before: Fingerprints, model: nn.Module, losses: LossLog) -> str |
         if losses.largest_norm > 0:
             why = "updates were too small, or the best scores came before the first of them"
         return f"No weight changed: {why}. The model is the one that the training started from."
+    added = [name for name, one in model.named_parameters() if name in before and one.ndim > 1]
+    added = [name for name in added if before[name] == 0]  # matrices of adapters start at 0
+    if added and all(now.get(name) == 0 for name in added):
+        return (
+            f"The {len(added)} matrices that adapters start at 0 are still 0: the adapters add "
+            "nothing, and only the rest of what is trained, such as the head, has changed."
+        )
     if losses.largest_norm == 0:
         return "Every gradient was 0: nothing was learned from the rows, weights only decayed."
     return None

@@ -8,9 +8,11 @@ import torch
 from luthier import run
 from luthier.build_problem import prepare
 from luthier.errors import DataError, TrainingError
+from luthier.methods.lora import LoraOptions
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Training
+from luthier.registry import find
 from luthier.training.listeners import follow
 from luthier.training.loop import train
 from luthier.training.optimizer import make_optimizer, make_schedule
@@ -86,6 +88,18 @@ def test_gradients_that_are_all_0_are_reported(tiny_model, decay, words):
         tiny_model, change=cut, max_steps=2, weight_decay=decay, unpadded=False, warmup_steps=0
     )
     assert words in lasting(steps)[0]
+
+
+def test_adapters_that_add_nothing_are_reported(tiny_model):
+    _, prepared = toy_problem(
+        "text-classification", tiny_model("bert"), training={"max_steps": 3, "unpadded": False}
+    )
+    for is_cut in (True, False):
+        model, seen = prepared.job.session.make_model(True), []
+        if is_cut:  # what adapters do reaches no loss
+            model.classifier.register_forward_pre_hook(lambda _, given: (given[0].detach(),))
+        follow(find("methods", "lora")(LoraOptions()).fit(model, prepared.job), seen.append)
+        assert ["adapters add nothing" in one for one in lasting(seen)] == [True] * is_cut
 
 
 def test_the_report_repeats_it(tiny_model, tmp_path):
