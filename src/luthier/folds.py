@@ -16,15 +16,15 @@ from typing import Any
 
 from luthier.data.fingerprint import fingerprint
 from luthier.declarations import JSON, Panel
-from luthier.errors import RunError
+from luthier.errors import DataError, RunError
 from luthier.evaluation.judge import SYSTEM
 from luthier.evaluation.pool_folds import judge_pooled, pool, spread
 from luthier.evaluation.systems import comparison_document
-from luthier.load_splits import check_data
+from luthier.load_splits import check_data, refuse_errors
 from luthier.metrics.names import metric_of
 from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
-from luthier.records import StepInfo
+from luthier.records import Splits, StepInfo
 from luthier.report.render import write_report
 from luthier.results import Finding, RunResult
 from luthier.runs import RunFolder
@@ -67,27 +67,52 @@ def cross_validate(
 
     Raises:
         RunError: A finished fold is of another recipe or of other rows.
+        DataError: The rows of a fold cannot be trained on; this is told before any training.
     """
     n_folds = recipe.data.split.n_folds or 0
-    folds: list[RunFolder] = []
-    for fold in range(n_folds):
-        place, own = folder.path / "folds" / f"fold-{fold}", of_fold(recipe, fold)
-        if not _is_finished(place, own, task, given):
+    places = [folder.path / "folds" / f"fold-{fold}" for fold in range(n_folds)]
+    recipes = [of_fold(recipe, fold) for fold in range(n_folds)]
+    listeners.announce("checking the data of all folds")
+    finished = [
+        _is_finished(place, own, rows_of_fold(own, task, given))
+        for place, own in zip(places, recipes, strict=True)
+    ]
+    for fold, (place, own) in enumerate(zip(places, recipes, strict=True)):
+        if not finished[fold]:
             listeners.announce(f"fold {fold + 1} of {n_folds}")
             run_fold(own, place)
-        folds.append(RunFolder.open(place).require_finished())
+    folds = [RunFolder.open(place).require_finished() for place in places]
     listeners.announce("judging")
     return write_pooled(recipe, task, folder, folds, listeners)
 
 
-def _is_finished(place: Path, recipe: Recipe, task: Task, given: Mapping[str, Any] | None) -> bool:
+def rows_of_fold(recipe: Recipe, task: Task, given: Mapping[str, Any] | None) -> Splits:
+    """Read and check the rows of a fold.
+
+    Raises:
+        DataError: They cannot be trained on; a label may have too few rows for every fold's model.
+    """
+    checked = check_data(recipe, task, given)
+    try:
+        refuse_errors(checked.findings, recipe.data.ignore_findings)
+    except DataError as problem:
+        if "unseen-label" in (problem.received or ""):
+            problem.hint = (
+                "two rows of each label at least, so that no fold holds all of them: take those "
+                "rows out, or give them another label"
+            )
+        raise
+    return checked.splits
+
+
+def _is_finished(place: Path, recipe: Recipe, splits: Splits) -> bool:
     """Say whether a fold was finished before, with this recipe and these rows."""
     if not (place / "recipe.yaml").is_file() or RunFolder(place).state()["state"] != "finished":
         return False
     fold = RunFolder(place)
     changes = [str(change) for change in differences(fold, recipe)]
     before = fold.read_json("data")["splits"]["test"]["sha256"]
-    if not changes and before != fingerprint(check_data(recipe, task, given).splits.test):
+    if not changes and before != fingerprint(splits.test):
         changes = ["its test rows are others now"]
     if changes:
         raise RunError(

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 import luthier
 from luthier.cli.app import app
-from luthier.errors import RunError
+from luthier.errors import DataError, RunError
 from luthier.runs import RunFolder
 from tests.toys import FAMILY, toy_rows, toy_tree, write_csv
 
@@ -116,6 +116,22 @@ def test_a_finished_fold_of_other_rows_is_not_mixed_in(tiny_model, tmp_path):
     rows["text"] = [f"{text} again" for text in rows["text"]]
     with pytest.raises(RunError, match="other rows"):
         luthier.run(tree, out=tmp_path / "out", data={"train": rows})
+
+
+def test_a_label_of_one_row_is_told_before_any_training(tiny_model, tmp_path):
+    rows = {name: list(values) for name, values in toy_rows("text-classification").columns.items()}
+    rows["text"].append("something else entirely")
+    rows["label"].append("once")
+    begun = []
+    with pytest.raises(DataError, match="once") as caught:
+        luthier.run(
+            folded("text-classification", tiny_model),
+            out=tmp_path / "out",
+            data={"train": rows},
+            listeners=[lambda info: begun.append(info.phase)],
+        )
+    assert "two rows of each label" in caught.value.hint
+    assert set(begun) == {"checking the data of all folds"}
 
 
 def test_one_fold_alone_is_an_ordinary_run(tiny_model, tmp_path):
