@@ -168,8 +168,8 @@ def untested_teacher(teacher: Teacher, job: Job) -> str | None:
         return None
     return (
         "The teacher has other test rows than the student. If it was trained on some of the "
-        "student's test rows, the student's scores are too high. The same data section and seed "
-        "avoid this."
+        "student's test rows, the student's scores are too high. The same data section "
+        "avoids this."
     )
 
 

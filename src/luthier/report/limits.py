@@ -65,11 +65,17 @@ def _rows(facts: Facts) -> Iterator[Limit]:
         )
 
 
+def is_cross_validation(facts: Facts) -> bool:
+    """Return whether a run stands for all folds of a cross-validation."""
+    split = facts.asked("data", "split") or {}
+    return split.get("n_folds") is not None and split.get("fold") is None
+
+
 def _training(facts: Facts) -> Iterator[Limit]:
     seed = facts.asked("training", "seed")
-    split = facts.asked("data", "split") or {}
-    is_whole = split.get("n_folds") and split.get("fold") is None
-    runs = f"{split['n_folds']} training runs, one a fold" if is_whole else "One training run"
+    runs = "One training run"
+    if is_cross_validation(facts):
+        runs = f"{facts.asked('data', 'split')['n_folds']} training runs, one a fold"
     said = runs if seed is None else f"{runs}, with seed {seed}"
     yield (
         "Seed",
@@ -96,7 +102,7 @@ def _training(facts: Facts) -> Iterator[Limit]:
 
 def _story(facts: Facts) -> Iterator[Limit]:
     """Report interruptions, what had changed when the run resumed, and spikes of the loss."""
-    before = facts.attempts[:-1]
+    before, is_whole = facts.attempts[:-1], is_cross_validation(facts)
     if before:
         ends = [str(attempt.get("reason") or "it was killed") for attempt in before]
         times = f"{len(before)} times" if len(before) > 1 else "once"
@@ -105,7 +111,7 @@ def _story(facts: Facts) -> Iterator[Limit]:
         yield (
             "Interruptions",
             f"The run was interrupted {times} ({'; '.join(ends)}) and resumed"
-            + (f" after {resumed_at}" if resumed else " from the beginning")
+            + (f" after {resumed_at}" if resumed else "" if is_whole else " from the beginning")
             + ". A resumed training ends with the same weights as an uninterrupted one; times are "
             "those of the last attempt.",
         )

@@ -93,8 +93,8 @@ def test_a_teacher_that_was_judged_on_other_rows_is_told_of(tiny_teacher, tiny_m
     few = {**TRAINING, "max_steps": 1}
     told = {}
     for seed in (0, 1):
-        training = {**few, "seed": seed}
-        job = toy_problem(TASK, tiny_model("bert"), training=training)[1].job
+        split = {"validation": 0.2, "test": 0.3, "seed": seed}
+        job = toy_problem(TASK, tiny_model("bert"), training=few, data={"split": split})[1].job
         steps = []
         follow(Distillation(options).fit(job.session.make_model(True), job), steps.append)
         told[seed] = [step.message for step in steps if step.phase == "opening the teacher"]
