@@ -72,6 +72,8 @@ class Metric:
         is_share_of_rows: Whether it is the share of test rows that are right, which has an exact
             interval where all rows or none are.
         is_leading: Whether it stands before the task's other metrics in a wide table.
+        by_ratio: Whether two values are compared by their ratio: a difference says nothing without
+            their size.
     """
 
     name: str
@@ -82,3 +84,4 @@ class Metric:
     best: float | None = None
     is_share_of_rows: bool = False
     is_leading: bool = False
+    by_ratio: bool = False

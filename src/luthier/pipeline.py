@@ -19,6 +19,7 @@ from luthier import environment, process
 from luthier.build_problem import Prepared, describe_data, prepare
 from luthier.evaluation.check_names import check_metric, check_slices
 from luthier.evaluation.judge import SYSTEM
+from luthier.evaluation.remarks import remark
 from luthier.evaluation.systems import (
     analyse_fine_tuned,
     describe_comparison,
@@ -141,6 +142,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
 
     listeners.announce("judging")
     judged = judge_systems(recipe, job, outputs)
+    listeners.remark(remark(recipe, job, judged.predictions[SYSTEM], judged.comparisons))
     panels = analyse_fine_tuned(recipe, job, outputs[SYSTEM], judged, slice_columns=sliced_by)
     about |= listeners.spent() | {"peak_memory_mib": process.peak_memory_mib()}
     folder.write_predictions(prediction_lines(job, judged.predictions))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+ALPHA = 0.05  # error of a verdict, after Holm's correction
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -57,6 +59,10 @@ class Comparison:
         n: Number of rows compared.
         n_needed: Number of rows that would detect the difference with 80 % power; None if unknown.
         verdict: The comparison as one sentence.
+        n_comparisons: Number of comparisons that p is corrected for; the interval is that of one.
+        p_is_bound: Whether p is the least that so many resamples can give: it is that or lower.
+        ratio: System divided by baseline, with the ends of its interval, for metrics that are
+            compared by their ratio (`Metric.by_ratio`); None for all others.
     """
 
     system: str
@@ -71,6 +77,9 @@ class Comparison:
     n: int
     n_needed: int | None
     verdict: str
+    n_comparisons: int = 1
+    p_is_bound: bool = False
+    ratio: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from luthier.metrics.classification import measure_classification
 from luthier.metrics.intervals import bootstrap, exact_interval, interval, resamples
 from luthier.metrics.multilabel import measure_multi_label
 from luthier.metrics.regression import measure_regression
-from luthier.metrics.significance import holm, mcnemar_exact, paired_bootstrap_p
+from luthier.metrics.significance import holm, mcnemar_exact, paired_bootstrap_p, resamples_needed
 from luthier.metrics.thresholds import best_thresholds
 
 
@@ -99,8 +99,17 @@ def test_a_perfect_score_still_has_doubt():
 
 
 def test_a_finite_bootstrap_never_claims_certainty():
-    assert paired_bootstrap_p(np.ones(999)) == pytest.approx(0.002)
-    assert paired_bootstrap_p(np.zeros(999)) == 1.0
+    assert paired_bootstrap_p(np.ones(999)) == (pytest.approx(0.002), True)
+    assert paired_bootstrap_p(np.zeros(999)) == (1.0, False)
+
+
+@given(st.integers(1, 500), st.sampled_from([100, 1000, 5000]))
+def test_enough_resamples_are_drawn_for_any_number_of_comparisons(n_comparisons, asked):
+    n_resamples = resamples_needed(asked, n_comparisons)
+    assert n_resamples >= asked
+    floor, is_bound = paired_bootstrap_p(np.ones(n_resamples))
+    assert is_bound
+    assert max(holm([floor] * n_comparisons)) <= 0.05 / 5 + 1e-9
 
 
 def test_thresholds_with_too_few_positives_stay_in_the_middle():

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from luthier.cli.tables import Column, Layout, Row, Table, console, print_json, print_table
 from luthier.cli.visible import visible
+from luthier.evaluation.sentences import correction, say_p
 from luthier.metrics.names import metric_of
 
 if TYPE_CHECKING:
@@ -45,16 +46,27 @@ def heading(metric: str) -> str:
     return f"{described.title}, {symbol}" if symbol else described.title
 
 
-def p_words(p_value: float) -> str:
-    """Format a p-value as journals do."""
-    return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
+def p_words(p_value: float, *, is_bound: bool = False) -> str:
+    """Format a p-value as journals do; one that is an upper bound as such.
+
+    >>> p_words(0.0004), p_words(0.04), p_words(0.00599, is_bound=True)
+    ('<0.001', '0.040', '≤0.006')
+    """
+    if p_value < 0.001:
+        return "<0.001"
+    return say_p(p_value, is_bound=True)[2:].replace(" ", "") if is_bound else f"{p_value:.3f}"
+
+
+def verdicts_of(comparisons: Sequence[Comparison]) -> list[str]:
+    """List the verdicts, and for how many comparisons they are corrected."""
+    return [one.verdict for one in comparisons] + [*filter(None, [correction(comparisons)])]
 
 
 def show_result(result: RunResult, metric: str, *, confidence: float) -> None:
     """Print systems, verdicts, the data doctor's findings and the report's path."""
     print_table(
         systems_table(result.scores, result.comparisons, metric, confidence=confidence),
-        notes=[comparison.verdict for comparison in result.comparisons],
+        notes=verdicts_of(result.comparisons),
     )
     out = console()
     for message in result.told:
@@ -91,6 +103,8 @@ def systems_table(
                 "difference_high": found and found.high,
                 "p_value": found and found.p_value,
                 "p_adjusted": found and found.p_adjusted,
+                "p_is_bound": found and found.p_is_bound,
+                "ratio": found and found.ratio,
             }
         )
     n_rows = next((row["n"] for row in rows if row["n"] is not None), None)
@@ -103,9 +117,7 @@ def systems_table(
             ),
             Column(f"{heading(metric)} [{confidence:.0%} interval]", score_words),
             Column(better_by, difference_words),
-            Column(
-                "p", lambda row: "" if row["p_adjusted"] is None else p_words(row["p_adjusted"])
-            ),
+            Column("p" if len(comparisons) < 2 else "corrected p", corrected_p),
         ),
         rows,
         title=None if n_rows is None else f"On {n_rows:,} test rows",
@@ -124,10 +136,19 @@ def score_words(row: Row) -> str:
     return with_interval(row["value"], row["low"], row["high"])
 
 
+def corrected_p(row: Row) -> str:
+    """Write the corrected p-value of a row's comparison."""
+    p_value = row["p_adjusted"]
+    return "" if p_value is None else p_words(p_value, is_bound=bool(row["p_is_bound"]))
+
+
 def difference_words(row: Row) -> str:
-    """Write by how much the first system is better than that of a row."""
+    """Write by how much the first system is better than that of a row, or how many times."""
     if row["difference"] is None:
         return ""
+    if row["ratio"] is not None:
+        value, low, high = row["ratio"]
+        return f"{value:.3g} times as much [{low:.3g}, {high:.3g}]"
     ends = row["difference_low"], row["difference_high"]
     return with_interval(row["difference"], *ends, signed=True)
 
@@ -148,7 +169,7 @@ def show_comparison(
         made,
         layout,
         record={"confidence": confidence, **vars(compared)},
-        notes=[comparison.verdict for comparison in compared.comparisons],
+        notes=verdicts_of(compared.comparisons),
     )
 
 

@@ -12,13 +12,19 @@ import numpy as np
 
 from luthier.evaluation.sentences import tell
 from luthier.metrics.intervals import interval
-from luthier.metrics.names import lower_is_better
-from luthier.metrics.significance import holm, mcnemar_exact, paired_bootstrap_p, rows_needed
+from luthier.metrics.names import lower_is_better, metric_of
+from luthier.metrics.significance import (
+    holm,
+    mcnemar_exact,
+    paired_bootstrap_p,
+    resamples_needed,
+    rows_needed,
+)
 from luthier.ragged import Array
 from luthier.records import Gold, Predictions
-from luthier.results import Comparison
+from luthier.results import ALPHA, Comparison
 
-ALPHA = 0.05  # error of the verdict, after Holm's correction
+EXACT = frozenset({"accuracy"})  # metrics by which rows are right or wrong: their test is exact
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,22 @@ class Measured:
 
     values: dict[str, float]
     resampled: dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The outcome of a paired test: p, whether it is an upper bound, and the test's name."""
+
+    p_value: float
+    is_bound: bool
+    name: str
+
+
+def resamples_drawn(n_resamples: int, metric: str, n_comparisons: int) -> int:
+    """Return how many resamples are drawn: more than asked for where the tests need them."""
+    if metric in EXACT:
+        return n_resamples
+    return resamples_needed(n_resamples, n_comparisons, alpha=ALPHA)
 
 
 def compare_with_others(
@@ -63,7 +85,7 @@ def compare_with_others(
         )
         for name in others
     ]
-    corrected = holm([p_value for p_value, _ in tests])
+    corrected = holm([test.p_value for test in tests])
     return tuple(
         _compare(
             metric,
@@ -72,6 +94,7 @@ def compare_with_others(
             test,
             p_adjusted,
             n_rows=len(gold),
+            n_comparisons=len(others),
             confidence=confidence,
         )
         for name, test, p_adjusted in zip(others, tests, corrected, strict=True)
@@ -80,22 +103,23 @@ def compare_with_others(
 
 def _test(
     metric: str, gold: Gold, both: tuple[Predictions, Predictions], differences: Array
-) -> tuple[float, str]:
+) -> Tested:
     """Run the paired test that fits the metric: an exact one where rows are right or wrong."""
-    if metric == "accuracy":
+    if metric in EXACT:
         first, second = (np.asarray(one.answers) == gold for one in both)
-        return mcnemar_exact(first, second), "McNemar's exact test"
-    return paired_bootstrap_p(differences), "paired bootstrap"
+        return Tested(mcnemar_exact(first, second), False, "McNemar's exact test")
+    return Tested(*paired_bootstrap_p(differences), "paired bootstrap")
 
 
 def _compare(
     metric: str,
     system: tuple[str, Measured],
     baseline: tuple[str, Measured],
-    test: tuple[float, str],
+    test: Tested,
     p_adjusted: float,
     *,
     n_rows: int,
+    n_comparisons: int,
     confidence: float,
 ) -> Comparison:
     """Make a comparison; differences are signed so that more is better."""
@@ -107,7 +131,8 @@ def _compare(
     is_clear = p_adjusted < ALPHA
     needed = None
     if not is_clear and not np.isnan(differences).all():
-        needed = rows_needed(difference, float(np.nanstd(differences)) * n_rows**0.5)
+        spread = float(np.nanstd(differences)) * n_rows**0.5
+        needed = rows_needed(difference, spread, alpha=ALPHA / n_comparisons)
     comparison = Comparison(
         system=system[0],
         baseline=baseline[0],
@@ -115,11 +140,24 @@ def _compare(
         difference=difference,
         low=low,
         high=high,
-        p_value=test[0],
+        p_value=test.p_value,
         p_adjusted=p_adjusted,
-        test=test[1],
+        test=test.name,
         n=n_rows,
         n_needed=needed,
         verdict="",
+        n_comparisons=n_comparisons,
+        p_is_bound=test.is_bound,
+        ratio=_ratio(metric, first, second, confidence=confidence),
     )
     return tell(comparison, is_clear=is_clear, confidence=confidence)
+
+
+def _ratio(
+    metric: str, system: Measured, baseline: Measured, *, confidence: float
+) -> tuple[float, float, float] | None:
+    """Divide the system's value by the baseline's, where the metric is compared so."""
+    if not metric_of(metric).by_ratio:
+        return None
+    ends = interval(system.resampled[metric] / baseline.resampled[metric], confidence=confidence)
+    return (system.values[metric] / baseline.values[metric], *ends)

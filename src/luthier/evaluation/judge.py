@@ -12,7 +12,7 @@ from typing import Any
 from luthier.codec import Codec
 from luthier.errors import DataError
 from luthier.evaluation.check_names import refuse_unknown
-from luthier.evaluation.comparisons import Measured, compare_with_others
+from luthier.evaluation.comparisons import Measured, compare_with_others, resamples_drawn
 from luthier.metrics.intervals import bootstrap, interval_of
 from luthier.recipe.tree import Recipe
 from luthier.records import Gold, Predictions
@@ -38,7 +38,7 @@ def judge(
         codec: Codec that measures the predictions.
         gold: Gold answers, as `codec.gold` reads them.
         predictions: System to its predictions of the same rows.
-        n_resamples: Number of bootstrap resamples.
+        n_resamples: Number of bootstrap resamples; more are drawn where the tests need them.
         confidence: Level of the intervals.
         seed: Seed of the resamples.
         metric: The metric to compare by; None takes the task's main metric.
@@ -58,6 +58,8 @@ def judge(
             received="0 rows",
             hint="data.split.test=0.2",
         )
+    compared_by = metric or codec.task.main_metric
+    n_resamples = resamples_drawn(n_resamples, compared_by, len(predictions) - 1)
     measured = {}
     for name, predicted in predictions.items():
         measure = codec.measure(gold, predicted)
@@ -67,7 +69,7 @@ def judge(
     scores = {name: score(one, n_rows, confidence=confidence) for name, one in measured.items()}
     comparisons = compare_with_others(
         system,
-        metric or codec.task.main_metric,
+        compared_by,
         gold,
         predictions,
         measured,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from luthier.metrics.names import metric_of
-from luthier.results import Comparison
+from luthier.results import ALPHA, Comparison
 
 
 def tell(comparison: Comparison, *, is_clear: bool, confidence: float) -> Comparison:
@@ -17,25 +18,70 @@ def tell(comparison: Comparison, *, is_clear: bool, confidence: float) -> Compar
         is_clear: Whether the corrected test finds a difference between the two.
         confidence: Level of the interval.
     """
-    metric = metric_of(comparison.metric)
-    name, counted_in = comparison.baseline, metric.unit.difference
-    p_value = say_p(comparison.p_adjusted)
-    low, high = (say(end, comparison.metric) for end in (comparison.low, comparison.high))
-    level = f"{confidence * 100:g} % interval {low} to {high}"
+    name = comparison.baseline
     if math.isnan(comparison.difference):
-        verdict = f"cannot be compared with {name}: {metric.title} is not defined on these rows"
-    elif is_clear:
+        title = metric_of(comparison.metric).title
+        verdict = f"cannot be compared with {name}: {title} is not defined on these rows"
+        return replace(comparison, verdict=verdict)
+    amount = _amount(comparison, is_clear=is_clear)
+    p_value = say_p(comparison.p_adjusted, is_bound=comparison.p_is_bound)
+    behind = f"{_interval(comparison, confidence)}, {p_value}"
+    if is_clear:
         way = "better" if comparison.difference > 0 else "worse"
+        verdict = f"{way} than {name}{amount}, {behind}"
+    else:
+        verdict = f"not distinguishable from {name} ({amount}, {behind})"
+    notes = []
+    if (comparison.low > 0 or comparison.high < 0) != is_clear:
+        notes.append(contradiction(comparison))
+    if not is_clear and comparison.n_needed is not None and comparison.n_needed > comparison.n:
+        notes.append(f"about {say_rows(comparison.n_needed)} rows would be needed")
+    return replace(comparison, verdict=verdict + (f": {'; '.join(notes)}" if notes else ""))
+
+
+def _amount(comparison: Comparison, *, is_clear: bool) -> str:
+    """Write how far apart the two are."""
+    metric = metric_of(comparison.metric)
+    counted_in = metric.unit.difference
+    if comparison.ratio is not None:
+        words = f"{comparison.ratio[0]:.3g} times its {metric.title}"
+        return f": {words}" if is_clear else words
+    if is_clear:
         amount = say(abs(comparison.difference), comparison.metric)
         unit = f" {counted_in} of {metric.title}" if counted_in else f" ({metric.title})"
-        verdict = f"{way} than {name} by {amount}{unit}, {level}, {p_value}"
+        return f" by {amount}{unit}"
+    amount = say(comparison.difference, comparison.metric)
+    unit = f"{counted_in} of" if counted_in else "in"
+    return f"{amount} {unit} {metric.title}"
+
+
+def _interval(comparison: Comparison, confidence: float) -> str:
+    """Write the interval of the difference, or of the ratio."""
+    if comparison.ratio is not None:
+        low, high = (f"{end:.3g}" for end in comparison.ratio[1:])
     else:
-        amount = say(comparison.difference, comparison.metric)
-        unit = f" {counted_in} of {metric.title}" if counted_in else f" in {metric.title}"
-        verdict = f"not distinguishable from {name} ({amount}{unit}, {level}, {p_value})"
-        if comparison.n_needed is not None and comparison.n_needed > comparison.n:
-            verdict += f": about {say_rows(comparison.n_needed)} rows would be needed"
-    return replace(comparison, verdict=verdict)
+        low, high = (say(end, comparison.metric) for end in (comparison.low, comparison.high))
+    return f"{confidence * 100:g} % interval {low} to {high}"
+
+
+def contradiction(comparison: Comparison) -> str:
+    """Say why the interval and the test do not agree on whether there is a difference."""
+    if comparison.p_value < ALPHA <= comparison.p_adjusted:
+        return (
+            "the interval is that of this comparison alone, p is corrected for "
+            f"{comparison.n_comparisons} comparisons"
+        )
+    return f"the verdict goes by p < {ALPHA} in {comparison.test}, not by the interval"
+
+
+def correction(comparisons: Sequence[Comparison]) -> str | None:
+    """Say for how many comparisons p is corrected; None if there is one at most."""
+    if len(comparisons) < 2:
+        return None
+    return (
+        f"p is corrected for {len(comparisons)} comparisons (Holm); each interval is that of one "
+        "comparison alone"
+    )
 
 
 def say(amount: float, metric: str) -> str:
@@ -49,14 +95,16 @@ def say(amount: float, metric: str) -> str:
     return written if unit.difference or not unit.symbol else f"{written} {unit.symbol}"
 
 
-def say_p(p_value: float) -> str:
-    """Write a p-value.
+def say_p(p_value: float, *, is_bound: bool = False) -> str:
+    """Write a p-value; one that is an upper bound is rounded up.
 
-    >>> say_p(0.00001), say_p(0.0213)
-    ('p < 0.001', 'p = 0.021')
+    >>> say_p(0.00001), say_p(0.0213), say_p(0.00599, is_bound=True)
+    ('p < 0.001', 'p = 0.021', 'p ≤ 0.006')
     """
     if p_value < 0.001:
         return "p < 0.001"
+    if is_bound:
+        return f"p ≤ {math.ceil(round(p_value * 1000, 6)) / 1000:.3f}"
     return f"p = {p_value:.3f}" if p_value < 0.1 else f"p = {p_value:.2f}"
 
 

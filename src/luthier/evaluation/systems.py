@@ -12,6 +12,7 @@ from typing import Any
 from luthier.codec import Codec
 from luthier.declarations import JSON, Panel
 from luthier.evaluation.analysis import analyse
+from luthier.evaluation.comparisons import resamples_drawn
 from luthier.evaluation.judge import SYSTEM, judge, resampling
 from luthier.job import Job
 from luthier.protocols import Task
@@ -102,7 +103,9 @@ def comparison_document(
         "validation_metric": recipe.training.metric_for_best_model or task.validation_metric,
         "system": SYSTEM,
         "confidence": recipe.evaluation.confidence,
-        "n_resamples": recipe.evaluation.n_resamples,
+        "n_resamples": resamples_drawn(
+            recipe.evaluation.n_resamples, task.main_metric, len(comparisons)
+        ),
         "comparisons": comparisons,
     }
 

@@ -12,7 +12,7 @@ from luthier.records import Measure
 
 LARGEST = 700.0  # nats a token, beyond which exp overflows
 METRICS = (  # token accuracy is declared in `spans.py`
-    Metric("perplexity", "perplexity", higher_is_better=False, best=1.0),
+    Metric("perplexity", "perplexity", higher_is_better=False, best=1.0, by_ratio=True),
     Metric("cross_entropy", "cross-entropy", higher_is_better=False, best=0.0),
 )
 

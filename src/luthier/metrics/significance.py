@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import binomtest, norm
 
 from luthier.ragged import Array
+from luthier.results import ALPHA
 
 
 def mcnemar_exact(right_a: Array, right_b: Array) -> float:
@@ -26,17 +27,32 @@ def mcnemar_exact(right_a: Array, right_b: Array) -> float:
     return float(binomtest(only_a, only_a + only_b, 0.5).pvalue)
 
 
-def paired_bootstrap_p(differences: Array) -> float:
+def resamples_needed(n_resamples: int, n_comparisons: int, *, alpha: float = ALPHA) -> int:
+    """Return how many resamples a test needs, at least `n_resamples`.
+
+    The least p-value of R resamples, 2 / (R + 1), has to stay a fifth of alpha after Holm's
+    correction multiplies it by the number of comparisons. Otherwise no difference could be found.
+
+    >>> resamples_needed(1000, 3), resamples_needed(1000, 30)
+    (1000, 5999)
+    """
+    return max(n_resamples, math.ceil(10 * n_comparisons / alpha) - 1)
+
+
+def paired_bootstrap_p(differences: Array) -> tuple[float, bool]:
     """Test whether the difference of two systems is zero, from its resampled values.
 
     Twice the smaller share of resamples on either side of zero, with one added to both counts so
     that a finite number of resamples never gives p = 0 (Davison & Hinkley 1997, section 4.2).
+
+    Returns:
+        The p-value, and whether it is the least that so many resamples can give.
     """
     defined = differences[~np.isnan(differences)]
     if len(defined) == 0:
-        return float("nan")
-    below, above = int((defined <= 0).sum()), int((defined >= 0).sum())
-    return min(1.0, 2 * (min(below, above) + 1) / (len(defined) + 1))
+        return float("nan"), False
+    fewer = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
+    return min(1.0, 2 * (fewer + 1) / (len(defined) + 1)), fewer == 0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -55,7 +71,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def rows_needed(
-    difference: float, spread: float, *, power: float = 0.8, alpha: float = 0.05
+    difference: float, spread: float, *, power: float = 0.8, alpha: float = ALPHA
 ) -> int | None:
     """Estimate the number of rows at which a difference of this size becomes significant.
 

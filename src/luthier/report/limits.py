@@ -121,7 +121,8 @@ def _story(facts: Facts) -> Iterator[Limit]:
             yield "Interruptions", f"{words}."
     for phase, messages in facts.told.items():
         for message in messages:
-            yield "Training", f"{phase}: {message}" if phase.startswith("baseline") else message
+            topic = "Judging" if phase == "judging" else "Training"
+            yield topic, f"{phase}: {message}" if phase.startswith("baseline") else message
     for phase, events in facts.curves.items():
         spikes = [event for event in events if event.get("spike") is not None]
         if spikes:

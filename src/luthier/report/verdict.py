@@ -24,6 +24,7 @@ def verdict(facts: Facts) -> dict[str, JSON]:
     return {
         "headline": _headline(facts, said),
         "sentences": said,
+        "remarks": facts.told.get("judging") or [],
         "score": score,
         "metric": title(facts.metric),
         "value": amount(score.get("value"), facts.metric),

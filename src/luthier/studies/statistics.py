@@ -20,9 +20,8 @@ from scipy.stats import norm, t
 from luthier.metrics.names import as_points, lower_is_better
 from luthier.metrics.significance import holm
 from luthier.ragged import Array
+from luthier.results import ALPHA
 from luthier.studies.outcomes import SystemScores
-
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)

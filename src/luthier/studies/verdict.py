@@ -1,5 +1,8 @@
 """What a study says in words: which arm is best with how much, and which are not told apart.
 
+"Best" is said only of an arm that is told apart from all others; another one with the best mean is
+ahead.
+
 With one arm there is nothing to be best of: its mean, interval and spread are said instead.
 """
 
@@ -13,6 +16,7 @@ from luthier.metrics.names import as_points, lower_is_better
 from luthier.studies.statistics import Estimate, Line, Pair
 
 FULL = "full"
+BEST, AHEAD = "is best", "is ahead"
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,9 @@ def which_is_best(stretches: Sequence[Sequence[Winner]], metric: str, unit: str)
     scores = [_score(one.line.score, metric) for one in first]
     shown = scores[0] if len(scores) == 1 else f"{scores[0]} to {scores[-1]}"
     where = f"With {_levels([one.level for one in first], unit)}, " if unit else ""
-    parts = [f"{where}{_named(first[0].line.arm, unit)} is best ({shown})"]
-    for found in others:
+    claims = [_claim(found) for found in stretches]
+    parts = [f"{where}{_named(first[0].line.arm, unit)} {claims[0]} ({shown})"]
+    for found, claim in zip(others, claims[1:], strict=True):
         start, end = found[0].level, found[-1].level
         if start == FULL:
             reach = "with all"
@@ -82,8 +87,14 @@ def which_is_best(stretches: Sequence[Sequence[Winner]], metric: str, unit: str)
             reach = f"from {start} on"
         else:
             reach = f"with {start}" if start == end else f"from {start} to {end}"
-        parts.append(f"{reach} {_named(found[0].line.arm, unit)} is")
+        said = "is" if claim == claims[0] else claim
+        parts.append(f"{reach} {_named(found[0].line.arm, unit)} {said}")
     return "; ".join(parts) + "."
+
+
+def _claim(found: Sequence[Winner]) -> str:
+    """Call an arm best only where it is told apart from all others, at every level."""
+    return AHEAD if any(one.unclear for one in found) else BEST
 
 
 def doubts(found: Sequence[Winner], unit: str) -> list[str]:
