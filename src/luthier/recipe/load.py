@@ -68,8 +68,11 @@ def apply_overrides(tree: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
 
     >>> apply_overrides({"task": "masked-lm"}, ["data.split.test=0.3"])
     {'task': {'name': 'masked-lm'}, 'data': {'split': {'test': 0.3}}}
+    >>> apply_overrides({"task": "masked-lm"}, ["task.options.mask_share=0.2"])
+    {'task': {'name': 'masked-lm', 'options': {'mask_share': 0.2}}}
     """
     made = _copied(tree)
+    expand_names(made)
     for line in overrides:
         for problem in _override(made, line, {}):
             raise RecipeError(problem.line({}))

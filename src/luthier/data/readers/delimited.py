@@ -108,7 +108,9 @@ def parse_delimited(
     findings: list[Finding] = []
     proposed = dict(cells.proposed)
     if quoting is None:
-        swallowed = find_swallowed(cells.columns[: len(names)], cells.spanning, used)
+        swallowed = find_swallowed(
+            cells.columns[: len(names)], cells.spanning, used, misread=bool(cells.proposed)
+        )
         if swallowed is not None:
             fits = fits_without_quotes(lines, used)
             findings.append(swallowed.report(cells.lines, name, unquoted=fits))

@@ -8,7 +8,7 @@ others, with values that their columns have elsewhere, too.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from luthier.data.labels import as_number
@@ -16,8 +16,9 @@ from luthier.results import Finding
 
 ESCAPED = "\ufdd0"  # an escaped quote while a file is parsed; in Unicode it means nothing
 MOST_PLACES = 5  # places that a finding names
-FEW = 0.2  # distinct values of a column for each row, at most: its values tell rows from texts
-SEVERAL = 3  # lines that must look like rows where no column's values can tell
+FEW = 1 / 3  # distinct values of a column for each row, at most: its values tell rows from texts
+SEVERAL = 4  # lines of a cell that must look like rows where no column's values can tell
+SURE = 3  # lines of a cell whose values leave no doubt
 QUOTED = 0.1  # share of the lines with a quoted cell from which quotes have their usual meaning
 _ESCAPE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 Lines = Callable[[], Iterator[str]]
@@ -96,7 +97,7 @@ def fits_without_quotes(lines: Lines, delimiter: str) -> bool:
 
 
 def find_swallowed(
-    columns: Sequence[Sequence[str]], spanning: Sequence[int], delimiter: str
+    columns: Sequence[Sequence[str]], spanning: Sequence[int], delimiter: str, *, misread: bool
 ) -> Swallowed | None:
     """Find the rows whose cells hold lines that look like rows; None if there are none.
 
@@ -104,6 +105,7 @@ def find_swallowed(
         columns: The cells, column by column.
         spanning: Indices of the rows that span several lines.
         delimiter: The delimiter.
+        misread: Whether the file breaks the rules of quotes, but is a table without them.
     """
     width = len(columns)
     if width < 2:
@@ -112,10 +114,12 @@ def find_swallowed(
     for row in spanning:
         record = delimiter.join(column[row] for column in columns)
         lines = [line.split(delimiter) for line in re.split("\r\n|\r|\n", record) if line]
-        if len(lines) > 1 and all(len(cells) == width for cells in lines):
+        if len(lines) > 1 and (misread or all(len(cells) == width for cells in lines)):
             candidates[row] = lines
     if not candidates:
         return None
+    if misread:
+        return _swallowed(candidates, is_certain=True)
     tests = _tests(columns)
     swallowing = {
         row: lines
@@ -126,10 +130,13 @@ def find_swallowed(
             else len(lines) >= SEVERAL
         )
     }
-    if not swallowing:
-        return None
-    n_lines = sum(len(lines) - 1 for lines in swallowing.values())
-    return Swallowed(tuple(swallowing), n_lines, is_certain=bool(tests))
+    is_certain = bool(tests) and any(len(lines) >= SURE for lines in swallowing.values())
+    return _swallowed(swallowing, is_certain=is_certain) if swallowing else None
+
+
+def _swallowed(lines_of: Mapping[int, Sequence[object]], *, is_certain: bool) -> Swallowed:
+    n_lines = sum(len(lines) - 1 for lines in lines_of.values())
+    return Swallowed(tuple(lines_of), n_lines, is_certain=is_certain)
 
 
 @dataclass(frozen=True)

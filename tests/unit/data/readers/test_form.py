@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from random import Random
+
 import pytest
 
-from luthier.data.readers.form import FORMATS
+from luthier.data.readers.form import FORMATS, MisreadError
 from luthier.data.readers.propose_form import read_as_proposed
 from luthier.data.readers.read import read, read_and_check
 from luthier.errors import DataError
@@ -278,3 +281,21 @@ def test_columns_without_a_name_group_and_slice_rows():
     data = Data.model_validate({"train": "a.csv", "split": {"group_by": 3}})
     assert data.split.group_by == "3"
     assert Evaluation.model_validate({"slices": [3, "kind"]}).slices == ("3", "kind")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_line_is_lost_in_silence(tmp_path, seed):
+    random = Random(seed)
+    delimiter, n_rows = random.choice("\t,;|"), random.randint(20, 36)
+    texts, labels = TEXTS[:n_rows], LABELS[:n_rows]
+    for row in random.sample(range(n_rows - 6), random.randint(1, 5)):
+        texts = [f'"{text}' if n == row else text for n, text in enumerate(texts)]
+    if random.random() < 0.5:
+        texts = [f'{text}"' if n == n_rows - 3 else text for n, text in enumerate(texts)]
+    path = table(tmp_path, texts, delimiter, labels)
+    findings = []
+    with suppress(MisreadError):
+        rows, _, findings = read_and_check(path)
+        assert len(rows) == n_rows or [one.code for one in findings] == ["swallowed-lines"]
+    if not any(one.severity == "warning" for one in findings):
+        assert read_as_proposed(path)[0]["text"] == texts
