@@ -107,7 +107,7 @@ def run(
                 )
             everyone.announce("checking the data")
             for baseline in trained_baselines(checked):
-                message = f"{baseline} will be a second training, no longer than the first"
+                message = f"{baseline} will be a second training, about as long as the first"
                 everyone.tell(f"{message}; --quick leaves it out")
             return _run(checked, prepare(checked, task, data), folder, everyone)
 

@@ -1,12 +1,13 @@
 """`from-scratch`: the same architecture with random weights and the same training.
 
-The difference is what pre-training adds. It is a second training, so it takes no more steps than
-fine-tuning took, and, where that was long, about no more time: a method that trains few weights is
-far quicker than a training of all of them.
+The difference is what pre-training adds. It is a second training, so it ends where fine-tuning was
+stopped early, and takes about the time of fine-tuning at most, or a minute: a method that trains
+few weights, or none, is far quicker than a training of all of them.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator, Mapping
 from typing import ClassVar
@@ -17,9 +18,11 @@ from luthier.records import Outputs, StepInfo
 from luthier.runs.tuning import Tuning, tuning_of
 from luthier.task_types.plain_baseline import PlainBaseline
 
-SHORT = 60.0  # seconds of fine-tuning below which only steps are limited, so that runs repeat
+SHORT = 60.0  # seconds that it may always take, so that short runs repeat exactly
+FEW = 20  # steps below which nothing is measured
+COSTLIER = 3.0  # times that a step of all weights may cost more than one of few
 TRIED = 4  # steps by which the time of a step is measured; the first warms up
-SLOWER = 1.25  # times the time of fine-tuning from which steps are left out
+SLOWER = 1.25  # times the time it may take from which steps are left out
 UNTOLD = {"eval_strategy": "no", "save_strategy": "no", "early_stopping_patience": None}
 
 
@@ -41,6 +44,7 @@ class FromScratch(PlainBaseline):
         events = list(job.session.run.events.read()) if job.session.run is not None else []
         tuning = tuning_of(events)
         yield StepInfo(phase, 0, 0, message=announcement(self.name, tuning))
+        planned = steps_of(job)
         n_steps = steps_before(events, phase) or most_steps(job, tuning)
         if n_steps is not None:
             job = job.with_plan(
@@ -48,10 +52,10 @@ class FromScratch(PlainBaseline):
             )
         model = job.session.make_model(False).requires_grad_(True)
         model = yield from train(model, job)
-        if n_steps is not None and n_steps < tuning.n_steps:
+        if n_steps is not None and n_steps < planned:
             message = (
-                f"It was trained for {n_steps} of {tuning.n_steps} steps, no longer than "
-                "fine-tuning took."
+                f"It was trained for {n_steps} of {planned} steps, about as long as fine-tuning "
+                "took, or a minute."
             )
             yield StepInfo(phase, n_steps, n_steps, message=message, is_lasting=True)
         outputs = {}
@@ -62,11 +66,11 @@ class FromScratch(PlainBaseline):
 
 def announcement(name: str, tuning: Tuning) -> str:
     """Say that a second training begins, and how long it may take."""
-    expected = "as long as fine-tuning at most"
+    expected = "about as long as fine-tuning"
     if tuning.seconds is not None:
         minutes, seconds = divmod(round(tuning.seconds), 60)
-        expected = f"about {minutes}:{seconds:02}, {expected}"
-    return f"{name} is a second training ({expected}); --quick leaves it out"
+        expected = f"{expected}, {minutes}:{seconds:02}"
+    return f"{name} is a second training ({expected}, or a minute); --quick leaves it out"
 
 
 def steps_before(events: list[Mapping[str, object]], phase: str) -> int | None:
@@ -79,14 +83,26 @@ def steps_before(events: list[Mapping[str, object]], phase: str) -> int | None:
 
 def most_steps(job: Job, tuning: Tuning) -> int | None:
     """Return the number of steps to take if it is below what the recipe asks for; else None."""
-    steps = tuning.steps if 0 < tuning.steps < tuning.n_steps else None  # it was stopped early
-    if tuning.seconds is None or tuning.seconds < SHORT:
-        return steps
-    planned = steps or tuning.n_steps
-    pace = seconds_a_step(job)
-    if planned * pace <= SLOWER * tuning.seconds:
-        return steps
-    return max(1, int(tuning.seconds / pace))
+    own = steps_of(job)
+    stopped = 0 < tuning.steps < tuning.n_steps == own
+    steps = tuning.steps if stopped else own
+    budget = max(tuning.seconds or 0.0, SHORT)
+    is_alike = tuning.n_steps == own and tuning.seconds is not None
+    is_short = steps < FEW or (is_alike and COSTLIER * (tuning.seconds or 0.0) <= budget)
+    if not is_short and steps * (pace := seconds_a_step(job)) > SLOWER * budget:
+        return max(1, int(budget / pace))
+    return steps if stopped else None
+
+
+def steps_of(job: Job) -> int:
+    """Count the steps that the recipe asks for; with batches by tokens, about."""
+    from luthier.training.loop import make_order
+
+    settings = job.plan.training
+    if settings.max_steps > 0:
+        return settings.max_steps
+    per_epoch = math.ceil(len(make_order(job)) / settings.gradient_accumulation_steps)
+    return math.ceil(per_epoch * settings.num_train_epochs)
 
 
 def seconds_a_step(job: Job) -> float:

@@ -3,11 +3,18 @@
 import pytest
 
 from luthier import run
-from luthier.baselines.from_scratch import FromScratch, announcement, most_steps, steps_before
+from luthier.baselines.from_scratch import (
+    FromScratch,
+    announcement,
+    most_steps,
+    steps_before,
+    steps_of,
+)
 from luthier.recipe.tree import NoOptions
 from luthier.runs import RunFolder
 from luthier.runs.tuning import Tuning, tuning_of
 from luthier.training.listeners import follow
+from luthier.training.loop import train
 from tests.toys import toy_problem, toy_rows, toy_tree
 
 
@@ -25,9 +32,9 @@ def test_the_time_of_a_training_is_read_from_its_events():
 
 def test_its_time_is_announced_with_the_word_that_leaves_it_out():
     said = announcement("from-scratch", Tuning(200.4, 30, 40))
-    assert "about 3:20" in said
+    assert "as long as fine-tuning, 3:20" in said
     assert "--quick" in said
-    assert "about" not in announcement("from-scratch", Tuning(None, 0, 0))
+    assert ":" not in announcement("from-scratch", Tuning(None, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -35,19 +42,30 @@ def test_its_time_is_announced_with_the_word_that_leaves_it_out():
     [
         (Tuning(1.0, 40, 40), None),  # as many as the recipe asks for
         (Tuning(1.0, 25, 40), 25),  # fine-tuning was stopped early
+        (Tuning(1.0, 25, 90), None),  # steps of another kind
         (Tuning(1.0, 0, 0), None),  # a method without steps, and quick
         (Tuning(10_000.0, 40, 40), None),  # long, and steps cost no more than they did
     ],
 )
 def test_it_takes_no_more_steps_than_fine_tuning(tuning, most, tiny_model):
-    _, prepared = toy_problem("text-classification", tiny_model("bert"))
+    training = {"max_steps": 40}
+    _, prepared = toy_problem("text-classification", tiny_model("bert"), training=training)
     assert most_steps(prepared.job, tuning) == most
 
 
-def test_steps_that_cost_more_than_those_of_a_long_fine_tuning_are_left_out(tiny_model):
-    _, prepared = toy_problem("text-classification", tiny_model("bert"))
-    most = most_steps(prepared.job, Tuning(61.0, 10**7, 10**7))
-    assert 1 <= most < 10**6
+@pytest.mark.parametrize("tuning", [Tuning(61.0, 10**7, 10**7), Tuning(2.0, 0, 0)])
+def test_steps_that_would_take_far_longer_are_left_out(tuning, tiny_model):
+    training = {"max_steps": 10**7}
+    _, prepared = toy_problem("text-classification", tiny_model("bert"), training=training)
+    assert 1 <= most_steps(prepared.job, tuning) < 10**6
+
+
+def test_steps_are_counted_as_the_loop_takes_them(tiny_model):
+    for training in ({"num_train_epochs": 2.5}, {"gradient_accumulation_steps": 3}):
+        _, prepared = toy_problem("text-classification", tiny_model("bert"), training=training)
+        seen = []
+        follow(train(prepared.job.session.make_model(True), prepared.job), seen.append)
+        assert steps_of(prepared.job) == seen[-1].n_steps
 
 
 def test_an_interrupted_one_goes_on_with_the_steps_that_were_planned():
@@ -57,7 +75,8 @@ def test_an_interrupted_one_goes_on_with_the_steps_that_were_planned():
 
 
 def test_it_ends_with_an_early_stopped_training(tiny_model, tmp_path):
-    recipe, prepared = toy_problem("text-classification", tiny_model("bert"))
+    training = {"max_steps": 12}
+    recipe, prepared = toy_problem("text-classification", tiny_model("bert"), training=training)
     folder = RunFolder.create(tmp_path / "run", recipe)
     for step in (2, 3):
         folder.events.append(event(step, float(step), n_steps=12))
