@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from luthier.errors import DataError
+
 LONGEST = 1 << 20  # characters of a cell that is parsed as Python; JSON has no such limit
 NAMES = {
     "True_": True,
@@ -78,6 +80,25 @@ def is_cut_list(cell: object) -> bool:
     if not isinstance(cell, str) or not re.match(r"""\s*[\[{(]\s*['"]""", cell):
         return False
     return isinstance(structure_of(cell), str)
+
+
+def refuse_cut(cell: object, role: str, where: str) -> None:
+    """Refuse a list that was cut off.
+
+    Args:
+        cell: The cell.
+        role: What it holds, in the plural.
+        where: Its place.
+
+    Raises:
+        DataError: It begins as a list of texts, but cannot be read as one.
+    """
+    if is_cut_list(cell):
+        raise DataError(
+            f"The {role} at {where} begin like a list that cannot be read.",
+            received=f"{str(cell)[:30]} … {str(cell)[-20:]}",
+            hint="a whole list; programs for tables cut cells off, NumPy leaves the middle out",
+        )
 
 
 def _with_commas(text: str) -> str:

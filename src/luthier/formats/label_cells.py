@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from luthier.data.cells import structure_of
+from luthier.data.cells import is_cut_list, refuse_cut, structure_of
 from luthier.data.labels import as_number, is_missing, label_name, split_labels
 from luthier.errors import DataError, nearest
 from luthier.records import Rows
@@ -70,6 +70,9 @@ def canonical_labels(
     """
     if role not in rows:
         return rows, []
+    for index, cell in enumerate(rows[role]):
+        if is_cut_list(cell):
+            refuse_cut(cell, role, rows.where(index))
     cells, found, are_named = _read_vectors(rows, role, names)
     if not are_named and names is None and separator is None:
         return rows, []

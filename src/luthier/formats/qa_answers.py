@@ -15,7 +15,7 @@ from typing import SupportsInt, cast
 
 import numpy as np
 
-from luthier.data.cells import structure_of
+from luthier.data.cells import refuse_cut, structure_of
 from luthier.data.labels import is_missing
 from luthier.errors import DataError
 from luthier.ragged import Array
@@ -118,6 +118,7 @@ def _is_true(value: object) -> bool:
 
 def _read(cell: object, start: object, where: str) -> list[tuple[str, int | None]]:
     """Read the answers of one cell, each with its start if that is given."""
+    refuse_cut(cell, "answers", where)
     cell = structure_of(cell)
     if is_missing(cell):
         return []

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from luthier.data.cells import is_cut_list, structure_of
+from luthier.data.cells import refuse_cut, structure_of
 from luthier.data.labels import is_missing
 from luthier.errors import DataError
 from luthier.records import Rows
@@ -69,12 +69,7 @@ def _to_text(part: object) -> str:
 
 def _list(cell: object, where: str, role: str) -> Sequence[object]:
     """Read a list: a list itself or written as text, or a text separated by spaces."""
-    if is_cut_list(cell):
-        raise DataError(
-            f"The {role} at {where} begin like a list that cannot be read.",
-            received=f"{str(cell)[:30]} … {str(cell)[-20:]}",
-            hint="a whole list; programs for tables cut cells off, NumPy leaves the middle out",
-        )
+    refuse_cut(cell, role, where)
     cell = structure_of(cell)
     if isinstance(cell, str):
         return cell.split()

@@ -159,3 +159,16 @@ def test_a_list_of_one_label_is_that_label():
 
 def test_a_separator_can_be_named():
     assert labels(["a, b/c", "c", ""], separator="/") == ([["a, b", "c"], ["c"], []], [])
+
+
+@pytest.mark.parametrize(
+    ("task", "columns"),
+    [
+        ("multi-label-classification", {"labels": ["['a', 'b"]}),
+        ("token-classification", {"tokens": ["['a', 'b"], "tags": [["O"]]}),
+        ("question-answering", {"context": ["a"], "question": ["b"], "answers": ["{'text': ['a"]}),
+    ],
+)
+def test_lists_that_were_cut_off_are_refused(task, columns):
+    with pytest.raises(DataError, match=r"a\.csv:1 begin like a list that cannot be read"):
+        normalized(task, columns)
