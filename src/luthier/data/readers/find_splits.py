@@ -11,6 +11,7 @@ What is found are sources of rows as `find_files.py` reads them.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pathlib import Path
 from luthier.data.readers.find_files import KINDS, class_folders, files_in
 from luthier.data.readers.split_names import WORDS, SplitName, split_name
 from luthier.errors import DataError
+from luthier.paths import leads_out
 
 _LANGUAGE = re.compile(r"\.([a-z]{2,3}(?:[_-][A-Za-z]{2,4})?)")  # a suffix such as .de or .zh-CN
 
@@ -73,7 +75,11 @@ def _beside(path: Path, source: str) -> FoundSplits:
     own = split_name(_stem(Path(source).name))
     if own is None or own.split != "train" or not path.parent.is_dir():
         return FoundSplits(source)
-    alike = [one for one in _named_in(path.parent, path.suffix[1:]) if one.name.rest == own.rest]
+    try:
+        named = _named_in(path.parent, path.suffix[1:])
+    except DataError as problem:  # it is not about what the user named
+        return FoundSplits(source, notes=(f"nothing beside {path} is used: {problem.problem}",))
+    alike = [one for one in named if one.name.rest == own.rest]
     chosen, told = _choose(alike, ("validation", "test"))
     shards = [one.source for one in alike if one.name.split == "train" and one.name.is_shard]
     train: Source = shards if own.is_shard and len(shards) > 1 else source
@@ -159,9 +165,11 @@ def _parallel(folder: Path, language: str = "") -> Mapping[str, str]:
     comes the language asked for, else that of the folder's name (`en-de`), else English.
     """
     codes: dict[str, list[str]] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for path in sorted(folder.iterdir()) if os.access(folder, os.R_OK) else ():
         code = _LANGUAGE.fullmatch(path.suffix)
-        if code and path.suffix.lower() not in KINDS and path.is_file():
+        if code is None or path.suffix.lower() in KINDS or not path.is_file():
+            continue
+        if not (path.is_symlink() and leads_out(path, folder)):
             codes.setdefault(path.stem, []).append(code[1])
     named = re.split(r"[^a-z]+", folder.absolute().name.casefold())  # multi30k-en-de
     place = {code: place for place, code in enumerate(named)}

@@ -109,6 +109,19 @@ def test_folders_of_splits_are_no_source_of_rows_either(write):
     assert caught.value.hint == "name the files: data.train=data/train data.test=data/test"
 
 
+def test_a_link_beside_a_named_file_stops_nobody_and_is_not_followed(write, tmp_path):
+    write("far/rows.csv", "data/test.csv", "far/rows.de", "mt/train.en", "mt/train.fr")
+    (tmp_path / "data" / "train.csv").symlink_to(tmp_path / "far" / "rows.csv")
+    found = find_splits("data/train.csv")
+    assert (found.train, found.test) == ("data/train.csv", None)
+    assert "nothing beside data/train.csv is used: train.csv is a link" in found.notes[0]
+    with pytest.raises(DataError, match="leads out"):
+        find_splits("data")
+    (tmp_path / "mt" / "train.fr").unlink()
+    (tmp_path / "mt" / "train.de").symlink_to(tmp_path / "far" / "rows.de")
+    assert splits("mt") == ("mt", None, None)
+
+
 @pytest.mark.parametrize("stem", ["latest", "contest", "strain", "devil", "evaluation", "trainer"])
 def test_words_within_words_are_no_splits(stem):
     assert split_name(stem) is None
