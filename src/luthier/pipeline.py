@@ -98,8 +98,8 @@ def run(
     task: Task = make_plugin("tasks", checked.task)
     with listening():
         folder = claim(checked, out=out, name=name, fresh=fresh)
-        with folder.recording(on_failure=write_report), quietly():
-            everyone = Listeners(folder, listeners)
+        recording = folder.recording(on_failure=write_report)
+        with recording, quietly(), Listeners(folder, listeners) as everyone:
             if is_cross_validated(checked):
                 again = partial(_run_fold, data=data, listeners=listeners)
                 return cross_validate(

@@ -112,8 +112,8 @@ def _story(facts: Facts) -> Iterator[Limit]:
             "Interruptions",
             f"The run was interrupted {times} ({'; '.join(ends)}) and resumed"
             + (f" after {resumed_at}" if resumed else "" if is_whole else " from the beginning")
-            + ". A resumed training ends with the same weights as an uninterrupted one; times are "
-            "those of the last attempt.",
+            + ". A resumed training ends with the same weights as an uninterrupted one; times add "
+            "the attempts up.",
         )
         notes = [note for one in resumed for note in one.get("notes") or ()]
         changes = [str(change) for attempt in facts.attempts for change in attempt["changes"]]

@@ -6,6 +6,7 @@ reported: accepted if they leave the trained weights valid, refused otherwise.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,24 @@ class Change:
         return self.field.startswith(SAFE)
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.before} before, {self.now} now"
+        return f"{self.field}: {written(self.before)} before, {written(self.now)} now"
+
+
+def written(value: JSON) -> str:
+    """Write a value of a recipe for people: a plug-in by its name, the rest as YAML would.
+
+    >>> written([{"name": "majority", "options": {}}, {"name": "lead", "options": {"n": 2}}])
+    '[majority, lead {n: 2}]'
+    >>> written(None), written({}), written(0.1), written(True)
+    ('null', '{}', '0.1', 'true')
+    """
+    if isinstance(value, list):
+        return f"[{', '.join(map(written, value))}]"
+    if isinstance(value, dict) and set(value) == {"name", "options"}:
+        return f"{value['name']} {written(value['options'])}".removesuffix(" {}")
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {written(one)}' for name, one in value.items())}}}"
+    return str(value) if isinstance(value, str) else json.dumps(value)
 
 
 def claim(recipe: Recipe, *, out: str | Path | None, name: str, fresh: bool = False) -> RunFolder:

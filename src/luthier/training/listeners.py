@@ -8,16 +8,20 @@ from __future__ import annotations
 import importlib.util
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from luthier.errors import RunError
 from luthier.records import StepInfo
 from luthier.runs import RunFolder
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
+KEEP_EVERY = 10.0  # seconds after which the time spent is noted again
 T = TypeVar("T")
 Listener = Callable[[StepInfo], None]
 WITHOUT = (
@@ -49,7 +53,8 @@ class Listeners:
         self.others = list(others)
         self.seconds: dict[str, float] = {}
         self.told: dict[str, None] = {}  # lasting messages, each once
-        self._last = time.monotonic()
+        self._last = self._kept = time.monotonic()
+        self._phase = "starting"
         self._announced: str | None = (
             None  # a phase without steps, of which only the start is announced
         )
@@ -60,6 +65,8 @@ class Listeners:
         """Record one step."""
         self._clock(self._announced or info.phase)
         self._announced = info.phase if info.n_steps == 0 else None
+        if self._last - self._kept > KEEP_EVERY:
+            self._keep()
         if info.loss is not None or info.scores is not None or info.message is not None:
             self.folder.events.append(info)
         if info.is_lasting and info.message is not None:
@@ -86,14 +93,44 @@ class Listeners:
         """Add the time since the last step to a phase."""
         now = time.monotonic()
         self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self._last
-        self._last = now
+        self._last, self._phase = now, phase
+
+    def _keep(self) -> None:
+        """Note the time spent so far: should the run be stopped, the next attempt adds it."""
+        self._kept = self._last
+        self.folder.note(phases={name: round(one, 2) for name, one in self.seconds.items()})
+
+    def __enter__(self) -> Listeners:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        """Note the time spent, where the run was stopped; a finished one is sealed."""
+        if problem[0] is not None:
+            self._clock(self._announced or self._phase)
+            with suppress(OSError, RunError):  # a full disk says so itself
+                self._keep()
 
     def spent(self) -> dict[str, Any]:
-        """Return the time spent, in total and by phase."""
+        """Return the time spent in all attempts of the run, in total and by phase."""
         if self._announced is not None:
             self._clock(self._announced)
-        phases = {phase: round(seconds, 2) for phase, seconds in self.seconds.items()}
-        return {"seconds": round(sum(self.seconds.values()), 2), "phases": phases}
+        self._keep()
+        phases = Counter(spent_before(self.folder))
+        phases.update(self.seconds)
+        return {
+            "seconds": round(sum(phases.values()), 2),
+            "phases": {phase: round(seconds, 2) for phase, seconds in phases.items()},
+        }
+
+
+def spent_before(folder: RunFolder) -> dict[str, float]:
+    """Add up the seconds that earlier attempts spent in each phase, as far as they noted them."""
+    spent: dict[str, float] = {}
+    with suppress(RunError):  # a damaged list of attempts does not stop a run
+        for attempt in folder.attempts()[:-1]:
+            for phase, seconds in (attempt.get("phases") or {}).items():
+                spent[phase] = spent.get(phase, 0.0) + float(seconds)
+    return spent
 
 
 class TensorBoard:

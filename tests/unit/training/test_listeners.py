@@ -5,7 +5,7 @@ import pytest
 from luthier.recipe.tree import Recipe
 from luthier.records import StepInfo
 from luthier.runs import RunFolder
-from luthier.training.listeners import Listeners, follow
+from luthier.training.listeners import Listeners, follow, spent_before
 
 RECIPE = Recipe.model_validate(
     {"model": "m", "task": "text-classification", "data": {"train": "x.csv"}}
@@ -51,3 +51,28 @@ def test_tensorboard_gets_the_numbers(tmp_path):
     folder = RunFolder.create(tmp_path / "run", RECIPE)
     follow(steps(), Listeners(folder))
     assert list((folder.path / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_times_add_the_attempts_up(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    listeners = Listeners(folder)
+    listeners.seconds = {"fine-tuning": 100.0}
+    listeners.announce("judging")
+    listeners.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    folder.begin(RECIPE)  # the second attempt
+    with Listeners(folder) as listeners:
+        listeners.seconds = {"fine-tuning": 20.0, "baseline majority": 3.0}
+        spent = listeners.spent()
+    assert spent["phases"]["fine-tuning"] == 120.0
+    assert spent["phases"]["baseline majority"] == 3.0
+    assert 123.0 <= spent["seconds"] < 130.0
+
+
+def test_a_killed_attempt_leaves_its_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("luthier.training.listeners.KEEP_EVERY", -1.0)
+    folder = RunFolder.create(tmp_path / "run", RECIPE)
+    listeners = Listeners(folder)
+    listeners.seconds = {"fine-tuning": 50.0}
+    listeners(StepInfo("fine-tuning", 1, 9))
+    folder.begin(RECIPE)
+    assert spent_before(folder)["fine-tuning"] == pytest.approx(50.0, abs=1.0)
