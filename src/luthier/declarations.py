@@ -72,6 +72,7 @@ class Metric:
         is_share_of_rows: Whether it is the share of test rows that are right, which has an exact
             interval where all rows or none are.
         is_leading: Whether it stands before the task's other metrics in a wide table.
+        note: How it is computed, where others compute it in another way; a footnote of the report.
         by_ratio: Whether two values are compared by their ratio: a difference says nothing without
             their size.
     """
@@ -85,3 +86,4 @@ class Metric:
     is_share_of_rows: bool = False
     is_leading: bool = False
     by_ratio: bool = False
+    note: str = ""

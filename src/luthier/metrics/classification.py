@@ -36,7 +36,15 @@ METRICS = (
     Metric("mcc", "MCC", higher_is_better=True, best=1.0, is_leading=True),
     Metric("auc", "AUC", unit=SHARE, higher_is_better=True, best=1.0, is_leading=True),
     Metric("log_loss", "log loss", higher_is_better=False, best=0.0, is_leading=True),
-    Metric("brier", "Brier score", higher_is_better=False, best=0.0),
+    Metric(
+        "brier",
+        "Brier score",
+        higher_is_better=False,
+        best=0.0,
+        note="squared error of the probabilities: of one label where there are two, from 0 to 1; "
+        "summed over labels where there are more, from 0 to 2; their mean where a row can have "
+        "several",
+    ),
 )
 
 
@@ -47,7 +55,8 @@ def measure_classification(
 
     Macro averages run over the labels that occur in `gold` or `predicted`, as in scikit-learn.
     AUC is that of the second label for two labels, else the mean over one-against-the-rest curves
-    of labels in `gold`. Brier is the mean over rows of the summed squared errors (Brier 1950).
+    of labels in `gold`. Brier is the mean over rows of the squared errors summed over labels
+    (Brier 1950, from 0 to 2); for two labels it is that of one label, from 0 to 1, as usual there.
 
     Args:
         gold: True label ids, (rows,).
@@ -63,6 +72,8 @@ def measure_classification(
     surprise = -np.log(np.clip(probabilities[rows, gold], TINY, 1.0))
     one_hot = np.eye(n_labels)[gold]
     squared = ((probabilities - one_hot) ** 2).sum(axis=1)
+    if n_labels == 2:
+        squared = squared / 2  # both labels have the same error: that of one of them
     judged = [1] if n_labels == 2 else [k for k in range(n_labels) if (gold == k).any()]
     curves = [make_auc(gold == label, probabilities[:, label]) for label in judged]
 

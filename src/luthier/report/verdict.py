@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from luthier.declarations import JSON
 from luthier.metrics.names import metric_of
@@ -103,9 +103,19 @@ def comparison(facts: Facts) -> dict[str, JSON] | None:
         "others": metrics[MOST_COLUMNS:],
         "lower": {one for one in metrics if metric_of(one).higher_is_better is False},
         "directionless": {one for one in metrics if metric_of(one).higher_is_better is None},
+        "notes": _notes(metrics),
         "forest": _forest(facts),
         "metric": title(facts.metric),
     }
+
+
+def _notes(metrics: Sequence[str]) -> list[str]:
+    """Say how metrics are computed of which there are several ways, each once."""
+    titles: dict[str, list[str]] = {}
+    for metric in map(metric_of, metrics):
+        if metric.note:
+            titles.setdefault(metric.note, []).append(metric.title)
+    return [f"{listed(found)}: {note}." for note, found in titles.items()]
 
 
 def _metrics(facts: Facts) -> list[str]:

@@ -111,6 +111,12 @@ def test_references_alone_choose_how_words_are_cut():
     assert rouge(["caf e", "é"], ["cafée", ""])[0, 0] == 0
 
 
+def test_words_are_stemmed_as_in_published_tables():
+    assert rouge(["the cats were running"], ["the cat was run"])[0, 0] == pytest.approx(3 / 4)
+    assert rouge(["“the cats” – running"], ["the cat run"])[0, 0] == 1  # signs are no letters
+    assert rouge(["Katzen im Häuschen"], ["Katze im Häuschen"])[0, 0] == pytest.approx(2 / 3)
+
+
 def test_written_answers_match_but_for_blanks_at_the_ends():
     found = measure_written(["Rome", "in Rome"], [" Rome\n", "Rome"])(None)
     assert found == pytest.approx({"exact_match": 1 / 2, "rougeL": (1 + 2 / 3) / 2})
