@@ -132,6 +132,7 @@ def write_pooled(
 ) -> RunResult:
     """Judge the pooled predictions, and write the documents and the report of the whole."""
     target, lines = pool(folds)
+    task = task.codec(target).task  # what it is judged by may follow from the target
     scores, comparisons = judge_pooled(recipe, task, target, lines)
     table = spread(folds, task.main_metric)
     messages = story(table, task.main_metric, recipe.evaluation.confidence)

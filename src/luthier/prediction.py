@@ -167,7 +167,7 @@ class Predictor:
                 or {*([name] if isinstance(name, str) else name)} <= {*rows.columns}
             )
         }
-        rows, _ = read(rows, columns=columns)
+        rows = self.task.gather(read(rows, columns=columns)[0])
         require_roles(
             self.task.normalize(without_answers(rows, self.task))[0], self.task.input_roles
         )

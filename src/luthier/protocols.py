@@ -55,6 +55,10 @@ class Task(Protocol):
     validation_metric: str  # metric of early stopping and of the best model
     main_metric: str  # metric of the verdict
 
+    def gather(self, rows: Rows) -> Rows:
+        """Make one row of those that are answered together, such as the words of a sentence."""
+        ...
+
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Normalise the columns, and report what was repaired.
 

@@ -113,6 +113,7 @@ NAMED = [f"{NAMES[n % 3]} went to {('Paris', 'Rome')[n % 2]} on day {n} ." for n
 WORDS = [text.split() for text in NAMED]
 TAGS = [["B-PER", "O", "O", "B-LOC", "O", "O", "O", "O"] for _ in ROWS]
 PARTS = [["NOUN", "VERB", "ADP", "NOUN", "ADP", "NOUN", "NUM", "PUNCT"] for _ in ROWS]
+ENTITIES = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
 CONTEXTS = [f"The cat number {n} sleeps in the {('red', 'blue')[n % 2]} house." for n in ROWS]
 QUESTIONS = [f"Where does the cat number {n} sleep?" for n in ROWS]
 ANSWERS = [f"in the {('red', 'blue')[n % 2]} house" for n in ROWS]
@@ -576,6 +577,174 @@ CASES: dict[str, Case] = {
                 }
             )
         },
+    ),
+    "plain-tags-with-numbers": Case(
+        "token-classification",
+        {
+            "rows.jsonl": json_lines(
+                {"tokens": WORDS, "ner_tags": [[1, 0, 0, 3, 0, 0, 0, 0] for _ in ROWS]}
+            )
+        },
+        fields={"task.options.scheme": "plain"},
+        labels=("0", "1", "3"),
+    ),
+    "types-without-prefixes": Case(
+        "token-classification",
+        {"rows.conll": conll([[tag[2:] or "O" for tag in row] for row in TAGS])},
+        fields={"task.options.scheme": "IO"},
+        says="taken for entities",
+        labels=ENTITIES,
+    ),
+    "suffixes": Case(
+        "token-classification",
+        {"rows.conll": conll([["-".join(tag.split("-")[::-1]) for tag in row] for row in TAGS])},
+        labels=ENTITIES,
+    ),
+    "underscores": Case(
+        "token-classification",
+        {"rows.conll": conll([[tag.replace("-", "_") for tag in row] for row in TAGS])},
+        labels=ENTITIES,
+    ),
+    "a-row-a-word": Case(
+        "token-classification",
+        {
+            "rows.csv": table(
+                {
+                    "sentence_id": [n for n in ROWS for _ in WORDS[n]],
+                    "words": [word for row in WORDS for word in row],
+                    "labels": [tag for row in TAGS for tag in row],
+                }
+            )
+        },
+        columns={"sentence_id": "sentence_id", "tokens": "words", "tags": "labels"},
+        labels=ENTITIES,
+    ),
+    "a-row-a-word-named-once": Case(
+        "token-classification",
+        {
+            "rows.csv": table(
+                {
+                    "Sentence #": [
+                        "" if place else f"Sentence: {n}" for n in ROWS for place in range(8)
+                    ],
+                    "Word": [word for row in WORDS for word in row],
+                    "POS": [part for row in PARTS for part in row],
+                    "Tag": [tag for row in TAGS for tag in row],
+                }
+            )
+        },
+        columns={"sentence_id": "Sentence #", "tokens": "Word", "tags": "Tag"},
+        labels=ENTITIES,
+    ),
+    "doccano": Case(
+        "token-classification",
+        {"rows.jsonl": json_lines({"id": ROWS, "text": NAMED, "label": [spans(n) for n in ROWS]})},
+        columns={"text": "text", "spans": "label"},
+        labels=ENTITIES[:1] + ENTITIES[3:],
+    ),
+    "doccano-with-relations": Case(
+        "token-classification",
+        {
+            "rows.jsonl": json_lines(
+                {
+                    "text": NAMED,
+                    "entities": [
+                        [
+                            {"id": 0, "label": kind, "start_offset": first, "end_offset": past}
+                            for first, past, kind in spans(n)
+                        ]
+                        for n in ROWS
+                    ],
+                    "relations": [[]] * N_ROWS,
+                }
+            )
+        },
+        columns={"text": "text", "spans": "entities"},
+    ),
+    "label-studio": Case(
+        "token-classification",
+        {
+            "rows.json": json.dumps(
+                [
+                    {
+                        "id": n,
+                        "data": {"text": NAMED[n]},
+                        "annotations": [
+                            {
+                                "result": [
+                                    {"value": {"start": first, "end": past, "labels": [kind]}}
+                                    for first, past, kind in spans(n)
+                                ]
+                            }
+                        ],
+                    }
+                    for n in ROWS
+                ]
+            )
+        },
+        columns={"text": "data.text", "spans": "annotations"},
+    ),
+    "spacy": Case(
+        "token-classification",
+        {"rows.json": json.dumps([[NAMED[n], {"entities": spans(n)}] for n in ROWS])},
+        columns={"text": "text", "spans": "entities"},
+    ),
+    "prodigy": Case(
+        "token-classification",
+        {
+            "rows.jsonl": json_lines(
+                {
+                    "text": NAMED,
+                    "_input_hash": ROWS,
+                    "spans": [
+                        [
+                            {"start": first, "end": past, "label": kind, "token_start": 0}
+                            for first, past, kind in spans(n)
+                        ]
+                        for n in ROWS
+                    ],
+                    "answer": ["accept"] * N_ROWS,
+                }
+            )
+        },
+        columns={"text": "text", "spans": "spans"},
+    ),
+    "answers-that-are-empty": Case(
+        "question-answering",
+        {
+            "rows.jsonl": json_lines(
+                {
+                    **QUESTIONED,
+                    "answers": [
+                        {"text": [""], "answer_start": [(0, -1)[n % 2]]} if n % 3 == 0 else one
+                        for n, one in enumerate(QUESTIONED["answers"])
+                    ],
+                }
+            )
+        },
+        labels=("answer", "none"),
+    ),
+    "ShareGPT": Case(
+        "causal-lm",
+        {
+            "rows.jsonl": json_lines(
+                {
+                    "conversations": [
+                        [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]
+                        for question, answer in zip(QUESTIONS, ANSWERS, strict=True)
+                    ]
+                }
+            )
+        },
+    ),
+    "instructions-with-inputs": Case(
+        "causal-lm",
+        {
+            "rows.jsonl": json_lines(
+                {"instruction": QUESTIONS, "input": CONTEXTS, "output": ANSWERS}
+            )
+        },
+        columns={"instruction": "instruction", "input": "input", "output": "output"},
     ),
     "plain-text": Case(
         "masked-lm",

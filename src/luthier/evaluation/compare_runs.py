@@ -80,7 +80,7 @@ def compare(
         metric=metric,
         system=names[0],
     )
-    return Comparisons(metric or task.main_metric, scores, comparisons)
+    return Comparisons(metric or codec.task.main_metric, scores, comparisons)
 
 
 def names_of(runs: Sequence[RunFolder]) -> list[str]:

@@ -72,6 +72,7 @@ def canonical(rows: Rows) -> tuple[Rows, list[Finding]]:
         context = str(rows["context"][index])
         given = [] if _is_true(impossible[index]) else _read(cell, start, rows.where(index))
         found = []
+        given = [(text, at) for text, at in given if text.strip() and (at is None or at >= 0)]
         for text, at in given:
             place = _locate(context, text, at)
             if place is None:

@@ -1,7 +1,8 @@
 """Converts words and tags from their common formats.
 
     tokens, tags         lists, as lists, JSON or text separated by spaces
-    text, spans          a text and [{"start": 5, "end": 9, "label": "PER"}, …] of its characters
+    text, spans          a text and what is marked in it (`marked_spans.py`)
+    sentence_id, …       a row for each word (`word_rows.py`)
     text                 alone, for prediction
 
 All become `text`, `words` (the characters of each word), and `tags`, in IOB2 if they mark spans.
@@ -9,36 +10,43 @@ All become `text`, `words` (the characters of each word), and `tags`, in IOB2 if
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from luthier.data.cells import refuse_cut, structure_of
 from luthier.data.labels import is_missing
 from luthier.errors import DataError
+from luthier.formats.marked_spans import Offsets, from_spans, is_spans
+from luthier.formats.word_rows import gathered
 from luthier.records import Rows
 from luthier.results import Finding
-from luthier.text.tags import convert, detect_scheme, stray_tags, tags_of_spans
-from luthier.text.words import split_words, word_range, words_around
+from luthier.text.tag_forms import in_usual_form, other_form
+from luthier.text.tags import convert, detect_scheme, stray_tags, with_prefixes
+from luthier.text.words import split_words
 
 PLACES = 5  # places that a finding lists
-SPANS = ("spans", "entities", "ner")
+SPANS = ("spans", "entities", "ner", "annotations")
+SENTENCE = "sentence_id"  # the column that tells sentences apart, where a row is a word
 
 
-def canonical(rows: Rows, *, scheme: str | None) -> tuple[Rows, list[Finding]]:
+def canonical(
+    rows: Rows, *, scheme: str | None, offsets: Offsets = "characters"
+) -> tuple[Rows, list[Finding]]:
     """Convert words and tags to `text`, `words` and `tags`.
 
     Args:
         rows: The rows as read.
         scheme: The scheme of the tags; None detects it.
+        offsets: What the offsets of marked spans count.
 
     Raises:
         DataError: The words and tags of a row do not match.
     """
-    columns = dict(rows.columns)
-    if "words" in columns and "text" in columns:
+    if "words" in rows and "text" in rows:
         return rows, []
+    columns = dict(rows.columns)
     spans = next((name for name in SPANS if name in columns), None)
+    if spans is None and "text" in columns and any(map(is_spans, columns.get("tags", ()))):
+        spans = "tags"
     if "tokens" in columns:
         tokens = [
             [_to_text(part) for part in _list(cell, rows.where(index), "tokens")]
@@ -47,8 +55,11 @@ def canonical(rows: Rows, *, scheme: str | None) -> tuple[Rows, list[Finding]]:
         columns["text"], columns["words"] = _join(tokens)
         found = _read_tags(columns, tokens, rows, scheme) if "tags" in columns else []
     elif "text" in columns and spans is not None:
-        columns["words"], columns["tags"] = _from_spans(columns["text"], columns.pop(spans), rows)
-        found = []
+        cells = columns.pop(spans)
+        columns["words"], columns["tags"], found = from_spans(
+            columns["text"], cells, rows, offsets=offsets
+        )
+        columns["text"] = ["" if text is None else str(text) for text in columns["text"]]
     elif "text" in columns:
         columns["text"] = ["" if text is None else str(text) for text in columns["text"]]
         columns["words"] = [split_words(text) for text in columns["text"]]
@@ -61,6 +72,16 @@ def canonical(rows: Rows, *, scheme: str | None) -> tuple[Rows, list[Finding]]:
     else:
         return rows, []
     return Rows(columns, rows.files, rows.file_of, rows.lines), found
+
+
+def sentences(rows: Rows) -> Rows:
+    """Make a row of each sentence, where the rows are words and a column tells them apart."""
+    if SENTENCE not in rows:
+        return rows
+    words = "tokens" if "tokens" in rows else "text"
+    made = gathered(rows, SENTENCE, (words, "tags"))
+    columns = {"tokens" if name == words else name: one for name, one in made.columns.items()}
+    return Rows(columns, made.files, made.file_of, made.lines)
 
 
 def _to_text(part: object) -> str:
@@ -115,11 +136,18 @@ def _read_tags(
                 hint="one tag for each word; O for words outside entities",
             )
         tags.append(listed)
+    found = []
+    if scheme != "plain" and (form := other_form(one for one in tags if one is not None)):
+        tags = [None if one is None else in_usual_form(one, form) for one in tags]
+        message = f"Tags are written like {form.example}; they are read as {form.usual}."
+        found.append(Finding("tag-scheme", "note", message, len(tags)))
     known = [one for one in tags if one is not None]
     used = scheme or detect_scheme(known)
     if used == "plain":
         columns["tags"] = tags
-        return []
+        return found
+    if used == "IO":
+        tags = [None if one is None else with_prefixes(one) for one in tags]
     stray = [
         (index, place)
         for index, one in enumerate(tags)
@@ -127,7 +155,6 @@ def _read_tags(
         for place in stray_tags(one, used)
     ]
     columns["tags"] = [None if one is None else convert(one, used, "IOB2") for one in tags]
-    found = []
     if used != "IOB2":
         found.append(
             Finding(
@@ -149,69 +176,6 @@ def _read_tags(
         fix = f"correct the tags, or task.options.scheme=another than {used}"
         found.append(Finding("stray-tag", "warning", message, len(stray), places, fix))
     return found
-
-
-def _from_spans(
-    texts: Sequence[object], cells: Sequence[object], rows: Rows
-) -> tuple[list[list[tuple[int, int]]], list[list[str] | None]]:
-    """Split texts into words, also at the borders of spans, and tag them."""
-    words: list[list[tuple[int, int]]] = []
-    tags: list[list[str] | None] = []
-    for index, (text, cell) in enumerate(zip(texts, cells, strict=True)):
-        text = "" if text is None else str(text)
-        if cell is None:
-            words.append(split_words(text))
-            tags.append(None)
-            continue
-        where = rows.where(index)
-        spans = sorted(_span(one, text, where) for one in _spans(cell, where))
-        cut = words_around(text, [(first, past) for first, past, _ in spans])
-        inside = []
-        for first, past, label in spans:
-            begin, end = word_range(cut, first, past)
-            if begin < end:
-                inside.append((begin, end, label))
-        try:
-            tags.append(tags_of_spans(inside, len(cut), "IOB2"))
-        except ValueError:
-            raise DataError(
-                f"Two entities at {where} overlap, but a word can have only one tag.",
-                received=", ".join(f"{text[a:b]!r} {label}" for a, b, label in spans)[:100],
-                hint="keep one of them",
-            ) from None
-        words.append(cut)
-    return words, tags
-
-
-def _spans(cell: object, where: str) -> list[object]:
-    cell = structure_of(cell)
-    if not isinstance(cell, (list, tuple)):
-        raise DataError(
-            f"The spans at {where} are not a list.",
-            received=repr(cell)[:60],
-            hint='[{"start": 5, "end": 9, "label": "PER"}]',
-        )
-    return list(cell)
-
-
-def _span(one: object, text: str, where: str) -> tuple[int, int, str]:
-    """Read one span: a mapping, or (start, end, label)."""
-    if isinstance(one, Mapping):
-        parts = [
-            one.get("start"),
-            one.get("end"),
-            one.get("label", one.get("type", one.get("entity"))),
-        ]
-    else:
-        parts = list(one)[:3] if isinstance(one, (list, tuple, np.ndarray)) else [None]
-    is_whole = len(parts) == 3 and all(isinstance(end, (int, np.integer)) for end in parts[:2])
-    if not is_whole or not isinstance(parts[2], str) or not 0 <= parts[0] < parts[1] <= len(text):
-        raise DataError(
-            f"A span at {where} does not lie within its text.",
-            received=f"{one!r}"[:80] + f", text of {len(text)} characters",
-            hint='{"start": first character, "end": last character + 1, "label": "PER"}',
-        )
-    return int(parts[0]), int(parts[1]), parts[2]
 
 
 def split_rows(rows: Rows) -> list[list[str]]:

@@ -192,6 +192,10 @@ class TaskDefaults(Generic[OptionsT]):
         """The metric of the verdict is also the one of early stopping."""
         return self.main_metric
 
+    def gather(self, rows: Rows) -> Rows:
+        """Return rows as they are: each is answered by itself."""
+        return rows
+
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Return rows unchanged."""
         return rows, []

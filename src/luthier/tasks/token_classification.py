@@ -8,6 +8,7 @@ right (Tjong Kim Sang & De Meulder 2003). Every gold tag counts, even if the mod
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -19,7 +20,7 @@ from luthier.columns import Column
 from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.formats.label_cells import canonical_tags
-from luthier.formats.tagged_tokens import SPANS, canonical
+from luthier.formats.tagged_tokens import SENTENCE, SPANS, canonical, sentences
 from luthier.items import ItemField, Items
 from luthier.metrics.spans import measure_spans, measure_tags, per_type
 from luthier.objective import Objective
@@ -57,6 +58,9 @@ class TokenClassificationOptions(Section):
 
     scheme: Literal["IOB1", "IOB2", "BILOU", "IOBES", "IO", "plain"] | None = Field(
         None, description="Tag scheme of the file; plain: tags that are no spans; null: detected."
+    )
+    offsets: Literal["characters", "utf-16", "bytes"] = Field(
+        "characters", description="What the offsets of marked spans count."
     )
     constrained: bool = Field(
         False, description="Never give a tag that may not follow the one before."
@@ -239,7 +243,7 @@ class TokenClassification(TaskDefaults[TokenClassificationOptions]):
         Column("text", "text", ("text", "tokens", "words", "sentence")),
         Column("tags", "tags", ("tags", "ner_tags", "labels", "pos_tags", "spans", "entities")),
     )
-    alternative_columns: ClassVar[tuple[str, ...]] = ("tokens",)
+    alternative_columns: ClassVar[tuple[str, ...]] = ("tokens", *SPANS, SENTENCE)
     auto_model: ClassVar[str] = "AutoModelForTokenClassification"
     windows: ClassVar[bool | None] = True
     validation_kind: str = "token-logits"
@@ -251,11 +255,23 @@ class TokenClassification(TaskDefaults[TokenClassificationOptions]):
         plain = options.scheme == "plain"
         self.main_metric: str = options.main_metric or ("token_accuracy" if plain else "f1")
 
+    def codec(self, target: Target, *given: Any, **named: Any) -> TokenClassificationCodec:
+        """Bind the task; plain tags have no entities to be scored by."""
+        bound = copy(self)
+        if self.options.main_metric is None and not self.has_entities(target.names):
+            bound.main_metric = "token_accuracy"
+        return TokenClassificationCodec(bound, target, *given, **named)
+
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Normalise words and tags, or texts and spans; tags become IOB2."""
+        rows = self.gather(rows)
         if self.options.label_names is not None:
             rows = canonical_tags(rows, self.answer_columns, self.options.label_names)
-        return canonical(rows, scheme=self.options.scheme)
+        return canonical(rows, scheme=self.options.scheme, offsets=self.options.offsets)
+
+    def gather(self, rows: Rows) -> Rows:
+        """Make a row of each sentence, where each row is a word."""
+        return sentences(rows)
 
     def has_entities(self, names: Collection[str]) -> bool:
         """Return whether tags mark entities, rather than single words."""

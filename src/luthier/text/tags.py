@@ -37,6 +37,15 @@ def split_tag(tag: str) -> tuple[str, str]:
     return prefix, kind
 
 
+def with_prefixes(tags: Sequence[str]) -> list[str]:
+    """Write tags that name types alone as IO has them.
+
+    >>> with_prefixes(["PER", "O", "I-LOC"])
+    ['I-PER', 'O', 'I-LOC']
+    """
+    return [tag if tag == OUTSIDE or tag.startswith("I-") else f"I-{tag}" for tag in tags]
+
+
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> str:
     """Infer the scheme from the prefixes that occur and from how entities begin.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any, TypeGuard
 
 from luthier.data.readers.delimited import Table
 from luthier.data.readers.squad import is_squad, table_of_squad
@@ -178,6 +179,8 @@ def _table_of(items: Items, name: str) -> Table:
         raise _not_rows(name, "an empty array")
     records: list[dict[str, object]] = []
     for line, value in items:
+        if _is_annotated(value):
+            value = {"text": value[0], **value[1]}
         if not isinstance(value, dict):
             raise DataError(
                 f"{name}: a row must be an object.",
@@ -186,6 +189,12 @@ def _table_of(items: Items, name: str) -> Table:
             )
         records.append(value)
     return Table(columns_of(records), [line for line, _ in items])
+
+
+def _is_annotated(value: Any) -> TypeGuard[list[Any]]:
+    """Say whether a row is a text and what was annotated in it, as spaCy keeps training data."""
+    is_pair = isinstance(value, list) and len(value) == 2
+    return is_pair and isinstance(value[0], str) and isinstance(value[1], dict)
 
 
 def columns_of(records: Iterable[Mapping[str, object]]) -> dict[str, list[object]]:
