@@ -131,9 +131,30 @@ def read_rows(
     """
     data = recipe.data
     rows, notes, misread = read_and_check(source, columns=data.columns, **data.form)
-    rows, found = task.normalize(rows)
+    unread = unnamed_columns(rows, recipe, task)
+    notes += [
+        f"the column '{name}' is not read; data.columns.{name}={name} makes it an input"
+        for name in unread
+    ]
+    rows, found = normalized(rows, recipe, task)
     require_roles(rows, roles)
     return rows, notes, [*misread, *found]
+
+
+def unnamed_columns(rows: Rows, recipe: Recipe, task: Task) -> list[str]:
+    """List the columns that the task would read, if only the recipe named them."""
+    optional = getattr(task, "optional_columns", ())
+    return [name for name in optional if name in rows and name not in recipe.data.columns]
+
+
+def normalized(rows: Rows, recipe: Recipe, task: Task) -> tuple[Rows, list[Finding]]:
+    """Normalise rows, of which columns that the recipe does not name are kept but not read."""
+    unread = {name: rows[name] for name in unnamed_columns(rows, recipe, task)}
+    if not unread:
+        return task.normalize(rows)
+    others = {name: cells for name, cells in rows.columns.items() if name not in unread}
+    adapted, found = task.normalize(replace(rows, columns=others))
+    return replace(adapted, columns={**adapted.columns, **unread}), found
 
 
 def read_labelled(

@@ -20,7 +20,7 @@ from luthier.data.readers.read import read, read_and_check
 from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.evaluation.judge import judge, resampling
-from luthier.load_splits import read_labelled, refuse_errors, require_roles
+from luthier.load_splits import normalized, read_labelled, refuse_errors, require_roles
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Predictions, Rows
@@ -144,7 +144,7 @@ class Predictor:
         refuse_unknown_options(options, self.codec)
         for start in range(0, len(rows), CHUNK):
             chunk = rows.take(range(start, min(start + CHUNK, len(rows))))
-            adapted, _ = self.task.normalize(without_answers(chunk, self.task))
+            adapted, _ = normalized(without_answers(chunk, self.task), self.recipe, self.task)
             require_roles(adapted, self.task.input_roles)
             predictions = self.codec.decode(self.outputs(adapted, answering=True))
             for index in range(len(chunk)):

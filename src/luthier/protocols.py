@@ -39,6 +39,7 @@ class Task(Protocol):
     options: Any
     columns: ClassVar[tuple[Column, ...]]
     alternative_columns: ClassVar[tuple[str, ...]]  # columns that `normalize` builds inputs from
+    optional_columns: ClassVar[tuple[str, ...]]  # those of them read only if the recipe names them
     possible_answer_role: ClassVar[str | None]  # answers that rows may have without being needed
     input_roles: tuple[str, ...]  # columns that a model reads
     answer_role: str | None  # column of the gold answers; None where the text itself is learned

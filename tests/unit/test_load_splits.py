@@ -10,6 +10,7 @@ import pytest
 from luthier.errors import DataError
 from luthier.load_splits import check_data
 from luthier.recipe.load import read_recipe
+from luthier.records import Rows
 from luthier.registry import find
 from tests.toys import toy_tree
 
@@ -195,3 +196,28 @@ def test_findings_count_the_rows_that_are_judged(tmp_path):
     assert found["tiny-split"].count == 10
     assert "rare" not in checked.splits.test["label"]
     assert found["untested-label"].message.startswith("1 of 3 labels has no test row: rare.")
+
+
+@pytest.mark.parametrize("name", ["question", "sent2"])
+def test_a_question_is_read_with_the_choices_only_if_the_recipe_names_it(name):
+    given = Rows.of(
+        {
+            "text": [f"text {n}" for n in range(20)],
+            "choices": [["wet", "dry"]] * 20,
+            "label": [n % 2 for n in range(20)],
+            name: ["Is it"] * 20,
+        }
+    )
+    task = find("tasks", "multiple-choice")
+
+    def checked(**columns):
+        recipe = read_recipe(toy_tree("multiple-choice", "model", data={"columns": columns}))
+        return check_data(recipe, task(task.Options()), {"train": given})
+
+    left = checked()
+    assert left.splits.train["choices"][0] == ["wet", "dry"]
+    assert name in left.splits.train  # to slice by, say
+    assert f"the column '{name}' is not read; data.columns.{name}={name} makes it an input" in (
+        left.notes
+    )
+    assert checked(**{name: name}).splits.train["choices"][0] == ["Is it wet", "Is it dry"]

@@ -164,6 +164,7 @@ class TaskDefaults(Generic[OptionsT]):
     windows: ClassVar[bool | None] = False
     needs_validation_outputs: ClassVar[bool] = False
     alternative_columns: ClassVar[tuple[str, ...]] = ()
+    optional_columns: ClassVar[tuple[str, ...]] = ()
     possible_answer_role: ClassVar[str | None] = None
     crf: bool = False
     wraps_single: ClassVar[bool] = False

@@ -173,13 +173,17 @@ class MultipleChoice(TaskDefaults[MultipleChoiceOptions]):
         Column("label", "label", ("label", "answer", "gold", "correct")),
     )
     alternative_columns: ClassVar[tuple[str, ...]] = ("ending0", "ending1", "question", "sent2")
+    optional_columns: ClassVar[tuple[str, ...]] = ("question", "sent2")
     auto_model: ClassVar[str] = "AutoModelForMultipleChoice"
     baselines: ClassVar[tuple[str, ...]] = ("majority", "word-overlap", "from-scratch")
     windows: ClassVar[bool | None] = None
     main_metric: str = "accuracy"
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Read choices from columns of their own (`ending0`, `ending1` …) or from one cell."""
+        """Read choices from columns of their own (`ending0`, `ending1` …) or from one cell.
+
+        A `question` or `sent2`, which the recipe has to name, is put before each choice.
+        """
         columns = dict(rows.columns)
         if "choices" not in columns:
             stems = ("ending", "choice", "option", "answer")
