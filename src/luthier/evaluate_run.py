@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,17 @@ class Evaluation:
     comparison: Comparison | None = None
 
 
-def evaluate(run: str | Path, data: Any, *, precision: str | None = None) -> Evaluation:
+def evaluate(
+    run: str | Path, data: Any, overrides: Sequence[str] = (), *, precision: str | None = None
+) -> Evaluation:
     """Score the model of a finished run on other labelled rows.
 
     Args:
         run: The folder of the run.
         data: A data file, or rows in memory: a pandas frame, `datasets` or records. Its columns
             are named as in the run's recipe.
+        overrides: How the file is read, where that differs from the recipe:
+            `data.columns.label=stars`.
         precision: "bf16" or "int8" scores the model in fewer bits too, to tell what is lost by it;
             None scores it as it is.
 
@@ -48,7 +52,7 @@ def evaluate(run: str | Path, data: Any, *, precision: str | None = None) -> Eva
     Raises:
         RunError: There is no run in that folder, or it did not finish.
         DataError: The rows cannot be read, or lack a column.
-        RecipeError: There is no such precision.
+        RecipeError: There is no such precision, or an override is not about how the file is read.
         ModelError: The model cannot be rounded to that precision.
 
     Example:
@@ -56,12 +60,12 @@ def evaluate(run: str | Path, data: Any, *, precision: str | None = None) -> Eva
         print(found.scores["accuracy"], found.comparison.verdict)
     """
     if precision is None:
-        return Evaluation(*load(run).evaluate(data))
+        return Evaluation(*load(run, overrides).evaluate(data))
     if precision not in PRECISIONS:
         raise RecipeError(
             "There is no such precision.",
             received=str(precision),
             hint=f"one of: {', '.join(PRECISIONS)}; or None",
         )
-    n_rows, scores, comparison = load(run).evaluate_rounded(data, precision)
+    n_rows, scores, comparison = load(run, overrides).evaluate_rounded(data, precision)
     return Evaluation(n_rows, scores["float32"], scores[precision], comparison)

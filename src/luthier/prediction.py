@@ -18,11 +18,13 @@ from luthier.codec import Codec
 from luthier.columns import Limits
 from luthier.data.readers.read import read, read_and_check
 from luthier.declarations import JSON
-from luthier.errors import DataError
+from luthier.errors import DataError, RecipeError
 from luthier.evaluation.judge import judge, resampling
 from luthier.load_splits import normalized, read_labelled, refuse_errors, require_roles
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
+from luthier.recipe.load import read_recipe
+from luthier.recipe.tree import Recipe
 from luthier.records import Outputs, Predictions, Rows
 from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
@@ -34,19 +36,26 @@ from luthier.task_types.bind import codec_of
 from luthier.training.listeners import follow
 from luthier.training.predict import infer_rows
 
+READING = (  # fields of a recipe that say how files are read
+    *("data.columns.", "data.format", "data.delimiter", "data.quoting", "data.header"),
+    *("data.encoding", "data.ignore_findings"),
+)
 CHUNK = 1024  # rows answered together: what is held in memory does not grow with the file
 
 
-def load(folder: str | Path) -> Predictor:
+def load(folder: str | Path, overrides: Sequence[str] = ()) -> Predictor:
     """Load a trained model, ready to predict.
 
     Args:
         folder: A finished run, a checkpoint that `luthier export` wrote, or a run's `model/` alone.
+        overrides: How files are read, where that differs from the run's recipe:
+            `data.columns.text=review`, `data.delimiter=;`.
 
     Raises:
         RunError: There is none of these, or the run did not finish.
+        RecipeError: An override is none, or is about something else than how files are read.
     """
-    return Predictor(open_trained(folder))
+    return Predictor(open_trained(folder), overrides)
 
 
 class Predictor:
@@ -54,10 +63,11 @@ class Predictor:
 
     Args:
         folder: The finished run, or the folder of a model that stands alone.
+        overrides: How files are read, where that differs from the run's recipe.
     """
 
-    def __init__(self, folder: RunFolder | ModelFolder):
-        self.recipe = folder.recipe()
+    def __init__(self, folder: RunFolder | ModelFolder, overrides: Sequence[str] = ()):
+        self.recipe = with_reading(folder.recipe(), overrides)
         task = make_plugin("tasks", self.recipe.task)
         self.model, processor = make_plugin("methods", self.recipe.method).load(folder.model)
         config = self.model.config
@@ -266,6 +276,23 @@ class Predictor:
             **resampling(self.recipe),
         )
         return len(rows), scores, comparisons
+
+
+def with_reading(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+    """Change how a recipe reads files.
+
+    Raises:
+        RecipeError: An override is none, or is about something else.
+    """
+    for override in overrides:
+        field = override.partition("=")[0]
+        if "=" not in override or not field.startswith(READING):
+            raise RecipeError(
+                "Only how files are read can be changed once a model is trained.",
+                received=override,
+                hint=f"fields that begin with {', '.join(READING)}: data.columns.text=COLUMN",
+            )
+    return read_recipe(recipe, overrides) if overrides else recipe
 
 
 def write_json_lines(file: TextIO, rows: Rows, answers: Iterable[Any]) -> None:

@@ -10,6 +10,7 @@ from luthier import pipeline
 from luthier.errors import RunError
 from luthier.runs import RunFolder
 from luthier.signals import Interrupted
+from tests.seals import without_seal
 from tests.toys import toy_rows, toy_tree
 
 TRAINING = {"max_steps": 6, "save_strategy": "steps", "save_steps": 2, "use_cpu": True}
@@ -101,6 +102,6 @@ def test_a_teacher_that_changed_in_between_is_refused(tiny_model, tiny_teacher, 
     method = {"name": "distillation", "options": {"teacher": str(teacher)}}
     with pytest.raises(Interrupted):
         run(tiny_model("bert"), tmp_path / "run", method=method, stop_at=4)
-    move_weights(teacher / "model")
+    move_weights(without_seal(teacher) / "model")
     with pytest.raises(RunError, match="The teacher changed"):
         run(tiny_model("bert"), tmp_path / "run", method=method)

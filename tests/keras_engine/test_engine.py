@@ -99,10 +99,10 @@ def test_every_task_of_encoders_runs(tiny_model, tmp_path, task):
         task=task,
         baselines=[],
         listeners=[seen.append],
-        training={"num_train_epochs": 6, "learning_rate": 3e-3, "logging_steps": 1},
+        training={"num_train_epochs": 12, "learning_rate": 5e-3, "logging_steps": 1},
     )
     losses = [one.loss for one in seen if one.phase == "fine-tuning" and one.loss is not None]
-    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
 
 
 TRAINING = {"max_steps": 9, "logging_steps": 1, "save_strategy": "steps", "save_steps": 2}

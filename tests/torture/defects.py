@@ -307,7 +307,9 @@ def tagged() -> Iterator[Defect]:
     yield spans(
         "a span backwards", {"spans": [{"start": 5, "end": 2, "label": "A"}]}, "in its text"
     )
-    yield spans("a span without a label", {"spans": [{"start": 0, "end": 3}]}, "in its text")
+    yield spans(
+        "a span without a label", {"spans": [{"start": 0, "end": 3}]}, "no start, end and label"
+    )
     over = [{"start": 0, "end": 9, "label": "A"}, {"start": 0, "end": 4, "label": "B"}]
     yield spans("spans that overlap", {"spans": over}, "overlap")
     yield spans("spans that are a word", {"spans": "PER"}, "not a list")

@@ -99,6 +99,8 @@ def run(
     from luthier.recipe.load import read_recipe
 
     made = read_recipe(recipe, overrides or ())
+    if not quiet:  # the libraries take seconds to load
+        print(visible(f"{made.task.name} from {recipe}: loading …"), file=sys.stderr, flush=True)
     from luthier.cli.progress import watching
     from luthier.cli.show import show_result
     from luthier.pipeline import run as run_recipe
@@ -184,7 +186,11 @@ def predict(
     folder: Run,
     texts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TEXT", help="Texts; or pipe them in, one per line."),
+        typer.Argument(
+            metavar="TEXT",
+            help="Texts; or pipe them in, one per line. With --file: how it is read, such as "
+            "data.columns.text=review.",
+        ),
     ] = None,
     pair: Annotated[
         str | None, typer.Option(help="Second text, for tasks on pairs of texts.")
@@ -211,12 +217,13 @@ def predict(
             hint="--file in.csv --out predictions.csv",
         )
     if file is None and not texts and not sys.stdin.isatty():
-        texts = [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+        texts = [line.rstrip("\r\n") for line in sys.stdin]
     if file is None and not texts:
         raise DataError("Expected texts to predict.", hint=f'luthier predict {folder} "some text"')
     from luthier.prediction import load
 
-    predictor, precision = load(folder), _precision(bf16=bf16, int8=int8)
+    overrides = (texts or ()) if file is not None else ()
+    predictor, precision = load(folder, overrides), _precision(bf16=bf16, int8=int8)
     if precision is not None:
         predictor = predictor.rounded(precision)
     options = predictor.asked(top_k=top_k, aggregation_strategy=aggregation_strategy)
@@ -276,6 +283,7 @@ def _answer_words(answer: Answer | list[Answer]) -> str:
 def evaluate(
     folder: Run,
     data: Annotated[Path, typer.Option(help="Data file with gold labels or answers.")],
+    overrides: Overrides = None,
     bf16: Annotated[
         bool, typer.Option("--bf16", help="Also score the model in bfloat16, and compare.")
     ] = False,
@@ -288,7 +296,7 @@ def evaluate(
     from luthier.evaluate_run import evaluate as evaluate_run
 
     precision = _precision(bf16=bf16, int8=int8)
-    found = evaluate_run(folder, str(data), precision=precision)
+    found = evaluate_run(folder, str(data), overrides or (), precision=precision)
     scored: dict[str, Any] = {precision: found.rounded} if precision else {}
     scored["float32"] = found.scores
     if as_json:

@@ -161,7 +161,7 @@ def undecided(sheet: Sheet) -> DataError:
         wanted = "texts: long, varied, of more than a word"
     return DataError(
         f"No column looks like {wanted}.",
-        received=f"columns {', '.join(sheet.columns)}",
+        received=f"{', '.join(sheet.rows.files[:3])}: columns {', '.join(sheet.columns)}",
         hint="name the columns: data.columns.text=COLUMN data.columns.label=COLUMN",
     )
 
