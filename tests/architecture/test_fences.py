@@ -45,7 +45,7 @@ FENCES = {
         "keras_engine/",
     ),
     "safetensors": ("training/", "models/"),
-    "sklearn": ("frozen_features/", "baselines/", "metrics/"),
+    "sklearn": ("frozen_features/", "baselines/", "metrics/", "sklearn.py"),
     "psutil": ("environment.py", "process.py"),
     "tensorflow": ("keras_engine/",),
     "keras": ("keras_engine/",),

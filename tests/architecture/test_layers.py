@@ -36,6 +36,7 @@ LAYERS = (
     {"build_problem", "first_recipe", "folds"},
     {"pipeline", "prediction"},
     {"studies", "exporters", "evaluate_run", "inspect_data"},
+    {"sklearn"},
     {"cli"},
     {"__main__"},
 )
