@@ -32,6 +32,10 @@ class LuthierError(Exception):
         self.hint = hint
         super().__init__(problem)
 
+    def _render_traceback_(self) -> list[str]:
+        """Show the problem without a traceback where IPython asks."""
+        return [str(self)]
+
     def __str__(self) -> str:
         lines = [self.problem]
         if self.received is not None:

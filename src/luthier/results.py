@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 
 ALPHA = 0.05  # error of a verdict, after Holm's correction
 
@@ -101,3 +102,29 @@ class RunResult:
     findings: tuple[Finding, ...]
     report: str
     told: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """Draw the scores and the verdicts in a notebook."""
+        sentences = [*(one.verdict for one in self.comparisons), *self.told]
+        return as_html(self.scores, sentences, f"Report: {self.report}")
+
+
+def as_html(scores: Mapping[str, Scores], sentences: Sequence[str], *notes: str) -> str:
+    """Write scores with their intervals as a table, and sentences below it; all is escaped."""
+    metrics = list(dict.fromkeys(metric for found in scores.values() for metric in found))
+    head = "".join(f"<th>{escape(metric)}</th>" for metric in metrics)
+    rows = "".join(
+        f"<tr><th>{escape(system)}</th>"
+        + "".join(f"<td>{_cell(found.get(metric))}</td>" for metric in metrics)
+        + "</tr>"
+        for system, found in scores.items()
+    )
+    listed = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    below = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    return f"<table><tr><th>system</th>{head}</tr>{rows}</table><ul>{listed}</ul>{below}"
+
+
+def _cell(score: Score | None) -> str:
+    if score is None:
+        return ""
+    return f"{score.value:.3f} <small>[{score.low:.3f}, {score.high:.3f}], n = {score.n}</small>"

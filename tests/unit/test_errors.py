@@ -20,3 +20,9 @@ def test_parts_that_are_unknown_are_left_out():
 def test_nearest_finds_typos_and_refuses_strangers():
     assert nearest("sentimnt", ["text", "sentiment"]) == "sentiment"
     assert nearest("zzz", ["text", "sentiment"]) is None
+
+
+def test_a_notebook_shows_no_traceback():
+    """IPython asks an exception for what it shows by this name."""
+    problem = LuthierError("There is no file.", received="a.csv", hint="b.csv")
+    assert problem._render_traceback_() == [str(problem)]

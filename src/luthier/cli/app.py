@@ -25,7 +25,7 @@ from luthier.cli.failures import (
 )
 from luthier.cli.runs import runs
 from luthier.cli.tables import JsonOption, print_json, print_table
-from luthier.cli.visible import visible
+from luthier.cli.visible import escaped, visible
 from luthier.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def init(
         ) from None
     for note in (*made.notes, *made.reasons, *(f"Check: {doubt}" for doubt in made.unsure)):
         print(visible(f"• {note}"))
-    print(f"\nWrote {out} for {made.task}. Review it, then:\n  luthier run {out}")
+    print(visible(f"\nWrote {out} for {made.task}. Review it, then:\n  luthier run {out}"))
 
 
 @app.command()
@@ -234,7 +234,7 @@ def predict(
             n_rows = predictor.predict_file(
                 str(file), out, on_progress=counted(listener, "predicting"), **options
             )
-        print(f"Wrote {n_rows:,} predictions to {out}")
+        print(visible(f"Wrote {n_rows:,} predictions to {out}"))
         return
     columns = [texts or []] if pair is None else [texts or [], [pair] * len(texts or ())]
     answers = predictor(*columns, **options)
@@ -256,7 +256,7 @@ def _precision(**asked: bool) -> str | None:
 def _print_answers(texts: list[str], answers: list[Any], *, as_json: bool) -> None:
     for text, answer in zip(texts, answers, strict=True):
         if as_json:
-            print(json.dumps(answer, ensure_ascii=False))
+            print(escaped(json.dumps(answer, ensure_ascii=False)))
             continue
         labels = answer if isinstance(answer, list) else [answer]
         said = "  ".join(_answer_words(label) for label in labels) or "(nothing)"
@@ -361,4 +361,4 @@ def report(folder: Run) -> None:
     """Rewrite a run's report and print its path."""
     from luthier.report.render import write_report
 
-    print(write_report(folder))
+    print(visible(str(write_report(folder))))

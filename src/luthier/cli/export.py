@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from luthier.cli.visible import visible
 from luthier.errors import RunError
 
 
@@ -37,9 +38,9 @@ def export(
     exported = export_run(folder, out, to=to, int8=int8)
     if exported.verification is None:
         differ = f"its outputs on the run's rows differ by at most {exported.difference:.1e}"
-        print(f"Wrote {exported.folder}; {differ}")
+        print(visible(f"Wrote {exported.folder}; {differ}"))
         return
     from luthier.cli.show import show_export
 
     show_export(exported.verification)
-    print(f"Wrote {exported.folder}")
+    print(visible(f"Wrote {exported.folder}"))

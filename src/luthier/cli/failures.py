@@ -81,7 +81,7 @@ def tell_bug(
     """Report a bug in one line; its traceback is written to a file."""
     lines = traceback.format_exception(kind, problem, trace)
     first = (str(problem).strip().splitlines() or [""])[0]
-    print(f"This is a bug in Luthier: {kind.__name__}: {first[:200]}", file=sys.stderr)
+    print(visible(f"This is a bug in Luthier: {kind.__name__}: {first[:200]}"), file=sys.stderr)
     try:
         with tempfile.NamedTemporaryFile(
             "w",
@@ -95,7 +95,7 @@ def tell_bug(
             file.writelines(lines)
         print(f"  details:  {file.name}", file=sys.stderr)
     except OSError:  # the disk is full
-        print(f"  details:  {''.join(lines[-3:])}", file=sys.stderr)
+        print(visible(f"  details:  {''.join(lines[-3:])}"), file=sys.stderr)
     print("  fix:      please report it and attach that file", file=sys.stderr)
 
 

@@ -77,7 +77,7 @@ def show_result(result: RunResult, metric: str, *, confidence: float) -> None:
             if finding.severity != "note":
                 out.print(Text(visible(f"• {finding.message}"), style=STYLES[finding.severity]))
     out.print()
-    print(f"Report: {result.report}")
+    print(visible(f"Report: {result.report}"))
 
 
 def systems_table(
@@ -208,7 +208,9 @@ def show_study(results: Results, *, layout: Layout = Layout.TABLE, record: objec
         layout: How it is printed.
         record: What JSON holds of it.
     """
-    failed = [Text(f"{one['cell']}: {one['reason']}", style="yellow") for one in results.failures]
+    failed = [
+        Text(visible(f"{one['cell']}: {one['reason']}"), style="yellow") for one in results.failures
+    ]
     print_table(study_table(results), layout, record=record, notes=[*failed, *results.sentences])
 
 

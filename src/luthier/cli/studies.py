@@ -124,7 +124,7 @@ def _show(results: Results, layout: Layout) -> None:
 
     places = {"folder": results.folder, "report": results.report}
     show_study(results, layout=layout, record=as_document(results) | places)
-    print(f"Report: {results.report}", file=beside(layout))
+    print(visible(f"Report: {results.report}"), file=beside(layout))
     if not results.lines:
         raise typer.Exit(2)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from luthier.cli.visible import visible
+from luthier.cli.visible import escaped, visible
 from luthier.declarations import JSON
 from luthier.errors import RecipeError
 from luthier.spreadsheets import flat, inert
@@ -123,7 +123,7 @@ def print_table(
     elif layout is Layout.CSV:
         _print_csv(table)
     elif layout is Layout.LATEX:
-        print(to_latex(table))
+        print(visible(to_latex(table)))
     else:
         _draw(table, notes)
 
@@ -132,7 +132,7 @@ def print_json(record: object) -> None:
     """Print a record as JSON; what is not finite is null."""
     from luthier.runs import plain
 
-    print(json.dumps(plain(record), ensure_ascii=False, indent=1, allow_nan=False))
+    print(escaped(json.dumps(plain(record), ensure_ascii=False, indent=1, allow_nan=False)))
 
 
 def _print_csv(table: Table) -> None:
@@ -201,9 +201,12 @@ def _draw(table: Table, notes: Iterable[str | Text]) -> None:
     from rich.table import Table as Drawn
     from rich.text import Text
 
-    made = Drawn(box=box.SIMPLE_HEAD, title=table.title, title_justify="left", title_style="bold")
+    title = None if table.title is None else Text(visible(str(table.title)))
+    made = Drawn(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     for column in table.columns:
-        made.add_column(Text(column.heading), justify="right" if column.is_number else "left")
+        made.add_column(
+            Text(visible(column.heading)), justify="right" if column.is_number else "left"
+        )
     for row in table.rows:
         made.add_row(
             *(

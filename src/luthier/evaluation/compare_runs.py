@@ -11,7 +11,7 @@ from luthier.errors import RunError
 from luthier.evaluation.judge import SYSTEM, judge
 from luthier.records import Rows, Target
 from luthier.registry import find
-from luthier.results import Comparison, Score
+from luthier.results import Comparison, Score, as_html
 from luthier.runs import RunFolder
 
 
@@ -28,6 +28,10 @@ class Comparisons:
     metric: str
     scores: Mapping[str, Mapping[str, Score]]
     comparisons: tuple[Comparison, ...]
+
+    def _repr_html_(self) -> str:
+        """Draw the scores and the verdicts in a notebook."""
+        return as_html(self.scores, [one.verdict for one in self.comparisons])
 
 
 def compare(

@@ -52,6 +52,12 @@ def read_recipe(
     elif isinstance(source, Mapping):
         tree = _copied(source)
     else:
+        if not isinstance(source, (str, Path)):
+            raise RecipeError(
+                "A recipe is a path, a mapping or a Recipe.",
+                received=type(source).__name__,
+                hint='luthier.run("recipe.yaml")',
+            )
         content, places = _read_file(Path(source))
         tree, folder = _copied(content), Path(source).parent
     expand_names(tree)

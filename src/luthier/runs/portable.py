@@ -76,6 +76,12 @@ def open_trained(path: str | Path) -> RunFolder | ModelFolder:
     Raises:
         RunError: Neither is there, or the run did not finish.
     """
+    if not isinstance(path, (str, Path)):
+        raise RunError(
+            "A run is given by its folder.",
+            received=type(path).__name__,
+            hint='luthier.load("runs/NAME")',
+        )
     folder = Path(path)
     if (folder / PORTABLE).is_file():
         return ModelFolder(folder)
