@@ -19,7 +19,6 @@ from luthier.columns import Limits
 from luthier.data.readers.read import read, read_and_check
 from luthier.declarations import JSON
 from luthier.errors import DataError, RecipeError
-from luthier.evaluation.judge import judge, resampling
 from luthier.load_splits import normalized, read_labelled, refuse_errors, require_roles
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
@@ -266,6 +265,8 @@ class Predictor:
     def _judge(
         self, source: object, systems: Mapping[str, Predictor], system: str
     ) -> tuple[int, dict[str, dict[str, Score]], tuple[Comparison, ...]]:
+        from luthier.evaluation.judge import judge, resampling  # imports SciPy's statistics
+
         rows, _, found = read_labelled(source, self.recipe, self.task)
         refuse_errors(found, self.recipe.data.ignore_findings)
         scores, comparisons = judge(

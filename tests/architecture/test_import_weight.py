@@ -27,10 +27,19 @@ def modules_in(folder):
         ("from luthier import Recipe; import luthier.recipe.load", ENGINES | NUMBERS),
         ("import luthier.runs", ENGINES | {"scipy", "pandas", "pyarrow", "matplotlib"}),
         ("import luthier.records, luthier.protocols", ENGINES),
+        (
+            "import luthier.prediction",
+            {"peft", "datasets", "sklearn", "tensorflow", "pandas", "matplotlib"},
+        ),
     ],
 )
 def test_an_import_stays_light(statement, unwanted):
     assert loaded_by(statement) & unwanted == set()
+
+
+def test_statistics_are_loaded_where_something_is_judged():
+    statement = "import luthier.prediction, sys; assert 'scipy.stats' not in sys.modules"
+    assert "luthier" in loaded_by(statement)
 
 
 @pytest.mark.parametrize(
