@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -67,3 +69,17 @@ def test_what_is_not_about_files_is_refused(run, override):
 def test_blank_lines_are_answered_in_their_places(run):
     done = CliRunner().invoke(app, ["predict", str(run), "--json"], input="one\n\nthree\n")
     assert len(done.stdout.splitlines()) == 3
+
+
+def test_a_missing_file_is_told_before_anything_is_loaded_or_made(tmp_path):
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("model: m\ntask: text-classification\ndata: {train: nope.csv}\n")
+    words = ["run", str(recipe), "--out", str(tmp_path / "run")]
+    program = (
+        "import sys; from luthier.cli.app import app\n"
+        f"try: app({words!r})\nexcept SystemExit as end: assert end.code == 2\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, "nope.csv" in done.stderr) == (0, True), done.stderr
+    assert not (tmp_path / "run").exists()

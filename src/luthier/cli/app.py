@@ -101,6 +101,10 @@ def run(
     made = read_recipe(recipe, overrides or ())
     if not quiet:  # the libraries take seconds to load
         print(visible(f"{made.task.name} from {recipe}: loading …"), file=sys.stderr, flush=True)
+    from luthier.data.readers.find_files import refuse_missing
+
+    for source in (made.data.train, made.data.validation, made.data.test):
+        refuse_missing(source, made.data.format)
     from luthier.cli.progress import watching
     from luthier.cli.show import show_result
     from luthier.pipeline import run as run_recipe

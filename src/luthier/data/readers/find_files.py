@@ -85,6 +85,17 @@ class File:
     label: str = ""
 
 
+def refuse_missing(source: object, kind: str | None = None) -> None:
+    """Raise if a file that a source refers to is not there; nothing is read.
+
+    Raises:
+        DataError: There is no such file, or none in a format that can be read.
+    """
+    for part in source if isinstance(source, (list, tuple)) else [source]:
+        if isinstance(part, str) and not part.startswith(("memory:", "hub:")):
+            find_files(part, kind)
+
+
 def find_files(source: str | Path, kind: str | None = None) -> list[File]:
     """Find the files that a source refers to, in order.
 
