@@ -5,6 +5,7 @@ Weights are read from safetensors only, and no code of a checkpoint is run.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -81,10 +82,27 @@ def read_weights(
             received=f"{place} without {lost[0]}",
             hint="another checkpoint, or the right config.json beside the weights",
         )
+    refuse_other_shapes(loading["mismatched_keys"], prefix, place)
     setattr(model, FRESH, tuple(sorted(missing - set(lost))))
     setattr(model, MISFIT, tuple(sorted(key for key, *_ in loading["mismatched_keys"])))
     found: Model = model
     return found
+
+
+def refuse_other_shapes(misfits: Iterable[Sequence[Any]], prefix: str, place: str) -> None:
+    """Refuse weights of the trunk in another shape than the configuration says.
+
+    Transformers would draw them at random, and part of the pre-trained model would be lost.
+    """
+    inside = sorted((str(key), tuple(has), tuple(wants)) for key, has, wants in misfits)
+    inside = [one for one in inside if one[0].startswith(prefix)]
+    if inside:
+        key, has, wants = inside[0]
+        raise ModelError(
+            f"The checkpoint has {len(inside)} weights of other shapes than its config.json says.",
+            received=f"{place}: {key} is {has}, not {wants}",
+            hint="another checkpoint, or the right config.json beside the weights",
+        )
 
 
 def _read_trunk(model: Model, place: str, config: Config, revision: str | None) -> bool:

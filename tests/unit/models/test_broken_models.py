@@ -1,5 +1,8 @@
 """A model folder that is broken, incomplete or of the wrong kind is told in words."""
 
+import json
+import shutil
+
 import pytest
 from safetensors.torch import load_file, save_file
 from transformers import CONFIG_MAPPING, AutoModel
@@ -112,3 +115,23 @@ def test_a_saved_head_without_a_weight_is_refused(folder, tokenizer, tmp_path):
     with pytest.raises(ModelError, match="head's weights") as caught:
         load_saved(tmp_path / "saved")
     assert "classifier.1.bias" in caught.value.received
+
+
+@pytest.mark.parametrize("head", [None, "MaskedLM"])
+def test_weights_of_other_shapes_than_the_configuration_says_are_refused(
+    head, tiny_model, tmp_path
+):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model("bert", head), folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 48}))
+    for pooling in ("default", "mean"):
+        with pytest.raises(ModelError, match="weights of other shapes") as caught:
+            build_model(
+                str(folder),
+                tokenizer=load_tokenizer(str(folder)),
+                labels=["no", "yes"],
+                problem_type="single_label_classification",
+                pooling=pooling,
+            )
+        assert "intermediate" in caught.value.received
