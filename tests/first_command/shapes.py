@@ -696,6 +696,9 @@ CASES: dict[str, Case] = {
                 {
                     "text": NAMED,
                     "_input_hash": ROWS,
+                    "tokens": [
+                        [{"text": word, "id": at} for at, word in enumerate(WORDS[n])] for n in ROWS
+                    ],
                     "spans": [
                         [
                             {"start": first, "end": past, "label": kind, "token_start": 0}

@@ -47,6 +47,8 @@ def canonical(
     spans = next((name for name in SPANS if name in columns), None)
     if spans is None and "text" in columns and any(map(is_spans, columns.get("tags", ()))):
         spans = "tags"
+    if "tokens" in columns and "text" in columns and spans is not None and "tags" not in columns:
+        columns.pop("tokens")  # Prodigy's: spans mark the characters of the text beside them
     if "tokens" in columns:
         tokens = [
             [_to_text(part) for part in _list(cell, rows.where(index), "tokens")]

@@ -102,3 +102,18 @@ def test_spans_outside_their_text_name_the_option():
     with pytest.raises(DataError) as caught:
         canonical(Rows.of({"text": ["😀"], "spans": [[[0, 2, "X"]]]}), scheme=None)
     assert "task.options.offsets=utf-16" in caught.value.hint
+
+
+def test_of_cures_that_do_as_well_an_option_is_named():
+    """One emoji before every span: one unit less and UTF-16 are the same there."""
+    text = "😀 Ada met Bob, née Müller."
+    rows = Rows.of({"text": [text] * 3, "spans": [spans_in(text, "utf-16")] * 3})
+    _, (finding,) = canonical(rows, scheme=None)
+    assert "task.options.offsets=utf-16" in finding.fix
+
+
+def test_spans_of_characters_are_read_beside_tokens():
+    tokens = [[{"text": "Ada", "start": 0, "end": 3, "id": 0}]]
+    columns = {"text": [TEXT], "tokens": tokens, "spans": [FORMS["mappings"]]}
+    rows, _ = canonical(Rows.of(columns), scheme=None)
+    assert rows["tags"] == [TAGS]
