@@ -1,4 +1,4 @@
-"""From a finished run and labelled rows that it never saw to scores. See `prediction.py`."""
+"""From a finished run and labelled rows that it never saw to scores. See `prediction/`."""
 
 from __future__ import annotations
 

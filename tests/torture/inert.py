@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 from markdown_it import MarkdownIt
 
-from luthier.prediction import write_table
+from luthier.prediction.write_answers import write_table
 from luthier.records import Rows
 from luthier.report import figures
 from luthier.report.model_card import write_model_card

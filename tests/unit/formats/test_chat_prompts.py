@@ -9,7 +9,7 @@ from luthier.columns import Limits
 from luthier.errors import DataError
 from luthier.load_splits import with_answer
 from luthier.padding import IGNORED
-from luthier.prediction import rows_of
+from luthier.prediction.given_rows import rows_of
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import Rows

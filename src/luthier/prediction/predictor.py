@@ -7,38 +7,29 @@
 from __future__ import annotations
 
 import copy
-import csv
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from inspect import Parameter, signature
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from luthier.codec import Codec
 from luthier.columns import Limits
 from luthier.data.readers.read import read, read_and_check
 from luthier.declarations import JSON
-from luthier.errors import DataError, RecipeError
 from luthier.load_splits import normalized, read_labelled, refuse_errors, require_roles
+from luthier.prediction.given_rows import rows_of, without_answers
+from luthier.prediction.options import known_options, refuse_unknown_options, with_reading
+from luthier.prediction.write_answers import write_answers
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
-from luthier.recipe.load import read_recipe
-from luthier.recipe.tree import Recipe
 from luthier.records import Outputs, Predictions, Rows
 from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
 from luthier.runs.portable import ModelFolder, open_trained
 from luthier.runs.result import refuse_other_labels
-from luthier.spreadsheets import flat, inert
-from luthier.surrogates import without_surrogates
 from luthier.task_types.bind import codec_of
 from luthier.training.listeners import follow
 from luthier.training.predict import infer_rows
 
-READING = (  # fields of a recipe that say how files are read
-    *("data.columns.", "data.format", "data.delimiter", "data.quoting", "data.header"),
-    *("data.encoding", "data.ignore_findings"),
-)
 CHUNK = 1024  # rows answered together: what is held in memory does not grow with the file
 
 
@@ -196,29 +187,8 @@ class Predictor:
             The number of rows written: as many as were read.
         """
         rows = self.read(source)
-        path = Path(out)
-        writers = {".csv": ",", ".tsv": "\t", ".jsonl": None}
-        if path.suffix.lower() not in writers:
-            raise DataError(
-                "Predictions are written as .csv, .tsv or .jsonl.",
-                received=str(out),
-                hint=f"--out {path.with_suffix('.csv')}",
-            )
         answers = self.answers(rows, on_progress=on_progress, **options)
-        try:
-            with path.open("w", encoding="utf-8", newline="") as file:
-                delimiter = writers[path.suffix.lower()]
-                if delimiter is None:
-                    write_json_lines(file, rows, answers)
-                else:
-                    cells = (self.codec.to_columns(answer) for answer in answers)
-                    write_table(file, rows, cells, delimiter=delimiter)
-        except OSError as problem:
-            raise DataError(
-                "The file for the predictions cannot be written.",
-                received=f"{path}: {problem.strerror}",
-                hint="--out a path that you may write to",
-            ) from problem
+        write_answers(Path(out), rows, answers, self.codec.to_columns)
         return len(rows)
 
     def rounded(self, precision: str) -> Predictor:
@@ -277,123 +247,3 @@ class Predictor:
             **resampling(self.recipe),
         )
         return len(rows), scores, comparisons
-
-
-def with_reading(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
-    """Change how a recipe reads files.
-
-    Raises:
-        RecipeError: An override is none, or is about something else.
-    """
-    for override in overrides:
-        field = override.partition("=")[0]
-        if "=" not in override or not field.startswith(READING):
-            raise RecipeError(
-                "Only how files are read can be changed once a model is trained.",
-                received=override,
-                hint=f"fields that begin with {', '.join(READING)}: data.columns.text=COLUMN",
-            )
-    return read_recipe(recipe, overrides) if overrides else recipe
-
-
-def write_json_lines(file: TextIO, rows: Rows, answers: Iterable[Any]) -> None:
-    """Write each row as a JSON object with its answer beside the file's own columns."""
-    for index, answer in enumerate(answers):
-        line = {name: values[index] for name, values in rows.columns.items()}
-        line["prediction"] = answer
-        file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
-
-
-def write_table(
-    file: TextIO, rows: Rows, answers: Iterable[Mapping[str, Any]], *, delimiter: str
-) -> None:
-    """Write rows as a table: the file's columns, then what the task lays out of its answers."""
-    table = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-    for index, answer in enumerate(answers):
-        if index == 0:
-            table.writerow([inert(name) for name in [*rows.columns, *answer]])
-        given = [values[index] for values in rows.columns.values()]
-        table.writerow([inert(cell) for cell in [*map(flat, given), *map(flat, answer.values())]])
-
-
-def rows_of(given: Sequence[Any], named: Mapping[str, Any], task: Task) -> tuple[bool, Rows]:
-    """Make rows of the arguments of a call; the first value is whether it was a single row.
-
-    Raises:
-        DataError: What was given does not fit the task's columns.
-    """
-    columns = {**dict(zip(task.input_roles, given, strict=False)), **named}
-    if len(given) > len(task.input_roles):
-        raise wrong_texts(task, f"{len(given)} arguments")
-    first: Any = next(iter(columns.values()), None)
-    if len(columns) == 1 and not isinstance(first, str):
-        single = isinstance(first, Mapping)
-        listed = [first] if single else list(first or ())
-        if listed and any(isinstance(one, Mapping) for one in listed):
-            if not all(isinstance(one, Mapping) and set(one) == set(listed[0]) for one in listed):
-                raise wrong_texts(task, "texts of different columns")
-            columns = {role: [one[role] for one in listed] for role in listed[0]}
-            return single, checked_rows(columns, task)
-    single = all(isinstance(value, str) for value in columns.values())
-    if single:
-        columns = {role: [value] for role, value in columns.items()}
-    lengths = {len(value) for value in columns.values() if not isinstance(value, str)}
-    if len(lengths) > 1:
-        raise wrong_texts(task, "columns of different lengths")
-    n_rows = next(iter(lengths), 1)
-    made = {
-        role: [value] * n_rows if isinstance(value, str) else list(value)
-        for role, value in columns.items()
-    }
-    return single, checked_rows(made, task)
-
-
-def checked_rows(columns: Mapping[str, Sequence[Any]], task: Task) -> Rows:
-    """Make rows, if the task can read them."""
-    if not columns or set(columns) - set(task.input_roles) - set(task.alternative_columns):
-        raise wrong_texts(task, ", ".join(columns) or "nothing")
-    rows = Rows.of(
-        {role: without_surrogates(list(cells)) for role, cells in columns.items()}, name="texts"
-    )
-    adapted, _ = task.normalize(rows)
-    missing = [role for role in task.input_roles if role not in adapted]
-    if missing:
-        raise wrong_texts(task, ", ".join(columns))
-    return rows
-
-
-def wrong_texts(task: Task, received: str) -> DataError:
-    """Make the error that says what the task reads."""
-    roles = " and ".join(task.input_roles)
-    example = ", ".join(f'"{role}": "…"' for role in task.input_roles)
-    return DataError(
-        f"The task {task.name} reads {roles}.", received=received, hint=f"give {{{example}}}"
-    )
-
-
-def without_answers(rows: Rows, task: Task) -> Rows:
-    """Drop the gold answers, so that nothing can read them."""
-    answers = task.answer_columns
-    kept = {name: values for name, values in rows.columns.items() if name not in answers}
-    return Rows(kept, rows.files, rows.file_of, rows.lines)
-
-
-def known_options(codec: Codec) -> list[str]:
-    """Name the options of a task's answers."""
-    return [
-        name
-        for name, parameter in signature(codec.answer).parameters.items()
-        if parameter.kind is Parameter.KEYWORD_ONLY
-    ]
-
-
-def refuse_unknown_options(options: Mapping[str, Any], codec: Codec) -> None:
-    """Refuse an option that the task's answers do not have."""
-    known = known_options(codec)
-    for name in options:
-        if name not in known:
-            raise DataError(
-                f"Answers of {codec.task.name} know no option '{name}'.",
-                received=f"{name}={options[name]}",
-                hint=f"one of: {', '.join(known)}" if known else "leave it out",
-            )
