@@ -17,6 +17,19 @@ import difflib
 from collections.abc import Iterable
 
 
+LONGEST, LONGEST_PROBLEM = 2000, 20_000  # characters; all problems of a recipe are one message
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """Cut a text of any length to one that can be read, with a note of what is left out.
+
+    >>> shortened("a" * 30, 8)
+    'aaaaaaaa … and 22 more characters'
+    """
+    left = len(text) - most
+    return text if left <= 0 else f"{text[:most]} … and {left:,} more characters"
+
+
 class LuthierError(Exception):
     """A problem that a user can fix: what was expected, what was received, and the fix.
 
@@ -27,10 +40,10 @@ class LuthierError(Exception):
     """
 
     def __init__(self, problem: str, *, received: str | None = None, hint: str | None = None):
-        self.problem = problem
-        self.received = received
-        self.hint = hint
-        super().__init__(problem)
+        self.problem = shortened(problem, LONGEST_PROBLEM)
+        self.received = None if received is None else shortened(received)
+        self.hint = None if hint is None else shortened(hint)
+        super().__init__(self.problem)
 
     def _render_traceback_(self) -> list[str]:
         """Show the problem without a traceback where IPython asks."""

@@ -26,3 +26,9 @@ def test_a_notebook_shows_no_traceback():
     """IPython asks an exception for what it shows by this name."""
     problem = LuthierError("There is no file.", received="a.csv", hint="b.csv")
     assert problem._render_traceback_() == [str(problem)]
+
+
+def test_what_was_received_is_shown_up_to_a_length_that_can_be_read():
+    problem = LuthierError("Wrong.", received="a" * 10_000, hint="b" * 10_000)
+    assert len(str(problem)) < 5000
+    assert "and 8,000 more characters" in str(problem)

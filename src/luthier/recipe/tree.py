@@ -121,6 +121,9 @@ class Data(Section):
         description="Where tables name their columns: in the first line, or none: columns are "
         "called 1, 2 …; or the names; null: the first line, with a warning if it looks like a row.",
     )
+    max_row_bytes: int = Field(
+        1 << 24, ge=1, description="Maximum bytes of a line or a cell; longer ones are refused."
+    )
     split: Split = Field(default=Split(), description="How missing splits are made.")
     limit: dict[Literal["train", "validation", "test"], int] = Field(
         default_factory=dict,
@@ -152,7 +155,7 @@ class Data(Section):
     @property
     def form(self) -> dict[str, Any]:
         """How the files are written, as `luthier.data.readers.read.read` takes it."""
-        names = ("format", "encoding", "delimiter", "quoting", "header")
+        names = ("format", "encoding", "delimiter", "quoting", "header", "max_row_bytes")
         return {name: getattr(self, name) for name in names}
 
 

@@ -30,6 +30,7 @@ from luthier.shapes import (
 from luthier.shapes.labelled_texts import undecided
 from luthier.shapes.sheet import Guess, Shape, Sheet
 
+MOST_COLUMNS = 5000  # among which the ones to learn from are guessed
 SHAPES: tuple[Shape, ...] = (
     *tagged_words.SHAPES,
     *questions.SHAPES,
@@ -54,8 +55,8 @@ def recognise(
         given: Columns that are known, by role.
 
     Raises:
-        DataError: No column looks like texts, or none like something to learn; or a given column
-            is not there.
+        DataError: No column looks like texts, or none like something to learn; a given column
+            is not there; or there are too many.
         RecipeError: There is no task of that name.
 
     >>> rows = Rows.of({"review": ["It was good."] * 3 + ["It was bad."], "stars": list("5551")})
@@ -64,6 +65,7 @@ def recognise(
     ('text-classification', {'text': 'review', 'label': 'stars'})
     """
     given = given or {}
+    _refuse_many_columns(rows)
     named = chain.from_iterable([one] if isinstance(one, str) else one for one in given.values())
     sheet = Sheet(replace(rows, columns=with_fields(rows.columns, named)), given)
     _refuse_unknown_columns(sheet)
@@ -105,6 +107,17 @@ def for_task(sheet: Sheet, task: str) -> Guess:
             hint=" ".join(f"data.columns.{role}=COLUMN" for role in lacking),
         )
     return Guess(task, columns, [f"{column}: the {role}" for role, column in columns.items()])
+
+
+def _refuse_many_columns(rows: Rows) -> None:
+    names = list(rows.columns)
+    if len(names) > MOST_COLUMNS:
+        raise DataError(
+            f"Columns are guessed among at most {MOST_COLUMNS:,}.",
+            received=f"{len(names):,} columns: {', '.join(names[:5])}, …",
+            hint="write a recipe with data.columns.ROLE=COLUMN for each role of the task, or keep "
+            "only the columns that are needed",
+        )
 
 
 def _refuse_unknown_columns(sheet: Sheet) -> None:

@@ -1,7 +1,8 @@
-"""The doctor's checks of texts: missing, empty, not a text, constant, far too long."""
+"""The doctor's checks of texts: missing, empty, not a text, constant, far too long, endless words."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,10 @@ from luthier.results import Finding
 
 OUTLIER_TIMES = 20  # a very long text has so many times the median length
 OUTLIER_LENGTH = 5000  # and at least so many characters
+LONG_WORD = (
+    10_000  # characters without a space; the longest sentences of Chinese have a few hundred
+)
+_BETWEEN = re.compile(r"[\s。，、！？；：]+")
 
 
 def check_missing(views: Sequence[SplitView]) -> list[Finding]:
@@ -82,4 +87,28 @@ def check_outliers(views: Sequence[SplitView]) -> list[Finding]:
     )
 
 
-CHECKS = (check_missing, check_empty, check_not_text, check_constant, check_outliers)
+def check_long_words(views: Sequence[SplitView]) -> list[Finding]:
+    """Find words that no one reads: encoded pictures, minified code, a key that got stuck."""
+
+    def has_long_word(value: object) -> bool:
+        is_long = isinstance(value, str) and len(value) > LONG_WORD
+        return is_long and any(len(word) > LONG_WORD for word in _BETWEEN.split(str(value)))
+
+    return finding(
+        "long-word",
+        "warning",
+        f"{{n}} with a word of more than {LONG_WORD:,} characters ({{splits}}): to a model it is "
+        "one unknown token, or thousands of meaningless ones.",
+        text_places(views, has_long_word),
+        "take these words out, or drop the rows",
+    )
+
+
+CHECKS = (
+    check_missing,
+    check_empty,
+    check_not_text,
+    check_constant,
+    check_outliers,
+    check_long_words,
+)

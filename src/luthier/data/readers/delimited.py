@@ -10,13 +10,16 @@ from __future__ import annotations
 import csv
 import re
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from typing import Any, Literal
 
 from luthier.data.readers.form import MisreadError
 from luthier.data.readers.headers import looks_like_data, report_no_header
+from luthier.data.readers.limits import MAX_ROW_BYTES, too_long
 from luthier.data.readers.quotes import (
     ESCAPED,
     escapes_quotes,
@@ -30,7 +33,7 @@ from luthier.results import Finding
 DELIMITERS = (",", ";", "\t", "|")
 SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 SAMPLE_RECORDS = 300  # rows from which the delimiter is detected
-LONGEST_CELL = 1 << 30  # characters
+LONGEST_CELL = (1 << 31) - 1  # characters, the most that the parser can be told everywhere
 MOST_ALIKE = 1000  # distinct cells of a column that share one string in memory
 Lines = Callable[[], Iterator[str]]
 
@@ -62,6 +65,7 @@ def parse_delimited(
     expected: str = ",",
     quoting: str | None = None,
     header: str | Sequence[str] | None = None,
+    max_row_bytes: int = MAX_ROW_BYTES,
 ) -> Table:
     """Parse a CSV or TSV file.
 
@@ -75,6 +79,7 @@ def parse_delimited(
         header: The names of the columns, or `none`: they are numbered from 1; in both cases the
             first line is a row. `first`: the first line has the names. None warns where it seems
             to be a row.
+        max_row_bytes: The most characters of a cell.
 
     Raises:
         DataError: There are no rows, or rows do not match the header.
@@ -88,7 +93,7 @@ def parse_delimited(
     else:
         used = detect_delimiter(lines, expected, quoting)
     notes = [] if used == expected or delimiter is not None else [f"delimiter {spell(used)}"]
-    cells, told = _parse(lines, used, name, quoting, header)
+    cells, told = _parse(lines, used, name, quoting, header, max_row_bytes)
     notes += told
     if not cells.header:  # quotes alone are text, but no cells
         raise _empty(name)
@@ -244,23 +249,27 @@ def _parse(
     name: str,
     quoting: str | None,
     header: str | Sequence[str] | None,
+    longest: int,
 ) -> tuple[_Cells, list[str]]:
     """Parse strictly; with quotes that backslashes escape; or else loosely. Return notes on it."""
     used = quoting or "doubled"
+    read = partial(_read_cells, lines, delimiter, header, longest=longest)
     try:
-        return _read_cells(lines, delimiter, header, quoting=used), []
+        return read(quoting=used), []
     except MalformedError as problem:
         failed = problem
     if quoting is None and escapes_quotes(lines):
         try:
-            cells = _read_cells(lines, delimiter, header, quoting="backslash")
+            cells = read(quoting="backslash")
         except MalformedError:
             pass
         else:
             if not cells.uneven:
                 return cells, ["quotes are escaped by backslashes"]
-    if "unexpected end" in failed.reason:
-        fits = quoting is None and fits_without_quotes(lines, delimiter)
+    fits = quoting is None and fits_without_quotes(lines, delimiter)
+    if failed.is_endless and not fits:
+        raise _endless_cell(failed, name, longest) from failed
+    if failed.is_endless or "unexpected end" in failed.reason:
         raise _misread(
             f"{name}: a quoted cell is never closed.",
             received=f"the row that starts in line {failed.line} runs to the end of the file",
@@ -268,15 +277,17 @@ def _parse(
             proposed={"quoting": "none"} if fits else {},
         ) from failed
     try:
-        cells = _read_cells(lines, delimiter, header, quoting=used, strict=False)
+        cells = read(quoting=used, strict=False)
     except MalformedError as problem:
+        if problem.is_endless:
+            raise _endless_cell(problem, name, longest) from problem
         raise DataError(
             f"{name} cannot be read as a table.",
             received=f"line {problem.line}: {problem.reason}",
             hint="data.delimiter=… or data.encoding=… if they were detected wrongly",
         ) from problem
     told = f"line {failed.line} has a quote inside a quoted cell that is not doubled"
-    if quoting is None and fits_without_quotes(lines, delimiter):
+    if fits:
         cells.proposed = {"quoting": "none"}
         told += "; data.quoting=none keeps such quotes"
     return cells, [told]
@@ -289,18 +300,29 @@ class MalformedError(Exception):
         self.line, self.reason = line, reason
         super().__init__(reason)
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether a cell is longer than is allowed."""
+        return "field limit" in self.reason
+
+
+def _endless_cell(problem: MalformedError, name: str, longest: int) -> DataError:
+    received = f"a cell of the row that starts in line {problem.line} has more"
+    return too_long("cell", received, name=name, max_bytes=longest, enough=LONGEST_CELL)
+
 
 def _read_cells(
     lines: Lines,
     delimiter: str,
     header: str | Sequence[str] | None,
     *,
+    longest: int,
     quoting: str,
     strict: bool = True,
 ) -> _Cells:
     escapes = quoting == "backslash"
     counted = _Counted(mark_escaped(lines) if escapes else lines)
-    limit = csv.field_size_limit(LONGEST_CELL)
+    limit = csv.field_size_limit(min(longest, LONGEST_CELL))
     rows = csv.reader(counted, delimiter=delimiter, quoting=_csv_quoting(quoting), strict=strict)
     read = _Cells(header)
     start = 1
@@ -333,7 +355,7 @@ def _check_header(cells: _Cells, name: str) -> list[str]:
             break
         header.pop()
     header = [cell or f"column_{index}" for index, cell in enumerate(header, start=1)]
-    twice = sorted({cell for cell in header if header.count(cell) > 1})
+    twice = sorted(cell for cell, count in Counter(header).items() if count > 1)
     if twice:
         is_row = looks_like_data(cells.header, cells.columns)
         raise _misread(

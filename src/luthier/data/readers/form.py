@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from luthier.data.readers.limits import MAX_ROW_BYTES
 from luthier.errors import DataError
 
 FORMATS = ("csv", "tsv", "json", "jsonl", "parquet", "arrow", "conll", "text", "tmx", "xliff")
@@ -23,6 +24,7 @@ class Form:
         quoting: One of `QUOTINGS`: how tables write quotes; `none`: they are ordinary characters.
         header: `first`: the first line of a table has the names of the columns; `none`: it is a
             row, and columns are called 1, 2 …; or the names of the columns.
+        max_row_bytes: The most bytes of a line or a cell; nothing of that is detected.
     """
 
     format: str | None = None
@@ -30,6 +32,7 @@ class Form:
     delimiter: str | None = None
     quoting: str | None = None
     header: str | Sequence[str] | None = None
+    max_row_bytes: int = MAX_ROW_BYTES
 
     def kind(self, kind: str) -> str:
         """Return the format of a file whose ending stands for `kind`."""

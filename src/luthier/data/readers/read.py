@@ -27,6 +27,7 @@ from luthier.data.readers.frames import read_arrow, read_parquet, table_in_memor
 from luthier.data.readers.hub import read_hub
 from luthier.data.readers.json_files import parse_json, parse_json_lines
 from luthier.data.readers.languages import join_variants
+from luthier.data.readers.limits import refuse_endless, refuse_long_cells
 from luthier.data.readers.line_pairs import read_line_pairs
 from luthier.data.readers.nested import with_fields
 from luthier.data.readers.plain_text import open_text, parse_labelled_lines, parse_plain_text
@@ -165,12 +166,25 @@ def tables_of(source: object, form: Form) -> list[tuple[str, Table]]:
         if str(part).startswith("hub:"):
             tables.append((str(part), read_hub(str(part))))
             continue
-        tables += [(file.name, _read_file(file, form)) for file in find_files(part, form.format)]
+        tables += [(file.name, _read_bounded(file, form)) for file in find_files(part, form.format)]
     return tables
 
 
-def _read_file(file: File, form: Form) -> Table:
-    name, kind, encoding = short(file.name), form.kind(file.kind), form.encoding
+def _read_bounded(file: File, form: Form) -> Table:
+    """Read a file, none of whose lines and cells may be too long."""
+    name, kind, most = short(file.name), form.kind(file.kind), form.max_row_bytes
+    paths = [path for _, path in file.parts] or [file.path]
+    if kind == "brat":
+        paths.append(file.path.with_suffix(".txt"))
+    for path in paths:
+        refuse_endless(path, kind, name=path.name if len(paths) > 1 else name, max_bytes=most)
+    table = _read_file(file, form, name, kind)
+    refuse_long_cells(table.columns, table.lines, name=name, max_bytes=most)
+    return table
+
+
+def _read_file(file: File, form: Form, name: str, kind: str) -> Table:
+    encoding = form.encoding
     if kind == "parquet":
         return read_parquet(file.path, name=name)
     if kind == "arrow":
@@ -200,6 +214,7 @@ def _read_file(file: File, form: Form) -> Table:
             expected="\t" if kind == "tsv" else ",",
             quoting=form.quoting,
             header=form.header,
+            max_row_bytes=form.max_row_bytes,
         )
     return replace(table, notes=(*notes, *table.notes))
 

@@ -119,6 +119,14 @@ def test_sound_texts_are_left_alone(text):
     assert look(splits_of(changed(clean(200, 0, "train.csv"), {6: text}))) == []
 
 
+def test_a_word_without_end_is_found_and_long_texts_of_chinese_are_left_alone():
+    train = clean(200, 0, "train.csv")
+    findings = look(splits_of(changed(train, {6: f"see {'q' * 10_001} there"})))
+    assert found(findings, "long-word").places == ("train.csv:7:text",)
+    chinese = look(splits_of(changed(train, {6: "很好的电影，非常好看。" * 2000})))
+    assert [finding.code for finding in chinese] == ["very-long-text"]
+
+
 def test_one_text_for_all_rows_is_found():
     train = changed(clean(200, 0, "train.csv"), dict.fromkeys(range(200), sentence(1)))
     assert found(look(splits_of(train)), "constant-text").count == 200
