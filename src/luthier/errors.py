@@ -16,7 +16,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
 LONGEST, LONGEST_PROBLEM = 2000, 20_000  # characters; all problems of a recipe are one message
 
 

@@ -1,4 +1,4 @@
-"""The doctor's checks of texts: missing, empty, not a text, constant, far too long, endless words."""
+"""The doctor's checks of texts: missing, empty, not a text, constant, far too long, endless."""
 
 from __future__ import annotations
 
