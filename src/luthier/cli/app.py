@@ -23,10 +23,11 @@ from luthier.cli.failures import (
     refuse_undecoded_arguments,
     tell_bug,
 )
+from luthier.cli.predict import RunArgument, precision_of, predict
 from luthier.cli.runs import runs
 from luthier.cli.tables import JsonOption, print_json, print_table
-from luthier.cli.visible import escaped, visible
-from luthier.errors import DataError, RecipeError
+from luthier.cli.visible import visible
+from luthier.errors import RecipeError
 
 if TYPE_CHECKING:
     from luthier.recipe.tree import Recipe
@@ -50,8 +51,6 @@ Overrides = Annotated[
         show_default=False,
     ),
 ]
-Answer = dict[str, Any]
-Run = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
 
 
 def main() -> None:
@@ -185,107 +184,12 @@ def inspect(
         raise typer.Exit(1)
 
 
-@app.command()
-def predict(
-    folder: Run,
-    texts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="TEXT",
-            help="Texts; or pipe them in, one per line. With --file: how it is read, such as "
-            "data.columns.text=review.",
-        ),
-    ] = None,
-    pair: Annotated[
-        str | None, typer.Option(help="Second text, for tasks on pairs of texts.")
-    ] = None,
-    file: Annotated[Path | None, typer.Option(help="Data file to predict.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Output file for --file: .csv or .jsonl")] = None,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Number of answers per text.")] = None,
-    aggregation_strategy: Annotated[
-        str | None, typer.Option(help="How tokens form entities: words, none, simple, first …")
-    ] = None,
-    bf16: Annotated[
-        bool, typer.Option("--bf16", help="Faster on some CPUs, less exact: see evaluate.")
-    ] = False,
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Faster on CPUs, less exact: see evaluate.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON per text.")] = False,
-) -> None:
-    """Predict texts or a file with the model of a run."""
-    if (file is None) != (out is None):
-        raise DataError(
-            "--file and --out are used together.",
-            received="--file without --out" if file else "--out without --file",
-            hint="--file in.csv --out predictions.csv",
-        )
-    if file is None and not texts and not sys.stdin.isatty():
-        texts = [line.rstrip("\r\n") for line in sys.stdin]
-    if file is None and not texts:
-        raise DataError("Expected texts to predict.", hint=f'luthier predict {folder} "some text"')
-    from luthier.prediction import load
-
-    overrides = (texts or ()) if file is not None else ()
-    predictor, precision = load(folder, overrides), _precision(bf16=bf16, int8=int8)
-    if precision is not None:
-        predictor = predictor.rounded(precision)
-    options = predictor.asked(top_k=top_k, aggregation_strategy=aggregation_strategy)
-    if file is not None and out is not None:
-        from luthier.cli.progress import counted, watching
-
-        with watching() as listener:
-            n_rows = predictor.predict_file(
-                str(file), out, on_progress=counted(listener, "predicting"), **options
-            )
-        print(visible(f"Wrote {n_rows:,} predictions to {out}"))
-        return
-    columns = [texts or []] if pair is None else [texts or [], [pair] * len(texts or ())]
-    answers = predictor(*columns, **options)
-    _print_answers(texts or [], answers, as_json=as_json)
-
-
-def _precision(**asked: bool) -> str | None:
-    """Return the requested precision, or None."""
-    given = [name for name, is_given in asked.items() if is_given]
-    if len(given) > 1:
-        raise RecipeError(
-            "Choose one precision.",
-            received=" ".join(f"--{name}" for name in given),
-            hint=f"only --{given[0]}",
-        )
-    return given[0] if given else None
-
-
-def _print_answers(texts: list[str], answers: list[Any], *, as_json: bool) -> None:
-    for text, answer in zip(texts, answers, strict=True):
-        if as_json:
-            print(escaped(json.dumps(answer, ensure_ascii=False)))
-            continue
-        labels = answer if isinstance(answer, list) else [answer]
-        said = "  ".join(_answer_words(label) for label in labels) or "(nothing)"
-        shown = " ".join(text.split())
-        print(visible(f"{said}  {shown if len(shown) <= 60 else shown[:59] + '…'}"))
-
-
-def _answer_words(answer: Answer | list[Answer]) -> str:
-    """Format an answer of any task: what is predicted, and its score."""
-    if isinstance(answer, list):
-        return "  ".join(map(_answer_words, answer))
-    score = f"{answer['score']:.3f}" if isinstance(answer.get("score"), float) else ""
-    if "entity_group" in answer or "entity" in answer:
-        kind = answer.get("entity_group", answer.get("entity"))
-        return f"{answer['word']} [{kind} {score}]"
-    texts = ("label", "answer", "token_str", "translation_text", "summary_text", "generated_text")
-    given = next((answer[name] for name in texts if name in answer), "")
-    if isinstance(given, list):  # a conversation; its last message is new
-        given = given[-1]["content"]
-    return f"{given or '(none)'} {score}".rstrip()
+app.command()(predict)
 
 
 @app.command()
 def evaluate(
-    folder: Run,
+    folder: RunArgument,
     data: Annotated[Path, typer.Option(help="Data file with gold labels or answers.")],
     overrides: Overrides = None,
     bf16: Annotated[
@@ -299,7 +203,7 @@ def evaluate(
     """Score the model of a run on another data file."""
     from luthier.evaluate_run import evaluate as evaluate_run
 
-    precision = _precision(bf16=bf16, int8=int8)
+    precision = precision_of(bf16=bf16, int8=int8)
     found = evaluate_run(folder, str(data), overrides or (), precision=precision)
     scored: dict[str, Any] = {precision: found.rounded} if precision else {}
     scored["float32"] = found.scores
@@ -361,7 +265,7 @@ def schema() -> None:
 
 
 @app.command()
-def report(folder: Run) -> None:
+def report(folder: RunArgument) -> None:
     """Rewrite a run's report and print its path."""
     from luthier.report.render import write_report
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from luthier.codec import Codec
 from luthier.columns import Limits
+from luthier.data.readers.frames import is_table
 from luthier.data.readers.read import read, read_and_check
 from luthier.declarations import JSON
 from luthier.load_splits import normalized, read_labelled, refuse_errors, require_roles
@@ -92,7 +93,9 @@ class Predictor:
 
         Args:
             texts: A text, a mapping of the task's columns (`{"question": …, "context": …}`), or a
-                list of either. More arguments are lists for the task's further columns.
+                list of either; a pandas Series or an array is as good as a list. More arguments
+                are lists for the task's further columns. Or a table, such as a pandas DataFrame,
+                whose columns are named as in the run's recipe.
             options: A column by its name (`question="…"`), or an option of the task's answers:
                 `top_k`, `aggregation_strategy` …
 
@@ -103,6 +106,8 @@ class Predictor:
             DataError: A text is missing, or given where the task has none.
         """
         named = {role: options.pop(role) for role in self.task.input_roles if role in options}
+        if len(texts) == 1 and not named and is_table(texts[0]):
+            return list(self.answers(self.read(texts[0]), **options))
         single, rows = rows_of(texts, named, self.task)
         answers = list(self.answers(rows, **options))
         if not single:

@@ -4,7 +4,9 @@ import copy
 import csv
 import json
 
+import pandas
 import pytest
+from datasets import Dataset
 
 import luthier
 from luthier.errors import DataError
@@ -156,3 +158,14 @@ def test_a_file_may_call_its_texts_as_the_task_does(predictors, tmp_path):
     (tmp_path / "other.csv").write_text("body\nSnow\n", encoding="utf-8")
     with pytest.raises(DataError, match="review"):
         renamed.read(tmp_path / "other.csv")
+
+
+def test_a_table_is_read_by_the_columns_of_the_run(predictors):
+    classify = predictors["text-classification"]
+    frame = pandas.DataFrame({"text": ["Snow over town", "Rain"], "label": ["snow", "rain"]})
+    answers = classify(["Snow over town", "Rain"])
+    assert classify(frame) == classify(Dataset.from_pandas(frame)) == answers
+    assert classify(frame["text"], top_k=1) == answers
+    with pytest.raises(DataError, match="text") as caught:
+        classify(frame.rename(columns={"text": "body"}))
+    assert "body" in caught.value.received

@@ -7,11 +7,12 @@ numbered from 1.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+import numpy as np
 import pyarrow
 import pyarrow.feather
 import pyarrow.parquet
@@ -24,7 +25,7 @@ from luthier.surrogates import without_surrogates
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 KNOWN = (
     "a path, a list of paths, a pandas DataFrame, a datasets.Dataset, a list of dicts, "
@@ -130,6 +131,27 @@ def table_in_memory(source: object, *, name: str) -> Table:
     raise DataError("These are not rows.", received=type(source).__name__, hint=f"pass {KNOWN}")
 
 
+def is_table(source: object) -> bool:
+    """Return whether rows in memory are a table by their type: pandas, `datasets` or Arrow."""
+    is_frame = _is_a(source, "pandas", "DataFrame") or _is_a(source, "datasets", "Dataset")
+    return is_frame or isinstance(source, pyarrow.Table)
+
+
+def cells_in_memory(values: Iterable[object]) -> list[object]:
+    """Make a list of the cells of one column: a list, an array, a pandas Series or a generator.
+
+    >>> cells_in_memory(cell for cell in "ab")
+    ['a', 'b']
+    """
+    if _is_a(values, "pandas", "Series") or _is_a(values, "pandas", "Index"):
+        return _cells_of_series(values)
+    if isinstance(values, pyarrow.Array | pyarrow.ChunkedArray):
+        return list(values.to_pylist())
+    if isinstance(values, np.ndarray) and values.ndim == 1:
+        return list(values.tolist())
+    return list(values)
+
+
 def table_of_dataset(dataset: Dataset, *, name: str) -> Table:
     """Convert a `datasets.Dataset` to columns; class numbers become class names."""
     arrow = dataset.with_format("arrow")[:]
@@ -148,13 +170,14 @@ def _of_pandas(frame: DataFrame, name: str) -> Table:
     _check(names, len(frame), name)
     columns = {}
     for index, column in enumerate(names):
-        series = frame.iloc[:, index]
-        values = series.astype(object).tolist()
-        missing = series.isna().tolist()
-        columns[column] = [
-            None if gone else value for value, gone in zip(values, missing, strict=True)
-        ]
+        columns[column] = _cells_of_series(frame.iloc[:, index])
     return _numbered(columns, len(frame))
+
+
+def _cells_of_series(series: Series) -> list[object]:
+    values = series.astype(object).tolist()
+    missing = series.isna().tolist()
+    return [None if gone else value for value, gone in zip(values, missing, strict=True)]
 
 
 def _of_columns(columns: Mapping[object, object], name: str) -> Table:

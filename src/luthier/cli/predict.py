@@ -1,0 +1,150 @@
+"""`luthier predict`: answers for texts or for a file. See `app.py`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from luthier.cli.visible import escaped, visible
+from luthier.errors import DataError, RecipeError
+
+if TYPE_CHECKING:
+    from luthier.protocols import Task
+
+Answer = dict[str, Any]
+RunArgument = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
+
+
+def predict(
+    folder: RunArgument,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TEXT",
+            help="Texts; or pipe them in, one per line. With --file: how it is read, such as "
+            "data.columns.text=review.",
+        ),
+    ] = None,
+    pair: Annotated[
+        str | None, typer.Option(help="Second text, for tasks that read two: a context, say.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Data file to predict.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output file for --file: .csv or .jsonl")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Number of answers per text.")] = None,
+    aggregation_strategy: Annotated[
+        str | None, typer.Option(help="How tokens form entities: words, none, simple, first …")
+    ] = None,
+    bf16: Annotated[
+        bool, typer.Option("--bf16", help="Faster on some CPUs, less exact: see evaluate.")
+    ] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Faster on CPUs, less exact: see evaluate.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON per text.")] = False,
+) -> None:
+    """Predict texts or a file with the model of a run."""
+    if (file is None) != (out is None):
+        raise DataError(
+            "--file and --out are used together.",
+            received="--file without --out" if file else "--out without --file",
+            hint="--file in.csv --out predictions.csv",
+        )
+    if file is None:
+        _refuse_reading(folder, texts or [])
+    elif pair is not None:
+        raise DataError(
+            "Second texts of a file are a column of it.",
+            received="--pair and --file",
+            hint="leave out --pair; data.columns.text_pair=COLUMN names the column",
+        )
+    if file is None and not texts and not sys.stdin.isatty():
+        texts = [line.rstrip("\r\n") for line in sys.stdin]
+    if file is None and not texts:
+        raise DataError("Expected texts to predict.", hint=f'luthier predict {folder} "some text"')
+    from luthier.prediction import load
+
+    overrides = (texts or ()) if file is not None else ()
+    predictor, precision = load(folder, overrides), precision_of(bf16=bf16, int8=int8)
+    if precision is not None:
+        predictor = predictor.rounded(precision)
+    options = predictor.asked(top_k=top_k, aggregation_strategy=aggregation_strategy)
+    if file is not None and out is not None:
+        from luthier.cli.progress import counted, watching
+
+        with watching() as listener:
+            n_rows = predictor.predict_file(
+                str(file), out, on_progress=counted(listener, "predicting"), **options
+            )
+        print(visible(f"Wrote {n_rows:,} predictions to {out}"))
+        return
+    refuse_other_pair(folder, predictor.task, is_pair=pair is not None)
+    columns = [texts or []] if pair is None else [texts or [], [pair] * len(texts or ())]
+    answers = predictor(*columns, **options)
+    _print_answers(texts or [], answers, as_json=as_json)
+
+
+def _refuse_reading(folder: Path, texts: list[str]) -> None:
+    """Refuse how a file is read where there is no file; a text like it can be piped in."""
+    from luthier.prediction.options import READING
+
+    given = [text for text in texts if text.startswith(READING) and "=" in text.split()[0]]
+    if given:
+        raise DataError(
+            "This says how a file is read, and no --file is given.",
+            received=given[0],
+            hint=f"luthier predict {folder} --file in.csv --out predictions.csv {given[0]}",
+        )
+
+
+def refuse_other_pair(folder: Path, task: Task, *, is_pair: bool) -> None:
+    """Refuse a second text where the task reads one, and one alone where it reads two."""
+    roles = task.input_roles
+    if is_pair != (len(roles) == 2):
+        raise DataError(
+            f"The task {task.name} reads {' and '.join(roles)}.",
+            received="--pair" if is_pair else f"{roles[0]} alone",
+            hint=f'luthier predict {folder} "{roles[0]}"'
+            + ("" if is_pair else f' --pair "{roles[1]}"'),
+        )
+
+
+def precision_of(**asked: bool) -> str | None:
+    """Return the requested precision, or None."""
+    given = [name for name, is_given in asked.items() if is_given]
+    if len(given) > 1:
+        raise RecipeError(
+            "Choose one precision.",
+            received=" ".join(f"--{name}" for name in given),
+            hint=f"only --{given[0]}",
+        )
+    return given[0] if given else None
+
+
+def _print_answers(texts: list[str], answers: list[Any], *, as_json: bool) -> None:
+    for text, answer in zip(texts, answers, strict=True):
+        if as_json:
+            print(escaped(json.dumps(answer, ensure_ascii=False)))
+            continue
+        labels = answer if isinstance(answer, list) else [answer]
+        said = "  ".join(_answer_words(label) for label in labels) or "(nothing)"
+        shown = " ".join(text.split())
+        print(visible(f"{said}  {shown if len(shown) <= 60 else shown[:59] + '…'}"))
+
+
+def _answer_words(answer: Answer | list[Answer]) -> str:
+    """Format an answer of any task: what is predicted, and its score."""
+    if isinstance(answer, list):
+        return "  ".join(map(_answer_words, answer))
+    score = f"{answer['score']:.3f}" if isinstance(answer.get("score"), float) else ""
+    if "entity_group" in answer or "entity" in answer:
+        kind = answer.get("entity_group", answer.get("entity"))
+        return f"{answer['word']} [{kind} {score}]"
+    texts = ("label", "answer", "token_str", "translation_text", "summary_text", "generated_text")
+    given = next((answer[name] for name in texts if name in answer), "")
+    if isinstance(given, list):  # a conversation; its last message is new
+        given = given[-1]["content"]
+    return f"{given or '(none)'} {score}".rstrip()
