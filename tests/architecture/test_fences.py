@@ -20,7 +20,7 @@ FENCES = {
     "rich": ("cli/",),
     "jinja2": (
         "report/",
-        "formats/chat_prompts.py",
+        "text/chat_templates.py",
     ),  # chat templates of tokenizers are its templates
     "markupsafe": ("report/",),
     "accelerate": ("training/",),

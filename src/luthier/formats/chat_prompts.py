@@ -54,17 +54,25 @@ def _end(tokenizer: Tokenizer) -> list[int]:
 
 
 def _format(messages: Messages, tokenizer: Tokenizer, *, for_answer: bool = False) -> str:
-    from jinja2 import TemplateError
+    from luthier.text.chat_templates import MISTAKES, TemplateLimitError, bounded
 
     try:
-        return str(
-            tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=for_answer
+        with bounded():
+            return str(
+                tokenizer.apply_chat_template(
+                    messages, tokenize=False, add_generation_prompt=for_answer
+                )
             )
-        )
-    except (TemplateError, TypeError, ValueError, AttributeError) as problem:
+    except TemplateLimitError as problem:
+        raise ModelError(
+            "The chat template of the tokenizer takes more than any conversation needs.",
+            received=str(problem),
+            hint="correct chat_template.jinja (or chat_template in tokenizer_config.json), or copy "
+            "the model again",
+        ) from problem
+    except MISTAKES as problem:
         raise ModelError(
             "The chat template of the tokenizer cannot format this conversation.",
-            received=str(problem)[:120],
+            received=str(problem)[:120] or type(problem).__name__,
             hint="alternate the roles: system, user, assistant, user …",
         ) from problem

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from luthier.columns import Limits
-from luthier.errors import DataError
+from luthier.errors import DataError, ModelError
+from luthier.formats.chat_prompts import spell_prompt
 from luthier.load_splits import with_answer
 from luthier.padding import IGNORED
 from luthier.prediction.given_rows import rows_of
@@ -142,3 +143,22 @@ def test_plain_texts_stay_plain(tokenizer):
     codec = task.codec(task.learn_target(rows), tokenizer, Limits(64))
     ids = codec.encode(rows).inputs["input_ids"].values[0].tolist()
     assert ids[:-1] == tokenizer("the snow is white")["input_ids"]
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{{ 'a' * 10**9 }}", "10,000,000"),
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{{ raise_exception('no system message') }}", "no system message"),
+        ("{{ messages[0].none.such }}", "none"),
+        ("{% for", "Unexpected end"),
+        ("(" * 5000 + "{{" + "(" * 5000, ""),
+    ],
+)
+def test_a_template_that_cannot_be_used_is_the_models_mistake(template, says):
+    made = make_tokenizer("gpt2")
+    made.chat_template = template
+    with pytest.raises(ModelError, match="chat template") as caught:
+        spell_prompt([USER], "snow", made)
+    assert says in str(caught.value)
