@@ -74,5 +74,5 @@ def _format(messages: Messages, tokenizer: Tokenizer, *, for_answer: bool = Fals
         raise ModelError(
             "The chat template of the tokenizer cannot format this conversation.",
             received=str(problem)[:120] or type(problem).__name__,
-            hint="alternate the roles: system, user, assistant, user …",
+            hint="alternate the roles: system, user, assistant, user …; or correct the template",
         ) from problem

@@ -152,7 +152,7 @@ def test_plain_texts_stay_plain(tokenizer):
         ("{{ 1 / 0 }}", "division by zero"),
         ("{{ raise_exception('no system message') }}", "no system message"),
         ("{{ messages[0].none.such }}", "none"),
-        ("{% for", "Unexpected end"),
+        ("{% for", "end of template"),
         ("(" * 5000 + "{{" + "(" * 5000, ""),
     ],
 )
