@@ -30,6 +30,12 @@ def test_paths_in_code_marks_exist(page):
     assert [path for path in missing if not path.endswith(EXAMPLE)] == []
 
 
+@each_page
+def test_no_page_has_both_sides_of_a_merge(page):
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith(("<<<<<<< ", ">>>>>>> "))] == []
+
+
 def test_every_paper_has_a_place_in_the_source():
     rows = [
         line.split("|")[1:4]

@@ -347,6 +347,16 @@ CASES: dict[str, Case] = {
         "token-classification", {"eng.testa": conll(TAGS)}, fields={"data.format": "conll"}
     ),
     "squad": Case("question-answering", {"rows.json": json.dumps(SQUAD)}),
+    "squad-articles": Case("question-answering", {"rows.json": json.dumps(SQUAD["data"])}),
+    "answers-of-another-name": Case(
+        "question-answering",
+        {
+            "rows.csv": table(
+                {"q": QUESTIONS, "story": CONTEXTS, "ans": ANSWERS, "start": STARTS},
+            )
+        },
+        columns={"question": "q", "context": "story", "answers": "ans", "answer_start": "start"},
+    ),
     "flat-questions-jsonl": Case("question-answering", {"rows.jsonl": json_lines(QUESTIONED)}),
     "flat-questions-csv": Case(
         "question-answering",
@@ -688,6 +698,21 @@ CASES: dict[str, Case] = {
         "token-classification",
         {"rows.json": json.dumps([[NAMED[n], {"entities": spans(n)}] for n in ROWS])},
         columns={"text": "text", "spans": "entities"},
+    ),
+    "spacy-with-classes": Case(
+        "token-classification",
+        {
+            "rows.json": json.dumps(
+                {
+                    "classes": ["PER", "LOC"],
+                    "annotations": [
+                        [NAMED[n], {"entities": spans(n)}] if n % 9 else None for n in ROWS
+                    ],
+                }
+            )
+        },
+        columns={"text": "text", "spans": "entities"},
+        says="rows.json: 7 rows that are null were left out",
     ),
     "prodigy": Case(
         "token-classification",

@@ -70,7 +70,7 @@ def canonical(rows: Rows) -> tuple[Rows, list[Finding]]:
     moved, lost, answers = [], [], []
     for index, (cell, start) in enumerate(zip(rows["answers"], starts, strict=True)):
         context = str(rows["context"][index])
-        given = [] if _is_true(impossible[index]) else _read(cell, start, rows.where(index))
+        given = [] if _is_true(impossible[index]) else read_answers(cell, start, rows.where(index))
         found = []
         given = [(text, at) for text, at in given if text.strip() and (at is None or at >= 0)]
         for text, at in given:
@@ -117,7 +117,7 @@ def _is_true(value: object) -> bool:
     return str(value).strip().lower() in ("true", "1", "1.0", "yes")
 
 
-def _read(cell: object, start: object, where: str) -> list[tuple[str, int | None]]:
+def read_answers(cell: object, start: object, where: str) -> list[tuple[str, int | None]]:
     """Read the answers of one cell, each with its start if that is given."""
     refuse_cut(cell, "answers", where)
     cell = structure_of(cell)
@@ -134,7 +134,7 @@ def _read(cell: object, start: object, where: str) -> list[tuple[str, int | None
             at = [at] * len(texts)
         return [(str(text), _number(one, where)) for text, one in zip(texts, at, strict=False)]
     if isinstance(cell, (list, tuple, np.ndarray)):
-        return [answer for part in cell for answer in _read(part, None, where)]
+        return [answer for part in cell for answer in read_answers(part, None, where)]
     raise DataError(
         f"The answers at {where} cannot be read.",
         received=repr(cell)[:80],

@@ -160,13 +160,13 @@ class Predictor:
     def read(self, source: object) -> Rows:
         """Read a file with the recipe's columns, or the task's own; answers may be absent."""
         data = self.recipe.data
-        answer = self.task.answer_role
+        answers = self.task.answer_columns
         rows, _, misread = read_and_check(source, **data.form)
         refuse_errors(misread, data.ignore_findings)
         columns = {
             role: name
             for role, name in data.columns.items()
-            if role != answer
+            if role not in answers
             and (
                 role not in rows
                 or {*([name] if isinstance(name, str) else name)} <= {*rows.columns}

@@ -35,6 +35,7 @@ SHAPES: tuple[Shape, ...] = (
     *tagged_words.SHAPES,
     *questions.SHAPES,
     *choices.SHAPES,
+    *questions.LATER,
     *conversations.SHAPES,
     *rewritten_texts.SHAPES,
     *plain_text.SHAPES,

@@ -220,6 +220,7 @@ class QuestionAnswering(TaskDefaults[QuestionAnsweringOptions]):
         Column("context", "text", ("context", "passage", "paragraph", "document", "text")),
         Column("answers", "answers", ("answers", "answer", "answer_text")),
     )
+    alternative_columns: ClassVar[tuple[str, ...]] = ("answer_start",)
     auto_model: ClassVar[str] = "AutoModelForQuestionAnswering"
     windows: ClassVar[bool | None] = True
     needs_validation_outputs: ClassVar[bool] = True
@@ -229,6 +230,11 @@ class QuestionAnswering(TaskDefaults[QuestionAnsweringOptions]):
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Normalise answers, and report those that are not at the given place."""
         return canonical(rows)
+
+    @property
+    def answer_columns(self) -> tuple[str, ...]:
+        """The columns of answers, and of where they start."""
+        return ("answers", *self.alternative_columns)
 
     def learn_target(self, rows: Rows) -> Target:
         """Learn whether some questions have no answer.

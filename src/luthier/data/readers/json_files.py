@@ -1,8 +1,9 @@
 """Parses JSON and JSON Lines files to columns, with the line of every row.
 
 Supported forms are an array of objects, an object that contains such an array (`{"data": […]}`),
-columns (`{"text": […], "label": […]}`), and one object on each line. Values keep their types; null
-and missing keys become None.
+SQuAD's articles (`squad.py`), pairs of a text and its annotations as spaCy has them, columns
+(`{"text": […], "label": […]}`), and one object on each line. Values keep their types; null and
+missing keys become None, and rows that are null are left out.
 """
 
 from __future__ import annotations
@@ -174,11 +175,14 @@ def _not_rows(name: str, received: str) -> DataError:
     return DataError(f"{name} has no rows.", received=received, hint=SHAPES)
 
 
-def _table_of(items: Items, name: str) -> Table:
-    if not items:
-        raise _not_rows(name, "an empty array")
+def _table_of(items: Items, name: str, member: str = "") -> Table:
+    kept = [(line, value) for line, value in items if value is not None]
+    if not kept:
+        raise _not_rows(name, "nothing but null" if items else "an empty array")
+    if is_squad(values := _values(items), member=member):
+        return table_of_squad(values, name=name, member=member)
     records: list[dict[str, object]] = []
-    for line, value in items:
+    for line, value in kept:
         if _is_annotated(value):
             value = {"text": value[0], **value[1]}
         if not isinstance(value, dict):
@@ -188,7 +192,25 @@ def _table_of(items: Items, name: str) -> Table:
                 hint=SHAPES,
             )
         records.append(value)
-    return Table(columns_of(records), [line for line, _ in items])
+    n_left_out = len(items) - len(kept)
+    notes = (f"{n_left_out} rows that are null were left out",) if n_left_out else ()
+    return Table(columns_of(records), [line for line, _ in kept], notes)
+
+
+def _values(items: Items) -> list[object]:
+    return [value for _, value in items]
+
+
+def _are_columns(whole: Mapping[str, Any], member: str) -> bool:
+    """Say whether the objects of a member are cells: the other members are as long."""
+    is_even = all(
+        isinstance(one, list) and len(one) == len(whole[member]) for one in whole.values()
+    )
+    return is_even and len(whole) > 1 and isinstance(whole[member][0], dict)
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, dict) or _is_annotated(value)
 
 
 def _is_annotated(value: Any) -> TypeGuard[list[Any]]:
@@ -205,12 +227,16 @@ def columns_of(records: Iterable[Mapping[str, object]]) -> dict[str, list[object
 
 
 def _table_of_members(members: dict[str, object], name: str) -> Table:
+    whole: dict[str, Any] = {
+        key: _values(one) if isinstance(one, list) else one for key, one in members.items()
+    }
+    if is_squad([whole]):
+        return table_of_squad([whole], name=name)
     arrays = {key: value for key, value in members.items() if isinstance(value, list)}
-    nested = [key for key in arrays if arrays[key] and isinstance(arrays[key][0][1], dict)]
-    if is_squad([value for _, value in arrays.get("data", [])]):
-        return table_of_squad([value for _, value in arrays["data"]], name=name)
-    if "data" in nested or len(nested) == 1:
-        return _table_of(arrays["data" if "data" in nested else nested[0]], name)
+    rows = [key for key in arrays if _is_row(next(filter(None, whole[key]), None))]
+    member = "data" if "data" in rows else rows[0] if len(rows) == 1 else None
+    if member is not None and not _are_columns(whole, member):
+        return _table_of(arrays[member], name, member)
     columns = {key: [value for _, value in items] for key, items in arrays.items()}
     columns |= {k: list(v.values()) for k, v in members.items() if isinstance(v, dict)}
     lengths = {key: len(values) for key, values in columns.items()}

@@ -3,6 +3,7 @@
     {"data": [{"title": …, "paragraphs": [{"context": …, "qas": [{"id": …, "question": …,
      "answers": [{"text": …, "answer_start": …}], "is_impossible": …}]}]}]}
 
+Articles may also stand in a list of their own or on a line each, and so may their paragraphs.
 Rajpurkar et al. 2016 and 2018 ("SQuAD: 100,000+ Questions", "Know What You Don't Know"); versions
 1.1, in which every question has an answer, and 2.0. Called by `json_files.py`.
 """
@@ -18,17 +19,31 @@ from luthier.errors import DataError
 KINDS = {list: "[…]", dict: "{…}", str: '"…"', int: "17", bool: "true"}
 
 
-def is_squad(articles: Sequence[object]) -> bool:
-    """Return whether the items of `data` are articles with paragraphs."""
-    return any(isinstance(article, dict) and "paragraphs" in article for article in articles)
+def is_squad(items: Sequence[object], *, member: str = "") -> bool:
+    """Return whether items are articles with paragraphs that are asked about, or such paragraphs.
+
+    Articles in a member `data` are known by the name of their paragraphs.
+
+    >>> is_squad([{"context": "Ada.", "qas": []}]), is_squad([{"paragraphs": ["Ada."]}])
+    (True, False)
+    """
+    objects = [item for item in items if isinstance(item, dict)]
+    parts = [part for item in objects for part in _listed(item.get("paragraphs"))]
+    is_asked = any(isinstance(part, dict) and "qas" in part for part in [*objects, *parts])
+    return is_asked or (member == "data" and any("paragraphs" in item for item in objects))
 
 
-def table_of_squad(articles: Sequence[object], *, name: str) -> Table:
+def _listed(parts: object) -> list[object]:
+    return parts if isinstance(parts, list) else []
+
+
+def table_of_squad(items: Sequence[object], *, name: str, member: str = "") -> Table:
     """Make a row of each question, numbered in order.
 
     Args:
-        articles: The items of `data`.
+        items: The articles, or their paragraphs.
         name: The name of the file in messages.
+        member: The member of the file's object that has them; empty: the file itself is a list.
 
     Returns:
         Columns id, title, context, question, answers and is_impossible; without the last two if no
@@ -37,11 +52,11 @@ def table_of_squad(articles: Sequence[object], *, name: str) -> Table:
     Raises:
         DataError: A member is missing; the error names its place, `data[3].paragraphs[0].qas[2]`.
     """
-    asked = list(_questions(articles, name))
+    asked = list(_questions(items, name, member))
     if not asked:
         raise DataError(
             f"{name} has no questions.",
-            received=f"{len(articles)} articles",
+            received=f"{len(items)} articles",
             hint='"qas": [{"id": "…", "question": "…", "answers": […]}]',
         )
     rows = [row for _, row, _ in asked]
@@ -53,25 +68,35 @@ def table_of_squad(articles: Sequence[object], *, name: str) -> Table:
 
 
 def _questions(
-    articles: Sequence[object], name: str
+    items: Sequence[object], name: str, member: str
 ) -> Iterator[tuple[str, dict[str, object], Mapping[str, object]]]:
     """Iterate over (place, row without answers, question as written)."""
-    for a, article in enumerate(articles):
-        title = article.get("title") if isinstance(article, dict) else None
-        paragraphs = _part(article, "paragraphs", list, f"data[{a}]", name)
-        for p, paragraph in enumerate(paragraphs):
-            where = f"data[{a}].paragraphs[{p}]"
-            context = _part(paragraph, "context", str, where, name)
-            for q, question in enumerate(_part(paragraph, "qas", list, where, name)):
-                place = f"{where}.qas[{q}]"
-                words = _part(question, "question", str, place, name)
-                row = {
-                    "id": str(question.get("id", place)),
-                    "title": str(title or ""),
-                    "context": context,
-                    "question": words,
-                }
-                yield place, row, question
+    for where, title, paragraph in _paragraphs(items, name, member):
+        context = _part(paragraph, "context", str, where, name)
+        for q, question in enumerate(_part(paragraph, "qas", list, where, name)):
+            place = f"{where}.qas[{q}]"
+            words = _part(question, "question", str, place, name)
+            row = {
+                "id": str(question.get("id", place)),
+                "title": title,
+                "context": context,
+                "question": words,
+            }
+            yield place, row, question
+
+
+def _paragraphs(
+    items: Sequence[object], name: str, member: str
+) -> Iterator[tuple[str, str, object]]:
+    """Iterate over (place, title, paragraph); an item is one itself, or an article of several."""
+    for index, item in enumerate(items):
+        where = f"{member}[{index}]"
+        title = str(item.get("title") or "") if isinstance(item, dict) else ""
+        if isinstance(item, dict) and "qas" in item:
+            yield where, title, item
+            continue
+        for p, paragraph in enumerate(_part(item, "paragraphs", list, where, name)):
+            yield f"{where}.paragraphs[{p}]", title, paragraph
 
 
 def _answers(question: Mapping[str, object], place: str, name: str) -> dict[str, object]:

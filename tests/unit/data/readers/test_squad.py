@@ -111,3 +111,43 @@ def test_what_is_missing_is_named_by_its_place(tmp_path, content, words):
 def test_other_json_with_data_stays_a_table(tmp_path):
     rows, notes = read_json(tmp_path, {"version": 1, "data": [{"text": "a"}, {"text": "b"}]})
     assert (rows["text"], notes) == (["a", "b"], [])
+
+
+PARAGRAPH = {"context": CONTEXT, "qas": [question()]}
+ARTICLE = {"title": "Trip", "paragraphs": [PARAGRAPH]}
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ([ARTICLE], "[0].paragraphs[0]"),
+        ([PARAGRAPH], "[0]"),
+        (ARTICLE, "[0].paragraphs[0]"),
+        (PARAGRAPH, "[0]"),
+        ({"data": [PARAGRAPH]}, "data[0]"),
+        ({"version": 2, "articles": [ARTICLE]}, "articles[0].paragraphs[0]"),
+    ],
+)
+def test_articles_and_paragraphs_may_stand_alone(tmp_path, content, place):
+    rows, _ = read_json(tmp_path, content)
+    assert (rows["question"], rows["context"]) == (["Where?"], [CONTEXT])
+    text = json.dumps(content).replace('"question"', '"asked"')
+    assert f"{place}.qas[0] has no 'question'" in refused(tmp_path, json.loads(text)).problem
+
+
+def test_articles_may_have_a_line_each(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"{json.dumps(ARTICLE)}\n{json.dumps(ARTICLE)}\n")
+    assert read(path)[0]["question"] == ["Where?"] * 2
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"title": "Trip", "paragraphs": ["Ada met Bob.", "In Paris."]},
+        {"paragraphs": [{"raw": "Ada.", "sentences": [{"tokens": [{"orth": "Ada"}]}]}]},
+    ],
+)
+def test_other_rows_with_paragraphs_stay_rows(tmp_path, row):
+    rows, _ = read_json(tmp_path, [row, row])
+    assert rows["paragraphs"] == [row["paragraphs"]] * 2
