@@ -22,6 +22,7 @@ from luthier.data.readers.nested import with_fields
 from luthier.data.readers.propose_form import read_as_proposed
 from luthier.data.readers.read import FIELDS, read
 from luthier.errors import LuthierError
+from luthier.formats.reviews import without_rejected
 from luthier.load_splits import require_roles, with_answer
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
@@ -101,6 +102,8 @@ def first_recipe(
         _set(tree, path, value)
     tree = apply_overrides(tree, overrides)
     recipe = read_recipe(tree)  # raises if a field is wrong
+    rows, rejected = without_rejected(rows, guess.columns.values())
+    notes += [found.message for found in rejected]
     unsure = [*guess.unsure, *_refusal(recipe, rows)]
     return FirstRecipe(_tidy(tree, folder), guess.task, notes, guess.reasons, unsure)
 

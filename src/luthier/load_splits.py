@@ -20,6 +20,7 @@ from luthier.data.readers.read import read_and_check
 from luthier.data.shots import few_shots
 from luthier.data.split import limit_split, make_splits
 from luthier.errors import DataError
+from luthier.formats.reviews import without_rejected
 from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
 from luthier.records import Rows, Splits, Target
@@ -131,6 +132,7 @@ def read_rows(
     """
     data = recipe.data
     rows, notes, misread = read_and_check(source, columns=data.columns, **data.form)
+    rows, rejected = without_rejected(rows, data.columns)
     unread = unnamed_columns(rows, recipe, task)
     notes += [
         f"the column '{name}' is not read; data.columns.{name}={name} makes it an input"
@@ -138,7 +140,7 @@ def read_rows(
     ]
     rows, found = normalized(rows, recipe, task)
     require_roles(rows, roles)
-    return rows, notes, [*misread, *found]
+    return rows, notes, [*misread, *rejected, *found]
 
 
 def unnamed_columns(rows: Rows, recipe: Recipe, task: Task) -> list[str]:
