@@ -13,6 +13,7 @@ from typing import Any
 from luthier.first_recipe import first_recipe
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
+from luthier.recipe.given_rows import rows_apart
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
 from luthier.records import Splits
@@ -46,7 +47,8 @@ def inspect(
 
     Args:
         source: A recipe, the same as a mapping, the path of a YAML file, or the path of a data
-            file, whose task and columns are guessed as `luthier init` guesses them.
+            file, whose task and columns are guessed as `luthier init` guesses them. A mapping may
+            hold rows in memory: `{"data": {"train": frame}, …}`.
         overrides: `section.field=value`, applied to the recipe.
 
     Returns:
@@ -64,8 +66,9 @@ def inspect(
     content: Any = source
     if isinstance(source, (str, Path)) and Path(source).suffix.lower() not in (".yaml", ".yml"):
         content, guesses = recipe_for(source, overrides)
+    content, rows = rows_apart(content)
     recipe = read_recipe(content, overrides)
-    splits, findings, notes = inspect_recipe(recipe)
+    splits, findings, notes = inspect_recipe(recipe, rows)
     return Inspection(splits, tuple(findings), (*guesses, *notes))
 
 
@@ -75,7 +78,9 @@ def recipe_for(file: str | Path, overrides: Sequence[str] = ()) -> tuple[dict[st
     return dict(made.tree), [*made.notes, *made.reasons, *made.unsure]
 
 
-def inspect_recipe(recipe: Recipe) -> tuple[Splits, list[Finding], list[str]]:
+def inspect_recipe(
+    recipe: Recipe, given: Mapping[str, Any] | None = None
+) -> tuple[Splits, list[Finding], list[str]]:
     """Read, split and check the rows of a recipe, with their gold answers.
 
     Raises:
@@ -84,7 +89,7 @@ def inspect_recipe(recipe: Recipe) -> tuple[Splits, list[Finding], list[str]]:
     from luthier.load_splits import check_data  # slow to import; a wrong recipe is refused first
 
     task: Task = make_plugin("tasks", recipe.task)
-    checked = check_data(recipe, task)
+    checked = check_data(recipe, task, given)
     if not any(finding.severity == "error" for finding in checked.findings):
         codec = task.codec(checked.learn_target(task))
         for _, rows in checked.splits.items():

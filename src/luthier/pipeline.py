@@ -38,6 +38,7 @@ from luthier.models.structure import count_parameters
 from luthier.modes import give_usual_modes
 from luthier.protocols import Method, Task
 from luthier.recipe.checks import make_plugin
+from luthier.recipe.given_rows import rows_apart
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Plugin, Recipe
 from luthier.records import Outputs, Target
@@ -80,6 +81,7 @@ def run(
         quick: Whether to leave out the baselines that are trained like the model, which double the
             time; the report names them.
         data: Split to rows in memory, instead of files: pandas frames, `datasets` or records.
+            A recipe that is a mapping may hold them itself: `{"data": {"train": frame}, …}`.
         listeners: Functions called with every `StepInfo`, such as progress bars.
 
     Returns:
@@ -91,7 +93,8 @@ def run(
     """
     if name is None:
         name = Path(recipe).stem if isinstance(recipe, (str, Path)) else "run"
-    in_memory = [f"data.{split}=memory:{split}" for split in data or ()]
+    recipe, rows = rows_apart(recipe, data)
+    in_memory = [f"data.{split}=memory:{split}" for split in rows]
     checked = read_recipe(recipe, [*in_memory, *overrides])
     checked = without_trained(checked) if quick else checked
     find("engines", checked.engine).check(checked.training)
@@ -101,15 +104,15 @@ def run(
         recording = folder.recording(on_failure=write_report)
         with recording, quietly(), Listeners(folder, listeners) as everyone:
             if is_cross_validated(checked):
-                again = partial(_run_fold, data=data, listeners=listeners)
+                again = partial(_run_fold, data=rows, listeners=listeners)
                 return cross_validate(
-                    checked, task, folder, listeners=everyone, run_fold=again, given=data
+                    checked, task, folder, listeners=everyone, run_fold=again, given=rows
                 )
             everyone.announce("checking the data")
             for baseline in trained_baselines(checked):
                 message = f"{baseline} will be a second training, about as long as the first"
                 everyone.tell(f"{message}; --quick leaves it out")
-            return _run(checked, prepare(checked, task, data), folder, everyone)
+            return _run(checked, prepare(checked, task, rows), folder, everyone)
 
 
 def _run_fold(recipe: Recipe, place: Path, **given: Any) -> RunResult:

@@ -17,12 +17,12 @@ from pydantic import ValidationError
 
 from luthier.errors import RecipeError, nearest
 from luthier.recipe.checks import check, expand_names
+from luthier.recipe.given_rows import SPLITS, refuse_rows
 from luthier.recipe.problems import Problem, problems_of
 from luthier.recipe.tree import Recipe
 from luthier.recipe.yaml_text import parse_word, parse_yaml
 
 NEW = "luthier init FILE writes a recipe for your data"
-SPLITS = ("train", "validation", "test")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # at least two letters: `C:` is a drive
 MOST_BYTES = 1_000_000  # of a recipe; the longest of ours has 3,000
 _DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".txt", ".parquet", ".arrow")
@@ -50,6 +50,7 @@ def read_recipe(
     if isinstance(source, Recipe):
         tree = source.model_dump(mode="json")
     elif isinstance(source, Mapping):
+        refuse_rows(source)
         tree = _copied(source)
     else:
         if not isinstance(source, (str, Path)):
