@@ -48,6 +48,7 @@ from luthier.report.render import write_report
 from luthier.results import RunResult
 from luthier.runs import RunFolder
 from luthier.runs.portable import write_portable
+from luthier.runs.recording import recording
 from luthier.runs.resume import claim, refuse_other_rows
 from luthier.seeding import seed_of
 from luthier.signals import listening
@@ -88,7 +89,8 @@ def run(
         The run's folder, its scores and its verdicts.
 
     Raises:
-        LuthierError: Something that the user can fix; the run folder, if made, has the reason.
+        LuthierError: Something that the user can fix. If a step was taken, the run folder has the
+            reason; otherwise nothing is left of it.
         Interrupted: By Ctrl-C; `Terminated` by SIGTERM. The same call resumes the run.
     """
     if name is None:
@@ -101,8 +103,8 @@ def run(
     task: Task = make_plugin("tasks", checked.task)
     with listening():
         folder = claim(checked, out=out, name=name, fresh=fresh)
-        recording = folder.recording(on_failure=write_report)
-        with recording, quietly(), Listeners(folder, listeners) as everyone:
+        ending = recording(folder, on_failure=write_report)
+        with ending, quietly(), Listeners(folder, listeners) as everyone:
             if is_cross_validated(checked):
                 again = partial(_run_fold, data=rows, listeners=listeners)
                 return cross_validate(

@@ -152,9 +152,12 @@ def test_what_cannot_work_is_told_before_training(run, sections, error, told):
 
 
 def test_a_failed_run_leaves_its_reason_and_a_report(run, tmp_path):
-    frame = pd.DataFrame({"text": ["a", "b"] * 40, "stars": [1, 2] * 40})
+    def stop(info):
+        if info.n_steps > 0:
+            raise DataError("A label is wrong.", hint="data.columns.label=stars")
+
     with pytest.raises(DataError):
-        run(data={"train": frame})
+        run(listeners=[stop])
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert status["state"] == "failed"
     assert "label" in status["reason"]
@@ -162,6 +165,46 @@ def test_a_failed_run_leaves_its_reason_and_a_report(run, tmp_path):
     assert "label" in (tmp_path / "run" / "report.html").read_text()
     with pytest.raises(LuthierError, match="did not finish"):
         luthier.load(tmp_path / "run")
+
+
+@pytest.fixture
+def refused(tiny_model, tmp_path, monkeypatch):
+    """Start a run whose rows have no labels."""
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"text": ["a", "b"] * 40, "stars": [1, 2] * 40})
+    tree = toy_tree("text-classification", tiny_model("bert"), data={"train": frame})
+
+    def start(**options):
+        with pytest.raises(DataError, match="label"):
+            luthier.run(tree, **options)
+
+    return start
+
+
+@pytest.mark.parametrize("place", [{}, {"out": "deep/er/run"}, {"name": "mine", "fresh": True}])
+def test_a_run_that_is_refused_leaves_nothing(refused, tmp_path, place):
+    refused(**place)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_run_leaves_the_folders_of_others(refused, tmp_path):
+    (tmp_path / "runs" / "other").mkdir(parents=True)
+    (tmp_path / "own").mkdir()
+    refused()
+    refused(out="own")
+    assert {path.name for path in tmp_path.rglob("*")} == {"runs", "other", "own"}
+
+
+def test_a_refused_run_leaves_what_was_begun_before(refused, run, tmp_path):
+    def stop(info):
+        if info.n_steps > 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(listeners=[stop])
+    before = {path.name for path in (tmp_path / "run").iterdir()}
+    refused(out="run")
+    assert before <= {path.name for path in (tmp_path / "run").iterdir()}
 
 
 @pytest.mark.parametrize("task", ["translation", "multiple-choice"])

@@ -14,10 +14,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -41,7 +39,7 @@ from luthier.runs.files import (
     write_whole,
 )
 from luthier.runs.lock import LOCK, OWNER, Lock
-from luthier.runs.places import making, numbered
+from luthier.runs.places import making, missing, numbered
 from luthier.runs.result import is_sealed, renew, seal, unseal, verify
 from luthier.runs.seals import MANIFEST
 from luthier.runs.shareable import Names, names_of, shareable
@@ -82,6 +80,8 @@ class RunFolder:
         self.lock = Lock(self.path)
         self.events = Events(self.path / EVENTS)
         self._names: Names | None = None
+        self.made: list[Path] = []  # folders that were made for it, the innermost first
+        self.is_new = False  # whether nothing was in it, and no step was taken yet
 
     @classmethod
     def create(cls, path: str | Path | None, recipe: Recipe, *, name: str = "run") -> RunFolder:
@@ -91,16 +91,24 @@ class RunFolder:
             RunError: The requested folder is not empty, cannot be made, or is being written by
                 another process.
         """
-        folder = cls._first_free(name) if path is None else cls.owned(path)
-        if folder.entries():
-            folder.lock.release()
+        return (cls._first_free(name) if path is None else cls.owned(path)).started(recipe)
+
+    def started(self, recipe: Recipe) -> RunFolder:
+        """Start a run in this folder, which is owned.
+
+        Raises:
+            RunError: It is not empty.
+        """
+        if self.entries():
+            self.lock.release()
             raise RunError(
                 "The folder for the run is not empty, and nothing is ever overwritten.",
-                received=str(folder.path),
-                hint=f"--out {folder.path}-2",
+                received=str(self.path),
+                hint=f"--out {self.path}-2",
             )
-        folder.begin(recipe)
-        return folder
+        self.is_new = True
+        self.begin(recipe)
+        return self
 
     @classmethod
     def owned(cls, path: str | Path) -> RunFolder:
@@ -113,6 +121,7 @@ class RunFolder:
         with making(folder.path):
             if folder.path.is_file():
                 raise FileExistsError(0, "a file of that name exists")
+            folder.made = missing(folder.path)
             folder.path.mkdir(parents=True, exist_ok=True)
             folder.lock.take()
         return folder
@@ -121,12 +130,15 @@ class RunFolder:
     def _first_free(cls, name: str) -> RunFolder:
         for number in range(1, 10_000):
             path = numbered(name, number)
+            made = missing(path)
             with making(path):
                 try:
                     path.mkdir(parents=True)
                 except FileExistsError:
                     continue
-            return cls.owned(path)
+            folder = cls.owned(path)
+            folder.made = made
+            return folder
         raise RunError("There are 9,999 runs of this name.", received=name, hint="--out FOLDER")
 
     def entries(self) -> list[str]:
@@ -355,40 +367,13 @@ class RunFolder:
         if not keep_checkpoints:
             shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
 
-    @contextmanager
-    def recording(self, *, on_failure: Callable[[Path], object]) -> Iterator[None]:
-        """Record why the block failed, if it does, and release the folder at its end.
-
-        Args:
-            on_failure: Called with the folder after a failure, to write a report of what exists.
-
-        Raises:
-            RunError: The disk is full.
-        """
-        finished = False
-        try:
-            with telling_of_disk(self.path):
-                yield
-            finished = True
-        finally:
-            if not finished:
-                problem = sys.exc_info()[1]
-                with suppress(OSError):  # on a full disk the reason cannot be left either
-                    self._leave(problem)
-                    on_failure(self.path)
-            with suppress(OSError):
-                self.lock.release()
-
-    def _leave(self, problem: BaseException | None) -> None:
-        reason = str(getattr(problem, "problem", problem) or type(problem).__name__)
-        if isinstance(problem, Exception):
-            self.fail(reason, hint=getattr(problem, "hint", None))
-        else:  # KeyboardInterrupt, SystemExit
-            self._end("interrupted", reason=reason)
-
     def fail(self, reason: str, *, hint: str | None = None) -> None:
         """Record why the run ended early."""
         self._end("failed", reason=reason, hint=hint)
+
+    def interrupt(self, reason: str) -> None:
+        """Record that the run was stopped."""
+        self._end("interrupted", reason=reason)
 
     def _end(self, state: str, **why: JSON) -> None:
         ended = time.strftime("%Y-%m-%d %H:%M:%S")

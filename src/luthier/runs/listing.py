@@ -19,8 +19,8 @@ from luthier.declarations import JSON
 from luthier.errors import LuthierError, RunError
 from luthier.recipe.tree import Recipe
 from luthier.results import Score
-from luthier.runs.files import is_temporary
-from luthier.runs.folder import OWN, RunFolder
+from luthier.runs.folder import RunFolder
+from luthier.runs.recording import is_own
 
 RUNS = "runs"
 FINISHED, INTERRUPTED, FAILED = "finished", "interrupted", "failed"
@@ -226,7 +226,7 @@ def refuse_to_delete(path: Path) -> None:
             received=str(path),
             hint="`luthier runs` lists the runs",
         )
-    if foreign := sorted(item.name for item in path.iterdir() if not _is_own(item)):
+    if foreign := sorted(item.name for item in path.iterdir() if not is_own(item)):
         raise RunError(
             "This run folder holds files that no run writes.",
             received=f"{path}: {', '.join(foreign[:5])}",
@@ -238,9 +238,3 @@ def refuse_to_delete(path: Path) -> None:
             received=str(path),
             hint="wait until it ends, or stop it",
         )
-
-
-def _is_own(item: Path) -> bool:
-    """Say whether an entry of a run folder is one that runs write."""
-    is_document = item.suffix == ".json" and not item.is_dir()
-    return item.name in OWN or is_document or is_temporary(item) or item.suffix == ".tmp"

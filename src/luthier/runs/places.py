@@ -20,6 +20,11 @@ def numbered(name: str, number: int) -> Path:
     return Path("runs") / (name if number == 1 else f"{name}-{number}")
 
 
+def missing(path: Path) -> list[Path]:
+    """List the folders that making a path would make, the innermost first."""
+    return [folder for folder in (path, *path.parents) if not folder.exists()]
+
+
 @contextmanager
 def making(path: Path) -> Iterator[None]:
     """Turn a failure to make a folder into an error that a user can fix.

@@ -86,7 +86,8 @@ def claim(recipe: Recipe, *, out: str | Path | None, name: str, fresh: bool = Fa
     if fresh:
         return RunFolder.create(out, recipe, name=name)
     if out is not None:
-        return _resume(RunFolder.owned(out), recipe) or RunFolder.create(out, recipe)
+        folder = RunFolder.owned(out)
+        return _resume(folder, recipe) or folder.started(recipe)
     for folder in _unfinished(name):
         if (found := _resume_below(folder, recipe)) is not None:
             return found
@@ -116,7 +117,6 @@ def _resume(folder: RunFolder, recipe: Recipe) -> RunFolder | None:
     """Resume the unfinished run of an owned folder; None if it holds none."""
     is_run = (folder.path / "recipe.yaml").is_file()
     if not is_run or folder.reached == "finished":
-        folder.lock.release()
         return None
     changes = differences(folder, recipe)
     if folder.has_work and not all(change.is_safe for change in changes):

@@ -67,6 +67,8 @@ class Listeners:
         self._announced = info.phase if info.n_steps == 0 else None
         if self._last - self._kept > KEEP_EVERY:
             self._keep()
+        if info.n_steps > 0:
+            self.folder.is_new = False
         if info.loss is not None or info.scores is not None or info.message is not None:
             self.folder.events.append(info)
         if info.is_lasting and info.message is not None:
