@@ -5,6 +5,7 @@ A run that is refused before its first step has nothing to show and nothing to r
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,21 +27,21 @@ def recording(folder: RunFolder, *, on_failure: Callable[[Path], object]) -> Ite
     Raises:
         RunError: The disk is full.
     """
-    problem: BaseException | None = None
+    finished = False
     try:
         with telling_of_disk(folder.path):
             yield
-    except BaseException as raised:
-        problem = raised
-        raise
+        finished = True
     finally:
-        if problem is not None and not _came_to_nothing(folder, problem):
+        problem = None if finished else sys.exc_info()[1]
+        is_nothing = problem is not None and _came_to_nothing(folder, problem)
+        if problem is not None and not is_nothing:
             with suppress(OSError):  # on a full disk the reason cannot be left either
                 _leave(folder, problem)
                 on_failure(folder.path)
         with suppress(OSError):
             folder.lock.release()
-        if problem is not None and _came_to_nothing(folder, problem):
+        if is_nothing:
             with suppress(OSError):
                 _take_away(folder)
 
