@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-MEBI = 2**20
+MEBI, GIBI = 2**20, 2**30
 _STATUS = Path("/proc/self/status")
 
 _was_reset = False  # whether the peak is measured from `reset_peak_memory` on
@@ -40,6 +40,28 @@ def is_dead(process: Mapping[str, Any]) -> bool:
 def total_memory() -> int:
     """Return the bytes of memory of this machine."""
     return int(psutil.virtual_memory().total)
+
+
+def memory_facts() -> str:
+    """Say how much memory this process holds, may hold, and how much of the machine's is free."""
+    held, machine = psutil.Process().memory_info(), psutil.virtual_memory()
+    limit = _memory_limit()
+    bound = f" of at most {limit / GIBI:.2f} GiB (ulimit -v)" if limit else ""
+    size = held.vms if limit else held.rss
+    return (
+        f"this process holds {size / GIBI:.2f}{bound or ' GiB'}; "
+        f"{machine.available / GIBI:.2f} of {machine.total / GIBI:.2f} GiB are free"
+    )
+
+
+def _memory_limit() -> int | None:
+    """Return the bytes of addresses that this process may take (`ulimit -v`); None: any number."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def peak_memory_mib() -> float:

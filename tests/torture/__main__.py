@@ -22,6 +22,7 @@ from tests.torture import (
     defects,
     exactness,
     full_disk,
+    hazards,
     hostile,
     kills,
     leaks,
@@ -112,6 +113,16 @@ def s1(folder: Path, share: float) -> Trials:
     ]
 
 
+def s8(folder: Path, share: float) -> Trials:
+    """Input without end and mistakes in models, opened and trained as a user would."""
+    workshop = hostile.Workshop(folder)
+    made = list(enumerate(hazards.hazards()))[:: max(1, round(1 / share))]
+    return [
+        (f"{one.name}: {(told := hazards.fault(one, workshop.open(one, at)))}", not told)
+        for at, one in made
+    ]
+
+
 def s2(folder: Path, share: float) -> Trials:
     """Two thousand paths at each place where a name becomes one."""
     tried = paths.try_paths(paths.ENTRIES, n_paths=_part(paths.N_PATHS, share))
@@ -139,7 +150,7 @@ def d2(folder: Path, share: float) -> Trials:
     return [*found, (f"false alarms {alarms:.4f}", alarms <= 0.005)]
 
 
-ALL = (r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, s1, s2, d1, d1_clean, d2)
+ALL = (r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, s1, s2, s8, d1, d1_clean, d2)
 COUNTED: dict[str, Callable[[Path, float], Trials]] = {
     one.__name__.upper().replace("_", "-"): one for one in ALL
 }

@@ -18,6 +18,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from luthier.cli.refusals import refusal
 from luthier.cli.visible import visible
 from luthier.errors import LuthierError
 from luthier.signals import Interrupted, Terminated
@@ -33,6 +34,11 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except LuthierError as problem:
             tell(problem)
+            raise typer.Exit(2) from None
+        except (OSError, MemoryError, RuntimeError, ImportError) as problem:
+            if (refused := refusal(problem)) is None:
+                raise
+            tell(refused)
             raise typer.Exit(2) from None
         except (KeyboardInterrupt, Terminated) as stop:
             print(f"\n{visible(getattr(stop, 'problem', 'Stopped.'))}", file=sys.stderr)

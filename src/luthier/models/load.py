@@ -20,6 +20,7 @@ from luthier.errors import ModelError
 from luthier.hf_types import Config, Model, Tokenizer
 from luthier.models.crf import CrfTagger
 from luthier.models.families import no_such_head, refuse_family
+from luthier.models.generation import set_generation
 from luthier.models.head_files import HEAD_FILE, read_head
 from luthier.models.heads import PooledClassifier, put_head, set_dropout
 from luthier.models.locate import check_model, locate
@@ -33,6 +34,10 @@ from luthier.models.safety import telling_what_failed
 from luthier.models.sizes import refuse_too_large
 from luthier.models.structure import embeddings, layers, shares_layers
 from luthier.models.trained_head import NOTE, carry_head, names_in
+from luthier.models.vocabulary_fit import (
+    refuse_empty_vocabulary,
+    refuse_foreign_vocabulary,
+)
 from luthier.models.weights import SAFELY, random_weights, read_weights
 from luthier.seeding import seed_of
 
@@ -65,6 +70,7 @@ def load_tokenizer(
     place = locate(name, ignore_unsafe_files=ignore_unsafe_files)
     tokenizer = tokenizer_at(place, revision=revision)
     refuse_empty_vocabulary(tokenizer, name)
+    refuse_foreign_vocabulary(tokenizer, config_at(place, revision=revision), name)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     if new_tokens:
@@ -72,25 +78,17 @@ def load_tokenizer(
     return tokenizer
 
 
-def refuse_empty_vocabulary(tokenizer: Tokenizer, name: str) -> None:
-    """Raise if a tokenizer has no vocabulary beside its special tokens.
-
-    Transformers constructs such a tokenizer from a configuration alone, without a warning; it would
-    encode all texts alike.
-    """
-    words = tokenizer.get_vocab().keys() - tokenizer.get_added_vocab().keys()
-    if not words - set(tokenizer.all_special_tokens):
-        raise ModelError(
-            "The tokenizer has no vocabulary: its files are not beside the model.",
-            received=name,
-            hint="copy tokenizer.json and tokenizer_config.json of the model into its folder",
-        )
-
-
 def tokenizer_at(place: str | Path, *, revision: str | None = None) -> Tokenizer:
     """Read the tokenizer at a place that was checked; code of its own is never run."""
     with telling_what_failed(f"{place}, tokenizer.json or tokenizer_config.json"):
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
+    longest = tokenizer.model_max_length
+    if not isinstance(longest, (int, float)) or longest < 1:
+        raise ModelError(
+            "The longest text that a tokenizer declares has at least one token.",
+            received=f"{place}, tokenizer_config.json: model_max_length={longest!r}"[:300],
+            hint="correct model_max_length in tokenizer_config.json",
+        )
     tokenizer.init_kwargs.pop("auto_map", None)  # so that a saved copy names no code either
     match_whole_words(tokenizer)
     return tokenizer
@@ -291,14 +289,6 @@ def cut_layers(config: Config, *, drop_top: int, at_least: int) -> None:
         config.num_hidden_layers = n_layers - drop_top
         if getattr(config, "layer_types", None):
             config.layer_types = list(config.layer_types)[: n_layers - drop_top]
-
-
-def set_generation(model: Model, settings: Mapping[str, Any], tokenizer: Tokenizer) -> None:
-    """Store generation settings in a model, so that plain `model.generate` uses them too."""
-    wanted = {"max_length": None, "pad_token_id": model.config.pad_token_id, **settings}
-    model.generation_config.update(**wanted)
-    if model.generation_config.eos_token_id is None:
-        model.generation_config.eos_token_id = tokenizer.eos_token_id
 
 
 def _reinitialise(model: Model, fresh: Model, n_layers: int) -> None:

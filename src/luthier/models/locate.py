@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 from luthier.errors import ModelError, nearest
+from luthier.models.file_sizes import refuse_large_files
 from luthier.models.no_model import no_model, no_model_file
 from luthier.models.safety import check_folder, read_json
 from luthier.paths import is_hub_name, is_package_name
@@ -93,6 +94,7 @@ def check_model(folder: Path, *, ignore_unsafe_files: bool = False) -> list[str]
     Raises:
         ModelError: The model is incomplete, or opening it could run code.
     """
+    refuse_large_files(folder)
     if (problem := no_model(folder)) is not None:
         raise problem
     read_json(folder / "config.json")

@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 
 from luthier.environment import install_command
 from luthier.errors import ModelError
+from luthier.models.file_sizes import header_length
 from luthier.paths import leads_out
 
 CODE = frozenset((".py", ".pyc", ".pyo", ".pyd", ".so", ".dll", ".dylib"))
@@ -194,10 +195,11 @@ def _refuse_broken(path: Path) -> None:
         return dict(pairs)
 
     try:
+        length = header_length(path)
         with safe_open(str(path), framework="np"):
             pass
         with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
+            file.seek(8)
             json.loads(file.read(length), object_pairs_hook=keep_apart)
     except (SafetensorError, OSError, ValueError, RecursionError) as problem:
         raise _unreadable(path, first_line(problem)) from problem

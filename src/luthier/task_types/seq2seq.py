@@ -44,7 +44,7 @@ class GenerationOptions(Section):
     max_target_tokens: int = Field(
         128, ge=2, description="Tokens kept of a reference text, and the most that are written."
     )
-    num_beams: int = Field(4, ge=1, description="Beams of the search; 1: greedy.")
+    num_beams: int = Field(4, ge=1, le=100, description="Beams of the search; 1: greedy.")
     length_penalty: float = Field(1.0, description="Above 0 favours longer texts.")
     no_repeat_ngram_size: int = Field(0, ge=0, description="No run of so many tokens twice.")
 

@@ -42,7 +42,7 @@ class CausalLmOptions(Section):
     packing: bool = Field(True, description="Fill training blocks with several texts.")
     generate: bool = Field(True, description="Let the model write answers where rows have them.")
     max_new_tokens: int = Field(64, ge=1, description="The most tokens that are written.")
-    num_beams: int = Field(1, ge=1, description="Beams of the search; 1: greedy.")
+    num_beams: int = Field(1, ge=1, le=100, description="Beams of the search; 1: greedy.")
     main_metric: Literal["perplexity", "token_accuracy", "exact_match", "rougeL"] = Field(
         "perplexity", description="The metric of the verdict."
     )

@@ -24,7 +24,7 @@ from jinja2 import Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-SECONDS = 10.0  # of computing; ordinary templates take a thousandth
+SECONDS = 4.0  # of computing; ordinary templates take a thousandth
 LONGEST = 10_000_000  # characters of a text, or items of a list
 MOST_CHARACTERS = 200_000_000  # in all texts that are made
 LONGEST_TEMPLATE = 1_000_000  # characters; the longest published have some ten thousand

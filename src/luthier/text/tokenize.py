@@ -16,6 +16,7 @@ from luthier.ragged import Array, Ragged, RaggedWriter
 CHUNK = 512  # rows tokenized together: enough to use all threads, few enough for memory
 LARGEST_UNASKED = 512  # default limit in tokens, as the cost of attention grows quadratically
 KINDS = {"input_ids": np.int32, "token_type_ids": np.int8}  # models have at most five token types
+OF_RUST = Exception  # the tokenizers library raises this class itself, not a subclass
 ENDLESS = 1_000_000  # tokenizers without a limit declare one of at least this size
 
 
@@ -65,13 +66,22 @@ def _encode(
     tokenizer: Tokenizer, texts: Sequence[str], pairs: Sequence[str] | None, **options: object
 ) -> dict[str, list[list[int]]]:
     both = [list(texts)] if pairs is None else [list(texts), list(pairs)]
-    encoded = tokenizer(
-        *both,
-        return_attention_mask=False,
-        return_token_type_ids="token_type_ids" in tokenizer.model_input_names,
-        verbose=False,
-        **options,
-    )
+    try:
+        encoded = tokenizer(
+            *both,
+            return_attention_mask=False,
+            return_token_type_ids="token_type_ids" in tokenizer.model_input_names,
+            verbose=False,
+            **options,
+        )
+    except OF_RUST as problem:
+        if type(problem) is not OF_RUST:
+            raise
+        raise ModelError(
+            "The tokenizer of the model cannot read these texts: its files are broken.",
+            received=str(problem)[:200],
+            hint="copy tokenizer.json and tokenizer_config.json of the model again",
+        ) from problem
     empty = {"input_ids": [token_of_nothing(tokenizer)]}
     return {name: [row or empty.get(name, [0]) for row in rows] for name, rows in encoded.items()}
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from luthier.errors import ModelError
 from luthier.hf_types import Model, ModelOutput
 from luthier.items import Batch
 from luthier.models.speedups.host_copies import derived, where
@@ -41,13 +42,33 @@ def run_model(model: nn.Module, batch: TensorBatch, *, decoder: bool = False) ->
         labels = targets_of(batch)
         inputs["decoder_input_ids"] = inner.prepare_decoder_input_ids_from_labels(labels=labels)
         inputs["decoder_attention_mask"] = derived(labels, _until_last)
-    outputs: ModelOutput = model(**inputs)
+    try:
+        outputs: ModelOutput = model(**inputs)
+    except IndexError as problem:
+        raise ModelError(
+            "A token, its position or its type has no row in the model's embeddings.",
+            received=f"{_largest_of(inputs)}; the model: {_rows_of(model)}",
+            hint="tokenizer.json, tokenizer_config.json and config.json of one model; if positions "
+            "are too large, a smaller data.max_tokens",
+        ) from problem
     real = inputs.get("attention_mask")
     for name in BORDERS:
         logits = getattr(outputs, name, None)
         if logits is not None and real is not None and logits.shape == real.shape:
             setattr(outputs, name, logits.masked_fill(~real.bool(), float("-inf")))
     return outputs
+
+
+def _largest_of(inputs: dict[str, Any]) -> str:
+    numbers = {name: one for name, one in inputs.items() if isinstance(one, Tensor)}
+    whole = {name: one for name, one in numbers.items() if not one.is_floating_point()}
+    largest = ", ".join(f"{name} up to {int(one.max())}" for name, one in whole.items())
+    return f"{largest}, {max((one.shape[-1] for one in whole.values()), default=0)} positions"
+
+
+def _rows_of(model: nn.Module) -> str:
+    tables = (one for one in model.named_modules() if isinstance(one[1], nn.Embedding))
+    return ", ".join(f"{name.rpartition('.')[2]} {one.num_embeddings}" for name, one in tables)
 
 
 def targets_of(batch: TensorBatch) -> Tensor:
