@@ -714,6 +714,21 @@ CASES: dict[str, Case] = {
         columns={"text": "text", "spans": "entities"},
         says="rows.json: 7 rows that are null were left out",
     ),
+    "spans-of-tokens": Case(
+        "token-classification",
+        {
+            "rows.jsonl": json_lines(
+                {
+                    "tokens": WORDS,
+                    "entities": [[{"start": 3, "end": 4, "type": "LOC"}] for _ in ROWS],
+                }
+            )
+        },
+        columns={"tokens": "tokens", "spans": "entities"},
+        fields={"task.options.offsets": "tokens"},
+        says="if spans name their last token",
+        labels=ENTITIES[:3],
+    ),
     "prodigy": Case(
         "token-classification",
         {

@@ -6,6 +6,7 @@
 
 Offsets count characters, or what `task.options.offsets` says: programs in JavaScript and Java count
 UTF-16 units, of which an emoji has two, and others bytes of UTF-8. Spans that cut words tell of it.
+Beside lists of tokens they may count tokens, to one past the last or to the last.
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ from luthier.results import Finding
 from luthier.text.tags import tags_of_spans
 from luthier.text.words import Border, split_words, word_range, words_around
 
-Offsets = Literal["characters", "utf-16", "bytes"]
+Offsets = Literal["characters", "utf-16", "bytes", "tokens", "tokens-inclusive"]
 Span = tuple[int, int, str]  # first, past, label
 PLACES = 5  # places that a finding names
 UNITS = {"utf-16": ("utf-16-le", 2), "bytes": ("utf-8", 1)}  # encoding, bytes of a unit
 STARTS, ENDS = ("start", "start_offset", "begin", "from"), ("end", "end_offset", "to")
 LABELS = ("label", "type", "entity", "labels", "entity_type", "tag")
+OF_TOKENS = (
+    "tokens",
+    "tokens-inclusive",
+)  # offsets that count tokens; the end past the last, or it
 FEW = 0.02  # share of spans that may cut words, as parts of compounds do, without a warning
 
 
@@ -70,13 +75,48 @@ def from_spans(
             tags.append(None)
             continue
         where = rows.where(index)
-        written = [_span(one, where) for one in _spans(cell, where)]
+        written = read_spans(cell, where)
         read.append((index, text, written))
         spans = [_placed(one, text, where, offsets) for one in written]
         cut, tagged = _tagged(text, sorted(spans), where)
         words.append(cut)
         tags.append(tagged)
     return words, tags, _cut_words(read, rows, offsets)
+
+
+def tags_of_tokens(cell: object, n_tokens: int, where: str, *, offsets: Offsets) -> list[str]:
+    """Tag the tokens of a row by spans whose offsets count tokens.
+
+    Raises:
+        DataError: A span does not lie within the tokens, or two of them overlap.
+
+    >>> tags_of_tokens([[0, 1, "PER"]], 3, "a.json:1", offsets="tokens-inclusive")
+    ['B-PER', 'I-PER', 'O']
+    """
+    more = int(offsets == "tokens-inclusive")
+    spans = sorted((first, past + more, label) for first, past, label in read_spans(cell, where))
+    for first, past, label in spans:
+        if not 0 <= first < past <= n_tokens:
+            others = " or ".join(one for one in ("characters", *OF_TOKENS) if one != offsets)
+            raise DataError(
+                f"A span at {where} does not lie within its tokens.",
+                received=f"{first} to {past - more} ({label}), {n_tokens} tokens",
+                hint=f"task.options.offsets={others}, if that is what they count",
+            )
+    try:
+        return tags_of_spans(spans, n_tokens, "IOB2")
+    except ValueError:
+        raise _overlap(
+            where, ", ".join(f"{a} to {b - more} {label}" for a, b, label in spans)
+        ) from None
+
+
+def _overlap(where: str, received: str) -> DataError:
+    return DataError(
+        f"Two entities at {where} overlap, but a word can have only one tag.",
+        received=received[:100],
+        hint="keep one of them",
+    )
 
 
 def _tagged(text: str, spans: Sequence[Span], where: str) -> tuple[list[Border], list[str]]:
@@ -89,11 +129,17 @@ def _tagged(text: str, spans: Sequence[Span], where: str) -> tuple[list[Border],
     try:
         return cut, tags_of_spans(inside, len(cut), "IOB2")
     except ValueError:
-        raise DataError(
-            f"Two entities at {where} overlap, but a word can have only one tag.",
-            received=", ".join(f"{text[a:b]!r} {label}" for a, b, label in spans)[:100],
-            hint="keep one of them",
-        ) from None
+        shown = ", ".join(f"{text[a:b]!r} {label}" for a, b, label in spans)
+        raise _overlap(where, shown) from None
+
+
+def read_spans(cell: object, where: str) -> list[Span]:
+    """Read the spans of a cell as they are written.
+
+    Raises:
+        DataError: A cell holds no spans.
+    """
+    return [_span(one, where) for one in _spans(cell, where)]
 
 
 def _spans(cell: object, where: str) -> list[object]:

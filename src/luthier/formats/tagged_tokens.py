@@ -2,6 +2,7 @@
 
     tokens, tags         lists, as lists, JSON or text separated by spaces
     text, spans          a text and what is marked in it (`marked_spans.py`)
+    tokens, spans        lists, and what is marked in them
     sentence_id, …       a row for each word (`word_rows.py`)
     text                 alone, for prediction
 
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from luthier.data.cells import refuse_cut, structure_of
 from luthier.data.labels import is_missing
 from luthier.errors import DataError
-from luthier.formats.marked_spans import Offsets, from_spans, is_spans
+from luthier.formats.marked_spans import OF_TOKENS, Offsets, from_spans, is_spans, tags_of_tokens
 from luthier.formats.word_rows import gathered
 from luthier.records import Rows
 from luthier.results import Finding
@@ -47,7 +48,10 @@ def canonical(
     spans = next((name for name in SPANS if name in columns), None)
     if spans is None and "text" in columns and any(map(is_spans, columns.get("tags", ()))):
         spans = "tags"
-    if "tokens" in columns and "text" in columns and spans is not None and "tags" not in columns:
+    marks = None
+    if "tokens" in columns and spans is not None and "tags" not in columns:
+        marks = None if "text" in columns and offsets not in OF_TOKENS else columns.pop(spans)
+    if "tokens" in columns and marks is None and spans in columns and "tags" not in columns:
         columns.pop("tokens")  # Prodigy's: spans mark the characters of the text beside them
     if "tokens" in columns:
         tokens = [
@@ -55,6 +59,9 @@ def canonical(
             for index, cell in enumerate(columns.pop("tokens"))
         ]
         columns["text"], columns["words"] = _join(tokens)
+        if marks is not None:
+            columns["tags"] = _tags_of_spans(marks, tokens, rows, offsets)
+            scheme = "IOB2"
         found = _read_tags(columns, tokens, rows, scheme) if "tags" in columns else []
     elif "text" in columns and spans is not None:
         cells = columns.pop(spans)
@@ -74,6 +81,22 @@ def canonical(
     else:
         return rows, []
     return Rows(columns, rows.files, rows.file_of, rows.lines), found
+
+
+def _tags_of_spans(
+    cells: Sequence[object], tokens: Sequence[Sequence[str]], rows: Rows, offsets: Offsets
+) -> list[list[str] | None]:
+    """Tag tokens by the spans beside them."""
+    if offsets not in OF_TOKENS:
+        raise DataError(
+            "Spans of characters need the text that they mark.",
+            received=f"columns {', '.join(rows.columns)}; task.options.offsets={offsets}",
+            hint="task.options.offsets=tokens if they count tokens, or data.columns.text=COLUMN",
+        )
+    return [
+        None if cell is None else tags_of_tokens(cell, len(row), rows.where(at), offsets=offsets)
+        for at, (cell, row) in enumerate(zip(cells, tokens, strict=True))
+    ]
 
 
 def sentences(rows: Rows) -> Rows:

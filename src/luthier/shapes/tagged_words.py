@@ -7,14 +7,17 @@ from dataclasses import replace
 
 from luthier.columns import Column
 from luthier.data.cells import structure_of
-from luthier.formats.marked_spans import is_spans
+from luthier.errors import DataError
+from luthier.formats.marked_spans import is_spans, read_spans
 from luthier.formats.tagged_tokens import SENTENCE
-from luthier.shapes.sheet import Guess, Sheet, by_names
+from luthier.shapes.sheet import SOME, Guess, Sheet, by_names
 from luthier.text.tag_forms import in_usual_form, other_form
 from luthier.text.tags import OUTSIDE, detect_scheme
+from luthier.text.words import split_words
 
 TASK = "token-classification"
-TOKENS = ("tokens", "words")
+TOKENS = ("tokens", "words", "tokenized_text")
+OFFSETS = "task.options.offsets"
 TAGS = ("tags", "ner_tags", "pos_tags", "labels")
 SENTENCES = ("sentence_id", "sent_id", "sentence", "sentence_no", "sentence_number", "sent")
 MARKED = ("spans", "entities", "label", "labels", "annotations", "ner", "annotation")
@@ -53,11 +56,51 @@ def marked_spans(sheet: Sheet) -> Guess | None:
     cells = sheet.cells(marked) if marked else []
     if marked is None or not any(map(is_spans, cells)):
         return None
+    if guess := _spans_of_tokens(sheet, marked):
+        return guess
     best = sheet.best(TEXT, [marked])
     if best is None:
         return None
     why = [f"columns {best.name}, {marked}: texts with marked spans"]
     return Guess(TASK, {"text": best.name, "spans": marked}, why)
+
+
+def _spans_of_tokens(sheet: Sheet, marked: str) -> Guess | None:
+    """Recognise spans that count tokens: none ends behind the last of its row.
+
+    Where a text stands beside the tokens, spans that end with its words count characters.
+    """
+    tokens = sheet.find("tokens", *TOKENS, "sentence", "text")
+    if tokens is None or tokens == marked:
+        return None
+    text = sheet.best(TEXT, [marked, tokens])
+    n_words = 0  # spans that begin and end with words of the text
+    ends: list[tuple[int, int, int]] = []  # first, last or past, tokens of the row
+    for row in range(min(SOME, len(sheet.rows))):
+        listed, cell = structure_of(sheet.rows[tokens][row]), sheet.rows[marked][row]
+        is_list = isinstance(listed, (list, tuple)) and all(isinstance(one, str) for one in listed)
+        if not is_list:
+            return None
+        try:
+            spans = [] if cell is None else read_spans(cell, "")
+        except DataError:
+            return None
+        ends += [(first, past, len(listed)) for first, past, _ in spans]
+        words = split_words(str(sheet.rows[text.name][row])) if text else []
+        starts, pasts = {first for first, _ in words}, {past for _, past in words}
+        n_words += sum(first in starts and past in pasts for first, past, _ in spans)
+    if not ends or any(past > n_tokens for _, past, n_tokens in ends):
+        return None
+    if 2 * n_words > len(ends):
+        return None
+    is_inclusive = any(first == past for first, past, _ in ends)
+    offsets = "tokens-inclusive" if is_inclusive else "tokens"
+    counted = "their last token" if is_inclusive else "the token after their last"
+    why = [f"columns {tokens}, {marked}: tokens with marked spans, which name {counted}"]
+    is_sure = is_inclusive or any(past == n_tokens for _, past, n_tokens in ends)
+    doubt = f"if spans name their last token, {OFFSETS}=tokens-inclusive"
+    columns = {"tokens": tokens, "spans": marked}
+    return Guess(TASK, columns, why, [] if is_sure else [doubt], {OFFSETS: offsets})
 
 
 def _are_single_words(cells: Sequence[object]) -> bool:

@@ -20,6 +20,7 @@ from luthier.columns import Column
 from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.formats.label_cells import canonical_tags
+from luthier.formats.marked_spans import Offsets
 from luthier.formats.tagged_tokens import SENTENCE, SPANS, canonical, sentences
 from luthier.items import ItemField, Items
 from luthier.metrics.spans import measure_spans, measure_tags, per_type
@@ -59,9 +60,7 @@ class TokenClassificationOptions(Section):
     scheme: Literal["IOB1", "IOB2", "BILOU", "IOBES", "IO", "plain"] | None = Field(
         None, description="Tag scheme of the file; plain: tags that are no spans; null: detected."
     )
-    offsets: Literal["characters", "utf-16", "bytes"] = Field(
-        "characters", description="What the offsets of marked spans count."
-    )
+    offsets: Offsets = Field("characters", description="What the offsets of marked spans count.")
     constrained: bool = Field(
         False, description="Never give a tag that may not follow the one before."
     )

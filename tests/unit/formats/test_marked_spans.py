@@ -117,3 +117,36 @@ def test_spans_of_characters_are_read_beside_tokens():
     columns = {"text": [TEXT], "tokens": tokens, "spans": [FORMS["mappings"]]}
     rows, _ = canonical(Rows.of(columns), scheme=None)
     assert rows["tags"] == [TAGS]
+
+
+@pytest.mark.parametrize(
+    ("offsets", "cell"),
+    [
+        ("tokens", [[0, 2, "PER"], [3, 4, "LOC"]]),
+        ("tokens", [{"type": "LOC", "start": 3, "end": 4}, {"type": "PER", "start": 0, "end": 2}]),
+        ("tokens-inclusive", [[0, 1, "PER"], [3, 3, "LOC"]]),
+    ],
+)
+@pytest.mark.parametrize("texts", [{}, {"text": ["Ada Lovelace sees Rome."]}])
+def test_spans_may_count_tokens(offsets, cell, texts):
+    rows = Rows.of({"tokens": [["Ada", "Lovelace", "sees", "Rome"]], "spans": [cell], **texts})
+    made, found = canonical(rows, scheme=None, offsets=offsets)
+    assert made["tags"] == [["B-PER", "I-PER", "O", "B-LOC"]]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("offsets", "cell", "words"),
+    [
+        ("tokens", [[0, 0, "PER"]], "offsets=characters or tokens-inclusive"),
+        ("tokens", [[3, 5, "PER"]], "offsets=characters or tokens-inclusive"),
+        ("tokens-inclusive", [[3, 4, "PER"]], "offsets=characters or tokens"),
+        ("tokens-inclusive", [[0, 1, "PER"], [1, 2, "PER"]], "keep one"),
+        ("characters", [[0, 1, "PER"]], "task.options.offsets=tokens"),
+    ],
+)
+def test_spans_that_fit_no_tokens_are_refused(offsets, cell, words):
+    rows = Rows.of({"tokens": [["Ada", "Lovelace", "sees", "Rome"]], "spans": [cell]})
+    with pytest.raises(DataError) as caught:
+        canonical(rows, scheme=None, offsets=offsets)
+    assert words in caught.value.hint
