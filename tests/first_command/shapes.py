@@ -343,6 +343,13 @@ CASES: dict[str, Case] = {
         labels=("O", "B-LOC", "I-LOC", "B-PER", "I-PER"),
     ),
     "conll": Case("token-classification", {"rows.conll": conll(TAGS)}),
+    "words-with-commas": Case(
+        "token-classification",
+        {"rows.csv": "word,tag\n" + conll(TAGS).replace(" ", ",")},
+        columns={"tokens": "word", "tags": "tag"},
+        fields={"data.format": "conll", "data.header": "first"},
+        labels=("O", "B-LOC", "I-LOC", "B-PER", "I-PER"),
+    ),
     "conll-of-another-name": Case(
         "token-classification", {"eng.testa": conll(TAGS)}, fields={"data.format": "conll"}
     ),

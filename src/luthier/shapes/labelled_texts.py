@@ -159,10 +159,13 @@ def undecided(sheet: Sheet) -> DataError:
     wanted = "labels or numbers to learn"
     if not _texts(sheet):
         wanted = "texts: long, varied, of more than a word"
+    hint = "name the columns: data.columns.text=COLUMN data.columns.label=COLUMN"
+    if len(sheet.profiles) > 1 and all(0 < each.words <= 1 for each in sheet.profiles):
+        hint = f"put a blank line after each sentence, if rows are words with tags; or {hint}"
     return DataError(
         f"No column looks like {wanted}.",
         received=f"{', '.join(sheet.rows.files[:3])}: columns {', '.join(sheet.columns)}",
-        hint="name the columns: data.columns.text=COLUMN data.columns.label=COLUMN",
+        hint=hint,
     )
 
 

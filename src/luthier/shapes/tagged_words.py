@@ -19,6 +19,8 @@ TASK = "token-classification"
 TOKENS = ("tokens", "words", "tokenized_text")
 OFFSETS = "task.options.offsets"
 TAGS = ("tags", "ner_tags", "pos_tags", "labels")
+WORD = (*TOKENS, "word", "token", "form")
+TAG = (*TAGS, "tag", "ner", "ner_tag", "label", "pos")
 SENTENCES = ("sentence_id", "sent_id", "sentence", "sentence_no", "sentence_number", "sent")
 MARKED = ("spans", "entities", "label", "labels", "annotations", "ner", "annotation")
 SCHEME = "task.options.scheme"
@@ -29,8 +31,8 @@ def rows_of_words(sheet: Sheet) -> Guess | None:
     """Recognise a table with a row for each word, by a column that tells sentences apart."""
     roles = {
         SENTENCE: SENTENCES,
-        "tokens": (*TOKENS, "word", "token"),
-        "tags": (*TAGS, "tag", "ner", "ner_tag", "label", "pos"),
+        "tokens": WORD,
+        "tags": TAG,
     }
     guess = by_names(sheet, TASK, roles, "a row for each word, and what tells sentences apart")
     if guess is None or not _are_single_words(sheet.cells(guess.columns["tokens"])):
@@ -40,14 +42,27 @@ def rows_of_words(sheet: Sheet) -> Guess | None:
 
 def tagged_words(sheet: Sheet) -> Guess | None:
     """Recognise a column of words beside a column of tags."""
-    guess = by_names(sheet, TASK, {"tokens": TOKENS, "tags": TAGS}, "words with tags")
+    roles = {"tokens": TOKENS, "tags": TAGS}
+    guess = by_names(sheet, TASK, roles, "words with tags") or _words_of_a_table(sheet)
     if guess is None:
         return None
     guess = _with_scheme(guess, [_listed(cell) for cell in sheet.cells(guess.columns["tags"])])
     if not _are_single_words(sheet.cells(guess.columns["tokens"])):
         return guess
-    unsure = "Each row has one word: name the column that tells sentences apart"
-    return replace(guess, unsure=[*guess.unsure, f"{unsure}, data.columns.{SENTENCE}=COLUMN"])
+    unsure = (
+        "each row has one word, which is a sentence of its own: put a blank line after each "
+        f"sentence in the file, or name the column that tells them apart: data.columns.{SENTENCE}="
+    )
+    return replace(guess, unsure=[*guess.unsure, f"{unsure}COLUMN"])
+
+
+def _words_of_a_table(sheet: Sheet) -> Guess | None:
+    """Recognise lists of words and tags under the names that tables with a row a word have."""
+    roles = {"tokens": WORD, "tags": TAG}
+    guess = by_names(sheet, TASK, roles, "words with tags")
+    cells = sheet.cells(guess.columns["tokens"]) if guess else []
+    is_listed = bool(cells) and all(isinstance(cell, list) for cell in cells)
+    return guess if is_listed or _are_single_words(cells) else None
 
 
 def marked_spans(sheet: Sheet) -> Guess | None:

@@ -1,17 +1,20 @@
 """Parses CoNLL files (one token a line) to sentences: `tokens` and `tags` as lists.
 
-The columns of a line are separated by tabs or spaces: the token is first, its tag last. A blank
-line ends a sentence, a line `-DOCSTART-` begins a document (Tjong Kim Sang and De Meulder 2003,
+The columns of a line are separated by tabs, spaces, or commas or semicolons as in tables: the token
+is first, its tag last. A blank line ends a sentence, a line `-DOCSTART-` begins a document (Tjong
+Kim Sang and De Meulder 2003,
 "Introduction to the CoNLL-2003 Shared Task"). Comments and hashtags both begin with `#`, so a line
 is a comment only if it does not look like a token with its tag.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from luthier.data.readers.delimited import Table
@@ -20,6 +23,7 @@ from luthier.errors import DataError
 
 DOCUMENT = "-DOCSTART-"
 SHAPE = "a token, a tab and its tag on each line, and a blank line after each sentence"
+NAMES = frozenset(("word", "words", "token", "tokens", "form"))  # of a first line of names
 _TAG = re.compile(r"O|[BIESLUM]-\S+")
 _UNSEEN = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf", "Mn"))  # categories of invisible characters
 
@@ -34,12 +38,13 @@ class _Line(NamedTuple):
         return self.text.startswith(DOCUMENT)
 
 
-def parse_conll(text: str, *, name: str) -> Table:
+def parse_conll(text: str, *, name: str, header: str | Sequence[str] | None = None) -> Table:
     """Parse a file of tokens and tags.
 
     Args:
         text: The content of the file.
         name: The name of the file in messages.
+        header: As in `Form`; None proposes `first` if the first line has names of columns.
 
     Returns:
         One row for each sentence: `tokens`, `column_2` and so on for the columns between, and
@@ -50,6 +55,13 @@ def parse_conll(text: str, *, name: str) -> Table:
         DataError: There are no tokens, or lines have different numbers of columns.
     """
     lines = _cut(text)
+    first = next((line for line in lines if line.cells), None)
+    proposed = {}
+    if first is not None and header is None and _are_names(first.cells):
+        proposed = {"header": "first"}
+    if first is not None and header == "first":
+        header = first.cells
+        lines = [line for line in lines if line is not first]
     tokens, n_comments = _without_comments(lines)
     if not any(line.cells for line in tokens):
         raise DataError(f"{name} has no tokens.", received=f"{len(lines)} lines", hint=SHAPE)
@@ -57,6 +69,8 @@ def parse_conll(text: str, *, name: str) -> Table:
     sentences, documents = _sentences(tokens)
     middle = [f"column_{number}" for number in range(2, width)]
     names = ["tokens", *middle, "tags"][: max(width, 1)]
+    if header not in (None, "none"):
+        names = _check_names([str(one) for one in header or ()], width, name)
     columns: dict[str, Sequence[object]] = {
         column: [[line.cells[index] for line in sentence] for sentence in sentences]
         for index, column in enumerate(names)
@@ -64,8 +78,23 @@ def parse_conll(text: str, *, name: str) -> Table:
     if any(line.starts_document for line in lines):
         columns["document"] = documents
     notes = [f"{n_comments} comment lines skipped"] if n_comments else []
-    return Table(
-        columns, [sentence[0].number for sentence in sentences], (*notes, *_unseen(tokens))
+    numbers = [sentence[0].number for sentence in sentences]
+    return Table(columns, numbers, (*notes, *_unseen(tokens)), proposed=proposed)
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    """Say whether cells are the names of a column of words and a column of tags."""
+    names = [cell.strip().casefold() for cell in cells]
+    return len(names) > 1 and bool(NAMES & {*names}) and len({*names}) == len(names)
+
+
+def _check_names(names: list[str], width: int, name: str) -> list[str]:
+    if len(names) == width == len(set(names)):
+        return names
+    raise DataError(
+        f"{name} has {width} columns, and each needs a name of its own.",
+        received=f"names {', '.join(names)}",
+        hint="data.header=none, or data.header=[…] with a name for each",
     )
 
 
@@ -75,6 +104,10 @@ def _cut(text: str) -> list[_Line]:
     filled = [line for _, line in numbered if line and not line.startswith(DOCUMENT)]
     tabbed = 2 * sum("\t" in line for line in filled) >= len(filled)
     cut = _at_tabs if tabbed else _at_blanks
+    mark = next((mark for mark in ",;" if filled and all(mark in line for line in filled)), None)
+    if not tabbed and mark is not None and not any(" " in line for line in filled):
+        usual = Counter(len(_at_marks(line, mark)) for line in filled).most_common(1)[0][0]
+        cut = partial(_at_marks, mark=mark, width=usual)
     return [
         _Line(number, line, () if not line or line.startswith(DOCUMENT) else cut(line))
         for number, line in numbered
@@ -83,6 +116,17 @@ def _cut(text: str) -> list[_Line]:
 
 def _at_tabs(line: str) -> tuple[str, ...]:
     return tuple(cell.strip(" ") or cell for cell in line.split("\t"))
+
+
+def _at_marks(line: str, mark: str, width: int | None = None) -> tuple[str, ...]:
+    """Split a line of a table; a token may be the mark itself, with quotes around it or none."""
+    try:
+        cells = next(csv.reader([line], delimiter=mark, strict=True))
+    except csv.Error:
+        cells = line.split(mark)
+    if width is not None and len(cells) != width:
+        cells = line.rsplit(mark, width - 1)
+    return tuple(cells)
 
 
 def _at_blanks(line: str) -> tuple[str, ...]:

@@ -45,12 +45,15 @@ def read_as_proposed(source: object, **given: Any) -> tuple[Rows, list[str], dic
 
 
 def _tell(field: tuple[str, Any]) -> str:
-    return f"data.{field[0]}={field[1]}: {WHY[field[0]]}"
+    written = f"{field[0]}={field[1]}"
+    return f"data.{written}: {WHY.get(written) or WHY[field[0]]}"
 
 
 WHY = {
     "format": "the ending of the file does not say it",
+    "format=conll": "each line is a word with its tag, and blank lines part sentences",
     "delimiter": "each line is a row, not a text alone",
     "quoting": "texts begin with quotes that nothing closes, so quotes are ordinary characters",
     "header": "the first line is a row, so columns are numbered",
+    "header=first": "the first line has the names of the columns",
 }

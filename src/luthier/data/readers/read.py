@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from luthier.data.readers.conll import parse_conll
 from luthier.data.readers.delimited import DELIMITERS, SPELLED, Table, parse_delimited, spell
 from luthier.data.readers.encoding import Decoded
 from luthier.data.readers.find_files import File, find_files
-from luthier.data.readers.form import Form
+from luthier.data.readers.form import Form, MisreadError
 from luthier.data.readers.frames import read_arrow, read_parquet, table_in_memory
 from luthier.data.readers.hub import read_hub
 from luthier.data.readers.json_files import parse_json, parse_json_lines
@@ -31,7 +31,7 @@ from luthier.data.readers.limits import refuse_endless, refuse_long_cells
 from luthier.data.readers.line_pairs import read_line_pairs
 from luthier.data.readers.nested import with_fields
 from luthier.data.readers.plain_text import open_text, parse_labelled_lines, parse_plain_text
-from luthier.data.readers.sniff import label_side
+from luthier.data.readers.sniff import SAMPLE, is_table_of_words, label_side
 from luthier.data.readers.tmx import parse_tmx
 from luthier.data.readers.xliff import parse_xliff
 from luthier.errors import DataError, nearest
@@ -44,7 +44,6 @@ _COUNT = re.compile(r"^\d+ ")
 PARSERS: Mapping[str, Callable[..., Table]] = {
     "json": parse_json,
     "jsonl": parse_json_lines,
-    "conll": parse_conll,
     "text": parse_plain_text,
     "tmx": parse_tmx,
     "xliff": parse_xliff,
@@ -197,7 +196,9 @@ def _read_file(file: File, form: Form, name: str, kind: str) -> Table:
     notes = decoded.notes
     if kind == "labelled":
         return Table({"text": [decoded.text.strip()], "label": [file.label]}, [1], notes)
-    if kind in PARSERS:
+    if kind == "conll":
+        table = parse_conll(decoded.text, name=name, header=form.header)
+    elif kind in PARSERS:
         text = decoded.text
         del decoded  # frees the file's bytes
         table = PARSERS[kind](text, name=name)
@@ -207,6 +208,16 @@ def _read_file(file: File, form: Form, name: str, kind: str) -> Table:
             decoded.text, side, name=name, delimiter=mark, header=form.header
         )
     else:
+        table = _read_table(decoded, form, name, kind)
+    return replace(table, notes=(*notes, *table.notes))
+
+
+def _read_table(decoded: Decoded, form: Form, name: str, kind: str) -> Table:
+    """Read a table; propose to gather its rows into sentences, if they are words with tags."""
+    lines = [line.rstrip("\r\n") for line in islice(decoded.lines(), SAMPLE)]
+    are_words = form.format is None and kind != "text" and is_table_of_words(lines)
+    proposed = {"format": "conll"} if are_words else {}
+    try:
         table = parse_delimited(
             decoded.lines,
             name=name,
@@ -216,7 +227,16 @@ def _read_file(file: File, form: Form, name: str, kind: str) -> Table:
             header=form.header,
             max_row_bytes=form.max_row_bytes,
         )
-    return replace(table, notes=(*notes, *table.notes))
+    except DataError as problem:
+        if not proposed:
+            raise
+        raise MisreadError(
+            problem.problem,
+            received=str(problem.received),
+            hint="data.format=conll",
+            proposed=proposed,
+        ) from problem
+    return replace(table, proposed=proposed) if proposed else table
 
 
 def _label_side(decoded: Decoded, delimiter: str) -> str | None:

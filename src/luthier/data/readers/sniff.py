@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from luthier.data.readers.encoding import decode
@@ -58,6 +59,26 @@ def is_tagged(lines: Sequence[str]) -> bool:
     filled = [line for line in lines if line.strip()]
     n_tagged = sum(_TAGGED.fullmatch(line.strip()) is not None for line in filled)
     return len(filled) < len(lines) and n_tagged > 0.9 * max(1, len(filled))
+
+
+def is_table_of_words(lines: Sequence[str]) -> bool:
+    r"""Return whether rows of a table are words with tags, and sentences end with blank lines.
+
+    Tags of any kind count, parts of speech too, if there are few.
+
+    >>> is_table_of_words(["word,tag", "Ada,NOUN", "sleeps,VERB", "", "Bob,NOUN", "eats,VERB"] * 3)
+    True
+    """
+    filled = [line.strip() for line in lines if line.strip()]
+    runs = sum(not line.strip() and bool(after.strip()) for line, after in pairwise(lines))
+    if len(filled) < FEWEST or runs < 2 or len(filled) < 2 * runs:
+        return False
+    for mark in ("\t", ",", ";"):
+        cells = [line.rsplit(mark, 1) for line in filled if mark in line]
+        tags = {cell[-1].strip(' "') for cell in cells}
+        if len(cells) == len(filled) and len(tags) <= max(2, len(filled) // 3):
+            return not any(re.search(r"\s", line.replace(mark, "").strip(' "')) for line in filled)
+    return False
 
 
 def delimiter_of(lines: Sequence[str]) -> str | None:
