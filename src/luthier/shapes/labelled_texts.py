@@ -31,7 +31,9 @@ LABEL = Column(
     ),
 )
 LABELS = Column(
-    "labels", "labels", ("labels", "tags", "topics", "emotions", "categories", "genres", "intents")
+    "labels",
+    "labels",
+    ("labels", "tags", "topics", "emotions", "categories", "genres", "intents", "accept"),
 )
 NUMBER = Column(
     "label",

@@ -44,7 +44,7 @@ def tagged_words(sheet: Sheet) -> Guess | None:
     """Recognise a column of words beside a column of tags."""
     roles = {"tokens": TOKENS, "tags": TAGS}
     guess = by_names(sheet, TASK, roles, "words with tags") or _words_of_a_table(sheet)
-    if guess is None:
+    if guess is None or any(map(is_spans, sheet.cells(guess.columns["tags"]))):
         return None
     guess = _with_scheme(guess, [_listed(cell) for cell in sheet.cells(guess.columns["tags"])])
     if not _are_single_words(sheet.cells(guess.columns["tokens"])):

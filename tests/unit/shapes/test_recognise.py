@@ -210,3 +210,19 @@ def test_files_that_suggest_nothing_are_refused(columns):
     with pytest.raises(DataError) as caught:
         recognise(Rows.of(columns))
     assert "data.columns.text=" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["ner", "entities", "labels"])
+def test_spans_of_tokens_are_no_tags(name):
+    spans = [[0, 0, "person"], [3, 3, "city"]]
+    rows = Rows.of({"tokenized_text": [["Ada", "went", "to", "Rome"]] * N, name: [spans] * N})
+    guess = recognise(rows)
+    assert guess.columns == {"tokens": "tokenized_text", "spans": name}
+    assert guess.fields == {"task.options.offsets": "tokens-inclusive"}
+
+
+def test_what_was_chosen_is_learned_and_not_what_could_be():
+    options = [[{"id": "A", "text": "A"}, {"id": "B", "text": "B"}]] * N
+    chosen = [["A"], ["A", "B"], ["B"]] * (N // 3)
+    columns = {"text": TEXTS, "options": options, "accept": chosen, "answer": ["accept"] * N}
+    assert recognise(Rows.of(columns)).columns == {"text": "text", "labels": "accept"}
