@@ -67,7 +67,8 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    hidden = ("TYPE_CHECKING", "annotations", "import_module", "logging")
+    return sorted({*globals(), *__all__} - {*hidden})
 
 
 def __getattr__(name: str) -> object:

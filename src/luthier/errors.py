@@ -4,6 +4,7 @@
     ├── RecipeError      the recipe is invalid (all its problems are reported together)
     ├── DataError        a file, a column or a value is not what the task needs
     ├── ModelError       a checkpoint cannot be loaded, or cannot do what the recipe asks
+    ├── ArgumentError    a function was called with what it does not take
     ├── RunError         a run folder is missing, incomplete or in use
     └── TrainingError    training cannot continue (for example, the loss is not a number)
 
@@ -14,6 +15,7 @@ The command line prints all three and exits with code 2.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 LONGEST, LONGEST_PROBLEM = 2000, 20_000  # characters; all problems of a recipe are one message
@@ -27,6 +29,9 @@ def shortened(text: str, most: int = LONGEST) -> str:
     """
     left = len(text) - most
     return text if left <= 0 else f"{text[:most]} … and {left:,} more characters"
+
+
+MOST_COLUMNS = 3  # that are suggested for a role
 
 
 class LuthierError(Exception):
@@ -69,6 +74,10 @@ class ModelError(LuthierError):
     """A checkpoint cannot be loaded, or cannot do what the recipe asks."""
 
 
+class ArgumentError(LuthierError):
+    """A function was called with what it does not take."""
+
+
 class RunError(LuthierError):
     """A run folder is missing, incomplete or in use."""
 
@@ -98,3 +107,15 @@ def suggestion(name: str, names: Iterable[str], *, quote: str = "") -> str:
     known = list(names)
     close = nearest(name, known)
     return f"did you mean {quote}{close}{quote}?" if close else f"one of: {', '.join(known)}"
+
+
+def column_fix(role: str, columns: Iterable[str]) -> str:
+    """Suggest which column plays a role: the first few, each as an override that can be pasted.
+
+    >>> column_fix("label", ["stars", "date of sale"])
+    "data.columns.label=stars or 'data.columns.label=date of sale'"
+    >>> column_fix("label", [])
+    'data.columns.label=COLUMN'
+    """
+    overrides = [f"data.columns.{role}={name}" for name in columns][:MOST_COLUMNS]
+    return " or ".join(map(shlex.quote, overrides)) or f"data.columns.{role}=COLUMN"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from luthier.arguments import Overrides, checked
 from luthier.errors import RecipeError
 from luthier.prediction import load
 from luthier.results import Comparison, Score
@@ -31,8 +32,9 @@ class Evaluation:
     comparison: Comparison | None = None
 
 
+@checked
 def evaluate(
-    run: str | Path, data: Any, overrides: Sequence[str] = (), *, precision: str | None = None
+    run: str | Path, data: Any, overrides: Overrides = (), *, precision: str | None = None
 ) -> Evaluation:
     """Score the model of a finished run on other labelled rows.
 

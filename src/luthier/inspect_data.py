@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from luthier.arguments import Overrides, checked
 from luthier.first_recipe import first_recipe
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
@@ -40,8 +41,9 @@ class Inspection:
         return any(finding.severity == "error" for finding in self.findings)
 
 
+@checked
 def inspect(
-    source: Recipe | Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()
+    source: Recipe | Mapping[str, Any] | str | Path, overrides: Overrides = ()
 ) -> Inspection:
     """Read, split and check the rows of a recipe, or of a data file; nothing is trained.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from luthier import environment, process
+from luthier.arguments import Overrides, checked
 from luthier.build_problem import Prepared, describe_data, prepare
 from luthier.evaluation.check_names import check_metric, check_slices
 from luthier.evaluation.judge import SYSTEM
@@ -57,9 +58,10 @@ from luthier.training.predict import predict
 from luthier.training.state import seed_all
 
 
+@checked
 def run(
     recipe: Recipe | Mapping[str, Any] | str | Path,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     *,
     out: str | Path | None = None,
     name: str | None = None,

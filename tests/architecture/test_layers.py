@@ -20,6 +20,7 @@ LAYERS = (
         "seeding",
         "environment",
         "process",
+        "arguments",
         "signals",
         "paths",
     },

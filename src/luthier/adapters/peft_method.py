@@ -233,7 +233,9 @@ class PeftMethod(PlainCheckpoint):
             name: kept[name] if is_size_or_place(kept.get(name)) else value
             for name, value in self.fields(base).items()
         }
-        model = PeftModel.from_pretrained(base, str(folder), config=config(**fields))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+            model = PeftModel.from_pretrained(base, str(folder), config=config(**fields))
         return cast("Model", say_of_tokens(model) if is_prompt(config) else model)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from luthier.arguments import Count, Paths, Share, checked
 from luthier.declarations import JSON
 from luthier.errors import RunError
 from luthier.evaluation.judge import SYSTEM, judge
@@ -34,12 +35,13 @@ class Comparisons:
         return as_html(self.scores, [one.verdict for one in self.comparisons])
 
 
+@checked
 def compare(
-    folders: Sequence[str | Path],
+    folders: Paths,
     *,
     metric: str | None = None,
-    n_resamples: int = 1000,
-    confidence: float = 0.95,
+    n_resamples: Count = 1000,
+    confidence: Share = 0.95,
     seed: int = 0,
 ) -> Comparisons:
     """Compare the fine-tuned models of finished runs.

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from luthier.arguments import checked
+
 if TYPE_CHECKING:
     from luthier.exporters.trial import Verification
 
@@ -28,6 +30,7 @@ class Exported:
     verification: Verification | None = None
 
 
+@checked
 def export(
     run: str | Path, out: str | Path, *, to: str = CHECKPOINT, int8: bool = False
 ) -> Exported:

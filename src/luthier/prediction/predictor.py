@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from luthier.arguments import Overrides, checked
 from luthier.codec import Codec
 from luthier.columns import Limits
 from luthier.data.readers.frames import is_table
@@ -34,7 +35,8 @@ from luthier.training.predict import infer_rows
 CHUNK = 1024  # rows answered together: what is held in memory does not grow with the file
 
 
-def load(folder: str | Path, overrides: Sequence[str] = ()) -> Predictor:
+@checked
+def load(folder: str | Path, overrides: Overrides = ()) -> Predictor:
     """Load a trained model, ready to predict.
 
     Args:

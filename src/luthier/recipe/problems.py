@@ -42,6 +42,7 @@ OTHER_NAMES = {
     "validation_file": "validation",
     "test_file": "test",
 }
+NOTHING = ("no", "none")  # words of a recipe for what others write as false
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def problems_of(
             sibling = words.get(detail["loc"][:-1])  # of a union such as: boolean or 'auto'
             is_of_union = detail["type"] in ("bool_parsing", "bool_type")
             also = f" or {sibling['ctx']['expected']}" if sibling and is_of_union else ""
-            yield Problem(whole or "options", *_wrong_value(detail, value, also=also))
+            yield Problem(whole or "options", *_wrong_value(detail, value, path=whole, also=also))
 
 
 def _path_in(
@@ -163,7 +164,9 @@ def _how_to_give(path: str) -> str:
     return examples.get(path, f"{path}=…")
 
 
-def _wrong_value(detail: ErrorDetails, value: object, *, also: str = "") -> tuple[str, str | None]:
+def _wrong_value(
+    detail: ErrorDetails, value: object, *, path: str = "", also: str = ""
+) -> tuple[str, str | None]:
     """Report what a value should be, what it is, and the nearest valid one."""
     words = str(detail["msg"])
     words = words.removeprefix("Value error, ").removeprefix("Input ")
@@ -188,12 +191,15 @@ def _wrong_value(detail: ErrorDetails, value: object, *, also: str = "") -> tupl
     ):
         words = words.replace(theirs, ours)
     fix = None
-    if detail["type"] == "literal_error" and isinstance(value, str):
+    if detail["type"] == "literal_error":
         allowed = [
             word.strip(" '") for word in detail["ctx"]["expected"].replace(" or ", ",").split(",")
         ]
-        close = nearest(value, allowed)
-        fix = f"did you mean '{close}'?" if close else None
+        if isinstance(value, bool):
+            meant = [word for word in allowed if (word in NOTHING) != value]
+            fix = f"{path}={meant[0]}" if len(meant) == 1 else None
+        elif close := nearest(str(value), allowed):
+            fix = f"did you mean '{close}'?"
     elif detail["type"] == "string_type" and isinstance(value, (int, float)):
         fix = f"write it in quotes: '{value}'"
     return f"{words}{also}, not {_shown(value)}", fix

@@ -6,7 +6,7 @@ A run of another version, or a damaged one, is listed with what can be read of i
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from luthier import __version__
+from luthier.arguments import Paths, checked
 from luthier.declarations import JSON
 from luthier.errors import LuthierError, RunError
 from luthier.recipe.tree import Recipe
@@ -60,7 +61,8 @@ class RunSummary:
     score: Score | None
 
 
-def list_runs(folders: str | Path | Iterable[str | Path] = RUNS) -> tuple[RunSummary, ...]:
+@checked
+def list_runs(folders: Paths = (RUNS,)) -> tuple[RunSummary, ...]:
     """List the runs in folders, the newest first.
 
     Args:
@@ -74,9 +76,8 @@ def list_runs(folders: str | Path | Iterable[str | Path] = RUNS) -> tuple[RunSum
         for run in luthier.list_runs():
             print(run.name, run.state, run.score)
     """
-    given = [folders] if isinstance(folders, (str, Path)) else folders
     found: dict[Path, Path] = {}
-    for run in sorted(run for folder in given for run in _runs_in(Path(folder))):
+    for run in sorted(run for folder in folders for run in _runs_in(Path(folder))):
         if run.resolve() not in found or not run.is_symlink():
             found[run.resolve()] = run
     summaries = map(summary_of, found.values())
@@ -174,7 +175,8 @@ def _size(folder: Path) -> int:
     return sum(sizes)
 
 
-def delete_runs(folders: Sequence[str | Path]) -> int:
+@checked
+def delete_runs(folders: Paths) -> int:
     """Delete run folders, all or, if one is refused, none of them.
 
     Args:

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any
 
 from luthier.data.readers.nested import unfolded, with_fields
-from luthier.errors import DataError, nearest
+from luthier.errors import DataError, column_fix, nearest
 from luthier.records import Rows
 from luthier.registry import find
 from luthier.shapes import (
@@ -125,9 +125,9 @@ def _refuse_unknown_columns(sheet: Sheet) -> None:
     for role, given in sheet.given.items():
         for name in [given] if isinstance(given, str) else given:
             if name not in sheet.rows:
-                close = nearest(str(name), sheet.columns) or "one of them"
+                close = nearest(str(name), sheet.columns)
                 raise DataError(
                     f"{', '.join(sheet.rows.files[:3])} has no column called '{name}'.",
                     received=f"columns {', '.join(sheet.columns)}",
-                    hint=f"data.columns.{role}={close}",
+                    hint=column_fix(role, [close] if close else sheet.columns),
                 )

@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from luthier.arguments import Count, Names, Overrides, checked
 from luthier.errors import RecipeError
 from luthier.load_splits import check_data, refuse_errors
 from luthier.protocols import Task
@@ -41,14 +42,15 @@ METHODS = ("full", "lora", "linear-probe", "contrastive")  # compared where none
 SHOTS = (4, 8, 16, 64, FULL)
 
 
+@checked
 def ladder(
     recipe: Recipe | Mapping[str, Any] | str | Path,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     *,
-    methods: Sequence[str] | None = None,
+    methods: Names | None = None,
     shots: Sequence[int | str] = SHOTS,
-    n_seeds: int = 5,
-    min_steps: int = 100,
+    n_seeds: Count = 5,
+    min_steps: Count = 100,
     out: str | Path | None = None,
     name: str | None = None,
     keep_models: bool = False,

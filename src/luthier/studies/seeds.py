@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from luthier.arguments import Count, Overrides, checked
 from luthier.errors import RecipeError
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
@@ -21,11 +22,12 @@ from luthier.studies.trial import Trial
 from luthier.training.listeners import Listener
 
 
+@checked
 def seeds(
     recipe: Recipe | Mapping[str, Any] | str | Path,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     *,
-    n_seeds: int = 5,
+    n_seeds: Count = 5,
     against: Recipe | Mapping[str, Any] | str | Path | None = None,
     out: str | Path | None = None,
     name: str | None = None,

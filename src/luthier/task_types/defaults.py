@@ -15,7 +15,7 @@ import numpy as np
 from luthier.codec import LOSS
 from luthier.columns import Column, Limits
 from luthier.declarations import JSON
-from luthier.errors import DataError, RecipeError
+from luthier.errors import DataError, RecipeError, column_fix
 from luthier.hf_types import Tokenizer
 from luthier.items import Batch, Items
 from luthier.padding import pad
@@ -233,7 +233,7 @@ def column_of(rows: Rows, role: str) -> Any:
         raise DataError(
             f"The rows of {', '.join(rows.files)} have no column for the role '{role}'.",
             received=f"columns {', '.join(rows.columns)}",
-            hint=f"data.columns.{role}=one of them",
+            hint=column_fix(role, []),
         )
     return rows[role]
 

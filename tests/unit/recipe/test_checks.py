@@ -6,6 +6,7 @@ import pytest
 
 from luthier.errors import RecipeError
 from luthier.recipe.checks import check, check_options, make_options
+from luthier.recipe.load import read_recipe
 from luthier.recipe.problems import Problem
 from luthier.registry import find
 
@@ -156,3 +157,14 @@ def test_options_that_a_plug_in_does_not_have_are_told():
     assert make_options(plugin, {"rank": 4}).rank == 4
     with pytest.raises(RecipeError, match=r"options of lora.*rank"):
         make_options(plugin, {"rank": "many"})
+
+
+def test_true_and_false_are_named_as_the_recipe_calls_them():
+    for given, fix in (
+        ("data.header=false", "data.header=none"),
+        ("data.header=true", "data.header=first"),
+        ("training.eval_strategy=false", "training.eval_strategy=no"),
+    ):
+        source = {"model": "m", "task": "text-classification", "data": {"train": "t.csv"}}
+        with pytest.raises(RecipeError, match=f"; {fix}$"):
+            read_recipe(source, [given])

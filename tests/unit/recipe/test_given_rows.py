@@ -57,7 +57,7 @@ def test_a_recipe_that_is_no_mapping_holds_no_rows():
 )
 def test_rows_are_given_by_split(given, received):
     with pytest.raises(RecipeError, match="by split") as caught:
-        luthier.run(tree(train="a.csv"), data=given)
+        rows_apart(tree(train="a.csv"), given)
     assert received in caught.value.received
     assert '{"train": rows}' in caught.value.hint
 

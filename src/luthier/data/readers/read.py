@@ -34,7 +34,7 @@ from luthier.data.readers.plain_text import open_text, parse_labelled_lines, par
 from luthier.data.readers.sniff import SAMPLE, is_table_of_words, label_side
 from luthier.data.readers.tmx import parse_tmx
 from luthier.data.readers.xliff import parse_xliff
-from luthier.errors import DataError, nearest
+from luthier.errors import DataError, column_fix, nearest
 from luthier.records import Rows
 from luthier.results import Finding
 
@@ -269,7 +269,7 @@ def rename(
     for role, given in asked.items():
         for column in given:
             if column not in columns:
-                raise _missing(role, column, columns, name, proposed or {})
+                raise _missing(role, column, columns, name, proposed or {}, asked)
             if column in played:
                 raise DataError(
                     f"The column '{column}' cannot be both {played[column]} and {role}.",
@@ -302,9 +302,11 @@ def _missing(
     columns: Mapping[str, object],
     name: str,
     proposed: Mapping[str, Any],
+    asked: Mapping[str, Sequence[str]],
 ) -> DataError:
-    close = nearest(column, columns) or nearest(role, columns)
-    hint = f"data.columns.{role}={close or 'one of them'}"
+    free = [one for one in columns if one not in chain.from_iterable(asked.values())]
+    close = nearest(column, free) or nearest(role, free)
+    hint = column_fix(role, [close] if close else free)
     only = next(iter(columns)) if len(columns) == 1 else ""
     mark = next((mark for mark in DELIMITERS if mark in only), None)
     if mark is not None:
