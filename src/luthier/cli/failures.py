@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 import tempfile
@@ -121,9 +123,42 @@ def refuse_undecoded_arguments() -> None:
             raise SystemExit(2)
 
 
+class PatientStream(io.TextIOWrapper):
+    """A stream that goes on when nobody reads it any more (`luthier run … | head -1`)."""
+
+    def write(self, text: str) -> int:
+        """Write, if anybody reads."""
+        try:
+            return super().write(text)
+        except OSError as problem:
+            self._write_nowhere(problem)
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush, if anybody reads."""
+        try:
+            super().flush()
+        except OSError as problem:
+            self._write_nowhere(problem)
+
+    def _write_nowhere(self, problem: OSError) -> None:
+        if problem.errno not in (errno.EPIPE, errno.EINVAL):  # the latter on Windows
+            raise problem
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), self.fileno())
+
+
 def accept_any_console() -> None:
-    """Print a replacement for characters that a console cannot encode (such as cp1252)."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
+    """Print a replacement for what a console cannot encode (cp1252), and outlive a closed pipe."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if type(stream) is io.TextIOWrapper:
+            is_terminal, encoding = stream.isatty(), stream.encoding
+            stream.flush()
+            patient = PatientStream(
+                stream.detach(), encoding, errors="replace", line_buffering=is_terminal
+            )
+            setattr(sys, name, patient)
+            setattr(sys, f"__{name}__", patient)
+        elif (reconfigure := getattr(stream, "reconfigure", None)) is not None:
             reconfigure(errors="replace")

@@ -102,3 +102,20 @@ def test_a_broken_pipe_is_quiet():
         check=False,
     )
     assert b"Traceback" not in done.stderr
+
+
+def test_a_closed_pipe_ends_no_command_and_prints_no_traceback():
+    program = (
+        "import sys, time\n"
+        "from luthier.cli.failures import accept_any_console\n"
+        "accept_any_console()\n"
+        "for n in range(20_000): print('a line of a long training', n)\n"
+        "print('went on', file=sys.stderr)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == "went on\n"
+    assert process.returncode == 0
