@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from luthier.exporters.export import export
     from luthier.inspect_data import inspect
     from luthier.pipeline import run
-    from luthier.prediction import Predictor, load
+    from luthier.prediction.predictor import Predictor, load
     from luthier.recipe.tree import Recipe
     from luthier.results import RunResult
     from luthier.runs.listing import delete_runs, list_runs
@@ -36,8 +36,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "run": "luthier.pipeline",
-    "load": "luthier.prediction",
-    "Predictor": "luthier.prediction",
+    "load": "luthier.prediction.predictor",
+    "Predictor": "luthier.prediction.predictor",
     "compare": "luthier.evaluation.compare_runs",
     "Recipe": "luthier.recipe.tree",
     "RunResult": "luthier.results",

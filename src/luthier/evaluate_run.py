@@ -9,7 +9,7 @@ from typing import Any
 
 from luthier.arguments import Overrides, checked
 from luthier.errors import RecipeError
-from luthier.prediction import load
+from luthier.prediction.predictor import load
 from luthier.results import Comparison, Score
 
 PRECISIONS = ("bf16", "int8")

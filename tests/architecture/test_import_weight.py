@@ -1,6 +1,7 @@
 """What is light to import stays light: told by the modules loaded, not by a clock."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 
@@ -28,7 +29,7 @@ def modules_in(folder):
         ("import luthier.runs", ENGINES | {"scipy", "pandas", "pyarrow", "matplotlib"}),
         ("import luthier.records, luthier.protocols", ENGINES),
         (
-            "import luthier.prediction",
+            "import luthier.prediction.predictor",
             {"peft", "datasets", "sklearn", "tensorflow", "pandas", "matplotlib"},
         ),
     ],
@@ -38,8 +39,50 @@ def test_an_import_stays_light(statement, unwanted):
 
 
 def test_statistics_are_loaded_where_something_is_judged():
-    statement = "import luthier.prediction, sys; assert 'scipy.stats' not in sys.modules"
+    statement = "import luthier.prediction.predictor, sys; assert 'scipy.stats' not in sys.modules"
     assert "luthier" in loaded_by(statement)
+
+
+def test_a_prediction_loads_no_compiler_and_nothing_for_many_devices(tiny_teacher):
+    """The command loads what asking a model needs: half of what Transformers imports otherwise."""
+    run = tiny_teacher("text-classification")
+    program = (
+        "import sys; from luthier.cli.app import main\n"
+        f"sys.argv = ['luthier', 'predict', {str(run)!r}, 'a sunny day', '--json']\n"
+        "try: main()\n"
+        "except SystemExit: print(*sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    answer, modules = done.stdout.splitlines()
+    assert [json.loads(answer)] == luthier.load(run)("a sunny day")
+    unwanted = {
+        *("torch._dynamo.convert_frame", "torch.distributed.tensor", "scipy.optimize._optimize"),
+        *("transformers.trainer", "sklearn", "datasets", "peft", "pandas", "tensorflow"),
+    }
+    assert {*modules.split()} & unwanted == set()
+
+
+def test_what_was_deferred_is_loaded_when_it_is_asked_for():
+    program = """
+from luthier.models.lean import import_lean
+import_lean()
+import scipy.optimize, torch, transformers.models
+from transformers import BertModel
+from scipy.optimize import linear_sum_assignment, minimize_scalar
+assert linear_sum_assignment([[2, 1], [1, 2]])[1].tolist() == [1, 0]
+assert minimize_scalar(lambda x: (x - 3) ** 2).success
+assert torch._dynamo.config.cache_size_limit > 0
+assert torch._dynamo.disable(len) is not len
+assert transformers.models.bert.BertModel is BertModel
+weights = [torch.ones(1, requires_grad=True)]
+torch.optim.SGD(weights, lr=1.0).zero_grad()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

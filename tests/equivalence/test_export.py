@@ -177,7 +177,7 @@ def test_a_format_is_tried_out_without_tensorflow(finished):
     program = (
         "from luthier.exporters import exported, verified\n"
         "from luthier.exporters.trial import Trial\n"
-        "from luthier.prediction import load\n"
+        "from luthier.prediction.predictor import load\n"
         "from luthier.runs import RunFolder\n"
         f"run = {str(run)!r}\n"
         "trial = Trial(load(run), RunFolder.open(run))\n"

@@ -201,6 +201,9 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score the model of a run on another data file."""
+    from luthier.models.lean import import_lean
+
+    import_lean()
     from luthier.evaluate_run import evaluate as evaluate_run
 
     precision = precision_of(bf16=bf16, int8=int8)

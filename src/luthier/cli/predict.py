@@ -65,7 +65,10 @@ def predict(
         texts = [line.rstrip("\r\n") for line in sys.stdin]
     if file is None and not texts:
         raise DataError("Expected texts to predict.", hint=f'luthier predict {folder} "some text"')
-    from luthier.prediction import load
+    from luthier.models.lean import import_lean
+
+    import_lean()
+    from luthier.prediction.predictor import load
 
     overrides = (texts or ()) if file is not None else ()
     predictor, precision = load(folder, overrides), precision_of(bf16=bf16, int8=int8)

@@ -20,7 +20,7 @@ from luthier.evaluation.judge import SYSTEM
 from luthier.exporters.place import aside, refuse_taken
 from luthier.models.heads import needs
 from luthier.models.load import load_saved, save_model
-from luthier.prediction import Predictor, load
+from luthier.prediction.predictor import Predictor, load
 from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Rows
 from luthier.report.model_card import write_model_card

@@ -15,7 +15,7 @@ from luthier.exporters.texts import pieces_of
 from luthier.exporters.trial import Trial, Verification
 from luthier.exporters.verified import Exporter, export_verified
 from luthier.keras_engine.backend import require, require_twin, set_up
-from luthier.prediction import Predictor
+from luthier.prediction.predictor import Predictor
 
 if TYPE_CHECKING:
     from luthier.keras_engine.litert import LiteRT

@@ -13,7 +13,7 @@ import numpy as np
 
 from luthier.exporters.trial import BATCH, Trial
 from luthier.keras_engine.backend import silenced
-from luthier.prediction import Predictor
+from luthier.prediction.predictor import Predictor
 from luthier.ragged import Ragged
 from luthier.records import Rows
 

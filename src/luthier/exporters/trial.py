@@ -13,7 +13,7 @@ from luthier.evaluation.judge import judge
 from luthier.exporters.exported import OUTPUTS, Answerer, Exported, TorchModel, milliseconds
 from luthier.exporters.merged import differs, first_lines, gap, rows_of
 from luthier.items import Batch
-from luthier.prediction import Predictor
+from luthier.prediction.predictor import Predictor
 from luthier.ragged import Array, Ragged
 from luthier.records import Predictions
 from luthier.results import Comparison, Score

@@ -12,7 +12,7 @@ from luthier.exporters.exported import Exported
 from luthier.exporters.merged import refuse_unmerged
 from luthier.exporters.place import aside, refuse_taken
 from luthier.exporters.trial import Trial, Verification
-from luthier.prediction import Predictor, load
+from luthier.prediction.predictor import Predictor, load
 from luthier.report.model_card import write_model_card
 from luthier.runs import RunFolder, plain
 

@@ -3,7 +3,3 @@
 `predictor.py` is the door; `given_rows.py` makes rows of what a caller gives; `write_answers.py`
 writes a file's rows with their answers.
 """
-
-from luthier.prediction.predictor import Predictor, load
-
-__all__ = ["Predictor", "load"]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
 
+from luthier.metrics.softmax import softmax
 from luthier.metrics.spans import errors_of
 from luthier.ragged import Array
 from luthier.records import Predictions, Rows, Target
@@ -40,7 +40,7 @@ def aggregate(
         return _of_words(predictions, index, rows, target, has_entities=has_entities)
     pieces: Pieces = predictions.outputs
     one = pieces.take(np.array([index]))
-    shares = softmax(one.logits.values.astype(np.float64), axis=-1)  # (tokens, labels)
+    shares = softmax(one.logits.values.astype(np.float64))  # (tokens, labels)
     spans = one.spans.values if one.spans is not None else _word_spans(rows, index)
     word_of = one.word_of.values
     if strategy == "none":
@@ -107,7 +107,7 @@ def _of_words(
     """List the entities that the chosen tags make, or every word with its tag."""
     text, words = str(rows["text"][index]), rows["words"][index]
     logits, _ = predictions.outputs.take(np.array([index])).of_words()
-    shares = softmax(logits.values.astype(np.float64), axis=-1)
+    shares = softmax(logits.values.astype(np.float64))
     ids = predictions.answers[index]
     tags = [OUTSIDE if tag < 0 else target.names[tag] for tag in ids]
     if has_entities:

@@ -14,6 +14,7 @@ from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.formats.label_cells import canonical_label
 from luthier.metrics.classification import confusion, measure_classification, per_label
+from luthier.metrics.softmax import softmax
 from luthier.objective import Objective
 from luthier.ragged import Array
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
@@ -67,9 +68,7 @@ class SingleLabelCodec(TextLevelCodec[SingleLabelOptions]):
 
     def decode(self, outputs: Outputs) -> Predictions:
         """Choose the most probable label."""
-        from scipy.special import softmax  # slow to import
-
-        return Predictions(outputs.argmax(axis=-1), softmax(outputs, axis=-1), outputs)
+        return Predictions(outputs.argmax(axis=-1), softmax(outputs), outputs)
 
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare the metrics of classification."""

@@ -16,6 +16,7 @@ from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.items import ItemField, Items
 from luthier.metrics.choices import measure_choices
+from luthier.metrics.softmax import softmax
 from luthier.objective import Objective
 from luthier.padding import pad
 from luthier.ragged import Array
@@ -110,9 +111,7 @@ class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
 
     def decode(self, outputs: Outputs) -> Predictions:
         """Choose the most probable choice."""
-        from scipy.special import softmax  # slow to import
-
-        return Predictions(outputs.argmax(axis=-1), softmax(outputs, axis=-1), outputs)
+        return Predictions(outputs.argmax(axis=-1), softmax(outputs), outputs)
 
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare accuracy and log loss."""

@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.special import softmax
 
 from luthier.codec import LOSS
 from luthier.columns import Column
@@ -22,6 +21,7 @@ from luthier.formats.qa_answers import Question, canonical, questions_of
 from luthier.hf_types import Tokenizer
 from luthier.items import Batch, ItemField, Items
 from luthier.metrics.answers import best_null_threshold, exact_match, measure_answers, token_f1
+from luthier.metrics.softmax import softmax
 from luthier.objective import Objective
 from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Section
