@@ -156,3 +156,26 @@ def test_a_damaged_model_folder_is_named(content, tmp_path):
     (tmp_path / "luthier.json").write_text(content)
     with pytest.raises(RunError, match=r"luthier\.json of this run cannot be read"):
         luthier.load(tmp_path)
+
+
+def test_an_export_that_is_damaged_answers_nothing(tiny_model, machine):
+    run = trained(machine, tiny_model)
+    luthier.export(run, machine / "plain")
+    listed = json.loads((machine / "plain" / "manifest.json").read_text("utf-8"))["files"]
+    assert {"model.safetensors", "config.json", "tokenizer.json", "luthier.json"} <= set(listed)
+    for folder in (machine / "plain", run / "model"):
+        for name in ("model.safetensors", "config.json", "tokenizer.json"):
+            path = folder / name
+            whole = path.read_bytes()
+            path.write_bytes(whole[:-1])
+            with pytest.raises(RunError, match="is damaged") as caught:
+                luthier.load(folder)
+            assert name in caught.value.received
+            path.write_bytes(whole)
+        assert luthier.load(folder)("a text")
+
+
+def test_an_export_without_its_manifest_is_read_as_it_is(tiny_model, machine):
+    luthier.export(trained(machine, tiny_model), machine / "plain")
+    (machine / "plain" / "manifest.json").unlink()
+    assert luthier.load(machine / "plain")("a text")

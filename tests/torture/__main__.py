@@ -26,6 +26,8 @@ from tests.torture import (
     hostile,
     kills,
     leaks,
+    methods,
+    names,
     numbers,
     paths,
     results,
@@ -103,6 +105,16 @@ def r10(folder: Path, share: float) -> Trials:
     return results.trials(results.bench(folder), every=max(1, round(1 / share)))
 
 
+def r11(folder: Path, share: float) -> Trials:
+    """Every method, killed at random instants, resumed by another process."""
+    return methods.trials(folder, _part(8, share))
+
+
+def r12(folder: Path, share: float) -> Trials:
+    """Documents of a run without a manifest that disagree, read by five commands."""
+    return results.disagreements(results.bench(folder), every=max(1, round(1 / share)))
+
+
 def s1(folder: Path, share: float) -> Trials:
     """Hostile models, runs, recipes and data, opened as a user would."""
     workshop = hostile.Workshop(folder)
@@ -129,6 +141,11 @@ def s2(folder: Path, share: float) -> Trials:
     return [(f"{name}: {one}", not one.outside) for name, one in tried.items()]
 
 
+def s9(folder: Path, share: float) -> Trials:
+    """Control characters in labels, columns, cells, files and runs, by twelve commands."""
+    return names.trials(folder)
+
+
 def d1(folder: Path, share: float) -> Trials:
     """Seeded defects in files of every kind."""
     return defects.counts(folder)[0]
@@ -150,7 +167,7 @@ def d2(folder: Path, share: float) -> Trials:
     return [*found, (f"false alarms {alarms:.4f}", alarms <= 0.005)]
 
 
-ALL = (r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, s1, s2, s8, d1, d1_clean, d2)
+ALL = (r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, s1, s2, s8, s9, d1, d1_clean, d2)
 COUNTED: dict[str, Callable[[Path, float], Trials]] = {
     one.__name__.upper().replace("_", "-"): one for one in ALL
 }

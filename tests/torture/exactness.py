@@ -40,6 +40,35 @@ TASKS = (
 SCHEDULES = ("cosine", "constant_with_warmup", "polynomial", "inverse_sqrt", "cosine_with_restarts")
 OPTIMIZERS = ("adamw_torch", "sgd", "adafactor", "rmsprop", "adagrad", "nadam", "radam", "adamax")
 
+EPISODES = {"shots": 1, "meta_batch": 2}
+PROMPTS = {"num_virtual_tokens": 3}
+METHODS: dict[str, dict[str, Any]] = {  # every method, and the sections of a recipe for it
+    **{
+        name: {"method": name}
+        for name in (
+            *("full", "linear-probe", "prototypes", "knn", "contrastive", "layer-wise"),
+            *("gradual-unfreezing", "lora", "qlora", "ia3", "bitfit", "distillation"),
+            "prototypical-networks",
+        )
+    },
+    "prompt-mlm": {"method": "prompt-mlm", "head": "MaskedLM"},
+    **{
+        name: {"method": {"name": name, "options": options}}
+        for name, options in (
+            ("top-layers", {"n_layers": 1}),
+            ("prefix-tuning", PROMPTS),
+            ("prompt-tuning", PROMPTS),
+            ("p-tuning", PROMPTS),
+            ("peft", {"tuner": "VERA"}),
+            ("maml", EPISODES),
+            ("reptile", EPISODES),
+        )
+    },
+}
+AT_ONCE = ("prototypes", "knn")  # methods that take no steps, so that nothing is saved between
+KEPT = ("checkpoints/", "model/", "adapter/")
+BESIDE = ("events.jsonl", "README.md")  # they tell the time
+
 
 def cells() -> dict[str, dict[str, Any]]:
     """Name the cells: what is varied, and the sections of the recipe for it."""
@@ -74,28 +103,8 @@ def cells() -> dict[str, dict[str, Any]]:
     found |= {
         "lora with dropout": {"method": {"name": "lora", "options": {"dropout": 0.3}}},
         "lora, adapter alone": {"method": {"name": "lora", "options": {"merge": False}}},
-        "linear probe": {"method": "linear-probe"},
-        "top layers": {"method": {"name": "top-layers", "options": {"n_layers": 1}}},
-        "layer-wise": {"method": "layer-wise"},
-        "gradual unfreezing": {"method": "gradual-unfreezing"},
-        "contrastive": {"method": "contrastive"},
-        "bitfit": {"method": "bitfit"},
-        "ia3": {"method": "ia3"},
-        "prefix tuning": {
-            "method": {"name": "prefix-tuning", "options": {"num_virtual_tokens": 3}}
-        },
-        "p-tuning": {"method": {"name": "p-tuning", "options": {"num_virtual_tokens": 3}}},
-        "prompt tuning": {
-            "method": {"name": "prompt-tuning", "options": {"num_virtual_tokens": 3}}
-        },
-        "qlora": {"method": "qlora"},
-        "prompt-mlm": {"method": "prompt-mlm", "head": "MaskedLM"},
-        "distillation": {"method": "distillation"},
-        "vera, by peft's name": {"method": {"name": "peft", "options": {"tuner": "VERA"}}},
         "dora": {"method": {"name": "lora", "options": {"use_dora": True}}},
-        "prototypical networks": {"method": "prototypical-networks"},
-        "maml": {"method": {"name": "maml", "options": {"shots": 1, "meta_batch": 2}}},
-        "reptile": {"method": {"name": "reptile", "options": {"shots": 1, "meta_batch": 2}}},
+        **{name: how for name, how in METHODS.items() if name not in ("full", "lora", *AT_ONCE)},
         "head with dropout": {"model": {"pooling": "mean", "head_dropout": 0.3}},
         "hidden head": {"model": {"pooling": "attention", "head_hidden_layers": [8]}},
         "frozen bottom": {"model": {"freeze_bottom": 1, "freeze_embeddings": True}},
@@ -170,8 +179,7 @@ def differences(made: Bench, one: str, other: str) -> list[str]:
         found.append("logged rows")
     for path in sorted((made.folder / one).rglob("*")):
         name = path.relative_to(made.folder / one).as_posix()
-        is_kept = name.startswith("checkpoints/") or name.endswith(".safetensors")
-        if not is_kept or not path.is_file() or path.name == "events.jsonl":
+        if not name.startswith(KEPT) or not path.is_file() or path.name in BESIDE:
             continue
         twin = made.folder / other / name
         if path.name == "manifest.json":

@@ -1,14 +1,18 @@
-"""R10: a finished run that is not as it was written answers nothing, whichever command reads it."""
+"""R10: a finished run that is not as it was written answers nothing, whichever command reads it.
+
+R12: nor does one without a manifest whose documents disagree. The commands come from a starter.
+"""
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.torture.damage import cut, delete, flip
-from tests.torture.trial import Bench, Child, command
+from tests.seals import without_seal
+from tests.torture.damage import cut, delete, flip, swap
+from tests.torture.documents import DISAGREEMENTS, Change, rewrite
+from tests.torture.trial import Bench, Ended, Starter, file_hash
 
 DAMAGES = {
     "deleted": delete,
@@ -17,6 +21,7 @@ DAMAGES = {
     "bit at the start": flip(0.0),
     "bit in the middle": flip(0.5),
     "bit at the end": flip(1.0),
+    "of another run": swap,
 }
 MODEL = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json")
 DOCUMENTS = (
@@ -37,10 +42,11 @@ def bench(folder: Path) -> Bench:
     """Make the bench with a finished run."""
     made = Bench(folder, baselines=["majority"], training={"max_steps": 4})
     assert made.finish("whole").code == 0
+    assert made.finish("other", "training.seed=1").code == 0
     return made
 
 
-def cases() -> Iterator[tuple[str, str]]:
+def cases(made: Bench) -> Iterator[tuple[str, str]]:
     """Walk over the files of a result, and what is done to each."""
     files = (
         *(f"model/{name}" for name in MODEL),
@@ -48,33 +54,63 @@ def cases() -> Iterator[tuple[str, str]]:
         *BESIDE,
     )
     for file in files:
+        both = (file_hash(made.folder / run / file) for run in ("whole", "other"))
+        is_other = len(set(both)) > 1 and file != "manifest.json"
         for damage in DAMAGES:
-            yield file, damage
-
-
-def trial(made: Bench, number: int, file: str, damage: str) -> Iterator[tuple[str, bool]]:
-    """Damage a copy of the run; say of each command whether it names the file and does nothing."""
-    for name, words in COMMANDS.items():
-        place = made.folder / f"trial-{number}-{name}"
-        shutil.copytree(made.folder / "whole", place / "run")
-        shutil.copytree(made.folder / "whole", place / "whole")
-        shutil.copy(made.folder / "rows.csv", place)
-        path = place / "run" / file
-        DAMAGES[damage](path, path)
-
-        def work(place: Path = place, words: tuple[str, ...] = words) -> None:
-            os.chdir(place)
-            command(*words)
-
-        ended = Child(work).wait()
-        told = ended.said.replace("\n", "")
-        is_told = Path(file).name in told or (file == "recipe.yaml" and "no run" in told)
-        passed = ended.code == 2 and is_told and not (place / "plain").exists()
-        yield f"{name}, {file} {damage}{'' if passed else f': {ended.code} {told[-200:]}'}", passed
-        shutil.rmtree(place)
+            if damage != "of another run" or is_other:
+                yield file, damage
 
 
 def trials(made: Bench, *, every: int = 1) -> list[tuple[str, bool]]:
-    """Count all cases, or every n-th."""
-    chosen = list(cases())[::every]
-    return [one for number, case in enumerate(chosen) for one in trial(made, number, *case)]
+    """Damage each file of a run in every way, or in every n-th."""
+    with Starter() as starter:
+        return [
+            (f"{name}, {file} {damage}{told}", not told)
+            for file, damage in list(cases(made))[::every]
+            for name in COMMANDS
+            for told in [_told(made, starter, name, file, damage)]
+        ]
+
+
+def _told(made: Bench, starter: Starter, name: str, file: str, damage: str) -> str:
+    """Damage a file; say what is wrong with what a command makes of it: nothing, if it refuses."""
+
+    def change(run: Path) -> None:
+        DAMAGES[damage](run / file, made.folder / "other" / file)
+
+    return _asked(made, starter, name, change, file)
+
+
+def disagreements(made: Bench, *, every: int = 1) -> list[tuple[str, bool]]:
+    """Let documents of a run without a manifest disagree in each way, or in every n-th."""
+    found = []
+    with Starter() as starter:
+        for what, (file, change) in list(DISAGREEMENTS.items())[::every]:
+            for name in COMMANDS:
+
+                def alter(run: Path, file: str = file, change: Change = change) -> None:
+                    rewrite(without_seal(run) / file, change)
+
+                told = _asked(made, starter, name, alter, file)
+                found.append((f"{name}, {what}{told}", not told))
+    return found
+
+
+def _asked(
+    made: Bench, starter: Starter, name: str, change: Callable[[Path], object], file: str
+) -> str:
+    place = made.folder / f"trial-{name}"
+    for run in ("run", "whole"):
+        shutil.copytree(made.folder / "whole", place / run)
+    shutil.copy(made.folder / "rows.csv", place)
+    change(place / "run")
+    ended = starter.begin(place, COMMANDS[name]).wait()
+    is_refused = _is_refused(ended, file) and not (place / "plain").exists()
+    shutil.rmtree(place)
+    return "" if is_refused else f": {ended.code} {ended.said[-200:]}"
+
+
+def _is_refused(ended: Ended, file: str) -> bool:
+    said = ended.said.replace("\n", "")
+    is_named = Path(file).name in said or (file == "recipe.yaml" and "no run" in said)
+    return ended.code == 2 and is_named and "Traceback" not in said

@@ -64,6 +64,10 @@ def test_every_method_that_takes_steps_has_a_cell():
     assert set(names("methods")) - tried == {"prototypes", "knn"}  # nothing to resume
 
 
+def test_every_method_is_killed():
+    assert set(exactness.METHODS) == set(names("methods"))
+
+
 @pytest.mark.parametrize("cell", ["contrastive"])  # it adds a head to the model it is given
 def test_going_on_is_exact_in_new_processes(cell, tmp_path):
     assert exactness.trial(tmp_path, CELLS[cell], anew=True) == []

@@ -2,7 +2,9 @@
 
 Most are forked from this warm process: that spares the seconds that importing PyTorch takes, so
 hundreds of trials fit into minutes. A fork inherits what a new process has of its own (the seed of
-hashes, modules, patches), so what must hold from process to process is tried by `NewProcess`.
+hashes, modules, patches), so what must hold from process to process is tried by `NewProcess`, or
+by a `Starter`: a process with hashes of its own that has imported the libraries and done nothing
+else, and starts each command as a fork of itself.
 """
 
 from __future__ import annotations
@@ -12,13 +14,16 @@ import hashlib
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +63,17 @@ class Child:
 
     Args:
         work: What it does; what it returns is not seen, what it prints is.
+        said: A file for its output instead.
     """
 
-    def __init__(self, work: Callable[[], object]):
+    def __init__(self, work: Callable[[], object], *, said: Path | None = None):
         self.begun = time.monotonic()
-        self.output, output = os.pipe()
-        fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
-        os.set_blocking(self.output, False)
+        if said is None:
+            self.output, output = os.pipe()
+            fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+            os.set_blocking(self.output, False)
+        else:
+            self.output = output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         sys.stdout.flush()
         sys.stderr.flush()
         self.process = os.fork()
@@ -138,6 +147,14 @@ class NewProcess:
             text=True,
         )
 
+    def kill(self) -> None:
+        """Kill the process at once."""
+        self.process.kill()
+
+    def is_over(self) -> bool:
+        """Say whether the process is done."""
+        return self.process.poll() is not None
+
     def wait(self, seconds: float = SECONDS) -> Ended:
         """Wait for the end; kill what takes too long."""
         try:
@@ -146,6 +163,107 @@ class NewProcess:
             self.process.kill()
             said, _ = self.process.communicate()
         return Ended(self.process.returncode, said, time.monotonic() - self.begun)
+
+
+IMPORTED = (  # what commands load, and a starter before them
+    *("pipeline", "prediction", "evaluate_run", "evaluation.compare_runs", "exporters.merged"),
+    *("report.render", "report.error_analysis", "cli.show", "cli.progress"),
+    *("training.engine", "training.loop", "training.losses", "training.autotune"),
+    *("tasks.text_classification", "methods.lora", "methods.linear_probe", "methods.contrastive"),
+)
+
+
+class Starter:
+    """A process that has imported what commands load, and starts them, one at a time."""
+
+    def __init__(self) -> None:
+        paths = os.pathsep.join(path for path in (str(ROOT), *sys.path) if path)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "from tests.torture.trial import start_what_is_asked as s; s()"],
+            env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def begin(self, folder: Path, words: Sequence[str]) -> Started:
+        """Start a command in a folder; the one before must be over.
+
+        Args:
+            folder: Where it works.
+            words: The command line after `luthier`.
+        """
+        return Started(self, folder, words)
+
+    def ask(self, *words: str) -> None:
+        """Write a line to the process."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(words) + "\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> int:
+        """Read a line of the process, a number."""
+        assert self.process.stdout is not None
+        return int(self.process.stdout.readline())
+
+    def has_answered(self, seconds: float) -> bool:
+        """Wait for an answer; say whether there is one."""
+        return bool(select.select([self.process.stdout], [], [], seconds)[0])
+
+    def __enter__(self) -> Starter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+class Started:
+    """A command that a `Starter` started."""
+
+    def __init__(self, starter: Starter, folder: Path, words: Sequence[str]):
+        self.begun = time.monotonic()
+        self.starter, self.said = starter, folder / "said.txt"
+        starter.ask(str(folder), *words)
+        self.number = starter.answer()
+
+    def kill(self) -> None:
+        """Kill the process at once."""
+        with suppress(ProcessLookupError):
+            os.kill(self.number, signal.SIGKILL)
+
+    def is_over(self) -> bool:
+        """Say whether the process is done."""
+        return self.starter.has_answered(0)
+
+    def wait(self, seconds: float = SECONDS) -> Ended:
+        """Wait for the end; kill what takes too long."""
+        if not self.starter.has_answered(seconds):
+            self.kill()
+        code = self.starter.answer()
+        said = self.said.read_text("utf-8", "replace")
+        return Ended(code, said, time.monotonic() - self.begun)
+
+
+def start_what_is_asked() -> None:
+    """Be a starter: import, then fork for each line, and answer its number and its exit code."""
+    for name in (*(f"luthier.{one}" for one in IMPORTED), "torch.utils.tensorboard"):
+        import_module(name)
+    for line in sys.stdin:
+        folder, *words = json.loads(line)
+
+        def work(folder: str = folder, words: list[str] = words) -> None:
+            os.chdir(folder)
+            command(*words)
+
+        child = Child(work, said=Path(folder) / "said.txt")
+        _answer(child.process)
+        _answer(os.waitstatus_to_exitcode(os.waitpid(child.process, 0)[1]))
+
+
+def _answer(number: int) -> None:
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
 
 
 def _forget_random_states() -> None:

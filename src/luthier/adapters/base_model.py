@@ -101,6 +101,14 @@ def read_base(kind: Any, name: str, config: Config, *, known: Base, head: Sequen
     return model
 
 
+def put_in_order(wrapped: Any) -> None:
+    """Sort the sets of an adapter's configuration, which peft writes in an order of chance."""
+    for config in wrapped.peft_config.values():
+        for name, value in vars(config).items():
+            if isinstance(value, set):
+                setattr(config, name, sorted(value))
+
+
 def forget_folder(folder: Path) -> None:
     """Cut the base model's name in an adapter's files to its last part, and drop peft's own card.
 

@@ -24,6 +24,7 @@ from luthier.adapters.base_model import (
     forget_folder,
     head_of,
     place_of_base,
+    put_in_order,
     read_base,
     read_known,
     write_known,
@@ -162,6 +163,7 @@ class PeftMethod(PlainCheckpoint):
         from luthier.models.load import save_model
 
         wrapped = cast("PeftModel", model)
+        put_in_order(wrapped)
         if self.is_merged:
             wrapped.save_pretrained(str(folder / "adapter"))
             forget_folder(folder / "adapter")

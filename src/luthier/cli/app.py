@@ -271,5 +271,9 @@ def schema() -> None:
 def report(folder: RunArgument) -> None:
     """Rewrite a run's report and print its path."""
     from luthier.report.render import write_report
+    from luthier.runs import RunFolder
+    from luthier.runs.result import refuse_disagreement
 
+    if RunFolder.open(folder).state()["state"] == "finished":
+        refuse_disagreement(folder)
     print(visible(str(write_report(folder))))

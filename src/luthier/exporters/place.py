@@ -1,4 +1,4 @@
-"""Where an export goes: it is written beside its folder, and moved there after its trial."""
+"""Where an export goes: written beside its folder, sealed, and moved there after its trial."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from shutil import move
 
 from luthier.errors import RunError
 from luthier.modes import give_usual_modes
+from luthier.runs.result import seal_model
 
 
 def refuse_taken(folder: Path) -> None:
@@ -28,13 +29,14 @@ def refuse_taken(folder: Path) -> None:
 
 @contextmanager
 def aside(folder: Path) -> Iterator[Path]:
-    """Give a path beside a folder to write to; on success, what was written is moved there."""
+    """Give a path beside a folder to write to; on success, it is sealed and moved there."""
     parent = folder.resolve().parent
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent, prefix=f".{folder.resolve().name}-") as around:
         written = Path(around) / "model"
         yield written
         give_usual_modes(written)
+        seal_model(written)
         if not folder.exists():
             written.rename(folder)
             return

@@ -18,6 +18,7 @@ from luthier.errors import LuthierError, RunError
 from luthier.recipe.yaml_text import write_yaml
 from luthier.report.old_analysis import panels_of_analysis
 from luthier.runs import DOCUMENTS, RunFolder
+from luthier.runs.result import verify
 from luthier.runs.shareable import is_local, last_part, names_of, shareable
 
 Mapped = dict[str, JSON]
@@ -131,7 +132,7 @@ def read_facts(path: Path, *, status: Mapped | None = None) -> Facts:
     """
     run = RunFolder.open(path)
     if status is None and run.reached == "finished":
-        run.require_finished()
+        verify(run.path, run.state())
     unreadable: list[str] = []
     documents = {name: _document(run, name, unreadable) for name in DOCUMENTS}
     recipe = _recipe(run, unreadable)

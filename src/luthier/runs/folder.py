@@ -40,7 +40,7 @@ from luthier.runs.files import (
 )
 from luthier.runs.lock import LOCK, OWNER, Lock
 from luthier.runs.places import making, missing, numbered
-from luthier.runs.result import is_sealed, renew, seal, unseal, verify
+from luthier.runs.result import is_sealed, refuse_disagreement, renew, seal, unseal, verify
 from luthier.runs.seals import MANIFEST
 from luthier.runs.shareable import Names, names_of, shareable
 
@@ -232,6 +232,7 @@ class RunFolder:
                 hint="the same `luthier run` command resumes it",
             )
         verify(self.path, status)
+        refuse_disagreement(self.path)
         return self
 
     def attempts(self) -> list[dict[str, JSON]]:

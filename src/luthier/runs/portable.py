@@ -19,6 +19,7 @@ from luthier.recipe.tree import Recipe
 from luthier.records import Target
 from luthier.runs.files import damaged, plain, read_json, write_whole
 from luthier.runs.folder import RunFolder
+from luthier.runs.result import verify_model
 from luthier.runs.shareable import names_of, shareable
 
 PORTABLE = "luthier.json"
@@ -74,7 +75,7 @@ def open_trained(path: str | Path) -> RunFolder | ModelFolder:
     """Open a finished run, or the folder of a trained model that stands alone.
 
     Raises:
-        RunError: Neither is there, or the run did not finish.
+        RunError: Neither is there, the run did not finish, or a file is not as it was written.
     """
     if not isinstance(path, (str, Path)):
         raise RunError(
@@ -84,6 +85,7 @@ def open_trained(path: str | Path) -> RunFolder | ModelFolder:
         )
     folder = Path(path)
     if (folder / PORTABLE).is_file():
+        verify_model(folder)
         return ModelFolder(folder)
     if (folder / "verification.json").is_file():
         raise RunError(

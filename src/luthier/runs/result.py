@@ -4,7 +4,7 @@
 
 Left out is what may be written anew (the report, model cards, TensorBoard's curves) and what is
 gone or changes after the end. Runs of versions before 0.2 have no manifest: of them, documents are
-compared with each other alone.
+compared with each other alone (`agreement.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from luthier.declarations import JSON
 from luthier.errors import RunError
 from luthier.hf_types import Config
 from luthier.records import Target
+from luthier.runs.agreement import disagreements, names_differ
 from luthier.runs.files import is_temporary
 from luthier.runs.seals import (
     MANIFEST,
@@ -30,8 +31,8 @@ from luthier.runs.seals import (
 MODELS = ("model", "adapter")
 NOT_SEALED = ("checkpoints", "tensorboard", "status.json", MANIFEST)
 SEALED_KINDS = (".json", ".jsonl", ".yaml")  # of files beside the models
+AGAIN = "copy the run's folder whole, or run its recipe again"
 TITLES = (".md",)  # cards, which people complete
-NAMED = ("single-label", "multi-label", "tags")  # kinds of targets whose outputs have names
 
 
 def seal(folder: Path) -> None:
@@ -86,6 +87,40 @@ def verify(folder: Path, status: Mapping[str, JSON]) -> None:
                 verify_file(folder, name, listed)
 
 
+def refuse_disagreement(folder: Path) -> None:
+    """Raise if documents of a finished run without a manifest say otherwise than each other.
+
+    Raises:
+        RunError: They do; the error names them, and what they say.
+    """
+    if not is_sealed(folder):
+        for found in disagreements(folder):
+            raise _disagrees(found)
+
+
+def seal_model(folder: Path) -> None:
+    """Write the manifest of a model that stands alone, such as an export, once it is complete."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    write_manifest(folder, sorted(path for path in files if path.suffix not in TITLES))
+
+
+def verify_model(folder: Path) -> None:
+    """Compare a model that stands alone with its manifest, or with that of the run it lies in.
+
+    Without either, as in a checkpoint that others wrote, nothing is compared.
+
+    Raises:
+        RunError: A file is missing or changed; the error names it.
+    """
+    place, inside = (folder, "") if is_sealed(folder) else (folder.parent, f"{folder.name}/")
+    if not is_sealed(place) or (inside and folder.name not in MODELS):
+        return
+    with _telling_of_damage("model", "copy its folder whole, or delete its manifest.json"):
+        for name, listed in read_manifest(place)["files"].items():
+            if name.startswith(inside):
+                verify_file(place, name, listed)
+
+
 def refuse_other_labels(path: Path, target: Target, config: Config) -> None:
     """Raise if a run's target and its model's configuration do not name the same labels.
 
@@ -93,28 +128,22 @@ def refuse_other_labels(path: Path, target: Target, config: Config) -> None:
         RunError: They differ: answers would carry the wrong names.
     """
     known = getattr(config, "id2label", None)
-    if target.kind not in NAMED or not isinstance(known, dict):
-        return
-    names = [str(known.get(index)) for index in range(len(known))]
-    if names != list(target.names):
-        raise _damage(
+    if names_differ(target, known):
+        raise _disagrees(
             f"{path}: target.json names {', '.join(target.names[:5])}; "
-            f"the model's configuration {', '.join(names[:5])}"
+            f"the model's configuration {', '.join(map(str, (known or {}).values()))[:200]}"
         )
 
 
+def _disagrees(what: str) -> RunError:
+    return RunError("This run is damaged: its documents disagree.", received=what, hint=AGAIN)
+
+
 @contextmanager
-def _telling_of_damage() -> Iterator[None]:
+def _telling_of_damage(what: str = "run", hint: str = AGAIN) -> Iterator[None]:
     """Turn a `DamagedError` into an error that a user understands."""
     try:
         yield
     except DamagedError as problem:
-        raise _damage(str(problem)) from problem
-
-
-def _damage(what: str) -> RunError:
-    return RunError(
-        "This run is damaged: a file is not as it was written.",
-        received=what,
-        hint="copy the run's folder whole, or run its recipe again",
-    )
+        told = f"This {what} is damaged: a file is not as it was written."
+        raise RunError(told, received=str(problem), hint=hint) from problem
