@@ -5,7 +5,7 @@ A kind of input is a plug-in in `inputs/`: text, choices and whatever a third pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -91,3 +91,13 @@ class Input(Protocol):
     def show(self, cell: JSON) -> Shown:
         """Show one cell in reports."""
         ...
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Give a column a number where another has its name.
+
+    >>> free_name("score", ["text"]), free_name("score", ["score", "score_2"])
+    ('score', 'score_3')
+    """
+    numbered = (f"{name}_{number}" for number in range(2, len(taken) + 3))
+    return next(one for one in (name, *numbered) if one not in taken)

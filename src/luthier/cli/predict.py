@@ -78,10 +78,17 @@ def predict(
     if file is not None and out is not None:
         from luthier.cli.progress import counted, watching
 
+        notes: list[str] = []
         with watching() as listener:
             n_rows = predictor.predict_file(
-                str(file), out, on_progress=counted(listener, "predicting"), **options
+                str(file),
+                out,
+                on_progress=counted(listener, "predicting"),
+                on_note=notes.append,
+                **options,
             )
+        for note in notes:
+            print(visible(note))
         print(visible(f"Wrote {n_rows:,} predictions to {out}"))
         return
     refuse_other_pair(folder, predictor.task, is_pair=pair is not None)

@@ -186,16 +186,20 @@ class Predictor:
         out: str | Path,
         *,
         on_progress: Callable[[int, int], None] | None = None,
+        on_note: Callable[[str], None] | None = None,
         **options: JSON,
     ) -> int:
         """Answer a file, row by row and in order, into a `.csv`, `.tsv` or `.jsonl` file.
+
+        Where the file has a column `prediction`, say, the answers are in `prediction_2`, and
+        `on_note` is told.
 
         Returns:
             The number of rows written: as many as were read.
         """
         rows = self.read(source)
         answers = self.answers(rows, on_progress=on_progress, **options)
-        write_answers(Path(out), rows, answers, self.codec.to_columns)
+        write_answers(Path(out), rows, answers, self.codec.to_columns, on_note=on_note)
         return len(rows)
 
     def rounded(self, precision: str) -> Predictor:

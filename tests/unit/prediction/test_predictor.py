@@ -90,6 +90,38 @@ def test_json_lines_hold_whole_answers(predictors, tmp_path):
     assert isinstance(lines[0]["prediction"], list)
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
+def test_columns_of_the_rows_are_not_written_over(predictors, suffix, tmp_path):
+    names = ["text", "prediction", "score", "score_2"]
+    lines = [",".join(names), "Snow,mine,0.5,a", "Rain,mine too,1,b"]
+    (tmp_path / "in.csv").write_text("\n".join(lines) + "\n")
+    out, notes = tmp_path / f"out{suffix}", []
+    classify = predictors["text-classification"]
+    classify.predict_file(tmp_path / "in.csv", out, on_note=notes.append)
+    added = ["prediction_2"] if suffix == ".jsonl" else ["prediction_2", "score_3"]
+    told = [f"'{one[:-2]}' is a column of the rows: ours is '{one}'" for one in added]
+    assert notes == told
+    with out.open(newline="") as file:
+        if suffix == ".jsonl":
+            written = [json.loads(line) for line in file]
+        else:
+            written = list(csv.DictReader(file, delimiter="," if suffix == ".csv" else "\t"))
+    assert [list(row) for row in written] == [names + added] * 2
+    assert [row["prediction"] for row in written] == ["mine", "mine too"]
+    assert [row["score_2"] for row in written] == ["a", "b"]
+    classify.predict_file(out, tmp_path / "again.csv")  # what was answered can be answered again
+    assert (tmp_path / "again.csv").read_text().startswith(",".join(names + added))
+
+
+def test_the_rows_are_not_replaced_by_their_answers(predictors, tmp_path):
+    source = write_csv(toy_rows("text-classification"), tmp_path / "in.csv")
+    before = source.read_bytes()
+    with pytest.raises(DataError, match="would replace the rows") as caught:
+        predictors["text-classification"].predict_file(source, tmp_path / "." / "in.csv")
+    assert caught.value.hint == f"--out {tmp_path / 'in-answers.csv'}"
+    assert source.read_bytes() == before
+
+
 def test_numbers_are_written_as_numbers(predictors, tmp_path):
     source = write_csv(toy_rows("text-regression"), tmp_path / "in.csv")
     predictors["text-regression"].predict_file(source, tmp_path / "out.csv")

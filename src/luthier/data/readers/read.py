@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from luthier.columns import free_name
 from luthier.data.readers.brat import read_brat
 from luthier.data.readers.conll import parse_conll
 from luthier.data.readers.delimited import DELIMITERS, SPELLED, Table, parse_delimited, spell
@@ -289,8 +290,7 @@ def rename(
                 cells = zip(*(columns[one] for one in given), strict=True)
                 renamed[role] = [dict(zip(given, cell, strict=True)) for cell in cells]
         elif column in roles:
-            number = next(n for n in range(2, len(taken) + 3) if f"{column}_{n}" not in taken)
-            renamed[f"{column}_{number}"] = values
+            renamed[free_name(column, taken)] = values
         else:
             renamed[column] = values
     return renamed
