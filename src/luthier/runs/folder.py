@@ -21,7 +21,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from luthier.declarations import JSON, Panel
-from luthier.errors import LuthierError, RunError, nearest
+from luthier.errors import LuthierError, RunError
 from luthier.recipe.load import read_kept
 from luthier.recipe.tree import Recipe
 from luthier.records import Target
@@ -39,6 +39,7 @@ from luthier.runs.files import (
     write_whole,
 )
 from luthier.runs.lock import LOCK, OWNER, Lock
+from luthier.runs.no_run import no_run
 from luthier.runs.places import making, missing, numbered
 from luthier.runs.result import is_sealed, refuse_disagreement, renew, seal, unseal, verify
 from luthier.runs.seals import MANIFEST
@@ -174,13 +175,7 @@ class RunFolder:
         folder = cls(path)
         if (folder.path / "recipe.yaml").is_file():
             return folder
-        siblings = folder.path.parent.glob("*/recipe.yaml") if folder.path.parent.is_dir() else ()
-        known = sorted(str(recipe.parent) for recipe in siblings)
-        close = nearest(str(path), known)
-        hint = f"did you mean {close}?" if close else None
-        if hint is None:
-            hint = f"runs here: {', '.join(known[:5])}" if known else "luthier run RECIPE makes one"
-        raise RunError("There is no run in this folder.", received=str(path), hint=hint)
+        raise no_run(folder.path)
 
     @property
     def model(self) -> Path:
