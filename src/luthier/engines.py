@@ -26,7 +26,7 @@ class Loader(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[Batch[Tensor]]: ...
+    def __iter__(self) -> Iterator[Batch[Tensor] | None]: ...
 
 
 class Engine(Protocol):
@@ -39,7 +39,6 @@ class Engine(Protocol):
     name: ClassVar[str]
     job: Job  # the job given, with every open choice of its training section made
     notice: str | None  # one line for the user, shown once
-    n_processes: int
     reads_without_sync: bool  # True if reading the loss needs no device synchronisation
     scaler: GradScaler | None  # gradient scaler of float16
     optimizer: Optimizer  # its groups hold the learning rates; set by `prepare`

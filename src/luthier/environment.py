@@ -19,6 +19,7 @@ from urllib.request import url2pathname
 import psutil
 
 from luthier import __version__
+from luthier.ranks import n_processes
 
 PACKAGES = (
     *("torch", "transformers", "tokenizers", "accelerate", "peft", "datasets", "safetensors"),
@@ -37,6 +38,7 @@ def describe() -> dict[str, Any]:
         "cores": _cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "gpu": _gpu(),
+        "processes": n_processes(),
         "packages": describe_packages(),
         "command": shlex.join(map(_without_folders, sys.argv)),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -28,6 +28,7 @@ from luthier.records import Splits, StepInfo
 from luthier.report.render import write_report
 from luthier.results import Finding, RunResult
 from luthier.runs import RunFolder
+from luthier.runs.follower import share_result
 from luthier.runs.resume import differences
 from luthier.training.listeners import Listeners
 
@@ -82,8 +83,10 @@ def cross_validate(
             listeners.announce(f"fold {fold + 1} of {n_folds}")
             run_fold(own, place)
     folds = [RunFolder.open(place).require_finished() for place in places]
+    if not folder.is_owned:
+        return share_result(None)  # the owner judges
     listeners.announce("judging")
-    return write_pooled(recipe, task, folder, folds, listeners)
+    return share_result(write_pooled(recipe, task, folder, folds, listeners))
 
 
 def rows_of_fold(recipe: Recipe, task: Task, given: Mapping[str, Any] | None) -> Splits:

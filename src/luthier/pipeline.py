@@ -18,6 +18,7 @@ from typing import Any
 from luthier import environment, process
 from luthier.arguments import Overrides, checked
 from luthier.build_problem import Prepared, describe_data, prepare
+from luthier.distributed.group import joined
 from luthier.evaluation.check_names import check_metric, check_slices
 from luthier.evaluation.judge import SYSTEM
 from luthier.evaluation.remarks import remark
@@ -48,9 +49,10 @@ from luthier.report.model_card import write_model_card
 from luthier.report.render import write_report
 from luthier.results import RunResult
 from luthier.runs import RunFolder
+from luthier.runs.follower import claim_together, share_result
 from luthier.runs.portable import write_portable
 from luthier.runs.recording import recording
-from luthier.runs.resume import claim, refuse_other_rows
+from luthier.runs.resume import refuse_other_rows
 from luthier.seeding import seed_of
 from luthier.signals import listening
 from luthier.training.listeners import Listener, Listeners, follow
@@ -73,7 +75,8 @@ def run(
     """Follow a recipe from its files to its report.
 
     If an unfinished run of the same recipe and data exists, it is resumed. With folds (`n_folds`)
-    each of them is run, and all rows are judged together.
+    each of them is run, and all rows are judged together. Several processes, as torchrun starts
+    them, train one model together; the first owns the folder and judges.
 
     Args:
         recipe: A recipe, the same as a mapping, or the path of a YAML file.
@@ -97,14 +100,14 @@ def run(
     """
     if name is None:
         name = Path(recipe).stem if isinstance(recipe, (str, Path)) else "run"
-    recipe, rows = rows_apart(recipe, data)
-    in_memory = [f"data.{split}=memory:{split}" for split in rows]
-    checked = read_recipe(recipe, [*in_memory, *overrides])
-    checked = without_trained(checked) if quick else checked
-    find("engines", checked.engine).check(checked.training)
-    task: Task = make_plugin("tasks", checked.task)
-    with listening():
-        folder = claim(checked, out=out, name=name, fresh=fresh)
+    with listening(), joined():
+        recipe, rows = rows_apart(recipe, data)
+        in_memory = [f"data.{split}=memory:{split}" for split in rows]
+        checked = read_recipe(recipe, [*in_memory, *overrides])
+        checked = without_trained(checked) if quick else checked
+        find("engines", checked.engine).check(checked.training)
+        task: Task = make_plugin("tasks", checked.task)
+        folder = claim_together(checked, out=out, name=name, fresh=fresh)
         ending = recording(folder, on_failure=write_report)
         with ending, quietly(), Listeners(folder, listeners) as everyone:
             if is_cross_validated(checked):
@@ -147,6 +150,8 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
         seed_all(seed_of(recipe.training.seed, "baseline", baseline.name))
         outputs[baseline.name] = dict(follow(baseline.fit(job), listeners))
 
+    if not folder.is_owned:
+        return share_result(None)  # the owner judges
     listeners.announce("judging")
     judged = judge_systems(recipe, job, outputs)
     listeners.remark(remark(recipe, job, judged.predictions[SYSTEM], judged.comparisons))
@@ -162,13 +167,15 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     write_model_card(folder.path)
     report = write_report(folder.path, status={"state": "finished"})
     folder.finish(keep_checkpoints=recipe.training.save_total_limit is not None)
-    return RunResult(
-        str(folder.path),
-        judged.scores,
-        judged.comparisons,
-        tuple(prepared.findings),
-        str(report),
-        tuple(listeners.told),
+    return share_result(
+        RunResult(
+            str(folder.path),
+            judged.scores,
+            judged.comparisons,
+            tuple(prepared.findings),
+            str(report),
+            tuple(listeners.told),
+        )
     )
 
 
@@ -214,6 +221,7 @@ def save(
     target = codec.target
     if rescale(model, mean=target.mean, scale=target.scale):
         target = replace(target, mean=0.0, scale=1.0)
-    method.save(model, codec.processor, folder.model)
-    give_usual_modes(folder.model)
+    if folder.is_owned:
+        method.save(model, codec.processor, folder.model)
+        give_usual_modes(folder.model)
     return target

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from luthier import ranks
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+TOGETHER = 3.0  # seconds in which a terminal and a launcher send one signal twice
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
@@ -40,24 +44,26 @@ class _Asked:
 
     patient = False
     by: int | None = None
+    at = 0.0  # when it came
 
 
-def asked() -> bool:
-    """Return True if the current work is to stop as soon as it is saved."""
-    return _Asked.by is not None
+def asked() -> int:
+    """Return the signal for which the current work is to stop once it is saved; 0: none."""
+    return _Asked.by or 0
 
 
-def end(problem: str) -> None:
-    """Stop because of the signal that was received.
+def end(problem: str, number: int) -> None:
+    """Stop because of a signal.
 
     Args:
         problem: how far the work had come
+        number: the signal, which another process of the run may have received
 
     Raises:
         Interrupted: the signal was Ctrl-C
         Terminated: the signal was SIGTERM
     """
-    number, _Asked.by = _Asked.by, None
+    _Asked.by = None
     raise (Terminated if number == signal.SIGTERM else Interrupted)(problem)
 
 
@@ -97,7 +103,9 @@ def leave_alone() -> None:
 
 
 def _take(number: int, frame: FrameType | None) -> None:
-    is_first = _Asked.by is None
-    _Asked.by = number
+    is_first, before = _Asked.by is None, _Asked.at
+    _Asked.by, _Asked.at = number, time.monotonic()
+    if ranks.n_processes() > 1 and _Asked.at - before < TOGETHER:
+        is_first = True
     if not (is_first and _Asked.patient):
-        end(f"Stopped by {NAMES[signal.Signals(number)]}.")
+        end(f"Stopped by {NAMES[signal.Signals(number)]}.", number)

@@ -25,6 +25,7 @@ FENCES = {
     "markupsafe": ("report/",),
     "accelerate": ("training/",),
     "torch": (
+        "distributed/",
         "regularisers/",
         "training/",
         "frozen_features/",

@@ -10,7 +10,16 @@ from tests.architecture.source import FILES, ROOT, Import, imports, imports_of, 
 
 # Bottom to top. A unit imports only units of rows above it in this list, and its own files.
 LAYERS = (
-    {"errors", "ragged", "objective", "hf_types", "declarations", "spreadsheets", "surrogates"},
+    {
+        "errors",
+        "ragged",
+        "objective",
+        "hf_types",
+        "declarations",
+        "spreadsheets",
+        "surrogates",
+        "ranks",
+    },
     {
         "items",
         "modes",
@@ -24,7 +33,7 @@ LAYERS = (
         "signals",
         "paths",
     },
-    {"columns", "recipe", "padding"},
+    {"columns", "recipe", "padding", "distributed", "launch"},
     {"codec"},
     {"job"},
     {"protocols"},

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import luthier
+from luthier import ranks
 from luthier.cli import studies
 from luthier.cli.compare import compare
 from luthier.cli.export import export
@@ -92,18 +93,32 @@ def run(
     quick: Annotated[
         bool, typer.Option("--quick", help="Fit no baseline that is a training of its own.")
     ] = False,
+    processes: Annotated[
+        int,
+        typer.Option(min=1, help="Processes of this machine that train together, such as GPUs."),
+    ] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Fine-tune a model, compare it with baselines and write a report; resume an unfinished run."""
     from luthier.recipe.load import read_recipe
 
+    if not ranks.is_first():
+        from luthier.pipeline import run as follow_run
+
+        follow_run(recipe, overrides or (), out=out, name=recipe.stem, fresh=fresh, quick=quick)
+        return
     made = read_recipe(recipe, overrides or ())
-    if not quiet:  # the libraries take seconds to load
+    is_launched = processes == 1 or ranks.n_processes() > 1
+    if not quiet and is_launched:  # the libraries take seconds to load
         print(visible(f"{made.task.name} from {recipe}: loading …"), file=sys.stderr, flush=True)
     from luthier.data.readers.find_files import refuse_missing
 
     for source in (made.data.train, made.data.validation, made.data.test):
         refuse_missing(source, made.data.format)
+    if not is_launched:
+        from luthier.launch import run_together
+
+        raise typer.Exit(run_together(sys.argv[1:], processes))
     from luthier.cli.progress import watching
     from luthier.cli.show import show_result
     from luthier.pipeline import run as run_recipe

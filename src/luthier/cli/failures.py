@@ -35,7 +35,8 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except LuthierError as problem:
-            tell(problem)
+            if not getattr(problem, "is_told_elsewhere", False):
+                tell(problem)
             raise typer.Exit(2) from None
         except (OSError, MemoryError, RuntimeError, ImportError) as problem:
             if (refused := refusal(problem)) is None:
@@ -43,6 +44,8 @@ class Commands(TyperGroup):
             tell(refused)
             raise typer.Exit(2) from None
         except (KeyboardInterrupt, Terminated) as stop:
+            if getattr(stop, "is_told_elsewhere", False):
+                raise typer.Exit(getattr(stop, "code", 130)) from None
             print(f"\n{visible(getattr(stop, 'problem', 'Stopped.'))}", file=sys.stderr)
             if isinstance(stop, (Interrupted, Terminated)):
                 print("  to resume: run the same command again", file=sys.stderr)

@@ -29,6 +29,7 @@ Keep = Annotated[
 Out = Annotated[
     Path | None, typer.Option(help="Folder of the study; an unfinished one is resumed.")
 ]
+Runs = Annotated[int, typer.Option("--jobs", min=1, help="Runs that are made at once.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress of single steps.")]
 
 
@@ -47,6 +48,7 @@ def ladder(
     ] = 100,
     out: Out = None,
     keep_models: Keep = False,
+    jobs: Runs = 1,
     quiet: Quiet = False,
     layout: LayoutOption = None,
     as_json: JsonOption = False,
@@ -74,6 +76,7 @@ def ladder(
             out=out,
             name=recipe.stem,
             keep_models=keep_models,
+            jobs=jobs,
             on_trial=Teller(beside(asked)),
             listeners=[listener],
         )
@@ -89,6 +92,7 @@ def seeds(
     ] = None,
     out: Out = None,
     keep_models: Keep = False,
+    jobs: Runs = 1,
     quiet: Quiet = False,
     layout: LayoutOption = None,
     as_json: JsonOption = False,
@@ -106,6 +110,7 @@ def seeds(
             against=against,
             out=out,
             keep_models=keep_models,
+            jobs=jobs,
             on_trial=Teller(beside(asked)),
             listeners=[listener],
         )

@@ -56,7 +56,7 @@ class KerasEngine:
         self.model = model
         self.job = job.with_plan(training=settings.model_copy(update={"bf16": self.half}))
         self.notice = "; ".join(left_out(model, settings)) or None
-        self.n_processes, self.reads_without_sync, self.scaler = 1, True, None
+        self.reads_without_sync, self.scaler = True, None
 
     @staticmethod
     def check(settings: Training) -> None:
@@ -77,6 +77,8 @@ class KerasEngine:
         problems += [f"training.optim_args.{one}: PyTorch only" for one in sorted(others)]
         fields = ("fp16", "gradient_checkpointing", "torch_compile")
         problems += [f"training.{one}: PyTorch only" for one in fields if getattr(settings, one)]
+        if settings.sharding != "none":
+            problems.append("training.sharding: PyTorch only")
         if (n_processes := os.environ.get("WORLD_SIZE", "1")) != "1":
             problems.append(f"{n_processes} processes (WORLD_SIZE): PyTorch only")
         if problems:

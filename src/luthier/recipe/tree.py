@@ -241,6 +241,11 @@ class Training(Section):
     save_in_background: bool = Field(
         False, description="Write checkpoints in the background, from a copy in memory."
     )
+    sharding: Literal["none", "fsdp"] = Field(
+        "none",
+        description="With several processes: fsdp shards weights, gradients and moments over them, "
+        "for models too large for one; none: each holds all of them, which is faster.",
+    )
     logging_steps: int = Field(10, ge=1, description="Steps between entries in events.jsonl.")
     bf16: bool | Literal["auto"] = Field(
         "auto",

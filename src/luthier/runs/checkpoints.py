@@ -120,6 +120,15 @@ class Store:
                 problems.append(str(problem))
         return None, problems
 
+    def at(self, step: int) -> Checkpoint:
+        """Return a checkpoint that another process has verified.
+
+        Raises:
+            DamagedError: Its manifest cannot be read.
+        """
+        manifest = read_manifest(self._path(step))
+        return Checkpoint(self._path(step), step, manifest["about"])
+
     def drop_after(self, step: int) -> None:
         """Delete the (damaged) checkpoints of later steps."""
         for later in self.steps():

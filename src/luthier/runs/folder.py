@@ -76,6 +76,8 @@ class RunFolder:
         path: The folder.
     """
 
+    is_owned = True  # False where another process of the same run writes
+
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.lock = Lock(self.path)

@@ -37,6 +37,7 @@ class Plan:
         self.metric: str = make_plugin("tasks", recipe.task).main_metric
         self.confidence = recipe.evaluation.confidence
         self.n_trials: int | None = len(self.trials)
+        self.ahead: Sequence[Trial] = self.trials
         self._left = iter(self.trials)
         self._unjudged: dict[tuple[str, int], list[Plugin] | None] = {}
 

@@ -24,6 +24,7 @@ from luthier.runs import RunFolder
 from luthier.runs.files import write_whole
 from luthier.runs.places import making
 from luthier.runs.resume import differences
+from luthier.studies.jobs import Jobs, jobs_of
 from luthier.studies.outcomes import SystemScores, read_outcome, read_systems
 from luthier.studies.results import Results, as_document, sum_up
 from luthier.studies.trial import Failure, Outcome, Study, Trial
@@ -37,6 +38,7 @@ def run_study(
     folder: str | Path,
     *,
     keep_models: bool = False,
+    jobs: int = 1,
     on_trial: OnTrial | None = None,
     listeners: Sequence[Listener] = (),
 ) -> Results:
@@ -46,9 +48,10 @@ def run_study(
         study: Decides which trials are run.
         folder: The folder of the study; an unfinished study in it is resumed.
         keep_models: Whether trials keep the weights that they trained.
+        jobs: How many trials run at once, each in a process of its own.
         on_trial: Called before each trial with (study, number, trial, None), and after it with its
             outcome, test scores included.
-        listeners: Called with every `StepInfo` of every run.
+        listeners: Called with every `StepInfo` of every run in this process.
 
     Returns:
         What the study found. `results.lines` is empty where every trial failed.
@@ -62,7 +65,7 @@ def run_study(
     with making(folder):
         folder.mkdir(parents=True, exist_ok=True)
     systems, failures = run_trials(
-        study, folder, keep_models=keep_models, on_trial=on_trial, listeners=listeners
+        study, folder, keep_models=keep_models, jobs=jobs, on_trial=on_trial, listeners=listeners
     )
     results = sum_up(study, systems, failures, folder=folder)
     document = as_document(results)
@@ -76,10 +79,28 @@ def run_trials(
     folder: Path,
     *,
     keep_models: bool = False,
+    jobs: int = 1,
     on_trial: OnTrial | None = None,
     listeners: Sequence[Listener] = (),
 ) -> tuple[list[SystemScores], list[Failure]]:
     """Run the trials that are not finished, and read all of them; see `run_study`."""
+    places = [(trial, folder / "cells" / trial.name) for trial in study.ahead if jobs > 1]
+    ahead = [(trial, place) for trial, place in places if not is_finished(place, trial.recipe)]
+    with jobs_of(ahead, jobs) as running:
+        return _run_trials(
+            study, folder, running, keep_models=keep_models, on_trial=on_trial, listeners=listeners
+        )
+
+
+def _run_trials(
+    study: Study,
+    folder: Path,
+    running: Jobs,
+    *,
+    keep_models: bool,
+    on_trial: OnTrial | None,
+    listeners: Sequence[Listener],
+) -> tuple[list[SystemScores], list[Failure]]:
     systems: list[SystemScores] = []
     failures: list[Failure] = []
     judged: dict[str, Trial] = {}
@@ -89,10 +110,13 @@ def run_trials(
         number += 1
         announce(study, number, trial, None)
         place = folder / "cells" / trial.name
-        was_finished = is_finished(place, trial.recipe)
+        was_run = running.was_given(place)
+        was_finished = not was_run and is_finished(place, trial.recipe)
         try:
-            if not was_finished:
+            if not (was_finished or (was_run and running.finish(trial, place))):
                 _run(trial, place, listeners=listeners)
+            if not was_finished:
+                note_size(place)
             run_folder = RunFolder.open(place)
             outcome = read_outcome(run_folder)
             found = read_systems(trial, run_folder, metric=study.metric, cost=outcome.cost)
@@ -132,6 +156,10 @@ def _run(trial: Trial, place: Path, *, listeners: Sequence[Listener]) -> None:
         shutil.rmtree(place)  # nothing of it is worth resuming
     process.reset_peak_memory()
     run(trial.recipe, out=place, listeners=listeners)
+
+
+def note_size(place: Path) -> None:
+    """Note the size of a trial's model, which may be deleted."""
     kept = RunFolder(place)
     size = sum(path.stat().st_size for path in kept.model.rglob("*") if path.is_file())
     kept.write_json("environment", {**(kept.read_json("environment") or {}), "model_bytes": size})

@@ -32,6 +32,7 @@ def seeds(
     out: str | Path | None = None,
     name: str | None = None,
     keep_models: bool = False,
+    jobs: int = 1,
     on_trial: OnTrial | None = None,
     listeners: Sequence[Listener] = (),
 ) -> Results:
@@ -47,6 +48,8 @@ def seeds(
         out: The folder of the study; None makes it `runs/NAME-seeds`.
         name: What to call the recipe; None takes the name of its file.
         keep_models: Whether runs keep the weights that they trained.
+        jobs: How many runs are made at once, each in a process of its own; what comes out does not
+            depend on it, but for the rounding of another number of threads.
         on_trial: Called with (study, number, trial, None) before each run, and with its outcome in
             place of None after it.
         listeners: Called with every `StepInfo` of every run, for progress bars and the like.
@@ -79,6 +82,7 @@ def seeds(
         plan_seeds(arms, seeds=range(n_seeds)),
         out or Path("runs") / f"{name}-seeds",
         keep_models=keep_models,
+        jobs=jobs,
         on_trial=on_trial,
         listeners=listeners,
     )

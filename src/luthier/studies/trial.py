@@ -106,6 +106,8 @@ class Study(Protocol):
     """The protocol in sentences, for the page."""
     n_trials: int | None
     """How many trials there will be in all; None where nobody knows yet."""
+    ahead: Sequence[Trial]
+    """Trials that may be run before the outcomes of earlier ones are known, in their order."""
 
     def ask(self) -> Trial | None:
         """Give the next trial to run, or None when the study is complete."""

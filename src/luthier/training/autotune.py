@@ -20,8 +20,10 @@ from torch import nn
 from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
+from luthier.distributed.group import group
 from luthier.environment import usable_cores
 from luthier.job import Job
+from luthier.ranks import n_on_this_machine
 from luthier.recipe.tree import Training
 
 WORTH = 1e13  # floating-point operations above which measuring pays: minutes of training
@@ -67,12 +69,19 @@ def calibrate(model: nn.Module, job: Job) -> Choice | None:
     settings: Training = job.plan.training
     if not on_cpu(settings) or work(model, job) < WORTH:
         return None
+    first = group().is_first  # it measures for all
+    choice = _read(group().told(asdict(_kept_or_measured(model, job)) if first else None))
+    if choice is not None:
+        torch.set_num_threads(choice.threads)
+    return choice
+
+
+def _kept_or_measured(model: nn.Module, job: Job) -> Choice:
     kept = (job.session.run.read_json("autotune") or {}) if job.session.run is not None else {}
     if (choice := _read(kept.get(job.session.phase))) is None:
         choice = measure(model, job)
         if job.session.run is not None:
             job.session.run.write_json("autotune", {**kept, job.session.phase: asdict(choice)})
-    torch.set_num_threads(choice.threads)
     return choice
 
 
@@ -157,7 +166,7 @@ def candidates(before: int) -> set[int]:
     """Return numbers of threads that may beat PyTorch's own, unless the user set that."""
     if os.environ.get("OMP_NUM_THREADS") or os.environ.get("MKL_NUM_THREADS"):
         return set()
-    usable = usable_cores()
+    usable = max(1, usable_cores() // n_on_this_machine())
     return {n for n in (usable, usable // 2) if 1 <= n <= max(before, usable)}
 
 

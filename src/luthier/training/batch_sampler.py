@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from luthier.codec import Codec
+from luthier.distributed.group import group
 from luthier.items import Items
 from luthier.job import BatchSampler
 from luthier.ragged import Array
@@ -115,6 +116,48 @@ class BatchOrder:
         return [batches[i] for i in shuffled]
 
 
+class Share:
+    """The share of every batch that this process computes, so that a batch is the same for all.
+
+    Rows are dealt one by one, since neighbours may be of similar length; rows of one group stay
+    together.
+
+    Args:
+        order: The batches of all processes.
+        groups: Group of every row, (rows,); None: every row is its own group.
+    """
+
+    def __init__(self, order: BatchSampler, groups: Array | None):
+        self.order, self.groups = order, groups
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self.order:
+            yield share_of(np.asarray(batch), self.groups, group().rank, group().size).tolist()
+
+
+def share_of(batch: Array, groups: Array | None, rank: int, size: int) -> Array:
+    """Return the rows of a batch that fall to a process.
+
+    Args:
+        batch: Row indices, (rows of the batch,).
+        groups: Group of every row of the split, (rows,); None: every row is its own group.
+        rank: The process.
+        size: Number of processes.
+
+    >>> share_of(np.array([4, 5, 6, 7, 8]), None, 1, 2)
+    array([5, 7])
+    >>> share_of(np.array([0, 1, 2, 3, 4, 5]), np.array([0, 0, 1, 1, 2, 2]), 0, 2)
+    array([0, 1, 4, 5])
+    """
+    each = batch if groups is None else groups[batch]
+    numbers = np.cumsum(np.diff(each, prepend=each[:1]) != 0)  # of the groups within the batch
+    own: Array = batch[numbers % size == rank]
+    return own
+
+
 def cut_by_tokens(order: Array, lengths: Array, most: int) -> list[Array]:
     """Split an order into batches of at most `most` tokens, each as full as possible.
 
@@ -153,16 +196,21 @@ def cut_by_slots(order: Array, lengths: Array, most: int) -> list[Array]:
 
 def make_loader(
     items: Items, codec: Codec, order: BatchSampler, *, n_workers: int = 0
-) -> DataLoader[TensorBatch]:
-    """Make the PyTorch `DataLoader` over the items; it yields batches of tensors."""
+) -> DataLoader[TensorBatch | None]:
+    """Make the PyTorch `DataLoader` over the items; it yields batches of tensors.
 
-    def make_batch(chosen: list[int]) -> TensorBatch:
+    Of several processes, each gets its share of every batch; None, where that is empty.
+    """
+
+    def make_batch(chosen: list[int]) -> TensorBatch | None:
+        if not chosen:
+            return None
         return to_tensors(codec.batch(items, np.asarray(chosen), epoch=order.epoch))
 
     rows = range(len(items))  # a row is its index; whole batches are collated
     return DataLoader(
         rows,  # type: ignore[arg-type]
-        batch_sampler=order,
+        batch_sampler=order if group().size == 1 else Share(order, items.groups),
         collate_fn=make_batch,
         num_workers=n_workers,
         worker_init_fn=_begin_worker if n_workers else None,

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from luthier.distributed.group import group
 from luthier.environment import describe_packages
 from luthier.errors import RunError
 from luthier.job import Job
@@ -65,23 +66,32 @@ class Checkpointer:
         if self.store is None:
             self._begin()
             return None
-        self.store.clear_away()
-        found, problems = self.store.newest()
+        run = self.job.session.run
+        found, problems = self._newest(self.store)
         words = [f"{problem}, so it is not used" for problem in problems]
         if found is not None:
             words += self._restore(found)
-        require_room(
-            self.job.session.run.path, self.state.n_bytes, self.settings, keep=self.store.keep
-        )
+        require_room(run.path, self.state.n_bytes, self.settings, keep=self.store.keep)
         if found is None:
             self._begin()
             if not problems:
                 return None
-        self.store.drop_after(self.saved)
-        self.job.session.run.note_resumed(self.job.session.phase, self.saved, words)
+        if run.is_owned:
+            self.store.drop_after(self.saved)
+        run.note_resumed(self.job.session.phase, self.saved, words)
         story = f"resumed after step {self.saved} of {self.step_plan.n_steps}"
         message = "; ".join([story, *words])
         return StepInfo(self.job.session.phase, self.saved, self.step_plan.n_steps, message=message)
+
+    def _newest(self, store: Store) -> tuple[Checkpoint | None, list[str]]:
+        """Find the newest intact checkpoint, which the owner of the run verifies for all."""
+        if not self.job.session.run.is_owned:
+            step, problems = group().told(None)
+            return None if step is None else store.at(step), problems
+        store.clear_away()
+        found, problems = store.newest()
+        group().told([found and found.step, problems])
+        return found, problems
 
     def _begin(self) -> None:
         if self.job.session.run is not None:
@@ -116,6 +126,8 @@ class Checkpointer:
             refuse_weights(self.state.not_finite(), step, self.settings)
         waited = time.monotonic() - self._since
         is_time = waited >= max(SECONDS, SHARE * self._cost)
+        if self._is_auto and self.state.is_sharded:
+            is_time = group().told(is_time)
         if is_last or self.step_plan.is_saved(step) or (is_time and self._is_auto):
             self.save(step, at_leisure=not is_last)
 
@@ -140,7 +152,13 @@ class Checkpointer:
         self.wait()
         if step > self.saved:
             refuse_weights(self.state.not_finite(), step, self.settings)
-            is_beside = at_leisure and self._writer is not None
+            is_sharded = self.state.is_sharded
+            is_beside = at_leisure and self._writer is not None and not is_sharded
+            if not self.job.session.run.is_owned:
+                if is_sharded:  # else the owner holds the same
+                    self._write_slices(self.state.capture())
+                self.saved = step
+                return
             write = self._prepared(self.store, step, self.state.capture(copy=is_beside))
             if is_beside and self._writer is not None:
                 self._writing = self._writer.submit(write)
@@ -149,6 +167,11 @@ class Checkpointer:
             self.saved = step
         self._since = time.monotonic()
         self._cost = self._since - started
+
+    def _write_slices(self, captured: Captured) -> None:
+        """Write this process's slices into the folder that the owner has made."""
+        captured.write(Path(group().told(None)), group().rank)
+        group().wait()
 
     def wait(self) -> None:
         """Wait for a checkpoint that is written in the background."""
@@ -164,14 +187,18 @@ class Checkpointer:
 
     def _prepared(self, store: Store, step: int, captured: Captured) -> Callable[[], Path]:
         """Return a function that writes a checkpoint from a fixed snapshot."""
-        run = self.job.session.run
+        run, is_sharded = self.job.session.run, self.state.is_sharded
         events = run.events.so_far()
 
         def fill(folder: Path) -> None:
             if shutil.disk_usage(folder).free < captured.n_bytes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+            if is_sharded:
+                group().told(str(folder))
             captured.write(folder)
             run.events.keep(events, folder)
+            if is_sharded:
+                group().wait()
 
         about = {
             "phase": self.job.session.phase,

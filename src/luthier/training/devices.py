@@ -8,18 +8,13 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import TorchDynamoPlugin
 
-from luthier.errors import TrainingError
 from luthier.recipe.tree import Training
 
 KERNELS = "256"  # kernels that oneDNN caches, one per shape; enough for rounded lengths
 
 
 def make_accelerator(settings: Training) -> Accelerator:
-    """Choose device and precision, for each training even within one process.
-
-    Raises:
-        TrainingError: `tokens_per_batch` with several processes, which need batches of equal size.
-    """
+    """Choose device and precision, for each training even within one process."""
     AcceleratorState._reset_state()
     precision = "bf16" if settings.bf16 is True else "fp16" if settings.fp16 else "no"
     compiler = None
@@ -29,17 +24,7 @@ def make_accelerator(settings: Training) -> Accelerator:
             mode=settings.torch_compile_mode,
             dynamic=True,  # otherwise every length would be compiled separately
         )
-    accelerator = Accelerator(
-        cpu=settings.use_cpu, mixed_precision=precision, dynamo_plugin=compiler
-    )
-    if settings.tokens_per_batch is not None and accelerator.num_processes > 1:
-        raise TrainingError(
-            "Batches by tokens need a single process.",
-            received=f"training.tokens_per_batch={settings.tokens_per_batch} and "
-            f"{accelerator.num_processes} processes",
-            hint="training.tokens_per_batch=null",
-        )
-    return accelerator
+    return Accelerator(cpu=settings.use_cpu, mixed_precision=precision, dynamo_plugin=compiler)
 
 
 def keep_few_kernels() -> None:

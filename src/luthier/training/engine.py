@@ -7,17 +7,20 @@ Device and precision: `devices.py`, `autotune.py`. Speed-ups: `speedups.py`. One
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import ClassVar
 
+from accelerate.data_loader import prepare_data_loader
 from torch import Tensor
 
+from luthier.distributed.group import group
 from luthier.engines import Loader
 from luthier.hf_types import Config, Model
 from luthier.job import BatchSampler, Job
 from luthier.models.speedups.host_copies import is_far
 from luthier.models.structure import compute_again
 from luthier.recipe.tree import Training
+from luthier.training.alone import refuse_alone
 from luthier.training.autotune import calibrate, precision_of
 from luthier.training.batch_sampler import make_loader
 from luthier.training.devices import keep_few_kernels, make_accelerator
@@ -26,6 +29,7 @@ from luthier.training.microbatches import MicroBatches
 from luthier.training.model_calls import TensorBatch
 from luthier.training.optimizer import check_training, make_optimizer
 from luthier.training.packing_check import refuse_leaking_blocks
+from luthier.training.sharding import sharded
 from luthier.training.speedups import speed_ups
 from luthier.training.update import Update
 
@@ -48,7 +52,7 @@ class TorchEngine:
         settings = settings.model_copy(update={"bf16": precision_of(settings, choice)})
         self.model, self.job = model, job.with_plan(training=settings)
         self.accelerator = make_accelerator(settings)
-        self.n_processes: int = self.accelerator.num_processes
+        refuse_alone(self.job)
         self.reads_without_sync = not is_far(self.accelerator.device)
         self.scaler = self.accelerator.scaler
         if settings.gradient_checkpointing:
@@ -75,7 +79,7 @@ class TorchEngine:
     def working(self) -> Iterator[str | None]:
         """Apply the speed-ups; yield why padding is computed, if its removal was requested."""
         is_asked = self.job.plan.training.unpadded is True
-        with speed_ups(self.model, self.job, self.accelerator) as reason:
+        with speed_ups(self.model, self.job, self.accelerator) as reason, ExitStack() as self._undo:
             yield reason if is_asked else None
             # mixed precision ends with training
             self.accelerator.unwrap_model(self._prepared, keep_fp32_wrapper=False)
@@ -83,18 +87,24 @@ class TorchEngine:
     def prepare(self, order: BatchSampler, pieces: MicroBatches) -> Loader:
         """Make the optimizer and the data loader."""
         job, settings = self.job, self.job.plan.training
-        self._prepared, self.optimizer, loader = self.accelerator.prepare(
-            self.model,
-            make_optimizer(
-                self.model.named_parameters(), settings, lr_multipliers=job.plan.lr_multipliers
-            ),
+        # gradients are summed by `Update` and batches shared by their sampler: the model is not
+        # wrapped for several processes, and the loader is given as if there were one
+        self._prepared = self.accelerator.prepare_model(self.model, evaluation_mode=True)
+        if settings.sharding != "none" and group().size > 1:
+            self._undo.enter_context(sharded(self.model))
+        optimizer = make_optimizer(
+            self.model.named_parameters(), settings, lr_multipliers=job.plan.lr_multipliers
+        )
+        self.optimizer = self.accelerator.prepare_optimizer(optimizer)
+        loader = prepare_data_loader(
             make_loader(
                 job.problem.items["train"],
                 job.problem.codec,
                 order,
                 n_workers=settings.dataloader_num_workers,
             ),
-            device_placement=[True, True, False],  # batches are moved when they are used
+            num_processes=1,
+            process_index=0,
         )
         self.update = Update(
             self._prepared,

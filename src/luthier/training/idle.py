@@ -7,12 +7,15 @@ Next: `loop.py`, which asks here first and last.
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
+from luthier.distributed.group import group
 from luthier.errors import TrainingError
 from luthier.recipe.tree import Training
 from luthier.training.loss_log import LossLog
+from luthier.training.sharding import local
 
 Fingerprints = dict[str, int]
 BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -70,10 +73,16 @@ def fingerprints(model: nn.Module) -> Fingerprints:
     A copy of all weights would be exact, and double the memory.
     """
     return {
-        name: int(one.detach().contiguous().view(BITS[one.element_size()]).sum(dtype=torch.int64))
+        name: _sum_of_bits(one.detach())
         for name, one in model.named_parameters()
         if one.requires_grad and one.numel()
     }
+
+
+def _sum_of_bits(values: Tensor) -> int:
+    bits = local(values).contiguous().view(BITS[values.element_size()])
+    n = int(bits.sum(dtype=torch.int64))
+    return group().total(n) if isinstance(values, DTensor) else n
 
 
 def idle_story(before: Fingerprints, model: nn.Module, losses: LossLog) -> str | None:

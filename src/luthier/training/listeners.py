@@ -45,12 +45,12 @@ class Listeners:
 
     Args:
         folder: The run folder.
-        others: Called with every step.
+        others: Called with every step, by the process that owns the folder.
     """
 
     def __init__(self, folder: RunFolder, others: Iterable[Listener] = ()):
         self.folder = folder
-        self.others = list(others)
+        self.others = list(others) if folder.is_owned else []
         self.seconds: dict[str, float] = {}
         self.told: dict[str, None] = {}  # lasting messages, each once
         self._last = self._kept = time.monotonic()
@@ -58,7 +58,7 @@ class Listeners:
         self._announced: str | None = (
             None  # a phase without steps, of which only the start is announced
         )
-        if importlib.util.find_spec("tensorboard") is not None:
+        if folder.is_owned and importlib.util.find_spec("tensorboard") is not None:
             self.others.append(TensorBoard(folder))
 
     def __call__(self, info: StepInfo) -> None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from torch import nn
 
+from luthier.distributed.group import group
 from luthier.engines import Engine
 from luthier.job import BatchSampler, Job
 from luthier.models.trained_head import NOTE
@@ -32,7 +33,8 @@ from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import make_schedule, set_rate
 from luthier.training.predict import validation_outputs
-from luthier.training.state import State, seed_all
+from luthier.training.sharding import WITHOUT
+from luthier.training.state import State, seed_all, seed_share
 from luthier.training.step_plan import StepPlan
 
 M = TypeVar("M", bound=nn.Module)
@@ -53,11 +55,24 @@ def train(model: M, job: Job) -> Generator[StepInfo, None, M]:
     engine: Engine = find("engines", job.session.engine)(model, job)
     if engine.notice is not None:
         yield StepInfo(job.session.phase, 0, 0, message=engine.notice)
-    with engine.working() as reason:
+    with group().noticing(), engine.working() as reason:
         if reason is not None:
             yield StepInfo(job.session.phase, 0, 0, message=f"padding is computed: {reason}")
         yield from steps(model, engine.job, engine)
     return model.eval()
+
+
+def story_of(settings: Training) -> str | None:
+    """Say what several processes did together, and what follows for repeating it."""
+    n = group().size
+    if n == 1:
+        return None
+    shared = f" {WITHOUT[:1].upper()}{WITHOUT[1:]}." if settings.sharding != "none" else ""
+    return (
+        f"{n} processes trained this model, each with its share of every batch.{shared} {n} "
+        "processes repeat it to the last bit; with another number, weights differ by rounding and, "
+        "if the model has dropout, by what that leaves out, which each process draws for itself."
+    )
 
 
 def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
@@ -65,7 +80,7 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
     settings: Training = job.plan.training
     order, pieces, loss_log = make_order(job), MicroBatches(settings), LossLog()
     loader = engine.prepare(order, pieces)
-    step_plan = StepPlan(loader, order, settings, n_processes=engine.n_processes)
+    step_plan = StepPlan(loader, order, settings)
     schedule = make_schedule(engine.optimizer, settings, n_steps=step_plan.n_steps)
     before = watch(model, schedule, settings, n_steps=step_plan.n_steps)
     best = Best(job.problem.codec.task.validation_metric, settings)
@@ -76,6 +91,7 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
     if (resumed := checkpointer.resume()) is not None:
         set_rate(schedule)
         yield resumed
+    yield from lasting(job, 0, story_of(settings))
     yield from lasting(job, 0, getattr(model, NOTE, None))
     has_validation = len(job.problem.items["validation"]) > 0
 
@@ -84,6 +100,7 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
             if best.is_over:
                 break
             rate = engine.optimizer.param_groups[0]["lr"]
+            seed_share(settings.seed, step)
             with hooks.around_step(step, step_plan.n_steps):
                 loss_log.add(step, *engine.gradient(batches))
             is_last = step == step_plan.n_steps
@@ -106,7 +123,7 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
                 step,
                 step_plan.n_steps,
                 epoch=step_plan.epoch_after(step),
-                rows=sum(batch.n_items for batch in batches),
+                rows=group().total(sum(batch.n_items for batch in batches)),
                 loss=loss_log.mean() if is_logged else None,
                 learning_rate=rate,
                 gradient_norm=readings[-1].norm if is_logged else None,
@@ -116,9 +133,10 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
                 message=best.verdict if best.is_over else pieces.news(),
             )
             checkpointer.see(step, is_best=is_best, is_last=is_last or best.is_over)
-            if asked():
+            if number := group().largest(asked()):
                 checkpointer.save(step)
-                end(checkpointer.story(step))
+                group().wait()
+                end(checkpointer.story(step), number)
     engine.sync_model()
     hooks.finish()
     best.restore(model)

@@ -42,6 +42,7 @@ class MicroBatches:
         *,
         by_rows: bool = True,
         tokens: int | None = None,
+        once: bool = False,
     ) -> T:
         """Do the work of a step on its batches, or on pieces of them.
 
@@ -51,13 +52,14 @@ class MicroBatches:
             by_rows: Whether the loss is a sum over rows; if not, nothing is split.
             tokens: Most tokens of a piece, with padding, if its rows are no longer than that;
                 None: whole batches, while memory suffices.
+            once: Whether the work cannot be restarted, since other processes take part in it.
 
         Raises:
             TrainingError: One row does not fit, or the loss cannot be split, or the recipe does
                 not allow it (`auto_batch_size`).
         """
         n_before, state = self.n_pieces, _random_state()
-        self.largest = max(self.largest, *(batch.n_items for batch in batches))
+        self.largest = max([self.largest, *(batch.n_items for batch in batches)])
         while True:
             try:
                 done = work([one for batch in batches for one in self._cut(batch, tokens)])
@@ -67,6 +69,8 @@ class MicroBatches:
                 reason = str(problem)
             else:
                 break
+            if once:
+                raise self._not_alone(reason)
             if not by_rows:
                 raise self._too_much(reason)
             self.n_pieces *= 2
@@ -115,6 +119,15 @@ class MicroBatches:
             hint=f"{smaller} "
             f"training.gradient_accumulation_steps={accumulated} is the same mathematics; "
             "training.auto_batch_size=true finds it automatically",
+        )
+
+    def _not_alone(self, reason: str) -> TrainingError:
+        return TrainingError(
+            "The batch does not fit into memory, and with sharded weights it is not split "
+            "automatically.",
+            received=f"{self.largest} rows: {_first_line(reason)}",
+            hint="a smaller training.per_device_train_batch_size with as much more "
+            "training.gradient_accumulation_steps is the same mathematics",
         )
 
     def _too_much(self, reason: str) -> TrainingError:

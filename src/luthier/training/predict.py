@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from luthier.codec import Codec
+from luthier.distributed.group import group
 from luthier.hf_types import Model
 from luthier.items import Items
 from luthier.job import Job
@@ -30,6 +31,7 @@ from luthier.training.inference import InferenceKind
 from luthier.training.listeners import follow
 from luthier.training.microbatches import hinting_batch_size
 from luthier.training.model_calls import to_tensors
+from luthier.training.sharding import is_sharded
 
 MANY = 32  # least number of items for which testing the speed-ups pays
 TRIMMED = 8  # batches between which freed memory is returned
@@ -79,23 +81,46 @@ def infer_items(
     was_training = model.training
     model.eval()
     found: Any = [None] * len(items)
-    is_many = len(items) >= MANY and kind != "generate"
+    together = is_sharded(model)  # all processes pass through it as often
+    is_many = len(items) >= MANY and kind != "generate" and not together
     with faster(cast("Model", model), compute, fast_dropout=False) if is_many else nullcontext():
-        for number, chosen in enumerate(batches, start=1):
-            inferred = infer(chosen)
-            if number == 1 and not how.is_ragged:
-                found = np.empty((len(items), *inferred[0].shape), dtype=inferred[0].dtype)
-            for item, one in zip(chosen, inferred, strict=True):
+        own = batches[group().rank :: group().size]
+        n_spare = -(-len(batches) // group().size) - len(own) if together else 0
+        for number, chosen in enumerate(own, start=1):
+            for item, one in zip(chosen, infer(chosen), strict=True):
                 found[item] = one
             if number % TRIMMED == 0:
                 release_memory()
-            yield StepInfo(phase, number, len(batches), rows=len(chosen))
+            yield StepInfo(phase, number, len(own), rows=len(chosen) * group().size)
+        for _ in range(n_spare):
+            infer(batches[0])
     model.train(was_training)
+    gather(found, [item for chosen in own for item in chosen])
     if not how.is_ragged:
-        return found if len(items) else np.empty((0, 0), dtype=np.float32)
+        return np.stack(found) if len(items) else np.empty((0, 0), dtype=np.float32)
     if not len(items):
         return Ragged.of([])
     return Ragged.of(found, dtype=found[0].dtype, width=found[0].shape[1:])
+
+
+def gather(found: list[Array | None], own: Sequence[int]) -> None:
+    """Fill in what other processes computed.
+
+    Args:
+        found: The values of every item, of which those of this process are known; filled.
+        own: The items that this process computed.
+    """
+    if group().size == 1:
+        return
+    values = [one for item in own if (one := found[item]) is not None]
+    lengths = np.array([one.shape[0] if one.ndim else 1 for one in values], dtype=np.int64)
+    joined = np.concatenate([np.atleast_1d(one) for one in values]) if values else np.empty(0)
+    has_length = np.array([one.ndim > 0 for one in values[:1]])
+    sent = [np.asarray(own, dtype=np.int64), lengths, joined, has_length]
+    for theirs, sizes, together, axis in group().gather(sent):
+        parts = np.split(together, np.cumsum(sizes)[:-1]) if len(theirs) else []
+        for item, part in zip(theirs, parts, strict=True):
+            found[item] = part if axis[0] else part[0]
 
 
 def deal(

@@ -64,11 +64,13 @@ def speed_ups(
     settings: Training = job.plan.training
     if settings.torch_compile:
         return nullcontext()
+    if settings.sharding != "none":
+        return nullcontext("weights are sharded")
     if is_far(accelerator.device):
         is_asked = settings.unpadded is True
         return _on_device(model, job, accelerator) if is_asked else nullcontext()
     vocabulary = None
-    if settings.compact_vocabulary and accelerator.num_processes == 1:
+    if settings.compact_vocabulary:
         vocabulary = compact(
             model, words_in(job.problem.items, job.problem.codec.processor), settings
         )

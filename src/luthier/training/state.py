@@ -5,7 +5,8 @@
     optimizer.safetensors   optimizer moments  random.safetensors   PyTorch's random states
     state.json              everything that is not a tensor
 
-The position in the data needs no entry: it follows from the number of steps. Next: `checkpoint.py`.
+Where weights are sharded, each process writes its slices of the first three (`slices.py`). The
+position in the data needs no entry: it follows from the number of steps. Next: `checkpoint.py`.
 """
 
 from __future__ import annotations
@@ -13,26 +14,35 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim.lr_scheduler import LRScheduler
 
+from luthier.distributed.group import group
 from luthier.engines import Engine
+from luthier.seeding import seed_of
 from luthier.training.early_stopping import Best
 from luthier.training.hooks import AllHooks
 from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
+from luthier.training.sharding import all_finite, first_row, is_sharded, like, local, whole
+from luthier.training.slices import (
+    Named,
+    Pieces,
+    Slice,
+    Stored,
+    read_tensors,
+    write_slices,
+    write_tensors,
+)
 
-Named = dict[str, Tensor]
 NUMBERS = "state.json"
 
 
@@ -41,22 +51,30 @@ class Captured:
     """A snapshot of the state.
 
     Args:
-        tensors: File name to its tensors.
+        tensors: File name to its tensors, which all processes hold.
         numbers: Everything else, as JSON.
+        slices: File name to this process's slices of sharded tensors.
     """
 
     tensors: Mapping[str, Named]
     numbers: Mapping[str, Any]
+    slices: Mapping[str, Mapping[str, Slice]]
 
     @property
     def n_bytes(self) -> int:
-        """Size on disk, except for a few kilobytes."""
-        return sum(one.nbytes for named in self.tensors.values() for one in named.values())
+        """Size on disk of what this process writes, except for a few kilobytes."""
+        whole = [one for named in self.tensors.values() for one in named.values()]
+        parts = [one.values for named in self.slices.values() for one in named.values()]
+        return sum(one.nbytes for one in [*whole, *parts])
 
-    def write(self, folder: Path) -> None:
-        """Write all files; an `OSError` means that they cannot be written."""
+    def write(self, folder: Path, rank: int = 0) -> None:
+        """Write the files of a process; an `OSError` means that they cannot be written."""
+        if self.slices:
+            write_slices(self.slices, folder, rank)
+        if rank > 0:
+            return
         for name, tensors in self.tensors.items():
-            _write_tensors(tensors, folder / f"{name}.safetensors")
+            write_tensors(tensors, folder / f"{name}.safetensors")
         (folder / NUMBERS).write_text(json.dumps(self.numbers), encoding="utf-8")
 
 
@@ -92,11 +110,9 @@ class State:
         held = self.hooks.state_dict()
         if kept := {name: one for name, one in held.items() if isinstance(one, Tensor)}:
             tensors["hooks"] = kept
+        whole, slices = _parted(tensors, copy=copy)
         return Captured(
-            {
-                file: {name: _on_cpu(one, copy=copy) for name, one in named.items()}
-                for file, named in tensors.items()
-            },
+            whole,
             {
                 "optimizer": optimizer,
                 "schedule": self.schedule.state_dict(),
@@ -107,28 +123,39 @@ class State:
                 "hooks": {name: one for name, one in held.items() if name not in kept},
                 "random": random_numbers(),
             },
+            slices,
         )
 
     def read(self, folder: Path) -> None:
         """Restore what `Captured.write` wrote to a folder."""
-        files = {path.stem: load_file(path) for path in folder.glob("*.safetensors")}
+        files = read_tensors(folder)
         numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
         changing = self._named()
         with torch.no_grad():
             for name, values in files["weights"].items():
-                changing[name].copy_(values)
-        self.engine.optimizer.load_state_dict(_fold(files["optimizer"], numbers["optimizer"]))
+                changing[name].copy_(_as(values, changing[name]))
+        parameters = [
+            one for group in self.engine.optimizer.param_groups for one in group["params"]
+        ]
+        moments = {
+            key: _as(values, parameters[int(key.partition(".")[0])])
+            for key, values in files["optimizer"].items()
+        }
+        self.engine.optimizer.load_state_dict(_fold(moments, numbers["optimizer"]))
         self.engine.load_from_model()
         self.schedule.load_state_dict(numbers["schedule"])
         if self.engine.scaler is not None and numbers["scaler"]:
             self.engine.scaler.load_state_dict(numbers["scaler"])
         self.best.score = numbers["best"]["score"]
         self.best.n_waited = numbers["best"]["n_waited"]
-        self.best.weights = files.get("best")
+        best = files.get("best")
+        self.best.weights = None
+        if best is not None:
+            self.best.weights = {name: _as(one, changing[name]) for name, one in best.items()}
         self.loss_log.load_state_dict(numbers["window"])
         self.pieces.n_pieces = self.pieces.n_reported = numbers["pieces"]
         self.hooks.load_state_dict({**numbers.get("hooks", {}), **files.get("hooks", {})})
-        set_random(files["random"], numbers["random"])
+        set_random(cast("Named", files["random"]), numbers["random"])
 
     def _changing(self) -> Named:
         """Return the current values of what training changes."""
@@ -143,6 +170,11 @@ class State:
         return {name: one.detach() for name, one in {**trained, **buffers}.items()}
 
     @property
+    def is_sharded(self) -> bool:
+        """Whether each process holds a part of it."""
+        return is_sharded(self.model)
+
+    @property
     def n_bytes(self) -> int:
         """Size of what training changes, without optimizer moments."""
         return sum(values.nbytes for values in self._named().values())
@@ -150,7 +182,8 @@ class State:
     def not_finite(self) -> str | None:
         """Return the name of a trained weight that is not finite, or None."""
         for name, values in self._changing().items():
-            if values.is_floating_point() and not torch.isfinite(values).all():
+            is_wrong = values.is_floating_point() and not all_finite(values)
+            if group().largest(is_wrong) if self.is_sharded else is_wrong:
                 return name
         return None
 
@@ -160,7 +193,8 @@ class State:
         for name, parameter in self.model.named_parameters():
             digest.update(f"{name} {tuple(parameter.shape)} {parameter.requires_grad}".encode())
             if not parameter.requires_grad:
-                digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+                values = whole(parameter.detach()).cpu().contiguous()
+                digest.update(values.view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
 
@@ -169,6 +203,16 @@ def seed_all(seed: int) -> None:
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)
     random.seed(seed)
+
+
+def seed_share(seed: int, step: int) -> None:
+    """Seed what a step draws in one of several processes, each of which draws something else.
+
+    It follows from the step, so that nothing has to be kept of it, and another number of processes
+    can resume. A process alone draws from one stream in all steps.
+    """
+    if group().size > 1:
+        seed_all(seed_of(seed, "step", step, group().rank))
 
 
 def random_states() -> Named:
@@ -218,16 +262,34 @@ def _fold(tensors: Named, numbers: Mapping[str, Any]) -> dict[str, Any]:
     return {"state": state, "param_groups": numbers["groups"]}
 
 
+def _parted(
+    tensors: Mapping[str, Mapping[str, Tensor]], *, copy: bool
+) -> tuple[dict[str, Named], dict[str, dict[str, Slice]]]:
+    """Put the tensors that every process holds, and slices of sharded ones, on the CPU."""
+    wholes: dict[str, Named] = {}
+    slices: dict[str, dict[str, Slice]] = {}
+    for file, named in tensors.items():
+        for name, one in named.items():
+            kept = _on_cpu(local(one), copy=copy)
+            if isinstance(one, DTensor):
+                slices.setdefault(file, {})[name] = Slice(kept, tuple(one.shape), first_row(one))
+            else:
+                wholes.setdefault(file, {})[name] = kept
+    return wholes, slices
+
+
+def _as(values: Stored, other: Tensor) -> Tensor:
+    """Read a stored tensor: the part that this process needs where `other` is sharded."""
+    if not isinstance(other, DTensor):
+        return values if isinstance(values, Tensor) else values.rows(0, values.shape[0])
+    if values.shape != other.shape:  # the number of steps, beside moments
+        return cast("Tensor", values)
+    start = first_row(other)
+    stop = start + other.to_local().shape[0]
+    part = values.rows(start, stop) if isinstance(values, Pieces) else values[start:stop]
+    return like(part, other)
+
+
 def _on_cpu(tensor: Tensor, *, copy: bool) -> Tensor:
     kept = tensor.detach().cpu().contiguous()
     return kept.clone() if copy and kept.data_ptr() == tensor.data_ptr() else kept
-
-
-def _write_tensors(tensors: Named, path: Path) -> None:
-    try:
-        save_file(tensors, path)
-    except SafetensorError as problem:  # reports a full disk in its message
-        number = re.search(r"os error (\d+)", str(problem))
-        if number is None:
-            raise
-        raise OSError(int(number[1]), str(problem), str(path)) from problem

@@ -27,14 +27,10 @@ class StepPlan:
         loader: The data loader, as the engine prepared it.
         order: The batch sampler, which decides the rows of every batch.
         settings: The recipe's training section.
-        n_processes: Processes that share the batches.
     """
 
-    def __init__(
-        self, loader: Loader, order: BatchSampler, settings: Training, *, n_processes: int
-    ):
+    def __init__(self, loader: Loader, order: BatchSampler, settings: Training):
         self.loader, self.order, self.settings = loader, order, settings
-        self.n_processes = n_processes
         self.n_accumulated = settings.gradient_accumulation_steps
         self._first = [0]  # steps before each epoch
         self.n_steps = settings.max_steps
@@ -75,7 +71,7 @@ class StepPlan:
             epoch, within = self.place(done)
             self.loader.set_epoch(epoch)  # Accelerate keeps its own count, which starts at 0
             self.order.set_epoch(epoch)
-            self.order.skipped = within * self.n_accumulated * self.n_processes
+            self.order.skipped = within * self.n_accumulated
             for batches in windows(self.loader, self.n_accumulated):
                 done += 1
                 yield done, batches
@@ -85,7 +81,7 @@ class StepPlan:
     def items(self, step: int) -> Array:
         """Return the items of a step, over all processes."""
         epoch, within = self.place(step - 1)
-        size = self.n_accumulated * self.n_processes
+        size = self.n_accumulated
         self.order.set_epoch(epoch)
         batches = list(self.order)[within * size : (within + 1) * size]
         return np.concatenate([np.asarray(batch) for batch in batches])
@@ -109,8 +105,11 @@ class StepPlan:
         return self.place(step)[1] == 0
 
 
-def windows(loader: Iterable[TensorBatch], size: int) -> Iterator[list[TensorBatch]]:
-    """Group a stream of batches into lists of `size`; the last may be shorter."""
+def windows(loader: Iterable[TensorBatch | None], size: int) -> Iterator[list[TensorBatch]]:
+    """Group a stream of batches into lists of `size`; the last may be shorter.
+
+    None is a batch of which other processes have all rows.
+    """
     stream = iter(loader)
     while batches := list(islice(stream, size)):
-        yield batches
+        yield [one for one in batches if one is not None]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from functools import partial
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
 from torch.optim import Optimizer
 
+from luthier.distributed.group import group
 from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.models.speedups.head import head_only_at
@@ -17,7 +19,8 @@ from luthier.models.speedups.host_copies import is_far, on_device, to_device
 from luthier.padding import IGNORED
 from luthier.training.losses import make_loss
 from luthier.training.microbatches import MicroBatches
-from luthier.training.model_calls import TensorBatch, run_model, targets_of
+from luthier.training.model_calls import TensorBatch, run_model, targets_of, to_tensors
+from luthier.training.sharding import is_sharded, whole
 
 
 class Update:
@@ -50,6 +53,14 @@ class Update:
         self.most = job.plan.training.max_grad_norm or math.inf
         self.pieces, self.regularisers = pieces, job.plan.regularisers
         self.only_labelled = only_labelled
+        self.trained = list(model.parameters())
+        self.is_sharded = is_sharded(model)
+        if self.is_sharded:
+            items = job.problem.items["train"]
+            first = np.arange(
+                1 if items.groups is None else (items.groups == items.groups[0]).sum()
+            )
+            self.spare = to_tensors(job.problem.codec.batch(items, first, epoch=0))
         is_cut = self.loss.by_rows and not is_far(accelerator.device)
         self.tokens = job.plan.training.tokens_at_once if is_cut else None
 
@@ -63,29 +74,41 @@ class Update:
         batches would not, once their sizes or class weights differ.
         """
         weights = [self.weight(targets_of(one), one.weights) for one in batches]
-        weight = torch.stack(weights).sum().clamp(min=torch.finfo(torch.float32).tiny)
+        weight = group().sum(torch.stack([torch.zeros(()), *weights]).sum())
+        weight = weight.clamp(min=torch.finfo(torch.float32).tiny)
         weight = to_device(weight, self.accelerator.device)
-        if self.accelerator.num_processes > 1:  # gradients are averaged, so the weight is too
-            weight = self.accelerator.reduce(weight, "mean")
 
         def work(pieces: list[TensorBatch]) -> Tensor:
             self.optimizer.zero_grad()
+            n_spare = group().largest(len(pieces)) - len(pieces) if self.is_sharded else 0
             total = torch.zeros((), device=self.accelerator.device)
             for piece in pieces:
                 share = self.regularised(piece) / weight
                 self.accelerator.backward(share)
                 total += share.detach()
+            for _ in range(n_spare):  # every process passes as often through a sharded model
+                self.accelerator.backward(self.summed(self.spare) * 0.0)
             for one in self.regularisers:
                 if (penalty := one.penalty(self.model)) is not None:
-                    self.accelerator.backward(penalty)
+                    self.accelerator.backward(penalty / group().size)
             for one in self.regularisers:
                 one.backward(partial(self._add_gradient, pieces, weight), self.model)
             return total
 
         self.model.train()
-        total = self.pieces.compute(work, batches, by_rows=self.loss.by_rows, tokens=self.tokens)
+        total = self.pieces.compute(
+            work,
+            batches,
+            by_rows=self.loss.by_rows,
+            tokens=self.tokens,
+            once=self.is_sharded,
+        )
+        if self.is_sharded:
+            total = group().sum(total)
+        else:
+            total = group().sum_gradients(self.trained, total)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.most)
-        return total, norm
+        return total, whole(norm)
 
     def summed(self, batch: TensorBatch) -> Tensor:
         """Compute the summed loss of a batch on the host."""

@@ -29,7 +29,7 @@ def plan(**asked):
         tokens=settings.tokens_per_batch,
     )
     loader = Accelerator(cpu=True).prepare(make_loader(items, SimpleNamespace(batch=batch), order))
-    return StepPlan(loader, order, settings, n_processes=1)
+    return StepPlan(loader, order, settings)
 
 
 def walked(steps, done=0):

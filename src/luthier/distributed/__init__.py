@@ -1,0 +1,1 @@
+"""Several processes that train one model: their group, what they exchange, and slices of it."""

@@ -1,0 +1,1 @@
+"""Several processes against one: what is computed, saved and told."""

@@ -1,0 +1,145 @@
+"""Two processes train what one trains, resume what others saved, and end together."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from luthier.runs import RunFolder
+from tests.processes.program import cell, far_apart, run_cells, start, weights_of
+
+SGD = {"optim": "sgd", "optim_args": {"momentum": 0.9}, "learning_rate": 0.05}
+SHORT = {**SGD, "max_steps": 6, "save_strategy": "steps", "save_steps": 3, "save_total_limit": 3}
+FSDP = {"sharding": "fsdp"}
+LORA = {"name": "lora", "options": {"dropout": 0.0}}
+CELLS = {  # of which one process and two must make the same: task, and sections of the recipe
+    "rows that do not divide": (
+        "text-classification",
+        {"training": {"per_device_train_batch_size": 7}},
+    ),
+    "batches by tokens": (
+        "token-classification",
+        {"training": {"tokens_per_batch": 60}, "method": "layer-wise"},
+    ),
+    "groups and accumulation": (
+        "multiple-choice",
+        {"training": {"gradient_accumulation_steps": 3, "per_device_train_batch_size": 1}},
+    ),
+    "sharded": ("text-classification", {"training": FSDP}),
+    "sharded adapters": ("causal-lm", {"training": FSDP, "method": LORA}),
+}
+SEEDED = ("none", "fsdp")  # shardings of runs with dropout
+NEAR = 1e-6
+
+
+RESUMED = [(sharding, *pair) for sharding in SEEDED for pair in ((2, 2), (2, 1), (1, 2))]
+
+
+def cells_of(folder: Path, n: int) -> list[dict[str, object]]:
+    """Describe the runs that one process and two make."""
+    made = []
+    for name, (task, sections) in CELLS.items():
+        training = {**SHORT, **sections.get("training", {})}
+        sections = {**sections, "training": training}
+        made.append(cell(task, folder / str(n) / name, folder / "models", **sections))
+    return made
+
+
+def plain(folder: Path, name: str, sharding: str, *, dropout: bool) -> dict[str, object]:
+    """Describe a run that is stopped and resumed, or repeated."""
+    training = {**SHORT, "sharding": sharding}
+    return cell(
+        "text-classification", folder / name, folder / "models", dropout=dropout, training=training
+    )
+
+
+def resumed(folder: Path, sharding: str, before: int, after: int) -> dict[str, object]:
+    """Describe a run that so many processes begin and so many end."""
+    return plain(folder, f"{sharding} {before}-{after}", sharding, dropout=before == after)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """Train every cell in one process and in two; stop some runs and resume them in new ones."""
+    folder = tmp_path_factory.mktemp("both")
+    for n in (1, 2):
+        stopped = [{**resumed(folder, *one), "stop_after": 3} for one in RESUMED if one[1] == n]
+        run_cells([*cells_of(folder, n), *stopped], folder, n)
+    for n in (1, 2):
+        again = [resumed(folder, *one) for one in RESUMED if one[2] == n]
+        whole = [
+            plain(folder, f"whole {sharding} {number}", sharding, dropout=True)
+            for sharding in SEEDED
+            for number in range(2)
+        ]
+        run_cells([*again, *(whole if n == 2 else [])], folder, n)
+    return folder
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_two_processes_train_what_one_trains(both, name):
+    one, two = (both / n / name for n in ("1", "2"))
+    assert far_apart(one, two) < NEAR
+    lines = [list(RunFolder(run).read_predictions()) for run in (one, two)]
+    assert [line["where"] for line in lines[0]] == [line["where"] for line in lines[1]]
+    answers = [[line["predictions"]["fine-tuned"]["answer"] for line in found] for found in lines]
+    if isinstance(answers[0][0], float):
+        assert answers[0] == pytest.approx(answers[1], rel=1e-4)
+    else:
+        assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("sharding", SEEDED)
+def test_two_processes_repeat_themselves_to_the_last_bit(both, sharding):
+    first, second = (weights_of(both / f"whole {sharding} {n}") for n in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_report_says_what_several_processes_did(both):
+    run = RunFolder(both / "2" / "sharded")
+    told = [event["message"] for event in run.events.read() if event.get("is_lasting")]
+    assert any("2 processes trained this model" in one and "sharded" in one for one in told)
+    assert "2 processes trained this model" in run.report.read_text(encoding="utf-8")
+    assert run.read_json("environment")["processes"] == 2
+
+
+@pytest.mark.parametrize(("sharding", "before", "after"), RESUMED)
+def test_another_number_of_processes_resumes(both, sharding, before, after):
+    """The run was stopped after the checkpoint of step 3, and resumed by new processes."""
+    out = both / f"{sharding} {before}-{after}"
+    found = RunFolder(out).attempts()[-1]["resumed"]
+    assert [one["step"] for one in found] == [3]
+    if before == after:
+        whole = weights_of(both / f"whole {sharding} 0")
+        assert all(torch.equal(whole[name], one) for name, one in weights_of(out).items())
+    else:
+        assert far_apart(both / "2" / "sharded", out) < NEAR
+
+
+def test_a_process_that_dies_ends_the_others(both, tmp_path):
+    one = cell("text-classification", tmp_path / "run", both / "models", training=SHORT)
+    first, second = start([{**one, "die_after": 3, "rank": 1}], tmp_path, 2)
+    said = first.communicate()[0]
+    second.communicate()
+    assert second.returncode == -signal.SIGKILL
+    assert first.returncode == 1
+    assert "Another process of this run ended without a word" in said
+    status = json.loads((tmp_path / "run" / "status.json").read_text(encoding="utf-8"))
+    assert status["state"] == "failed"
+    assert "resumes" in status["hint"]
+
+
+def test_the_first_process_tells_why_another_failed(both, tmp_path):
+    one = cell("text-classification", tmp_path / "run", both / "models", training=SHORT)
+    first, second = start([{**one, "fail_after": 3, "rank": 1}], tmp_path, 2)
+    said = first.communicate()[0]
+    second.communicate()
+    assert first.returncode == 1
+    assert second.returncode == 1
+    assert "Process 1 failed: The disk is full" in said
+    status = json.loads((tmp_path / "run" / "status.json").read_text(encoding="utf-8"))
+    assert status["reason"].startswith("Process 1 failed")
