@@ -10,6 +10,7 @@ gone at their next exchange, and end with that reason.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -99,13 +100,14 @@ def joined() -> Iterator[Group]:
     from luthier.distributed.several import Several  # it loads PyTorch
 
     several = _Current.group = Several()
+    is_done = False
     try:
         yield several
-    except BaseException as problem:
-        if several.fail(problem) and not several.is_first:
-            problem.is_told_elsewhere = True  # type: ignore[attr-defined]
-        raise
-    else:
-        several.leave()
+        is_done = True
     finally:
         _Current.group = Group()
+        problem = sys.exc_info()[1]
+        if is_done:
+            several.leave()
+        elif problem is not None and several.fail(problem) and not several.is_first:
+            problem.is_told_elsewhere = True  # type: ignore[attr-defined]
