@@ -20,7 +20,6 @@ from luthier.job import BatchSampler, Job
 from luthier.models.speedups.host_copies import is_far
 from luthier.models.structure import compute_again
 from luthier.recipe.tree import Training
-from luthier.training.alone import refuse_alone
 from luthier.training.autotune import calibrate, precision_of
 from luthier.training.batch_sampler import make_loader
 from luthier.training.devices import keep_few_kernels, make_accelerator
@@ -29,8 +28,8 @@ from luthier.training.microbatches import MicroBatches
 from luthier.training.model_calls import TensorBatch
 from luthier.training.optimizer import check_training, make_optimizer
 from luthier.training.packing_check import refuse_leaking_blocks
-from luthier.training.sharding import sharded
 from luthier.training.speedups import speed_ups
+from luthier.training.together import refuse_alone
 from luthier.training.update import Update
 
 
@@ -91,6 +90,8 @@ class TorchEngine:
         # wrapped for several processes, and the loader is given as if there were one
         self._prepared = self.accelerator.prepare_model(self.model, evaluation_mode=True)
         if settings.sharding != "none" and group().size > 1:
+            from luthier.training.sharding import sharded  # it loads seconds of PyTorch
+
             self._undo.enter_context(sharded(self.model))
         optimizer = make_optimizer(
             self.model.named_parameters(), settings, lr_multipliers=job.plan.lr_multipliers

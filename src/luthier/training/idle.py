@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from luthier.distributed.group import group
 from luthier.errors import TrainingError
 from luthier.recipe.tree import Training
 from luthier.training.loss_log import LossLog
-from luthier.training.sharding import local
+from luthier.training.shards import is_shard, local
 
 Fingerprints = dict[str, int]
 BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -82,7 +81,7 @@ def fingerprints(model: nn.Module) -> Fingerprints:
 def _sum_of_bits(values: Tensor) -> int:
     bits = local(values).contiguous().view(BITS[values.element_size()])
     n = int(bits.sum(dtype=torch.int64))
-    return group().total(n) if isinstance(values, DTensor) else n
+    return group().total(n) if is_shard(values) else n
 
 
 def idle_story(before: Fingerprints, model: nn.Module, losses: LossLog) -> str | None:

@@ -22,7 +22,7 @@ from luthier.recipe.tree import Training
 from luthier.records import StepInfo
 from luthier.registry import find
 from luthier.seeding import seed_of
-from luthier.signals import asked, end, patience
+from luthier.signals import asked, patience
 from luthier.training.batch_sampler import BatchOrder
 from luthier.training.checkpoint import Checkpointer
 from luthier.training.divergence import refuse_step
@@ -33,9 +33,9 @@ from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import make_schedule, set_rate
 from luthier.training.predict import validation_outputs
-from luthier.training.sharding import WITHOUT
-from luthier.training.state import State, seed_all, seed_share
+from luthier.training.state import State, seed_all
 from luthier.training.step_plan import StepPlan
+from luthier.training.together import seed_share, stop, story_of
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -62,19 +62,6 @@ def train(model: M, job: Job) -> Generator[StepInfo, None, M]:
     return model.eval()
 
 
-def story_of(settings: Training) -> str | None:
-    """Say what several processes did together, and what follows for repeating it."""
-    n = group().size
-    if n == 1:
-        return None
-    shared = f" {WITHOUT[:1].upper()}{WITHOUT[1:]}." if settings.sharding != "none" else ""
-    return (
-        f"{n} processes trained this model, each with its share of every batch.{shared} {n} "
-        "processes repeat it to the last bit; with another number, weights differ by rounding and, "
-        "if the model has dropout, by what that leaves out, which each process draws for itself."
-    )
-
-
 def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
     """Take all steps, and leave the model with the weights that are kept."""
     settings: Training = job.plan.training
@@ -91,8 +78,7 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
     if (resumed := checkpointer.resume()) is not None:
         set_rate(schedule)
         yield resumed
-    yield from lasting(job, 0, story_of(settings))
-    yield from lasting(job, 0, getattr(model, NOTE, None))
+    yield from lasting(job, 0, story_of(settings), getattr(model, NOTE, None))
     has_validation = len(job.problem.items["validation"]) > 0
 
     with patience():
@@ -134,18 +120,16 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
             )
             checkpointer.see(step, is_best=is_best, is_last=is_last or best.is_over)
             if number := group().largest(asked()):
-                checkpointer.save(step)
-                group().wait()
-                end(checkpointer.story(step), number)
+                stop(checkpointer, step, number)
     engine.sync_model()
     hooks.finish()
     best.restore(model)
     yield from lasting(job, step_plan.n_steps, idle_story(before, model, loss_log))
 
 
-def lasting(job: Job, step: int, message: str | None) -> Iterator[StepInfo]:
-    """Tell what the report is to repeat, if there is a message."""
-    if message is not None:
+def lasting(job: Job, step: int, *messages: str | None) -> Iterator[StepInfo]:
+    """Tell what the report is to repeat; None is nothing."""
+    for message in filter(None, messages):
         yield StepInfo(job.session.phase, step, step, message=message, is_lasting=True)
 
 

@@ -31,7 +31,7 @@ from luthier.training.inference import InferenceKind
 from luthier.training.listeners import follow
 from luthier.training.microbatches import hinting_batch_size
 from luthier.training.model_calls import to_tensors
-from luthier.training.sharding import is_sharded
+from luthier.training.shards import is_sharded
 
 MANY = 32  # least number of items for which testing the speed-ups pays
 TRIMMED = 8  # batches between which freed memory is returned

@@ -12,24 +12,18 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor import DTensor
 
 from luthier.distributed.group import group
 from luthier.errors import ModelError
 from luthier.hf_types import Model
 from luthier.models.structure import blocks
+from luthier.training.shards import whole
 
 HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_forward_hooks_with_kwargs")
 MORE_HOOKS = ("_forward_pre_hooks_with_kwargs", "_forward_hooks_always_called")
 MARKS = ("_is_fsdp_managed_module", "_fsdp_use_orig_params")
-WITHOUT = (
-    "weights are sharded, so padding is computed, dropout is PyTorch's, and the whole vocabulary "
-    "is trained"
-)
 
 
 @contextmanager
@@ -88,40 +82,3 @@ def _shard(model: Model) -> None:
         if isinstance(part, FSDPModule):
             part.set_gradient_divide_factor(1.0)  # losses are shares of a mean over all rows
             part.set_force_sum_reduction_for_comms(True)
-
-
-def is_sharded(model: nn.Module) -> bool:
-    """Return whether a model's weights are sharded now."""
-    return group().size > 1 and any(isinstance(one, DTensor) for one in model.parameters())
-
-
-def whole(values: Tensor) -> Tensor:
-    """Gather a tensor that is sharded; all processes must ask for it."""
-    return values.full_tensor() if isinstance(values, DTensor) else values
-
-
-def local(values: Tensor) -> Tensor:
-    """Return the part of a tensor that this process holds."""
-    return values.to_local() if isinstance(values, DTensor) else values
-
-
-def first_row(values: DTensor) -> int:
-    """Return the row of the whole tensor with which this process's part begins."""
-    n_rows = values.shape[0]
-    return min(n_rows, group().rank * -(-n_rows // group().size))
-
-
-def like(values: Tensor, other: DTensor) -> DTensor:
-    """Make a sharded tensor of this process's part, sharded as another one is."""
-    return DTensor.from_local(
-        values.to(other.to_local().device),
-        other.device_mesh,
-        other.placements,
-        shape=other.shape,
-        stride=other.stride(),
-    )
-
-
-def all_finite(values: Tensor) -> bool:
-    """Return whether every number of this process's part is finite."""
-    return bool(torch.isfinite(local(values)).all())

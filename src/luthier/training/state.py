@@ -22,17 +22,15 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 from torch.optim.lr_scheduler import LRScheduler
 
 from luthier.distributed.group import group
 from luthier.engines import Engine
-from luthier.seeding import seed_of
 from luthier.training.early_stopping import Best
 from luthier.training.hooks import AllHooks
 from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
-from luthier.training.sharding import all_finite, first_row, is_sharded, like, local, whole
+from luthier.training.shards import all_finite, first_row, is_shard, is_sharded, like, local, whole
 from luthier.training.slices import (
     Named,
     Pieces,
@@ -205,16 +203,6 @@ def seed_all(seed: int) -> None:
     random.seed(seed)
 
 
-def seed_share(seed: int, step: int) -> None:
-    """Seed what a step draws in one of several processes, each of which draws something else.
-
-    It follows from the step, so that nothing has to be kept of it, and another number of processes
-    can resume. A process alone draws from one stream in all steps.
-    """
-    if group().size > 1:
-        seed_all(seed_of(seed, "step", step, group().rank))
-
-
 def random_states() -> Named:
     """Return PyTorch's random states."""
     states = {"cpu": torch.get_rng_state()}
@@ -271,7 +259,7 @@ def _parted(
     for file, named in tensors.items():
         for name, one in named.items():
             kept = _on_cpu(local(one), copy=copy)
-            if isinstance(one, DTensor):
+            if is_shard(one):
                 slices.setdefault(file, {})[name] = Slice(kept, tuple(one.shape), first_row(one))
             else:
                 wholes.setdefault(file, {})[name] = kept
@@ -280,12 +268,12 @@ def _parted(
 
 def _as(values: Stored, other: Tensor) -> Tensor:
     """Read a stored tensor: the part that this process needs where `other` is sharded."""
-    if not isinstance(other, DTensor):
+    if not is_shard(other):
         return values if isinstance(values, Tensor) else values.rows(0, values.shape[0])
     if values.shape != other.shape:  # the number of steps, beside moments
         return cast("Tensor", values)
     start = first_row(other)
-    stop = start + other.to_local().shape[0]
+    stop = start + local(other).shape[0]
     part = values.rows(start, stop) if isinstance(values, Pieces) else values[start:stop]
     return like(part, other)
 

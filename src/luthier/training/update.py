@@ -20,7 +20,7 @@ from luthier.padding import IGNORED
 from luthier.training.losses import make_loss
 from luthier.training.microbatches import MicroBatches
 from luthier.training.model_calls import TensorBatch, run_model, targets_of, to_tensors
-from luthier.training.sharding import is_sharded, whole
+from luthier.training.shards import is_sharded, whole
 
 
 class Update:
