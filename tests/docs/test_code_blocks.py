@@ -78,6 +78,10 @@ def check_command(program, words):
     program = program.rsplit("/", 1)[-1]
     if program == "luthier":
         check_luthier(words)
+    elif program in ("torchrun", "accelerate"):  # they start this module in several processes
+        at = words.index("-m")
+        assert words[at + 1] == "luthier"
+        check_luthier(words[at + 2 :])
     elif program == "make":
         text = (ROOT / "Makefile").read_text()
         for word in words:

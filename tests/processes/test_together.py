@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from luthier.runs import RunFolder
 from tests.processes.program import cell, far_apart, run_cells, start, weights_of
@@ -62,10 +63,23 @@ def resumed(folder: Path, sharding: str, before: int, after: int) -> dict[str, o
     return plain(folder, f"{sharding} {before}-{after}", sharding, dropout=before == after)
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory):
-    """Train every cell in one process and in two; stop some runs and resume them in new ones."""
-    folder = tmp_path_factory.mktemp("both")
+@pytest.fixture(scope="session")
+def both(tmp_path_factory, worker_id):
+    """Train every cell in one process and in two; stop some runs and resume them in new ones.
+
+    It is done once, whichever of pytest's workers comes first.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "both"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "done").exists():
+            train_all(folder)
+            (folder / "done").touch()
+    return folder
+
+
+def train_all(folder: Path) -> None:
+    """Do all runs that the tests look at, in four starts of the program."""
     for n in (1, 2):
         stopped = [{**resumed(folder, *one), "stop_after": 3} for one in RESUMED if one[1] == n]
         run_cells([*cells_of(folder, n), *stopped], folder, n)
@@ -77,7 +91,6 @@ def both(tmp_path_factory):
             for number in range(2)
         ]
         run_cells([*again, *(whole if n == 2 else [])], folder, n)
-    return folder
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -12,6 +12,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -33,6 +34,7 @@ from tests.torture import (
     results,
     signals,
     starts,
+    together,
 )
 
 Trials = list[tuple[str, bool]]
@@ -110,6 +112,17 @@ def r11(folder: Path, share: float) -> Trials:
     return methods.trials(folder, _part(8, share))
 
 
+def r13(folder: Path, share: float) -> Trials:
+    """Kill -9 one of two processes, half at random instants, half inside a save, half sharded."""
+    return _told(together.trials(folder, _part(100, share)))
+
+
+def r14(folder: Path, share: float) -> Trials:
+    """Every file of a sharded checkpoint's slices, damaged in every way."""
+    cases = together.damaged(folder)
+    return [(f"{case}: {wrong}", not wrong) for case, wrong in islice(cases, _part(30, share))]
+
+
 def r12(folder: Path, share: float) -> Trials:
     """Documents of a run without a manifest that disagree, read by five commands."""
     return results.disagreements(results.bench(folder), every=max(1, round(1 / share)))
@@ -167,7 +180,29 @@ def d2(folder: Path, share: float) -> Trials:
     return [*found, (f"false alarms {alarms:.4f}", alarms <= 0.005)]
 
 
-ALL = (r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, s1, s2, s8, s9, d1, d1_clean, d2)
+ALL = (
+    r1,
+    r2,
+    r3,
+    r4,
+    r5,
+    r6,
+    r7,
+    r8,
+    r9,
+    r10,
+    r11,
+    r12,
+    r13,
+    r14,
+    s1,
+    s2,
+    s8,
+    s9,
+    d1,
+    d1_clean,
+    d2,
+)
 COUNTED: dict[str, Callable[[Path, float], Trials]] = {
     one.__name__.upper().replace("_", "-"): one for one in ALL
 }

@@ -1,7 +1,7 @@
-"""R11: several processes are killed, together or one of them, and lose no more than one would.
+"""R13: one of several processes is killed, and loses no more than one alone would.
 
 A random one is killed, half at random instants, half inside a save, every other run with sharded
-weights; the others must end by themselves, and the same command must resume. R12: a damaged slice.
+weights; the others must end by themselves, and the same command must resume. R14: a damaged slice.
 """
 
 from __future__ import annotations

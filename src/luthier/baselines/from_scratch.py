@@ -43,11 +43,11 @@ class FromScratch(PlainBaseline):
         phase = f"baseline {self.name}"
         job = job.with_session(phase=phase)
         events = list(job.session.run.events.read()) if job.session.run is not None else []
-        before, *spent = group().told([steps_before(events, phase), *tuning_of(events)])
+        before, *spent = group().from_first([steps_before(events, phase), *tuning_of(events)])
         tuning = Tuning(*spent)
         yield StepInfo(phase, 0, 0, message=announcement(self.name, tuning))
         planned = steps_of(job)
-        n_steps = group().told(before or most_steps(job, tuning))
+        n_steps = group().from_first(before or most_steps(job, tuning))
         if n_steps is not None:
             job = job.with_plan(
                 training=job.plan.training.model_copy(update={"max_steps": n_steps})

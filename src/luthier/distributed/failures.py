@@ -10,7 +10,7 @@ from luthier.errors import TrainingError
 from luthier.signals import Interrupted, Terminated
 
 FAILURE, HEARD = "failure", "heard"  # keys of the group's store; `heard` with a rank
-PATIENCE = 10.0  # seconds that one process waits for another to say, or to hear, a reason
+SAID, PATIENCE = 2.0, 10.0  # seconds to wait for a reason, said before it goes; to be heard
 WORDS = (  # in what gloo, NCCL and the store say when a process does not answer
     "connection closed",
     "connection reset",

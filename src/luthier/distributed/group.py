@@ -59,7 +59,7 @@ class Group:
         """Return the sum of the processes' numbers."""
         return value
 
-    def told(self, value: JSON) -> JSON:
+    def from_first(self, value: JSON) -> JSON:
         """Return the first process's value in all of them; the others wait as long as it takes."""
         return value
 

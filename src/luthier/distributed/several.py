@@ -22,6 +22,7 @@ from luthier.distributed.failures import (
     FAILURE,
     HEARD,
     PATIENCE,
+    SAID,
     GoneError,
     as_failure,
     is_about_others,
@@ -107,7 +108,7 @@ class Several(Group):
         """Return the sum of the processes' numbers."""
         return int(self.sum(torch.tensor([value])))
 
-    def told(self, value: JSON) -> JSON:
+    def from_first(self, value: JSON) -> JSON:
         """Return the first process's value in all of them."""
         text = json.dumps(value) if self.is_first else ""
         (found,) = self._spread([np.frombuffer(text.encode(), dtype=np.uint8)])
@@ -164,7 +165,7 @@ class Several(Group):
 
     def _reason(self) -> dict[str, JSON] | None:
         """Read why another process failed, if it could say so."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + SAID
         with suppress(RuntimeError, AttributeError):  # the store's own process has gone
             while time.monotonic() < end:
                 if self._store.check([FAILURE]):

@@ -76,13 +76,13 @@ def claim_together(
 ) -> RunFolder:
     """Choose the run folder as `claim` does, for all processes; the first one owns it."""
     if not group().is_first:
-        return FollowedRun(group().told(None))
+        return FollowedRun(group().from_first(None))
     folder = claim(recipe, out=out, name=name, fresh=fresh)
-    group().told(str(folder.path))
+    group().from_first(str(folder.path))
     return folder
 
 
 def share_result(result: RunResult | None) -> RunResult:
     """Give the owner's result to the processes that wait for it with None."""
-    told = group().told(plain(result))
+    told = group().from_first(plain(result))
     return TypeAdapter(RunResult).validate_python(told) if result is None else result

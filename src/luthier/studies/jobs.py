@@ -7,6 +7,7 @@ Each is the command `luthier run`, so a trial is the same run folder as ever, an
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,10 @@ from luthier.studies.trial import Trial
 
 Child = subprocess.Popen[bytes]
 LONGEST_WORDS = 500
+TOLD = re.compile(  # an error as the command line prints it
+    r"Error: (?P<problem>.+?)(?:\n  received: (?P<received>.+?))?(?:\n  fix: +(?P<fix>.+?))?\s*\Z",
+    re.DOTALL,
+)
 
 
 class Jobs:
@@ -102,8 +107,11 @@ class Jobs:
             state = RunFolder(place).state()
             if state.get("reason"):
                 return str(state["reason"]), None, state.get("hint")
-        said = self._words(place).read_text(encoding="utf-8", errors="replace").strip()
-        return "The run failed.", said[-LONGEST_WORDS:] or None, None
+        said = self._words(place).read_text(encoding="utf-8", errors="replace")
+        found = TOLD.search(said)
+        if found is None:
+            return "The run failed.", said.strip()[-LONGEST_WORDS:] or None, None
+        return found["problem"].strip(), found["received"], found["fix"]
 
     @property
     def children(self) -> list[Child]:

@@ -70,7 +70,7 @@ def calibrate(model: nn.Module, job: Job) -> Choice | None:
     if not on_cpu(settings) or work(model, job) < WORTH:
         return None
     first = group().is_first  # it measures for all
-    choice = _read(group().told(asdict(_kept_or_measured(model, job)) if first else None))
+    choice = _read(group().from_first(asdict(_kept_or_measured(model, job)) if first else None))
     if choice is not None:
         torch.set_num_threads(choice.threads)
     return choice

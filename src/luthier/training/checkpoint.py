@@ -86,11 +86,11 @@ class Checkpointer:
     def _newest(self, store: Store) -> tuple[Checkpoint | None, list[str]]:
         """Find the newest intact checkpoint, which the owner of the run verifies for all."""
         if not self.job.session.run.is_owned:
-            step, problems = group().told(None)
+            step, problems = group().from_first(None)
             return None if step is None else store.at(step), problems
         store.clear_away()
         found, problems = store.newest()
-        group().told([found and found.step, problems])
+        group().from_first([found and found.step, problems])
         return found, problems
 
     def _begin(self) -> None:
@@ -127,7 +127,7 @@ class Checkpointer:
         waited = time.monotonic() - self._since
         is_time = waited >= max(SECONDS, SHARE * self._cost)
         if self._is_auto and self.state.is_sharded:
-            is_time = group().told(is_time)
+            is_time = group().from_first(is_time)
         if is_last or self.step_plan.is_saved(step) or (is_time and self._is_auto):
             self.save(step, at_leisure=not is_last)
 
@@ -170,7 +170,7 @@ class Checkpointer:
 
     def _write_slices(self, captured: Captured) -> None:
         """Write this process's slices into the folder that the owner has made."""
-        captured.write(Path(group().told(None)), group().rank)
+        captured.write(Path(group().from_first(None)), group().rank)
         group().wait()
 
     def wait(self) -> None:
@@ -194,7 +194,7 @@ class Checkpointer:
             if shutil.disk_usage(folder).free < captured.n_bytes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
             if is_sharded:
-                group().told(str(folder))
+                group().from_first(str(folder))
             captured.write(folder)
             run.events.keep(events, folder)
             if is_sharded:

@@ -10,7 +10,7 @@ from luthier.errors import TrainingError
 from luthier.items import Batch
 from luthier.objective import Objective
 from luthier.recipe.tree import Training
-from luthier.training import devices, engine, loop
+from luthier.training import engine, loop
 from luthier.training.listeners import follow
 from luthier.training.losses import make_loss
 from luthier.training.microbatches import MicroBatches, is_out_of_memory
@@ -112,14 +112,6 @@ def test_of_batches_by_tokens_fewer_tokens_are_told():
     assert caught.value.received == "16 rows at a time; 4 fitted"
     assert "training.tokens_per_batch=100" in caught.value.hint
     assert "training.gradient_accumulation_steps=4" in caught.value.hint
-
-
-def test_batches_by_tokens_are_for_one_process(monkeypatch):
-    shared = type("Shared", (), {"num_processes": 2, "__init__": lambda self, **given: None})
-    monkeypatch.setattr(devices, "Accelerator", shared)
-    with pytest.raises(TrainingError, match="a single process") as caught:
-        devices.make_accelerator(Training(tokens_per_batch=400))
-    assert caught.value.hint == "training.tokens_per_batch=null"
 
 
 def test_where_not_even_one_row_fits_that_is_told():
