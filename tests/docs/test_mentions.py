@@ -40,10 +40,16 @@ def texts_of_source():
         )
 
 
-TEXTS = {
-    **{page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES},
-    **dict(texts_of_source()),
-}
+@cache
+def texts():
+    """Collect the texts by the files that they stand in."""
+    return {
+        **{page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES},
+        **dict(texts_of_source()),
+    }
+
+
+NAMES = [*(page.relative_to(ROOT).as_posix() for page in PAGES), *map(relative, FILES)]
 
 
 @cache
@@ -91,9 +97,9 @@ def is_foreign(name):
         return is_foreign(module)
 
 
-@pytest.mark.parametrize("at", TEXTS)
+@pytest.mark.parametrize("at", NAMES)
 def test_what_is_named_in_code_marks_exists(at):
-    mentions = {mention.strip() for mention in CODE.findall(TEXTS[at])}
+    mentions = {mention.strip() for mention in CODE.findall(texts()[at])}
     assert [m for m in sorted(mentions) if not is_there(m, at) and not m.endswith(EXAMPLE)] == []
 
 

@@ -36,6 +36,7 @@ from tests.torture import (
     starts,
     together,
 )
+from tests.torture.trial import Starter
 
 Trials = list[tuple[str, bool]]
 
@@ -72,12 +73,14 @@ def r4(folder: Path, share: float) -> Trials:
 
 
 def r5(folder: Path, share: float) -> Trials:
-    """Cells of tasks, methods and settings, killed in the middle, resumed by a new process."""
+    """Cells of tasks, methods and settings, killed in the middle, resumed by another process."""
     found: Trials = []
     cells = list(exactness.cells().items())[:: max(1, round(1 / share))]
-    for number, (name, sections) in enumerate(cells):
-        differs = exactness.trial(folder / str(number), sections, after=1 + number % 3, anew=True)
-        found.append((f"{name}{': ' if differs else ''}{', '.join(differs)}", not differs))
+    with Starter() as starter:
+        for at, (name, sections) in enumerate(cells):
+            place, after = folder / str(at), 1 + at % 3
+            differs = exactness.trial(place, sections, after=after, starter=starter)
+            found.append((f"{name}{': ' if differs else ''}{', '.join(differs)}", not differs))
     return found
 
 
@@ -104,7 +107,8 @@ def r9(folder: Path, share: float) -> Trials:
 
 def r10(folder: Path, share: float) -> Trials:
     """Every file of a finished run, damaged in every way, read by five commands."""
-    return results.trials(results.bench(folder), every=max(1, round(1 / share)))
+    with Starter() as starter:
+        return results.trials(results.bench(folder), starter, every=max(1, round(1 / share)))
 
 
 def r11(folder: Path, share: float) -> Trials:
@@ -125,7 +129,9 @@ def r14(folder: Path, share: float) -> Trials:
 
 def r12(folder: Path, share: float) -> Trials:
     """Documents of a run without a manifest that disagree, read by five commands."""
-    return results.disagreements(results.bench(folder), every=max(1, round(1 / share)))
+    with Starter() as starter:
+        every = max(1, round(1 / share))
+        return results.disagreements(results.bench(folder), starter, every=every)
 
 
 def s1(folder: Path, share: float) -> Trials:

@@ -38,7 +38,7 @@ def bench(folder: Path) -> Bench:
 def trials(made: Bench, n: int, *, seed: int = 0) -> list[str]:
     """Kill `n` runs; say of each what it lost: nothing, if the promise is kept."""
     chance = random.Random(seed)
-    seconds = min(made.finish(f"clock-{number}").seconds for number in range(2))
+    seconds = min(made.finish(f"clock-{seed}-{number}").seconds for number in range(2))
     return [_trial(made, f"killed-{seed}-{number}", number, chance, seconds) for number in range(n)]
 
 

@@ -1,8 +1,8 @@
 """R11: each method, killed at a random instant, goes on in another process to the same weights.
 
 The killed process and the one that goes on come from two starters: processes that have imported the
-libraries and done nothing else, so that no two share hashes or random states. R5 has each method in
-processes that were started anew, killed after a save.
+libraries and done nothing else, so that no two share hashes or random states. R5 has each method
+killed after a save.
 
 Half of the instants are spread over the time of a run, from the moment it owns its folder (reading,
 training, saving, predicting, judging), half over its steps.

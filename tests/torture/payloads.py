@@ -9,6 +9,7 @@ import os
 import pickle
 import struct
 import zipfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def arrow_pickle(path: Path) -> None:
 
 def parquet_bomb(path: Path) -> None:
     """Write a table of a few kilobytes that holds more rows than there is memory."""
-    n_rows = 40_000_000
+    n_rows = 14_000_000
     column = pyarrow.DictionaryArray.from_arrays(
         pyarrow.array(np.zeros(n_rows, dtype=np.int8)), pyarrow.array(["x" * 100])
     )
@@ -128,6 +129,7 @@ def parquet_bomb(path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table(columns), path, compression="zstd")
 
 
+@cache
 def zip_bomb() -> bytes:
     """Write an archive that unpacks to 100 MiB, into a name that leads out of its folder."""
     content = io.BytesIO()
@@ -136,6 +138,7 @@ def zip_bomb() -> bytes:
     return content.getvalue()
 
 
+@cache
 def gzip_bomb() -> bytes:
     """Write a gzip file that unpacks to 100 MiB."""
     return gzip.compress(b"a,b\n" * 25 * 2**20)

@@ -61,15 +61,14 @@ def cases(made: Bench) -> Iterator[tuple[str, str]]:
                 yield file, damage
 
 
-def trials(made: Bench, *, every: int = 1) -> list[tuple[str, bool]]:
+def trials(made: Bench, starter: Starter, *, every: int = 1) -> list[tuple[str, bool]]:
     """Damage each file of a run in every way, or in every n-th."""
-    with Starter() as starter:
-        return [
-            (f"{name}, {file} {damage}{told}", not told)
-            for file, damage in list(cases(made))[::every]
-            for name in COMMANDS
-            for told in [_told(made, starter, name, file, damage)]
-        ]
+    return [
+        (f"{name}, {file} {damage}{told}", not told)
+        for file, damage in list(cases(made))[::every]
+        for name in COMMANDS
+        for told in [_told(made, starter, name, file, damage)]
+    ]
 
 
 def _told(made: Bench, starter: Starter, name: str, file: str, damage: str) -> str:
@@ -81,18 +80,17 @@ def _told(made: Bench, starter: Starter, name: str, file: str, damage: str) -> s
     return _asked(made, starter, name, change, file)
 
 
-def disagreements(made: Bench, *, every: int = 1) -> list[tuple[str, bool]]:
+def disagreements(made: Bench, starter: Starter, *, every: int = 1) -> list[tuple[str, bool]]:
     """Let documents of a run without a manifest disagree in each way, or in every n-th."""
     found = []
-    with Starter() as starter:
-        for what, (file, change) in list(DISAGREEMENTS.items())[::every]:
-            for name in COMMANDS:
+    for what, (file, change) in list(DISAGREEMENTS.items())[::every]:
+        for name in COMMANDS:
 
-                def alter(run: Path, file: str = file, change: Change = change) -> None:
-                    rewrite(without_seal(run) / file, change)
+            def alter(run: Path, file: str = file, change: Change = change) -> None:
+                rewrite(without_seal(run) / file, change)
 
-                told = _asked(made, starter, name, alter, file)
-                found.append((f"{name}, {what}{told}", not told))
+            told = _asked(made, starter, name, alter, file)
+            found.append((f"{name}, {what}{told}", not told))
     return found
 
 

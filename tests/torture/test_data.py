@@ -5,7 +5,10 @@ import pytest
 from tests.torture import leaks
 from tests.torture.defects import clean, defects, fault
 
-TEXTS = leaks.invented_texts(1200)
+
+@pytest.fixture(scope="module")
+def texts():
+    return leaks.invented_texts(1200)
 
 
 def names(made):
@@ -33,10 +36,10 @@ def test_a_clean_file_raises_no_error(file, tmp_path):
 
 
 @pytest.mark.parametrize("change", leaks.CHANGES)
-def test_a_leak_is_found(change):
+def test_a_leak_is_found(change, texts):
     made, codes, asked = leaks.CHANGES[change]
-    assert leaks.recall(TEXTS, made, codes, n=100) >= asked
+    assert leaks.recall(texts, made, codes, n=100) >= asked
 
 
-def test_different_texts_are_no_leaks():
-    assert leaks.false_alarms(TEXTS) <= 0.005
+def test_different_texts_are_no_leaks(texts):
+    assert leaks.false_alarms(texts) <= 0.005

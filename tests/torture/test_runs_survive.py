@@ -1,7 +1,5 @@
 """The promises on runs, each by a few trials; `make torture` counts them in full."""
 
-from pathlib import Path
-
 import pytest
 
 from luthier.registry import names
@@ -16,6 +14,7 @@ from tests.torture import (
     signals,
     starts,
 )
+from tests.torture.trial import Starter
 
 CELLS = exactness.cells()
 FEW_CELLS = (
@@ -28,8 +27,20 @@ FEW_CELLS = (
 )
 
 
-def test_a_killed_run_loses_nothing(tmp_path):
-    assert kills.trials(kills.bench(tmp_path), 6) == [""] * 6
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Make a bench with a run that was never interrupted."""
+    return kills.bench(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture(scope="module")
+def starter():
+    with Starter() as started:
+        yield started
+
+
+def test_a_killed_run_loses_nothing(made):
+    assert kills.trials(made, 6) == [""] * 6
 
 
 def test_every_instant_of_a_save_leaves_a_whole_checkpoint(tmp_path):
@@ -45,8 +56,7 @@ def test_damage_is_named_and_the_older_checkpoint_used(tmp_path):
     assert [case for case in chosen if not damage.trial(made, *case)] == []
 
 
-def test_a_full_disk_is_told_and_survived(tmp_path):
-    made = full_disk.bench(tmp_path)
+def test_a_full_disk_is_told_and_survived(made):
     assert [
         size for size in full_disk.sizes(made, 4) if not full_disk.trial_of_size(made, size)
     ] == []
@@ -69,16 +79,16 @@ def test_every_method_is_killed():
 
 
 @pytest.mark.parametrize("cell", ["contrastive"])  # it adds a head to the model it is given
-def test_going_on_is_exact_in_new_processes(cell, tmp_path):
-    assert exactness.trial(tmp_path, CELLS[cell], anew=True) == []
+def test_going_on_is_exact_in_another_process(cell, starter, tmp_path):
+    assert exactness.trial(tmp_path, CELLS[cell], starter=starter) == []
 
 
 def test_reruns_are_equal(tmp_path):
     assert all(exactness.reruns(tmp_path, 3))
 
 
-def test_signals_save(tmp_path):
-    assert signals.trials(signals.bench(tmp_path), 5) == [""] * 5
+def test_signals_save(made):
+    assert signals.trials(made, 5) == [""] * 5
 
 
 def test_numbers_that_mean_nothing_stop_the_run(tmp_path):
@@ -91,14 +101,17 @@ def test_one_of_many_starts_wins(tmp_path):
     assert all(starts.trials_on_a_dead_one(made, 6))
 
 
-def test_a_damaged_result_answers_nothing(tmp_path):
-    found = results.trials(results.bench(tmp_path), every=37)
+def test_a_damaged_result_answers_nothing(starter, tmp_path):
+    found = results.trials(results.bench(tmp_path), starter, every=37)
     assert len(found) >= 10
     assert [what for what, passed in found if not passed] == []
 
 
-def test_a_trial_can_fail(tmp_path):
-    made = kills.bench(tmp_path)
-    model = Path(tmp_path / "whole" / "model" / "model.safetensors")
-    model.write_bytes(model.read_bytes()[:-1] + b"\x00")
-    assert kills.trials(made, 2) == ["other weights"] * 2
+def test_a_trial_can_fail(made):
+    model = made.folder / "whole" / "model" / "model.safetensors"
+    content = model.read_bytes()
+    model.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    try:
+        assert kills.trials(made, 2, seed=1) == ["other weights"] * 2
+    finally:
+        model.write_bytes(content)

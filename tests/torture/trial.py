@@ -2,9 +2,9 @@
 
 Most are forked from this warm process: that spares the seconds that importing PyTorch takes, so
 hundreds of trials fit into minutes. A fork inherits what a new process has of its own (the seed of
-hashes, modules, patches), so what must hold from process to process is tried by `NewProcess`, or
-by a `Starter`: a process with hashes of its own that has imported the libraries and done nothing
-else, and starts each command as a fork of itself.
+hashes, modules, patches), so what must hold from process to process is tried by a `Starter`: a
+process with hashes of its own that has imported the libraries and done nothing else, and starts
+each command as a fork of itself.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,7 @@ import yaml
 from luthier.cli import app
 from luthier.records import Rows
 from luthier.runs import RunFolder, plain
+from luthier.training.listeners import WITHOUT
 from tests.tiny import write_tiny_model
 from tests.toys import toy_rows, toy_tree, write_csv
 
@@ -56,6 +59,22 @@ class Ended:
     seconds: float
 
 
+IMPORTED = (  # what commands load, and before them what forks
+    *("pipeline", "prediction", "evaluate_run", "evaluation.compare_runs", "exporters.merged"),
+    *("report.render", "report.error_analysis", "cli.show", "cli.progress"),
+    *("training.engine", "training.loop", "training.losses", "training.autotune"),
+    *("tasks.text_classification", "methods.lora", "methods.linear_probe", "methods.contrastive"),
+)
+
+
+@cache
+def load_what_commands_load() -> None:
+    """Import it once here rather than in every fork."""
+    sys.modules.setdefault(WITHOUT, ModuleType(WITHOUT))  # as a run does
+    for name in (*(f"luthier.{one}" for one in IMPORTED), "torch.utils.tensorboard"):
+        import_module(name)
+
+
 class Child:
     """A forked process that runs something.
 
@@ -67,6 +86,7 @@ class Child:
     """
 
     def __init__(self, work: Callable[[], object], *, said: Path | None = None):
+        load_what_commands_load()
         self.begun = time.monotonic()
         if said is None:
             self.output, output = os.pipe()
@@ -122,55 +142,6 @@ class Child:
             said = ""
         os.close(self.output)
         return Ended(os.waitstatus_to_exitcode(status), said, time.monotonic() - self.begun)
-
-
-class NewProcess:
-    """A process started anew, with hashes, random states and modules of its own.
-
-    Args:
-        folder: Where it works.
-        words: The command line after `luthier`.
-        first: Python code that makes something go wrong there, run before the command.
-    """
-
-    def __init__(self, folder: Path, words: Sequence[str], *, first: str = ""):
-        self.begun = time.monotonic()
-        program = f"{first}\nfrom tests.torture.trial import command; command(*{list(words)!r})"
-        paths = os.pathsep.join(path for path in (str(ROOT), *sys.path) if path)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", program],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def kill(self) -> None:
-        """Kill the process at once."""
-        self.process.kill()
-
-    def is_over(self) -> bool:
-        """Say whether the process is done."""
-        return self.process.poll() is not None
-
-    def wait(self, seconds: float = SECONDS) -> Ended:
-        """Wait for the end; kill what takes too long."""
-        try:
-            said, _ = self.process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            said, _ = self.process.communicate()
-        return Ended(self.process.returncode, said, time.monotonic() - self.begun)
-
-
-IMPORTED = (  # what commands load, and a starter before them
-    *("pipeline", "prediction", "evaluate_run", "evaluation.compare_runs", "exporters.merged"),
-    *("report.render", "report.error_analysis", "cli.show", "cli.progress"),
-    *("training.engine", "training.loop", "training.losses", "training.autotune"),
-    *("tasks.text_classification", "methods.lora", "methods.linear_probe", "methods.contrastive"),
-)
 
 
 class Starter:
@@ -247,8 +218,7 @@ class Started:
 
 def start_what_is_asked() -> None:
     """Be a starter: import, then fork for each line, and answer its number and its exit code."""
-    for name in (*(f"luthier.{one}" for one in IMPORTED), "torch.utils.tensorboard"):
-        import_module(name)
+    load_what_commands_load()
     for line in sys.stdin:
         folder, *words = json.loads(line)
 
@@ -335,15 +305,13 @@ class Bench:
 
         return Child(work)
 
-    def begin_anew(self, out: str | Path, *words: str, first: str = "") -> NewProcess:
-        """Begin a run in a process that is not forked from this one; see `NewProcess`."""
-        return NewProcess(
-            self.folder, ["run", str(self.recipe), *words, "--out", str(out)], first=first
-        )
-
     def finish(self, out: str | Path, *words: str) -> Ended:
         """Give the command again and wait for its end."""
         return self.begin(out, *words).wait()
+
+    def finish_by(self, starter: Starter, out: str | Path) -> Ended:
+        """Give the command to a starter, which is no fork of this process; wait for the end."""
+        return starter.begin(self.folder, ["run", str(self.recipe), "--out", str(out)]).wait()
 
     def run(self, out: str | Path) -> RunFolder:
         """Open a run."""
