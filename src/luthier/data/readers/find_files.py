@@ -254,6 +254,16 @@ def _in_folder(folder: Path, kind: str | None) -> list[File]:
             received=", ".join(path.name for path in sources[:8]),
             hint=f"name the files: {' '.join(f'data.{one}={named[one]}' for one in splits)}",
         )
+    unnamed = [path for path in paths if split_name(path.stem) is None]
+    if named and "train" not in named and len(named) + len(unnamed) > 1:
+        train = unnamed[0] if unnamed else named["validation"]
+        fields = {"train": train} | {one: path for one, path in named.items() if path != train}
+        raise DataError(
+            f"No file of the folder {folder} says that it has the training rows.",
+            received=", ".join(path.name for path in [*named.values(), *unnamed][:8]),
+            hint="put train.csv, say, beside them; or name the rows to train on: "
+            + " ".join(f"data.{one}={path}" for one, path in fields.items()),
+        )
     if not paths:
         raise DataError(
             f"The folder {folder} has no files that can be read.",

@@ -51,6 +51,24 @@ def test_a_folder_without_a_training_set_stays_one_source(write, names):
     assert splits("data") == ("data", None, None)
 
 
+@pytest.mark.parametrize(
+    ("names", "fix"),
+    [
+        (["dev.csv", "test.csv"], "data.train=data/dev.csv data.test=data/test.csv"),
+        (
+            ["ner-test.csv", "reviews.csv"],
+            "data.train=data/reviews.csv data.test=data/ner-test.csv",
+        ),
+        (["val/a.csv", "test/b.csv"], "data.train=data/val data.test=data/test"),
+    ],
+)
+def test_splits_without_training_rows_are_not_mixed(write, names, fix):
+    write(*(f"data/{name}" for name in names))
+    with pytest.raises(DataError, match="has the training rows") as caught:
+        read("data")
+    assert caught.value.hint.endswith(fix)
+
+
 def test_numbered_files_belong_together(write):
     shards = [f"data/train-0000{n}-of-00002.parquet" for n in range(2)]
     write(*shards, "data/test-00000-of-00001.parquet")
