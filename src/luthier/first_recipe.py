@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from luthier.data.labels import is_missing, label_name
+from luthier.data.labels import is_missing, label_name, placeholders
 from luthier.data.readers.find_splits import find_splits
 from luthier.data.readers.nested import with_fields
 from luthier.data.readers.propose_form import read_as_proposed
@@ -104,7 +104,7 @@ def first_recipe(
     recipe = read_recipe(tree)  # raises if a field is wrong
     rows, rejected = without_rejected(rows, guess.columns.values())
     notes += [found.message for found in rejected]
-    unsure = [*guess.unsure, *_refusal(recipe, rows)]
+    unsure = [*guess.unsure, *_placeholders(recipe, rows), *_refusal(recipe, rows)]
     return FirstRecipe(_tidy(tree, folder), guess.task, notes, guess.reasons, unsure)
 
 
@@ -124,6 +124,21 @@ def _grouped(guess: Guess, rows: Rows, sources: Mapping[str, Any]) -> Guess:
     return replace(guess, reasons=[*guess.reasons, reason], fields=fields)
 
 
+def _placeholders(recipe: Recipe, rows: Rows) -> list[str]:
+    """Name the labels that may stand for none."""
+    task: Task = make_plugin("tasks", recipe.task)
+    column = recipe.data.columns.get(task.answer_role or "")
+    if task.kind != "single-label" or not isinstance(column, str):
+        return []
+    counts = placeholders(with_fields(rows.columns, [column])[column])
+    return [
+        f"{column}: {count:,} row{'s' * (count > 1)} with '{name}', taken as a label; if it stands "
+        f"for none, data.no_answer={name} leaves them out"
+        for name, count in counts.items()
+        if name not in recipe.data.no_answer
+    ]
+
+
 def _refusal(recipe: Recipe, rows: Rows) -> list[str]:
     """Try whether the task can read the rows and their answers; say so if it cannot."""
     task: Task = make_plugin("tasks", recipe.task)
@@ -131,7 +146,7 @@ def _refusal(recipe: Recipe, rows: Rows) -> list[str]:
     try:
         read_rows, _ = task.normalize(read(some, columns=recipe.data.columns)[0])
         require_roles(read_rows, [column.role for column in task.columns])
-        read_rows, _ = with_answer(read_rows, task)
+        read_rows, _ = with_answer(read_rows, task, none=recipe.data.no_answer)
         task.codec(task.learn_target(read_rows)).gold(read_rows)
     except LuthierError as problem:
         return [f"a run would refuse these rows: {problem.problem} Fix: {problem.hint}"]

@@ -6,7 +6,7 @@ which encodes the rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -165,7 +165,7 @@ def read_labelled(
     """Read rows with their gold answers; rows without one are dropped and reported."""
     roles = [column.role for column in task.columns]
     rows, notes, found = read_rows(source, recipe, task, roles)
-    rows, dropped = with_answer(rows, task)
+    rows, dropped = with_answer(rows, task, none=recipe.data.no_answer)
     return rows, notes, [*found, *dropped]
 
 
@@ -185,13 +185,23 @@ def require_roles(rows: Rows, roles: Sequence[str]) -> None:
         )
 
 
-def with_answer(rows: Rows, task: Task) -> tuple[Rows, list[Finding]]:
-    """Drop rows without a gold answer, which can be neither learned from nor scored."""
+def with_answer(
+    rows: Rows, task: Task, *, none: Collection[str] = ()
+) -> tuple[Rows, list[Finding]]:
+    """Drop rows without a gold answer, which can be neither learned from nor scored.
+
+    Args:
+        rows: The rows.
+        task: The task.
+        none: Answers that stand for none.
+    """
     role = task.answer_role or task.possible_answer_role
     if role is None or role not in rows:
         return rows, []
     missing = [
-        value is None if task.kind in MAY_BE_EMPTY else is_missing(value) for value in rows[role]
+        (value is None if task.kind in MAY_BE_EMPTY else is_missing(value))
+        or (isinstance(value, str) and value.strip() in none)
+        for value in rows[role]
     ]
     without = np.flatnonzero(missing)
     if len(without) == 0:

@@ -6,6 +6,10 @@ import pytest
 
 from luthier.errors import DataError, RecipeError
 from luthier.first_recipe import first_recipe
+from luthier.load_splits import read_labelled
+from luthier.recipe.checks import make_plugin
+from luthier.recipe.load import read_recipe
+from luthier.recipe.tree import Plugin
 
 ROWS = [
     {"id": n, "text": f"I {'like' if n % 2 else 'hate'} film {n}", "label": "np"[n % 2]}
@@ -106,6 +110,26 @@ def test_what_a_run_would_refuse_is_told(write, overrides, task, words):
     made = first_recipe("rows.jsonl", overrides, task=task or "token-classification")
     assert "a run would refuse these rows" in made.unsure[-1]
     assert words in made.unsure[-1]
+
+
+@pytest.mark.parametrize("mark", ["-", "?", "n/a", "#N/A"])
+def test_labels_that_stand_for_none_are_a_doubt_with_a_fix(write, mark):
+    rows = [{**row, "label": mark} if row["id"] % 6 == 0 else row for row in ROWS]
+    write("rows.jsonl", rows)
+    (doubt,) = first_recipe("rows.jsonl").unsure
+    assert doubt.startswith(f"label: 10 rows with '{mark}', taken as a label")
+    fix = doubt.split(", ")[-1].removesuffix(" leaves them out")
+    made = first_recipe("rows.jsonl", [fix])
+    assert not made.unsure
+    task, recipe = make_plugin("tasks", Plugin(name=made.task)), read_recipe(made.tree)
+    read, _, found = read_labelled("rows.jsonl", recipe, task)
+    assert len(read) == 50
+    assert [one.code for one in found] == ["without-answer"]
+
+
+def test_plus_and_minus_are_labels(write):
+    write("rows.jsonl", [{**row, "label": "+-"[row["id"] % 2]} for row in ROWS])
+    assert not first_recipe("rows.jsonl").unsure
 
 
 def test_a_missing_file_is_named(write):

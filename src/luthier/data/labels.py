@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import SupportsFloat, cast
 
@@ -12,8 +13,22 @@ import numpy as np
 from luthier.data.cells import structure_of
 
 SEPARATORS = ("|", ";", ",")
+PLACEHOLDERS = (
+    "-",
+    "--",
+    "?",
+    "n/a",
+    "#n/a",
+    "na",
+    "<na>",
+    "nan",
+    "null",
+    "unlabeled",
+    "unlabelled",
+)
 TRUTH = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")  # a whole number with decimals
+_COMMA = re.compile(r"\s*([+-]?(?:\d+(?=,(?!\d{3}\s*$))|0+)),(\d+)\s*")  # 1,5 and 0,125; not 1,500
 
 
 def is_missing(value: object) -> bool:
@@ -27,6 +42,18 @@ def is_missing(value: object) -> bool:
     if isinstance(value, str):
         return not value.strip()
     return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+
+
+def placeholders(cells: Iterable[object]) -> Counter[str]:
+    """Count the labels that may stand for none.
+
+    >>> dict(placeholders(["yes", "-", "no", "-"])), dict(placeholders(["+", "-", "+"]))
+    ({'-': 2}, {})
+    """
+    counts = Counter(label_name(cell) for cell in cells if not is_missing(cell))
+    if "+" in counts:
+        return Counter()
+    return Counter({name: n for name, n in counts.items() if name.casefold() in PLACEHOLDERS})
 
 
 def label_name(value: object) -> str:
@@ -50,11 +77,37 @@ def label_name(value: object) -> str:
 
 
 def as_number(value: object) -> float | None:
-    """Read a cell as a number; None if it is not one, or true or false."""
+    """Read a cell as a number; None if it is not one, or true or false.
+
+    Decimals may have a comma, as spreadsheets write them in much of the world, unless three digits
+    follow it: `1,500` may be one and a half or fifteen hundred.
+
+    >>> as_number("1.5"), as_number("1,5"), as_number("0,125"), as_number("1,500")
+    (1.5, 1.5, 0.125, None)
+    """
+    if isinstance(value, str) and (decimal := _COMMA.fullmatch(value)):
+        value = f"{decimal[1]}.{decimal[2]}"
     try:
         return None if isinstance(value, bool) else float(cast(SupportsFloat, value))
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def have_decimal_commas(cells: Iterable[object]) -> bool:
+    """Return whether commas in cells stand in numbers, and do not part numbers of labels.
+
+    Those of several labels rise: `1,4`; numbers beside them have no comma, or three and more.
+
+    >>> have_decimal_commas(["1,5", "3,0", "2"]), have_decimal_commas(["1,5", "3,4", "2"])
+    (True, False)
+    """
+    texts = [cell for cell in cells if isinstance(cell, str) and "," in cell]
+    parts = [text.split(",") for text in texts]
+    if any(
+        as_number(text) is None or len(two) != 2 for text, two in zip(texts, parts, strict=True)
+    ):
+        return False
+    return any(int(whole) >= int(rest) or rest.strip()[0] == "0" for whole, rest in parts)
 
 
 def split_labels(cell: object, separator: str | None = None) -> list[str]:

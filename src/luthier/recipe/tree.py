@@ -73,6 +73,10 @@ class Model(Section):
     )
 
 
+def _several(given: object) -> object:
+    return (given,) if isinstance(given, str) else given
+
+
 class Split(Section):
     """How validation and test splits are made from the training rows if they have no file."""
 
@@ -107,6 +111,9 @@ class Data(Section):
         default_factory=dict,
         description="For each column role of the task, the column's name in the file; for labels "
         "and choices, also a list of columns.",
+    )
+    no_answer: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(
+        (), description="An answer, or several, that stand for none (-); their rows are left out."
     )
     format: Format | None = Field(None, description="Format of the files; null: by their endings.")
     encoding: str | None = Field(None, description="Text encoding; null: detect and report it.")

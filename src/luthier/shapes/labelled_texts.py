@@ -6,9 +6,10 @@ These are told by names and values together; the more telling shapes are tried b
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from luthier.columns import Column
-from luthier.data.labels import is_missing, label_name, separator_of
+from luthier.data.labels import have_decimal_commas, is_missing, label_name, separator_of
 from luthier.errors import DataError
 from luthier.formats.label_cells import BITS, UNJUDGED, count_places
 from luthier.shapes.profile import SAMPLE, Profile, name_fit
@@ -116,16 +117,36 @@ def labelled_texts(sheet: Sheet) -> Guess | None:
     reasons += [f"{second.name}: a second text" for second in texts[1:]]
     columns = dict(zip(("text", "text_pair"), taken, strict=False))
     kind = "pair" if len(texts) == 2 else "text"
+    alone = _alone(texts, sheet)
     if number and (label is None or _means_number(number, label)):
         columns["label"] = number.name
         reasons.append(f"{number.name}: numbers, {number.n_distinct} different ones")
         doubts = [] if label is None else [_other(f"{kind}-classification", "labels", label)]
-        return Guess(f"{kind}-regression", columns, reasons, doubts)
+        if have_decimal_commas(sheet.cells(number.name)):
+            doubts.append(
+                f"{number.name}: commas are read as those of decimals, 1,5 as 1.5; if they part "
+                f"labels: --task multi-label-classification data.columns.labels={number.name}"
+            )
+        return Guess(f"{kind}-regression", columns, reasons, [*doubts, *alone])
     if label is None:
         return None
     columns["label"] = label.name
     reasons.append(f"{label.name}: {label.n_distinct} different values")
-    return Guess(f"{kind}-classification", columns, reasons, _doubts(label, number, kind))
+    doubts = [*_doubts(label, number, kind), *alone]
+    return Guess(f"{kind}-classification", columns, reasons, doubts)
+
+
+def _alone(texts: Sequence[Profile], sheet: Sheet) -> list[str]:
+    """Say that two texts may be no pair, where neither names nor the user say that they are."""
+    names = tuple(plain(each.name) for each in texts)
+    if len(texts) != 2 or names in PAIRS or "text_pair" in sheet.given:
+        return []
+    longer = max(texts, key=lambda each: each.words)
+    return [
+        f"{texts[0].name} and {texts[1].name} are read together, as a pair; to read one alone "
+        f"(a text without its title, say): --task text-classification "
+        f"data.columns.text={longer.name}"
+    ]
 
 
 def _means_number(number: Profile, label: Profile) -> bool:

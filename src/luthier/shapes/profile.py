@@ -14,7 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from luthier.columns import Column
-from luthier.data.labels import SEPARATORS, as_number, is_missing, label_name, split_labels
+from luthier.data.labels import (
+    SEPARATORS,
+    as_number,
+    have_decimal_commas,
+    is_missing,
+    label_name,
+    split_labels,
+)
 from luthier.records import Rows
 
 SAMPLE = 3000  # rows looked at
@@ -100,7 +107,8 @@ def profile(rows: Rows, column: str) -> Profile:
     listed = any(isinstance(value, (list, tuple, set, np.ndarray)) for value in values)
     listed = listed or (bool(mappings) and flags)
     written = [value if isinstance(value, str) else label_name(value) for value in values]
-    numbers = [number for number in map(as_number, values) if number is not None]
+    single = values if have_decimal_commas(values) else [one for one in values if not _parts(one)]
+    numbers = [number for number in map(as_number, single) if number is not None]
     numbers = [number for number in numbers if np.isfinite(number)]
     cells = [split_labels(value) for value in values]
     parts = Counter(part for cell in cells for part in cell)
@@ -123,6 +131,10 @@ def profile(rows: Rows, column: str) -> Profile:
         sum(DATE.search(text) is not None for text in written) / max(1, len(written)),
         bool(mappings) and not flags,
     )
+
+
+def _parts(value: object) -> bool:
+    return isinstance(value, str) and "," in value
 
 
 def name_fit(name: str, guesses: Sequence[str]) -> float:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from luthier.data.labels import as_number
 from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.metrics.regression import measure_regression
@@ -96,10 +97,8 @@ class Number(TextLevel[NumberOptions]):
 def _numbers(rows: Rows) -> Array:
     numbers = np.empty(len(rows), dtype=np.float64)
     for index, value in enumerate(column_of(rows, "label")):
-        try:
-            numbers[index] = float(value)
-        except (TypeError, ValueError):
-            numbers[index] = math.nan
+        number = as_number(value)
+        numbers[index] = math.nan if number is None else number
         if not math.isfinite(numbers[index]):
             raise DataError(
                 f"The value at {rows.where(index)} is not a number.",

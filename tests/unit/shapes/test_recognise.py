@@ -226,3 +226,28 @@ def test_what_was_chosen_is_learned_and_not_what_could_be():
     chosen = [["A"], ["A", "B"], ["B"]] * (N // 3)
     columns = {"text": TEXTS, "options": options, "accept": chosen, "answer": ["accept"] * N}
     assert recognise(Rows.of(columns)).columns == {"text": "text", "labels": "accept"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "task"),
+    [
+        (["1,5", "3,0", "2", "4,25", "0,125"], "text-regression"),
+        (["1,5", "3,4", "2", "1,4", "1,3"], "multi-label-classification"),
+    ],
+)
+def test_decimal_commas_and_commas_between_labels_are_told_apart(cells, task):
+    texts = [f"this is the text of number {n} here" for n in range(60)]
+    guess = recognise(Rows.of({"text": texts, "y": [cells[n % 5] for n in range(60)]}))
+    assert guess.task == task
+    is_told = any("1,5 as 1.5" in doubt for doubt in guess.unsure)
+    assert is_told == (task == "text-regression")
+
+
+@pytest.mark.parametrize(("second", "is_told"), [("3", True), ("hypothesis", False)])
+def test_two_texts_that_nothing_calls_a_pair_are_a_doubt(second, is_told):
+    first = "premise" if second == "hypothesis" else "2"
+    texts = [[f"{way} text with number {n}" for n in range(40)] for way in ("a short", "the long")]
+    rows = Rows.of({first: texts[0], second: texts[1], "label": ["yes", "no"] * 20})
+    guess = recognise(rows)
+    assert guess.task == "pair-classification"
+    assert any("--task text-classification" in doubt for doubt in guess.unsure) == is_told

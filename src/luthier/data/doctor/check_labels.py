@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -249,7 +250,7 @@ def check_numbers(views: Sequence[SplitView], role: str) -> list[Finding]:
             elif not is_missing(value):
                 unreadable.append(place)
     shown = [repr(c.rows[role][i]) for c, i, _ in unreadable[:3]]
-    comma = any(as_number(text.strip("'").replace(",", ".")) is not None for text in shown)
+    grouped = any(re.fullmatch(r"'[+-]?\d[\d.,' ]*'", text) for text in shown)
     column = f"data.columns.{role}=the column with the numbers"
     train = [view for view in views if view.split == "train"]
     every = every_row(train[0], role) if train else []
@@ -259,7 +260,7 @@ def check_numbers(views: Sequence[SplitView], role: str) -> list[Finding]:
             "error",
             f"{{n}} whose {role} is not a number: {', '.join(shown)} ({{splits}}).",
             unreadable,
-            "write decimals with a point: 3.5" if comma else column,
+            "write them as 1234.5: a point, and nothing between thousands" if grouped else column,
         ),
         *finding(
             "nan-target",

@@ -227,7 +227,7 @@ def test_numbers_that_are_none_are_errors():
     three = [clean(200, 0, "t.csv"), clean(100, 1000, "v.csv"), clean(100, 2000, "x.csv")]
     train, validation, test = (changed(rows, numbers, "label") for rows in three)
     assert look(Splits(train, validation, test), "number") == []
-    train = changed(train, {1: "bad", 2: "nan", 3: float("inf"), 4: "", 5: "3,5"}, "label")
+    train = changed(train, {1: "bad", 2: "nan", 3: float("inf"), 4: "", 5: "3,500"}, "label")
     findings = look(Splits(train, validation, test), "number")
     assert found(findings, "missing-label").places == ("t.csv:5:label",)
     assert found(findings, "non-numeric-target").places == ("t.csv:2:label", "t.csv:6:label")
