@@ -231,13 +231,13 @@ def test_what_was_chosen_is_learned_and_not_what_could_be():
 @pytest.mark.parametrize(
     ("cells", "task"),
     [
-        (["1,5", "3,0", "2", "4,25", "0,125"], "text-regression"),
-        (["1,5", "3,4", "2", "1,4", "1,3"], "multi-label-classification"),
+        (["1,5", "3,0", "2", "4,25", "0,125", "7,5"], "text-regression"),
+        (["1,5", "3,4", "2", "1,4", "1,3,5", "1,3"], "multi-label-classification"),
     ],
 )
 def test_decimal_commas_and_commas_between_labels_are_told_apart(cells, task):
     texts = [f"this is the text of number {n} here" for n in range(60)]
-    guess = recognise(Rows.of({"text": texts, "y": [cells[n % 5] for n in range(60)]}))
+    guess = recognise(Rows.of({"text": texts, "y": [cells[n % 6] for n in range(60)]}))
     assert guess.task == task
     is_told = any("1,5 as 1.5" in doubt for doubt in guess.unsure)
     assert is_told == (task == "text-regression")
