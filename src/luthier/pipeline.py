@@ -88,7 +88,8 @@ def run(
             time; the report names them.
         data: Split to rows in memory, instead of files: pandas frames, `datasets` or records.
             A recipe that is a mapping may hold them itself: `{"data": {"train": frame}, …}`.
-        listeners: Functions called with every `StepInfo`, such as progress bars.
+        listeners: Functions called with every `StepInfo`. Nothing is shown without one;
+            `luthier.cli.progress.watching` makes one that shows progress, in notebooks too.
 
     Returns:
         The run's folder, its scores and its verdicts.

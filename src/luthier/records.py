@@ -23,7 +23,7 @@ Gold = Any  # gold answers of rows: an array, or a `Ragged` of tag ids
 Measure = Callable[[Array | None], dict[str, float]]  # row weights (rows,) or None -> metrics
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rows:
     """Rows as read: columns side by side, and the place of each row.
 
@@ -42,6 +42,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.lines)
+
+    def __repr__(self) -> str:
+        """Say how many rows of what there are: a notebook shows it, and files may be large."""
+        files = f"{', '.join(self.files[:3])}{' …' * (len(self.files) > 3)}"
+        return f"<{len(self):,} rows of {files}: {', '.join(self.columns)}>"
 
     def __getitem__(self, column: str) -> Sequence[Any]:
         return self.columns[column]

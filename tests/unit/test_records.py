@@ -99,3 +99,8 @@ def test_a_writer_stays_in_memory_where_the_disk_is_full(monkeypatch):
 
 def test_nothing_written_is_empty():
     assert len(RaggedWriter().finish()) == 0
+
+
+def test_rows_show_how_many_they_are_and_not_their_cells():
+    rows = Rows.of({"text": ["a long text"] * 2000, "label": ["yes"] * 2000}, name="a.csv")
+    assert repr(rows) == "<2,000 rows of a.csv: text, label>"

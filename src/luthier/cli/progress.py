@@ -1,10 +1,16 @@
 """Show the progress of long work from its `StepInfo`s: bars on a terminal, lines elsewhere.
 
+In Python, where nothing is shown unless it is asked for, a notebook included:
+
+    with watching() as show:
+        luthier.run("recipe.yaml", listeners=[show])
+
 The display is updated at most ten times a second, so it does not slow the work down.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import deque
@@ -21,6 +27,9 @@ from luthier.metrics.names import title
 if TYPE_CHECKING:
     from luthier.records import StepInfo
 
+NOTEBOOK = (
+    "JPY_PARENT_PID"  # set for what a notebook starts, `!luthier run`, behind a pseudo-terminal
+)
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_BARS = 0.1
 BAR_WIDTH = 16
@@ -39,7 +48,7 @@ def watching(
     console = Console(stderr=True, highlight=False)
     if quiet:
         yield lambda info: None
-    elif console.is_terminal:
+    elif console.is_terminal and NOTEBOOK not in os.environ:  # no cursor moves up in its output
         with bars_on(console) as progress:
             bars = Bars(progress, metric=metric)
             yield bars
@@ -207,7 +216,8 @@ class Lines:
 
     def _draw(self, info: StepInfo) -> None:
         steps = f"step {info.step}" + (f" of {info.n_steps}" if info.n_steps else "")
-        self._print(f"{info.phase}: {', '.join([steps, *self._pace.facts()])}")
+        if info.step:
+            self._print(f"{info.phase}: {', '.join([steps, *self._pace.facts()])}")
 
     def _print(self, words: str) -> None:
         print(visible(words), file=sys.stderr, flush=True)

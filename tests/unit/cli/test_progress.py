@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 
 import pytest
@@ -162,3 +163,35 @@ def test_counted_rows_become_steps():
 
 def test_clock():
     assert [clock(0), clock(59.6), clock(3600)] == ["0:00", "1:00", "1:00:00"]
+
+
+class ZMQInteractiveShell:
+    """Stands for the shell of a notebook's kernel."""
+
+
+@pytest.mark.parametrize("is_started_by_it", [False, True])
+def test_a_notebook_gets_plain_lines(monkeypatch, capsys, is_started_by_it):
+    if is_started_by_it:  # `!luthier run`, behind a pseudo-terminal
+        monkeypatch.setenv("JPY_PARENT_PID", "1")
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    else:
+        monkeypatch.setattr(builtins, "get_ipython", ZMQInteractiveShell, raising=False)
+    with watching() as show:
+        show(StepInfo("checking", 0, 0, message="two texts are alike"))
+        show(StepInfo("fine-tuning", 1, 2, rows=8, loss=0.5))
+        show(StepInfo("fine-tuning", 2, 2, rows=8, loss=0.25))
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    lines = shown.err.splitlines()
+    assert lines[:3] == ["checking …", "two texts are alike", "fine-tuning …"]
+    assert lines[3].startswith("fine-tuning: took 0:00")
+    assert "\x1b" not in shown.err
+
+
+def test_a_phase_without_steps_counts_none(capsys):
+    now = Clock()
+    lines = Lines(now=now)
+    lines(StepInfo("checking", 0, 0))
+    now.seconds += 60
+    lines(StepInfo("checking", 0, 0, message="two texts are alike"))
+    assert capsys.readouterr().err.splitlines() == ["checking …", "two texts are alike"]

@@ -55,8 +55,8 @@ SAVED = ("dataset_info.json", "state.json")  # what `datasets` saves beside its 
 INSTEAD = {
     ".xlsx": "in Excel: save as CSV UTF-8",
     ".xls": "in Excel: save as CSV UTF-8",
-    ".gz": "unpack it first: gunzip FILE",
-    ".zip": "unpack it first: unzip FILE",
+    ".gz": "unpack it first: gunzip --keep {name}",
+    ".zip": "unpack it first: unzip {name}",
     ".pkl": "a pickle can run code; write the frame with to_parquet instead",
     ".pickle": "a pickle can run code; write the frame with to_parquet instead",
     ".joblib": "it can run code; write the frame with to_parquet instead",
@@ -161,7 +161,7 @@ def kind_of(path: Path) -> str:
             problem, received=path.name, hint=f"data.format={kind}", proposed={"format": kind}
         )
     hint = INSTEAD.get(suffix, f"data.format=csv, say; or a file in {READABLE}")
-    raise DataError(problem, received=path.name, hint=hint)
+    raise DataError(problem, received=path.name, hint=hint.replace("{name}", str(path)))
 
 
 def _not_found(path: Path, text: str) -> DataError:

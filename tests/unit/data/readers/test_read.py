@@ -386,7 +386,7 @@ def test_a_file_that_is_not_there_names_the_nearest(tmp_path):
         ("a.pkl", "code"),
         ("a", "suffix"),
         ("a.docx", "docx"),
-        ("a.txt.gz", "gunzip"),
+        ("a.txt.gz", "gunzip --keep"),
     ],
 )
 def test_files_of_other_kinds_are_refused(tmp_path, name, word):
