@@ -4,6 +4,7 @@
     data/ner_train.tsv  data/ner_test.tsv             with more in their names
     data/train-00000-of-00002.parquet …               several files a split
     data/train.en  data/train.de  data/test.en …      parallel files
+    data/corpus.en.txt  data/corpus.de.txt            likewise, if their lines are as many
     data/train/  data/test/                           a folder a split
 
 What is found are sources of rows as `find_files.py` reads them.
@@ -22,7 +23,13 @@ from luthier.data.readers.split_names import WORDS, SplitName, split_name
 from luthier.errors import DataError
 from luthier.paths import leads_out
 
-_LANGUAGE = re.compile(r"\.([a-z]{2,3}(?:[_-][A-Za-z]{2,4})?)")  # a suffix such as .de or .zh-CN
+_LANGUAGE = re.compile(r"(.*\.)([a-z]{2,3}(?:[_-][A-Za-z]{2,4})?)()")  # train.de, train.zh-CN
+_IN_TEXTS = re.compile(r"((?:.*[._-])?)([a-z]{2})(\.txt)")  # train.de.txt, train_de.txt, de.txt
+CODES = (  # of ISO 639-1, those that are looked for in the names of texts
+    "af ar az be bg bn bs ca cs cy da de el en es et eu fa fi fr ga gl gu he hi hr hu hy id is it "
+    "ja ka kk km kn ko lt lv mk ml mn mr ms mt my nb ne nl nn no pa pl ps pt ro ru si sk sl sq sr "
+    "sv sw ta te th tl tr uk ur uz vi xh zh zu"
+)
 
 Source = str | list[str]
 
@@ -65,7 +72,8 @@ def find_splits(source: str) -> FoundSplits:
     if path.is_dir():
         found = _in_folder(path)
         return found if found is not None else _beside(path, source)
-    if path.is_file() and (braced := _parallel(path.parent, path.suffix[1:]).get(path.name)):
+    named = _language_in(path.name)
+    if path.is_file() and named and (braced := _parallel(path.parent, named[1]).get(path.name)):
         return _beside(path, str(path.parent / braced))
     return _beside(path, source)
 
@@ -76,7 +84,7 @@ def _beside(path: Path, source: str) -> FoundSplits:
     if own is None or own.split != "train" or not path.parent.is_dir():
         return FoundSplits(source)
     try:
-        named = _named_in(path.parent, path.suffix[1:])
+        named = _named_in(path.parent, (_language_in(path.name) or ("", "", ""))[1])
     except DataError as problem:  # it is not about what the user named
         return FoundSplits(source, notes=(f"nothing beside {path} is used: {problem.problem}",))
     alike = [one for one in named if one.name.rest == own.rest]
@@ -87,8 +95,14 @@ def _beside(path: Path, source: str) -> FoundSplits:
 
 
 def _in_folder(folder: Path) -> FoundSplits | None:
-    """Take the files of a folder as the splits that they say; None if none says train."""
-    named = _named_in(folder)
+    """Take the files of a folder as the splits that they say; None if none says train.
+
+    Two parallel files that are alone in it are the training rows, whatever their name.
+    """
+    pairs, named = _parallel(folder), _named_in(folder)
+    left = [name for name in _names(folder) if name not in pairs and not name.endswith(".md")]
+    if len({*pairs.values()}) == 1 and not named and not left:
+        return FoundSplits(str(folder / next(iter(pairs.values()))))
     trains = [one for one in named if one.name.split == "train"]
     rests = dict.fromkeys(one.name.rest for one in trains)
     if not rests:
@@ -100,7 +114,7 @@ def _in_folder(folder: Path) -> FoundSplits | None:
     others = [one for one in named if one.name.split not in there]
     chosen, told = _choose([*alike, *others], tuple(WORDS))
     used = {part for one in chosen.values() for part in ([one] if isinstance(one, str) else one)}
-    left = [path.name for path in files_in(folder) if str(path) not in used]
+    left = [one for one in _names(folder) if one not in pairs and str(folder / one) not in used]
     left = [name for name in left if not any(Path(one).stem == Path(name).stem for one in used)]
     if left and not told:
         told = [f"{folder} has more files, which are not read: {', '.join(left[:8])}"]
@@ -138,11 +152,9 @@ def _several(trains: Sequence[_Named]) -> DataError:
 
 def _named_in(folder: Path, language: str = "") -> list[_Named]:
     """List the sources in a folder whose names say a split; `language` comes first in pairs."""
-    paths = files_in(folder)
-    sources = [str(path) for path in paths]
-    sources += [
-        str(folder / braced) for braced in dict.fromkeys(_parallel(folder, language).values())
-    ]
+    pairs = _parallel(folder, language)
+    sources = [str(folder / name) for name in _names(folder) if name not in pairs]
+    sources += [str(folder / braced) for braced in dict.fromkeys(pairs.values())]
     sources += [
         str(path)
         for path in sorted(folder.iterdir())
@@ -150,6 +162,10 @@ def _named_in(folder: Path, language: str = "") -> list[_Named]:
     ]
     named = ((source, split_name(_stem(Path(source).name))) for source in sources)
     return [_Named(source, name) for source, name in named if name is not None]
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in files_in(folder)]
 
 
 def _stem(name: str) -> str:
@@ -164,22 +180,43 @@ def _parallel(folder: Path, language: str = "") -> Mapping[str, str]:
     Files are parallel if their names differ in the code of a language at their end alone. First
     comes the language asked for, else that of the folder's name (`en-de`), else English.
     """
-    codes: dict[str, list[str]] = {}
+    codes: dict[tuple[str, str], list[str]] = {}
     for path in sorted(folder.iterdir()) if os.access(folder, os.R_OK) else ():
-        code = _LANGUAGE.fullmatch(path.suffix)
-        if code is None or path.suffix.lower() in KINDS or not path.is_file():
+        found = _language_in(path.name)
+        if found is None or not path.is_file():
             continue
         if not (path.is_symlink() and leads_out(path, folder)):
-            codes.setdefault(path.stem, []).append(code[1])
+            head, code, end = found
+            codes.setdefault((head, end), []).append(code)
     named = re.split(r"[^a-z]+", folder.absolute().name.casefold())  # multi30k-en-de
     place = {code: place for place, code in enumerate(named)}
 
     def order(code: str) -> tuple[bool, int, bool, str]:
         return code != language, place.get(code, len(named)), code != "en", code
 
-    braces = {
-        stem: f"{stem}.{{{','.join(sorted(found, key=order))}}}"
-        for stem, found in codes.items()
-        if len(found) == 2
-    }
-    return {f"{stem}.{code}": braced for stem, braced in braces.items() for code in codes[stem]}
+    pairs: dict[str, str] = {}
+    for (head, end), found_codes in codes.items():
+        paths = [folder / f"{head}{code}{end}" for code in found_codes]
+        if len(paths) == 2 and (not end or len({*map(_n_lines, paths)}) == 1):
+            braced = f"{head}{{{','.join(sorted(found_codes, key=order))}}}{end}"
+            pairs |= {path.name: braced for path in paths}
+    return pairs
+
+
+def _language_in(name: str) -> tuple[str, str, str] | None:
+    """Part a name at the code of a language; None if it has none.
+
+    >>> _language_in("train.de"), _language_in("corpus_de.txt"), _language_in("my_on.txt")
+    (('train.', 'de', ''), ('corpus_', 'de', '.txt'), None)
+    """
+    if (text := _IN_TEXTS.fullmatch(name)) and text[2] in CODES.split():
+        return text[1], text[2], text[3]
+    found = _LANGUAGE.fullmatch(name)
+    if found is None or f".{found[2]}".lower() in KINDS:
+        return None
+    return found[1], found[2], found[3]
+
+
+def _n_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in file)

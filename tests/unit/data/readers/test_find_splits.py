@@ -96,6 +96,26 @@ def test_parallel_files_are_found_by_either_name(write):
     assert splits("de-en") == ("de-en/train.{de,en}", None, None)
 
 
+@pytest.mark.parametrize("name", ["corpus.{}.txt", "corpus_{}.txt", "{}.txt", "corpus.{}"])
+def test_two_parallel_files_alone_in_a_folder_are_its_rows(write, name):
+    write(f"mt/{name.format('en')}", f"mt/{name.format('de')}")
+    braced = f"mt/{name.format('{en,de}')}"
+    assert splits("mt") == (braced, None, None)
+    assert splits(f"mt/{name.format('en')}") == (braced, None, None)
+    assert read(braced)[0].columns.keys() == {"en", "de"}
+
+
+def test_parallel_texts_have_splits_and_as_many_lines(write, tmp_path):
+    write(*(f"mt/{split}.{code}.txt" for split in ("train", "dev") for code in ("de", "en")))
+    assert splits("mt") == ("mt/train.{en,de}.txt", "mt/dev.{en,de}.txt", None)
+    assert find_splits("mt").notes == ()
+    write("lm/de.txt", "lm/en.txt", "words/my_cat.txt", "words/my_dog.txt")
+    with (tmp_path / "lm" / "en.txt").open("a") as file:
+        file.write("one more\n")
+    assert splits("lm") == ("lm", None, None)
+    assert splits("words") == ("words", None, None)
+
+
 def test_two_data_sets_in_a_folder_are_not_mixed(write):
     write("data/a_train.csv", "data/b_train.csv", "data/a_test.csv")
     with pytest.raises(DataError, match="Several files could be the training rows") as caught:
