@@ -24,6 +24,7 @@ from tests.torture.kills import INTERVAL, TRAINING
 from tests.torture.trial import Bench, Child, Ended, command, logged
 
 N = 2
+SECONDS = 300
 SHARDINGS = ("none", "fsdp")
 Before = Callable[[], object]
 
@@ -53,7 +54,7 @@ class Team:
             os.chdir(made.folder)
             if n > 1:
                 os.environ.update(environment_of(rank, n, port))
-                os.environ[TIMEOUT] = "20"
+                os.environ[TIMEOUT] = "45"
             if before and rank in before:
                 before[rank]()
             command("run", str(made.recipe), *words, "--out", out)
@@ -62,7 +63,7 @@ class Team:
 
     def wait(self) -> list[Ended]:
         """Wait for the end of all."""
-        return [one.wait() for one in self.children]
+        return [one.wait(SECONDS) for one in self.children]
 
 
 def bench(folder: Path, sharding: str) -> Bench:
