@@ -8,6 +8,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import psutil
 
 MEBI, GIBI = 2**20, 2**30
+M_MMAP_THRESHOLD = -3  # as malloc.h names it
 _STATUS = Path("/proc/self/status")
 
 _was_reset = False  # whether the peak is measured from `reset_peak_memory` on
@@ -94,6 +96,15 @@ def release_memory() -> None:
     """
     if trim := _malloc_trim():
         trim(0)
+
+
+def return_large_blocks() -> None:
+    """Have the C library (glibc) return blocks of a mebibyte or more when they are freed.
+
+    Otherwise it keeps up to twice what is in use, where large blocks come and go at every step.
+    """
+    with suppress(OSError, AttributeError, TypeError):  # not glibc, or Windows
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MEBI)
 
 
 @cache

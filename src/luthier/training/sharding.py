@@ -19,6 +19,7 @@ from luthier.distributed.group import group
 from luthier.errors import ModelError
 from luthier.hf_types import Model
 from luthier.models.structure import blocks
+from luthier.process import return_large_blocks
 from luthier.training.shards import whole
 
 HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_forward_hooks_with_kwargs")
@@ -47,6 +48,7 @@ def sharded(model: Model) -> Iterator[None]:
         for name, parameter in part._parameters.items()
         if parameter is not None
     ]
+    return_large_blocks()  # of gathered weights
     _shard(model)
     for _, _, parameter in held:
         parameter.data = parameter.data.new_empty(0)  # the shards hold it now
