@@ -19,6 +19,7 @@ from luthier.data.labels import is_missing
 from luthier.data.readers.read import read_and_check
 from luthier.data.shots import few_shots
 from luthier.data.split import limit_split, make_splits
+from luthier.distributed.group import group
 from luthier.errors import DataError
 from luthier.formats.reviews import without_rejected
 from luthier.protocols import Task
@@ -92,7 +93,9 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, object] | None = 
         notes.append(f"each of {data.split.n_folds} folds is the test set once; here it is fold 0")
     splits = limited(splits, recipe, task, ("validation", "test"))
     inputs = input_columns(task)
-    found = inspect(splits, inputs=inputs, label_role=task.answer_role, kind=task.kind)
+    found = []
+    if group().is_first:  # of several processes, one inspects the rows for all
+        found = inspect(splits, inputs=inputs, label_role=task.answer_role, kind=task.kind)
     findings = [*corrected, *found]
     if data.drop_leaks:
         splits, counts = drop_leaks(splits, inputs=inputs)

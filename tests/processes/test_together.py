@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from filelock import FileLock
 
 from luthier.runs import RunFolder
-from tests.processes.program import cell, far_apart, run_cells, start, weights_of
+from tests.processes.program import ROOT, cell, far_apart, run_cells, start, weights_of
+from tests.toys import toy_rows, write_csv
 
 SGD = {"optim": "sgd", "optim_args": {"momentum": 0.9}, "learning_rate": 0.05}
 SHORT = {**SGD, "max_steps": 6, "save_strategy": "steps", "save_steps": 3, "save_total_limit": 3}
@@ -146,3 +151,26 @@ def test_the_first_process_tells_why_another_failed(both, tmp_path):
     assert "Process 1 failed: The disk is full" in said
     status = json.loads((tmp_path / "run" / "status.json").read_text(encoding="utf-8"))
     assert status["reason"].startswith("Process 1 failed")
+
+
+def test_ctrl_c_finishes_the_step_and_saves_once(both, tmp_path):
+    """It reaches the launcher, which passes it on to all."""
+    write_csv(toy_rows("text-classification"), tmp_path / "rows.csv")
+    training = {**SHORT, "max_steps": 3000}
+    tree = cell("text-classification", tmp_path / "run", both / "models", training=training)["tree"]
+    tree["data"]["train"] = "rows.csv"
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    words = ["run", str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "run")]
+    launcher = subprocess.Popen(
+        [sys.executable, "-m", "luthier", *words, "--processes", "2", "--quiet"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list(tmp_path.glob("run/checkpoints/*/checkpoint-*")) and launcher.poll() is None:
+        time.sleep(0.1)
+    launcher.send_signal(signal.SIGINT)
+    said = launcher.communicate()[1]
+    assert launcher.returncode == 130, said
+    assert said.count("which is saved") == 1
+    assert RunFolder(tmp_path / "run").state()["state"] == "interrupted"
