@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import yaml
 
 import luthier
 from luthier.errors import ModelError, RunError
+from tests.commands import in_a_new_process
 from tests.seals import without_seal
 from tests.toys import FAMILY, toy_rows, toy_tree, write_csv
 
@@ -137,18 +136,16 @@ def test_an_export_answers_on_the_command_line_and_no_library_says_a_word(
 ):
     run = trained(machine, tiny_model, method="lora")
     file = machine / "toy-rows.csv"
-    command = [sys.executable, "-m", "luthier"]
-    for arguments in (
-        ["export", run, "--out", machine / "plain"],
-        ["predict", machine / "plain", "a text"],
-        ["predict", machine / "plain", "a text", "--json"],
-        ["evaluate", machine / "plain", "--data", file, "--json"],
-    ):
-        done = subprocess.run(
-            [*command, *map(str, arguments)], capture_output=True, text=True, check=False
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout
+    plain = machine / "plain"
+    said, warned = in_a_new_process(
+        ["export", run, "--out", plain],
+        ["predict", plain, "a text"],
+        ["predict", plain, "a text", "--json"],
+        ["evaluate", plain, "--data", file, "--json"],
+        cwd=tmp_path,
+    )
+    assert warned == ""
+    assert all(said)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"recipe": {"model": 1}, "target": []}'])

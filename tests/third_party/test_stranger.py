@@ -11,6 +11,8 @@ import pytest
 import torch
 from transformers import ViTConfig, ViTForImageClassification
 
+from tests.commands import in_a_new_process
+
 pytestmark = pytest.mark.thorough
 PLACE = Path(__file__).parent
 RECIPE = """
@@ -26,18 +28,19 @@ evaluation: {n_resamples: 100}
 """
 
 
-def luthier(*words, cwd):
-    """Run a command in a new process, which finds the package by its entry points."""
-    path = os.pathsep.join([str(PLACE), str(PLACE.parents[1] / "src")])
-    return subprocess.run(
-        [sys.executable, "-m", "luthier", *words],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": path, "COLUMNS": "120"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+# A new process finds the package by its entry points.
+ENVIRONMENT = {
+    "PYTHONPATH": os.pathsep.join([str(PLACE), str(PLACE.parents[1] / "src")]),
+    "COLUMNS": "120",
+}
+ASKED = (
+    ("run", "recipe.yaml", "--out", "run"),
+    ("predict", "run", "--file", "tiles.csv", "--out", "answers.csv"),
+    ("evaluate", "run", "--data", "tiles.csv"),
+    ("inspect", "recipe.yaml"),
+    ("report", "run"),
+    ("list", "tasks"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +65,14 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(place):
-    done = luthier("run", "recipe.yaml", "--out", "run", cwd=place)
-    assert done.returncode == 0, done.stdout + done.stderr
+def said(place):
+    """Give every command; tell what each said, by its first word."""
+    texts, _ = in_a_new_process(*ASKED, cwd=place, env=ENVIRONMENT)
+    return {words[0]: text for words, text in zip(ASKED, texts, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def run(place, said):
     return place / "run"
 
 
@@ -90,26 +98,32 @@ def test_the_checkpoint_is_plain(run):
     assert set(model.config.id2label.values()) == {"across", "down"}
 
 
-def test_every_command_reads_the_run(run, place):
-    out = luthier("predict", "run", "--file", "tiles.csv", "--out", "answers.csv", cwd=place)
-    assert out.returncode == 0, out.stdout + out.stderr
+def test_every_command_reads_the_run(said, place):
     with (place / "answers.csv").open() as file:
         rows = list(csv.DictReader(file))
     right = sum(row["prediction"] == row["stripes"] for row in rows)
     assert len(rows) == 90
     assert right > 70
-    out = luthier("evaluate", "run", "--data", "tiles.csv", cwd=place)
-    assert out.returncode == 0, out.stdout + out.stderr
-    assert "ms" in out.stdout
-    for words in (("inspect", "recipe.yaml"), ("report", "run"), ("list", "tasks")):
-        out = luthier(*words, cwd=place)
-        assert out.returncode == 0, out.stdout + out.stderr
-    assert "tile-classification" in out.stdout
+    assert "ms" in said["evaluate"]
+    assert "tile-classification" in said["list"]
 
 
 def test_a_cell_that_is_no_tile_is_refused_in_words(place):
     (place / "bad.csv").write_text("picture,stripes\n" + "12/3,across\n45,down\n" * 30)
-    out = luthier("run", "recipe.yaml", "data.train=bad.csv", "--out", "bad", cwd=place)
+    out = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "luthier",
+            *["run", "recipe.yaml", "data.train=bad.csv", "--out", "bad"],
+        ],
+        cwd=place,
+        env={**os.environ, **ENVIRONMENT},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert out.returncode == 2
     assert "A tile is 8 rows of 8 digits." in out.stdout + out.stderr
     assert "Traceback" not in out.stderr

@@ -1,0 +1,47 @@
+"""Commands in a new process: one for several, where it is not newness itself that is tried."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+PROGRAM = """
+import json, sys
+from luthier.cli.app import main
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["luthier", *words]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+    print(end="\\0", flush=True)
+"""
+
+
+def in_a_new_process(
+    *commands: Sequence[object], cwd: Path, env: Mapping[str, str] | None = None
+) -> tuple[list[str], str]:
+    """Run commands one after another in one new process, each of which has to succeed.
+
+    Returns:
+        What each of them printed, and what any of them wrote to stderr.
+    """
+    asked = json.dumps([[str(word) for word in words] for words in commands])
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, asked],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    *said, _ = done.stdout.split("\0")
+    assert len(said) == len(commands)
+    return said, done.stderr
