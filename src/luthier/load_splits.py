@@ -136,10 +136,11 @@ def read_rows(
     data = recipe.data
     rows, notes, misread = read_and_check(source, columns=data.columns, **data.form)
     rows, rejected = without_rejected(rows, data.columns)
-    unread = unnamed_columns(rows, recipe, task)
+    unread, asked = unnamed_columns(rows, recipe, task), data.columns.values()
     notes += [
         f"the column '{name}' is not read; data.columns.{name}={name} makes it an input"
         for name in unread
+        if not any(isinstance(one, str) and one.startswith(f"{name}.") for one in asked)
     ]
     rows, found = normalized(rows, recipe, task)
     require_roles(rows, roles)

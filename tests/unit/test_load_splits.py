@@ -8,7 +8,8 @@ import shutil
 import pytest
 
 from luthier.errors import DataError
-from luthier.load_splits import check_data
+from luthier.load_splits import check_data, read_labelled
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.records import Rows
 from luthier.registry import find
@@ -221,3 +222,14 @@ def test_a_question_is_read_with_the_choices_only_if_the_recipe_names_it(name):
         left.notes
     )
     assert checked(**{name: name}).splits.train["choices"][0] == ["Is it wet", "Is it dry"]
+
+
+def test_an_object_that_is_read_in_part_is_no_column_that_is_not_read():
+    parts = {"stem": "Who came?", "choices": ["Ada", "Ben"]}
+    records = [{"question": parts, "answerKey": key} for key in "AB"]
+    columns = {"text": "question.stem", "choices": "question.choices", "label": "answerKey"}
+    tree = {"model": "m", "task": "multiple-choice", "data": {"train": "a", "columns": columns}}
+    recipe = read_recipe(tree)
+    rows, notes, _ = read_labelled(records, recipe, make_plugin("tasks", recipe.task))
+    assert list(rows["text"]) == ["Who came?", "Who came?"]
+    assert notes == []
