@@ -84,7 +84,8 @@ def run_trials(
     listeners: Sequence[Listener] = (),
 ) -> tuple[list[SystemScores], list[Failure]]:
     """Run the trials that are not finished, and read all of them; see `run_study`."""
-    places = [(trial, folder / "cells" / trial.name) for trial in study.ahead if jobs > 1]
+    known: Sequence[Trial] = getattr(study, "ahead", ()) if jobs > 1 else ()
+    places = [(trial, folder / "cells" / trial.name) for trial in known]
     ahead = [(trial, place) for trial, place in places if not is_finished(place, trial.recipe)]
     with jobs_of(ahead, jobs) as running:
         return _run_trials(

@@ -91,7 +91,8 @@ class Study(Protocol):
     """Decides which trials are run; the runner runs them.
 
     The same outcomes must lead to the same trials: a study that was interrupted is asked again from
-    its start, and told the outcomes of finished trials from their run folders.
+    its start, and told the outcomes of finished trials from their run folders. One that knows its
+    trials at the start may list them as `ahead`, in their order, so that several run at once.
     """
 
     name: str
@@ -106,8 +107,6 @@ class Study(Protocol):
     """The protocol in sentences, for the page."""
     n_trials: int | None
     """How many trials there will be in all; None where nobody knows yet."""
-    ahead: Sequence[Trial]
-    """Trials that may be run before the outcomes of earlier ones are known, in their order."""
 
     def ask(self) -> Trial | None:
         """Give the next trial to run, or None when the study is complete."""

@@ -15,7 +15,7 @@ import hashlib
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -56,7 +56,7 @@ class Captured:
 
     tensors: Mapping[str, Named]
     numbers: Mapping[str, Any]
-    slices: Mapping[str, Mapping[str, Slice]]
+    slices: Mapping[str, Mapping[str, Slice]] = field(default_factory=dict)
 
     @property
     def n_bytes(self) -> int:
