@@ -56,7 +56,7 @@ def environment_of(rank: int, n: int, port: int) -> Mapping[str, str]:
     threads = max(1, usable_cores() // n)
     return {
         "OMP_NUM_THREADS": str(threads),
-        "TORCH_CPP_LOG_LEVEL": "ERROR",  # a process that has gone is told of in plain words
+        "TORCH_CPP_LOG_LEVEL": "ERROR",  # a process that is gone is reported in our own words
         **os.environ,
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),

@@ -52,21 +52,26 @@ def _trial(made: Bench, out: str, number: int, chance: random.Random, seconds: f
             child.kill()
             died = child.wait()
         if made.run(out).state()["state"] == "finished":  # it was quicker than its killer
-            return _lost(made, out)
+            return lost(made, out)
         if died.code != -signal.SIGKILL:
             return f"ended with {died.code}: {died.said[-300:]}"
     reached = made.last_step(out)
     ended = made.finish(out)
     if ended.code:
         return f"went on to {ended.code}: {ended.said[-300:]}"
+    return lost_since(made, out, reached)
+
+
+def lost_since(made: Bench, out: str, reached: int) -> str:
+    """Say what a run that was resumed lost: more steps than lie between two saves, or more."""
     resumed = made.run(out).attempts()[-1].get("resumed", [])
     went_on = next((one["step"] for one in resumed if one["phase"] == "fine-tuning"), 0)
     if reached - went_on > INTERVAL:
         return f"went on after step {went_on} of {reached}"
-    return _lost(made, out)
+    return lost(made, out)
 
 
-def _lost(made: Bench, out: str) -> str:
+def lost(made: Bench, out: str) -> str:
     """Say what a run lacks of the weights and logged steps of the one never killed."""
     if made.model_hash(out) != made.model_hash("whole"):
         return "other weights"

@@ -19,9 +19,9 @@ from pathlib import Path
 from luthier.distributed.several import TIMEOUT
 from luthier.launch import environment_of, free_port
 from luthier.training.checkpoint import Checkpointer
-from tests.torture.damage import DAMAGES
-from tests.torture.kills import INTERVAL, TRAINING
-from tests.torture.trial import Bench, Child, Ended, command, logged
+from tests.torture.damage import BEFORE, DAMAGES, NEWEST
+from tests.torture.kills import INTERVAL, TRAINING, lost, lost_since
+from tests.torture.trial import Bench, Child, Ended, command
 
 N = 2
 SECONDS = 300
@@ -35,31 +35,21 @@ class Team:
     Args:
         made: The bench.
         out: The run folder, below that of the bench.
-        words: More of the command line.
-        n: Number of processes.
         before: Called first in the process of each rank that it names.
     """
 
-    def __init__(
-        self,
-        made: Bench,
-        out: str,
-        *words: str,
-        n: int = N,
-        before: dict[int, Before] | None = None,
-    ):
+    def __init__(self, made: Bench, out: str, *, before: dict[int, Before] | None = None):
         port = free_port()
 
         def work(rank: int) -> None:
             os.chdir(made.folder)
-            if n > 1:
-                os.environ.update(environment_of(rank, n, port))
-                os.environ[TIMEOUT] = "45"
+            os.environ.update(environment_of(rank, N, port))
+            os.environ[TIMEOUT] = "45"
             if before and rank in before:
                 before[rank]()
-            command("run", str(made.recipe), *words, "--out", out)
+            command("run", str(made.recipe), "--out", out)
 
-        self.children = [Child(partial(work, rank)) for rank in range(n)]
+        self.children = [Child(partial(work, rank)) for rank in range(N)]
 
     def wait(self) -> list[Ended]:
         """Wait for the end of all."""
@@ -97,7 +87,7 @@ def _trial(made: Bench, out: str, number: int, chance: random.Random, seconds: f
         team.children[rank].kill()
         ended = team.wait()
     if made.run(out).path.joinpath("status.json").exists() and made.run(out).reached == "finished":
-        return _lost(made, out)  # it was quicker than its killer
+        return lost(made, out)  # it was quicker than its killer
     if ended[rank].code != -signal.SIGKILL:
         return f"process {rank} ended with {ended[rank].code}: {ended[rank].said[-300:]}"
     other = ended[1 - rank]
@@ -107,17 +97,7 @@ def _trial(made: Bench, out: str, number: int, chance: random.Random, seconds: f
     again = Team(made, out).wait()
     if any(one.code for one in again):
         return f"went on to {[one.code for one in again]}: {again[0].said[-300:]}"
-    resumed = made.run(out).attempts()[-1].get("resumed", [])
-    went_on = next((one["step"] for one in resumed if one["phase"] == "fine-tuning"), 0)
-    if reached - went_on > INTERVAL:
-        return f"went on after step {went_on} of {reached}"
-    return _lost(made, out)
-
-
-def _lost(made: Bench, out: str) -> str:
-    if made.model_hash(out) != made.model_hash("whole"):
-        return "other weights"
-    return "" if logged(made.run(out)) == logged(made.run("whole")) else "other logged rows"
+    return lost_since(made, out, reached)
 
 
 def dying_inside_a_save(chance: random.Random) -> Before:
@@ -143,12 +123,13 @@ def damaged(folder: Path) -> Iterator[tuple[str, str]]:
     made = bench(folder, "fsdp")
     stop = _dying_after_saves(3)
     Team(made, "cut", before={0: stop}).wait()
-    newest, before = _newest(made, "cut")
+    saved = Path("checkpoints", "fine-tuning")
+    newest, before = (made.folder / "cut" / saved / step for step in (NEWEST, BEFORE))
     for name in sorted(path.name for path in newest.glob("*.rank-*")):
         for what, damage in DAMAGES.items():
             out = f"{name}-{what}".replace(" ", "-")
             shutil.copytree(made.folder / "cut", made.folder / out)
-            file = made.folder / out / newest.relative_to(made.folder / "cut") / name
+            file = made.folder / out / saved / NEWEST / name
             if what == "not a number" and file.suffix != ".safetensors":
                 continue
             damage(file, before / name)
@@ -157,15 +138,7 @@ def damaged(folder: Path) -> Iterator[tuple[str, str]]:
             wrong = "" if all(one.code == 0 for one in ended) else f"ended: {told[-300:]}"
             if not wrong and name not in told:
                 wrong = "not told"
-            yield f"{name} {what}", wrong or _lost(made, out)
-
-
-def _newest(made: Bench, out: str) -> tuple[Path, Path]:
-    found = sorted(
-        (made.folder / out / "checkpoints" / "fine-tuning").glob("checkpoint-*"),
-        key=lambda path: int(path.name.rpartition("-")[2]),
-    )
-    return found[-1], found[-2]
+            yield f"{name} {what}", wrong or lost(made, out)
 
 
 def _dying_after_saves(n: int) -> Before:

@@ -1,7 +1,8 @@
 """Runs several trials of a study at once, each in a process of its own.
 
-Each is the command `luthier run`, so a trial is the same run folder as ever, and the driver
-(`runner.py`) reads them in their order: what a study finds does not depend on how many run at once.
+Each runs the command `luthier run`, so a trial leaves an ordinary run folder. The driver
+(`runner.py`) reads the folders in order: what a study finds does not depend on how many run at
+once.
 """
 
 from __future__ import annotations
