@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from luthier.columns import Limits
 from luthier.declarations import JSON
+from luthier.explanation import Decision, Words
 from luthier.items import Batch, Items
 from luthier.objective import Objective
 from luthier.ragged import Array
@@ -71,6 +72,30 @@ class Codec(Protocol):
 
     def decode(self, outputs: Outputs) -> Predictions:
         """Decode outputs into predictions."""
+        ...
+
+    def decisions(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        index: int,
+        items: Items,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """List what was decided for a row, each of which can be explained.
+
+        Args:
+            inferred: What was inferred for the items, by kind.
+            predictions: The answers made of it, or gold answers in their place.
+            index: The row.
+            items: The encoded rows.
+            label: The label to explain; None: what was answered.
+        """
+        ...
+
+    def words(self, items: Items, item: int, rows: Rows) -> Words:
+        """Find the words of an item, and the tokens of each."""
         ...
 
     def measure(self, gold: Gold, predictions: Predictions) -> Measure:

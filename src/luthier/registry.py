@@ -55,6 +55,12 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "maml": "luthier.methods.maml:Maml",
         "reptile": "luthier.methods.reptile:Reptile",
     },
+    "explainers": {
+        "integrated-gradients": "luthier.explainers.integrated_gradients:IntegratedGradients",
+        "occlusion": "luthier.explainers.occlusion:Occlusion",
+        "gradient-x-input": "luthier.explainers.gradient_x_input:GradientXInput",
+        "gradient-norm": "luthier.explainers.gradient_norm:GradientNorm",
+    },
     "regularisers": {
         "ema": "luthier.regularisers.ema:Ema",
     },

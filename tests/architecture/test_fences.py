@@ -35,6 +35,7 @@ FENCES = {
         "methods/",
         "keras_engine/",
         "exporters/",
+        "explaining/",
     ),
     "transformers": (
         "training/",

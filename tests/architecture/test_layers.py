@@ -33,7 +33,7 @@ LAYERS = (
         "signals",
         "paths",
     },
-    {"columns", "recipe", "padding", "distributed", "launch"},
+    {"columns", "explanation", "recipe", "padding", "distributed", "launch"},
     {"codec"},
     {"job"},
     {"protocols"},
@@ -41,9 +41,9 @@ LAYERS = (
     {"data", "text", "models", "metrics"},
     {"training", "formats", "inputs"},
     {"adapters", "episodes", "task_types", "frozen_features", "shapes"},
-    {"tasks", "methods", "baselines", "regularisers", "keras_engine"},
+    {"tasks", "methods", "baselines", "explainers", "regularisers", "keras_engine"},
     {"evaluation", "report", "load_splits"},
-    {"build_problem", "first_recipe", "folds"},
+    {"build_problem", "explaining", "first_recipe", "folds"},
     {"pipeline", "prediction"},
     {"studies", "exporters", "evaluate_run", "inspect_data"},
     {"sklearn"},
@@ -51,7 +51,7 @@ LAYERS = (
     {"__main__"},
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
-PLUGINS = {"tasks", "methods", "baselines", "regularisers"}
+PLUGINS = {"tasks", "methods", "baselines", "explainers", "regularisers"}
 ROOT_NAMES = {"luthier", "luthier.__version__"}
 
 

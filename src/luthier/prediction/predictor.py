@@ -118,6 +118,35 @@ class Predictor:
         is_listed = is_bare_text and self.task.wraps_single and not isinstance(answers[0], list)
         return answers if is_listed else answers[0]
 
+    def explain(
+        self, *texts: Any, by: str = "integrated-gradients", target: str = "predicted", **named: Any
+    ) -> Any:
+        """Say which words speak for an answer and against it; see docs/explain.md.
+
+        Args:
+            texts: As for a call.
+            by: The explainer: `integrated-gradients`, `occlusion` …
+            target: What is explained: `predicted`, or a label.
+            named: A column by its name, as for a call.
+
+        Returns:
+            The explained decisions of one text, or a list of these for a list of texts. A text has
+            as many as it has labels, entities or written tokens.
+
+        Raises:
+            DataError: A text is missing, or has no words; there is no such label.
+            RecipeError: There is no such explainer.
+            ModelError: The model has no gradients, and the explainer needs them.
+        """
+        from luthier.explaining.explain import answer_rows, explain_rows
+
+        single, rows = rows_of(texts, named, self.task)
+        adapted, _ = normalized(without_answers(rows, self.task), self.recipe, self.task)
+        batch_size = self.recipe.training.per_device_eval_batch_size
+        answered = answer_rows(self.model, self.codec, adapted, batch_size=batch_size)
+        explained = list(explain_rows(answered, by=by, target=target))
+        return explained[0] if single else explained
+
     def asked(self, **options: JSON) -> dict[str, Any]:
         """Return the options that are set and that this task's answers have."""
         known = known_options(self.codec)

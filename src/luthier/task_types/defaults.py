@@ -16,6 +16,7 @@ from luthier.codec import LOSS
 from luthier.columns import Column, Limits
 from luthier.declarations import JSON
 from luthier.errors import DataError, RecipeError, column_fix
+from luthier.explanation import Decision, Words
 from luthier.hf_types import Tokenizer
 from luthier.items import Batch, Items
 from luthier.padding import pad
@@ -23,6 +24,7 @@ from luthier.ragged import Array
 from luthier.records import Gold, Measure, Outputs, Predictions, Rows, Target
 from luthier.registry import names
 from luthier.results import Finding
+from luthier.task_types.explained_texts import texts_at, words_of_texts
 
 OptionsT = TypeVar("OptionsT")  # a task's `Options`
 
@@ -106,6 +108,24 @@ class CodecDefaults(Generic[OptionsT]):
     def decode(self, outputs: Outputs) -> Predictions:
         """Turn outputs into answers; every task has its own way."""
         raise TypeError(f"{type(self).__name__} does not define how outputs are decoded")
+
+    def decisions(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        index: int,
+        items: Items,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """Explain nothing; tasks that can be explained say what they decided."""
+        return ()
+
+    def words(self, items: Items, item: int, rows: Rows) -> Words:
+        """Find the words of the texts that the task reads."""
+        roles = self.task.input_roles
+        texts = texts_at(rows, roles, int(items.rows[item]))
+        return words_of_texts(self, texts, roles, items, item)
 
     def measure(self, gold: Gold, predictions: Predictions) -> Measure:
         """Prepare the metrics; every task has its own."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -12,6 +13,8 @@ from pydantic import Field
 from luthier.data.labels import as_number
 from luthier.declarations import JSON
 from luthier.errors import DataError
+from luthier.explanation import Choice, Decision
+from luthier.items import Items
 from luthier.metrics.regression import measure_regression
 from luthier.objective import Objective
 from luthier.ragged import Array
@@ -56,6 +59,20 @@ class NumberCodec(TextLevelCodec[NumberOptions]):
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare the metrics of regression."""
         return measure_regression(gold, predictions.answers)
+
+    def decisions(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        index: int,
+        items: Items,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """Explain the number."""
+        about = {"is_number": True, "mean": self.target.mean, "scale": self.target.scale}
+        name, logits = self.target.names[0], inferred["logits"]
+        return [self.decision(name, Choice((0,)), logits, index, items, **about)]
 
     def answer(
         self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 1

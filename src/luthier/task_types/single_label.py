@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -12,7 +12,9 @@ from pydantic import Field
 from luthier.data.labels import label_name
 from luthier.declarations import JSON
 from luthier.errors import DataError
+from luthier.explanation import Choice, Decision
 from luthier.formats.label_cells import canonical_label
+from luthier.items import Items
 from luthier.metrics.classification import confusion, measure_classification, per_label
 from luthier.metrics.softmax import softmax
 from luthier.objective import Objective
@@ -77,6 +79,21 @@ class SingleLabelCodec(TextLevelCodec[SingleLabelOptions]):
         return measure_classification(
             gold, predictions.answers, predictions.probabilities, n_labels=self.target.n_outputs
         )
+
+    def decisions(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        index: int,
+        items: Items,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """Explain the label against all others."""
+        names = self.target.names
+        chosen = int(predictions.answers[index]) if label is None else names.index(label)
+        choice = Choice((slice(None),), chosen)
+        return [self.decision(names[chosen], choice, inferred["logits"], index, items)]
 
     def by_label(
         self, gold: Array, predictions: Predictions

@@ -14,12 +14,14 @@ from pydantic import Field
 
 from luthier.columns import Column
 from luthier.declarations import JSON
+from luthier.explanation import Choice, Decision
 from luthier.items import Items
 from luthier.ragged import Array
 from luthier.recipe.tree import Section
 from luthier.records import Outputs, Predictions, Rows
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults
 from luthier.task_types.encode_inputs import encode_inputs, items_of
+from luthier.task_types.explained_texts import deciding_item, log_odds
 
 TEXT = Column("text", "text", ("text", "review", "sentence", "tweet", "content", "comment"))
 FIRST = Column("text", "text", ("text", "premise", "sentence1", "question1", "text_a", "query"))
@@ -66,6 +68,27 @@ class TextLevelCodec(CodecDefaults[OptionsT]):
             return np.maximum.reduceat(logits, starts, axis=0)
         counts = np.diff(np.append(starts, len(logits)))
         return np.add.reduceat(logits, starts, axis=0) / counts[:, None].astype(logits.dtype)
+
+    def decision(
+        self, name: str, choice: Choice, logits: Array, index: int, items: Items, **about: Any
+    ) -> Decision:
+        """Describe one decision by the window of the row that speaks most for it.
+
+        Args:
+            name: What was decided.
+            choice: The output that was chosen.
+            logits: Logits of all items, (items, outputs).
+            index: The row.
+            items: The encoded rows.
+            about: Further fields of the decision.
+        """
+
+        def worth(item: int) -> float:
+            outputs = np.atleast_1d(logits[item][choice.outputs])
+            return float(outputs[0]) if choice.chosen is None else log_odds(outputs, choice.chosen)
+
+        item, note = deciding_item(items, index, worth)
+        return Decision(name, item, "logits", (choice,), note=note, **about)
 
     def from_json(self, kept: Sequence[Mapping[str, Any]], rows: Rows) -> Predictions:
         """Read labels or numbers back, with the probabilities where there are any."""

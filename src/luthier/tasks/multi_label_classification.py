@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,7 +13,9 @@ from luthier.columns import Column
 from luthier.data.labels import label_name, split_labels
 from luthier.declarations import JSON
 from luthier.errors import DataError
+from luthier.explanation import Choice, Decision
 from luthier.formats.label_cells import canonical_labels
+from luthier.items import Items
 from luthier.metrics.multilabel import measure_multi_label, per_label_multi
 from luthier.metrics.thresholds import best_thresholds
 from luthier.objective import Objective
@@ -101,6 +103,23 @@ class MultiLabelClassificationCodec(TextLevelCodec[MultiLabelOptions]):
         if predictions.probabilities is None:
             raise ValueError("multi-label predictions carry probabilities")
         return measure_multi_label(gold, predictions.answers, predictions.probabilities)
+
+    def decisions(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        index: int,
+        items: Items,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """Explain every label that is given, one by one."""
+        names = self.target.names
+        given = np.flatnonzero(predictions.answers[index]).tolist()
+        return [
+            self.decision(names[one], Choice((one,)), inferred["logits"], index, items)
+            for one in ([names.index(label)] if label is not None else given)
+        ]
 
     def by_label(
         self, gold: Array, predictions: Predictions

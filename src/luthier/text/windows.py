@@ -94,6 +94,29 @@ def tokenize_windows(
         DataError: A text is not a string.
         ModelError: The tokenizer does not map tokens to characters.
     """
+    parts, row_of, full, shared = encode_windows(
+        tokenizer, texts, pairs, max_tokens=max_tokens, stride=stride
+    )
+    rows_of_parts = np.array(row_of, dtype=np.int64)
+    last = 0 if pairs is None else 1
+    made = _lay_out(tokenizer, parts, rows_of_parts, full, shared=shared, last=last)
+    _trim(made.spans, made.row_of, texts if pairs is None else pairs)
+    return made
+
+
+def encode_windows(
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    pairs: Sequence[str] | None,
+    *,
+    max_tokens: int,
+    stride: int | None,
+) -> tuple[list[Encoding], list[int], Array, int]:
+    """Encode texts in windows; see `tokenize_windows`.
+
+    Returns:
+        The windows, the row of each, the tokens of every row, and how many tokens windows share.
+    """
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(
             "This task needs a tokenizer that maps tokens to characters.",
@@ -126,11 +149,7 @@ def tokenize_windows(
             full[row] = n_tokens
             parts += windows
             row_of += [row] * len(windows)
-    rows_of_parts = np.array(row_of, dtype=np.int64)
-    last = 0 if pairs is None else 1
-    made = _lay_out(tokenizer, parts, rows_of_parts, full, shared=shared, last=last)
-    _trim(made.spans, made.row_of, texts if pairs is None else pairs)
-    return made
+    return parts, row_of, full, shared
 
 
 def _trim(spans: Ragged, row_of: Array, texts: Sequence[str]) -> None:

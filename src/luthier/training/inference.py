@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from luthier.hf_types import Model
+from luthier.hf_types import Model, ModelOutput
 from luthier.padding import IGNORED
 from luthier.ragged import Array
 from luthier.training.model_calls import TensorBatch, run_model, targets_of
@@ -38,24 +38,36 @@ class InferenceKind:
         infer: Maps a model and a batch to one array for each item.
         is_ragged: Whether the arrays of items differ in length.
         is_small: Whether outputs are small enough for batches of many short items.
+        values: Selects from a model's outputs the tensor (batch, …) that `infer` takes apart; None
+            where answers are no such outputs, so that decisions on them cannot be explained.
     """
 
     infer: Callable[[Any, TensorBatch], list[Array]]
     is_ragged: bool = False
     is_small: bool = False
+    values: Callable[[ModelOutput], Tensor] | None = None
+
+
+def _only_logits(outputs: ModelOutput) -> Tensor:
+    logits: Tensor = outputs.logits
+    return logits
+
+
+def _borders(outputs: ModelOutput) -> Tensor:
+    """Stack the logits of starts and ends, (batch, tokens, 2)."""
+    return torch.stack([outputs.start_logits, outputs.end_logits], dim=-1)
 
 
 def _logits(model: Model, batch: TensorBatch) -> list[Array]:
-    return list(run_model(model, batch).logits.float().cpu().numpy())
+    return list(_only_logits(run_model(model, batch)).float().cpu().numpy())
 
 
 def _token_logits(model: Model, batch: TensorBatch) -> list[Array]:
-    return _of_tokens(run_model(model, batch).logits, batch)
+    return _of_tokens(_only_logits(run_model(model, batch)), batch)
 
 
 def _span_logits(model: Model, batch: TensorBatch) -> list[Array]:
-    outputs = run_model(model, batch)
-    return _of_tokens(torch.stack([outputs.start_logits, outputs.end_logits], dim=-1), batch)
+    return _of_tokens(_borders(run_model(model, batch)), batch)
 
 
 def _of_tokens(values: Tensor, batch: TensorBatch) -> list[Array]:
@@ -103,9 +115,9 @@ def _fill_mask(model: Model, batch: TensorBatch) -> list[Array]:
     return found
 
 
-logits = InferenceKind(_logits, is_small=True)
-token_logits = InferenceKind(_token_logits, is_ragged=True, is_small=True)
-span_logits = InferenceKind(_span_logits, is_ragged=True, is_small=True)
+logits = InferenceKind(_logits, is_small=True, values=_only_logits)
+token_logits = InferenceKind(_token_logits, is_ragged=True, is_small=True, values=_only_logits)
+span_logits = InferenceKind(_span_logits, is_ragged=True, is_small=True, values=_borders)
 log_likelihood = InferenceKind(_log_likelihood)
 decoder_log_likelihood = InferenceKind(_decoder_log_likelihood)
 generate = InferenceKind(_generate, is_ragged=True)

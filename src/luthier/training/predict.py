@@ -177,6 +177,22 @@ def infer_rows(
         kinds: Kinds of inference; None: those that test scores need.
         phase: Name of the phase in progress reports.
     """
+    inferred = yield from infer_kinds(
+        model, items, codec, batch_size=batch_size, kinds=kinds, phase=phase
+    )
+    return codec.outputs(inferred, items, rows)
+
+
+def infer_kinds(
+    model: nn.Module,
+    items: Items,
+    codec: Codec,
+    *,
+    batch_size: int,
+    kinds: Sequence[str] | None = None,
+    phase: str = "predicting",
+) -> Generator[StepInfo, None, dict[str, Any]]:
+    """Infer each of several kinds for all items; see `infer_rows`."""
     inferred: dict[str, Any] = {}
     kinds = codec.inference_kinds() if kinds is None else kinds
     for kind in kinds:
@@ -186,7 +202,7 @@ def infer_rows(
         )
     if (transitions := getattr(model, "transitions", None)) is not None:  # of a CRF, for decoding
         inferred["transitions"] = transitions.detach().float().cpu().numpy()
-    return codec.outputs(inferred, items, rows)
+    return inferred
 
 
 def predict(
