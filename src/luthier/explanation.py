@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -184,3 +184,54 @@ class Explanation:
             "notes": list(self.notes),
             "neighbours": list(self.neighbours),
         }
+
+
+class Reader(Protocol):
+    """One decision of a model, to be asked again with other words: what explainers work with.
+
+    Log-odds are those of the decision; they are a number where the task predicts one.
+    """
+
+    n_words: int
+
+    def scores(self, without: Array, *, delete: bool = False) -> Array:
+        """Return log-odds where words are replaced, or deleted.
+
+        Args:
+            without: Which words are, bool (texts, words).
+            delete: Whether their tokens are left out rather than replaced.
+
+        Returns:
+            (texts,)
+        """
+        ...
+
+    def slopes(self, points: Array, *, from_zero: bool = False) -> tuple[Array, Array]:
+        """Return log-odds and their slopes on the way to the text.
+
+        Args:
+            points: Places on the way, 0 to 1, (points,).
+            from_zero: Whether it begins at vectors of zeros rather than where all words are
+                replaced.
+
+        Returns:
+            Log-odds, (points,), and how fast they change with each word's vector along the whole
+            way, (points, words): the integral over all points is what the word adds.
+        """
+        ...
+
+    def norms(self) -> tuple[float, Array]:
+        """Return the log-odds of the text and the norm of each word's gradient, (words,)."""
+        ...
+
+
+class Explainer(Protocol):
+    """How a decision is attributed to words; knows neither the task nor the engine."""
+
+    name: ClassVar[str]
+    needs_gradients: ClassVar[bool]  # whether it asks for more than scores
+    Options: ClassVar[type]
+
+    def explain(self, reader: Reader) -> Attribution:
+        """Say what each word added to the decision."""
+        ...

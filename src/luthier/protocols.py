@@ -3,8 +3,8 @@
 A plug-in is one file in its kind's folder and one line in the catalogue (`registry.py`): a class
 with a kebab-case `name`, a pydantic `Options` class, and a constructor that takes those options.
 Tests in `tests/conformance/` hold the whole catalogue to these contracts. Contracts that stand
-elsewhere: `Codec` (`codec.py`), `Regulariser` (`job.py`), `Input` (`columns.py`) and `Engine`
-(`engines.py`).
+elsewhere: `Codec` (`codec.py`), `Regulariser` (`job.py`), `Input` (`columns.py`), `Explainer`
+(`explanation.py`) and `Engine` (`engines.py`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ from typing import Any, ClassVar, Protocol
 
 from luthier.codec import Codec
 from luthier.columns import Column, Limits
-from luthier.explanation import Attribution
 from luthier.hf_types import Model, Tokenizer
 from luthier.job import Job
-from luthier.ragged import Array
 from luthier.records import Outputs, Rows, StepInfo, Target
 from luthier.results import Finding
 
@@ -134,55 +132,4 @@ class Baseline(Protocol):
 
         `Predictions` in their place are answers already decided on, which nothing tunes.
         """
-        ...
-
-
-class Reader(Protocol):
-    """One decision of a model, to be asked again with other words: what explainers work with.
-
-    Log-odds are those of the decision; they are a number where the task predicts one.
-    """
-
-    n_words: int
-
-    def scores(self, without: Array, *, delete: bool = False) -> Array:
-        """Return log-odds where words are replaced, or deleted.
-
-        Args:
-            without: Which words are, bool (texts, words).
-            delete: Whether their tokens are left out rather than replaced.
-
-        Returns:
-            (texts,)
-        """
-        ...
-
-    def slopes(self, points: Array, *, from_zero: bool = False) -> tuple[Array, Array]:
-        """Return log-odds and their slopes on the way to the text.
-
-        Args:
-            points: Places on the way, 0 to 1, (points,).
-            from_zero: Whether it begins at vectors of zeros rather than where all words are
-                replaced.
-
-        Returns:
-            Log-odds, (points,), and how fast they change with each word's vector along the whole
-            way, (points, words): the integral over all points is what the word adds.
-        """
-        ...
-
-    def norms(self) -> tuple[float, Array]:
-        """Return the log-odds of the text and the norm of each word's gradient, (words,)."""
-        ...
-
-
-class Explainer(Protocol):
-    """How a decision is attributed to words; knows neither the task nor the engine."""
-
-    name: ClassVar[str]
-    needs_gradients: ClassVar[bool]  # whether it asks for more than scores
-    Options: ClassVar[type]
-
-    def explain(self, reader: Reader) -> Attribution:
-        """Say what each word added to the decision."""
         ...

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from luthier.explanation import Attribution
-from luthier.protocols import Reader
+from luthier.explanation import Attribution, Reader
 from luthier.recipe.tree import NoOptions, Section
 
 

@@ -10,8 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from luthier.explanation import Attribution
-from luthier.protocols import Reader
+from luthier.explanation import Attribution, Reader
 from luthier.recipe.tree import NoOptions, Section
 
 

@@ -12,8 +12,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from luthier.explanation import Attribution
-from luthier.protocols import Reader
+from luthier.explanation import Attribution, Reader
 from luthier.ragged import Array
 from luthier.recipe.tree import Section
 

@@ -15,10 +15,9 @@ import numpy as np
 from luthier.codec import Codec
 from luthier.errors import DataError, ModelError, suggestion
 from luthier.explaining.reader import TorchReader, replacement_of
-from luthier.explanation import Decision, Explanation
+from luthier.explanation import Decision, Explainer, Explanation
 from luthier.hf_types import Model
 from luthier.items import Items
-from luthier.protocols import Explainer
 from luthier.ragged import Array
 from luthier.records import Predictions, Rows
 from luthier.registry import find, names

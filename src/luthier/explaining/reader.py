@@ -90,7 +90,7 @@ class TorchReader:
         return np.asarray(found)
 
     def scores(self, without: Array, *, delete: bool = False) -> Array:
-        """Return log-odds where words are replaced or deleted; see `protocols.Reader`."""
+        """Return log-odds where words are replaced or deleted; see `explanation.Reader`."""
         found = []
         for part in np.array_split(without, self._n_chunks(len(without))):
             with torch.inference_mode():
@@ -99,7 +99,7 @@ class TorchReader:
         return np.concatenate(found)
 
     def slopes(self, points: Array, *, from_zero: bool = False) -> tuple[Array, Array]:
-        """Return log-odds and slopes on the way to the text; see `protocols.Reader`."""
+        """Return log-odds and slopes on the way to the text; see `explanation.Reader`."""
         texts, starts, words = self._recorded()
         starts = [
             torch.where(self._is_word(of_places)[:, None], torch.zeros_like(text), text)
@@ -127,7 +127,7 @@ class TorchReader:
         return np.concatenate(scores), np.concatenate(slopes)
 
     def norms(self) -> tuple[float, Array]:
-        """Return log-odds and the norm of each word's gradient; see `protocols.Reader`."""
+        """Return log-odds and the norm of each word's gradient; see `explanation.Reader`."""
         texts, _, _ = self._recorded()
         score, gradients = self._gradients([text[None].clone() for text in texts])
         squares = self._of_words([one.square().sum(dim=-1) for one in gradients])
@@ -249,10 +249,9 @@ class TorchReader:
         """Sum values of places, by call (points, places), to values of words, (points, words)."""
         summed = np.zeros((len(of_places[0]), self.n_words))
         for values, words in zip(of_places, self._recorded()[2], strict=True):
-            chosen = np.flatnonzero(words >= 0)
-            np.add.at(
-                summed, (slice(None), words[chosen]), values.double().cpu().numpy()[:, chosen]
-            )
+            of_words = values.double().cpu().numpy()
+            for place in np.flatnonzero(words >= 0):
+                summed[:, words[place]] += of_words[:, place]
         return summed
 
     def _n_chunks(self, n_texts: int) -> int:
