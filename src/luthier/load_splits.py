@@ -56,13 +56,20 @@ class Checked:
         return task.learn_target(self.all_train if task.kind in NAMED else self.splits.train)
 
 
-def check_data(recipe: Recipe, task: Task, given: Mapping[str, object] | None = None) -> Checked:
+def check_data(
+    recipe: Recipe,
+    task: Task,
+    given: Mapping[str, object] | None = None,
+    *,
+    inspecting: bool = True,
+) -> Checked:
     """Read the rows, split them and let the doctor inspect them.
 
     Args:
         recipe: The recipe, which names the sources of the rows.
         task: The task, which names the columns that the rows need.
         given: Maps a split to rows in memory, such as a pandas frame, to use in place of a source.
+        inspecting: Whether the doctor inspects them; rows of a finished run were inspected before.
     """
     _refuse_same_object(given or {})
     data = recipe.data
@@ -94,7 +101,7 @@ def check_data(recipe: Recipe, task: Task, given: Mapping[str, object] | None = 
     splits = limited(splits, recipe, task, ("validation", "test"))
     inputs = input_columns(task)
     found = []
-    if group().is_first:  # of several processes, one inspects the rows for all
+    if inspecting and group().is_first:  # of several processes, one inspects the rows for all
         found = inspect(splits, inputs=inputs, label_role=task.answer_role, kind=task.kind)
     findings = [*corrected, *found]
     if data.drop_leaks:

@@ -43,7 +43,7 @@ LAYERS = (
     {"adapters", "episodes", "task_types", "frozen_features", "shapes"},
     {"tasks", "methods", "baselines", "explainers", "regularisers", "keras_engine"},
     {"evaluation", "report", "load_splits"},
-    {"build_problem", "explaining", "first_recipe", "folds"},
+    {"build_problem", "explaining", "first_recipe", "folds", "rows_of_run"},
     {"pipeline", "prediction"},
     {"studies", "exporters", "evaluate_run", "inspect_data"},
     {"sklearn"},
