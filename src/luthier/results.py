@@ -112,7 +112,7 @@ class RunResult:
 def as_html(scores: Mapping[str, Scores], sentences: Sequence[str], *notes: str) -> str:
     """Write scores with their intervals as a table, and sentences below it; all is escaped."""
     metrics = list(dict.fromkeys(metric for found in scores.values() for metric in found))
-    head = "".join(f"<th>{escape(metric)}</th>" for metric in metrics)
+    head = "".join(f"<th>{escape(metric.replace('_', ' '))}</th>" for metric in metrics)
     rows = "".join(
         f"<tr><th>{escape(system)}</th>"
         + "".join(f"<td>{_cell(found.get(metric))}</td>" for metric in metrics)

@@ -11,7 +11,7 @@ import numpy as np
 from rapidfuzz.distance.Levenshtein import distance as edit_distance
 
 from luthier.data.doctor.split_view import Place, SplitView, every_row, finding
-from luthier.data.labels import as_number, is_missing, label_name, split_labels
+from luthier.data.labels import as_number, is_missing, label_name, placeholders, split_labels
 from luthier.results import Finding
 
 RARE = 5  # training rows; a label with fewer is rare
@@ -66,6 +66,7 @@ def check_labels(views: Sequence[SplitView], role: str, kind: str) -> list[Findi
     unseen = set(overall) - set(in_train) if in_train else set()
     misspelt = _misspelt(overall)
     example = ", ".join(f"'{wrong}' for '{right}'" for wrong, right in list(misspelt.items())[:3])
+    nothing = set(placeholders(overall)) if kind == "single-label" else set()
     return [
         *finding(
             "unseen-label",
@@ -81,6 +82,14 @@ def check_labels(views: Sequence[SplitView], role: str, kind: str) -> list[Findi
             f"{{n}} whose label looks misspelt: {example} ({{splits}}).",
             places_of(set(misspelt)) if misspelt else [],
             "write the label as in the other rows",
+        ),
+        *finding(
+            "placeholder-label",
+            "warning",
+            f"{{n}} with the label {_some(sorted(nothing))}, which may "
+            "stand for none ({splits}).",
+            places_of(nothing) if nothing else [],
+            f"data.no_answer={next(iter(sorted(nothing)), '')} if it does: the rows are left out",
         ),
         *_check_frequencies(views, role, kind, in_train, places_of),
         *_check_judged(views, role, named, in_train, places_of),

@@ -211,6 +211,20 @@ def test_rare_and_crushing_labels_are_found():
     assert "negative (3)" in found(findings, "rare-label").message
 
 
+def test_labels_that_may_stand_for_none_are_found():
+    labels = {n: ["positive", "negative", "-"][n % 3] for n in range(200)}
+    told = found(
+        look(splits_of(changed(clean(200, 0, "t.csv"), labels, "label"))), "placeholder-label"
+    )
+    assert told.count == 66
+    assert told.fix.startswith("data.no_answer=- ")
+    with_plus = {n: "+" if n % 2 else "-" for n in range(200)}
+    codes = [
+        one.code for one in look(splits_of(changed(clean(200, 0, "t.csv"), with_plus, "label")))
+    ]
+    assert "placeholder-label" not in codes
+
+
 def test_multi_label_cells_are_read_part_by_part():
     cells = {index: "a|b" if index % 2 else "a" for index in range(300)}
     train = changed(clean(200, 0, "t.csv"), cells | {3: "", 4: None}, "label")
