@@ -5,6 +5,7 @@
     compare(runs)     runs side by side             export(run, folder)   a model for elsewhere
     ladder(recipe)    which method is best          seeds(recipe)         how far a score is luck
     list_runs()       what runs there are           delete_runs(runs)     some of them gone
+    explain(run, …)   which words spoke for an answer, and which against it
 
 The command line calls the same functions. Names are loaded when first used, so that importing
 stays fast.
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from luthier.evaluate_run import evaluate
     from luthier.evaluation.compare_runs import compare
+    from luthier.explain_run import explain
     from luthier.exporters.export import export
     from luthier.inspect_data import inspect
     from luthier.pipeline import run
@@ -43,6 +45,7 @@ _HOMES = {
     "RunResult": "luthier.results",
     "delete_runs": "luthier.runs.listing",
     "evaluate": "luthier.evaluate_run",
+    "explain": "luthier.explain_run",
     "export": "luthier.exporters.export",
     "inspect": "luthier.inspect_data",
     "ladder": "luthier.studies.ladder",
@@ -56,6 +59,7 @@ __all__ = [
     "compare",
     "delete_runs",
     "evaluate",
+    "explain",
     "export",
     "inspect",
     "ladder",

@@ -45,7 +45,7 @@ LAYERS = (
     {"evaluation", "report", "load_splits"},
     {"build_problem", "explaining", "first_recipe", "folds", "rows_of_run"},
     {"pipeline", "prediction"},
-    {"studies", "exporters", "evaluate_run", "inspect_data"},
+    {"studies", "exporters", "evaluate_run", "explain_run", "inspect_data"},
     {"sklearn"},
     {"cli"},
     {"__main__"},

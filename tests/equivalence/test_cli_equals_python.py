@@ -220,3 +220,32 @@ def test_a_study_goes_below_runs_by_its_recipes_name(folder, monkeypatch):
     made = luthier.seeds(folder / "recipe.yaml", ["method=prototypes"], n_seeds=1)
     assert made.folder == str(Path("runs") / "recipe-seeds")
     assert Path(made.report).is_file()
+
+
+def test_explanations_are_the_same_from_either_door(folder):
+    texts = ["rain over the hills", "snow and ice"]
+    said = call("explain", folder / "python", *texts, "--json")
+    lines = [json.loads(line) for line in said.splitlines()]
+    predictor = luthier.load(folder / "python")
+    assert lines == [plain(one.to_json()) for one in predictor.explain(texts)]
+    assert lines == [
+        plain(one.to_json()) for one in luthier.explain(folder / "python", texts=texts)
+    ]
+
+
+@pytest.mark.parametrize("by", ["integrated-gradients", "occlusion"])
+def test_explained_rows_are_the_same_from_either_door(by, folder):
+    given = {"rows": ["test:3,0", "train:1"], "target": "gold", "by": by}
+    made = luthier.explain(folder / "python", **given)
+    asked = ("--rows", "test:3,0", "--rows", "train:1", "--target", "gold", "--by", by)
+    said = call("explain", folder / "python", *asked, "--json")
+    assert [json.loads(line) for line in said.splitlines()] == [
+        plain(one.to_json()) for one in made
+    ]
+    kept = list(RunFolder.open(folder / "python").read_predictions())
+    for one, index in zip(made, (3, 0), strict=False):
+        (explained,) = one
+        assert explained.texts["text"] == kept[index]["columns"]["text"]
+        assert explained.gold == explained.decision.name == kept[index]["gold"]
+    mistaken = luthier.explain(folder / "python", errors=2)
+    assert all(one.predicted != one.gold for (one,) in mistaken)

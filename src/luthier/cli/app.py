@@ -1,6 +1,6 @@
 """The command `luthier`: parse, call, print. Heavy imports are inside the commands that need them.
 
-init ─► inspect ─► run ─► report, predict, evaluate, compare, export    runs, list, schema
+init ─► inspect ─► run ─► report, predict, explain, evaluate, compare, export    runs, list, schema
 ladder, seeds: studies of many runs (`studies.py`)
 """
 
@@ -17,6 +17,7 @@ import luthier
 from luthier import ranks
 from luthier.cli import studies
 from luthier.cli.compare import compare
+from luthier.cli.explain import explain
 from luthier.cli.export import export
 from luthier.cli.failures import (
     Commands,
@@ -200,6 +201,7 @@ def inspect(
 
 
 app.command()(predict)
+app.command()(explain)
 
 
 @app.command()

@@ -54,7 +54,8 @@ def predict(
             hint="--file in.csv --out predictions.csv",
         )
     if file is None:
-        _refuse_reading(folder, texts or [])
+        command = f"luthier predict {folder} --file in.csv --out predictions.csv"
+        refuse_reading(texts or [], command)
     elif pair is not None:
         raise DataError(
             "Second texts of a file are a column of it.",
@@ -97,8 +98,13 @@ def predict(
     _print_answers(texts or [], answers, as_json=as_json)
 
 
-def _refuse_reading(folder: Path, texts: list[str]) -> None:
-    """Refuse how a file is read where there is no file; a text like it can be piped in."""
+def refuse_reading(texts: list[str], command: str) -> None:
+    """Refuse how a file is read where there is no file; a text like it can be piped in.
+
+    Args:
+        texts: What may be texts.
+        command: The command with a file.
+    """
     from luthier.prediction.options import READING
 
     given = [text for text in texts if text.startswith(READING) and "=" in text.split()[0]]
@@ -106,11 +112,11 @@ def _refuse_reading(folder: Path, texts: list[str]) -> None:
         raise DataError(
             "This says how a file is read, and no --file is given.",
             received=given[0],
-            hint=f"luthier predict {folder} --file in.csv --out predictions.csv {given[0]}",
+            hint=f"{command} {given[0]}",
         )
 
 
-def refuse_other_pair(folder: Path, task: Task, *, is_pair: bool) -> None:
+def refuse_other_pair(folder: Path, task: Task, *, is_pair: bool, command: str = "predict") -> None:
     """Refuse a second text where the task reads one, and one alone where it reads two."""
     roles = task.input_roles
     if is_pair != (len(roles) == 2):

@@ -150,6 +150,28 @@ def calibrate(
     return found
 
 
+def ranked_mistakes(target: Target, gold: Gold, predictions: Predictions) -> tuple[Array, Array]:
+    """Order wrong predictions, the most confident (for numbers: the farthest off) first.
+
+    Returns:
+        Their rows, (mistakes,), and how sure, or how far off, every row is, (rows,).
+    """
+    if target.kind == "number":
+        sureness = np.abs(predictions.answers - gold)
+        return np.argsort(-sureness, kind="stable"), sureness
+    if predictions.probabilities is None:
+        raise ValueError("Predictions of labels need probabilities.")
+    p = predictions.probabilities
+    if target.kind == "multi-label":
+        is_wrong = predictions.answers.astype(bool) != gold.astype(bool)  # (rows, labels)
+        sureness = (np.where(predictions.answers, p, 1 - p) * is_wrong).max(axis=1)
+        wrong = np.flatnonzero(is_wrong.any(axis=1))
+    else:
+        sureness = p.max(axis=1)
+        wrong = np.flatnonzero(predictions.answers != gold)
+    return wrong[np.argsort(-sureness[wrong], kind="stable")], sureness
+
+
 def mistakes(
     codec: Codec, gold: Array, rows: Rows, predictions: Predictions
 ) -> tuple[list[dict[str, JSON]], int]:
@@ -159,21 +181,8 @@ def mistakes(
         The first of them, and how many there are in all.
     """
     target = codec.target
-    if target.kind == "number":
-        sureness = np.abs(predictions.answers - gold)
-        wrong = np.arange(len(gold))
-    else:
-        if predictions.probabilities is None:
-            raise ValueError("Predictions of labels need probabilities.")
-        p = predictions.probabilities
-        if target.kind == "multi-label":
-            is_wrong = predictions.answers.astype(bool) != gold.astype(bool)  # (rows, labels)
-            sureness = (np.where(predictions.answers, p, 1 - p) * is_wrong).max(axis=1)
-            wrong = np.flatnonzero(is_wrong.any(axis=1))
-        else:
-            sureness = p.max(axis=1)
-            wrong = np.flatnonzero(predictions.answers != gold)
-    chosen = wrong[np.argsort(-sureness[wrong], kind="stable")][:MOST_MISTAKES]
+    wrong, sureness = ranked_mistakes(target, gold, predictions)
+    chosen = wrong[:MOST_MISTAKES]
     texts = codec.task.texts(rows)
     shown = [
         {

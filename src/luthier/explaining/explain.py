@@ -6,7 +6,7 @@ with those that the answer was made of, for every decision.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from luthier.codec import Codec
 from luthier.errors import DataError, ModelError, suggestion
 from luthier.explaining.reader import TorchReader, replacement_of
-from luthier.explanation import Decision, Explainer, Explanation
+from luthier.explanation import Decision, Explainer, Explanation, Words
 from luthier.hf_types import Model
 from luthier.items import Items
 from luthier.ragged import Array
@@ -66,9 +66,9 @@ class Answered:
         if target == GOLD:
             if self.gold is None:
                 raise DataError(
-                    "The row has no gold answer to explain.",
-                    received=f"--target {GOLD}",
-                    hint=f"--target {PREDICTED}, or rows with answers",
+                    "There is no gold answer to explain.",
+                    received=f"--target {GOLD}, for {self.rows.where(index)}",
+                    hint=f"--target {PREDICTED}",
                 )
             predictions = Predictions(self.gold, None, self.predictions.outputs)
         elif target != PREDICTED:
@@ -99,12 +99,7 @@ class Answered:
         """
         row = int(self.items.rows[decision.item])
         words = self.codec.words(self.items, decision.item, self.rows)
-        if len(words) == 0:
-            raise DataError(
-                "There is nothing to explain: no word was read.",
-                received=repr(" ".join(map(str, texts_at(self.rows, self.roles, row))))[:80],
-                hint="a text with at least one word",
-            )
+        self.refuse_unread(words, decision.item)
         if explainer.needs_gradients:
             refuse_no_gradients(self.model, explainer.name)
         reader = self.reader(decision)
@@ -122,11 +117,33 @@ class Answered:
             tuple(note for note in (decision.note, cut_note(self.items, row)) if note),
         )
 
+    def refuse_unread(self, words: Words, item: int) -> None:
+        """Refuse an item without words, or of words that the model does not know.
+
+        Raises:
+            NothingReadError: It is one.
+        """
+        ids: Any = self.items.inputs["input_ids"].values
+        read = {int(one) for one in np.ravel(ids[item])[np.ravel(words.of_tokens) >= 0]}
+        if read - {*self.codec.processor.all_special_ids}:
+            return
+        why = "none of its words is known to the model" if read else "no word was read"
+        text = " ".join(texts_at(self.rows, self.roles, int(self.items.rows[item])))
+        raise NothingReadError(
+            f"There is nothing to explain: {why}.",
+            received=f"{text[:80]!r}, {self.rows.where(int(self.items.rows[item]))}",
+            hint="a text with words in the language of the model",
+        )
+
     @property
     def roles(self) -> tuple[str, ...]:
         """The columns that the model reads."""
         roles: tuple[str, ...] = self.codec.task.input_roles
         return roles
+
+
+class NothingReadError(DataError):
+    """A row has no word that the model reads."""
 
 
 class Explanations(tuple[Explanation, ...]):
@@ -167,7 +184,11 @@ def answer_rows(
 
 
 def explain_rows(
-    answered: Answered, *, by: str = DEFAULT, target: str = PREDICTED
+    answered: Answered,
+    *,
+    by: str = DEFAULT,
+    target: str = PREDICTED,
+    on_unread: Callable[[str], None] | None = None,
 ) -> Iterator[Explanations]:
     """Explain rows one by one: every decision of each.
 
@@ -175,6 +196,8 @@ def explain_rows(
         answered: The rows.
         by: Name of the explainer.
         target: `predicted`, `gold`, or a label.
+        on_unread: Is told of rows without a word to explain, which have no explanations; None
+            refuses them.
 
     Raises:
         RecipeError: There is no such explainer.
@@ -182,8 +205,15 @@ def explain_rows(
     """
     explainer = make_explainer(by)
     for index in range(len(answered.rows)):
-        decisions = answered.decisions(index, target)
-        yield Explanations(answered.explain(decision, explainer) for decision in decisions)
+        explained = Explanations()
+        try:
+            decisions = answered.decisions(index, target)
+            explained = Explanations(answered.explain(one, explainer) for one in decisions)
+        except NothingReadError as problem:
+            if on_unread is None:
+                raise
+            on_unread(f"{problem.problem} {problem.received}")
+        yield explained
 
 
 def make_explainer(name: str) -> Explainer:

@@ -1,0 +1,277 @@
+"""From a finished run and some rows to what their words added to its answers. See `explaining/`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from luthier.arguments import Count, Names, Overrides, checked
+from luthier.errors import DataError, RunError
+from luthier.explaining.chosen_rows import mistaken, parse_places, rows_at
+from luthier.explaining.explain import (
+    DEFAULT,
+    GOLD,
+    PREDICTED,
+    Explanations,
+    answer_rows,
+    explain_rows,
+    known_label,
+    make_explainer,
+)
+from luthier.load_splits import normalized, read_labelled
+from luthier.prediction.given_rows import rows_of, without_answers
+from luthier.prediction.predictor import Predictor
+from luthier.records import Rows
+from luthier.rows_of_run import rows_of_run
+from luthier.runs import RunFolder
+from luthier.runs.portable import open_trained
+
+AT_ONCE = 32  # rows that are answered together
+MOST = 10_000  # rows that are explained without being asked twice
+TIMED = 3  # rows that are explained to tell how long all of them take
+
+Progress = Callable[[int, int], None]
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Rows to explain.
+
+    Args:
+        rows: The rows, as the task reads them; with their answers, if `is_labelled`.
+        is_labelled: Whether they have answers.
+        is_typed: Whether somebody typed them, and expects an error for one without words.
+    """
+
+    rows: Rows
+    is_labelled: bool = False
+    is_typed: bool = False
+
+
+@checked
+def explain(
+    run: str | Path,
+    data: Any = None,
+    overrides: Overrides = (),
+    *,
+    texts: Any = None,
+    pair: Any = None,
+    rows: Names = (),
+    errors: Count | None = None,
+    by: str = DEFAULT,
+    target: str = PREDICTED,
+    many: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> list[Explanations]:
+    """Say which words spoke for a model's answers and against them; see docs/explain.md.
+
+    What is explained is one of `data`, `texts`, `rows` and `errors`.
+
+    Args:
+        run: The folder of the run.
+        data: A data file, or rows in memory: a pandas frame, `datasets` or records.
+        overrides: How the file is read, where that differs from the recipe:
+            `data.columns.text=review`.
+        texts: A text, a list of texts, or a mapping of the task's columns to texts.
+        pair: Second texts, for tasks that read two.
+        rows: Rows of the run, numbered as in `predictions.jsonl`: `test:17,42`, `train:0-9`.
+        errors: So many test rows that the model got wrong, those first of which it was most sure.
+        by: The explainer: `integrated-gradients`, `occlusion` …
+        target: What is explained: `predicted`, `gold`, or a label.
+        many: Whether to explain more than 10,000 rows, however long that takes.
+        on_progress: Is told how many rows are explained, and how many there are.
+        on_note: Is told of rows without words, which have no explanation, and of answers that
+            cannot be read.
+
+    Returns:
+        For each row, its explained decisions: one for a label or a number; for other tasks as many
+        as there are labels, entities or written tokens.
+
+    Raises:
+        RunError: There is no run in that folder, it did not finish, or its rows are not at hand.
+        DataError: There are no such rows; a text has no words; there is no such label.
+        RecipeError: There is no such explainer, or an override is not about reading files.
+        ModelError: The model has no gradients, and the explainer needs them.
+
+    Example:
+        for explained in luthier.explain("runs/recipe", errors=20):
+            print(explained[0].predicted, explained[0].gold, explained[0].ranked()[:3])
+    """
+    refuse_other_sources(run, data=data, texts=texts, rows=rows, errors=errors)
+    make_explainer(by)
+    places = parse_places(rows)
+    folder = open_trained(run)
+    predictor = Predictor(folder, overrides)
+    if target not in (PREDICTED, GOLD):
+        known_label(target, predictor.codec)
+    if data is not None:
+        chosen = of_data(predictor, data, on_note)
+    elif texts is not None:
+        chosen = of_texts(predictor, texts, pair, run)
+    else:
+        chosen = of_run(predictor, of_a_run(folder, rows, errors), places, errors)
+    if target == GOLD and not chosen.is_labelled:
+        raise DataError(
+            "There are no gold answers to explain.",
+            received=f"--target {GOLD}, for rows without answers",
+            hint=f"--target {PREDICTED}",
+        )
+    if len(chosen.rows) > MOST and not many:
+        refuse_many(predictor, chosen, by=by, target=target)
+    explained = []
+    for done, one in enumerate(explain_each(predictor, chosen, by, target, on_note), start=1):
+        explained.append(one)
+        if on_progress is not None:
+            on_progress(done, len(chosen.rows))
+    return explained
+
+
+def explain_each(
+    predictor: Predictor, chosen: Chosen, by: str, target: str, on_note: Note | None = None
+) -> Iterator[Explanations]:
+    """Explain rows in their order; few are held in memory at once.
+
+    Args:
+        predictor: The run's model.
+        chosen: The rows.
+        by: Name of the explainer.
+        target: `predicted`, `gold`, or a label.
+        on_note: Is told of rows without words; those that were typed are refused.
+    """
+    task, codec = predictor.task, predictor.codec
+    batch_size = predictor.recipe.training.per_device_eval_batch_size
+    told = on_note or (lambda note: None)
+    for start in range(0, len(chosen.rows), AT_ONCE):
+        part = chosen.rows.take(range(start, min(start + AT_ONCE, len(chosen.rows))))
+        gold = codec.gold(part) if chosen.is_labelled else None
+        bare = without_answers(part, task)
+        answered = answer_rows(predictor.model, codec, bare, batch_size=batch_size, gold=gold)
+        on_unread = None if chosen.is_typed else told
+        yield from explain_rows(answered, by=by, target=target, on_unread=on_unread)
+
+
+def of_texts(predictor: Predictor, texts: Any, pair: Any, run: str | Path) -> Chosen:
+    """Make rows of texts that somebody typed.
+
+    Raises:
+        DataError: The task reads two texts and one is given, or the other way round.
+    """
+    recipe, task = predictor.recipe, predictor.task
+    given, roles = [texts] if pair is None else [texts, pair], task.input_roles
+    if len(given) != len(roles) and not isinstance(texts, Mapping):
+        second = "" if len(roles) == 1 else f' --pair "{roles[1]}"'
+        raise DataError(
+            f"The task {task.name} reads {' and '.join(roles)}.",
+            received=f"{roles[0]} alone" if pair is None else "a second text",
+            hint=f'luthier explain {run} "{roles[0]}"{second}',
+        )
+    rows = without_answers(rows_of(given, {}, task)[1], task)
+    return Chosen(normalized(rows, recipe, task)[0], is_typed=True)
+
+
+def of_data(predictor: Predictor, data: object, on_note: Note | None) -> Chosen:
+    """Read a file, or rows in memory, with their answers where every row has one."""
+    recipe, task = predictor.recipe, predictor.task
+    rows = predictor.read(data)
+    bare = Chosen(normalized(without_answers(rows, task), recipe, task)[0])
+    named = [recipe.data.columns.get(role, role) for role in task.answer_columns]
+    names = {name for one in named for name in ([one] if isinstance(one, str) else one)}
+    if not any(name in rows for name in names):
+        return bare
+    labelled, _, _ = read_labelled(data, recipe, task)
+    if len(labelled) < len(rows):
+        why = f"{len(rows) - len(labelled):,} of them have none"
+    else:
+        try:
+            predictor.codec.gold(labelled)
+            return Chosen(labelled, is_labelled=True)
+        except DataError as problem:
+            why = problem.problem
+    if on_note is not None:
+        on_note(f"the answers of the rows are not read: {why}")
+    return bare
+
+
+def of_a_run(folder: object, rows: Sequence[str], errors: int | None) -> RunFolder:
+    """Return the folder of a run, whose rows are asked for.
+
+    Raises:
+        RunError: It is that of a model alone.
+    """
+    if isinstance(folder, RunFolder):
+        return folder
+    asked = f"--errors {errors}" if errors is not None else f"--rows {' --rows '.join(rows)}"
+    raise RunError(
+        "This is a model without its run, and so without its rows.",
+        received=asked,
+        hint="the folder of the run, or --file FILE",
+    )
+
+
+def of_run(
+    predictor: Predictor, folder: RunFolder, places: list[tuple[str, int]], errors: int | None
+) -> Chosen:
+    """Take rows of the run: those at places, or its most confident mistakes."""
+    splits = rows_of_run(folder, folder.recipe(), predictor.task)
+    if errors is not None:
+        lines = folder.read_predictions()
+        found = mistaken(lines, predictor.codec, splits.test, errors)
+        places = [("test", row) for row in found]
+    return Chosen(joined(rows_at(splits, places)), is_labelled=True)
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Put rows one after another, with the columns that all of them have."""
+    import numpy as np
+
+    if len(parts) == 1:
+        return parts[0]
+    names = [name for name in parts[0].columns if all(name in one for one in parts)]
+    first_file = np.cumsum([0, *(len(one.files) for one in parts[:-1])])
+    return Rows(
+        {name: [cell for one in parts for cell in one[name]] for name in names},
+        tuple(file for one in parts for file in one.files),
+        np.concatenate([one.file_of + first for one, first in zip(parts, first_file, strict=True)]),
+        np.concatenate([one.lines for one in parts]),
+    )
+
+
+def refuse_other_sources(run: str | Path, **given: object) -> None:
+    """Refuse to explain nothing, or rows of several sources at once.
+
+    Raises:
+        DataError: That was asked for.
+    """
+    options = {"data": "--file", "texts": "a text", "rows": "--rows", "errors": "--errors"}
+    asked = [name for name, one in given.items() if one is not None and one != ()]
+    if len(asked) == 1:
+        return
+    raise DataError(
+        "What is explained is a text, or the rows of a file, or rows of the run.",
+        received=" and ".join(options[name] for name in asked) or "none of these",
+        hint=f"only {options[asked[0]]}" if asked else f'luthier explain {run} "some text"',
+    )
+
+
+def refuse_many(predictor: Predictor, chosen: Chosen, *, by: str, target: str) -> None:
+    """Refuse to explain very many rows, and say how long it would take.
+
+    Raises:
+        DataError: Always.
+    """
+    n_rows = len(chosen.rows)
+    some = Chosen(chosen.rows.take(range(TIMED)), chosen.is_labelled)
+    begun = time.monotonic()
+    n_explained = sum(len(one) for one in explain_each(predictor, some, by, target))
+    minutes = (time.monotonic() - begun) / TIMED * n_rows / 60
+    raise DataError(
+        f"This would be about {max(n_explained, 1) * n_rows // TIMED:,} explanations, and take "
+        f"about {max(1, round(minutes)):,} minutes.",
+        received=f"{n_rows:,} rows",
+        hint="--yes to explain them all, or a file of fewer rows",
+    )
