@@ -133,9 +133,28 @@ class Job:
 
 
 class Regulariser:
-    """A hook in training. Plug-ins override the places where they act; the others do nothing."""
+    """A hook in training. Plug-ins override the places where they act; the others do nothing.
+
+    Attributes:
+        cost: Passes through the model that a step takes, where one without regularisers takes 1.
+        excludes: Names of the regularisers that it does not work with.
+        is_anchored: Whether it holds weights to those of the pre-trained model, so that it does
+            nothing for a model of random weights.
+        by_rows: Whether it treats rows one by one, so that processes can share them.
+    """
 
     name: ClassVar[str]
+    cost: ClassVar[float] = 1.0
+    excludes: ClassVar[frozenset[str]] = frozenset()
+    is_anchored: ClassVar[bool] = False
+    by_rows: ClassVar[bool] = True
+
+    def prepare(self, model: Model, plan: Plan) -> None:
+        """Look at the model as it was loaded, and at how it will be trained.
+
+        Raises:
+            RecipeError: It has no effect on such a model, or does not work with such a plan.
+        """
 
     def begin(self, model: nn.Module, n_steps: int) -> None:
         """Prepare, once the model is on its device and before any state is resumed."""
@@ -145,6 +164,9 @@ class Regulariser:
     ) -> AbstractContextManager[None]:
         """Return a context, such as frozen parameters, for computing a step's gradient."""
         return nullcontext()
+
+    def before_gradient(self, model: nn.Module) -> None:
+        """Act before each attempt at a step's gradient; where memory ran out, there are several."""
 
     def loss(
         self, compute: Callable[[Batch[Tensor]], Tensor], model: nn.Module, batch: Batch[Tensor]
@@ -158,6 +180,13 @@ class Regulariser:
 
     def backward(self, add_gradient: Callable[[], None], model: nn.Module) -> None:
         """Act after the gradient is computed; `add_gradient` adds it again at changed weights."""
+
+    def decays(self, name: str) -> bool:
+        """Return whether it decays a weight itself, so that the optimizer must not."""
+        return False
+
+    def before_step(self, model: nn.Module, rates: Mapping[str, float]) -> None:
+        """Act before an optimizer step; `rates` are the learning rates of the parameters."""
 
     def after_step(self, model: nn.Module, step: int, n_steps: int) -> None:
         """Act after an optimizer step."""

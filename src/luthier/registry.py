@@ -63,6 +63,11 @@ CATALOGUE: dict[str, dict[str, str]] = {
     },
     "regularisers": {
         "ema": "luthier.regularisers.ema:Ema",
+        "r-drop": "luthier.regularisers.r_drop:RDrop",
+        "fgm": "luthier.regularisers.fgm:Fgm",
+        "l2-sp": "luthier.regularisers.l2_sp:L2Sp",
+        "mixout": "luthier.regularisers.mixout:Mixout",
+        "sam": "luthier.regularisers.sam:Sam",
     },
     "baselines": {
         "majority": "luthier.baselines.majority:Majority",

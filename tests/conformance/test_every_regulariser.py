@@ -1,6 +1,7 @@
 """What every regulariser in the catalogue promises: a description, and a state that resumes."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,8 +9,10 @@ from pydantic import ValidationError
 
 from luthier import pipeline
 from luthier.errors import RecipeError
-from luthier.job import Regulariser
+from luthier.job import Plan, Regulariser
+from luthier.objective import Objective
 from luthier.recipe.checks import check
+from luthier.recipe.tree import Training
 from luthier.registry import find, names
 from luthier.runs import RunFolder
 from luthier.signals import Interrupted
@@ -41,14 +44,29 @@ def test_unknown_options_are_refused(name):
         make(name, surely_no_option=1)
 
 
+class Small(torch.nn.Module):
+    """A trunk, dropout and a head."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.dropout = torch.nn.Linear(3, 2), torch.nn.Dropout(0.1)
+        self.classifier = torch.nn.Linear(2, 2)
+        self.config = SimpleNamespace(model_type="small")
+
+    @property
+    def base_model(self):
+        return self.body
+
+
 def after_steps(name, *, n_steps):
     """Give a regulariser and its model after some steps."""
     torch.manual_seed(0)
-    model, made = torch.nn.Linear(3, 2), make(name)
+    model, made = Small(), make(name)
+    made.prepare(model, Plan(Training(), Objective("cross-entropy")))
     made.begin(model, 4)
     for step in range(1, n_steps + 1):
         with torch.no_grad():
-            model.weight.add_(step)
+            model.body.weight.add_(step)
         made.after_step(model, step, 4)
     return made, model
 

@@ -41,7 +41,8 @@ class FromScratch(PlainBaseline):
         from luthier.training.predict import predict
 
         phase = f"baseline {self.name}"
-        job = job.with_session(phase=phase)
+        kept = tuple(one for one in job.plan.regularisers if not one.is_anchored)
+        job = job.with_session(phase=phase).with_plan(regularisers=kept)
         events = list(job.session.run.events.read()) if job.session.run is not None else []
         before, *spent = group().from_first([steps_before(events, phase), *tuning_of(events)])
         tuning = Tuning(*spent)

@@ -7,7 +7,7 @@ everything else. The trunk's blocks are its only list of `num_hidden_layers` mod
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -167,6 +167,22 @@ def head_modules(model: Model) -> tuple[str, ...]:
         if id(model.get_submodule(name)) in inside
     ]
     return (*beside, *poolers)
+
+
+def trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Iterate over the trained parameters."""
+    return ((name, one) for name, one in model.named_parameters() if one.requires_grad)
+
+
+def pretrained_weights(model: Model) -> dict[str, nn.Parameter]:
+    """Return the trained weights that come from the checkpoint: no head, norm, bias or adapter."""
+    heads = tuple(f"{name}." for name in head_modules(model))
+    fresh = set(getattr(model, FRESH, ()))
+    return {
+        name: one
+        for name, one in trained(model)
+        if one.ndim >= 2 and name not in fresh and not name.startswith(heads)
+    }
 
 
 def linear_layers(model: Model) -> list[str]:

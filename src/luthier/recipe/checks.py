@@ -8,6 +8,7 @@ and schedules are checked by training, before any work is done. Before this: `lo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from pydantic import ValidationError
@@ -247,6 +248,14 @@ def _check_regularisers(
             f"'{getattr(method, 'name', '')}' takes no training steps",
             fix="regularisers=[]",
         )
+    for one, other in combinations(filter(None, regularisers), 2):
+        name, beside = one.name, other.name
+        if beside in one.excludes or name in other.excludes:
+            yield Problem(
+                "regularisers",
+                f"'{name}' and '{beside}' exclude each other",
+                fix=f"regularisers=[{name}] or regularisers=[{beside}]",
+            )
     if tree.get("engine", DEFAULT_ENGINE) != DEFAULT_ENGINE:
         yield Problem(
             "regularisers",

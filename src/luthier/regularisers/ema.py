@@ -3,33 +3,35 @@
     average ← decay × average + (1 − decay) × weights        after every optimizer step
 
 Polyak and Juditsky 1992, https://doi.org/10.1137/0330046; with a decay, as by Tarvainen and Valpola
-2017, section 2, https://arxiv.org/abs/1703.01780. As there, the decay is smaller in the first
-steps, min(decay, 1 − 1 / (step + 1)), which starts at 0.5, so that the average soon forgets the
-initial weights.
+2017, section 2, https://arxiv.org/abs/1703.01780. By default it averages over a tenth of all steps.
+As there, the decay is smaller in the first steps, min(decay, 1 − 1 / (step + 1)), which starts at
+0.5, so that the average soon forgets the initial weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from luthier.job import Regulariser
+from luthier.models.structure import trained
 from luthier.recipe.tree import Section
+
+WINDOW = 0.1  # share of all steps that the average is over
 
 
 class EmaOptions(Section):
     """How fast the average forgets."""
 
-    decay: float = Field(
-        0.99,
-        ge=0,
-        lt=1,
-        description="Share of the average kept at a step; 0.99 averages over ~100 steps.",
+    decay: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] = Field(
+        "auto",
+        description="Share of the average kept at a step; 0.99 averages over ~100 steps; "
+        "auto: over a tenth of all.",
     )
 
 
@@ -42,15 +44,18 @@ class Ema(Regulariser):
     def __init__(self, options: EmaOptions):
         self.options = options
         self.average: dict[str, Tensor] = {}
+        self.decay = 0.0
 
     def begin(self, model: nn.Module, n_steps: int) -> None:
         """Start from the current weights."""
+        given = self.options.decay
+        self.decay = 1 - 1 / max(1.0, WINDOW * n_steps) if given == "auto" else given
         self.average = {name: one.detach().clone() for name, one in trained(model)}
 
     @torch.no_grad()
     def after_step(self, model: nn.Module, step: int, n_steps: int) -> None:
         """Move the average towards the weights."""
-        decay = min(self.options.decay, 1 - 1 / (step + 1))
+        decay = min(self.decay, 1 - 1 / (step + 1))
         for name, one in trained(model):
             self.average[name].lerp_(one.detach(), 1 - decay)
 
@@ -76,11 +81,6 @@ class Ema(Regulariser):
         """Restore the average."""
         for name, values in state.items():
             self.average[name].copy_(values)
-
-
-def trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """Iterate over the trained parameters."""
-    return ((name, one) for name, one in model.named_parameters() if one.requires_grad)
 
 
 @torch.no_grad()

@@ -60,6 +60,8 @@ class TorchEngine:
             refuse_leaking_blocks(model)
         self.only_labelled = can_skip_unlabelled(model, self.job)
         self._prepared: Model = model
+        for one in self.job.plan.regularisers:
+            one.prepare(model, self.job.plan)
 
     @staticmethod
     def check(settings: Training) -> None:
@@ -93,8 +95,16 @@ class TorchEngine:
             from luthier.training.sharding import sharded  # it loads seconds of PyTorch
 
             self._undo.enter_context(sharded(self.model))
+        parameters = list(self.model.named_parameters())
         optimizer = make_optimizer(
-            self.model.named_parameters(), settings, lr_multipliers=job.plan.lr_multipliers
+            parameters,
+            settings,
+            lr_multipliers=job.plan.lr_multipliers,
+            undecayed={
+                name
+                for name, _ in parameters
+                if any(one.decays(name) for one in job.plan.regularisers)
+            },
         )
         self.optimizer = self.accelerator.prepare_optimizer(optimizer)
         loader = prepare_data_loader(

@@ -53,7 +53,7 @@ class AllHooks:
         self.regularisers, self.model = regularisers, model
 
     def begin(self, n_steps: int) -> None:
-        """Prepare every regulariser."""
+        """Begin every regulariser."""
         for one in self.regularisers:
             one.begin(self.model, n_steps)
 

@@ -9,7 +9,7 @@ a function like those below. Next: `loop.py`, which divides.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,9 +21,11 @@ from luthier.objective import Objective
 from luthier.padding import IGNORED
 from luthier.registry import find
 from luthier.training.distillation_loss import distilled
+from luthier.training.divergences import between_indicators, between_labels
 from luthier.training.model_calls import BORDERS, labelled, logits_at_labels
 
 Weights = Tensor | None  # weight of every item, (batch,); None: all weigh 1
+Apart = Callable[[ModelOutput, ModelOutput, Tensor, Weights], Tensor]
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,15 @@ class Loss:
         weight: Maps targets and item weights to the divisor of the sum.
         decoder: Whether the model is an encoder-decoder that learns to generate the targets.
         by_rows: Whether items contribute independently, so that batches may be split.
+        apart: Maps two passes' outputs, targets and item weights to how far apart the passes'
+            answers are, summed like the loss (`divergences.py`); None where that has no meaning.
     """
 
     total: Callable[[ModelOutput, Tensor, Weights], Tensor]
     weight: Callable[[Tensor, Weights], Tensor]
     decoder: bool = False
     by_rows: bool = True
+    apart: Apart | None = None
 
 
 def make_loss(objective: Objective, device: torch.device) -> Loss:
@@ -65,7 +70,15 @@ def cross_entropy(objective: Objective, device: torch.device) -> Loss:
         )
         return summed(losses, weights)
 
-    return Loss(total, lambda targets, weights: _weight_of_rows(targets, class_weights, weights))
+    def apart(one: ModelOutput, other: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
+        far = between_labels(one.logits, other.logits)
+        return summed(_times_class(far, targets, class_weights), weights)
+
+    return Loss(
+        total,
+        lambda targets, weights: _weight_of_rows(targets, class_weights, weights),
+        apart=apart,
+    )
 
 
 def focal(objective: Objective, device: torch.device) -> Loss:
@@ -83,7 +96,7 @@ def focal(objective: Objective, device: torch.device) -> Loss:
         losses = -q * (1 - log_p.exp()) ** objective.focal_gamma * log_p
         return summed(losses if class_weights is None else losses * class_weights, weights)
 
-    return Loss(total, lambda targets, weights: _weight_of_rows(targets, class_weights, weights))
+    return replace(cross_entropy(objective, device), total=total)
 
 
 def binary_cross_entropy(objective: Objective, device: torch.device) -> Loss:
@@ -97,7 +110,7 @@ def binary_cross_entropy(objective: Objective, device: torch.device) -> Loss:
         )
         return summed(losses, weights)
 
-    return Loss(total, count)
+    return Loss(total, count, apart=_apart_as_indicators)
 
 
 def binary_focal(objective: Objective, device: torch.device) -> Loss:
@@ -114,7 +127,7 @@ def binary_focal(objective: Objective, device: torch.device) -> Loss:
         gain = gain + (1 - softened) * log_p.exp() ** objective.focal_gamma * log_not
         return summed(-gain, weights)
 
-    return Loss(total, count)
+    return Loss(total, count, apart=_apart_as_indicators)
 
 
 def mean_squared_error(objective: Objective, device: torch.device) -> Loss:
@@ -123,7 +136,10 @@ def mean_squared_error(objective: Objective, device: torch.device) -> Loss:
     def total(outputs: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
         return summed((outputs.logits.float().squeeze(-1) - targets.float()) ** 2, weights)
 
-    return Loss(total, count)
+    def apart(one: ModelOutput, other: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
+        return summed((one.logits - other.logits).float().squeeze(-1) ** 2, weights)
+
+    return Loss(total, count, apart=apart)
 
 
 def token_cross_entropy(objective: Objective, device: torch.device) -> Loss:
@@ -148,13 +164,20 @@ def token_cross_entropy(objective: Objective, device: torch.device) -> Loss:
             each = class_weights[_labels_that_count(targets)]
         return (each if weights is None else each * _per_label(weights, targets)).sum()
 
-    return Loss(total, weight)
+    def apart(one: ModelOutput, other: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
+        far = between_labels(
+            logits_at_labels(one.logits, targets), logits_at_labels(other.logits, targets)
+        )
+        far = _times_class(far, _labels_that_count(targets), class_weights)
+        return (far if weights is None else far * _per_label(weights, targets)).sum()
+
+    return Loss(total, weight, apart=apart)
 
 
 def sequence_to_sequence(objective: Objective, device: torch.device) -> Loss:
     """Cross-entropy of the next token that a decoder generates."""
     tokens = token_cross_entropy(objective, device)
-    return Loss(tokens.total, tokens.weight, decoder=True)
+    return replace(tokens, decoder=True)
 
 
 def span(objective: Objective, device: torch.device) -> Loss:
@@ -173,7 +196,11 @@ def span(objective: Objective, device: torch.device) -> Loss:
         )
         return summed((first + last) / 2, weights)
 
-    return Loss(total, count_rows)
+    def apart(one: ModelOutput, other: ModelOutput, targets: Tensor, weights: Weights) -> Tensor:
+        first, last = (between_labels(getattr(one, name), getattr(other, name)) for name in BORDERS)
+        return summed((first + last) / 2, weights)
+
+    return Loss(total, count_rows, apart=apart)
 
 
 def crf(objective: Objective, device: torch.device) -> Loss:
@@ -266,6 +293,20 @@ def soften(targets: Tensor, objective: Objective) -> Tensor:
     of many.
     """
     return targets.float() * (1 - objective.label_smoothing) + objective.label_smoothing / 2
+
+
+def _apart_as_indicators(
+    one: ModelOutput, other: ModelOutput, targets: Tensor, weights: Weights
+) -> Tensor:
+    return summed(between_indicators(one.logits, other.logits), weights)
+
+
+def _times_class(values: Tensor, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+    """Weigh each value, (batch, …), by the class weights of its target."""
+    if class_weights is None:
+        return values
+    soft = targets.is_floating_point()
+    return values * (targets @ class_weights if soft else class_weights[targets])
 
 
 def _weight_of_rows(targets: Tensor, class_weights: Tensor | None, weights: Weights) -> Tensor:

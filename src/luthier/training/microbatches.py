@@ -58,7 +58,7 @@ class MicroBatches:
             TrainingError: One row does not fit, or the loss cannot be split, or the recipe does
                 not allow it (`auto_batch_size`).
         """
-        n_before, state = self.n_pieces, _random_state()
+        n_before, state = self.n_pieces, random_state()
         self.largest = max([self.largest, *(batch.n_items for batch in batches)])
         while True:
             try:
@@ -79,7 +79,7 @@ class MicroBatches:
             gc.collect()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            _set_random_state(state)
+            set_random_state(state)
         if self.n_pieces > n_before and not self.settings.auto_batch_size:
             raise self._advice()
         return done
@@ -179,12 +179,14 @@ def is_out_of_memory(problem: BaseException) -> bool:
     )
 
 
-def _random_state() -> tuple[torch.Tensor, torch.Tensor | None]:
+def random_state() -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return the state of what dropout draws from, on the host and on a GPU."""
     on_gpu = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
     return torch.get_rng_state(), on_gpu
 
 
-def _set_random_state(state: tuple[torch.Tensor, torch.Tensor | None]) -> None:
+def set_random_state(state: tuple[torch.Tensor, torch.Tensor | None]) -> None:
+    """Return to such a state."""
     torch.set_rng_state(state[0])
     if state[1] is not None:
         torch.cuda.set_rng_state(state[1])

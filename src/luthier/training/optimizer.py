@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -91,6 +91,7 @@ def groups_of(
     settings: Training,
     *,
     lr_multipliers: Mapping[str, float] | None = None,
+    undecayed: Container[str] = (),
 ) -> list[dict[str, Any]]:
     """Group the trained parameters by weight decay and learning rate.
 
@@ -98,11 +99,13 @@ def groups_of(
         parameters: (name, parameter) pairs, as `model.named_parameters()` gives them.
         settings: The recipe's training section.
         lr_multipliers: Maps a parameter to its multiple of the learning rate, where it is not 1.
+        undecayed: Names of parameters that do not decay, whatever their shape.
     """
     by_kind: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in parameters:
         if parameter.requires_grad:
-            kind = ((lr_multipliers or {}).get(name, 1.0), parameter.ndim >= 2)
+            decays = parameter.ndim >= 2 and name not in undecayed
+            kind = ((lr_multipliers or {}).get(name, 1.0), decays)
             by_kind.setdefault(kind, []).append(parameter)
     return [
         {
@@ -119,9 +122,10 @@ def make_optimizer(
     settings: Training,
     *,
     lr_multipliers: Mapping[str, float] | None = None,
+    undecayed: Container[str] = (),
 ) -> torch.optim.Optimizer:
     """Make the optimizer of the trained parameters; arguments as of `groups_of`."""
-    groups = groups_of(parameters, settings, lr_multipliers=lr_multipliers)
+    groups = groups_of(parameters, settings, lr_multipliers=lr_multipliers, undecayed=undecayed)
     optimizer, fixed = OPTIMIZERS[settings.optim]
     options: dict[str, Any] = {**fixed, **settings.optim_args}
     known = inspect.signature(optimizer).parameters

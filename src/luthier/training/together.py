@@ -6,7 +6,7 @@ import torch
 
 from luthier.distributed.group import group
 from luthier.errors import TrainingError
-from luthier.job import Job, Regulariser
+from luthier.job import Job
 from luthier.recipe.tree import Training
 from luthier.seeding import seed_of
 from luthier.signals import end
@@ -29,10 +29,12 @@ def refuse_alone(job: Job) -> None:
     if not make_loss(job.plan.objective, torch.device("cpu")).by_rows:
         reasons.append(f"the loss '{job.plan.objective.name}' compares the rows of a whole batch")
     reasons += [
-        f"the regulariser '{one.name}' computes the gradient of a whole batch again"
+        f"the regulariser '{one.name}' needs the gradient of all rows"
         for one in job.plan.regularisers
-        if type(one).backward is not Regulariser.backward
+        if not one.by_rows
     ]
+    if job.plan.training.sharding != "none":
+        reasons += [f"'{one.name}' needs whole weights" for one in job.plan.regularisers]
     if reasons:
         raise TrainingError(
             "This training cannot be shared by several processes.",

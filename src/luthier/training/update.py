@@ -80,6 +80,8 @@ class Update:
 
         def work(pieces: list[TensorBatch]) -> Tensor:
             self.optimizer.zero_grad()
+            for one in self.regularisers:
+                one.before_gradient(self.model)
             n_spare = group().largest(len(pieces)) - len(pieces) if self.is_sharded else 0
             total = torch.zeros((), device=self.accelerator.device)
             for piece in pieces:
@@ -132,4 +134,14 @@ class Update:
 
     def step(self) -> None:
         """Update the weights; the gradient stays readable until the next one is computed."""
+        if self.regularisers:
+            rate_of = {
+                id(parameter): group["lr"]
+                for group in self.optimizer.param_groups
+                for parameter in group["params"]
+            }
+            named = self.model.named_parameters()
+            rates = {name: rate_of[id(one)] for name, one in named if id(one) in rate_of}
+            for one in self.regularisers:
+                one.before_step(self.model, rates)
         self.optimizer.step()
