@@ -1,11 +1,11 @@
 """What every regulariser in the catalogue promises: a description, and a state that resumes."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 import torch
 from pydantic import ValidationError
+from transformers import AutoModelForSequenceClassification
 
 from luthier import pipeline
 from luthier.errors import RecipeError
@@ -44,40 +44,27 @@ def test_unknown_options_are_refused(name):
         make(name, surely_no_option=1)
 
 
-class Small(torch.nn.Module):
-    """A trunk, dropout and a head."""
-
-    def __init__(self):
-        super().__init__()
-        self.body, self.dropout = torch.nn.Linear(3, 2), torch.nn.Dropout(0.1)
-        self.classifier = torch.nn.Linear(2, 2)
-        self.config = SimpleNamespace(model_type="small")
-
-    @property
-    def base_model(self):
-        return self.body
-
-
-def after_steps(name, *, n_steps):
+def after_steps(name, folder, *, n_steps):
     """Give a regulariser and its model after some steps."""
     torch.manual_seed(0)
-    model, made = Small(), make(name)
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    made = make(name)
     made.prepare(model, Plan(Training(), Objective("cross-entropy")))
     made.begin(model, 4)
     for step in range(1, n_steps + 1):
         with torch.no_grad():
-            model.body.weight.add_(step)
+            model.classifier.weight.add_(step)
         made.after_step(model, step, 4)
     return made, model
 
 
 @each
-def test_the_state_goes_into_files_and_comes_back_equal(name):
-    made, _ = after_steps(name, n_steps=3)
+def test_the_state_goes_into_files_and_comes_back_equal(name, tiny_model):
+    made, _ = after_steps(name, tiny_model("bert"), n_steps=3)
     kept = made.state_dict()
     tensors = {key: one.clone() for key, one in kept.items() if isinstance(one, torch.Tensor)}
     rest = json.loads(json.dumps({key: one for key, one in kept.items() if key not in tensors}))
-    fresh, _ = after_steps(name, n_steps=0)
+    fresh, _ = after_steps(name, tiny_model("bert"), n_steps=0)
     fresh.load_state_dict({**tensors, **rest})
     again = fresh.state_dict()
     assert again.keys() == kept.keys()
@@ -86,8 +73,8 @@ def test_the_state_goes_into_files_and_comes_back_equal(name):
 
 
 @each
-def test_weights_that_are_trained_are_back_after_an_evaluation(name):
-    made, model = after_steps(name, n_steps=3)
+def test_weights_that_are_trained_are_back_after_an_evaluation(name, tiny_model):
+    made, model = after_steps(name, tiny_model("bert"), n_steps=3)
     before = {key: one.clone() for key, one in model.state_dict().items()}
     with made.evaluated(model):
         pass

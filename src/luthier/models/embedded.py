@@ -13,24 +13,30 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from luthier.hf_types import Model
 from luthier.models.structure import pretrained
 
 Replace = Callable[[int, Tensor, Tensor], Tensor]
 
 
-def tables(model: Model) -> list[nn.Module]:
-    """Return the modules that turn tokens into vectors: one, or the encoder's and the decoder's."""
+def tables(model: nn.Module) -> list[nn.Module]:
+    """Return the modules that turn tokens into vectors.
+
+    One, or the encoder's and the decoder's; none where a model reads no tokens.
+    """
     inner: Any = pretrained(model)
-    inner = model if inner is None else inner
-    if not getattr(model.config, "is_encoder_decoder", False):
-        return [model.get_input_embeddings()]
+    if inner is None:
+        return []
+    if not getattr(inner.config, "is_encoder_decoder", False):
+        try:
+            return [inner.get_input_embeddings()]
+        except NotImplementedError:  # a head on stored states
+            return []
     both = [inner.get_encoder().get_input_embeddings(), inner.get_decoder().get_input_embeddings()]
     return list({id(one): one for one in both}.values())
 
 
 @contextmanager
-def replacing(model: Model, replace: Replace) -> Iterator[None]:
+def replacing(model: nn.Module, replace: Replace) -> Iterator[None]:
     """Replace the vectors of tokens while a model runs.
 
     Args:

@@ -30,7 +30,7 @@ def trunk(model: Model) -> Model:
     return model.base_model
 
 
-def pretrained(model: Model) -> Model | None:
+def pretrained(model: nn.Module) -> Model | None:
     """Return the model of Transformers that a model is or contains; None if there is none."""
     found = (one for one in model.modules() if isinstance(one, PreTrainedModel))
     return cast("Model | None", next(found, None))
@@ -174,15 +174,24 @@ def trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     return ((name, one) for name, one in model.named_parameters() if one.requires_grad)
 
 
-def pretrained_weights(model: Model) -> dict[str, nn.Parameter]:
-    """Return the trained weights that come from the checkpoint: no head, norm, bias or adapter."""
-    heads = tuple(f"{name}." for name in head_modules(model))
-    fresh = set(getattr(model, FRESH, ()))
-    return {
-        name: one
-        for name, one in trained(model)
-        if one.ndim >= 2 and name not in fresh and not name.startswith(heads)
+def pretrained_weights(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the trained weights that come from the checkpoint: no head, norm, bias or adapter.
+
+    Args:
+        model: A model of Transformers, or whatever contains one.
+    """
+    inner = pretrained(model)
+    if inner is None:
+        return {}
+    is_trunk = trunk(inner) is inner
+    heads = () if is_trunk else tuple(f"{name}." for name in head_modules(inner))
+    fresh = set(getattr(inner, FRESH, ()))
+    kept = {
+        id(one)
+        for name, one in inner.named_parameters()
+        if name not in fresh and not name.startswith(heads)
     }
+    return {name: one for name, one in trained(model) if one.ndim >= 2 and id(one) in kept}
 
 
 def linear_layers(model: Model) -> list[str]:

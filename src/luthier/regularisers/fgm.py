@@ -10,14 +10,13 @@ the gradients at both places are added. The table itself is never changed, so it
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from luthier.errors import TrainingError
-from luthier.hf_types import Model
 from luthier.items import Batch
 from luthier.job import Regulariser
 from luthier.models.embedded import replacing
@@ -63,29 +62,35 @@ class Fgm(Regulariser):
             vectors.register_hook(lambda slope: kept.append(slope.detach()))
             return vectors
 
-        with replacing(cast("Model", model), watch):
+        with replacing(model, watch):
             return compute(batch)
 
     def backward(self, add_gradient: Callable[[], None], model: nn.Module) -> None:
         """Add the gradient of the same batches with moved vectors.
 
         Raises:
-            TrainingError: No vectors were looked up: the layers below are computed beforehand.
+            TrainingError: No vectors were looked up, since the layers below are computed
+                beforehand; or the loss has no gradient at them.
         """
-        if not any(self.slopes):
-            raise TrainingError(
-                "FGM moves the embeddings of words, and this training looks up none.",
-                received=f"regularisers=[{self.name}] with a method that stores the states of "
-                "frozen layers",
-                hint="regularisers=[] or method=full",
-            )
         slopes = iter(self.slopes)
 
         def move(_: int, ids: Tensor, vectors: Tensor) -> Tensor:
-            return vectors + self.moved(next(slopes)[0])
+            known = next(slopes, [])
+            if not known:
+                raise self._refusal("does not pass gradients to them")
+            return vectors + self.moved(known[0])
 
-        with replacing(cast("Model", model), move):
+        if not self.slopes:
+            raise self._refusal("looks up none")
+        with replacing(model, move):
             add_gradient()
+
+    def _refusal(self, why: str) -> TrainingError:
+        return TrainingError(
+            f"FGM moves the embeddings of words, and this training {why}.",
+            received=f"regularisers=[{self.name}]",
+            hint="regularisers=[] or method=full",
+        )
 
     def moved(self, slope: Tensor) -> Tensor:
         """Return the moves of all vectors, (rows, tokens, width), of length ε in every row."""

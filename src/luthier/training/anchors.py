@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from luthier.errors import RecipeError
-from luthier.hf_types import Model
 from luthier.models.structure import pretrained_weights
 
 
@@ -20,7 +19,7 @@ class Anchors:
         RecipeError: All trained weights are new: those of a head or of adapters.
     """
 
-    def __init__(self, model: Model, regulariser: str):
+    def __init__(self, model: nn.Module, regulariser: str):
         self.names = frozenset(pretrained_weights(model))
         self.values: dict[str, Tensor] = {}
         if not self.names:
