@@ -80,6 +80,7 @@ class Codec(Protocol):
         predictions: Predictions,
         index: int,
         items: Items,
+        rows: Rows,
         *,
         label: str | None = None,
     ) -> Sequence[Decision]:
@@ -90,6 +91,7 @@ class Codec(Protocol):
             predictions: The answers made of it, or gold answers in their place.
             index: The row.
             items: The encoded rows.
+            rows: The rows.
             label: The label to explain; None: what was answered.
         """
         ...

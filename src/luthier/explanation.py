@@ -50,6 +50,9 @@ class Decision:
         role: The column in which the decision's own words stand; None if it has none.
         span: Characters of these words in that column.
         note: What a reader should know of this decision.
+        step: How many tokens were written before, where a token is written; None elsewhere.
+        is_hidden: Whether the decision's own words are hidden throughout, so that only what
+            stands around them is asked.
     """
 
     name: str
@@ -62,6 +65,13 @@ class Decision:
     role: str | None = None
     span: tuple[int, int] | None = None
     note: str = ""
+    step: int | None = None
+    is_hidden: bool = False
+
+    def owns(self, role: str, first: int, past: int) -> bool:
+        """Return whether some of these characters are the decision's own."""
+        own = self.span
+        return own is not None and role == self.role and first < own[1] and past > own[0]
 
 
 @dataclass(frozen=True)
@@ -72,14 +82,22 @@ class Words:
         roles: Column of every word, (words,).
         spans: Its characters in that column, (words, 2).
         of_tokens: Word of every token of the item, -1 for tokens of none, (tokens,).
+        texts: Column to its text.
     """
 
     roles: tuple[str, ...]
     spans: Array
     of_tokens: Array
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.roles)
+
+    def only(self, kept: Array) -> Words:
+        """Keep some words, bool (words,); the tokens of others are of none."""
+        number = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
+        roles = tuple(role for role, one in zip(self.roles, kept, strict=True) if one)
+        return Words(roles, self.spans[kept], number[self.of_tokens], self.texts)
 
 
 @dataclass(frozen=True)

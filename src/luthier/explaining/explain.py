@@ -7,26 +7,28 @@ with those that the answer was made of, for every decision.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from luthier.codec import Codec
 from luthier.errors import DataError, ModelError, suggestion
-from luthier.explaining.reader import TorchReader, replacement_of
-from luthier.explanation import Decision, Explainer, Explanation, Words
+from luthier.explaining.as_predicted import compare
+from luthier.explaining.passages import Passage
+from luthier.explaining.reader import TorchReader
+from luthier.explaining.variants import replacement_of
+from luthier.explanation import Decision, Explainer, Explanation
 from luthier.hf_types import Model
 from luthier.items import Items
-from luthier.ragged import Array
 from luthier.records import Predictions, Rows
 from luthier.registry import find, names
 from luthier.task_types.explained_texts import cut_note, texts_at
 from luthier.training.listeners import follow
 from luthier.training.predict import infer_kinds
 
-AS_PREDICTED = 1e-5  # how far outputs may be from those of the answer, relative to the largest
 PREDICTED, GOLD = "predicted", "gold"
+WRITTEN_KINDS = ("text", "language")  # of targets without labels
 DEFAULT = "integrated-gradients"
 
 
@@ -64,6 +66,12 @@ class Answered:
         """
         label, predictions = None, self.predictions
         if target == GOLD:
+            if self.codec.target.kind in WRITTEN_KINDS:
+                raise DataError(
+                    "What a model writes is explained as it wrote it.",
+                    received=f"--target {GOLD}",
+                    hint=f"--target {PREDICTED}",
+                )
             if self.gold is None:
                 raise DataError(
                     "There is no gold answer to explain.",
@@ -73,65 +81,78 @@ class Answered:
             predictions = Predictions(self.gold, None, self.predictions.outputs)
         elif target != PREDICTED:
             label = known_label(target, self.codec)
-        made = self.codec.decisions(self.inferred, predictions, index, self.items, label=label)
-        return list(made)
+        given = (self.inferred, predictions, index, self.items, self.rows)
+        return list(self.codec.decisions(*given, label=label))
+
+    def passage(self, decision: Decision) -> Passage:
+        """Return what the model had read when it decided.
+
+        Raises:
+            NothingReadError: That was no word, or none that the model knows.
+        """
+        batch = self.codec.batch(self.items, np.array([decision.item]), kind=decision.kind)
+        words = self.codec.words(self.items, decision.item, self.rows)
+        written = self.inferred[decision.kind][decision.item]
+        read = Passage(batch.inputs, words)
+        made = read.followed_by(written, decision, self.codec.processor, self.model)
+        ids = {*made.ids[made.words.of_tokens >= 0].tolist()}
+        if not ids - {*self.codec.processor.all_special_ids}:
+            why = "none of its words is known to the model" if ids else "no word was read"
+            raise self.nothing_read(why, decision)
+        return made
 
     def reader(self, decision: Decision) -> TorchReader:
         """Make a reader of one decision.
 
         Raises:
+            NothingReadError: There is no word that the decision could follow from.
             ModelError: The model's outputs are not those that the answer was made of.
         """
-        chosen = np.array([decision.item])
-        batch = self.codec.batch(self.items, chosen, kind=decision.kind)
-        words = self.codec.words(self.items, decision.item, self.rows)
+        passage = self.passage(decision)
         replacement = replacement_of(self.codec.processor)
-        made = TorchReader(self.model, batch.inputs, decision, words, replacement)
-        refuse_other_outputs(made.values(), self.inferred[decision.kind][decision.item])
-        return made
+        made = TorchReader(self.model, passage, decision, replacement)
+        expected = self.inferred[decision.kind][decision.item]
+        made.note = compare(made.values, expected, decision, self.model)
+        if not decision.is_hidden:
+            return made
+        hidden = passage.hiding(decision, replacement.token)
+        if len(hidden.words) == 0:
+            raise self.nothing_read("no other word was read", decision)
+        return TorchReader(self.model, hidden, decision, replacement, made.note)
 
     def explain(self, decision: Decision, explainer: Explainer) -> Explanation:
         """Attribute one decision to the words of its item.
 
         Raises:
-            DataError: The item has no words.
+            NothingReadError: There is no word that the decision could follow from.
             ModelError: The explainer needs gradients, and the model has none.
         """
-        row = int(self.items.rows[decision.item])
-        words = self.codec.words(self.items, decision.item, self.rows)
-        self.refuse_unread(words, decision.item)
         if explainer.needs_gradients:
             refuse_no_gradients(self.model, explainer.name)
+        row = int(self.items.rows[decision.item])
         reader = self.reader(decision)
+        notes = (decision.note, reader.note, cut_note(self.items, row))
         answer = self.codec.to_json
         return Explanation(
             decision,
             explainer.name,
-            dict(zip(self.roles, texts_at(self.rows, self.roles, row), strict=True)),
-            words,
+            reader.words.texts,
+            reader.words,
             explainer.explain(reader),
             reader.replacement.name,
             self.rows.where(row),
             answer(self.predictions.answers, row, self.rows),
             None if self.gold is None else answer(self.gold, row, self.rows),
-            tuple(note for note in (decision.note, cut_note(self.items, row)) if note),
+            tuple(note for note in notes if note),
         )
 
-    def refuse_unread(self, words: Words, item: int) -> None:
-        """Refuse an item without words, or of words that the model does not know.
-
-        Raises:
-            NothingReadError: It is one.
-        """
-        ids: Any = self.items.inputs["input_ids"].values
-        read = {int(one) for one in np.ravel(ids[item])[np.ravel(words.of_tokens) >= 0]}
-        if read - {*self.codec.processor.all_special_ids}:
-            return
-        why = "none of its words is known to the model" if read else "no word was read"
-        text = " ".join(texts_at(self.rows, self.roles, int(self.items.rows[item])))
-        raise NothingReadError(
+    def nothing_read(self, why: str, decision: Decision) -> NothingReadError:
+        """Make the error that a decision follows from no word."""
+        row = int(self.items.rows[decision.item])
+        text = " ".join(texts_at(self.rows, self.roles, row))
+        return NothingReadError(
             f"There is nothing to explain: {why}.",
-            received=f"{text[:80]!r}, {self.rows.where(int(self.items.rows[item]))}",
+            received=f"{text[:80]!r}, {self.rows.where(row)}",
             hint="a text with words in the language of the model",
         )
 
@@ -188,6 +209,7 @@ def explain_rows(
     *,
     by: str = DEFAULT,
     target: str = PREDICTED,
+    context_only: bool = False,
     on_unread: Callable[[str], None] | None = None,
 ) -> Iterator[Explanations]:
     """Explain rows one by one: every decision of each.
@@ -196,6 +218,8 @@ def explain_rows(
         answered: The rows.
         by: Name of the explainer.
         target: `predicted`, `gold`, or a label.
+        context_only: Whether the decision's own words (those of an entity, or of an answer) are
+            hidden throughout: what stands around them then speaks alone.
         on_unread: Is told of rows without a word to explain, which have no explanations; None
             refuses them.
 
@@ -208,7 +232,10 @@ def explain_rows(
         explained = Explanations()
         try:
             decisions = answered.decisions(index, target)
-            explained = Explanations(answered.explain(one, explainer) for one in decisions)
+            explained = Explanations(
+                answered.explain(replace(one, is_hidden=context_only), explainer)
+                for one in decisions
+            )
         except NothingReadError as problem:
             if on_unread is None:
                 raise
@@ -260,21 +287,4 @@ def refuse_no_gradients(model: Model, name: str) -> None:
             + ("it looks up stored rows." if has_neighbours else "its weights are integers."),
             received=f"--by {name}",
             hint=f"--by {without[0]}",
-        )
-
-
-def refuse_other_outputs(found: Array, expected: Any) -> None:
-    """Refuse to explain other outputs than those that the answer was made of.
-
-    Raises:
-        ModelError: They differ by more than rounding.
-    """
-    wanted = np.asarray(expected, dtype=np.float64)
-    is_real = np.isfinite(wanted)
-    difference = float(np.abs(found - wanted)[is_real].max(initial=0.0))
-    if difference > AS_PREDICTED * max(1.0, float(np.abs(wanted[is_real]).max(initial=0.0))):
-        raise ModelError(
-            "The model that would be explained does not answer as the one that predicts.",
-            received=f"outputs that differ by {difference:.2g}",
-            hint="report this as a bug, with the recipe; --by occlusion may be affected too",
         )

@@ -119,7 +119,12 @@ class Predictor:
         return answers if is_listed else answers[0]
 
     def explain(
-        self, *texts: Any, by: str = "integrated-gradients", target: str = "predicted", **named: Any
+        self,
+        *texts: Any,
+        by: str = "integrated-gradients",
+        target: str = "predicted",
+        context_only: bool = False,
+        **named: Any,
     ) -> Any:
         """Say which words speak for an answer and against it; see docs/explain.md.
 
@@ -127,6 +132,8 @@ class Predictor:
             texts: As for a call.
             by: The explainer: `integrated-gradients`, `occlusion` …
             target: What is explained: `predicted`, or a label.
+            context_only: Whether an entity's or an answer's own words are hidden throughout, so
+                that what stands around them speaks alone.
             named: A column by its name, as for a call.
 
         Returns:
@@ -144,7 +151,7 @@ class Predictor:
         adapted, _ = normalized(without_answers(rows, self.task), self.recipe, self.task)
         batch_size = self.recipe.training.per_device_eval_batch_size
         answered = answer_rows(self.model, self.codec, adapted, batch_size=batch_size)
-        explained = list(explain_rows(answered, by=by, target=target))
+        explained = list(explain_rows(answered, by=by, target=target, context_only=context_only))
         return explained[0] if single else explained
 
     def asked(self, **options: JSON) -> dict[str, Any]:

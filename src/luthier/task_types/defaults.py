@@ -115,6 +115,7 @@ class CodecDefaults(Generic[OptionsT]):
         predictions: Predictions,
         index: int,
         items: Items,
+        rows: Rows,
         *,
         label: str | None = None,
     ) -> Sequence[Decision]:

@@ -53,6 +53,34 @@ def words_of_texts(
         windowed: Whether `tokenize_windows` encoded them; None: only where rows have windows.
         given: Words of each text, where they are known.
     """
+    ids = tokens_of(items, item)
+    window = item - int(np.flatnonzero(items.rows == items.rows[item])[0])
+    if windowed is None:
+        windowed = codec.limits is not None and codec.limits.stride is not None
+    return words_of_tokens(codec, texts, roles, ids, window=window, windowed=windowed, given=given)
+
+
+def words_of_tokens(
+    codec: Encoder,
+    texts: Sequence[str],
+    roles: Sequence[str],
+    ids: Array,
+    *,
+    window: int = 0,
+    windowed: bool = False,
+    given: Sequence[Sequence[tuple[int, int]]] | None = None,
+) -> Words:
+    """Find the words of tokens that were made of one or two texts.
+
+    Args:
+        codec: The codec that encoded them.
+        texts: The texts, as they were encoded.
+        roles: The column of each.
+        ids: The tokens, (tokens,).
+        window: Number of the window that they are, from 0.
+        windowed: Whether `tokenize_windows` encoded them.
+        given: Words of each text, where they are known.
+    """
     if codec.limits is None:
         raise ValueError("a codec that encodes rows has limits")
     made = places_of(
@@ -60,13 +88,19 @@ def words_of_texts(
         texts,
         max_tokens=codec.limits.max_tokens,
         stride=codec.limits.stride,
-        windowed=codec.limits.stride is not None if windowed is None else windowed,
+        windowed=windowed,
     )
-    window = item - int(np.flatnonzero(items.rows == items.rows[item])[0])
-    values = items.inputs["input_ids"].values
-    if not isinstance(values, Ragged) or not np.array_equal(values[item], made[window].ids):
+    if not np.array_equal(ids, made[window].ids):
         raise ValueError("the places found are those of other tokens")
     return words_of(texts, roles, made[window], given=given)
+
+
+def tokens_of(items: Items, item: int) -> Array:
+    """Return the tokens of an item, (tokens,)."""
+    ids = items.inputs["input_ids"].values
+    if not isinstance(ids, Ragged):
+        raise TypeError("token ids are sequences of unequal length")
+    return ids[item]
 
 
 def deciding_item(items: Items, index: int, worth: Callable[[int], float]) -> tuple[int, str]:

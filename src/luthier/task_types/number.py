@@ -66,6 +66,7 @@ class NumberCodec(TextLevelCodec[NumberOptions]):
         predictions: Predictions,
         index: int,
         items: Items,
+        rows: Rows,
         *,
         label: str | None = None,
     ) -> Sequence[Decision]:

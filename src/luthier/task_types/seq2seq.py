@@ -17,6 +17,7 @@ from luthier.codec import LOSS
 from luthier.data.cells import structure_of
 from luthier.data.labels import is_missing
 from luthier.declarations import JSON
+from luthier.explanation import Decision, Words
 from luthier.hf_types import Tokenizer
 from luthier.inputs.text import token_fields
 from luthier.items import Batch, ItemField, Items, Truncation
@@ -29,6 +30,8 @@ from luthier.recipe.tree import Section
 from luthier.records import Outputs, Predictions, Rows, Target
 from luthier.results import Finding
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, texts_of
+from luthier.task_types.explained_texts import texts_at, tokens_of, words_of_tokens
+from luthier.task_types.written import without_prefix, written_decisions
 from luthier.text.tokenize import tokenize
 
 MOST_SHOWN = 200
@@ -122,6 +125,26 @@ class Seq2SeqCodec(CodecDefaults[OptionsT]):
     def decode(self, outputs: Outputs) -> Predictions:
         """Return the texts unchanged."""
         return Predictions(outputs, None, outputs)
+
+    def decisions(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        index: int,
+        items: Items,
+        rows: Rows,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """Explain every token that was written."""
+        return written_decisions(inferred["generate"][index], self.processor, index)
+
+    def words(self, items: Items, item: int, rows: Rows) -> Words:
+        """Find the words of the source, without what is put before every text."""
+        prefix, text = self.options.source_prefix, texts_at(rows, ("text",), item)[0]
+        self.tokenizer()  # sets the languages, which bring tokens of their own
+        ids = tokens_of(items, item)
+        return without_prefix(words_of_tokens(self, [prefix + text], ["text"], ids), len(prefix))
 
     def validation_scores(self, outputs: Outputs, gold: Array) -> dict[str, float]:
         """Measure the perplexity of the reference texts."""

@@ -86,6 +86,7 @@ class SingleLabelCodec(TextLevelCodec[SingleLabelOptions]):
         predictions: Predictions,
         index: int,
         items: Items,
+        rows: Rows,
         *,
         label: str | None = None,
     ) -> Sequence[Decision]:

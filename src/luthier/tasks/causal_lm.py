@@ -16,6 +16,7 @@ from pydantic import Field
 from luthier.codec import LOSS
 from luthier.columns import Column
 from luthier.declarations import JSON
+from luthier.explanation import Decision, Words
 from luthier.formats.chat_messages import ANSWERS, CONVERSATIONS, INSTRUCTIONS, Messages, canonical
 from luthier.formats.chat_prompts import spell_prompt
 from luthier.hf_types import Tokenizer
@@ -28,8 +29,10 @@ from luthier.recipe.tree import Section
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.results import Finding
 from luthier.task_types.defaults import texts_of
+from luthier.task_types.explained_texts import texts_at
 from luthier.task_types.language_modeling import LanguageModeling, LanguageModelingCodec, sum_items
 from luthier.task_types.seq2seq import as_array, set_side_by_side, written_texts
+from luthier.task_types.written import words_at_end, words_spelled, written_decisions
 from luthier.text.packing import cut, pack, shift
 from luthier.text.tokenize import token_of_nothing
 
@@ -215,6 +218,27 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
     def gold(self, rows: Rows) -> Array:
         """Read the reference answers, or the texts where there are none, (rows,)."""
         return as_array(texts_of(rows, "target" if "target" in rows else "text"))
+
+    def decisions(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        index: int,
+        items: Items,
+        rows: Rows,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """Explain every token that was written."""
+        item = int(np.flatnonzero(items.rows == index)[0])
+        return written_decisions(inferred["generate"][item], self.processor, item)
+
+    def words(self, items: Items, item: int, rows: Rows) -> Words:
+        """Find the words of what is continued; those of a conversation as its tokens spell it."""
+        row = int(items.rows[item])
+        if self._conversations(rows) is not None:
+            return words_spelled(items.layout[row], self.processor)
+        return words_at_end(items.layout[row], self.processor, texts_at(rows, ("text",), row)[0])
 
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare perplexity and token accuracy; of written answers, exact match and ROUGE too."""

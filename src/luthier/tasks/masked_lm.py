@@ -8,10 +8,8 @@ https://arxiv.org/abs/1910.14659, who mask one token at a time; option `pseudo_p
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -20,7 +18,8 @@ from pydantic import Field
 from luthier.codec import LOSS
 from luthier.columns import Column
 from luthier.declarations import JSON
-from luthier.errors import DataError, ModelError
+from luthier.errors import ModelError
+from luthier.explanation import Choice, Decision, Words
 from luthier.hf_types import Tokenizer
 from luthier.items import Batch, ItemField, Items
 from luthier.padding import IGNORED
@@ -30,10 +29,12 @@ from luthier.records import Outputs, Predictions, Rows
 from luthier.seeding import stream
 from luthier.task_types.defaults import texts_of
 from luthier.task_types.encode_inputs import items_of_windows
+from luthier.task_types.explained_texts import texts_at, tokens_of
+from luthier.task_types.holes import fill, fillings, no_hole
 from luthier.task_types.language_modeling import LanguageModeling, LanguageModelingCodec
+from luthier.text.places import Places, places_of, words_of
 from luthier.text.windows import tokenize_windows
 
-HOLE = re.compile(r"\[MASK\]|<mask>")
 MASKED, RANDOM = 0.8, 0.1  # of the chosen tokens: masked, replaced by any; the rest are kept
 
 
@@ -192,6 +193,58 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
             return Predictions(outputs, None, outputs)
         return super().decode(outputs)
 
+    def decisions(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        index: int,
+        items: Items,
+        rows: Rows,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """Explain what fills each hole best."""
+        if not predictions.answers[index]:
+            raise no_hole(str(rows["text"][index]))
+        found: list[Decision] = []
+        for item in np.flatnonzero(items.rows == index).tolist():
+            ids, spans = tokens_of(items, item), self._places(items, item, rows).spans
+            holes = np.flatnonzero(ids == self.processor.mask_token_id).tolist()
+            for hole in holes if items.layout.turns[item][0] == 0 else ():
+                guess = predictions.answers[index][len(found)][0]
+                choice = Choice((hole, slice(None)), guess["token"])
+                made = Decision(guess["token_str"], item, "fill-mask", (choice,))
+                found.append(replace(made, role="text", span=tuple(spans[hole].tolist())))
+        return found
+
+    def words(self, items: Items, item: int, rows: Rows) -> Words:
+        """Find the words of a text, without its holes."""
+        texts = texts_at(rows, ("text",), int(items.rows[item]))
+        places = self._places(items, item, rows)
+        is_hole = places.ids == self.processor.mask_token_id
+        shown = replace(places, text_of=np.where(is_hole, -1, places.text_of))
+        return words_of(texts, ("text",), shown)
+
+    def _places(self, items: Items, item: int, rows: Rows) -> Places:
+        """Find where the tokens of an item stand."""
+        row = int(items.rows[item])
+        windows = np.flatnonzero((items.rows == row) & (items.layout.turns[:, 0] == 0)).tolist()
+        made = places_of(
+            self.processor,
+            texts_at(rows, ("text",), row),
+            max_tokens=self.limits.max_tokens,
+            stride=None if self.limits.stride is None else 0,
+            windowed=True,
+        )
+        return made[windows.index(item)]
+
+    def to_json(self, answers: Any, index: int, rows: Rows) -> Any:
+        """Write what fills the holes best, or the perplexity of a text."""
+        answer = answers[index]
+        if isinstance(answer, list):
+            return [hole[0]["token_str"] for hole in answer]
+        return super().to_json(answers, index, rows)
+
     def answer(
         self, predictions: Predictions, index: int, rows: Rows, *, top_k: int | None = 5
     ) -> JSON:
@@ -199,11 +252,7 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
         text = str(rows["text"][index])
         holes = predictions.answers[index]
         if not holes:
-            raise DataError(
-                "No word is masked in this text.",
-                received=text[:60],
-                hint="put the tokenizer's mask, such as [MASK] or <mask>, where a word is missing",
-            )
+            raise no_hole(text)
         listed = [
             [guess | {"sequence": fill(text, guess, hole)} for guess in guesses[:top_k]]
             for hole, guesses in enumerate(holes)
@@ -275,35 +324,3 @@ def hide(given: Array, chosen: Array, tokenizer: Tokenizer, random: np.random.Ge
     is_random = chosen & (fate >= MASKED) & (fate < MASKED + RANDOM)
     shown[is_random] = anything[is_random]
     return shown
-
-
-def fillings(guesses: Array, n_holes: int, tokenizer: Tokenizer) -> list[list[dict[str, Any]]]:
-    """List what fills each mask, best first, from (holes × guesses, 2) ids and probabilities."""
-    if n_holes == 0:
-        return []
-    each = guesses.reshape(n_holes, -1, 2)
-    return [
-        [
-            {
-                "score": float(score),
-                "token": int(token),
-                "token_str": str(tokenizer.decode([int(token)])).strip(),
-            }
-            for token, score in hole
-        ]
-        for hole in each
-    ]
-
-
-def fill(text: str, guess: Mapping[str, Any], hole: int) -> str:
-    """Put a guess in place of one of a text's masks.
-
-    >>> fill("a [MASK] and a [MASK]", {"token_str": "cat"}, 1)
-    'a [MASK] and a cat'
-    """
-    parts = HOLE.split(text)
-    marks = HOLE.findall(text)
-    if hole >= len(marks):
-        return text
-    marks[hole] = str(guess["token_str"])
-    return "".join(one for pair in zip_longest(parts, marks, fillvalue="") for one in pair)

@@ -110,6 +110,7 @@ class MultiLabelClassificationCodec(TextLevelCodec[MultiLabelOptions]):
         predictions: Predictions,
         index: int,
         items: Items,
+        rows: Rows,
         *,
         label: str | None = None,
     ) -> Sequence[Decision]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from luthier.data.cells import structure_of
 from luthier.data.labels import is_missing, label_name
 from luthier.declarations import JSON
 from luthier.errors import DataError
+from luthier.explanation import Choice, Decision, Words
 from luthier.items import ItemField, Items
 from luthier.metrics.choices import measure_choices
 from luthier.metrics.softmax import softmax
@@ -25,6 +26,8 @@ from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.registry import find
 from luthier.results import Finding
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, texts_of
+from luthier.task_types.explained_choices import choice_role, together
+from luthier.task_types.explained_texts import texts_at, tokens_of, words_of_tokens
 from luthier.task_types.label_ids import best_first
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -116,6 +119,40 @@ class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare accuracy and log loss."""
         return measure_choices(gold, predictions.answers, predictions.probabilities)
+
+    def decisions(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        index: int,
+        items: Items,
+        rows: Rows,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """Explain the choice against the row's others."""
+        choices = rows["choices"][index]
+        chosen = int(predictions.answers[index] if label is None else label)
+        if chosen >= len(choices):
+            return []
+        choice = Choice((np.arange(len(choices)),), chosen)
+        made = Decision(str(choices[chosen]), index, "logits", (choice,))
+        return [replace(made, role=choice_role(chosen), span=(0, len(str(choices[chosen]))))]
+
+    def words(self, items: Items, item: int, rows: Rows) -> Words:
+        """Find the words of the text, which stand in every choice's tokens, and of each choice."""
+        layout: ChoiceLayout = items.layout
+        text = texts_at(rows, ("text",), item)[0]
+        each = [
+            words_of_tokens(
+                self,
+                (text, str(choice)),
+                ("text", choice_role(number)),
+                tokens_of(items, int(layout.starts[item]) + number),
+            )
+            for number, choice in enumerate(rows["choices"][item])
+        ]
+        return together(each, n_choices=layout.n_choices, side=self.padding_side)
 
     def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
         """Give all choices of a row the same logit, (rows, choices)."""

@@ -17,6 +17,7 @@ from pydantic import Field
 from luthier.codec import LOSS
 from luthier.columns import Column
 from luthier.declarations import JSON
+from luthier.explanation import Decision, Words
 from luthier.formats.qa_answers import Question, canonical, questions_of
 from luthier.hf_types import Tokenizer
 from luthier.items import Batch, ItemField, Items
@@ -30,6 +31,8 @@ from luthier.results import Finding
 from luthier.task_types.answer_spans import AnswerLayout, best_spans, label_windows
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of
 from luthier.task_types.encode_inputs import items_of_windows
+from luthier.task_types.explained_spans import decision_of_none, decisions_of_span
+from luthier.task_types.explained_texts import texts_at, words_of_texts
 from luthier.text.windows import tokenize_windows
 
 N_BEST = 20
@@ -126,6 +129,34 @@ class QuestionAnsweringCodec(CodecDefaults[QuestionAnsweringOptions]):
         """Prepare exact match and F1 by SQuAD's rules."""
         texts = [one.text_at(*span) for one, span in zip(gold, predictions.answers, strict=True)]
         return measure_answers([list(one.answers) for one in gold], texts)
+
+    def decisions(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        index: int,
+        items: Items,
+        rows: Rows,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """Explain where the answer starts and ends, or that there is none."""
+        first, past = span_of(predictions.answers[index])
+        if label == "none":
+            first, past = -1, -1
+        elif label == "answer" and first < 0:
+            first, past = predictions.outputs[index, 1, :2].astype(int).tolist()
+        logits = inferred["span-logits"]
+        if first < 0:
+            return [decision_of_none(logits, index, items)]
+        text = str(rows["context"][index])[first:past]
+        return decisions_of_span(logits, index, items, (first, past), name=text)
+
+    def words(self, items: Items, item: int, rows: Rows) -> Words:
+        """Find the words of the question and of the context."""
+        roles = self.task.input_roles
+        texts = texts_at(rows, roles, int(items.rows[item]))
+        return words_of_texts(self, texts, roles, items, item, windowed=True)
 
     def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Outputs:
         """Answer that there is none, (rows, 1 + 20, 3)."""
@@ -264,6 +295,13 @@ class QuestionAnswering(TaskDefaults[QuestionAnsweringOptions]):
             start = 0 if person is None else context.index(f"{person} {asked}")
             answers.append([] if person is None else [{"text": person, "answer_start": start}])
         return Rows.of({"question": questions, "context": contexts, "answers": answers}, name="toy")
+
+
+def span_of(answer: Any) -> tuple[int, int]:
+    """Return the characters of an answer, or of the first gold one; (-1, -1) for none."""
+    if isinstance(answer, Question):
+        return answer.spans[0] if answer.spans else (-1, -1)
+    return int(answer[0]), int(answer[1])
 
 
 def null_places(ids: Ragged, tokenizer: Tokenizer) -> Array:

@@ -19,6 +19,7 @@ from scipy.special import log_softmax
 from luthier.columns import Column
 from luthier.declarations import JSON
 from luthier.errors import DataError
+from luthier.explanation import Decision, Words
 from luthier.formats.label_cells import canonical_tags
 from luthier.formats.marked_spans import Offsets
 from luthier.formats.tagged_tokens import SENTENCE, SPANS, canonical, sentences
@@ -39,6 +40,8 @@ from luthier.task_types.defaults import (
 )
 from luthier.task_types.encode_inputs import items_of_windows
 from luthier.task_types.entities import STRATEGIES, aggregate, errors_in_context
+from luthier.task_types.explained_tags import TaggedWords, usual_tag
+from luthier.task_types.explained_texts import texts_at, words_of_texts
 from luthier.task_types.label_ids import (
     ClassWeights,
     LabelNames,
@@ -52,6 +55,7 @@ from luthier.text.viterbi import best_tags, worth_of
 from luthier.text.windows import tokenize_windows
 
 OUTSIDE = "O"
+EMISSIONS = "what speaks for each tag alone, without the scores of tags that follow one another"
 
 
 class TokenClassificationOptions(Section):
@@ -159,6 +163,37 @@ class TokenClassificationCodec(CodecDefaults[TokenClassificationOptions]):
             spans_of_tags([names[tag] for tag in tags[row]], strict=True)
             for row in range(len(tags))
         ]
+
+    def decisions(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        index: int,
+        items: Items,
+        rows: Rows,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """Explain every entity; of plain tags, every word that has a tag of its own."""
+        names, tags = self.target.names, predictions.answers[index].tolist()
+        if self._has_entities:
+            found = self._spans(Ragged.of([tags]))[0]
+        else:
+            usual = usual_tag(predictions.answers, names)
+            chosen = [n for n, tag in enumerate(tags) if tag not in (usual, -1)]
+            found = [(n, n + 1, names[tags[n]]) for n in chosen]
+        note = EMISSIONS if self.options.crf else ""
+        each = [TaggedWords(range(a, b), tags[a:b], kind, note) for a, b, kind in found]
+        if label is not None:
+            each = [one.labelled(label, names) for one in each]
+        made = [one.decision(index, items, rows) for one in each]
+        return [one for one in made if one is not None]
+
+    def words(self, items: Items, item: int, rows: Rows) -> Words:
+        """Return the words that have tags."""
+        row = int(items.rows[item])
+        texts, given = texts_at(rows, ("text",), row), [rows["words"][row]]
+        return words_of_texts(self, texts, ("text",), items, item, windowed=True, given=given)
 
     def uninformed_outputs(self, rows: Rows, *, validation: bool = False) -> Pieces:
         """Give every tag the same logit."""

@@ -14,6 +14,7 @@ import numpy as np
 from luthier.explanation import Words
 from luthier.hf_types import Tokenizer
 from luthier.ragged import Array
+from luthier.text.spelled import spell_tokens
 from luthier.text.tokenize import token_of_nothing
 from luthier.text.windows import encode_windows
 from luthier.text.words import split_words
@@ -27,11 +28,13 @@ class Places:
         ids: The token ids, (tokens,).
         text_of: Number of the text of every token, -1 for special tokens, (tokens,).
         spans: Characters of every token in its text, (tokens, 2).
+        texts: The texts that the tokens spell, where only these are known; None: the given ones.
     """
 
     ids: Array
     text_of: Array
     spans: Array
+    texts: tuple[str, ...] | None = None
 
 
 def places_of(
@@ -45,12 +48,14 @@ def places_of(
     """Find the places of the tokens of one row, window by window.
 
     Args:
-        tokenizer: A fast tokenizer of Transformers.
+        tokenizer: A tokenizer of Transformers.
         texts: The row's one or two texts.
         max_tokens: Most tokens of a window.
         stride: Tokens that windows share; None for one window.
         windowed: Whether the row was encoded by `tokenize_windows` rather than `tokenize`.
     """
+    if not getattr(tokenizer, "is_fast", False):
+        return [_spelled(tokenizer, texts, max_tokens)]
     if windowed:
         first, second = [texts[0]], [texts[1]] if len(texts) == 2 else None
         parts, *_ = encode_windows(tokenizer, first, second, max_tokens=max_tokens, stride=stride)
@@ -69,12 +74,37 @@ def places_of(
         if not part.ids:
             text_of, spans = np.array([-1]), np.zeros((1, 2), dtype=np.int64)
         ids = np.array(part.ids or [token_of_nothing(tokenizer)], dtype=np.int64)
-        found.append(Places(ids, text_of, _without_blanks(texts, text_of, spans)))
+        found.append(Places(ids, text_of, without_blanks(texts, text_of, spans)))
     return found
 
 
-def _without_blanks(texts: Sequence[str], text_of: Array, spans: Array) -> Array:
-    """Remove leading blanks from the spans of tokens: some tokenizers include them."""
+def _spelled(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> Places:
+    """Find places by a tokenizer that does not tell them, in the texts that its tokens spell."""
+    given = tokenizer(*texts, truncation=True, max_length=max_tokens, verbose=False)["input_ids"]
+    ids = np.array(given or [token_of_nothing(tokenizer)], dtype=np.int64)
+    names = ("cls_token_id", "sep_token_id", "bos_token_id", "eos_token_id", "pad_token_id")
+    borders = [token for name in names if (token := getattr(tokenizer, name, None)) is not None]
+    is_text = ~np.isin(ids, borders)
+    # each run of tokens between special ones is a text
+    number = np.cumsum(np.diff(is_text, prepend=False) & is_text) - 1
+    text_of = np.where(is_text, np.minimum(number, len(texts) - 1), -1)
+    spans = np.zeros((len(ids), 2), dtype=np.int64)
+    spelled = []
+    for text in range(len(texts)):
+        tokens = np.flatnonzero(text_of == text)
+        found, spans[tokens] = spell_tokens(tokenizer, ids[tokens])
+        spelled.append(found)
+    return Places(ids, text_of, without_blanks(spelled, text_of, spans), tuple(spelled))
+
+
+def without_blanks(texts: Sequence[str], text_of: Array, spans: Array) -> Array:
+    """Remove leading blanks from the spans of tokens: some tokenizers include them.
+
+    Args:
+        texts: The texts.
+        text_of: Number of the text of every token, -1 for special tokens, (tokens,).
+        spans: Characters of every token in its text, (tokens, 2).
+    """
     trimmed = spans.copy()
     for token, (text, (first, past)) in enumerate(zip(text_of, spans.tolist(), strict=True)):
         while text >= 0 and first < past and texts[text][first].isspace():
@@ -98,6 +128,7 @@ def words_of(
         places: Where the tokens stand.
         given: Words of each text, where they are known; None: those of `words.py`.
     """
+    texts = texts if places.texts is None else places.texts
     of_tokens = np.full(len(places.ids), -1, dtype=np.int64)
     found_roles: list[str] = []
     found_spans: list[tuple[int, int]] = []
@@ -125,4 +156,4 @@ def words_of(
         found_roles += [roles[number]] * len(firsts)
         found_spans += [(int(starts[a]), int(ends[b])) for a, b in zip(firsts, lasts, strict=True)]
     spans = np.array(found_spans, dtype=np.int64).reshape(-1, 2)
-    return Words(tuple(found_roles), spans, of_tokens)
+    return Words(tuple(found_roles), spans, of_tokens, dict(zip(roles, texts, strict=True)))

@@ -38,8 +38,8 @@ class InferenceKind:
         infer: Maps a model and a batch to one array for each item.
         is_ragged: Whether the arrays of items differ in length.
         is_small: Whether outputs are small enough for batches of many short items.
-        values: Selects from a model's outputs the tensor (batch, …) that `infer` takes apart; None
-            where answers are no such outputs, so that decisions on them cannot be explained.
+        values: Selects from a model's outputs the tensor (batch, …) of which answers are made; None
+            where they are no such outputs, so that decisions on them cannot be explained.
     """
 
     infer: Callable[[Any, TensorBatch], list[Array]]
@@ -120,5 +120,5 @@ token_logits = InferenceKind(_token_logits, is_ragged=True, is_small=True, value
 span_logits = InferenceKind(_span_logits, is_ragged=True, is_small=True, values=_borders)
 log_likelihood = InferenceKind(_log_likelihood)
 decoder_log_likelihood = InferenceKind(_decoder_log_likelihood)
-generate = InferenceKind(_generate, is_ragged=True)
-fill_mask = InferenceKind(_fill_mask, is_ragged=True)
+generate = InferenceKind(_generate, is_ragged=True, values=_only_logits)
+fill_mask = InferenceKind(_fill_mask, is_ragged=True, values=_only_logits)
