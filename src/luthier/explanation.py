@@ -135,7 +135,9 @@ class Explanation:
         predicted: The row's answer, as the task writes it.
         gold: The row's gold answer; None where it has none.
         notes: What a reader should know: what was not read, or which window decided.
-        neighbours: The nearest training rows, or those of most influence, if asked for.
+        neighbours: The nearest training rows, the nearest first, if asked for.
+        influential: Training rows that helped the decision most, then those that spoke most
+            against it, if asked for.
     """
 
     decision: Decision
@@ -149,6 +151,7 @@ class Explanation:
     gold: Any = None
     notes: tuple[str, ...] = ()
     neighbours: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    influential: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 
     @property
     def probability(self) -> float | None:
@@ -201,6 +204,7 @@ class Explanation:
             "words": words,
             "notes": list(self.notes),
             "neighbours": list(self.neighbours),
+            "influential": list(self.influential),
         }
 
 

@@ -40,6 +40,7 @@ class Contrastive(SingleLabelMethod):
     name: ClassVar[str] = "contrastive"
     Options = ContrastiveOptions
     options: ContrastiveOptions
+    head_by_gradient: ClassVar[bool] = False
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-5, "num_train_epochs": 20.0}
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:

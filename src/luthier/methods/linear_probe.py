@@ -50,6 +50,11 @@ class LinearProbe(PlainCheckpoint):
     Options = LinearProbeOptions
     options: LinearProbeOptions
 
+    @property
+    def head_by_gradient(self) -> bool:
+        """Whether steps train the head; a logistic regression is solved."""
+        return self.options.solver == "steps"
+
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Store the features of training and validation rows, then train the head on them."""
         from luthier.frozen_features import features
