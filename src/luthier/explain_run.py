@@ -64,8 +64,11 @@ def explain(
     errors: Count | None = None,
     by: str = DEFAULT,
     target: str = PREDICTED,
+    neighbours: Count | None = None,
+    influence: Count | None = None,
     many: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
+    on_reading: Callable[[int, int], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> list[Explanations]:
     """Say which words spoke for a model's answers and against them; see docs/explain.md.
@@ -83,8 +86,13 @@ def explain(
         errors: So many test rows that the model got wrong, those first of which it was most sure.
         by: The explainer: `integrated-gradients`, `occlusion` …
         target: What is explained: `predicted`, `gold`, or a label.
+        neighbours: How many of the nearest training rows to list.
+        influence: How many training rows to list that helped a decision most, and how many that
+            spoke most against it.
         many: Whether to explain more than 10,000 rows, however long that takes.
         on_progress: Is told how many rows are explained, and how many there are.
+        on_reading: Is told how many training rows are read, and how many there are, where these are
+            asked for.
         on_note: Is told of rows without words, which have no explanation, and of answers that
             cannot be read.
 
@@ -123,8 +131,12 @@ def explain(
         )
     if len(chosen.rows) > MOST and not many:
         refuse_many(predictor, chosen, by=by, target=target)
+    also = {"neighbours": neighbours or 0, "influence": influence or 0}
+    if any(also.values()):
+        predictor.evidence(on_reading)
     explained = []
-    for done, one in enumerate(explain_each(predictor, chosen, by, target, on_note), start=1):
+    steps = explain_each(predictor, chosen, by, target, on_note, **also)
+    for done, one in enumerate(steps, start=1):
         explained.append(one)
         if on_progress is not None:
             on_progress(done, len(chosen.rows))
@@ -132,7 +144,12 @@ def explain(
 
 
 def explain_each(
-    predictor: Predictor, chosen: Chosen, by: str, target: str, on_note: Note | None = None
+    predictor: Predictor,
+    chosen: Chosen,
+    by: str,
+    target: str,
+    on_note: Note | None = None,
+    **training_rows: int,
 ) -> Iterator[Explanations]:
     """Explain rows in their order; few are held in memory at once.
 
@@ -142,6 +159,7 @@ def explain_each(
         by: Name of the explainer.
         target: `predicted`, `gold`, or a label.
         on_note: Is told of rows without words; those that were typed are refused.
+        training_rows: How many `neighbours` and rows of most `influence` to list, if any.
     """
     task, codec = predictor.task, predictor.codec
     batch_size = predictor.recipe.training.per_device_eval_batch_size
@@ -152,7 +170,10 @@ def explain_each(
         bare = without_answers(part, task)
         answered = answer_rows(predictor.model, codec, bare, batch_size=batch_size, gold=gold)
         on_unread = None if chosen.is_typed else told
-        yield from explain_rows(answered, by=by, target=target, on_unread=on_unread)
+        steps = explain_rows(answered, by=by, target=target, on_unread=on_unread)
+        if any(training_rows.values()):
+            steps = predictor.evidence().add(steps, answered, **training_rows)
+        yield from steps
 
 
 def of_texts(predictor: Predictor, texts: Any, pair: Any, run: str | Path) -> Chosen:

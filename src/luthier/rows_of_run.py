@@ -38,7 +38,7 @@ def rows_of_run(
             raise RunError(
                 "The rows of this run were in memory, and it keeps no copy of them.",
                 received=f"data.{split}={source}",
-                hint="write the rows to a file, and explain them with --file",
+                hint="write the rows to files and run the recipe on these; other rows: --file FILE",
             )
     splits = check_data(recipe, task, given, inspecting=False).splits
     before = folder.read_json("data")["splits"]

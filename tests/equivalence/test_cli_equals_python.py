@@ -249,3 +249,20 @@ def test_explained_rows_are_the_same_from_either_door(by, folder):
         assert explained.gold == explained.decision.name == kept[index]["gold"]
     mistaken = luthier.explain(folder / "python", errors=2)
     assert all(one.predicted != one.gold for (one,) in mistaken)
+
+
+def test_training_rows_are_the_same_from_either_door(folder):
+    asked = {"neighbours": 2, "influence": 1}
+    words = ("rain over the hills", "--neighbours", "2", "--influence", "1")
+    (line,) = call("explain", folder / "python", *words, "--json").splitlines()
+    predictor = luthier.load(folder / "python")
+    made = predictor.explain("rain over the hills", **asked)
+    assert json.loads(line) == plain(made.to_json())
+    (again,) = luthier.explain(folder / "python", texts=["rain over the hills"], **asked)
+    assert plain(again.to_json()) == plain(made.to_json())
+    ((one,), (other,)) = predictor.explain(["snow and ice", "rain over the hills"], **asked)
+    assert other.neighbours == made[0].neighbours
+    assert len(one.neighbours) == 2
+    shown = call("explain", folder / "python", *words)
+    assert "nearest training rows" in shown
+    assert all(row["texts"]["text"][:40] in shown for row in made[0].neighbours)

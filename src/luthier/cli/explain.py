@@ -42,6 +42,15 @@ def explain(
     target: Annotated[
         str, typer.Option(help="What is explained: predicted, gold, or a label.")
     ] = "predicted",
+    neighbours: Annotated[
+        int | None, typer.Option(min=1, help="List so many of the nearest training rows.")
+    ] = None,
+    influence: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="List so many training rows that helped the answer most, and against it."
+        ),
+    ] = None,
     many: Annotated[
         bool, typer.Option("--yes", help="Explain more than 10,000 rows, however long it takes.")
     ] = False,
@@ -69,7 +78,8 @@ def explain(
     overrides = [one for one in texts or () if file is not None and "=" in one]
     given = [one for one in texts or () if one not in overrides]
     notes: list[str] = []
-    with watching(quiet=is_typed) as listener:
+    is_quick = is_typed and neighbours is None and influence is None
+    with watching(quiet=is_quick) as listener:
         explained = explain_run(
             folder,
             None if file is None else str(file),
@@ -80,8 +90,11 @@ def explain(
             errors=errors,
             by=by,
             target=target,
+            neighbours=neighbours,
+            influence=influence,
             many=many,
             on_progress=counted(listener, "explaining"),
+            on_reading=counted(listener, "reading the training rows"),
             on_note=notes.append,
         )
     for note in notes:

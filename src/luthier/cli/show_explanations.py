@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.text import Text
 
+from luthier.cli.show_training_rows import influential_lines, nearest_lines
 from luthier.cli.tables import console
 from luthier.cli.visible import visible
 
@@ -58,6 +59,8 @@ def lines_of(one: Explanation) -> Iterable[Text]:
     yield Text(INDENT + visible(summed(one)), "dim")
     for note in one.notes:
         yield Text(visible(f"{INDENT}note: {note}"), "dim")
+    yield from nearest_lines(one.neighbours, INDENT)
+    yield from influential_lines(one.influential, INDENT)
 
 
 def decided(one: Explanation) -> Text:

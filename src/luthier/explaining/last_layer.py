@@ -135,7 +135,7 @@ def read_vectors(
     Raises:
         ModelError: The layer's weights do not give the model's outputs.
     """
-    watched = Watched(model, layer.module)
+    watched = Watched(model, layer.module).eval()  # or inferring would leave the model training
     both = yield from infer_items(watched, items, codec, batch_size=batch_size, phase=phase)
     n_outputs = codec.target.n_outputs
     joined = np.asarray(both)

@@ -74,7 +74,7 @@ def nearest(
 def similarities(vectors: Array, vector: Array) -> Array:
     """Return the cosines between vectors (items, width) and one (width,), (items,)."""
     lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(vector)
-    return np.clip(vectors @ vector / np.maximum(lengths, 1e-12), -1.0, 1.0)
+    return np.asarray(np.clip(vectors @ vector / np.maximum(lengths, 1e-12), -1.0, 1.0))
 
 
 def votes_of(training: TrainingRows, alike: Array) -> Array | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from luthier.arguments import Overrides, checked
 from luthier.codec import Codec
@@ -18,6 +18,7 @@ from luthier.data.readers.frames import is_table
 from luthier.data.readers.read import read, read_and_check
 from luthier.declarations import JSON
 from luthier.load_splits import normalized, read_labelled, refuse_errors, require_roles
+from luthier.prediction.evidence import evidence_of
 from luthier.prediction.given_rows import rows_of, without_answers
 from luthier.prediction.options import known_options, refuse_unknown_options, with_reading
 from luthier.prediction.write_answers import write_answers
@@ -31,6 +32,9 @@ from luthier.runs.result import refuse_other_labels
 from luthier.task_types.bind import codec_of
 from luthier.training.listeners import follow
 from luthier.training.predict import infer_rows
+
+if TYPE_CHECKING:
+    from luthier.explaining.with_training_rows import Evidence
 
 CHUNK = 1024  # rows answered together: what is held in memory does not grow with the file
 
@@ -60,6 +64,8 @@ class Predictor:
     """
 
     def __init__(self, folder: RunFolder | ModelFolder, overrides: Sequence[str] = ()):
+        self.folder = folder
+        self._evidence: Evidence | None = None
         self.recipe = with_reading(folder.recipe(), overrides)
         task = make_plugin("tasks", self.recipe.task)
         self.model, processor = make_plugin("methods", self.recipe.method).load(folder.model)
@@ -124,6 +130,8 @@ class Predictor:
         by: str = "integrated-gradients",
         target: str = "predicted",
         context_only: bool = False,
+        neighbours: int = 0,
+        influence: int = 0,
         **named: Any,
     ) -> Any:
         """Say which words speak for an answer and against it; see docs/explain.md.
@@ -134,6 +142,9 @@ class Predictor:
             target: What is explained: `predicted`, or a label.
             context_only: Whether an entity's or an answer's own words are hidden throughout, so
                 that what stands around them speaks alone.
+            neighbours: How many of the nearest training rows to list.
+            influence: How many training rows to list that helped the decision most, and how many
+                that spoke most against it.
             named: A column by its name, as for a call.
 
         Returns:
@@ -144,6 +155,7 @@ class Predictor:
             DataError: A text is missing, or has no words; there is no such label.
             RecipeError: There is no such explainer.
             ModelError: The model has no gradients, and the explainer needs them.
+            RunError: Training rows are asked for, and are not at hand.
         """
         from luthier.explaining.explain import answer_rows, explain_rows
 
@@ -151,8 +163,22 @@ class Predictor:
         adapted, _ = normalized(without_answers(rows, self.task), self.recipe, self.task)
         batch_size = self.recipe.training.per_device_eval_batch_size
         answered = answer_rows(self.model, self.codec, adapted, batch_size=batch_size)
-        explained = list(explain_rows(answered, by=by, target=target, context_only=context_only))
+        steps = explain_rows(answered, by=by, target=target, context_only=context_only)
+        if neighbours or influence:
+            asked = {"neighbours": neighbours, "influence": influence}
+            steps = self.evidence().add(steps, answered, **asked)
+        explained = list(steps)
         return explained[0] if single else explained
+
+    def evidence(self, on_reading: Callable[[int, int], None] | None = None) -> Evidence:
+        """Return the run's training rows as evidence; what the model makes of them is kept.
+
+        Raises:
+            RunError: There is no run beside the model, or its rows are not at hand.
+        """
+        if self._evidence is None:
+            self._evidence = evidence_of(self, on_reading)
+        return self._evidence
 
     def asked(self, **options: JSON) -> dict[str, Any]:
         """Return the options that are set and that this task's answers have."""
@@ -250,7 +276,7 @@ class Predictor:
         from luthier.models.low_precision import ROUNDED
 
         made = copy.copy(self)
-        made.model = ROUNDED[precision](self.model)
+        made.model, made._evidence = ROUNDED[precision](self.model), None
         return made
 
     def evaluate(self, source: object) -> tuple[int, dict[str, Score]]:

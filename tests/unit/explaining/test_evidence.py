@@ -120,3 +120,10 @@ def test_prompts_are_traced_to_the_words_of_the_labels(tiny_model, tmp_path):
     (first,), _ = made.add(explained(answered), answered, neighbours=1, influence=1)
     assert -1 <= first.neighbours[0]["similarity"] <= 1
     assert first.influential[0]["cosine"] != 0
+
+
+def test_a_model_without_its_run_says_what_it_lacks(finished):
+    folder = finished("full", "training.logging_steps=1")
+    alone = luthier.load(folder.model)
+    with pytest.raises(RunError, match="a model without its run"):
+        alone.explain("snow", neighbours=2)
