@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 SOURCES := src tests benchmarks
 
+# Tests start many processes: what is compiled once is read by all, whatever the shell says.
+test test-fast: export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: quickstart test test-fast check format bench torture clean
 
 quickstart: $(VENV)/.installed-demo

@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.tiny import write_tiny_model
 from tests.toys import toy_rows, toy_tree
 
 HERE = Path(__file__).parent
+gc.set_threshold(100_000, 20, 50)  # a million objects of libraries, looked through again and again
 # What `make test-fast` leaves out: these folders, and of the contracts all but a few plug-ins.
 THOROUGH = (
     *("benchmarks", "docs", "equivalence", "first_command", "keras_engine", "learning"),
@@ -40,6 +42,11 @@ def pytest_collection_modifyitems(items):
         is_chosen = chosen is None or (asked and {*chosen} & {*map(str, asked.params.values())})
         if folder in THOROUGH or not is_chosen:
             item.add_marker(pytest.mark.thorough)
+
+
+def pytest_collection_finish():
+    """Leave what was imported out of every search for garbage: it stays."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
