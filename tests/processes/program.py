@@ -1,8 +1,7 @@
-"""Runs toy recipes, one after the other, in as many processes as the environment says.
+"""Runs toy recipes, one after the other, in as many processes as are asked for.
 
-    python -m tests.processes.program CELLS.json
-
-CELLS.json: [{"tree": a recipe, "task": whose toy rows are given, "out": a folder}, …]; with
+Each is a fork of a process that has imported the libraries and done nothing else. A file tells what
+they run: [{"tree": a recipe, "task": whose toy rows are given, "out": a folder}, …]; with
 "die_after" or "fail_after", the process of "rank" (0) is killed or fails once that step is saved;
 with "stop_after", all are stopped, and go on to the next cell.
 """
@@ -13,8 +12,6 @@ import errno
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,47 +24,48 @@ import luthier
 from luthier import ranks
 from luthier.launch import environment_of, free_port
 from luthier.signals import Interrupted
+from luthier.training import sharding  # noqa: F401 - loaded once, before what forks
 from luthier.training.checkpoint import Checkpointer
 from tests.tiny import write_tiny_model
+from tests.torture.trial import Started, Starter
 from tests.toys import FAMILY, toy_rows, toy_tree
 
-ROOT = Path(__file__).parents[2]
+SECONDS = 300
 
 
-def start(
-    cells: Sequence[Mapping[str, Any]], folder: Path, n: int, **environment: str
-) -> list[subprocess.Popen[str]]:
-    """Start the program in `n` new processes of one thread each."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"cells-{n}.json"
-    file.write_text(json.dumps(list(cells)), encoding="utf-8")
-    port = free_port()
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.processes.program", str(file)],
-            env={
-                **(environment_of(rank, n, port) if n > 1 else os.environ),
-                "OMP_NUM_THREADS": "1",
-                **environment,
-            },
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(n)
-    ]
+class Team:
+    """Two processes that have imported what runs need, and start others as their forks."""
 
+    def __init__(self) -> None:
+        self.starters = [Starter("tests.processes.program:train") for _ in range(2)]
 
-def run_cells(cells: Sequence[Mapping[str, Any]], folder: Path, n: int) -> None:
-    """Run the program to its end.
+    def start(self, cells: Sequence[Mapping[str, Any]], folder: Path, n: int) -> list[Started]:
+        """Start the program in `n` new processes of one thread each."""
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"cells-{n}.json"
+        file.write_text(json.dumps(list(cells)), encoding="utf-8")
+        port = free_port()
+        started = []
+        for rank, starter in enumerate(self.starters[:n]):
+            own = folder / f"rank-{rank}"
+            own.mkdir(exist_ok=True)
+            started.append(starter.begin(own, [str(file), str(rank), str(n), str(port)]))
+        self.starters.reverse()  # so that most are resumed by a process with other hashes
+        return started
 
-    Raises:
-        AssertionError: A process failed; the message is what it printed.
-    """
-    started = start(cells, folder, n)
-    said = [one.communicate()[0] for one in started]
-    assert all(one.returncode == 0 for one in started), "\n\n".join(said)
+    def run(self, cells: Sequence[Mapping[str, Any]], folder: Path, n: int) -> None:
+        """Run the program to its end.
+
+        Raises:
+            AssertionError: A process failed; the message is what it printed.
+        """
+        ended = [one.wait(SECONDS) for one in self.start(cells, folder, n)]
+        assert all(one.code == 0 for one in ended), "\n\n".join(one.said for one in ended)
+
+    def close(self) -> None:
+        """End the two."""
+        for one in self.starters:
+            one.close()
 
 
 def cell(task: str, out: Path, models: Path, *, dropout: bool = False, **sections: Any) -> Any:
@@ -125,16 +123,13 @@ def go_wrong(*, die_after: int = 0, fail_after: int = 0, stop_after: int = 0) ->
     Checkpointer.save = going_wrong  # type: ignore[method-assign]
 
 
-def main() -> None:
-    """Run the cells."""
-    (file,) = sys.argv[1:]
+def train(file: str, rank: str, n: str, port: str) -> None:
+    """Run the cells of a file, as one of `n` processes that meet at a port."""
+    if int(n) > 1:
+        os.environ.update(environment_of(int(rank), int(n), int(port)))
     for one in json.loads(Path(file).read_text(encoding="utf-8")):
         wrong = {name: step for name, step in one.items() if name.endswith("_after")}
         is_here = ranks.rank() == one.get("rank", 0) or "stop_after" in wrong
         go_wrong(**wrong if is_here else {})
         with suppress(Interrupted):
             luthier.run(one["tree"], out=one["out"], data={"train": toy_rows(one["task"])})
-
-
-if __name__ == "__main__":
-    main()

@@ -15,7 +15,8 @@ import yaml
 from filelock import FileLock
 
 from luthier.runs import RunFolder
-from tests.processes.program import ROOT, cell, far_apart, run_cells, start, weights_of
+from tests.processes.program import Team, cell, far_apart, weights_of
+from tests.torture.trial import ROOT, UNCAUGHT
 from tests.toys import toy_rows, write_csv
 
 SGD = {"optim": "sgd", "optim_args": {"momentum": 0.9}, "learning_rate": 0.05}
@@ -69,7 +70,14 @@ def resumed(folder: Path, sharding: str, before: int, after: int) -> dict[str, o
 
 
 @pytest.fixture(scope="session")
-def both(tmp_path_factory, worker_id):
+def team():
+    made = Team()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def both(team, tmp_path_factory, worker_id):
     """Train every cell in one process and in two; stop some runs and resume them in new ones.
 
     It is done once, whichever of pytest's workers comes first.
@@ -78,20 +86,20 @@ def both(tmp_path_factory, worker_id):
     folder = (base if worker_id == "master" else base.parent) / "both"
     with FileLock(f"{folder}.lock"):
         if not (folder / "done").exists():
-            train_all(folder)
+            train_all(team, folder)
             (folder / "done").touch()
     return folder
 
 
-def train_all(folder: Path) -> None:
-    """Do all runs that the tests look at, in four starts of the program."""
+def train_all(team: Team, folder: Path) -> None:
+    """Do all runs that the tests look at."""
     for n in (1, 2):
         stopped = [{**resumed(folder, *one), "stop_after": 3} for one in RESUMED if one[1] == n]
-        run_cells([*cells_of(folder, n), *stopped], folder, n)
-    for n in (1, 2):
+        team.run([*cells_of(folder, n), *stopped], folder, n)
+    for n in (2, 1):
         again = [resumed(folder, *one) for one in RESUMED if one[2] == n]
         whole = [plain(folder, f"whole {one}", one, dropout=True) for one in SEEDED]
-        run_cells([*again, *(whole if n == 2 else [])], folder, n)
+        team.run([*again, *(whole if n == 2 else [])], folder, n)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -128,27 +136,25 @@ def test_another_number_of_processes_resumes(both, sharding, before, after):
         assert far_apart(both / "2" / "sharded", out) < NEAR
 
 
-def test_a_process_that_dies_ends_the_others(both, tmp_path):
+def test_a_process_that_dies_ends_the_others(both, team, tmp_path):
     one = cell("text-classification", tmp_path / "run", both / "models", training=SHORT)
-    first, second = start([{**one, "die_after": 3, "rank": 1}], tmp_path, 2)
-    said = first.communicate()[0]
-    second.communicate()
-    assert second.returncode == -signal.SIGKILL
-    assert first.returncode == 1
-    assert "Another process of this run ended without a word" in said
+    asked = {**one, "die_after": 3, "rank": 1}
+    first, second = (one.wait() for one in team.start([asked], tmp_path, 2))
+    assert second.code == -signal.SIGKILL
+    assert first.code == UNCAUGHT
+    assert "Another process of this run ended without a word" in first.said
     status = json.loads((tmp_path / "run" / "status.json").read_text(encoding="utf-8"))
     assert status["state"] == "failed"
     assert "resumes" in status["hint"]
 
 
-def test_the_first_process_tells_why_another_failed(both, tmp_path):
+def test_the_first_process_tells_why_another_failed(both, team, tmp_path):
     one = cell("text-classification", tmp_path / "run", both / "models", training=SHORT)
-    first, second = start([{**one, "fail_after": 3, "rank": 1}], tmp_path, 2)
-    said = first.communicate()[0]
-    second.communicate()
-    assert first.returncode == 1
-    assert second.returncode == 1
-    assert "Process 1 failed: The disk is full" in said
+    asked = {**one, "fail_after": 3, "rank": 1}
+    first, second = (one.wait() for one in team.start([asked], tmp_path, 2))
+    assert first.code == UNCAUGHT
+    assert second.code == UNCAUGHT
+    assert "Process 1 failed: The disk is full" in first.said
     status = json.loads((tmp_path / "run" / "status.json").read_text(encoding="utf-8"))
     assert status["reason"].startswith("Process 1 failed")
 

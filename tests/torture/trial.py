@@ -43,6 +43,7 @@ from tests.toys import toy_rows, toy_tree, write_csv
 SECONDS = 120
 ROOT = Path(__file__).parents[2]
 PIPE_SIZE = 2**20
+UNCAUGHT = 70  # exit code of a fork that an exception ended
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Child:
         sys.stderr.flush()
         self.process = os.fork()
         if self.process == 0:
-            code = 70
+            code = UNCAUGHT
             try:
                 _redirect(output)
                 torch.set_num_threads(1)
@@ -145,12 +146,21 @@ class Child:
 
 
 class Starter:
-    """A process that has imported what commands load, and starts them, one at a time."""
+    """A process that has imported what commands load, and starts them, one at a time.
 
-    def __init__(self) -> None:
+    Args:
+        does: What it starts instead, as `module:function`; it is given the words.
+    """
+
+    def __init__(self, does: str = "tests.torture.trial:command") -> None:
+        module, name = does.split(":")
+        program = (
+            f"from tests.torture.trial import start_what_is_asked; from {module} import {name};"
+            f"start_what_is_asked({name})"
+        )
         paths = os.pathsep.join(path for path in (str(ROOT), *sys.path) if path)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", "from tests.torture.trial import start_what_is_asked as s; s()"],
+            [sys.executable, "-c", program],
             env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -185,6 +195,10 @@ class Starter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
         self.process.kill()
         self.process.communicate()
 
@@ -216,7 +230,7 @@ class Started:
         return Ended(code, said, time.monotonic() - self.begun)
 
 
-def start_what_is_asked() -> None:
+def start_what_is_asked(does: Callable[..., object]) -> None:
     """Be a starter: import, then fork for each line, and answer its number and its exit code."""
     load_what_commands_load()
     for line in sys.stdin:
@@ -224,7 +238,7 @@ def start_what_is_asked() -> None:
 
         def work(folder: str = folder, words: list[str] = words) -> None:
             os.chdir(folder)
-            command(*words)
+            does(*words)
 
         child = Child(work, said=Path(folder) / "said.txt")
         _answer(child.process)
