@@ -4,6 +4,7 @@
     load(run)         a predictor                   evaluate(run, data)   scores on other rows
     compare(runs)     runs side by side             export(run, folder)   a model for elsewhere
     ladder(recipe)    which method is best          seeds(recipe)         how far a score is luck
+    ablate(recipe)    which change helps
     list_runs()       what runs there are           delete_runs(runs)     some of them gone
     explain(run, …)   which words spoke for an answer, and which against it
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from luthier.recipe.tree import Recipe
     from luthier.results import RunResult
     from luthier.runs.listing import delete_runs, list_runs
+    from luthier.studies.ablate import ablate
     from luthier.studies.ladder import ladder
     from luthier.studies.seeds import seeds
 
@@ -38,6 +40,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "run": "luthier.pipeline",
+    "ablate": "luthier.studies.ablate",
     "load": "luthier.prediction.predictor",
     "Predictor": "luthier.prediction.predictor",
     "compare": "luthier.evaluation.compare_runs",
@@ -56,6 +59,7 @@ __all__ = [
     "Predictor",
     "Recipe",
     "RunResult",
+    "ablate",
     "compare",
     "delete_runs",
     "evaluate",

@@ -1,7 +1,7 @@
 """The command `luthier`: parse, call, print. Heavy imports are inside the commands that need them.
 
 init ─► inspect ─► run ─► report, predict, explain, evaluate, compare, export    runs, list, schema
-ladder, seeds: studies of many runs (`studies.py`)
+ladder, seeds, ablate: studies of many runs (`studies.py`)
 """
 
 from __future__ import annotations
@@ -245,6 +245,7 @@ app.command()(runs)
 app.command()(export)
 app.command()(studies.ladder)
 app.command()(studies.seeds)
+app.command()(studies.ablate)
 
 
 @app.command(name="list")

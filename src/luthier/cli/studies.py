@@ -1,4 +1,4 @@
-"""The commands that run many recipes: `ladder` and `seeds`."""
+"""The commands that run many recipes: `ladder`, `seeds` and `ablate`."""
 
 from __future__ import annotations
 
@@ -61,9 +61,7 @@ def ladder(
 
     asked = chosen(layout, as_json=as_json)
     levels = parse_shots(shots.split(","))
-    named = (
-        None if methods is None else [name for one in methods.split(",") if (name := one.strip())]
-    )
+    named = None if methods is None else listed(methods)
     made = read_recipe(recipe, overrides or ())
     print("checking the data", file=beside(asked))
     with watching(quiet=quiet) as listener:
@@ -115,6 +113,55 @@ def seeds(
             listeners=[listener],
         )
     _show(results, asked)
+
+
+def ablate(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    add: Annotated[
+        str | None,
+        typer.Option(help="Regularisers to try, or section.field=value, with commas between."),
+    ] = None,
+    drop: Annotated[
+        str | None,
+        typer.Option(help="What to leave out: regularisers, label-smoothing, weight-decay …"),
+    ] = None,
+    n_seeds: Annotated[int, typer.Option("--seeds", min=1, help="Trainings of every arm.")] = 5,
+    shots: Annotated[
+        str | None, typer.Option(help="Labels a class: numbers, and full; default: all rows.")
+    ] = None,
+    out: Out = None,
+    keep_models: Keep = False,
+    jobs: Runs = 1,
+    quiet: Quiet = False,
+    layout: LayoutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find out which change of a recipe helps on your data: each alone, with the same seeds."""
+    from luthier.cli.progress import watching
+    from luthier.studies.ablate import ablate as run_ablation
+
+    asked = chosen(layout, as_json=as_json)
+    with watching(quiet=quiet) as listener:
+        results = run_ablation(
+            recipe,
+            overrides or (),
+            add=listed(add),
+            drop=listed(drop),
+            shots=None if shots is None else shots.split(","),
+            n_seeds=n_seeds,
+            out=out,
+            keep_models=keep_models,
+            jobs=jobs,
+            on_trial=Teller(beside(asked)),
+            listeners=[listener],
+        )
+    _show(results, asked)
+
+
+def listed(words: str | None) -> list[str]:
+    """Take words apart that have commas between."""
+    return [word for one in (words or "").split(",") if (word := one.strip())]
 
 
 def beside(layout: Layout) -> TextIO:

@@ -13,9 +13,10 @@ from markupsafe import Markup, escape
 from luthier import __version__
 from luthier.declarations import JSON
 from luthier.metrics.names import metric_of, title
-from luthier.report.figures import Scale, line, svg, text, tick_text
+from luthier.report.figures import Scale, interval_bar, line, svg, text, tick_text
 from luthier.report.formatting import amount, number, share
 from luthier.report.panels import pages
+from luthier.results import ALPHA
 from luthier.runs.files import write_whole
 
 HEIGHT, COLOURS, APART = 340.0, 8, 17.0  # pixels, distinct colours, pixels between names
@@ -39,7 +40,8 @@ def write_study(folder: Path, results: dict[str, JSON]) -> Path:
         figure=curves(results),
         series=series_of(results),
         rows=[row_of(one, metric) for one in results["lines"]],
-        pairs=[pair_of(one, metric) for one in results["pairs"]],
+        pairs=[pair_of(one, metric) for one in results["pairs"] if not results.get("reference")],
+        changes=changes_of(results),
         confidence=share(results["confidence"], digits=0),
         version=__version__,
     )
@@ -172,6 +174,43 @@ def row_of(one: dict[str, JSON], metric: str) -> dict[str, JSON]:
         "memory": "–" if not costs["peak_memory_mib"] else f"{costs['peak_memory_mib']:,.0f}",
         "size": "–" if not costs["bytes"] else number(costs["bytes"] / 2**20),
     }
+
+
+def changes_of(results: dict[str, JSON]) -> list[dict[str, JSON]]:
+    """Write each change against the recipe as it is, its interval drawn around no difference."""
+    reference, metric = results.get("reference"), results["metric"]
+    if not reference:
+        return []
+    factor = metric_of(metric).unit.factor
+    costs = {(one["level"], one["arm"]): one["costs"] for one in results["lines"]}
+    ends = [pair["difference"][end] for pair in results["pairs"] for end in ("low", "high")]
+    scale = Scale.of([factor * end for end in ends] + [0.0])
+    changes = []
+    for pair in results["pairs"]:
+        found = {name: factor * pair["difference"][name] for name in ("mean", "low", "high")}
+        before = costs[pair["level"], reference]["seconds"]
+        seconds = costs[pair["level"], pair["first"]]["seconds"]
+        changes.append(
+            {
+                "level": pair["level"],
+                "arm": pair["first"],
+                "bar": interval_bar(found, scale, key="mean", reference=0.0),
+                "difference": f"{found['mean']:+.2f}",
+                "interval": f"{found['low']:+.2f} to {found['high']:+.2f}",
+                "p": "<0.001" if pair["p_adjusted"] < 0.001 else f"{pair['p_adjusted']:.3f}",
+                "times": f"×{seconds / before:.2f}" if seconds and before else "–",
+                "verdict": verdict_words(pair),
+                "is_clear": pair["p_adjusted"] < ALPHA,
+            }
+        )
+    return changes
+
+
+def verdict_words(pair: dict[str, JSON]) -> str:
+    """Say what a change did."""
+    if pair["p_adjusted"] >= ALPHA:
+        return "not distinguishable"
+    return "helped" if pair["difference"]["mean"] > 0 else "hurt"
 
 
 def pair_of(one: dict[str, JSON], metric: str) -> dict[str, JSON]:

@@ -10,6 +10,7 @@ from luthier.metrics.intervals import bootstrap
 from luthier.ragged import Array
 from luthier.recipe.checks import make_plugin
 from luthier.records import Rows
+from luthier.registry import find
 from luthier.results import Score
 from luthier.runs import RunFolder
 from luthier.runs.tuning import ASIDE
@@ -74,10 +75,21 @@ def cost_of(run: RunFolder) -> Cost:
     return Cost(
         seconds=sum(value for phase, value in phases.items() if not phase.startswith(ASIDE)),
         peak_memory_mib=about.get("peak_memory_mib"),
+        passes=passes_of(run),
         trained=parameters.get("trained"),
         parameters=parameters.get("total"),
         bytes=about.get("model_bytes"),
     )
+
+
+def passes_of(run: RunFolder) -> float | None:
+    """Count the batches that went through the model and back in a run's training."""
+    recipe = run.recipe()
+    steps = [event["step"] for event in run.events.read() if not event["phase"].startswith(ASIDE)]
+    if not steps:
+        return None
+    more = sum(find("regularisers", one.name).cost - 1 for one in recipe.regularisers)
+    return float(max(steps) * recipe.training.gradient_accumulation_steps * (1 + more))
 
 
 def read_systems(trial: Trial, run: RunFolder, *, metric: str, cost: Cost) -> list[SystemScores]:

@@ -24,16 +24,26 @@ class Plan:
         trials: All trials, in the order in which they are run; at least one.
         notes: The protocol in sentences.
         unit: What the levels count, such as "labels a class"; "" without levels.
+        reference: The arm that all others are changes of; None compares each with each.
 
     Raises:
         RecipeError: There are no trials.
     """
 
-    def __init__(self, name: str, trials: Sequence[Trial], *, notes: Sequence[str], unit: str = ""):
+    def __init__(
+        self,
+        name: str,
+        trials: Sequence[Trial],
+        *,
+        notes: Sequence[str],
+        unit: str = "",
+        reference: str | None = None,
+    ):
         if not trials:
             raise RecipeError("A study needs at least one run.", received="none", hint="n_seeds=5")
         recipe = trials[0].recipe
         self.name, self.trials, self.notes, self.unit = name, tuple(trials), notes, unit
+        self.reference = reference
         self.metric: str = make_plugin("tasks", recipe.task).main_metric
         self.confidence = recipe.evaluation.confidence
         self.n_trials: int | None = len(self.trials)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from luthier.runs import plain
+from luthier.studies.changes import what_helped
 from luthier.studies.outcomes import SystemScores
 from luthier.studies.statistics import Line, Pair, of_arm, pairs
 from luthier.studies.trial import Cost, Failure, Study
@@ -27,13 +28,14 @@ class Results:
         levels: How much the runs learned from, in the order in which it was tried.
         arms: What is compared, baselines included.
         lines: The mean score and the costs of every arm at every level.
-        pairs: Every two arms of a level compared.
+        pairs: Every two arms of a level compared; each arm with the reference, where there is one.
         sentences: The verdict in words.
         n_test: The number of test rows.
         seeds: The seeds of all runs.
         failures: The trials that could not be run, each with `cell`, `reason` and `hint`.
         notes: The protocol in words.
         folder: The folder of the study.
+        reference: The arm that all others are changes of; None where there is none.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Results:
     failures: tuple[dict[str, str | None], ...]
     notes: tuple[str, ...]
     folder: str
+    reference: str | None = None
 
     @property
     def report(self) -> str:
@@ -83,8 +86,12 @@ def sum_up(
         for level, arms_of in by_level.items()
         for arm, found in arms_of.items()
     )
-    compared = tuple(pairs(by_level, metric, confidence=confidence))
-    said = sentences_of(lines, compared, metric, confidence=confidence, unit=study.unit)
+    reference = getattr(study, "reference", None)
+    compared = tuple(pairs(by_level, metric, confidence=confidence, reference=reference))
+    if reference is None:
+        said = sentences_of(lines, compared, metric, confidence=confidence, unit=study.unit)
+    else:
+        said = what_helped(compared, metric, unit=study.unit)
     return Results(
         name=study.name,
         metric=metric,
@@ -101,6 +108,7 @@ def sum_up(
         ),
         notes=tuple(study.notes),
         folder=str(folder),
+        reference=reference,
     )
 
 

@@ -10,9 +10,9 @@ https://arxiv.org/abs/2103.03098, say why seeds alone are too few sources of var
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from scipy.stats import norm, t
@@ -40,6 +40,7 @@ class Estimate:
     spread: float | None
     n_seeds: int
     p_value: float
+    of_rows: float = 0.0  # variance of the mean that the test rows account for
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def estimate(values: Array, resampled: Array, *, confidence: float) -> Estimate:
         law = t((n_seeds - 1) * ((of_rows + of_draws) / of_draws) ** 2)
     reach = float(law.ppf((1 + confidence) / 2)) * error
     p_value = float(2 * law.sf(abs(mean) / error)) if error > 0 else float(mean == 0)
-    return Estimate(mean, mean - reach, mean + reach, spread, n_seeds, p_value)
+    return Estimate(mean, mean - reach, mean + reach, spread, n_seeds, p_value, of_rows)
 
 
 def of_arm(systems: Sequence[SystemScores], metric: str, *, confidence: float) -> Estimate:
@@ -104,13 +105,27 @@ def of_arm(systems: Sequence[SystemScores], metric: str, *, confidence: float) -
 
 
 def pairs(
-    by_level: dict[str, dict[str, list[SystemScores]]], metric: str, *, confidence: float
+    by_level: dict[str, dict[str, list[SystemScores]]],
+    metric: str,
+    *,
+    confidence: float,
+    reference: str | None = None,
 ) -> list[Pair]:
-    """Compare all arms of each level, seed by seed, with Holm's correction over all of them."""
+    """Compare arms of each level, seed by seed, with Holm's correction over all comparisons.
+
+    Args:
+        by_level: Level to arm to its scores.
+        metric: By which they are compared.
+        confidence: Level of the intervals.
+        reference: The arm that all others are compared with; None: each with each.
+    """
     sign = -1.0 if lower_is_better(metric) else 1.0
     found: list[tuple[str, str, str, Estimate]] = []
     for level, arms in by_level.items():
-        for first, second in combinations(arms, 2):
+        chosen: Iterable[tuple[str, str]] = combinations(arms, 2)
+        if reference is not None:
+            chosen = product([one for one in arms if one != reference], [reference])
+        for first, second in chosen:
             ours = {one.trial.seed: one for one in arms[first]}
             theirs = {one.trial.seed: one for one in arms[second]}
             seeds = sorted(ours.keys() & theirs.keys())

@@ -7,6 +7,7 @@ Next: `plan.py`, a study whose trials are all known at the start; `runner.py`, w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -34,7 +35,8 @@ class Trial:
     @property
     def name(self) -> str:
         """The name of the trial's run folder, unique within its study."""
-        return "-".join([self.arm, *([self.level] if self.level else []), f"seed{self.seed}"])
+        parts = [self.arm, *([self.level] if self.level else []), f"seed{self.seed}"]
+        return re.sub(r"[^\w.=,-]+", "-", "-".join(parts)).lstrip("-.")
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Cost:
     Args:
         seconds: Time spent on training; evaluation and baselines are not counted.
         peak_memory_mib: The most memory that the whole run held, in MiB.
+        passes: How many batches went through the model and back, those of regularisers included.
         trained: How many parameters were trained.
         parameters: How many parameters the model has.
         bytes: Size of the model folder on disk.
@@ -60,6 +63,7 @@ class Cost:
 
     seconds: float | None = None
     peak_memory_mib: float | None = None
+    passes: float | None = None
     trained: float | None = None
     parameters: float | None = None
     bytes: float | None = None
@@ -107,6 +111,8 @@ class Study(Protocol):
     """The protocol in sentences, for the page."""
     n_trials: int | None
     """How many trials there will be in all; None where nobody knows yet."""
+    reference: str | None
+    """The arm that all others are compared with; None: each with each."""
 
     def ask(self) -> Trial | None:
         """Give the next trial to run, or None when the study is complete."""
