@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from luthier.arguments import Count, Names, Overrides, checked
+from luthier.declarations import Panel
 from luthier.errors import DataError, RunError
 from luthier.explaining.chosen_rows import mistaken, parse_places, rows_at
 from luthier.explaining.explain import (
@@ -25,8 +26,10 @@ from luthier.load_splits import normalized, read_labelled
 from luthier.prediction.given_rows import rows_of, without_answers
 from luthier.prediction.predictor import Predictor
 from luthier.records import Rows
+from luthier.report.render import write_report
 from luthier.rows_of_run import rows_of_run
 from luthier.runs import RunFolder
+from luthier.runs.files import telling_of_disk
 from luthier.runs.portable import open_trained
 
 AT_ONCE = 32  # rows that are answered together
@@ -296,3 +299,27 @@ def refuse_many(predictor: Predictor, chosen: Chosen, *, by: str, target: str) -
         received=f"{n_rows:,} rows",
         hint="--yes to explain them all, or a file of fewer rows",
     )
+
+
+def keep(run: RunFolder, panels: Sequence[Panel]) -> Path:
+    """Keep panels in a finished run, in place of those of the same kind and heading.
+
+    Its report is written anew.
+
+    Args:
+        run: The run.
+        panels: What it has to show: the words that matter, or what a check of explanations found.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        RunError: The run did not finish, is damaged, or is being written by another process.
+    """
+    run.lock.take()
+    try:
+        with telling_of_disk(run.path):
+            run.require_finished().add_panels(panels)
+            return write_report(run.path)
+    finally:
+        run.lock.release()

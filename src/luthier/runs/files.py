@@ -11,7 +11,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -54,14 +54,24 @@ def to_yaml(recipe: Recipe) -> str:
     return write_yaml(recipe.model_dump(mode="json"))
 
 
-def write_whole(path: Path, pieces: Iterable[str]) -> Path:
-    """Write a text file atomically: the old content stays until the new is complete."""
+def write_whole(
+    path: Path, pieces: Iterable[str], *, before: Callable[[Path], None] | None = None
+) -> Path:
+    """Write a text file atomically: the old content stays until the new is complete.
+
+    Args:
+        path: The file.
+        pieces: Its content.
+        before: Is called with the file that is about to take the old one's place.
+    """
     temporary = path.with_name(f"{path.name}{TEMPORARY}{os.getpid()}")
     try:
         temporary.unlink(missing_ok=True)
         # never through an existing link; escapes that JSON reads back, for what UTF-8 cannot hold
         with temporary.open("x", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(pieces)
+        if before is not None:
+            before(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

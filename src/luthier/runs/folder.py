@@ -16,6 +16,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -41,7 +42,15 @@ from luthier.runs.files import (
 from luthier.runs.lock import LOCK, OWNER, Lock
 from luthier.runs.no_run import no_run
 from luthier.runs.places import making, missing, numbered
-from luthier.runs.result import is_sealed, refuse_disagreement, renew, seal, unseal, verify
+from luthier.runs.result import (
+    announce_new,
+    is_sealed,
+    refuse_disagreement,
+    renew,
+    seal,
+    unseal,
+    verify,
+)
 from luthier.runs.seals import MANIFEST
 from luthier.runs.shareable import Names, names_of, shareable
 
@@ -296,7 +305,9 @@ class RunFolder:
             raise ValueError(f"'{document}' is no name of a document: use a-z, 0-9, - and _.")
         shared = shareable(plain(content), self.names())
         text = json.dumps(shared, ensure_ascii=False, indent=1)
-        path = self.write_text(f"{document}.json", text + "\n")
+        path = self.path / f"{document}.json"
+        announced = partial(announce_new, self.path, path.name)
+        write_whole(path, [text, "\n"], before=announced)
         renew(self.path, path.name)
         return path
 

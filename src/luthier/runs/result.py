@@ -22,6 +22,7 @@ from luthier.runs.files import is_temporary
 from luthier.runs.seals import (
     MANIFEST,
     DamagedError,
+    announce,
     read_manifest,
     relist,
     verify_file,
@@ -48,6 +49,13 @@ def unseal(folder: Path) -> None:
 def is_sealed(folder: Path) -> bool:
     """Say whether a folder holds a sealed result."""
     return (folder / MANIFEST).is_file()
+
+
+def announce_new(folder: Path, name: str, written: Path) -> None:
+    """Prepare the manifest before a file of a sealed result is replaced; `renew` follows."""
+    if is_sealed(folder) and name not in NOT_SEALED:
+        with _telling_of_damage():
+            announce(folder, name, written)
 
 
 def renew(folder: Path, name: str) -> None:

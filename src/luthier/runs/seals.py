@@ -15,6 +15,7 @@ from pathlib import Path
 from luthier.declarations import JSON
 
 MANIFEST = "manifest.json"
+NEXT = "next"  # what a listed file is about to become
 
 
 class DamagedError(Exception):
@@ -38,6 +39,25 @@ def write_manifest(folder: Path, files: Iterable[Path], **content: JSON) -> None
     to_disk(folder)
 
 
+def announce(folder: Path, name: str, written: Path) -> None:
+    """Let a manifest take a file as it is, and as it is about to become.
+
+    Whoever is killed between the two leaves a folder that is whole.
+
+    Args:
+        folder: The folder that the manifest describes.
+        name: The file that will be replaced.
+        written: What will replace it.
+
+    Raises:
+        DamagedError: The manifest is missing or changed.
+    """
+    content = read_manifest(folder)
+    if name in content["files"]:
+        content["files"][name][NEXT] = describe_file(written)
+        _rewrite(folder, content)
+
+
 def relist(folder: Path, name: str) -> None:
     """Bring a manifest up to date with one file that was written anew.
 
@@ -46,6 +66,10 @@ def relist(folder: Path, name: str) -> None:
     """
     content = read_manifest(folder)
     content["files"][name] = describe_file(folder / name)
+    _rewrite(folder, content)
+
+
+def _rewrite(folder: Path, content: Mapping[str, JSON]) -> None:
     temporary = folder / f"{MANIFEST}.tmp-{os.getpid()}"
     temporary.write_text(_sealed(content), encoding="utf-8")
     os.replace(temporary, folder / MANIFEST)
@@ -78,6 +102,8 @@ def verify_file(folder: Path, name: str, listed: Mapping[str, JSON]) -> None:
     path = folder / name
     if ".." in Path(name).parts or path.is_symlink() or not path.is_file():
         raise DamagedError(f"{path} is missing")
+    if NEXT in listed and describe_file(path) == listed[NEXT]:
+        return
     n_bytes = path.stat().st_size
     if n_bytes != listed["bytes"]:
         raise DamagedError(f"{path} has {n_bytes} bytes instead of {listed['bytes']}")

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 import luthier
+from luthier.declarations import Panel
 from luthier.errors import RunError
 from luthier.report.render import write_report
 from luthier.runs import RunFolder
@@ -124,3 +125,26 @@ def test_what_is_added_to_a_finished_run_is_sealed_too(run):
     run.write_json("panels", {"panels": []})
     run.require_finished()
     assert is_sealed(run.path)
+
+
+@pytest.mark.parametrize("step", ["write_whole", "renew"])
+def test_a_run_is_whole_wherever_adding_to_it_is_cut_short(step, run, monkeypatch):
+    """The manifest takes the old file and the new one until it lists the new one alone."""
+    before = run.read_json("panels")
+
+    def cut_short(*given, **named):
+        if step == "write_whole":
+            named["before"](given[0])  # the manifest knows what comes, and it does not come
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"luthier.runs.folder.{step}", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            run.add_panels([Panel("words", "Words", {"rows": []})])
+    kept = run.require_finished().read_json("panels")
+    assert len(kept["panels"]) == len(before["panels"]) + (step == "renew")
+    run.add_panels([Panel("words", "Words", {"rows": [1]})])
+    assert run.require_finished().read_json("panels")["panels"][0]["data"] == {"rows": [1]}
+    (run.path / "panels.json").write_text(json.dumps(before), "utf-8")
+    with pytest.raises(RunError, match="damaged"):
+        run.require_finished()
