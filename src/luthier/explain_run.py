@@ -26,14 +26,16 @@ from luthier.load_splits import normalized, read_labelled
 from luthier.prediction.given_rows import rows_of, without_answers
 from luthier.prediction.predictor import Predictor
 from luthier.records import Rows
+from luthier.report.explanations import page
 from luthier.report.render import write_report
 from luthier.rows_of_run import rows_of_run
-from luthier.runs import RunFolder
-from luthier.runs.files import telling_of_disk
+from luthier.runs import RunFolder, plain
+from luthier.runs.files import telling_of_disk, write_whole
 from luthier.runs.portable import open_trained
 
 AT_ONCE = 32  # rows that are answered together
 MOST = 10_000  # rows that are explained without being asked twice
+PAGES = (".html", ".htm")
 TIMED = 3  # rows that are explained to tell how long all of them take
 
 Progress = Callable[[int, int], None]
@@ -69,6 +71,7 @@ def explain(
     target: str = PREDICTED,
     neighbours: Count | None = None,
     influence: Count | None = None,
+    out: str | Path | None = None,
     many: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
     on_reading: Callable[[int, int], None] | None = None,
@@ -92,6 +95,7 @@ def explain(
         neighbours: How many of the nearest training rows to list.
         influence: How many training rows to list that helped a decision most, and how many that
             spoke most against it.
+        out: A page to write, an `.html` file: words are shaded there, with their numbers.
         many: Whether to explain more than 10,000 rows, however long that takes.
         on_progress: Is told how many rows are explained, and how many there are.
         on_reading: Is told how many training rows are read, and how many there are, where these are
@@ -115,6 +119,7 @@ def explain(
     """
     refuse_other_sources(run, data=data, texts=texts, rows=rows, errors=errors)
     make_explainer(by)
+    place = None if out is None else page_at(out)
     places = parse_places(rows)
     folder = open_trained(run)
     predictor = Predictor(folder, overrides)
@@ -143,6 +148,8 @@ def explain(
         explained.append(one)
         if on_progress is not None:
             on_progress(done, len(chosen.rows))
+    if place is not None:
+        write_page(place, explained, title=Path(run).resolve().name, target=target)
     return explained
 
 
@@ -299,6 +306,46 @@ def refuse_many(predictor: Predictor, chosen: Chosen, *, by: str, target: str) -
         received=f"{n_rows:,} rows",
         hint="--yes to explain them all, or a file of fewer rows",
     )
+
+
+def page_at(out: str | Path) -> Path:
+    """Return the path of a page, if one can be written there.
+
+    Raises:
+        DataError: It has another suffix, is a folder, or stands in a folder that is not there.
+    """
+    path = Path(out)
+    if path.suffix.lower() not in PAGES:
+        raise DataError(
+            "Explanations are written as a page of HTML.",
+            received=f"--out {out}",
+            hint=f"--out {path.with_suffix('.html')}; or --json, to a file of your choice",
+        )
+    if path.is_dir() or not path.parent.is_dir():
+        why = "is a folder" if path.is_dir() else "is in a folder that does not exist"
+        raise DataError(
+            f"The page cannot be written: it {why}.",
+            received=f"--out {out}",
+            hint=f"--out {path.name if not path.is_dir() else 'page.html'}",
+        )
+    return path
+
+
+def write_page(path: Path, explained: Sequence[Explanations], *, title: str, target: str) -> None:
+    """Write explained rows as a page.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    html = page([plain(one.to_json()) for one in explained], title=title, target=target)
+    try:
+        write_whole(path, [html])
+    except OSError as problem:
+        raise DataError(
+            "The page cannot be written.",
+            received=f"{path}: {problem.strerror}",
+            hint="--out a path that you may write to",
+        ) from problem
 
 
 def keep(run: RunFolder, panels: Sequence[Panel]) -> Path:

@@ -152,6 +152,7 @@ DECLARED: dict[str, dict[str, str]] = {  # looked up by name, but never chosen i
         "entities": "luthier.report.examples:entities",
         "answers": "luthier.report.examples:answers",
         "generations": "luthier.report.examples:generations",
+        "explanations": "luthier.report.explanations:why",
     },
 }
 

@@ -51,6 +51,7 @@ def explain(
             min=1, help="List so many training rows that helped the answer most, and against it."
         ),
     ] = None,
+    out: Annotated[Path | None, typer.Option(help="A page to write, such as why.html.")] = None,
     many: Annotated[
         bool, typer.Option("--yes", help="Explain more than 10,000 rows, however long it takes.")
     ] = False,
@@ -92,6 +93,7 @@ def explain(
             target=target,
             neighbours=neighbours,
             influence=influence,
+            out=out,
             many=many,
             on_progress=counted(listener, "explaining"),
             on_reading=counted(listener, "reading the training rows"),
@@ -104,3 +106,5 @@ def explain(
             print(escaped(json.dumps(one.to_json(), ensure_ascii=False)))
         return
     show_explanations(explained)
+    if out is not None:
+        print(visible(f"Page: {out}"))

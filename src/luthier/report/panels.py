@@ -37,6 +37,7 @@ HEADINGS = {  # where they differ from the kind's name
     "entities": "Entities in context",
     "answers": "Answers in their texts",
     "generations": "Written texts",
+    "explanations": "Why",
     "slices": "Parts of the test set",
 }
 

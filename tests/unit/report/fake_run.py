@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -267,4 +268,40 @@ def fake_environment() -> dict[str, Any]:
         "parameters": {"total": 1000, "trained": 900},
         "peak_memory_mib": 512.5,
         "phases": {"fine-tuning": 40.0, "baselines": 20.0},
+    }
+
+
+def explained(texts: dict[str, str], name: str, **more: Any) -> dict[str, Any]:
+    """Make up an explanation, as `Explanation.to_json` writes it: every other word speaks for it.
+
+    Args:
+        texts: Column to its text.
+        name: What was decided.
+        more: Fields that are otherwise.
+    """
+    words = [
+        {"role": role, "start": found.start(), "end": found.end(), "word": found[0]}
+        for role, text in texts.items()
+        for found in re.finditer(r"\w+|[^\w\s]", text)
+    ]
+    for number, word in enumerate(words):
+        word["value"] = (-1) ** number * 2.0 / (1 + number)
+    return {
+        "row": "/home/ada/rows.csv:7",
+        "predicted": name,
+        "gold": None,
+        "explained": name,
+        "span": None,
+        "by": "integrated-gradients",
+        "replaced_by": "[MASK]",
+        "is_number": False,
+        "score": 0.5 + sum(word["value"] for word in words),
+        "reference": 0.5,
+        "error": 0.0042,
+        "probability": 0.93,
+        "texts": texts,
+        "words": words,
+        "notes": [],
+        "neighbours": [],
+        **more,
     }

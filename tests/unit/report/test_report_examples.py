@@ -5,7 +5,7 @@ import pytest
 from luthier.report.examples import answers, entities, generations, marked
 from luthier.report.facts import read_facts
 from luthier.report.render import write_report
-from tests.unit.report.fake_run import HOSTILE, fake_run, set_panels
+from tests.unit.report.fake_run import HOSTILE, explained, fake_run, set_panels
 
 TEXT = f"Ada went to Rome {HOSTILE}"
 ANALYSIS = {
@@ -46,6 +46,19 @@ ANALYSIS = {
         "histogram": {"edges": [0, 50, 100], "counts": [1, 1]},
         "signatures": {"chrf": "chrF2|nrefs:1"},
     },
+}
+
+ANALYSIS["explanations"] = {
+    "said": HOSTILE,
+    "rows": [
+        {
+            "why": "right and sure",
+            "explained": [
+                explained({"text": TEXT, "text_pair": HOSTILE}, name, predicted=HOSTILE, gold="x")
+                for name in ("PER: Ada", HOSTILE, "LOC: Rome")
+            ],
+        }
+    ],
 }
 
 
