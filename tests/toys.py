@@ -65,7 +65,11 @@ def toy_tree(task: str, folder: Path, **sections: Any) -> dict[str, Any]:
             "per_device_train_batch_size": 8,
             **sections.pop("training", {}),
         },
-        "evaluation": {"n_resamples": 100},
+        "evaluation": {
+            "n_resamples": 100,
+            "explained_rows": 0,
+            **sections.pop("evaluation", {}),
+        },
         **sections,
     }
 

@@ -29,6 +29,7 @@ from luthier.evaluation.systems import (
     prediction_lines,
     tuned,
 )
+from luthier.explaining.report_rows import explain_test_rows
 from luthier.folds import cross_validate, is_cross_validated
 from luthier.hf_types import Model
 from luthier.job import Job
@@ -84,8 +85,7 @@ def run(
         out: The run folder to make; None chooses one below `runs/`.
         name: The run's name below `runs/`; None names it after the recipe's file.
         fresh: Whether to start a new run even if an unfinished one exists.
-        quick: Whether to leave out the baselines that are trained like the model, which double the
-            time; the report names them.
+        quick: Whether to leave out baselines that are trained like the model: they double the time.
         data: Split to rows in memory, instead of files: pandas frames, `datasets` or records.
             A recipe that is a mapping may hold them itself: `{"data": {"train": frame}, …}`.
         listeners: Functions called with every `StepInfo`. Nothing is shown without one;
@@ -157,6 +157,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     judged = judge_systems(recipe, job, outputs)
     listeners.remark(remark(recipe, job, judged.predictions[SYSTEM], judged.comparisons))
     panels = analyse_fine_tuned(recipe, job, outputs[SYSTEM], judged, slice_columns=sliced_by)
+    panels += explain_test_rows(recipe, job, folder, judged.predictions[SYSTEM], target)
     about |= listeners.spent() | {"peak_memory_mib": process.peak_memory_mib()}
     folder.write_predictions(prediction_lines(job, judged.predictions))
     folder.write_json("scores", judged.scores)

@@ -313,6 +313,12 @@ class Evaluation(Section):
     slices: Annotated[tuple[str, ...], BeforeValidator(name_of_column)] = Field(
         (), description="Columns whose values are scored separately."
     )
+    explained_rows: int = Field(
+        10,
+        ge=0,
+        description="Test rows that the report explains word by word, at most; fewer where that "
+        "would take more than a small share of the training's work; 0: none.",
+    )
 
 
 class Recipe(Section):

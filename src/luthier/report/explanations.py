@@ -91,7 +91,7 @@ def row_view(explanations: Sequence[JSON]) -> dict[str, JSON]:
         "decisions": decisions[:n_open],
         "more": decisions[n_open:],
         "matrix": matrix(explanations) if len(decisions) >= MATRIX_FROM else None,
-        "neighbours": neighbours(first.get("neighbours") or ()),
+        "neighbours": training_rows(first.get("neighbours") or ()),
     }
 
 
@@ -121,6 +121,7 @@ def decision_view(one: JSON) -> dict[str, JSON]:
             word_view(word, most) for word in sorted(words, key=lambda word: -abs(word["value"]))
         ],
         "notes": [legible(str(note)) for note in one.get("notes") or ()],
+        "influential": training_rows(one.get("influential") or ()),
     }
 
 
@@ -186,23 +187,27 @@ def _cell(value: float | None, most: float) -> dict[str, JSON]:
     return {"sign": sign_of(value, most), "strength": strength, "value": signed(value)}
 
 
-def neighbours(rows: Sequence[JSON]) -> dict[str, JSON] | None:
-    """Lay out neighbouring rows as a table of what is known of each."""
+def training_rows(rows: Sequence[JSON]) -> dict[str, JSON] | None:
+    """Lay out rows that were learned from as a table of what is known of each."""
     if not rows:
         return None
     names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [[legible(_written(row.get(name))) for name in names] for row in rows]
-    return {"names": [name.replace("_", " ") for name in names], "lines": lines}
+    lines = [[_written(name, row.get(name)) for name in names] for row in rows]
+    return {"names": [legible(name.replace("_", " ")) for name in names], "lines": lines}
 
 
-def _written(value: JSON) -> str:
+def _written(name: str, value: JSON) -> str:
+    """Write a cell of what is known of a row that was learned from."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return number(value)
+    if value is None:
+        return ""
     if isinstance(value, dict):
-        return " · ".join(map(str, value.values()))
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return legible(" · ".join(map(str, value.values())))
+    written = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return legible(base_name(written) if name == "row" else written)
 
 
 def sign_of(value: float, most: float) -> str:

@@ -303,5 +303,6 @@ def explained(texts: dict[str, str], name: str, **more: Any) -> dict[str, Any]:
         "words": words,
         "notes": [],
         "neighbours": [],
+        "influential": [],
         **more,
     }

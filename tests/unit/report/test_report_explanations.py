@@ -75,7 +75,10 @@ def test_no_payload_leaves_its_place(where):
             "gold": (explained({"text": "a"}, "x"), {"gold": [text], "predicted": text}),
             "notes": (explained({"text": "a"}, "x"), {"notes": [text], "replaced_by": text}),
             "row": (explained({"text": "a"}, "x"), {"row": text}),
-            "neighbours": (explained({"text": "a"}, "x"), {"neighbours": [{text: {"a": text}}]}),
+            "neighbours": (
+                explained({"text": "a"}, "x"),
+                {"neighbours": [{text: {"a": text}}], "influential": [{"row": text, "gold": text}]},
+            ),
         }[where]
         rows.append([{**given[0], **given[1]}] * 3)
     html = page(rows, title=payloads()[0], target=payloads()[1], notes=payloads())
@@ -142,3 +145,17 @@ def test_very_many_rows_are_cut_and_counted():
     html = laid_out(*[[explained({"text": "a"}, "x")]] * 1001)
     assert "1 more rows are not on this page" in html
     assert html.count('class="row-why"') == 1000
+
+
+def test_training_rows_are_listed_with_what_is_known_of_them():
+    near = {"row": "/home/ada/train.csv:3", "texts": {"text": "a film"}, "gold": "good"}
+    one = explained(
+        {"text": "a b"},
+        "good",
+        neighbours=[near | {"similarity": 0.913, "agrees": True}],
+        influential=[near | {"influence": -0.25, "cosine": -0.5}],
+    )
+    html = laid_out([one])
+    cells = re.findall(r'<td dir="auto">([^<]*)</td>', html)
+    assert cells[:5] == ["train.csv:3", "a film", "good", "-0.250", "-0.500"]
+    assert cells[5:] == ["train.csv:3", "a film", "good", "0.913", "yes"]

@@ -1,0 +1,229 @@
+"""Explains a few test rows for a run's report: mistakes, answers that were unsure, and right ones.
+
+Which rows these are follows from the answers alone, so that the same run explains the same rows.
+They cost a small share of what the training did: see `SHARE`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain, zip_longest
+from typing import Any
+
+import numpy as np
+
+from luthier.codec import Codec
+from luthier.declarations import Panel
+from luthier.distributed.group import group
+from luthier.errors import LuthierError, ModelError
+from luthier.evaluation.analysis import ranked_mistakes
+from luthier.explaining.explain import (
+    DEFAULT,
+    PREDICTED,
+    Answered,
+    Explanations,
+    answer_rows,
+    make_explainer,
+    refuse_no_gradients,
+)
+from luthier.explanation import Decision, Explainer
+from luthier.job import Job
+from luthier.ragged import Array
+from luthier.recipe.checks import make_plugin
+from luthier.recipe.tree import Recipe
+from luthier.records import Gold, Predictions, Rows, Target
+from luthier.registry import find
+from luthier.report.formatting import plural
+from luthier.runs import RunFolder
+from luthier.task_types.bind import codec_of
+
+SHARE = 0.04  # of the training's work that explaining may take
+TRAINING, GRADIENT = 3, 2  # work of a pass, in passes that only answer
+LEAST_POINTS, MOST_POINTS = 17, 32  # gradients that a decision takes at least; intervals at most
+MOST_BYTES = 4 << 30  # of a model that is loaded once more
+WITHOUT_GRADIENTS = "occlusion"
+WRONG, UNSURE, RIGHT = "sure and wrong", "unsure", "sure and right"
+
+
+def explain_test_rows(
+    recipe: Recipe, job: Job, folder: RunFolder, predictions: Predictions, target: Target
+) -> list[Panel]:
+    """Explain some test rows with the model that a run has just saved.
+
+    Args:
+        recipe: Its `evaluation.explained_rows` says how many.
+        job: The test rows, their gold answers, and the training that was done.
+        folder: The run, with its model.
+        predictions: The model's answers on the test rows.
+        target: The target that decodes the outputs of the saved model.
+
+    Returns:
+        The panel; none where no row was explained: where none is asked for, the task's answers
+        cannot be explained, the training was too small or the model too large to be loaded once
+        more, or several processes work together.
+    """
+    asked, problem = recipe.evaluation.explained_rows, job.problem
+    is_large = sum(file.stat().st_size for file in folder.model.rglob("*")) > MOST_BYTES
+    if asked == 0 or len(problem.splits.test) == 0 or group().size > 1 or is_large:
+        return []
+    chosen = choose(problem.codec, problem.gold["test"], predictions, problem.splits.test, asked)
+    method = make_plugin("methods", recipe.method)
+    model, processor = method.load(folder.model)
+    codec = codec_of(recipe, problem.codec.task, target, processor, model.config)
+    rows = problem.splits.test.take([row for row, _ in chosen])
+    answered = answer_rows(
+        model,
+        codec,
+        without_answers(rows, codec),
+        batch_size=recipe.training.per_device_eval_batch_size,
+        gold=codec.gold(rows),
+    )
+    budget = SHARE * work_of_training(recipe, job, by_gradient=getattr(method, "by_gradient", True))
+    explainer = explainer_for(answered)
+    found = list(_within(answered, explainer, budget))
+    made = [
+        {"why": why, "explained": explained.to_json()}
+        for explained, (_, why) in zip(found, chosen, strict=True)
+        if explained
+    ]
+    if not made:
+        return []
+    return [Panel("explanations", "", {"said": say(made, asked, len(chosen)), "rows": made})]
+
+
+def say(made: Sequence[Any], asked: int, n_chosen: int) -> str:
+    """Say which rows these are, and why there are no more."""
+    counts = Counter(one["why"] for one in made)
+    sorts = ", ".join(f"{n} {why}" for why, n in counts.items() if why)
+    said = f"{plural(len(made), 'test row')}{f': {sorts}' if sorts else ''}."
+    if len(made) < n_chosen:
+        said += (
+            f" {asked} were asked for (evaluation.explained_rows); more would have taken over "
+            f"{100 * SHARE:.0f} % of the training's work, or had no word to explain."
+        )
+    return said
+
+
+def work_of_training(recipe: Recipe, job: Job, *, by_gradient: bool) -> float:
+    """Estimate a training's work, in tokens that are read once without learning from them."""
+    items, settings = job.problem.items["train"], recipe.training
+    if not by_gradient:
+        return float(items.cost.sum())
+    epochs = settings.num_train_epochs
+    if settings.max_steps > 0:
+        batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
+        epochs = settings.max_steps * batch / len(items)
+    return TRAINING * epochs * float(items.cost.sum())
+
+
+def explainer_for(answered: Answered) -> Explainer:
+    """Choose integrated gradients, whose cost is bounded, or occlusion without gradients."""
+    try:
+        refuse_no_gradients(answered.model, DEFAULT)
+    except ModelError:
+        return make_explainer(WITHOUT_GRADIENTS)
+    made = find("explainers", DEFAULT)
+    explainer: Explainer = made(made.Options(most_points=MOST_POINTS))
+    return explainer
+
+
+def _within(answered: Answered, explainer: Explainer, budget: float) -> Iterator[Explanations]:
+    """Explain rows one by one, while there is work left to do; the others have nothing."""
+    for index in range(len(answered.rows)):
+        explained = Explanations()
+        try:
+            decisions = answered.decisions(index, PREDICTED)
+            if sum(_least(one, answered, explainer) for one in decisions) <= budget:
+                explained = Explanations(answered.explain(one, explainer) for one in decisions)
+        except LuthierError:  # no word was read, say: a finished training is worth more than that
+            explained = Explanations()
+        for one in explained:
+            work = GRADIENT if explainer.needs_gradients else 1
+            tokens = float(answered.items.cost[one.decision.item])
+            budget -= one.attribution.n_passes * tokens * work
+        yield explained
+
+
+def _least(decision: Decision, answered: Answered, explainer: Explainer) -> float:
+    """Return the least work that explaining a decision takes."""
+    tokens = float(answered.items.cost[decision.item])
+    if explainer.needs_gradients:
+        return LEAST_POINTS * GRADIENT * tokens
+    return tokens * tokens  # a pass without each word; most are one token
+
+
+def choose(
+    codec: Codec, gold: Gold, predictions: Predictions, rows: Rows, most: int
+) -> list[tuple[int, str]]:
+    """Choose rows, of each sort in turn: wrong, unsure and right; each with its sort.
+
+    Args:
+        codec: The codec.
+        gold: The gold answers.
+        predictions: The answers.
+        rows: The rows.
+        most: How many rows at most.
+    """
+    kind = codec.target.kind
+    if kind in ("single-label", "multi-label"):
+        wrong, _ = ranked_mistakes(codec.target, gold, predictions)
+        p = np.asarray(predictions.probabilities, dtype=float)
+        if kind == "single-label":
+            two = np.sort(p, axis=1)[:, -2:]
+            margin = two[:, 1] - two[:, 0]
+        else:
+            margin = np.abs(p - 0.5).min(axis=1)
+        order = np.argsort(margin, kind="stable")
+        is_wrong = np.isin(order, wrong)
+        right = order[~is_wrong][::-1].tolist()
+        return _in_turn({WRONG: wrong.tolist(), UNSURE: order.tolist(), RIGHT: right}, most)
+    if kind == "number":
+        far = np.argsort(-np.abs(predictions.answers - gold), kind="stable").tolist()
+        return _in_turn({"far off": far, "close": far[::-1]}, most)
+    if kind in ("tags", "answer", "choice"):
+        said = [
+            codec.to_json(gold, row, rows) == codec.to_json(predictions.answers, row, rows)
+            for row in range(len(rows))
+        ]
+        is_right = np.array(said, dtype=bool)
+        return _in_turn(
+            {
+                "wrong": _spread(np.flatnonzero(~is_right)),
+                "right": _spread(np.flatnonzero(is_right)),
+            },
+            most,
+        )
+    return [(row, "") for row in _spread(np.arange(len(rows)))[:most]]
+
+
+def _spread(rows: Array) -> list[int]:
+    """Order rows so that the first few of them stand far apart in the file.
+
+    >>> _spread(np.arange(8))
+    [0, 4, 2, 6, 1, 3, 5, 7]
+    """
+    ordered: dict[int, None] = {}
+    step = len(rows)
+    while step >= 1:
+        ordered |= dict.fromkeys(rows[::step].tolist())
+        step //= 2
+    return [*ordered]
+
+
+def _in_turn(sorts: dict[str, list[int]], most: int) -> list[tuple[int, str]]:
+    """Take a row of each sort in turn, none twice."""
+    turns = zip_longest(*([(row, why) for row in rows] for why, rows in sorts.items()))
+    chosen: dict[int, str] = {}
+    for row, why in (one for one in chain.from_iterable(turns) if one is not None):
+        if len(chosen) < most:
+            chosen.setdefault(row, why)
+    return list(chosen.items())
+
+
+def without_answers(rows: Rows, codec: Codec) -> Rows:
+    """Drop the gold answers, so that nothing can read them."""
+    kept = {
+        name: cells for name, cells in rows.columns.items() if name not in codec.task.answer_columns
+    }
+    return Rows(kept, rows.files, rows.file_of, rows.lines)
