@@ -73,6 +73,7 @@ def explain(
     influence: Count | None = None,
     out: str | Path | None = None,
     many: bool = False,
+    on_row: Callable[[Explanations], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     on_reading: Callable[[int, int], None] | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -97,6 +98,7 @@ def explain(
             spoke most against it.
         out: A page to write, an `.html` file: words are shaded there, with their numbers.
         many: Whether to explain more than 10,000 rows, however long that takes.
+        on_row: Is given the explanations of each row, once it is explained.
         on_progress: Is told how many rows are explained, and how many there are.
         on_reading: Is told how many training rows are read, and how many there are, where these are
             asked for.
@@ -142,14 +144,20 @@ def explain(
     also = {"neighbours": neighbours or 0, "influence": influence or 0}
     if any(also.values()):
         predictor.evidence(on_reading)
-    explained = []
-    steps = explain_each(predictor, chosen, by, target, on_note, **also)
-    for done, one in enumerate(steps, start=1):
-        explained.append(one)
-        if on_progress is not None:
-            on_progress(done, len(chosen.rows))
-    if place is not None:
-        write_page(place, explained, title=Path(run).resolve().name, target=target)
+    explained: list[Explanations] = []
+    try:
+        steps = explain_each(predictor, chosen, by, target, on_note, **also)
+        for done, one in enumerate(steps, start=1):
+            explained.append(one)
+            if on_row is not None:
+                on_row(one)
+            if on_progress is not None:
+                on_progress(done, len(chosen.rows))
+    finally:  # who stops it has what was explained so far
+        if place is not None and explained:
+            left = len(chosen.rows) - len(explained)
+            notes = [f"Stopped: {left:,} more rows were asked for."] if left else []
+            write_page(place, explained, title=Path(run).resolve().name, target=target, notes=notes)
     return explained
 
 
@@ -272,20 +280,26 @@ def joined(parts: Sequence[Rows]) -> Rows:
     )
 
 
-def refuse_other_sources(run: str | Path, **given: object) -> None:
+def refuse_other_sources(run: str | Path, **given: Any) -> None:
     """Refuse to explain nothing, or rows of several sources at once.
 
     Raises:
         DataError: That was asked for.
     """
-    options = {"data": "--file", "texts": "a text", "rows": "--rows", "errors": "--errors"}
-    asked = [name for name, one in given.items() if one is not None and one != ()]
+    asked = {name: one for name, one in given.items() if one is not None and one != ()}
     if len(asked) == 1:
         return
+    options = {
+        "texts": '"some text"',
+        "data": f"--file {asked.get('data')}",
+        "rows": f"--rows {' --rows '.join(asked.get('rows', ()))}",
+        "errors": f"--errors {asked.get('errors')}",
+    }
+    only = next((options[name] for name in reversed(options) if name in asked), options["texts"])
     raise DataError(
         "What is explained is a text, or the rows of a file, or rows of the run.",
         received=" and ".join(options[name] for name in asked) or "none of these",
-        hint=f"only {options[asked[0]]}" if asked else f'luthier explain {run} "some text"',
+        hint=f"luthier explain {run} {only}",
     )
 
 
@@ -331,13 +345,18 @@ def page_at(out: str | Path) -> Path:
     return path
 
 
-def write_page(path: Path, explained: Sequence[Explanations], *, title: str, target: str) -> None:
+def write_page(path: Path, explained: Sequence[Explanations], **about: Any) -> None:
     """Write explained rows as a page.
+
+    Args:
+        path: The page.
+        explained: The rows.
+        about: What `report.explanations.page` says of them.
 
     Raises:
         DataError: The file cannot be written.
     """
-    html = page([plain(one.to_json()) for one in explained], title=title, target=target)
+    html = page([plain(one.to_json()) for one in explained], **about)
     try:
         write_whole(path, [html])
     except OSError as problem:

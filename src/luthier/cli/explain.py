@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from luthier.cli.predict import RunArgument, refuse_reading
 from luthier.cli.visible import escaped, visible
 from luthier.errors import DataError
+
+if TYPE_CHECKING:
+    from luthier.explaining.explain import Explanations
 
 
 def explain(
@@ -79,32 +82,38 @@ def explain(
     overrides = [one for one in texts or () if file is not None and "=" in one]
     given = [one for one in texts or () if one not in overrides]
     notes: list[str] = []
+    explained: list[Explanations] = []
     is_quick = is_typed and neighbours is None and influence is None
-    with watching(quiet=is_quick) as listener:
-        explained = explain_run(
-            folder,
-            None if file is None else str(file),
-            overrides,
-            texts=given or None,
-            pair=None if pair is None else [pair] * len(given),
-            rows=rows or (),
-            errors=errors,
-            by=by,
-            target=target,
-            neighbours=neighbours,
-            influence=influence,
-            out=out,
-            many=many,
-            on_progress=counted(listener, "explaining"),
-            on_reading=counted(listener, "reading the training rows"),
-            on_note=notes.append,
-        )
-    for note in notes:
-        print(visible(note), file=sys.stderr)
-    if as_json:
-        for one in explained:
-            print(escaped(json.dumps(one.to_json(), ensure_ascii=False)))
-        return
-    show_explanations(explained)
-    if out is not None:
+    on_row = print_lines if as_json else explained.append
+    try:
+        with watching(quiet=is_quick) as listener:
+            explain_run(
+                folder,
+                None if file is None else str(file),
+                overrides,
+                texts=given or None,
+                pair=None if pair is None else [pair] * len(given),
+                rows=rows or (),
+                errors=errors,
+                by=by,
+                target=target,
+                neighbours=neighbours,
+                influence=influence,
+                out=out,
+                many=many,
+                on_progress=counted(listener, "explaining"),
+                on_reading=counted(listener, "reading the training rows"),
+                on_note=notes.append,
+                on_row=on_row,
+            )
+    finally:  # who stops it sees what was explained so far
+        for note in notes:
+            print(visible(note), file=sys.stderr)
+        show_explanations(explained)
+    if out is not None and not as_json:
         print(visible(f"Page: {out}"))
+
+
+def print_lines(row: Explanations) -> None:
+    """Print the explanations of a row as a line of JSON."""
+    print(escaped(json.dumps(row.to_json(), ensure_ascii=False)), flush=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 STRONGEST = 5  # words for, and words against, that are listed
 FOR, AGAINST = (43, 91, 199), (194, 77, 16)  # blue and orange, as on the page
+TEXTS = 2  # decisions of a row that are shown with its text; those after it without
 LEAST_SHADE = 0.15  # share of the strongest word from which a word is shaded
 INDENT = "  "
 
@@ -35,8 +36,8 @@ def show_explanations(rows: Sequence[Explanations]) -> None:
             out.print("nothing to explain: the model found nothing here, or read no word")
         for text in {one.row: one for one in row}.values():
             out.print(heading(text))
-        for one in row:
-            for line in lines_of(one):
+        for number, one in enumerate(row):
+            for line in lines_of(one, with_text=number < TEXTS):
                 out.print(line, soft_wrap=True)
 
 
@@ -45,10 +46,10 @@ def heading(one: Explanation) -> Text:
     return Text(visible(one.row), style="dim")
 
 
-def lines_of(one: Explanation) -> Iterable[Text]:
+def lines_of(one: Explanation, *, with_text: bool = True) -> Iterable[Text]:
     """Write one decision: what was decided, its text, the strongest words, and the sum."""
     yield decided(one)
-    for role in dict.fromkeys(one.words.roles):
+    for role in dict.fromkeys(one.words.roles if with_text else ()):
         yield Text(INDENT).append(shaded(one, role))
     ranked = one.ranked()
     for name, sign in (("for", 1), ("against", -1)):
@@ -89,7 +90,8 @@ def summed(one: Explanation) -> str:
     found, unit = one.attribution, "" if one.decision.is_number else "log-odds "
     total = float(found.values.sum())
     if found.reference is None:
-        return f"{unit}{found.score:.2f}; by {one.by}, whose values need not add up"
+        why = f"by {one.by} (words become {one.replaced_by}), whose values need not add up"
+        return f"{unit}{found.score:.2f}; {why}"
     error = "" if found.error is None else f"; error {100 * found.error:.2g} %"
     return (
         f"{unit}{found.score:.2f} = {found.reference:.2f} where every word is {one.replaced_by} "

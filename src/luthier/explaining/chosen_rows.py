@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from luthier.codec import Codec
-from luthier.errors import DataError, suggestion
+from luthier.errors import DataError, nearest
 from luthier.evaluation.analysis import ranked_mistakes
 from luthier.evaluation.judge import SYSTEM
 from luthier.records import Rows, Splits
@@ -44,7 +44,7 @@ def parse_places(asked: Iterable[str]) -> list[tuple[str, int]]:
             raise DataError(
                 f"There is no split '{split}'.",
                 received=f"--rows {one}",
-                hint=f"{suggestion(split, SPLITS)} such as --rows test:{found['rows']}",
+                hint=f"--rows {nearest(split, SPLITS) or 'test'}:{found['rows']}",
             )
         for part in found["rows"].split(","):
             first, _, last = part.partition("-")

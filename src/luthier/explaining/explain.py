@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from luthier.codec import Codec
-from luthier.errors import DataError, ModelError, suggestion
+from luthier.errors import DataError, ModelError, nearest, suggestion
 from luthier.explaining.as_predicted import compare
 from luthier.explaining.passages import Passage
 from luthier.explaining.reader import TorchReader
@@ -153,7 +153,7 @@ class Answered:
         return NothingReadError(
             f"There is nothing to explain: {why}.",
             received=f"{text[:80]!r}, {self.rows.where(row)}",
-            hint="a text with words in the language of the model",
+            hint="a text with words that the model knows: a sentence in its language",
         )
 
     @property
@@ -263,10 +263,11 @@ def known_label(label: str, codec: Codec) -> str:
     known = codec.target.names
     if label in known:
         return label
+    close = nearest(label, (*known, PREDICTED, GOLD))
     raise DataError(
         f"There is no label '{label}' to explain.",
         received=f"--target {label}",
-        hint=suggestion(label, (*known, PREDICTED, GOLD)),
+        hint=f"--target {close}" if close else suggestion(label, (*known, PREDICTED, GOLD)),
     )
 
 
