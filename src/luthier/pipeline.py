@@ -21,8 +21,7 @@ from luthier.build_problem import Prepared, describe_data, prepare
 from luthier.distributed.group import joined
 from luthier.evaluation.check_names import check_metric, check_slices
 from luthier.evaluation.judge import SYSTEM
-from luthier.evaluation.overfitting import overfitting
-from luthier.evaluation.remarks import remark
+from luthier.evaluation.remarks import remarks
 from luthier.evaluation.systems import (
     analyse_fine_tuned,
     describe_comparison,
@@ -156,9 +155,8 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
         return share_result(None)  # the owner judges
     listeners.announce("judging")
     judged = judge_systems(recipe, job, outputs)
-    said, scored = judged.predictions[SYSTEM], judged.scores[SYSTEM]
-    listeners.remark(remark(recipe, job, said, judged.comparisons))
-    listeners.remark(overfitting(job, list(folder.events.read()), said, scored))
+    for told in remarks(recipe, job, judged, list(folder.events.read())):
+        listeners.remark(told)
     panels = analyse_fine_tuned(recipe, job, outputs[SYSTEM], judged, slice_columns=sliced_by)
     panels += explain_test_rows(recipe, job, folder, judged.predictions[SYSTEM], target)
     about |= listeners.spent() | {"peak_memory_mib": process.peak_memory_mib()}

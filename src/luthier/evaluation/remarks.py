@@ -7,13 +7,15 @@ try, for the terminal and the report. The last step of `systems.py`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from luthier.declarations import JSON
 from luthier.evaluation.judge import SYSTEM
+from luthier.evaluation.overfitting import overfitting
+from luthier.evaluation.systems import Judged
 from luthier.job import Job
 from luthier.metrics.names import title
 from luthier.recipe.tree import Recipe
@@ -26,6 +28,25 @@ FLOOD = 0.9  # share of all labels, given to a row on average, from which thresh
 PROBE = "linear-probe"
 LONGEST = 40
 OURS = f"{SYSTEM} model"
+
+
+def remarks(
+    recipe: Recipe, job: Job, judged: Judged, events: Sequence[Mapping[str, JSON]]
+) -> list[str]:
+    """Say what speaks against the fine-tuned model, and whether its training over-fitted.
+
+    Args:
+        recipe: The recipe, for what to try next.
+        job: The codec, the plan, the test rows and their gold answers.
+        judged: Scores, predictions and comparisons.
+        events: What the run recorded of its steps.
+    """
+    said = judged.predictions[SYSTEM]
+    found = (
+        remark(recipe, job, said, judged.comparisons),
+        overfitting(job, events, said, judged.scores[SYSTEM]),
+    )
+    return [one for one in found if one is not None]
 
 
 def remark(

@@ -81,11 +81,9 @@ class Listeners:
         """Tell something within the phase that was announced last."""
         self(StepInfo(self._announced or "", 0, 0, message=message))
 
-    def remark(self, message: str | None) -> None:
-        """Tell something that scores must be read with; the report repeats it. None is nothing."""
-        if message is not None:
-            phase = self._announced or ""
-            self(StepInfo(phase, 0, 0, message=message, is_lasting=True))
+    def remark(self, message: str) -> None:
+        """Tell something that scores must be read with; the report repeats it."""
+        self(StepInfo(self._announced or "", 0, 0, message=message, is_lasting=True))
 
     def announce(self, phase: str) -> None:
         """Announce a phase without steps."""
