@@ -155,8 +155,8 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
         return share_result(None)  # the owner judges
     listeners.announce("judging")
     judged = judge_systems(recipe, job, outputs)
-    for told in remarks(recipe, job, judged, list(folder.events.read())):
-        listeners.remark(told)
+    for remark in remarks(recipe, job, judged, list(folder.events.read())):
+        listeners.remark(remark)
     panels = analyse_fine_tuned(recipe, job, outputs[SYSTEM], judged, slice_columns=sliced_by)
     panels += explain_test_rows(recipe, job, folder, judged.predictions[SYSTEM], target)
     about |= listeners.spent() | {"peak_memory_mib": process.peak_memory_mib()}
@@ -170,15 +170,10 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     write_model_card(folder.path)
     report = write_report(folder.path, status={"state": "finished"})
     folder.finish(keep_checkpoints=recipe.training.save_total_limit is not None)
+    findings, told = tuple(prepared.findings), tuple(listeners.told)
+    scores, comparisons = judged.scores, judged.comparisons
     return share_result(
-        RunResult(
-            str(folder.path),
-            judged.scores,
-            judged.comparisons,
-            tuple(prepared.findings),
-            str(report),
-            tuple(listeners.told),
-        )
+        RunResult(str(folder.path), scores, comparisons, findings, str(report), told)
     )
 
 
