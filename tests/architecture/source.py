@@ -74,10 +74,11 @@ def imports_of(path: Path, tree: ast.AST) -> Iterator[Import]:
             yield Import(path, node.lineno, module, id(node) in for_types)
 
 
-def loaded_by(statement: str) -> set[str]:
-    """Say which top-level modules a fresh interpreter has loaded after a statement."""
-    program = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+def loaded_by(*statements: str) -> list[set[str]]:
+    """Say which modules a fresh interpreter has loaded after each of several statements."""
+    tell = "print('loaded:', *sys.modules)"
+    program = "\n".join(["import sys", *(f"{one}\n{tell}" for one in statements)])
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    return set(done.stdout.split())
+    return [{*line.split()} for line in done.stdout.splitlines() if line.startswith("loaded:")]

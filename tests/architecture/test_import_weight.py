@@ -20,27 +20,39 @@ def modules_in(folder):
     return [f"luthier.{folder}.{path.stem}" for path in sorted((PACKAGE / folder).glob("*.py"))]
 
 
-@pytest.mark.parametrize(
-    ("statement", "unwanted"),
-    [
-        ("import luthier", ENGINES | NUMBERS | {"pydantic", "typer", "rich", "yaml"}),
-        ("import luthier.cli.app", ENGINES | NUMBERS | {"pydantic"}),
-        ("from luthier import Recipe; import luthier.recipe.load", ENGINES | NUMBERS),
-        ("import luthier.runs", ENGINES | {"scipy", "pandas", "pyarrow", "matplotlib"}),
-        ("import luthier.records, luthier.protocols", ENGINES),
-        (
-            "import luthier.prediction.predictor",
-            {"peft", "datasets", "sklearn", "tensorflow", "pandas", "matplotlib"},
-        ),
-    ],
-)
-def test_an_import_stays_light(statement, unwanted):
-    assert loaded_by(statement) & unwanted == set()
+NUMPY_UNITS = ("tasks", "metrics", "task_types", "formats", "data", "text", "evaluation")
+LIGHT = {  # statements, the lightest first, and what is loaded after none of them
+    "import luthier": ENGINES | NUMBERS | {"pydantic", "typer", "rich", "yaml"},
+    "import luthier.cli.app": ENGINES | NUMBERS | {"pydantic"},
+    "from luthier import Recipe; import luthier.recipe.load": ENGINES | NUMBERS,
+    "import luthier.runs": ENGINES | {"scipy", "pandas", "pyarrow", "matplotlib"},
+    "import luthier.records, luthier.protocols": ENGINES,
+    **{
+        "from luthier.registry import find; "
+        + "; ".join(f"find({kind!r}, {name!r})" for name in CATALOGUE[kind]): ENGINES - {"sklearn"}
+        for kind in ("methods", "baselines")
+    },
+    **{f"import {', '.join(modules_in(unit))}": ENGINES - {"sklearn"} for unit in NUMPY_UNITS},
+}
 
 
-def test_statistics_are_loaded_where_something_is_judged():
-    statement = "import luthier.prediction.predictor, sys; assert 'scipy.stats' not in sys.modules"
-    assert "luthier" in loaded_by(statement)
+@pytest.fixture(scope="module")
+def loaded():
+    """Name what is loaded after each of these statements, made one after the other."""
+    return dict(zip(LIGHT, loaded_by(*LIGHT), strict=True))
+
+
+@pytest.mark.parametrize("statement", LIGHT)
+def test_an_import_stays_light(statement, loaded):
+    """What is loaded by one is loaded after all that follow, of which more is allowed."""
+    assert loaded[statement] & LIGHT[statement] == set()
+
+
+def test_a_predictor_loads_no_statistics_and_nothing_to_train_with():
+    (found,) = loaded_by("import luthier.prediction.predictor")
+    unwanted = {"peft", "datasets", "sklearn", "tensorflow", "pandas", "matplotlib", "scipy.stats"}
+    assert "luthier.prediction.predictor" in found
+    assert found & unwanted == set()
 
 
 def test_a_prediction_loads_no_compiler_and_nothing_for_many_devices(tiny_teacher):
@@ -83,21 +95,6 @@ torch.optim.SGD(weights, lr=1.0).zero_grad()
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(
-    "unit", ["tasks", "metrics", "task_types", "formats", "data", "text", "evaluation"]
-)
-def test_a_unit_that_speaks_numpy_loads_no_engine(unit):
-    assert loaded_by(f"import {', '.join(modules_in(unit))}") & (ENGINES - {"sklearn"}) == set()
-
-
-@pytest.mark.parametrize("kind", ["methods", "baselines"])
-def test_finding_a_plug_in_loads_no_engine(kind):
-    finds = "; ".join(f"find({kind!r}, {name!r})" for name in CATALOGUE[kind])
-    assert (
-        loaded_by(f"from luthier.registry import find; {finds}") & (ENGINES - {"sklearn"}) == set()
-    )
 
 
 def test_public_names_are_these_and_no_others():
