@@ -138,8 +138,9 @@ def confusion(
 
 def nan_mean(values: list[float] | Array) -> float:
     """Average the values that are not nan; nan if all are."""
-    defined = [value for value in values if not np.isnan(value)]
-    return float(np.mean(defined)) if defined else float("nan")
+    found = np.asarray(values, dtype=float)
+    defined = found[~np.isnan(found)]
+    return float(defined.sum() / len(defined)) if len(defined) else float("nan")
 
 
 def _share(part: float, whole: float) -> float:

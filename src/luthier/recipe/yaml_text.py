@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -94,6 +96,12 @@ def parse_yaml(text: str, *, name: str) -> tuple[Any, dict[str, str]]:
     Raises:
         RecipeError: the text is not valid YAML; the message names line and column
     """
+    content, places = _parsed(text, name)
+    return deepcopy(content), dict(places)
+
+
+@lru_cache(maxsize=16)  # a run's report, its card and its predictor read one recipe again and again
+def _parsed(text: str, name: str) -> tuple[Any, dict[str, str]]:
     try:
         loader = RecipeLoader(text.lstrip("\ufeff"))
         node = loader.get_single_node()

@@ -90,3 +90,14 @@ values = st.recursive(
 @given(values)
 def test_numbers_lists_and_mappings_written_by_pyyaml_read_back_equal(value):
     assert parse_yaml(yaml.safe_dump(value), name="r.yaml")[0] == value
+
+
+def test_what_is_changed_in_a_recipe_is_not_in_the_next_reading_of_it():
+    text = "data: {columns: [a]}\n"
+    content, places = parse_yaml(text, name="r.yaml")
+    content["data"]["columns"].append("b")
+    places.clear()
+    assert parse_yaml(text, name="r.yaml") == (
+        {"data": {"columns": ["a"]}},
+        {"data": "r.yaml:1", "data.columns": "r.yaml:1", "data.columns.0": "r.yaml:1"},
+    )
