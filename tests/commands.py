@@ -24,9 +24,15 @@ for words in json.loads(sys.argv[1]):
 
 
 def in_a_new_process(
-    *commands: Sequence[object], cwd: Path, env: Mapping[str, str] | None = None
+    *commands: Sequence[object], cwd: Path, env: Mapping[str, str] | None = None, code: int = 0
 ) -> tuple[list[str], str]:
     """Run commands one after another in one new process, each of which has to succeed.
+
+    Args:
+        commands: The words of each, after `luthier`.
+        cwd: Where they work.
+        env: Additions to the environment.
+        code: Exit code of the last one.
 
     Returns:
         What each of them printed, and what any of them wrote to stderr.
@@ -41,7 +47,8 @@ def in_a_new_process(
         timeout=300,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    *said, _ = done.stdout.split("\0")
+    assert done.returncode == code, done.stdout + done.stderr
+    *said, rest = done.stdout.split("\0")
+    said += [rest] if code else []
     assert len(said) == len(commands)
     return said, done.stderr

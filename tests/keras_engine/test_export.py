@@ -275,10 +275,14 @@ def test_texts_are_left_out_where_their_tokens_would_differ(finished, tmp_path, 
 
 
 def test_texts_are_left_out_where_they_are_read_in_windows(finished, tmp_path):
+    """And an empty folder is filled."""
+    (tmp_path / "out").mkdir()
     run = finished("text-classification", data={"long_texts": "windows", "max_tokens": 12})
     out, found = export_tensorflow(run, tmp_path / "out", to="saved-model")
     assert "read in windows" in found.text
     assert set(tf.saved_model.load(str(out)).signatures) == {"serving_default"}
+    assert (out / "saved_model.pb").is_file()
+    assert [one.name for one in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize(
@@ -303,13 +307,6 @@ def test_nothing_is_overwritten(to, finished, tmp_path):
     with pytest.raises(RunError, match="not empty"):
         export_tensorflow(finished("text-classification"), tmp_path, to=to)
     assert [one.name for one in tmp_path.iterdir()] == ["mine.txt"]
-
-
-def test_an_empty_folder_is_filled(finished, tmp_path):
-    (tmp_path / "out").mkdir()
-    out, _ = export_tensorflow(finished("text-classification"), tmp_path / "out", to="saved-model")
-    assert (out / "saved_model.pb").is_file()
-    assert [one.name for one in tmp_path.iterdir()] == ["out"]
 
 
 def test_missing_packages_are_named(finished, tmp_path, monkeypatch):

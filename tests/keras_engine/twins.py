@@ -117,13 +117,18 @@ def outputs_apart(model: Any, twin: Twin, batch: dict) -> float:
     """Compute how far the outputs of a model and its twin differ."""
     with torch.no_grad():
         theirs, ours = outputs_of_both(model, twin, batch)
-    return max(apart(ours[name], theirs[name].numpy()) for name in ours)
+    return _most_apart(ours, theirs)
 
 
-def gradients_apart(model: Any, twin: Twin, batch: dict) -> dict[str, float]:
-    """Compute for each parameter how far the gradients differ, of sums with random weights.
+def _most_apart(ours: dict, theirs: dict) -> float:
+    return max(apart(ours[name], theirs[name].detach().numpy()) for name in ours)
 
-    Rounding is not judged: some gradients, such as those of the keys' biases, are zero but for it.
+
+def all_apart(model: Any, twin: Twin, batch: dict) -> tuple[float, dict[str, float]]:
+    """Compute how far the outputs differ, and for each parameter how far the gradients do.
+
+    The gradients are those of sums of the outputs with random weights. Their rounding is not
+    judged: some, such as those of the keys' biases, are zero but for it.
     """
     pairs, rng = list(twin.trained()), np.random.default_rng(1)
     model.zero_grad()
@@ -152,7 +157,7 @@ def gradients_apart(model: Any, twin: Twin, batch: dict) -> dict[str, float]:
             one.mul_(0.0 if one.requires_grad else 1.0)
     twin.take_back()  # copies gradients the way that weights are copied
     got = dict(model.named_parameters())
-    return {
+    return _most_apart(ours, theirs), {
         name: float(
             (got[name].detach() - one).abs().max() / max(float(one.abs().max()), 1e-3 * largest)
         )

@@ -12,7 +12,7 @@ RECIPE = Path(__file__).parents[2] / "recipes" / "quickstart.yaml"
 
 @pytest.mark.slow
 def test_the_quickstart_runs_from_the_package_to_the_report(tmp_path):
-    fewer = ["data.limit={train: 96, validation: 48, test: 64}", "training.max_steps=4"]
+    fewer = ["data.limit={train: 48, validation: 24, test: 40}", "training.max_steps=2"]
     result = luthier.run(RECIPE, fewer, out=tmp_path / "run")
     folder = RunFolder.open(result.folder).require_finished()
     assert [c.baseline for c in result.comparisons] == [

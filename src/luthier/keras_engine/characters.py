@@ -42,7 +42,7 @@ def table_of(tokenizer: Tokenizer, *, apart: Iterable[str] = ()) -> tuple[Array,
     return _table(how, frozenset(map(ord, apart)))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _table(how: tuple[Any, ...], kept: frozenset[int]) -> tuple[Array, Array]:
     """Make the table once for each way of cleaning: it takes a second."""
     firsts: list[int] = []

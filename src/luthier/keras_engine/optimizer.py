@@ -97,7 +97,7 @@ class KerasOptimizer(torch.optim.Optimizer):
             self._parts.append(_Part(settings, group["weight_decay"], own))
             self.variables += own
         self._gradients: list[tf.Tensor] = []
-        self._apply = tf.function(self._apply_all)
+        self._apply = tf.function(self._apply_all, autograph=False)
 
     def take(self, gradients: list[tf.Tensor]) -> None:
         """Keep the gradients for the next step, one for each of `variables`."""

@@ -76,7 +76,9 @@ class Update:
         if self._graph is None:
             signature = {name: spec_of(one) for name, one in batch.items()}
             scalars = (tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.int64))
-            self._graph = tf.function(self._traced, input_signature=(signature, *scalars))
+            self._graph = tf.function(
+                self._traced, input_signature=(signature, *scalars), autograph=False
+            )
         found: Differentiated = self._graph(dict(batch), tf.constant(weight, tf.float32), seed)
         return found
 
@@ -117,12 +119,12 @@ def memory_errors() -> Iterator[None]:
         raise MemoryError("out of memory") from problem
 
 
-@tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+@tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
 def _sum(some: Gradients, others: Gradients) -> Gradients:
     return [one + other for one, other in zip(some, others, strict=True)]
 
 
-@tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+@tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
 def _clip(gradients: Gradients, max_norm: Tensor) -> tuple[Gradients, Tensor]:
     """Scale gradients down to a common norm; PyTorch adds 1e-6 to the norm, too."""
     norm = tf.sqrt(tf.add_n([tf.reduce_sum(one * one) for one in gradients]))
