@@ -120,8 +120,8 @@ def plan_seeds(arms: dict[str, Recipe], *, seeds: Sequence[int]) -> Plan:
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:
-    """Give a recipe another seed of its training, and no baselines."""
+    """Give a recipe another seed of its training, and nothing beside: baselines, explanations."""
     tree = recipe.model_dump(mode="json")
     tree["training"]["seed"] = seed
-    tree["baselines"] = []
+    tree["baselines"], tree["evaluation"]["explained_rows"] = [], 0
     return read_recipe(tree)
