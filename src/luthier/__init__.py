@@ -4,7 +4,7 @@
     load(run)         a predictor                   evaluate(run, data)   scores on other rows
     compare(runs)     runs side by side             export(run, folder)   a model for elsewhere
     ladder(recipe)    which method is best          seeds(recipe)         how far a score is luck
-    ablate(recipe)    which change helps
+    ablate(recipe)    which change helps            soup(runs, folder)    the mean of their weights
     list_runs()       what runs there are           delete_runs(runs)     some of them gone
     explain(run, …)   which words spoke for an answer, and which against it
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from luthier.evaluation.compare_runs import compare
     from luthier.explain_run import explain
     from luthier.exporters.export import export
+    from luthier.exporters.soup import soup
     from luthier.inspect_data import inspect
     from luthier.pipeline import run
     from luthier.prediction.predictor import Predictor, load
@@ -54,6 +55,7 @@ _HOMES = {
     "ladder": "luthier.studies.ladder",
     "list_runs": "luthier.runs.listing",
     "seeds": "luthier.studies.seeds",
+    "soup": "luthier.exporters.soup",
 }
 __all__ = [
     "Predictor",
@@ -71,6 +73,7 @@ __all__ = [
     "load",
     "run",
     "seeds",
+    "soup",
 ]
 
 

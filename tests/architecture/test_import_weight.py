@@ -101,7 +101,7 @@ def test_public_names_are_these_and_no_others():
     assert sorted(luthier.__all__) == sorted(luthier._HOMES)
     assert luthier.__all__ == [
         *("Predictor", "Recipe", "RunResult", "ablate", "compare", "delete_runs", "evaluate"),
-        *("explain", "export", "inspect", "ladder", "list_runs", "load", "run", "seeds"),
+        *("explain", "export", "inspect", "ladder", "list_runs", "load", "run", "seeds", "soup"),
     ]
     for name in luthier.__all__:
         assert getattr(luthier, name).__name__ == name

@@ -27,6 +27,7 @@ from luthier.cli.failures import (
 )
 from luthier.cli.predict import RunArgument, precision_of, predict
 from luthier.cli.runs import runs
+from luthier.cli.soup import soup
 from luthier.cli.tables import JsonOption, print_json, print_table
 from luthier.cli.visible import visible
 from luthier.errors import RecipeError
@@ -246,6 +247,7 @@ app.command()(export)
 app.command()(studies.ladder)
 app.command()(studies.seeds)
 app.command()(studies.ablate)
+app.command()(soup)
 
 
 @app.command(name="list")
