@@ -86,8 +86,8 @@ def test_it_ends_with_a_verdict_on_each_change(study):
     page = (out / "report.html").read_text("utf-8")
     assert 'class="reference"' in page
     for arm, sentence in zip(arms, found["sentences"], strict=True):
-        assert sentence.startswith(arm)
-        assert sentence in said.replace("\n", " ").replace("  ", " ") or arm in said
+        assert sentence.startswith(arm[:1].upper() + arm[1:])
+        assert sentence[:12] in said
         assert arm in page
     assert read_recipe(out / "recipe.yaml").task.name == "text-classification"
 

@@ -67,17 +67,17 @@ def what_helped(compared: Sequence[Pair], metric: str, *, unit: str) -> list[str
         where = f"With {level} {unit}, " if unit else ""
         for pair in group:
             found = pair.difference
-            amount = (
-                f"{_signed(found.mean, metric)}, from {_signed(found.low, metric)} to "
-                f"{_signed(found.high, metric)}"
-            )
+            low, high = (_signed(end, metric) for end in (found.low, found.high))
+            unit_words = " points" if as_points(metric) else ""
+            amount = f"{_signed(found.mean, metric)}{unit_words}, from {low} to {high}"
             verdict = verdict_of(pair)
             if verdict == UNCLEAR:
                 verdict = f"is {UNCLEAR} from the recipe as it is"
                 amount = f"{amount}; {what_would_tell(found)}"
-            said.append(f"{where}{pair.first} {verdict} ({amount}).")
+            sentence = f"{where}{pair.first} {verdict} ({amount})."
+            said.append(sentence[:1].upper() + sentence[1:])
     return said
 
 
 def _signed(value: float, metric: str) -> str:
-    return f"{100 * value:+.1f} points" if as_points(metric) else f"{value:+.3f}"
+    return f"{100 * value:+.1f}" if as_points(metric) else f"{value:+.3f}"

@@ -47,9 +47,9 @@ def test_what_helps_and_what_hurts_is_told():
     found = ablation(np.random.default_rng(4), gains=(0, 1.5, -1.5, 0), n_rows=400)
     assert [verdict_of(one) for one in found] == ["helped", "hurt", "not distinguishable"]
     said = what_helped(found, "accuracy", unit="")
-    assert said[0].startswith("with a helped (+")
-    assert "points, from +" in said[0]
-    assert said[1].startswith("with b hurt (-")
+    assert said[0].startswith("With a helped (+")
+    assert " points, from +" in said[0]
+    assert said[1].startswith("With b hurt (-")
     assert "is not distinguishable from the recipe as it is" in said[2]
 
 
