@@ -158,7 +158,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     for remark in remarks(recipe, job, judged, list(folder.events.read())):
         listeners.remark(remark)
     panels = analyse_fine_tuned(recipe, job, outputs[SYSTEM], judged, slice_columns=sliced_by)
-    panels += explain_test_rows(recipe, job, folder, judged.predictions[SYSTEM], target)
+    panels += follow(explain_test_rows(recipe, job, folder, judged, target), listeners)
     about |= listeners.spent() | {"peak_memory_mib": process.peak_memory_mib()}
     folder.write_predictions(prediction_lines(job, judged.predictions))
     folder.write_json("scores", judged.scores)

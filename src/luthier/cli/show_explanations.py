@@ -14,6 +14,7 @@ from rich.text import Text
 from luthier.cli.show_training_rows import influential_lines, nearest_lines
 from luthier.cli.tables import console
 from luthier.cli.visible import visible
+from luthier.report.explanations import STRONG, digits_of, signed
 
 if TYPE_CHECKING:
     from luthier.explaining.explain import Explanations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 STRONGEST = 5  # words for, and words against, that are listed
 FOR, AGAINST = (43, 91, 199), (194, 77, 16)  # blue and orange, as on the page
 TEXTS = 2  # decisions of a row that are shown with its text; those after it without
+LEAST_LISTED = 0.02  # share of the strongest word from which a word is listed
 LEAST_SHADE = 0.15  # share of the strongest word from which a word is shaded
 INDENT = "  "
 
@@ -52,10 +54,12 @@ def lines_of(one: Explanation, *, with_text: bool = True) -> Iterable[Text]:
     for role in dict.fromkeys(one.words.roles if with_text else ()):
         yield Text(INDENT).append(shaded(one, role))
     ranked = one.ranked()
+    least = LEAST_LISTED * max((abs(value) for _, value in ranked), default=0.0)
+    digits = digits_of([value for _, value in ranked])
     for name, sign in (("for", 1), ("against", -1)):
-        strongest = [(word, value) for word, value in ranked if value * sign > 0][:STRONGEST]
+        strongest = [(word, value) for word, value in ranked if value * sign > least][:STRONGEST]
         if strongest:
-            words = ", ".join(f"{word} {signed(value)}" for word, value in strongest)
+            words = ", ".join(f"{word} {signed(value, digits)}" for word, value in strongest)
             yield Text(f"{INDENT}{name:<8} ", "dim").append(visible(words), "not dim")
     yield Text(INDENT + visible(summed(one)), "dim")
     for note in one.notes:
@@ -95,23 +99,16 @@ def summed(one: Explanation) -> str:
     error = "" if found.error is None else f"; error {100 * found.error:.2g} %"
     return (
         f"{unit}{found.score:.2f} = {found.reference:.2f} where every word is {one.replaced_by} "
-        f"{'+' if total >= 0 else '−'} {abs(total):.2f} of the words{error}; by {one.by}"
+        f"{'+' if total >= 0 else '−'} {abs(total):.{digits_of([total])}f} of the words{error}; "
+        f"by {one.by}"
     )
-
-
-def signed(value: float) -> str:
-    """Write a value with its sign.
-
-    >>> signed(0.512), signed(-2)
-    ('+0.51', '−2.00')
-    """
-    return f"{'−' if value < 0 else '+'}{abs(value):.2f}"
 
 
 def shaded(one: Explanation, role: str) -> Text:
     """Shade the words of a column: blue speaks for the decision, orange against it."""
     text, values = one.texts[role], one.attribution.values
-    most = float(np.abs(values).max(initial=0.0)) or 1.0
+    least = 0.0 if one.decision.is_number else STRONG
+    most = float(np.abs(values).max(initial=least)) or 1.0
     made, done = Text(), 0
     for word, (of_role, (first, past)) in enumerate(
         zip(one.words.roles, one.words.spans.tolist(), strict=True)

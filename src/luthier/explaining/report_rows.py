@@ -7,7 +7,7 @@ They cost a small share of what the training did: see `SHARE`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -18,6 +18,8 @@ from luthier.declarations import Panel
 from luthier.distributed.group import group
 from luthier.errors import LuthierError, ModelError
 from luthier.evaluation.analysis import ranked_mistakes
+from luthier.evaluation.judge import SYSTEM
+from luthier.evaluation.systems import Judged
 from luthier.explaining.explain import (
     DEFAULT,
     PREDICTED,
@@ -32,7 +34,7 @@ from luthier.job import Job
 from luthier.ragged import Array
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
-from luthier.records import Gold, Predictions, Rows, Target
+from luthier.records import Gold, Predictions, Rows, StepInfo, Target
 from luthier.registry import find
 from luthier.report.formatting import plural
 from luthier.runs import RunFolder
@@ -47,15 +49,15 @@ WRONG, UNSURE, RIGHT = "sure and wrong", "unsure", "sure and right"
 
 
 def explain_test_rows(
-    recipe: Recipe, job: Job, folder: RunFolder, predictions: Predictions, target: Target
-) -> list[Panel]:
+    recipe: Recipe, job: Job, folder: RunFolder, judged: Judged, target: Target
+) -> Generator[StepInfo, None, list[Panel]]:
     """Explain some test rows with the model that a run has just saved.
 
     Args:
         recipe: Its `evaluation.explained_rows` says how many.
         job: The test rows, their gold answers, and the training that was done.
         folder: The run, with its model.
-        predictions: The model's answers on the test rows.
+        judged: The model's answers on the test rows.
         target: The target that decodes the outputs of the saved model.
 
     Returns:
@@ -67,7 +69,8 @@ def explain_test_rows(
     is_large = sum(file.stat().st_size for file in folder.model.rglob("*")) > MOST_BYTES
     if asked == 0 or len(problem.splits.test) == 0 or group().size > 1 or is_large:
         return []
-    chosen = choose(problem.codec, problem.gold["test"], predictions, problem.splits.test, asked)
+    said = judged.predictions[SYSTEM]
+    chosen = choose(problem.codec, problem.gold["test"], said, problem.splits.test, asked)
     method = make_plugin("methods", recipe.method)
     model, processor = method.load(folder.model)
     codec = codec_of(recipe, problem.codec.task, target, processor, model.config)
@@ -81,7 +84,10 @@ def explain_test_rows(
     )
     budget = SHARE * work_of_training(recipe, job, by_gradient=getattr(method, "by_gradient", True))
     explainer = explainer_for(answered)
-    found = list(_within(answered, explainer, budget))
+    found = []
+    for explained in _within(answered, explainer, budget):
+        found.append(explained)
+        yield StepInfo("explaining test rows", len(found), len(chosen), rows=1)
     made = [
         {"why": why, "explained": explained.to_json()}
         for explained, (_, why) in zip(found, chosen, strict=True)

@@ -9,6 +9,7 @@ so that neither colours nor a printer in black decide what is read.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from itertools import chain
@@ -19,6 +20,7 @@ from luthier.report.facts import Facts
 from luthier.report.formatting import base_name, number, writable
 from luthier.report.panels import pages
 
+STRONG = 0.25  # log-odds of a word from which it is shaded as strongly as can be
 LEAST_SHADE = 0.1  # share of the strongest word below which a word is not shaded
 MOST_ROWS = 1000  # on a page; JSON has all
 MATRIX_FROM = 3  # decisions of a row from which they are also shown side by side
@@ -99,7 +101,8 @@ def decision_view(one: JSON) -> dict[str, JSON]:
     """Prepare one explained decision for the template."""
     words, texts = one["words"], one["texts"]
     values = [float(word["value"]) for word in words]
-    most = max(map(abs, values), default=0.0)
+    most = full_shade(one)
+    digits = digits_of(values)
     speaking_for = sum(value for value in values if value > 0)
     against = sum(value for value in values if value < 0)
     both = (speaking_for - against) or 1.0
@@ -112,27 +115,27 @@ def decision_view(one: JSON) -> dict[str, JSON]:
             {"role": role if len(texts) > 1 else "", "parts": parts_of(one, role, most)}
             for role in roles or texts
         ],
-        "for": signed(speaking_for),
-        "against": signed(against),
+        "for": signed(speaking_for, digits),
+        "against": signed(against, digits),
         "for_share": round(100 * speaking_for / both, 2),
         "sum": summed(one, sum(values)),
-        "most": signed(most).lstrip("+"),
         "words": [
-            word_view(word, most) for word in sorted(words, key=lambda word: -abs(word["value"]))
+            word_view(word, most, digits)
+            for word in sorted(words, key=lambda word: -abs(word["value"]))
         ],
         "notes": [legible(str(note)) for note in one.get("notes") or ()],
         "influential": training_rows(one.get("influential") or ()),
     }
 
 
-def word_view(word: JSON, most: float) -> dict[str, JSON]:
+def word_view(word: JSON, most: float, digits: int) -> dict[str, JSON]:
     """Prepare a line of the table of words."""
     value = float(word["value"])
     return {
         "word": legible(word["word"]),
         "role": word["role"],
         "place": f"{word['start']:,}–{word['end']:,}",
-        "value": signed(value),
+        "value": signed(value, digits),
         "sign": sign_of(value, most),
         "share": f"{100 * abs(value) / most:.1f}" if most else "0",
     }
@@ -144,6 +147,7 @@ def parts_of(one: JSON, role: str, most: float) -> list[dict[str, JSON]]:
     parts: list[dict[str, JSON]] = []
     own = one.get("span") or ["", 0, 0]
     words = [word for word in one["words"] if word["role"] == role]
+    digits = digits_of([float(word["value"]) for word in one["words"]])
     for word in sorted(words, key=lambda word: word["start"]):
         first, past, value = word["start"], word["end"], float(word["value"])
         if first < done:  # a word inside another one; the table has it
@@ -154,7 +158,7 @@ def parts_of(one: JSON, role: str, most: float) -> list[dict[str, JSON]]:
                 "text": legible(text[first:past]),
                 "sign": sign_of(value, most) or "none",
                 "strength": round(abs(value) / most, 3) if most else 0,
-                "value": signed(value),
+                "value": signed(value, digits),
                 "is_own": own[0] == role and first < own[2] and past > own[1],
             }
         )
@@ -174,7 +178,7 @@ def matrix(explanations: Sequence[JSON]) -> dict[str, JSON]:
     lines = []
     for one in explanations:
         values = {(word["role"], word["start"]): float(word["value"]) for word in one["words"]}
-        most = max(map(abs, values.values()), default=0.0)
+        most = full_shade(one)
         cells = [_cell(values.get(place), most) for place in columns]
         lines.append({"name": legible(short(one["explained"])), "cells": cells})
     return {"columns": [legible(short(names[place])) for place in columns], "lines": lines}
@@ -210,6 +214,25 @@ def _written(name: str, value: JSON) -> str:
     return legible(base_name(written) if name == "row" else written)
 
 
+def full_shade(one: JSON) -> float:
+    """Return the value of a word that is shaded as strongly as can be: that of the strongest.
+
+    A word that adds less than `STRONG` to log-odds stays pale, whatever the others add.
+    """
+    most = max((abs(float(word["value"])) for word in one["words"]), default=0.0)
+    return most if one["is_number"] else max(most, STRONG)
+
+
+def digits_of(values: Sequence[float]) -> int:
+    """Choose how many decimals tell values apart: two, or more where all of them are small.
+
+    >>> digits_of([1.5, 0.2]), digits_of([0.021, 0.004])
+    (2, 3)
+    """
+    most = max(map(abs, values), default=0.0)
+    return 2 if most >= 0.1 or most == 0 else min(5, 1 - math.floor(math.log10(most)))
+
+
 def sign_of(value: float, most: float) -> str:
     """Say whether a word speaks for a decision or against it; "" where it hardly matters."""
     if abs(value) < LEAST_SHADE * most or value == 0:
@@ -221,23 +244,24 @@ def summed(one: JSON, total: float) -> str:
     """Write what the words add up to, how exactly, and what they were replaced by."""
     unit = "" if one["is_number"] else "Log-odds "
     score, reference, error = one["score"], one["reference"], one["error"]
+    digits = digits_of([total])
     if reference is None:
         return f"{unit}{signed(score)}. The values of {one['by']} need not add up to it."
     sign = "+" if total >= 0 else "−"
     told = "" if error is None else f" (error {100 * error:.2f} %)"
     return (
         f"{unit}{signed(score)} = {signed(reference)} where every word is "
-        f"{legible(one['replaced_by'])} {sign} {abs(total):.2f} of the words{told}."
+        f"{legible(one['replaced_by'])} {sign} {abs(total):.{digits}f} of the words{told}."
     )
 
 
-def signed(value: float) -> str:
+def signed(value: float, digits: int = 2) -> str:
     """Write a value with its sign.
 
-    >>> signed(0.512), signed(-2)
-    ('+0.51', '−2.00')
+    >>> signed(0.512), signed(-2), signed(0.0123, 4)
+    ('+0.51', '−2.00', '+0.0123')
     """
-    return f"{'−' if value < 0 else '+'}{abs(value):.2f}"
+    return f"{'−' if value < 0 else '+'}{abs(value):.{digits}f}"
 
 
 def sure(probability: float | None) -> str:

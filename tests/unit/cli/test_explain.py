@@ -37,7 +37,7 @@ def folder(tiny_model, tmp_path_factory):
     place = tmp_path_factory.mktemp("why")
     data = {"train": str(write_csv(toy_rows(TASK), place / "rows.csv")), "limit": {"test": 12}}
     tree = toy_tree(TASK, tiny_model("bert"), baselines=[], data=data)
-    return luthier.run(tree, ["training.max_steps=2"], out=place / "run").folder
+    return luthier.run(tree, ["training.max_steps=6"], out=place / "run").folder
 
 
 def test_an_explanation_is_readable_without_colours(folder):
@@ -47,10 +47,15 @@ def test_an_explanation_is_readable_without_colours(folder):
     assert "\x1b" not in done.stdout
     values = {
         word: float(value.replace("−", "-"))
-        for word, value in re.findall(r"(\w+) ([+−]\d+\.\d\d)", done.stdout)
+        for word, value in re.findall(r"(\w+) ([+−]\d+\.\d+)", done.stdout)
     }
     (explained,) = luthier.load(folder).explain(TEXT, by="occlusion")
-    assert values == {word: pytest.approx(one, abs=0.006) for word, one in explained.ranked()}
+    most = max(abs(one) for _, one in explained.ranked())
+    assert values == {
+        word: pytest.approx(one, abs=0.06 * most)
+        for word, one in explained.ranked()
+        if abs(one) > 0.02 * most
+    }
     assert f"{100 * explained.probability:.1f} %" in done.stdout
     assert "words become [MASK]" in done.stdout
 
@@ -60,7 +65,8 @@ def test_the_sum_the_reference_and_the_error_are_told(folder):
     found = explained.attribution
     said = call(folder, TEXT).stdout.replace("−", "-")
     assert f"log-odds {found.score:.2f} = {found.reference:.2f} where every word is [MASK]" in said
-    assert f"{abs(found.values.sum()):.2f} of the words; error" in said
+    total = re.search(r"([+-]) ([\d.]+) of the words; error", said)
+    assert float(total[1] + total[2]) == pytest.approx(found.values.sum(), rel=0.06)
 
 
 def test_a_page_has_every_row_that_was_asked_for(folder, tmp_path):
