@@ -69,6 +69,12 @@ def write(path: Path, pairs: list[tuple[str, str]]) -> None:
         csv.writer(file).writerows([("text", "label"), *pairs])
 
 
+def read(path: Path) -> list[tuple[str, str]]:
+    """Read texts and labels."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [(text, label) for text, label in csv.reader(file)][1:]
+
+
 def recipe_of(folder: Path, arm: str, *, epochs: int, seed: int) -> dict[str, Any]:
     """Write the recipe of an arm: the quickstart's, without baselines or a choice of epochs."""
     return {

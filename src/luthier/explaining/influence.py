@@ -1,18 +1,18 @@
-"""How much training rows moved a decision, estimated at the model's last layer.
+"""How much training rows moved a decision, estimated at the layers of the model's head.
 
 TracIn, Pruthi et al. 2020, https://arxiv.org/abs/2002.08484, sections 3 and 4: a step of gradient
 descent on training row i changes a decision F by -η ∇F · ∇L_i; over a training these changes are
-summed. Of the weights, only those of the last layer count here (section 4.2), where the gradients
-are outer products of a row for the outputs and the vector h that the layer reads:
+summed. Of the weights, only those of the head count here (section 4.2): the layers that read one
+vector of a text, a pooler and hidden layers included. There, gradients are outer products of the
+slopes at a layer's outputs z and the vector h that it reads:
 
-    value_i = -(Σ_t η_t / n) (∂F/∂z · ∂L_i/∂z) (h · h_i + 1)
+    value_i = -(Σ_t η_t / n) Σ_layers (∂F/∂z · ∂L_i/∂z) (h · h_i + 1)
 
-with outputs z, the 1 for the bias, Σ_t η_t the learning rates that the run recorded and n its
-rows, as each is in one of so many. It is TracIn with one checkpoint: that of the finished model,
-as a run keeps no others unless asked to. L_i is the loss that the recipe sets, F what the words
-are explained by too: log-odds or the number itself. The log-odds' gradient is that of the loss of
-the same answer, divided by p - 1: rows are ranked alike, and the values do not vanish where the
-model is sure.
+with the 1 for the bias, Σ_t η_t the learning rates that the run recorded and n its rows, as each is
+in one of so many. It is TracIn with one checkpoint: that of the finished model, as a run keeps no
+others unless asked to. L_i is the loss that the recipe sets, F what the words are explained by too:
+log-odds or the number itself. The log-odds' gradient is that of the loss of the same answer,
+divided by p - 1: rows are ranked alike, and the values do not vanish where the model is sure.
 
 Values are in the unit of F as plain gradient descent would move it. Optimizers that scale
 gradients move it otherwise: the order counts, not the size. Rows of large loss win by size; the
@@ -23,19 +23,15 @@ https://arxiv.org/abs/2003.11630, section 3, with an identity for the Hessian).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from luthier.errors import ModelError
+from luthier.explaining.head_layers import Traced
 from luthier.explaining.training_rows import TrainingRows
 from luthier.explanation import Decision
-from luthier.hf_types import ModelOutput
-from luthier.objective import Objective
 from luthier.ragged import Array
-from luthier.training.losses import make_loss
 
 Order = Literal["cosine", "dot"]
 
@@ -86,82 +82,67 @@ class Influences:
         ]
 
 
-class LastLayerGradients:
-    """Gradients of the training rows' losses for the last layer, kept as factors.
+class HeadGradients:
+    """Gradients of the training rows' losses for the layers of the head, kept as factors.
 
     Args:
         training: The training rows.
-        objective: The loss that the model was trained with.
         rates: Sum of the learning rates of all steps.
 
     Raises:
         ModelError: The model predicts by the votes of stored rows.
     """
 
-    def __init__(self, training: TrainingRows, objective: Objective, *, rates: float):
-        if training.layer.looks_up:
+    def __init__(self, training: TrainingRows, *, rates: float):
+        if training.head.lookup is not None:
             raise ModelError(
                 "This model has no weights that training rows could move: they vote themselves.",
                 received="--influence",
                 hint="--neighbours 5, which shows the votes",
             )
-        self.training = training
-        of_outputs, total = loss_slopes(training, objective)
-        self.of_outputs = of_outputs  # (items, outputs)
-        self.rate = rates / total
-        self.read = self._with_bias(training.vectors.read)  # (items, width + 1)
+        self.training, self.rate = training, rates / training.weight
         self.lengths = self._lengths()
 
-    def on(self, decision: Decision, vector: Array, outputs: Array) -> Influences:
+    def on(self, traced: Traced) -> Influences:
         """Estimate how much each training row moved a decision.
 
         Args:
-            decision: The decision.
-            vector: What the last layer reads of the item that decided, (width,).
-            outputs: The model's outputs for it, (outputs,).
+            traced: What the head reads of the item that decided, and the decision's slopes.
         """
-        slopes, read = decision_slopes(decision, outputs), self._with_bias(vector[None])[0]
-        of_items = -(self.of_outputs @ slopes) * (self.read @ read)
+        of_items, square = np.zeros(len(self.training.items)), 0.0
+        own = self.training.traced
+        for name in traced.slopes:
+            bias = float(own.has_bias[name])
+            read, slopes = (exact(one[name][0]) for one in (traced.read, traced.slopes))
+            alike = exact(own.read[name]) @ read + bias
+            of_items -= (exact(own.slopes[name]) @ slopes) * alike
+            square += float((slopes**2).sum() * ((read**2).sum() + bias))
         dots = np.zeros(len(self.training.rows))
         np.add.at(dots, self.training.items.rows, of_items)
-        length = np.linalg.norm(slopes) * np.linalg.norm(read)
-        return Influences(dots * self.rate, dots / np.maximum(self.lengths * length, 1e-30))
-
-    def _with_bias(self, read: Array) -> Array:
-        """Add the input of the bias, where there is one."""
-        read = read.astype(np.float64)
-        if self.training.layer.bias is None:
-            return read
-        return np.concatenate([read, np.ones((len(read), 1))], axis=1)
+        lengths = np.maximum(self.lengths * np.sqrt(square), 1e-30)
+        return Influences(dots * self.rate, dots / lengths)
 
     def _lengths(self) -> Array:
         """Return the norm of each row's gradient, summed over its items, (rows,)."""
-        squares = (self.of_outputs**2).sum(axis=1) * (self.read**2).sum(axis=1)
-        rows = self.training.items.rows
+        own, rows = self.training.traced, self.training.items.rows
         of_rows = np.zeros(len(self.training.rows))
-        np.add.at(of_rows, rows, squares)
-        for row in np.flatnonzero(np.bincount(rows, minlength=len(of_rows)) > 1):
-            items = np.flatnonzero(rows == row)
-            summed = self.of_outputs[items].T @ self.read[items]  # (outputs, width + 1)
-            of_rows[row] = (summed**2).sum()
-        return np.sqrt(of_rows)
+        windowed = np.flatnonzero(np.bincount(rows, minlength=len(of_rows)) > 1)
+        for name, slopes in own.slopes.items():
+            read, slopes = exact(own.read[name]), exact(slopes)
+            bias = float(own.has_bias[name])
+            squares = np.zeros(len(of_rows))
+            np.add.at(squares, rows, (slopes**2).sum(axis=1) * ((read**2).sum(axis=1) + bias))
+            for row in windowed:  # the gradients of its windows are summed, not their squares
+                items = np.flatnonzero(rows == row)
+                both = (slopes[items] @ slopes[items].T) * (read[items] @ read[items].T + bias)
+                squares[row] = both.sum()
+            of_rows += squares
+        return np.sqrt(np.maximum(of_rows, 0.0))
 
 
-def loss_slopes(training: TrainingRows, objective: Objective) -> tuple[Array, float]:
-    """Differentiate every item's loss by its outputs.
-
-    Returns:
-        The slopes, (items, outputs), and what the sum of all losses is divided by.
-    """
-    items, device = training.items, torch.device("cpu")
-    loss = make_loss(objective, device)
-    logits = torch.tensor(training.vectors.outputs, requires_grad=True)
-    targets = torch.from_numpy(np.asarray(items.target_array))
-    targets = targets if targets.is_floating_point() else targets.long()
-    weights = None if items.weights is None else torch.from_numpy(items.weights.astype("float32"))
-    outputs = cast("ModelOutput", SimpleNamespace(logits=logits))
-    (slopes,) = torch.autograd.grad(loss.total(outputs, targets, weights), logits)
-    return slopes.numpy().astype(np.float64), float(loss.weight(targets, weights))
+def exact(values: Array) -> Array:
+    """Return values in double precision: products of many small ones are summed."""
+    return values.astype(np.float64)
 
 
 def decision_slopes(decision: Decision, outputs: Array) -> Array:

@@ -1,8 +1,9 @@
 """The training rows that a model sees as most similar to a row: the cheapest reason for an answer.
 
-Similarity is the cosine between what the model's last layer reads of both, so rows are alike as far
-as the answer goes. That a row is near does not say that it made the model answer so: `influence.py`
-estimates that.
+Similarity is the cosine between the means of the trained model's last states. A pooler and hidden
+layers of the head come after these: they keep little but the answer, and place all rows of one
+answer close together. That a row is near does not say that it made the model answer so:
+`influence.py` estimates that.
 """
 
 from __future__ import annotations
@@ -50,12 +51,12 @@ def nearest(
 
     Args:
         training: The training rows.
-        vector: What the last layer reads of the row, (width,).
+        vector: The row's vector, (width,).
         n: How many to list; fewer if there are fewer.
         decision: What is explained.
         answer: The row's predicted answer.
     """
-    alike = similarities(training.vectors.read, vector)
+    alike = similarities(training.traced.vectors, vector)
     of_rows = np.full(len(training.rows), -np.inf)
     np.maximum.at(of_rows, training.items.rows, alike)
     chosen = np.argsort(-of_rows, kind="stable")[:n]
@@ -84,8 +85,8 @@ def votes_of(training: TrainingRows, alike: Array) -> Array | None:
         training: The training rows.
         alike: Cosines of their items, (items,).
     """
-    layer: Any = training.layer.module
-    if not training.layer.looks_up:
+    layer: Any = training.head.lookup
+    if layer is None:
         return None
     voting = np.argsort(-alike, kind="stable")[: layer.k]
     weights = np.exp((alike[voting] - alike[voting].max()) / layer.temperature)

@@ -30,8 +30,8 @@ def sum_of_rates(folder: RunFolder) -> float:
     by_steps = getattr(method, "head_by_gradient", getattr(method, "by_gradient", True))
     if not rates or not by_steps:
         raise RunError(
-            "No step of this run moved its last layer, so no row has an influence to trace.",
-            received=f"method={method.name}, which fits the last layer in closed form",
+            "No step of this run moved its head, so no row has an influence to trace.",
+            received=f"method={method.name}, which fits the head in closed form",
             hint="--neighbours 5, which needs no steps",
         )
     last = max(rates)

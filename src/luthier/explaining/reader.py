@@ -146,7 +146,7 @@ class TorchReader:
         def replace(call: int, _: Tensor, vectors: Tensor) -> Tensor:
             return self._way.as_read(leaves[call], vectors)
 
-        with _frozen(self.model), torch.enable_grad(), replacing(self.model, replace):
+        with frozen(self.model), torch.enable_grad(), replacing(self.model, replace):
             odds = self._odds(self._run(self.variants.repeated(len(leaves[0]))))
             gradients = torch.autograd.grad(odds.sum(), leaves)
         return odds.detach().double().cpu().numpy(), [one.detach() for one in gradients]
@@ -178,7 +178,7 @@ def tokens_of(decision: Decision) -> Array:
 
 
 @contextmanager
-def _frozen(model: Model) -> Iterator[None]:
+def frozen(model: Model) -> Iterator[None]:
     """Compute no gradients of weights."""
     trained = [one for one in model.parameters() if one.requires_grad]
     for one in trained:

@@ -1,44 +1,52 @@
 """The training rows of a run as its model sees them, to compare others with. Next: `neighbours.py`.
 
-All rows pass through the model once; what is kept of each is one vector and its outputs.
+All rows pass through the model once; a few vectors of each are kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+
+from torch import Tensor
 
 from luthier.codec import Codec
 from luthier.errors import DataError
-from luthier.explaining.last_layer import LastLayer, Vectors, last_layer_of, read_vectors
-from luthier.hf_types import Model
+from luthier.explaining.head_layers import Head, Traced, nothing
+from luthier.hf_types import Model, ModelOutput
 from luthier.items import Items
+from luthier.objective import Objective
 from luthier.records import Gold, Rows, StepInfo
 from luthier.task_types.explained_texts import texts_at
+from luthier.training.losses import make_loss
+from luthier.training.model_calls import TensorBatch
 
 UNIT = "sequence"  # tasks whose model makes one vector of a text
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """The training rows, encoded, with what the last layer reads of each item.
+    """The training rows, encoded, with what the model's head reads of each item.
 
     Args:
         codec: The codec that encoded them.
-        layer: The model's last layer.
+        head: The model's head.
         rows: The rows.
         items: The encoded rows.
         gold: Their answers.
-        vectors: What the last layer reads of them.
+        traced: What the head reads of them, and the slopes of their losses.
+        weight: What the sum of all losses is divided by.
     """
 
     codec: Codec
-    layer: LastLayer
+    head: Head
     rows: Rows
     items: Items
     gold: Gold
-    vectors: Vectors
+    traced: Traced
+    weight: float
 
     def describe(self, row: int) -> dict[str, Any]:
         """Describe a row as JSON: its place, its texts and its answer."""
@@ -49,7 +57,7 @@ class TrainingRows:
 
 
 def read_training_rows(
-    model: Model, codec: Codec, rows: Rows, *, batch_size: int
+    model: Model, codec: Codec, rows: Rows, objective: Objective, *, batch_size: int
 ) -> Generator[StepInfo, None, TrainingRows]:
     """Pass the training rows through the model.
 
@@ -57,6 +65,7 @@ def read_training_rows(
         model: The trained model.
         codec: The codec.
         rows: The training rows, with their answers.
+        objective: The loss that the recipe sets.
         batch_size: Number of items of 64 tokens in a batch.
 
     Raises:
@@ -64,12 +73,25 @@ def read_training_rows(
         ModelError: The model's last layer is not known.
     """
     refuse_other_tasks(codec)
-    layer = last_layer_of(model, codec.target.n_outputs)
+    head = Head(model, codec.target.n_outputs)
     items = codec.encode(rows, training=True)
-    vectors = yield from read_vectors(
-        model, layer, codec, items, batch_size=batch_size, phase="reading the training rows"
+    loss, weights = make_loss(objective, next(model.parameters()).device), []
+
+    def total(outputs: Tensor, batch: TensorBatch) -> Tensor:
+        if batch.targets is None:
+            raise ValueError("training rows have answers")
+        made = cast("ModelOutput", SimpleNamespace(logits=outputs))
+        weights.append(float(loss.weight(batch.targets, batch.weights)))
+        return loss.total(made, batch.targets, batch.weights)
+
+    traced = yield from head.trace(
+        codec,
+        items,
+        total if head.lookup is None else nothing,
+        batch_size=batch_size,
+        phase="reading the training rows",
     )
-    return TrainingRows(codec, layer, rows, items, codec.gold(rows), vectors)
+    return TrainingRows(codec, head, rows, items, codec.gold(rows), traced, sum(weights))
 
 
 def refuse_other_tasks(codec: Codec) -> None:

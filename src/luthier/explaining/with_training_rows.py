@@ -9,18 +9,23 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from luthier.codec import Codec
 from luthier.explaining.explain import Answered, Explanations
-from luthier.explaining.influence import LastLayerGradients
-from luthier.explaining.last_layer import Vectors, read_vectors
+from luthier.explaining.head_layers import Traced
+from luthier.explaining.influence import HeadGradients, decision_slopes
 from luthier.explaining.neighbours import nearest
 from luthier.explaining.rates import sum_of_rates
 from luthier.explaining.training_rows import TrainingRows, read_training_rows, refuse_other_tasks
-from luthier.explanation import Explanation
+from luthier.explanation import Decision, Explanation
 from luthier.hf_types import Model
 from luthier.records import Rows, StepInfo
 from luthier.runs import RunFolder
 from luthier.training.listeners import follow
+from luthier.training.model_calls import TensorBatch
 
 
 @dataclass
@@ -41,7 +46,7 @@ class Evidence:
     rows: Rows
     listener: Callable[[StepInfo], None] = lambda info: None
     _training: TrainingRows | None = field(default=None, init=False)
-    _gradients: LastLayerGradients | None = field(default=None, init=False)
+    _gradients: HeadGradients | None = field(default=None, init=False)
 
     def add(
         self,
@@ -61,22 +66,23 @@ class Evidence:
 
         Raises:
             DataError: The task judges no whole texts.
-            ModelError: The model has no last layer that is known, or none that is trained.
-            RunError: Its last layer was fitted in closed form.
+            ModelError: The model's last layer is not known, or votes are what it predicts by.
+            RunError: Its head was fitted in closed form.
         """
         gradients = self.gradients() if influence else None
-        training, seen = self.training(), self._read(answered)
+        training = self.training()
 
         def with_rows(one: Explanation, answer: Any) -> Explanation:
-            item, made = one.decision.item, one
+            seen, made = self.trace(one.decision, answered), one
             if neighbours:
                 near = nearest(
-                    training, seen.read[item], neighbours, decision=one.decision, answer=answer
+                    training, seen.vectors[0], neighbours, decision=one.decision, answer=answer
                 )
                 made = replace(made, neighbours=[found.to_json(training) for found in near])
             if gradients is not None:
-                moved = gradients.on(one.decision, seen.read[item], seen.outputs[item])
-                strong = [found.to_json(training) for found in moved.strongest(influence)]
+                strong = [
+                    found.to_json(training) for found in gradients.on(seen).strongest(influence)
+                ]
                 made = replace(made, influential=strong)
             return made
 
@@ -86,34 +92,33 @@ class Evidence:
     def training(self) -> TrainingRows:
         """Return the training rows as the model sees them; they are read once."""
         if self._training is None:
+            settings = self.folder.recipe().training
+            objective = self.codec.objective(
+                self.codec.gold(self.rows), label_smoothing=settings.label_smoothing_factor
+            )
             steps = read_training_rows(
-                self.model, self.codec, self.rows, batch_size=self._batch_size
+                self.model, self.codec, self.rows, objective, batch_size=self._batch_size
             )
             self._training = follow(steps, self.listener)
         return self._training
 
-    def gradients(self) -> LastLayerGradients:
-        """Return the gradients of the training rows for the last layer; they are computed once."""
+    def gradients(self) -> HeadGradients:
+        """Return the gradients of the training rows for the head; they are computed once."""
         if self._gradients is None:
             refuse_other_tasks(self.codec)
             rates = sum_of_rates(self.folder)
-            training, settings = self.training(), self.folder.recipe().training
-            objective = self.codec.objective(
-                training.gold, label_smoothing=settings.label_smoothing_factor
-            )
-            self._gradients = LastLayerGradients(training, objective, rates=rates)
+            self._gradients = HeadGradients(self.training(), rates=rates)
         return self._gradients
 
-    def _read(self, answered: Answered) -> Vectors:
-        steps = read_vectors(
-            self.model,
-            self.training().layer,
-            self.codec,
-            answered.items,
-            batch_size=self._batch_size,
-            phase="reading the rows",
-        )
-        return follow(steps, lambda info: None)
+    def trace(self, decision: Decision, answered: Answered) -> Traced:
+        """Find what the head reads of the item that decided, and the decision's slopes."""
+
+        def worth(outputs: Tensor, batch: TensorBatch) -> Tensor:
+            slopes = decision_slopes(decision, outputs[0].detach().cpu().numpy())
+            return (outputs[0] * torch.from_numpy(slopes).to(outputs)).sum()
+
+        items = np.array([decision.item])
+        return self.training().head.traced(self.codec, answered.items, items, worth)
 
     @property
     def _batch_size(self) -> int:

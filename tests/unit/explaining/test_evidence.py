@@ -105,7 +105,7 @@ def test_the_votes_of_knn_are_those_that_it_predicts_from(finished):
 )
 def test_heads_in_closed_form_have_no_influence_to_trace(method, finished):
     made, _ = evidence(finished(method))
-    with pytest.raises(RunError, match="No step of this run moved its last layer") as raised:
+    with pytest.raises(RunError, match="No step of this run moved its head") as raised:
         made.gradients()
     assert "--neighbours" in raised.value.hint
 

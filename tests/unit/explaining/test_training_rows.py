@@ -1,15 +1,17 @@
 """Nearest training rows and their influence, on tiny models, against what autograd finds."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from luthier.errors import DataError
 from luthier.explaining.explain import answer_rows
-from luthier.explaining.influence import LastLayerGradients
-from luthier.explaining.last_layer import last_layer_of
+from luthier.explaining.influence import HeadGradients
 from luthier.explaining.neighbours import nearest
 from luthier.explaining.training_rows import read_training_rows
+from luthier.explaining.with_training_rows import Evidence
 from luthier.training.listeners import follow
 from luthier.training.losses import make_loss
 from luthier.training.model_calls import run_model, to_tensors
@@ -29,40 +31,35 @@ class Read:
         self.model = prepared.job.session.make_model(True).eval()
         self.codec, self.objective = problem.codec, prepared.job.plan.objective
         rows = problem.splits.train.take(range(12))
-        steps = read_training_rows(self.model, self.codec, rows, batch_size=8)
-        self.training = follow(steps, lambda info: None)
+        made = Evidence(None, self.model, self.codec, rows)
+        steps = read_training_rows(self.model, self.codec, rows, self.objective, batch_size=8)
+        self.training = made._training = follow(steps, lambda info: None)
         self.answered = answer_rows(self.model, self.codec, rows, batch_size=8)
+        self.trace = partial(made.trace, answered=self.answered)
 
     def near(self, index, n, number=0):
         decision = self.answered.decisions(index)[number]
-        return nearest(
-            self.training,
-            self.training.vectors.read[decision.item],
-            n,
-            decision=decision,
-            answer=self.answered.predictions.answers[index],
-        )
+        answer = self.answered.predictions.answers[index]
+        vector = self.trace(decision).vectors[0]
+        return nearest(self.training, vector, n, decision=decision, answer=answer)
 
     def influences(self, index, number=0):
         decision = self.answered.decisions(index)[number]
-        vectors = self.training.vectors
-        made = LastLayerGradients(self.training, self.objective, rates=RATES)
-        found = made.on(decision, vectors.read[decision.item], vectors.outputs[decision.item])
-        return decision, found
+        return decision, HeadGradients(self.training, rates=RATES).on(self.trace(decision))
 
     def by_autograd(self, decision):
-        """Take the gradients of the decision and of every row's loss for the last layer itself."""
-        layer = last_layer_of(self.model, self.codec.target.n_outputs).module
-        weights = [one for one in (layer.weight, layer.bias) if one is not None]
+        """Take the gradients of the decision and of every row's loss for the head's weights."""
+        layers = [self.model.get_submodule(name) for name in self.training.traced.read]
+        weights = [one for part in layers for one in (part.weight, part.bias) if one is not None]
         for one in weights:
             one.requires_grad_(True)
-        odds = self.answered.reader(decision)
-        of_decision = torch.autograd.grad(odds._odds(odds._run(odds.inputs["input_ids"])), weights)
+        batch = to_tensors(self.codec.batch(self.answered.items, np.array([decision.item])))
+        odds = odds_of(decision, run_model(self.model, batch).logits[0])
+        of_decision = torch.autograd.grad(odds, weights)
         loss = make_loss(self.objective, torch.device("cpu"))
         items, values, cosines = self.training.items, [], []
         for row in range(len(self.training.rows)):
-            chosen = np.flatnonzero(items.rows == row)
-            batch = to_tensors(self.codec.batch(items, chosen))
+            batch = to_tensors(self.codec.batch(items, np.flatnonzero(items.rows == row)))
             total = loss.total(run_model(self.model, batch), batch.targets, batch.weights)
             of_row = torch.autograd.grad(total, weights)
             flat = [torch.cat([one.flatten() for one in part]) for part in (of_decision, of_row)]
@@ -71,6 +68,17 @@ class Read:
         whole = to_tensors(self.codec.batch(items, np.arange(len(items))))
         scale = RATES / float(loss.weight(whole.targets, whole.weights))
         return scale * np.array(values), np.array(cosines)
+
+
+def odds_of(decision, outputs):
+    """Compute what is explained from a row's outputs, (outputs,)."""
+    ((choice,),) = (decision.choices,)
+    if decision.is_number:
+        return decision.mean + decision.scale * outputs[0]
+    if choice.chosen is None:
+        return outputs[choice.outputs].squeeze()
+    others = [one for one in range(len(outputs)) if one != choice.chosen]
+    return outputs[choice.chosen] - outputs[others].logsumexp(dim=0)
 
 
 @pytest.mark.parametrize("family", [*JUDGES, "bart"])
@@ -97,12 +105,17 @@ def test_influence_is_the_product_of_gradients_that_autograd_finds(task, model, 
     assert np.abs(found.values).max() > 0
 
 
-@pytest.mark.parametrize("family", ["gpt2", "xlnet", "roberta", "bart", "modernbert"])
-def test_the_last_layers_of_other_families_are_found(family, tiny_model):
+@pytest.mark.parametrize(
+    ("family", "n_layers"),
+    [("bert", 2), ("gpt2", 1), ("xlnet", 2), ("roberta", 2), ("bart", 2), ("modernbert", 2)],
+)
+def test_the_heads_of_other_families_are_found_whole(family, n_layers, tiny_model):
     read = Read("text-classification", tiny_model(family))
+    assert len(read.training.traced.read) == n_layers
     decision, found = read.influences(1)
-    values, _ = read.by_autograd(decision)
+    values, cosines = read.by_autograd(decision)
     assert found.values == pytest.approx(values, rel=1e-3, abs=1e-7)
+    assert found.cosines == pytest.approx(cosines, abs=1e-4)
 
 
 def test_windows_of_a_row_count_together(tiny_model):
