@@ -87,16 +87,16 @@ def test_bitfit_trains_what_pytorch_trains(tiny_model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "task",
+    ("task", "n_epochs"),
     [
-        "multi-label-classification",
-        "text-regression",
-        "pair-classification",
-        "token-classification",
-        "question-answering",
+        ("multi-label-classification", 8),
+        ("text-regression", 8),
+        ("pair-classification", 8),
+        ("token-classification", 2),  # has more to learn from in each row
+        ("question-answering", 2),
     ],
 )
-def test_every_task_of_encoders_runs(tiny_model, tmp_path, task):
+def test_every_task_of_encoders_runs(tiny_model, tmp_path, task, n_epochs):
     seen = []
     run(
         tiny_model("bert"),
@@ -104,7 +104,7 @@ def test_every_task_of_encoders_runs(tiny_model, tmp_path, task):
         task=task,
         baselines=[],
         listeners=[seen.append],
-        training={"num_train_epochs": 8, "learning_rate": 5e-3, "logging_steps": 1},
+        training={"num_train_epochs": n_epochs, "learning_rate": 5e-3, "logging_steps": 1},
     )
     first, *_, last = losses_of_epochs(seen)
     assert last < 0.95 * first
