@@ -83,13 +83,15 @@ def row_view(explanations: Sequence[JSON]) -> dict[str, JSON]:
     first = explanations[0]
     decisions = [decision_view(one) for one in explanations]
     n_open = 1 if len(decisions) >= MATRIX_FROM else OPEN
-    gold, predicted = short(first["gold"]), short(first["predicted"])
+    gold, predicted = first["gold"], short(first["predicted"])
+    is_shown = first["span"] is None and (predicted != decisions[0]["name"] or len(decisions) > 1)
+    is_one_of = isinstance(gold, list) and first["predicted"] in gold  # answers that are as good
     return {
         "is_empty": False,
         "where": legible(base_name(str(first["row"] or ""))),
-        "predicted": predicted if predicted != decisions[0]["name"] or len(decisions) > 1 else "",
-        "gold": gold,
-        "is_right": first["gold"] == first["predicted"],
+        "predicted": predicted if is_shown else "",
+        "gold": short(gold),
+        "is_right": gold == first["predicted"] or is_one_of,
         "decisions": decisions[:n_open],
         "more": decisions[n_open:],
         "matrix": matrix(explanations) if len(decisions) >= MATRIX_FROM else None,
@@ -258,10 +260,10 @@ def summed(one: JSON, total: float) -> str:
 def signed(value: float, digits: int = 2) -> str:
     """Write a value with its sign.
 
-    >>> signed(0.512), signed(-2), signed(0.0123, 4)
-    ('+0.51', '−2.00', '+0.0123')
+    >>> signed(0.512), signed(-2), signed(0.0123, 4), signed(0)
+    ('+0.51', '−2.00', '+0.0123', '0.00')
     """
-    return f"{'−' if value < 0 else '+'}{abs(value):.{digits}f}"
+    return f"{'−' if value < 0 else '+' if value > 0 else ''}{abs(value):.{digits}f}"
 
 
 def sure(probability: float | None) -> str:
@@ -280,7 +282,7 @@ def short(answer: JSON) -> str:
     if isinstance(answer, float):
         return number(answer)
     if isinstance(answer, list):
-        written = ", ".join(map(str, answer)) or "no label"
+        written = ", ".join(map(str, answer)) or "none"
         return legible(written) if len(written) <= LONGEST else ""
     return legible(str(answer) if len(str(answer)) <= LONGEST else f"{str(answer)[:LONGEST]}…")
 

@@ -159,3 +159,13 @@ def test_training_rows_are_listed_with_what_is_known_of_them():
     cells = re.findall(r'<td dir="auto">([^<]*)</td>', html)
     assert cells[:5] == ["train.csv:3", "a film", "good", "-0.250", "-0.500"]
     assert cells[5:] == ["train.csv:3", "a film", "good", "0.913", "yes"]
+
+
+def test_tags_are_not_repeated_and_one_of_several_gold_answers_is_right():
+    entity = explained({"text": "Ada met Bo"}, "PER: Ada", span=["text", 0, 3])
+    entity |= {"predicted": ["B-PER", "O", "O"], "gold": ["B-PER", "O", "B-PER"]}
+    view = row_view([entity])
+    assert (view["predicted"], view["gold"]) == ("", "B-PER, O, B-PER")
+    answer = explained({"context": "a cake"}, "a cake", gold=["a cake", "cake"])
+    assert row_view([answer])["is_right"]
+    assert row_view([{**answer, "gold": []}])["gold"] == "none"
