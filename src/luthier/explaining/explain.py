@@ -101,8 +101,12 @@ class Answered:
             raise self.nothing_read(why, decision)
         return made
 
-    def reader(self, decision: Decision) -> TorchReader:
+    def reader(self, decision: Decision, *, as_predicted: bool = True) -> TorchReader:
         """Make a reader of one decision.
+
+        Args:
+            decision: The decision.
+            as_predicted: Whether the model has to answer as it did; not if its weights are others.
 
         Raises:
             NothingReadError: There is no word that the decision could follow from.
@@ -111,8 +115,9 @@ class Answered:
         passage = self.passage(decision)
         replacement = replacement_of(self.codec.processor)
         made = TorchReader(self.model, passage, decision, replacement)
-        expected = self.inferred[decision.kind][decision.item]
-        made.note = compare(made.values, expected, decision, self.model)
+        if as_predicted:
+            expected = self.inferred[decision.kind][decision.item]
+            made.note = compare(made.values, expected, decision, self.model)
         if not decision.is_hidden:
             return made
         hidden = passage.hiding(decision, replacement.token)
