@@ -7,6 +7,8 @@
     ablate(recipe)    which change helps            soup(runs, folder)    the mean of their weights
     list_runs()       what runs there are           delete_runs(runs)     some of them gone
     explain(run, …)   which words spoke for an answer, and which against it
+    global_words(run) which words speak for which label over many rows, and shortcuts
+    check_explanations(run), compare_explanations(runs): are they true, and whose are truer
 
 The command line calls the same functions. Names are loaded when first used, so that importing
 stays fast.
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
     from luthier.evaluate_run import evaluate
     from luthier.evaluation.compare_runs import compare
     from luthier.explain_run import explain
+    from luthier.explanations_of_run import (
+        check_explanations,
+        compare_explanations,
+        global_words,
+    )
     from luthier.exporters.export import export
     from luthier.exporters.soup import soup
     from luthier.inspect_data import inspect
@@ -49,7 +56,10 @@ _HOMES = {
     "RunResult": "luthier.results",
     "delete_runs": "luthier.runs.listing",
     "evaluate": "luthier.evaluate_run",
+    "check_explanations": "luthier.explanations_of_run",
+    "compare_explanations": "luthier.explanations_of_run",
     "explain": "luthier.explain_run",
+    "global_words": "luthier.explanations_of_run",
     "export": "luthier.exporters.export",
     "inspect": "luthier.inspect_data",
     "ladder": "luthier.studies.ladder",
@@ -62,11 +72,14 @@ __all__ = [
     "Recipe",
     "RunResult",
     "ablate",
+    "check_explanations",
     "compare",
+    "compare_explanations",
     "delete_runs",
     "evaluate",
     "explain",
     "export",
+    "global_words",
     "inspect",
     "ladder",
     "list_runs",

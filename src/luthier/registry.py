@@ -153,6 +153,8 @@ DECLARED: dict[str, dict[str, str]] = {  # looked up by name, but never chosen i
         "answers": "luthier.report.examples:answers",
         "generations": "luthier.report.examples:generations",
         "explanations": "luthier.report.explanations:why",
+        "explanation-check": "luthier.report.explanation_panels:check",
+        "explanation-words": "luthier.report.explanation_panels:words",
     },
 }
 

@@ -100,8 +100,9 @@ torch.optim.SGD(weights, lr=1.0).zero_grad()
 def test_public_names_are_these_and_no_others():
     assert sorted(luthier.__all__) == sorted(luthier._HOMES)
     assert luthier.__all__ == [
-        *("Predictor", "Recipe", "RunResult", "ablate", "compare", "delete_runs", "evaluate"),
-        *("explain", "export", "inspect", "ladder", "list_runs", "load", "run", "seeds", "soup"),
+        *("Predictor", "Recipe", "RunResult", "ablate", "check_explanations", "compare"),
+        *("compare_explanations", "delete_runs", "evaluate", "explain", "export"),
+        *("global_words", "inspect", "ladder", "list_runs", "load", "run", "seeds", "soup"),
     ]
     for name in luthier.__all__:
         assert getattr(luthier, name).__name__ == name

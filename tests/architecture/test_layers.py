@@ -46,7 +46,7 @@ LAYERS = (
     {"build_problem", "explaining", "first_recipe", "folds", "rows_of_run"},
     {"pipeline", "prediction"},
     {"studies", "exporters", "evaluate_run", "explain_run", "inspect_data"},
-    {"sklearn"},
+    {"explanations_of_run", "sklearn"},
     {"cli"},
     {"__main__"},
 )

@@ -266,3 +266,51 @@ def test_training_rows_are_the_same_from_either_door(folder):
     shown = call("explain", folder / "python", *words)
     assert "nearest training rows" in shown
     assert all(row["texts"]["text"][:40] in shown for row in made[0].neighbours)
+
+
+def test_checked_explanations_are_the_same_from_either_door(folder):
+    made = plain(luthier.check_explanations(folder / "python", by="occlusion", n_rows=3).to_json())
+    asked = ("--check", "--by", "occlusion", "--n-rows", 3)
+    said = json.loads(call("explain", folder / "python", *asked, "--json"))
+    assert {**said, "seconds": 0} == {**made, "seconds": 0}
+    shown = call("explain", folder / "python", *asked)
+    assert made["verdict"][0][:40] in shown
+    page = (folder / "python" / "report.html").read_text(encoding="utf-8")
+    assert "Are explanations true?" in page
+    assert made["verdict"][0][:40] in page
+    call("report", folder / "python")  # the run is still whole
+
+
+def test_words_are_the_same_from_either_door(folder):
+    made = plain(luthier.global_words(folder / "python", by="occlusion", n_rows=27).to_json())
+    asked = ("--words", "--by", "occlusion", "--n-rows", 27)
+    said = json.loads(call("explain", folder / "python", *asked, "--json"))
+    assert {**said, "seconds": 0} == {**made, "seconds": 0}
+    shown = call("explain", folder / "python", *asked)
+    assert all(label["label"] in shown for label in made["labels"])
+    page = (folder / "python" / "report.html").read_text(encoding="utf-8")
+    assert "Words that the model goes by" in page
+
+
+def test_many_rows_are_no_single_rows(folder):
+    for given in (("some text",), ("--rows", "test:0"), ("--errors", 2), ("--words",)):
+        result = CliRunner().invoke(
+            app, ["explain", str(folder / "python"), "--check", *map(str, given)]
+        )
+        assert result.exit_code == 2
+        assert "drawn at random" in " ".join(result.stderr.split())
+
+
+def test_explanations_of_two_runs_are_compared_only_normalised(folder):
+    runs = [folder / "python", folder / "python"]
+    made = luthier.compare_explanations(runs, by="occlusion", n_rows=2)
+    assert made.difference.value == 0
+    assert list(made.scores) == [f"1: {folder / 'python'}", f"2: {folder / 'python'}"]
+    for metric in ("comprehensiveness", "sufficiency"):
+        result = CliRunner().invoke(app, ["compare", *map(str, runs), "--metric", metric])
+        assert result.exit_code == 2
+        assert "cannot be compared across models" in " ".join(result.stderr.split())
+    with pytest.raises(RecipeError, match="cannot be compared across models"):
+        luthier.compare_explanations(runs, is_normalised=False)
+    with pytest.raises(RecipeError, match="two runs"):
+        luthier.compare_explanations(runs[:1])

@@ -55,12 +55,33 @@ def explain(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="A page to write, such as why.html.")] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Check on test rows whether explanations are true; --by takes A,B."
+        ),
+    ] = False,
+    words: Annotated[
+        bool, typer.Option("--words", help="List words by label over test rows, and shortcuts.")
+    ] = False,
+    n_rows: Annotated[
+        int | None, typer.Option(min=1, help="Test rows of --check (100) and --words (300).")
+    ] = None,
     many: Annotated[
         bool, typer.Option("--yes", help="Explain more than 10,000 rows, however long it takes.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON per row.")] = False,
 ) -> None:
     """Say which words speak for the model's answers, and which against them."""
+    if check or words:
+        from luthier.cli.explain_rows import check_rows, list_words, refuse_single_rows
+
+        asked = "--check" if check else "--words"
+        single = {"--file": file, "--rows": rows, "--errors": errors, "--out": out}
+        single |= {"--neighbours": neighbours, "--influence": influence, "a text": texts}
+        refuse_single_rows(folder, asked, **single, **({"--words": words} if check else {}))
+        (check_rows if check else list_words)(folder, by=by, n_rows=n_rows, as_json=as_json)
+        return
     if file is None:
         refuse_reading(texts or [], f"luthier explain {folder} --file in.csv")
     if pair is not None and not texts:

@@ -39,6 +39,8 @@ HEADINGS = {  # where they differ from the kind's name
     "generations": "Written texts",
     "explanations": "Why",
     "slices": "Parts of the test set",
+    "explanation-check": "Are explanations true?",
+    "explanation-words": "Words that the model goes by",
 }
 
 
