@@ -108,8 +108,8 @@ def check_explanations(
         if one.needs_gradients:
             refuse_no_gradients(answered.model, one.name)
     chosen = decisions_of(answered, seed=seed)
-    parts = [part for part in (HEAD, EVERYTHING) if weights_of(answered.model, part)]
     n_again = min(n_redrawn, len(chosen))
+    parts = [part for part in (HEAD, EVERYTHING) if n_again and weights_of(answered.model, part)]
     n_steps = len(chosen) + n_again * len(parts)
     cases = []
     for step, (row, decision) in enumerate(chosen, start=1):
@@ -313,6 +313,6 @@ def _notes(decision: Decision, operators: list[str], alike: dict[str, Array]) ->
         notes.append(
             "words are replaced but not deleted: outputs belong to tokens, which would move"
         )
-    if HEAD not in alike:
+    if alike and HEAD not in alike:
         notes.append("the model has no head of its own, so none was drawn anew")
     return tuple(notes)
