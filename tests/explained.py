@@ -20,9 +20,10 @@ def answered(task: str, folder: Any, rows: Rows | None = None, **sections: Any) 
     problem = prepared.job.problem
     model = prepared.job.session.make_model(True).eval()
     sharpen(model)
+    gold = None
     if rows is None:
         rows = MASKED if task == "masked-lm" else problem.splits.test.take(range(2))
-    gold = None if task == "masked-lm" else problem.codec.gold(rows)
+        gold = None if task == "masked-lm" else problem.codec.gold(rows)
     return answer_rows(model, problem.codec, rows, batch_size=8, gold=gold)
 
 
