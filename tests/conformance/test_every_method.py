@@ -10,11 +10,13 @@ import torch
 from pydantic import ValidationError
 
 from luthier.errors import ModelError
+from luthier.explaining.explain import answer_rows, explain_rows
 from luthier.protocols import KINDS, UNITS
 from luthier.recipe.checks import fits, make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import StepInfo
 from luthier.registry import find, names
+from luthier.text.words import split_words
 from luthier.training.listeners import follow
 from luthier.training.predict import validation_outputs
 from tests.outputs import outputs_of
@@ -166,6 +168,24 @@ def test_what_is_saved_runs_no_code_when_read(fitted, prepared, make, tmp_path):
     endings = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
     assert endings <= {".safetensors", ".json", ".txt", ".md", ".jinja"}
     assert ".safetensors" in endings
+
+
+def test_its_answers_are_explained_word_by_word(fitted, prepared):
+    name, _, model = fitted
+    problem = prepared.job.problem
+    rows = problem.splits.test.take(range(1))
+    answered = answer_rows(model, problem.codec, rows, batch_size=8)
+    ((by_asking,),) = explain_rows(answered, by="occlusion")
+    assert np.isfinite(by_asking.attribution.values).all()
+    assert len(by_asking.words) == len(split_words(rows["text"][0]))
+    if name == "knn":
+        with pytest.raises(ModelError, match="stored rows") as refused:
+            next(iter(explain_rows(answered)))
+        assert refused.value.hint == "--by occlusion"
+        return
+    ((by_gradient,),) = explain_rows(answered)
+    assert by_gradient.attribution.error <= 0.01
+    assert by_gradient.attribution.score == pytest.approx(by_asking.attribution.score, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", names("methods"))

@@ -22,8 +22,8 @@ LEAST_DIFFERENCE = 0.1  # log-odds below which errors are no longer taken relati
 class IntegratedGradientsOptions(Section):
     """How far the integral is refined."""
 
-    points: int = Field(16, ge=4, description="Intervals to begin with; doubled as needed.")
-    most_points: int = Field(256, ge=4, description="Intervals at most.")
+    points: int = Field(12, ge=4, description="Intervals to begin with; doubled as needed.")
+    most_points: int = Field(1024, ge=4, description="Intervals at most.")
     tolerance: float = Field(
         0.01, gt=0, description="Error at which it is refined no further, as a share."
     )

@@ -56,8 +56,13 @@ def compare(values: Array, expected: Array, decision: Decision, model: Model) ->
 
 def is_rounded(model: Model) -> bool:
     """Return whether a model computes in bfloat16, float16 or int8."""
-    coarse = any(one.dtype.itemsize < 4 for one in model.parameters())
-    return coarse or any(hasattr(one, "_packed_params") for one in model.modules())
+    floats = (one.dtype for one in model.parameters() if one.is_floating_point())
+    return is_int8(model) or any(one.itemsize < 4 for one in floats)
+
+
+def is_int8(model: Model) -> bool:
+    """Return whether a model multiplies integers, through which no gradient flows."""
+    return any(hasattr(one, "_packed_params") for one in model.modules())
 
 
 def _compare_written(values: Array, token: int, model: Model, tolerance: float) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from luthier.codec import Codec
 from luthier.errors import DataError, ModelError, nearest, suggestion
-from luthier.explaining.as_predicted import compare
+from luthier.explaining.as_predicted import compare, is_int8
 from luthier.explaining.passages import Passage
 from luthier.explaining.reader import TorchReader
 from luthier.explaining.variants import replacement_of
@@ -283,8 +283,7 @@ def refuse_no_gradients(model: Model, name: str) -> None:
         ModelError: The head looks up stored rows, or weights are integers.
     """
     has_neighbours = hasattr(getattr(model, "classifier", None), "keys")
-    are_floats = all(one.is_floating_point() for one in model.parameters())
-    if has_neighbours or not are_floats:
+    if has_neighbours or is_int8(model):
         without = [
             one for one in names("explainers") if not find("explainers", one).needs_gradients
         ]
