@@ -50,14 +50,14 @@ def test_integrated_gradients_give_each_word_its_part(power):
     assert found.values == pytest.approx([2.0, -1.0, 0.0], abs=1e-9)
     assert (found.score, found.reference) == pytest.approx((1.0, 0.0))
     assert found.error < 1e-9
-    assert found.n_passes == 17
+    assert found.n_passes == 13
 
 
 def test_the_integral_is_refined_until_it_adds_up_and_no_point_is_asked_twice():
     reader = Step([2.0, -1.0], 1)
     found = make_explainer("integrated-gradients").explain(reader)
     assert found.error <= 0.01
-    assert found.n_passes == reader.asked > 17
+    assert found.n_passes == reader.asked > 13
     assert found.values.sum() == pytest.approx(1.0, abs=0.01)
 
 
