@@ -51,6 +51,9 @@ def test_images_are_learned_and_read_back(rows, model, tmp_path):
     assert beaten.p_adjusted < 0.05
     answers = luthier.load(done.folder)([{"image": one} for one in rows["image"][:6]])
     assert [one["label"] for one in answers] == rows["label"][:6]
+    with pytest.raises(luthier.errors.DataError, match="Only texts are explained") as refused:
+        luthier.load(done.folder).explain({"image": rows["image"][0]})
+    assert "image (image)" in refused.value.received
     plain = ViTForImageClassification.from_pretrained(tmp_path / "run" / "model")
     assert set(plain.config.id2label.values()) == {"left", "right"}
 

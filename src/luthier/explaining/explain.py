@@ -199,7 +199,11 @@ def answer_rows(
         rows: The rows, without answers.
         batch_size: Number of items of 64 tokens in a batch.
         gold: The gold answers; None where there are none.
+
+    Raises:
+        DataError: The task reads other inputs than texts.
     """
+    refuse_other_inputs(codec)
     model.eval()
     items = codec.encode(rows)
     kinds = codec.inference_kinds(answering=True)
@@ -257,6 +261,28 @@ def make_explainer(name: str) -> Explainer:
     made = find("explainers", name)
     explainer: Explainer = made(made.Options())
     return explainer
+
+
+def other_inputs(codec: Codec) -> list[str]:
+    """List the columns of a task that are no texts, such as images, with their kinds."""
+    task = codec.task
+    read = [column for column in task.columns if column.role in task.input_roles]
+    others = [column for column in read if not find("inputs", column.kind).is_text]
+    return [f"{column.role} ({column.kind})" for column in others]
+
+
+def refuse_other_inputs(codec: Codec) -> None:
+    """Refuse a task that reads other inputs than texts, which have no words.
+
+    Raises:
+        DataError: It does.
+    """
+    if others := other_inputs(codec):
+        raise DataError(
+            "Only texts are explained, word by word.",
+            received=f"{codec.task.name}, which reads {', '.join(others)}",
+            hint="luthier predict, for its answers; or a run whose inputs are texts",
+        )
 
 
 def known_label(label: str, codec: Codec) -> str:

@@ -27,6 +27,7 @@ from luthier.explaining.explain import (
     Explanations,
     answer_rows,
     make_explainer,
+    other_inputs,
     refuse_no_gradients,
 )
 from luthier.explanation import Decision, Explainer
@@ -37,6 +38,7 @@ from luthier.recipe.tree import Recipe
 from luthier.records import Gold, Predictions, Rows, StepInfo, Target
 from luthier.registry import find
 from luthier.report.formatting import plural
+from luthier.report.panels import MISSHAPEN
 from luthier.runs import RunFolder
 from luthier.task_types.bind import codec_of
 
@@ -67,7 +69,8 @@ def explain_test_rows(
     """
     asked, problem = recipe.evaluation.explained_rows, job.problem
     is_large = sum(file.stat().st_size for file in folder.model.rglob("*")) > MOST_BYTES
-    if asked == 0 or len(problem.splits.test) == 0 or group().size > 1 or is_large:
+    is_alone, has_rows = group().size == 1, asked > 0 and len(problem.splits.test) > 0
+    if not has_rows or not is_alone or is_large or other_inputs(problem.codec):
         return []
     said = judged.predictions[SYSTEM]
     chosen = choose(problem.codec, problem.gold["test"], said, problem.splits.test, asked)
@@ -136,13 +139,15 @@ def explainer_for(answered: Answered) -> Explainer:
 
 def _within(answered: Answered, explainer: Explainer, budget: float) -> Iterator[Explanations]:
     """Explain rows one by one, while there is work left to do; the others have nothing."""
+    is_own = type(answered.codec).__module__.startswith("luthier.")
+    passed_over = (LuthierError,) if is_own else (LuthierError, *MISSHAPEN)
     for index in range(len(answered.rows)):
         explained = Explanations()
         try:
             decisions = answered.decisions(index, PREDICTED)
             if sum(_least(one, answered, explainer) for one in decisions) <= budget:
                 explained = Explanations(answered.explain(one, explainer) for one in decisions)
-        except LuthierError:  # no word was read, say: a finished training is worth more than that
+        except passed_over:  # it has no word, say: a finished training is worth more
             explained = Explanations()
         for one in explained:
             work = GRADIENT if explainer.needs_gradients else 1
