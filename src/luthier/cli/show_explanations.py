@@ -75,7 +75,8 @@ def decided(one: Explanation) -> Text:
         made.append(f"  {one.attribution.score:.4g}", "not bold")
     elif one.probability is not None:
         made.append(f"  {100 * one.probability:.1f} %", "not bold")
-    if one.predicted is not None and one.predicted != one.decision.name:
+    is_told = one.decision.is_number or one.predicted == one.decision.name
+    if one.predicted is not None and not is_told:
         made.append(visible(f"  (predicted: {written(one.predicted)})"), "not bold")
     if one.gold is not None:
         right = "right" if one.gold == one.predicted else f"gold: {written(one.gold)}"
@@ -85,6 +86,8 @@ def decided(one: Explanation) -> Text:
 
 def written(answer: object) -> str:
     """Write an answer in a line."""
+    if isinstance(answer, float):
+        return f"{answer:.4g}"
     made = ", ".join(map(str, answer)) if isinstance(answer, list) else str(answer)
     return made if len(made) <= 60 else made[:59] + "…"
 
