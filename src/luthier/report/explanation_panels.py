@@ -62,7 +62,8 @@ def _loss(found: JSON, scale: figures.Scale) -> dict[str, JSON]:
         "bar": figures.interval_bar(found["score"], scale, reference=found["random"]["value"]),
         "value": number(found["score"]["value"]),
         "random": number(found["random"]["value"]),
-        "gain": f"{_signed(gain)} {_ends_of(gain)}",
+        "gain": _signed(gain),
+        "ends": _ends_of(gain),
         "p": _p(found["p_adjusted"]),
     }
 
