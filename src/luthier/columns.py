@@ -75,6 +75,7 @@ class Input(Protocol):
 
     name: ClassVar[str]
     is_text: ClassVar[bool]  # whether checks and baselines may read the cells as words
+    has_words: ClassVar[bool]  # whether models read words in them; absent: as `is_text`
 
     def load_processor(self, model: str, **options: Any) -> Any:
         """Load what Transformers encodes such cells with; None where nothing is needed."""

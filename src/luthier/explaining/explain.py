@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from luthier.codec import Codec
+from luthier.columns import Input
 from luthier.errors import DataError, ModelError, nearest, suggestion
 from luthier.explaining.as_predicted import compare, is_int8
 from luthier.explaining.passages import Passage
@@ -264,11 +265,16 @@ def make_explainer(name: str) -> Explainer:
 
 
 def other_inputs(codec: Codec) -> list[str]:
-    """List the columns of a task that are no texts, such as images, with their kinds."""
+    """List the columns of a task that have no words, such as images, with their kinds."""
     task = codec.task
     read = [column for column in task.columns if column.role in task.input_roles]
-    others = [column for column in read if not find("inputs", column.kind).is_text]
+    others = [column for column in read if not has_words(find("inputs", column.kind))]
     return [f"{column.role} ({column.kind})" for column in others]
+
+
+def has_words(kind: type[Input]) -> bool:
+    """Return whether cells of a kind of input are read word by word."""
+    return bool(getattr(kind, "has_words", kind.is_text))
 
 
 def refuse_other_inputs(codec: Codec) -> None:

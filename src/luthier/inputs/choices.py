@@ -19,6 +19,7 @@ class Choices:
 
     name: ClassVar[str] = "choices"
     is_text: ClassVar[bool] = False
+    has_words: ClassVar[bool] = True
 
     def load_processor(self, model: str, **options: Any) -> Tokenizer:
         """Load the model's tokenizer."""

@@ -22,9 +22,9 @@ PLANTED, LABEL = "zq", "snow"
 
 @pytest.fixture(scope="module")
 def planted(tiny_model, tmp_path_factory):
-    """A tiny model of toy rows, a third of which have a word that tells one label."""
+    """A tiny model of toy rows, half of which have a word that tells one label."""
     rows, draw = toy_rows("text-classification"), stream(0, "planted")
-    has_word = draw.random(len(rows)) < 0.35
+    has_word = draw.random(len(rows)) < 0.5
     texts = [
         f"{text} {PLANTED}" if has else text
         for text, has in zip(rows["text"], has_word, strict=True)
@@ -35,7 +35,8 @@ def planted(tiny_model, tmp_path_factory):
         "text-classification",
         tiny_model("bert"),
         baselines=[],
-        training={"num_train_epochs": 8, "learning_rate": 5e-3, "use_cpu": True},
+        # of seeds 0 to 2, each names the planted word first; of shorter trainings, not each
+        training={"num_train_epochs": 24, "learning_rate": 5e-3, "use_cpu": True, "seed": 2},
     )
     folder = tmp_path_factory.mktemp("planted") / "run"
     run = luthier.run(tree, out=folder, data={"train": made})
