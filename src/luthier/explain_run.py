@@ -370,7 +370,7 @@ def write_page(path: Path, explained: Sequence[Explanations], **about: Any) -> N
 def keep(run: RunFolder, panels: Sequence[Panel]) -> Path:
     """Keep panels in a finished run, in place of those of the same kind and heading.
 
-    Its report is written anew.
+    Its report is rewritten.
 
     Args:
         run: The run.

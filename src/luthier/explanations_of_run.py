@@ -53,8 +53,8 @@ def check_explanations(
         overrides: How its files are read, where that differs from the recipe.
         by: The explainers; all are compared with words drawn at random.
         n_rows: Number of test rows, drawn at random.
-        seed: Seed of the rows, of random words and of the weights that are drawn anew.
-        store: Whether to keep what is found in the run, and to write its report anew.
+        seed: Seed of the rows, of random words and of randomised weights.
+        store: Whether to keep what is found in the run, and to rewrite its report.
         listener: Is told of every step.
 
     Returns:
@@ -100,7 +100,7 @@ def global_words(
         by: The explainer.
         n_rows: Number of test rows to explain, drawn at random; up to 2,000 are scored.
         seed: Seed of the rows.
-        store: Whether to keep what is found in the run, and to write its report anew.
+        store: Whether to keep what is found in the run, and to rewrite its report.
         listener: Is told of every step.
 
     Returns:

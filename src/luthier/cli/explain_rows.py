@@ -93,7 +93,7 @@ def show_check(found: Check) -> None:
     ]
     likeness = (
         Column("explainer", lambda row: str(row["by"])),
-        Column("drawn anew", lambda row: str(row["part"])),
+        Column("randomised", lambda row: str(row["part"])),
         Column("similarity", lambda row: _score(row["score"])),
         Column("random values", lambda row: f"{row['chance'].value:.3f}", is_number=True),
     )

@@ -19,6 +19,7 @@ from luthier.report.panels import pages
 from luthier.results import ALPHA
 from luthier.runs.files import write_whole
 
+HELPED, HURT, UNCLEAR = "helped", "hurt", "not distinguishable"  # what a change did
 HEIGHT, COLOURS, APART = 340.0, 8, 17.0  # pixels, distinct colours, pixels between names
 
 
@@ -199,18 +200,18 @@ def changes_of(results: dict[str, JSON]) -> list[dict[str, JSON]]:
                 "interval": f"{found['low']:+.2f} to {found['high']:+.2f}",
                 "p": "<0.001" if pair["p_adjusted"] < 0.001 else f"{pair['p_adjusted']:.3f}",
                 "times": f"×{seconds / before:.2f}" if seconds and before else "–",
-                "verdict": verdict_words(pair),
+                "verdict": what_it_did(pair["difference"]["mean"], pair["p_adjusted"]),
                 "is_clear": pair["p_adjusted"] < ALPHA,
             }
         )
     return changes
 
 
-def verdict_words(pair: dict[str, JSON]) -> str:
-    """Say what a change did."""
-    if pair["p_adjusted"] >= ALPHA:
-        return "not distinguishable"
-    return "helped" if pair["difference"]["mean"] > 0 else "hurt"
+def what_it_did(difference: float, p_adjusted: float) -> str:
+    """Say what a change did, by a difference of which more is better."""
+    if p_adjusted >= ALPHA:
+        return UNCLEAR
+    return HELPED if difference > 0 else HURT
 
 
 def pair_of(one: dict[str, JSON], metric: str) -> dict[str, JSON]:

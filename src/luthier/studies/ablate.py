@@ -19,8 +19,9 @@ from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
 from luthier.registry import names
+from luthier.report.study import HELPED
 from luthier.runs.files import to_yaml, write_whole
-from luthier.studies.changes import HELPED, verdict_of
+from luthier.studies.changes import verdict_of
 from luthier.studies.few_shot_recipes import count_classes, rows_at
 from luthier.studies.ladder import parse_shots
 from luthier.studies.plan import Plan, name_of

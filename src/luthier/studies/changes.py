@@ -9,19 +9,17 @@ from itertools import groupby
 from scipy.stats import norm
 
 from luthier.metrics.names import as_points
+from luthier.report.study import UNCLEAR, what_it_did
 from luthier.results import ALPHA
 from luthier.studies.statistics import Estimate, Pair
 
 POWER = 0.8  # chance of telling a difference of the size found
 MOST_SEEDS = 200  # beyond which nobody trains
-HELPED, HURT, UNCLEAR = "helped", "hurt", "not distinguishable"
 
 
 def verdict_of(pair: Pair) -> str:
     """Say what a change did."""
-    if not pair.is_clear:
-        return UNCLEAR
-    return HELPED if pair.difference.mean > 0 else HURT
+    return what_it_did(pair.difference.mean, pair.p_adjusted)
 
 
 def seeds_needed(found: Estimate) -> int | None:

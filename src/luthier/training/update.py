@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from luthier.distributed.group import group
 from luthier.hf_types import Model
-from luthier.job import Job
+from luthier.job import Job, Regulariser
 from luthier.models.speedups.head import head_only_at
 from luthier.models.speedups.host_copies import is_far, on_device, to_device
 from luthier.padding import IGNORED
@@ -52,6 +52,9 @@ class Update:
         ).weight  # labels are on the host
         self.most = job.plan.training.max_grad_norm or math.inf
         self.pieces, self.regularisers = pieces, job.plan.regularisers
+        self.stepping = [  # only they need the rates, which are gathered in every step
+            one for one in self.regularisers if type(one).before_step is not Regulariser.before_step
+        ]
         self.only_labelled = only_labelled
         self.trained = list(model.parameters())
         self.is_sharded = is_sharded(model)
@@ -134,7 +137,7 @@ class Update:
 
     def step(self) -> None:
         """Update the weights; the gradient stays readable until the next one is computed."""
-        if self.regularisers:
+        if self.stepping:
             rate_of = {
                 id(parameter): group["lr"]
                 for group in self.optimizer.param_groups
@@ -142,6 +145,6 @@ class Update:
             }
             named = self.model.named_parameters()
             rates = {name: rate_of[id(one)] for name, one in named if id(one) in rate_of}
-            for one in self.regularisers:
+            for one in self.stepping:
                 one.before_step(self.model, rates)
         self.optimizer.step()
