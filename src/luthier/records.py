@@ -140,6 +140,8 @@ class StepInfo:
         learning_rate: Learning rate of the step; None outside training.
         gradient_norm: Norm of the gradient before clipping; None if it was not read.
         scores: Validation scores, if this step ended with an evaluation.
+        training_scores: Scores of a sample of the training rows, with the same weights.
+        n_sampled: Number of rows in that sample.
         is_best: Whether those scores are the best so far.
         spike: Loss of this step, if it is a spike.
         message: A message for the user, shown once.
@@ -155,6 +157,8 @@ class StepInfo:
     learning_rate: float | None = None
     gradient_norm: float | None = None
     scores: Mapping[str, float] | None = None
+    training_scores: Mapping[str, float] | None = None
+    n_sampled: int | None = None
     is_best: bool = False
     spike: float | None = None
     message: str | None = None

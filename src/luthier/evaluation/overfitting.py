@@ -33,7 +33,8 @@ class Course:
     Args:
         metric: The metric of validation.
         scores: Step to validation scores, in the order of the steps.
-        loss: Mean training loss in the last fifth of the steps that were logged; None where
+        loss: Log loss of training rows at the end: of those that were scored beside validation
+            rows, else the mean loss in the last fifth of the steps that were logged; None where
             nothing was, or where the loss is not the log loss that is compared with it.
         other: Log loss of the fine-tuned model on the test rows; None where it has none.
     """
@@ -76,10 +77,12 @@ def course_of(job: Job, events: Sequence[Mapping[str, JSON]], scores: Scores) ->
         and not job.plan.regularisers
     )
     last = losses[-max(1, len(losses) // 5) :]
+    sampled = [event["training_scores"] for event in own if event.get("training_scores")]
+    measured = sampled[-1].get(LOSS) if sampled else None
     return Course(
         job.problem.codec.task.validation_metric,
         validated,
-        float(np.mean(last)) if last and is_log_loss else None,
+        float(np.mean(last)) if measured is None and last and is_log_loss else measured,
         scores[LOSS].value if LOSS in scores else None,
     )
 

@@ -184,6 +184,9 @@ def curves(facts: Facts) -> list[dict[str, JSON]]:
             series.append(Series("on validation", points, "second"))
         best = [(step, value) for step, value, is_best in scored if is_best]
         values = [(step, value) for step, value, _ in scored]
+        sampled = _scored(events, followed, of="training_scores")
+        learned = [(step, value) for step, value, _ in sampled]
+        n_sampled = max((event.get("n_sampled") or 0 for event in events), default=0)
         step, top = best[-1] if best else (0, None)
         drawn.append(
             {
@@ -191,11 +194,15 @@ def curves(facts: Facts) -> list[dict[str, JSON]]:
                 "loss": figures.chart(series, label=f"Training loss of {phase}"),
                 "has_validation_loss": bool(logged),
                 "score": figures.chart(
-                    [Series(title(followed), values, "dotted")],
-                    label=f"{title(followed)} on validation of {phase}",
+                    [
+                        Series("on training rows", learned, "second"),
+                        Series("on validation", values, "dotted"),
+                    ],
+                    label=f"{title(followed)} on validation and on training rows of {phase}",
                     unit=metric_of(followed).unit,
                     marked=best[-1] if best else None,
                 ),
+                "sampled": plural(n_sampled, "training row") if learned else "",
                 "metric": title(followed),
                 "best": f"{amount(top, followed)} at step {step:,}" if best else None,
                 "evaluations": plural(len(values), "evaluation"),
@@ -212,10 +219,12 @@ def thinned(points: list[tuple[int, float | None]]) -> list[tuple[float, float]]
     return [(group[-1][0], sum(value for _, value in group) / len(group)) for group in groups]
 
 
-def _scored(events: list[dict[str, JSON]], metric: str) -> list[tuple[int, float, bool]]:
-    """List (step, value, is best) of a metric on validation."""
+def _scored(
+    events: list[dict[str, JSON]], metric: str, *, of: str = "scores"
+) -> list[tuple[int, float, bool]]:
+    """List (step, value, is best) of a metric on validation, or in `training_scores`."""
     return [
-        (event.get("step") or 0, event["scores"][metric], bool(event.get("is_best")))
+        (event.get("step") or 0, event[of][metric], bool(event.get("is_best")))
         for event in events
-        if event.get("scores") and event["scores"].get(metric) is not None
+        if event.get(of) and event[of].get(metric) is not None
     ]

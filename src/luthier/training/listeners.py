@@ -147,6 +147,8 @@ class TensorBoard:
     def __call__(self, info: StepInfo) -> None:
         """Write the numbers of one step, if it has any."""
         numbers = {"loss": info.loss, "learning_rate": info.learning_rate, **(info.scores or {})}
+        learned = info.training_scores or {}
+        numbers |= {f"{name} on training rows": value for name, value in learned.items()}
         if info.loss is None and info.scores is None:
             return
         if self._writer is None:

@@ -27,12 +27,12 @@ from luthier.training.batch_sampler import BatchOrder
 from luthier.training.checkpoint import Checkpointer
 from luthier.training.divergence import refuse_step
 from luthier.training.early_stopping import Best
+from luthier.training.evaluations import Evaluations
 from luthier.training.hooks import AllHooks
 from luthier.training.idle import idle_story, refuse_frozen, watch
 from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import make_schedule, set_rate
-from luthier.training.predict import validation_outputs
 from luthier.training.state import State, seed_all
 from luthier.training.step_plan import StepPlan
 from luthier.training.together import seed_share, stop, story_of
@@ -79,7 +79,7 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
         set_rate(schedule)
         yield resumed
     yield from lasting(job, 0, story_of(settings), getattr(model, NOTE, None))
-    has_validation = len(job.problem.items["validation"]) > 0
+    evaluations = Evaluations(job, step_plan)
 
     with patience():
         for step, batches in step_plan.after(checkpointer.saved):
@@ -90,7 +90,7 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
             with hooks.around_step(step, step_plan.n_steps):
                 loss_log.add(step, *engine.gradient(batches))
             is_last = step == step_plan.n_steps
-            is_evaluated = has_validation and step_plan.is_evaluated(step)
+            is_evaluated = evaluations.is_due(step)
             is_logged = step % settings.logging_steps == 0 or is_last or is_evaluated
             readings = loss_log.read() if is_logged or engine.reads_without_sync else []
             for reading in readings:
@@ -98,11 +98,11 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
             engine.step()
             schedule.step()
             hooks.after_step(step, step_plan.n_steps)
-            scores, is_best = None, False
+            scores, of_train, is_best = None, None, False
             if is_evaluated:
                 evaluated = engine.sync_model()
                 with hooks.evaluated():
-                    scores = evaluate(evaluated, job)
+                    scores, of_train = evaluations.after(step, evaluated)
                     is_best = best.see(scores, model, is_last=is_last)
             yield StepInfo(
                 job.session.phase,
@@ -114,6 +114,8 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
                 learning_rate=rate,
                 gradient_norm=readings[-1].norm if is_logged else None,
                 scores=scores,
+                training_scores=of_train,
+                n_sampled=evaluations.n_sampled if of_train else None,
                 is_best=is_best,
                 spike=next((one.loss for one in readings if one.is_spike), None),
                 message=best.verdict if best.is_over else pieces.news(),
@@ -146,8 +148,3 @@ def make_order(job: Job) -> BatchSampler:
         tokens=job.plan.training.tokens_per_batch,
         groups=items.groups,
     )
-
-
-def evaluate(model: nn.Module, job: Job) -> dict[str, float]:
-    """Score the validation rows."""
-    return job.problem.validation_scores(validation_outputs(model, job))

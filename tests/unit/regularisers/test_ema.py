@@ -5,7 +5,7 @@ import torch
 
 from luthier.job import Regulariser
 from luthier.regularisers.ema import Ema
-from luthier.training import loop
+from luthier.training import evaluations, loop
 from luthier.training.listeners import follow
 from tests.toys import toy_problem
 
@@ -50,7 +50,7 @@ def train(tiny_model, monkeypatch, *hooks, scores=None, **training):
     job = toy_problem("text-classification", tiny_model("bert"), training={**TRAINING, **training})[
         1
     ].job
-    scored, evaluate = [], loop.evaluate
+    scored, evaluate = [], evaluations.evaluate
 
     def noting(model, job):
         scored.append(weights(model))
@@ -58,7 +58,7 @@ def train(tiny_model, monkeypatch, *hooks, scores=None, **training):
         metric = job.problem.codec.task.validation_metric
         return found if scores is None else {**found, metric: scores[len(scored) - 1]}
 
-    monkeypatch.setattr(loop, "evaluate", noting)
+    monkeypatch.setattr(evaluations, "evaluate", noting)
     job = job.with_plan(regularisers=hooks)
     model = follow(loop.train(job.session.make_model(True), job), lambda info: None)
     return weights(model), scored
