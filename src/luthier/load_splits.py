@@ -6,7 +6,7 @@ which encodes the rows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from luthier.columns import Column
 from luthier.data.doctor.inspect_splits import drop_leaks, inspect
-from luthier.data.doctor.split_view import MOST_PLACES
+from luthier.data.doctor.split_view import MOST_PLACES, key_of, views_of
 from luthier.data.labels import is_missing
 from luthier.data.readers.read import read_and_check
 from luthier.data.shots import few_shots
@@ -95,6 +95,8 @@ def check_data(
         fold=data.split.fold or 0,
         seed=data.split.seed,
         several=task.kind == "multi-label",
+        folds_of=data.split.folds_of,
+        alike=keys_of(read_rows["train"], task) if data.split.n_folds is not None else None,
     )
     if data.split.n_folds is not None and data.split.fold is None:
         notes.append(f"each of {data.split.n_folds} folds is the test set once; here it is fold 0")
@@ -183,6 +185,12 @@ def read_labelled(
 def input_columns(task: Task) -> tuple[Column, ...]:
     """Return the columns that a model reads, by which the doctor compares rows."""
     return tuple(column for column in task.columns if column.role in task.input_roles)
+
+
+def keys_of(rows: Rows, task: Task) -> list[Hashable]:
+    """Return what rows are compared by: all that a model reads, texts by their words alone."""
+    (view,) = views_of([("train", rows)], input_columns(task))
+    return view.keys(key_of)
 
 
 def require_roles(rows: Rows, roles: Sequence[str]) -> None:

@@ -162,18 +162,64 @@ def deal(
     """
     folds = np.empty(n_rows, dtype=np.int64)
     if groups is not None:
-        sizes = np.bincount(groups)
-        fold_of_group = np.empty(len(sizes), dtype=np.int64)
-        filled = np.zeros(n_folds, dtype=np.int64)
-        for group in np.lexsort((random.random(len(sizes)), -sizes)):
-            fold_of_group[group] = np.argmin(filled)  # the fold with the fewest rows so far
-            filled[fold_of_group[group]] += sizes[group]
-        return np.asarray(fold_of_group[groups])
+        return _deal_groups(n_folds, labels, groups, random)
     everything = np.arange(n_rows)
     members = [everything] if labels is None else _by_value(everything, labels)
     dealt = np.concatenate([random.permutation(rows) for rows in members])
     folds[dealt] = everything % n_folds
     return folds
+
+
+def _deal_groups(
+    n_folds: int,
+    labels: Sequence[Hashable] | None,
+    groups: Array,
+    random: np.random.Generator,
+) -> Array:
+    """Deal whole groups, the largest first, each to the fold with the fewest rows like its own.
+
+    Like its own are those of its labels; where folds are equal in that, the emptier one gets it.
+    """
+    label_ids = _numbered(labels if labels is not None else [0] * len(groups))
+    sizes = np.bincount(groups)
+    members = np.split(np.argsort(groups, kind="stable"), np.cumsum(sizes)[:-1])
+    filled = np.zeros((n_folds, int(label_ids.max(initial=0)) + 1), dtype=np.int64)
+    fold_of_group = np.empty(len(sizes), dtype=np.int64)
+    for group in np.lexsort((random.random(len(sizes)), -sizes)):
+        counts = np.bincount(label_ids[members[group]], minlength=filled.shape[1])
+        alike, total = filled @ counts, filled.sum(axis=1)
+        fold = np.lexsort((total, alike))[0]
+        fold_of_group[group] = fold
+        filled[fold] += counts
+    return np.asarray(fold_of_group[groups])
+
+
+def join_alike(values: Sequence[Hashable], groups: Array | None) -> tuple[Array | None, int]:
+    """Put rows of equal values in one group, and with them the groups that they are in.
+
+    Args:
+        values: What every row is compared by; an empty one is like no other.
+        groups: The group number of every row, (rows,); None: every row stands alone.
+
+    Returns:
+        The group number of every row, None where all stand alone; and how many rows are like an
+        earlier one.
+
+    >>> join_alike(["a", "b", "a", "c"], None)[1], join_alike(["a", "b", ""], None)
+    (1, (None, 0))
+    >>> join_alike(["a", "b", "a", "c"], np.array([0, 0, 1, 2]))[0]
+    array([0, 0, 0, 1])
+    """
+    first: dict[Hashable, int] = {}
+    like = [first.setdefault(value, row) if value else row for row, value in enumerate(values)]
+    n_alike = sum(one != row for row, one in enumerate(like))
+    if n_alike == 0:
+        return groups, 0
+    parent = np.arange(len(values)) if groups is None else np.asarray(groups).copy()
+    for row, one in enumerate(like):
+        if parent[row] != parent[one]:
+            parent[parent == parent[row]] = parent[one]
+    return _numbered(parent.tolist()), n_alike
 
 
 def number_groups(values: Sequence[Hashable | None]) -> Array:

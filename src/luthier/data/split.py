@@ -17,7 +17,14 @@ import numpy as np
 
 from luthier.data.labels import is_missing, label_name, split_labels
 from luthier.data.readers.read import short
-from luthier.data.sampling import deal, draw, draw_evenly, draw_groups, number_groups
+from luthier.data.sampling import (
+    deal,
+    draw,
+    draw_evenly,
+    draw_groups,
+    join_alike,
+    number_groups,
+)
 from luthier.errors import DataError, nearest
 from luthier.ragged import Array
 from luthier.records import Rows, Splits
@@ -41,6 +48,8 @@ def make_splits(
     fold: int,
     seed: int,
     several: bool = False,
+    folds_of: str = "all",
+    alike: Sequence[Hashable] | None = None,
 ) -> Splits:
     """Make the three splits. No row is in two of them.
 
@@ -58,6 +67,9 @@ def make_splits(
         fold: Number of the fold that becomes the test set, from 0.
         seed: Seed of the draws.
         several: Whether a cell of `stratify_by` can name several labels.
+        folds_of: What is cut into folds: "all" rows of `train`, or the "rest" beside a test set,
+            which is that of a run without folds, and in no split of these.
+        alike: What rows are compared by, so that equal ones are in one fold; None compares none.
 
     Raises:
         DataError: There are too few rows, two splits were given the same row or the same group,
@@ -75,15 +87,22 @@ def make_splits(
         f"stratified by {stratify_by}",
         f"whole groups by {group_by}",
         seed,
+        alike,
     )
     rest = np.arange(len(train))
     made: dict[str, str] = {}
     splits: dict[str, Rows] = {}
     if n_folds is not None:
-        _check_folds(whole, test, n_folds, fold)
-        in_fold = whole.deal(n_folds) == fold
-        splits["test"], rest = train.take(rest[in_fold]), rest[~in_fold]
-        made["test"] = f"fold {fold} of {n_folds} of {whole.name}, {whole.how(folds=True)}"
+        apart = ""
+        if folds_of == "rest":
+            given_test, test = test, None
+            if given_test is None:
+                rest = np.setdiff1d(rest, whole.carve(rest, "test", test_size))
+                apart = f" without {len(train) - len(rest)} test rows"
+        _check_folds(whole, rest, test, n_folds, fold)
+        folds, how = whole.deal(rest, n_folds)
+        splits["test"], rest = train.take(rest[folds == fold]), rest[folds != fold]
+        made["test"] = f"fold {fold} of {n_folds} of {whole.name}{apart}, {how}"
     for split, given, size in (
         ("test", test, test_size),
         ("validation", validation, validation_size),
@@ -158,20 +177,27 @@ class _Whole:
     stratified: str
     grouped: str
     seed: int
+    alike: Sequence[Hashable] | None = None
 
     @property
     def name(self) -> str:
         return _name(self.rows)
 
-    def how(self, *, folds: bool = False) -> str:
+    def how(self) -> str:
         parts = [self.grouped] if self.groups is not None else []
-        if self.labels is not None and not (folds and parts):
+        if self.labels is not None:
             parts.append(self.stratified)
         return ", ".join([*(parts or ["at random"]), f"seed {self.seed}"])
 
-    def deal(self, n_folds: int) -> Array:
-        random = stream(self.seed, "split", "folds")
-        return deal(len(self.rows), n_folds, labels=self.labels, groups=self.groups, random=random)
+    def deal(self, rest: Array, n_folds: int) -> tuple[Array, str]:
+        """Deal the remaining rows to folds, and say how; equal rows go to one fold."""
+        random, how = stream(self.seed, "split", "folds"), self.how()
+        groups = None if self.groups is None else _renumbered(self.groups[rest])
+        if self.alike is not None:
+            groups, n_alike = join_alike([self.alike[row] for row in rest], groups)
+            how = f"{n_alike} rows equal to another kept with it, {how}" if n_alike else how
+        labels = None if self.labels is None else [self.labels[row] for row in rest]
+        return deal(len(rest), n_folds, labels=labels, groups=groups, random=random), how
 
     def carve(self, rest: Array, split: str, size: Size) -> Array:
         """Draw the rows of a split from the remaining rows."""
@@ -222,14 +248,20 @@ def _name_all(rows: Rows) -> str:
     return f"all {len(rows)} rows of {_name(rows)}"
 
 
-def _check_folds(whole: _Whole, test: Rows | None, n_folds: int, fold: int) -> None:
+def _renumbered(groups: Array) -> Array:
+    numbers: Array = np.unique(groups, return_inverse=True)[1]
+    return numbers
+
+
+def _check_folds(whole: _Whole, rest: Array, test: Rows | None, n_folds: int, fold: int) -> None:
     if test is not None:
         raise DataError(
             "With folds, the test set is a fold of the training file.",
             received=f"data.split.n_folds={n_folds} and a test file",
-            hint="data.test=null or data.split.n_folds=null",
+            hint="data.split.folds_of=rest keeps it apart; or data.test=null, or "
+            "data.split.n_folds=null",
         )
-    n_units = len(whole.rows) if whole.groups is None else len(np.unique(whole.groups))
+    n_units = len(rest) if whole.groups is None else len(np.unique(whole.groups[rest]))
     unit = "rows" if whole.groups is None else "groups"
     if not 2 <= n_folds <= n_units:
         raise DataError(

@@ -94,6 +94,11 @@ class Split(Section):
     n_folds: int | None = Field(
         None, ge=2, description="Number of cross-validation folds; each is the test set once."
     )
+    folds_of: Literal["all", "rest"] = Field(
+        "all",
+        description="Rows to cut into folds: all training rows, or the rest beside the test set, "
+        "which is then that of a run without folds, and judged by none of them.",
+    )
     fold: int | None = Field(
         None, ge=0, description="The one fold to run, from 0; null: all, judged together."
     )

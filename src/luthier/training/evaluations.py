@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -40,6 +41,7 @@ class Evaluations:
         self.has_validation = len(job.problem.items["validation"]) > 0
         self.sampled_after: frozenset[int] = frozenset()
         self.n_sampled = 0
+        self._last: tuple[int, dict[str, float]] = (0, {})  # the step, and the sample's scores
         if not self.has_validation:
             return
         steps = [step for step in range(1, step_plan.n_steps + 1) if step_plan.is_evaluated(step)]
@@ -57,24 +59,27 @@ class Evaluations:
         """Return whether validation rows are scored after a step."""
         return self.has_validation and self.step_plan.is_evaluated(step)
 
-    def after(
-        self, step: int, model: nn.Module
-    ) -> tuple[dict[str, float], dict[str, float] | None]:
+    def after(self, step: int, model: nn.Module) -> dict[str, float]:
         """Score the validation rows and, after some steps, the sample of the training rows."""
         problem = self.job.problem
-        scores = evaluate(model, self.job)
-        if step not in self.sampled_after:
-            return scores, None
-        steps = infer_rows(
-            model,
-            self.items,
-            self.rows,
-            problem.codec,
-            batch_size=self.job.plan.training.per_device_eval_batch_size,
-            kinds=[problem.codec.task.validation_kind],
-        )
-        outputs = follow(steps, lambda info: None)
-        return scores, problem.codec.validation_scores(outputs, problem.codec.gold(self.rows))
+        if step in self.sampled_after:
+            steps = infer_rows(
+                model,
+                self.items,
+                self.rows,
+                problem.codec,
+                batch_size=self.job.plan.training.per_device_eval_batch_size,
+                kinds=[problem.codec.task.validation_kind],
+            )
+            outputs = follow(steps, lambda info: None)
+            gold = problem.codec.gold(self.rows)
+            self._last = step, problem.codec.validation_scores(outputs, gold)
+        return evaluate(model, self.job)
+
+    def sampled(self, step: int) -> dict[str, Any]:
+        """Return the scores of the sample after a step and its size, as `StepInfo` has them."""
+        number, scores = self._last
+        return {"training_scores": scores, "n_sampled": self.n_sampled} if number == step else {}
 
 
 def evaluate(model: nn.Module, job: Job) -> dict[str, float]:

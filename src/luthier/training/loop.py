@@ -22,7 +22,7 @@ from luthier.recipe.tree import Training
 from luthier.records import StepInfo
 from luthier.registry import find
 from luthier.seeding import seed_of
-from luthier.signals import asked, patience
+from luthier.signals import patience
 from luthier.training.batch_sampler import BatchOrder
 from luthier.training.checkpoint import Checkpointer
 from luthier.training.divergence import refuse_step
@@ -35,7 +35,7 @@ from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import make_schedule, set_rate
 from luthier.training.state import State, seed_all
 from luthier.training.step_plan import StepPlan
-from luthier.training.together import seed_share, stop, story_of
+from luthier.training.together import seed_share, stop_if_asked, story_of
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -98,11 +98,11 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
             engine.step()
             schedule.step()
             hooks.after_step(step, step_plan.n_steps)
-            scores, of_train, is_best = None, None, False
+            scores, is_best = None, False
             if is_evaluated:
                 evaluated = engine.sync_model()
                 with hooks.evaluated():
-                    scores, of_train = evaluations.after(step, evaluated)
+                    scores = evaluations.after(step, evaluated)
                     is_best = best.see(scores, model, is_last=is_last)
             yield StepInfo(
                 job.session.phase,
@@ -114,15 +114,13 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
                 learning_rate=rate,
                 gradient_norm=readings[-1].norm if is_logged else None,
                 scores=scores,
-                training_scores=of_train,
-                n_sampled=evaluations.n_sampled if of_train else None,
+                **evaluations.sampled(step),
                 is_best=is_best,
                 spike=next((one.loss for one in readings if one.is_spike), None),
                 message=best.verdict if best.is_over else pieces.news(),
             )
             checkpointer.see(step, is_best=is_best, is_last=is_last or best.is_over)
-            if number := group().largest(asked()):
-                stop(checkpointer, step, number)
+            stop_if_asked(checkpointer, step)
     engine.sync_model()
     hooks.finish()
     best.restore(model)

@@ -9,7 +9,7 @@ from luthier.errors import TrainingError
 from luthier.job import Job
 from luthier.recipe.tree import Training
 from luthier.seeding import seed_of
-from luthier.signals import end
+from luthier.signals import asked, end
 from luthier.training.checkpoint import Checkpointer
 from luthier.training.losses import make_loss
 from luthier.training.shards import WITHOUT
@@ -66,12 +66,13 @@ def seed_share(seed: int, step: int) -> None:
         seed_all(seed_of(seed, "step", step, group().rank))
 
 
-def stop(checkpointer: Checkpointer, step: int, number: int) -> None:
+def stop_if_asked(checkpointer: Checkpointer, step: int) -> None:
     """Save, and stop for a signal that any of the processes received.
 
     Raises:
         Interrupted: By Ctrl-C; `Terminated` by SIGTERM.
     """
-    checkpointer.save(step)
-    group().wait()
-    end(checkpointer.story(step), number)
+    if number := group().largest(asked()):
+        checkpointer.save(step)
+        group().wait()
+        end(checkpointer.story(step), number)

@@ -135,6 +135,42 @@ def test_folds_keep_groups_together():
     assert sum(len(set(test["author"])) for test in tests) == 15
 
 
+def test_groups_are_dealt_so_that_every_fold_has_its_share_of_each_label():
+    rows = rows_of(["a"] * 60 + ["b"] * 12, author=[n // 2 for n in range(72)])
+    tests = [split(rows, n_folds=3, fold=fold, group_by="author").test for fold in range(3)]
+    assert [Counter(test["label"])["b"] for test in tests] == [4, 4, 4]
+    assert [len(test) for test in tests] == [24, 24, 24]
+
+
+def test_equal_rows_are_in_one_fold_and_counted():
+    rows = rows_of("ab" * 20)
+    alike = [str(n % 30) for n in range(40)]
+    splits = [split(rows, n_folds=4, fold=fold, alike=alike) for fold in range(4)]
+    keys = [{alike[line - 1] for line in each.test.lines} for each in splits]
+    assert sum(map(len, keys)) == 30
+    assert all(4 <= Counter(each.test["label"])["a"] <= 6 for each in splits)
+    assert "10 rows equal to another kept with it, stratified" in splits[0].made["test"]
+    without = [split(rows, n_folds=4, fold=fold).test.lines for fold in range(4)]
+    unlike = [str(n) for n in range(40)]
+    same = [split(rows, n_folds=4, fold=fold, alike=unlike).test.lines for fold in range(4)]
+    assert [list(one) for one in without] == [list(one) for one in same]
+
+
+@pytest.mark.parametrize("has_test_file", [False, True])
+def test_folds_of_the_rest_leave_the_test_set_of_a_run_without_folds_alone(has_test_file):
+    rows, apart = rows_of("aab" * 20), rows_of("ab" * 5, name="t.csv")
+    test = apart if has_test_file else None
+    whole = split(rows, None, test).test
+    folds = [split(rows, None, test, n_folds=4, fold=n, folds_of="rest") for n in range(4)]
+    dealt = sorted(int(line) for each in folds for line in each.test.lines)
+    kept = set() if has_test_file else {int(line) for line in whole.lines}
+    assert dealt == [line for line in range(1, 61) if line not in kept]
+    for each in folds:
+        lines = {int(line) for _, part in each.items() for line in part.lines}
+        assert not lines & kept
+    assert has_test_file or "without 12 test rows" in folds[0].made["test"]
+
+
 def test_a_limit_of_training_keeps_every_label_where_that_fits():
     rows = rows_of(["a"] * 90 + ["b"] * 8 + ["c"] * 2)
     splits = Splits(rows, rows, rows)
