@@ -96,7 +96,7 @@ def check_data(
         seed=data.split.seed,
         several=task.kind == "multi-label",
         folds_of=data.split.folds_of,
-        alike=keys_of(read_rows["train"], task) if data.split.n_folds is not None else None,
+        alike=None if data.split.n_folds is None else keys_of(read_rows["train"], task),
     )
     if data.split.n_folds is not None and data.split.fold is None:
         notes.append(f"each of {data.split.n_folds} folds is the test set once; here it is fold 0")
@@ -187,8 +187,10 @@ def input_columns(task: Task) -> tuple[Column, ...]:
     return tuple(column for column in task.columns if column.role in task.input_roles)
 
 
-def keys_of(rows: Rows, task: Task) -> list[Hashable]:
+def keys_of(rows: Rows | None, task: Task) -> list[Hashable]:
     """Return what rows are compared by: all that a model reads, texts by their words alone."""
+    if rows is None or not len(rows):
+        return []
     (view,) = views_of([("train", rows)], input_columns(task))
     return view.keys(key_of)
 
