@@ -191,6 +191,8 @@ def changes_of(results: dict[str, JSON]) -> list[dict[str, JSON]]:
         found = {name: factor * pair["difference"][name] for name in ("mean", "low", "high")}
         before = costs[pair["level"], reference]["seconds"]
         seconds = costs[pair["level"], pair["first"]]["seconds"]
+        difference = pair["difference"]
+        verdict = what_it_did(difference["mean"], pair["p_adjusted"], difference["n_seeds"])
         changes.append(
             {
                 "level": pair["level"],
@@ -200,16 +202,19 @@ def changes_of(results: dict[str, JSON]) -> list[dict[str, JSON]]:
                 "interval": f"{found['low']:+.2f} to {found['high']:+.2f}",
                 "p": "<0.001" if pair["p_adjusted"] < 0.001 else f"{pair['p_adjusted']:.3f}",
                 "times": f"×{seconds / before:.2f}" if seconds and before else "–",
-                "verdict": what_it_did(pair["difference"]["mean"], pair["p_adjusted"]),
-                "is_clear": pair["p_adjusted"] < ALPHA,
+                "verdict": verdict,
+                "is_clear": verdict != UNCLEAR,
             }
         )
     return changes
 
 
-def what_it_did(difference: float, p_adjusted: float) -> str:
-    """Say what a change did, by a difference of which more is better."""
-    if p_adjusted >= ALPHA:
+def what_it_did(difference: float, p_adjusted: float, n_seeds: int) -> str:
+    """Say what a change did, by a difference of which more is better.
+
+    One seed tells nothing: its p-value knows of the test rows alone.
+    """
+    if p_adjusted >= ALPHA or n_seeds < 2:
         return UNCLEAR
     return HELPED if difference > 0 else HURT
 

@@ -19,7 +19,7 @@ MOST_SEEDS = 200  # beyond which nobody trains
 
 def verdict_of(pair: Pair) -> str:
     """Say what a change did."""
-    return what_it_did(pair.difference.mean, pair.p_adjusted)
+    return what_it_did(pair.difference.mean, pair.p_adjusted, pair.difference.n_seeds)
 
 
 def seeds_needed(found: Estimate) -> int | None:

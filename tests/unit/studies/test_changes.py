@@ -53,6 +53,13 @@ def test_what_helps_and_what_hurts_is_told():
     assert "is not distinguishable from the recipe as it is" in said[2]
 
 
+def test_one_seed_tells_nothing_however_many_test_rows_there_are():
+    found = Pair("", "with a", "as it is", Estimate(-0.02, -0.03, -0.01, None, 1, 0.001), 0.001)
+    (said,) = what_helped([found], "accuracy", unit="")
+    assert "is not distinguishable" in said
+    assert "one seed says nothing of the spread" in said
+
+
 @pytest.mark.parametrize(
     ("found", "words"),
     [
