@@ -42,15 +42,18 @@ def remarks(
         events: What the run recorded of its steps.
     """
     said = judged.predictions[SYSTEM]
-    found = (
-        remark(recipe, job, said, judged.comparisons),
-        overfitting(job, events, said, judged.scores[SYSTEM]),
-    )
-    return [one for one in found if one is not None]
+    over_fits = overfitting(job, events, said, judged.scores[SYSTEM])
+    against = remark(recipe, job, said, judged.comparisons, is_long_enough=over_fits is not None)
+    return [one for one in (against, over_fits) if one is not None]
 
 
 def remark(
-    recipe: Recipe, job: Job, said: Predictions, comparisons: Sequence[Comparison]
+    recipe: Recipe,
+    job: Job,
+    said: Predictions,
+    comparisons: Sequence[Comparison],
+    *,
+    is_long_enough: bool = False,
 ) -> str | None:
     """Say what speaks against the fine-tuned model, and what to try; None if nothing does.
 
@@ -59,11 +62,12 @@ def remark(
         job: The codec, the test rows and their gold answers.
         said: The model's predictions of the test rows.
         comparisons: The model against each baseline.
+        is_long_enough: Whether more training would not help, since it over-fits already.
     """
     found = [*_same_answers(job, said), *_ties(comparisons)]
     if not found:
         return None
-    return f"{'. '.join(found)}. Try {_advice(recipe, job)}."
+    return f"{'. '.join(found)}. Try {_advice(recipe, job, is_long_enough)}."
 
 
 def _same_answers(job: Job, said: Predictions) -> Iterator[str]:
@@ -135,13 +139,15 @@ def _ties(comparisons: Sequence[Comparison]) -> Iterator[str]:
             yield (f"By {title(one.metric)} the {OURS} {how} {one.baseline}, which reads nothing")
 
 
-def _advice(recipe: Recipe, job: Job) -> str:
+def _advice(recipe: Recipe, job: Job, is_long_enough: bool) -> str:
     """List what may help: more epochs, a method that few rows suffice for, more rows."""
     training, task = recipe.training, job.problem.codec.task
     epochs = max(1, round(3 * training.num_train_epochs))
     tries = [f"more epochs (training.num_train_epochs={epochs})"]
     if training.max_steps > 0:
         tries = [f"more steps (training.max_steps={3 * training.max_steps})"]
+    if is_long_enough:
+        tries = []
     probe = find("methods", PROBE)
     if recipe.method.name != PROBE and task.unit in probe.units and task.kind in probe.kinds:
         tries.append(f"method={PROBE}, which few rows suffice for")

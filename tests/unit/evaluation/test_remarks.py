@@ -11,12 +11,12 @@ from tests.unit.baselines.test_trivial_baselines import job_of
 SINGLE = {"text": ["a"] * 40, "label": ["good", "bad"] * 20}
 
 
-def remarked(task, columns, outputs, comparisons=(), **sections):
+def remarked(task, columns, outputs, comparisons=(), is_long_enough=False, **sections):
     """Decode outputs for all rows, and say what there is to remark."""
     job = job_of(task, columns)
     recipe = Recipe.model_validate({"model": "m", "task": task, "data": {"train": "a"}, **sections})
     said = job.problem.codec.decode(np.array(outputs, dtype=np.float32))
-    return remark(recipe, job, said, comparisons)
+    return remark(recipe, job, said, comparisons, is_long_enough=is_long_enough)
 
 
 def against(baseline, difference, p_adjusted):
@@ -40,6 +40,14 @@ def test_the_advice_is_not_what_was_done_already():
     )  # fmt: skip
     assert "linear-probe" not in said
     assert "training.max_steps=15" in said
+
+
+def test_a_training_that_over_fits_is_not_told_to_go_on():
+    said = remarked("text-classification", SINGLE, [[0.0, 2.0]] * 40, is_long_enough=True)
+    assert "more epochs" not in said
+    assert said.endswith(
+        "Try method=linear-probe, which few rows suffice for, or more training rows than these 40."
+    )
 
 
 def test_answers_that_differ_are_not_remarked():
