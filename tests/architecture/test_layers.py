@@ -21,7 +21,6 @@ LAYERS = (
         "ranks",
     },
     {
-        "clusters",
         "items",
         "modes",
         "records",
@@ -34,15 +33,15 @@ LAYERS = (
         "signals",
         "paths",
     },
-    {"columns", "explanation", "query", "recipe", "padding", "distributed", "launch"},
+    {"columns", "explanation", "recipe", "padding", "distributed", "launch"},
     {"codec"},
     {"job"},
     {"protocols"},
     {"runs", "engines"},
     {"data", "text", "models", "metrics"},
-    {"training", "formats", "inputs", "next_rows"},
+    {"training", "formats", "inputs"},
     {"adapters", "episodes", "task_types", "frozen_features", "shapes"},
-    {"tasks", "methods", "baselines", "explainers", "regularisers", "queries", "keras_engine"},
+    {"tasks", "methods", "baselines", "explainers", "regularisers", "keras_engine"},
     {"evaluation", "report", "load_splits"},
     {"build_problem", "explaining", "first_recipe", "folds", "rows_of_run"},
     {"pipeline", "prediction"},
@@ -52,7 +51,7 @@ LAYERS = (
     {"__main__"},
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
-PLUGINS = {"tasks", "methods", "baselines", "explainers", "regularisers", "queries"}
+PLUGINS = {"tasks", "methods", "baselines", "explainers", "regularisers"}
 ROOT_NAMES = {"luthier", "luthier.__version__"}
 
 

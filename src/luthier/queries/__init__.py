@@ -1,1 +1,0 @@
-"""One file per way of choosing which rows to label next."""
