@@ -4,7 +4,7 @@ A plug-in is one file in its kind's folder and one line in the catalogue (`regis
 with a kebab-case `name`, a pydantic `Options` class, and a constructor that takes those options.
 Tests in `tests/conformance/` hold the whole catalogue to these contracts. Contracts that stand
 elsewhere: `Codec` (`codec.py`), `Regulariser` (`job.py`), `Input` (`columns.py`), `Explainer`
-(`explanation.py`) and `Engine` (`engines.py`).
+(`explanation.py`), `Query` (`query.py`) and `Engine` (`engines.py`).
 """
 
 from __future__ import annotations

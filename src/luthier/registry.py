@@ -69,6 +69,14 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "mixout": "luthier.regularisers.mixout:Mixout",
         "sam": "luthier.regularisers.sam:Sam",
     },
+    "queries": {
+        "random": "luthier.queries.random:Random",
+        "margin": "luthier.queries.margin:Margin",
+        "least-confident": "luthier.queries.least_confident:LeastConfident",
+        "entropy": "luthier.queries.entropy:Entropy",
+        "badge": "luthier.queries.badge:Badge",
+        "typiclust": "luthier.queries.typiclust:Typiclust",
+    },
     "baselines": {
         "majority": "luthier.baselines.majority:Majority",
         "mean-value": "luthier.baselines.mean_value:MeanValue",
@@ -132,6 +140,7 @@ OTHERS: dict[str, dict[str, str]] = {  # chosen by name as well, but without opt
     },
 }
 EVERYTHING = {**CATALOGUE, **OTHERS}
+ONE_OF = {"queries": "query strategy", "losses": "loss"}  # where it is more than leaving out an s
 
 DECLARED: dict[str, dict[str, str]] = {  # looked up by name, but never chosen in a recipe
     "metrics": {
@@ -183,7 +192,7 @@ def find(kind: str, name: str) -> Any:
     for point in entry_points(group=f"luthier.{kind}", name=name):
         return point.load()
     raise RecipeError(
-        f"There is no {kind[:-1]} called '{name}'.",
+        f"There is no {ONE_OF.get(kind, kind[:-1])} called '{name}'.",
         received=name,
         hint=suggestion(name, names(kind), quote="'"),
     )

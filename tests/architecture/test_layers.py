@@ -21,6 +21,7 @@ LAYERS = (
         "ranks",
     },
     {
+        "clusters",
         "items",
         "modes",
         "records",
@@ -33,15 +34,15 @@ LAYERS = (
         "signals",
         "paths",
     },
-    {"columns", "explanation", "recipe", "padding", "distributed", "launch"},
+    {"columns", "explanation", "query", "recipe", "padding", "distributed", "launch"},
     {"codec"},
     {"job"},
     {"protocols"},
     {"runs", "engines"},
     {"data", "text", "models", "metrics"},
-    {"training", "formats", "inputs"},
+    {"training", "formats", "inputs", "next_rows"},
     {"adapters", "episodes", "task_types", "frozen_features", "shapes"},
-    {"tasks", "methods", "baselines", "explainers", "regularisers", "keras_engine"},
+    {"tasks", "methods", "baselines", "explainers", "regularisers", "queries", "keras_engine"},
     {"evaluation", "report", "load_splits"},
     {"build_problem", "explaining", "first_recipe", "folds", "rows_of_run"},
     {"pipeline", "prediction"},
@@ -51,7 +52,7 @@ LAYERS = (
     {"__main__"},
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
-PLUGINS = {"tasks", "methods", "baselines", "explainers", "regularisers"}
+PLUGINS = {"tasks", "methods", "baselines", "explainers", "regularisers", "queries"}
 ROOT_NAMES = {"luthier", "luthier.__version__"}
 
 

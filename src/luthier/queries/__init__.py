@@ -1,0 +1,1 @@
+"""One file per way of choosing which rows to label next."""
