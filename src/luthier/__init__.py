@@ -5,6 +5,7 @@
     compare(runs)     runs side by side             export(run, folder)   a model for elsewhere
     ladder(recipe)    which method is best          seeds(recipe)         how far a score is luck
     ablate(recipe)    which change helps            soup(runs, folder)    the mean of their weights
+    folds(recipe)     a model for each fold, and what they are worth together
     list_runs()       what runs there are           delete_runs(runs)     some of them gone
     explain(run, …)   which words spoke for an answer, and which against it
     global_words(run) which words speak for which label over many rows, and shortcuts
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from luthier.results import RunResult
     from luthier.runs.listing import delete_runs, list_runs
     from luthier.studies.ablate import ablate
+    from luthier.studies.fold_ensemble import folds
     from luthier.studies.ladder import ladder
     from luthier.studies.seeds import seeds
 
@@ -61,6 +63,7 @@ _HOMES = {
     "explain": "luthier.explain_run",
     "global_words": "luthier.explanations_of_run",
     "export": "luthier.exporters.export",
+    "folds": "luthier.studies.fold_ensemble",
     "inspect": "luthier.inspect_data",
     "ladder": "luthier.studies.ladder",
     "list_runs": "luthier.runs.listing",
@@ -79,6 +82,7 @@ __all__ = [
     "evaluate",
     "explain",
     "export",
+    "folds",
     "global_words",
     "inspect",
     "ladder",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -83,21 +84,7 @@ def check_data(
         read_rows[split], told, found = read_labelled(source, recipe, task)
         notes += told
         corrected += found
-    splits = make_splits(
-        read_rows["train"],  # type: ignore[arg-type]
-        read_rows["validation"],
-        read_rows["test"],
-        validation_size=data.split.validation,
-        test_size=data.split.test,
-        group_by=column_name(data.split.group_by, data.columns),
-        stratify_by=stratified_by(recipe, task),
-        n_folds=data.split.n_folds,
-        fold=data.split.fold or 0,
-        seed=data.split.seed,
-        several=task.kind == "multi-label",
-        folds_of=data.split.folds_of,
-        alike=None if data.split.n_folds is None else keys_of(read_rows["train"], task),
-    )
+    splits = divided(read_rows, recipe, task)
     if data.split.n_folds is not None and data.split.fold is None:
         notes.append(f"each of {data.split.n_folds} folds is the test set once; here it is fold 0")
     splits = limited(splits, recipe, task, ("validation", "test"))
@@ -108,6 +95,11 @@ def check_data(
     findings = [*corrected, *found]
     if data.drop_leaks:
         splits, counts = drop_leaks(splits, inputs=inputs)
+        if data.split.n_folds is not None and data.split.folds_of == "rest":
+            apart = divided(read_rows, recipe, task, n_folds=None).test
+            kept, more = drop_leaks(replace(splits, test=apart), inputs=inputs)
+            splits = replace(kept, test=splits.test)
+            counts = {split: n + more[split] for split, n in counts.items()}
         notes += [f"{n} leaked rows dropped from {split}" for split, n in counts.items() if n]
         findings = [dropped_already(finding) for finding in findings]
     all_train = splits.train
@@ -115,6 +107,28 @@ def check_data(
     if data.shots is not None:
         splits = with_shots(splits, recipe, task)
     return Checked(splits, findings, list(dict.fromkeys(notes)), all_train)
+
+
+def divided(
+    read_rows: Mapping[str, Rows | None], recipe: Recipe, task: Task, **changes: object
+) -> Splits:
+    """Divide rows as the recipe says, but for some arguments of `make_splits`."""
+    data, train = recipe.data, read_rows["train"]
+    if train is None:
+        raise ValueError("there are always training rows")
+    options: dict[str, Any] = {
+        "validation_size": data.split.validation,
+        "test_size": data.split.test,
+        "group_by": column_name(data.split.group_by, data.columns),
+        "stratify_by": stratified_by(recipe, task),
+        "n_folds": data.split.n_folds,
+        "fold": data.split.fold or 0,
+        "seed": data.split.seed,
+        "several": task.kind == "multi-label",
+        "folds_of": data.split.folds_of,
+        "alike": None if data.split.n_folds is None else keys_of(train, task),
+    }
+    return make_splits(train, read_rows["validation"], read_rows["test"], **options | changes)
 
 
 def _refuse_same_object(given: Mapping[str, object]) -> None:
@@ -187,12 +201,10 @@ def input_columns(task: Task) -> tuple[Column, ...]:
     return tuple(column for column in task.columns if column.role in task.input_roles)
 
 
-def keys_of(rows: Rows | None, task: Task) -> list[Hashable]:
+def keys_of(rows: Rows, task: Task) -> list[Hashable]:
     """Return what rows are compared by: all that a model reads, texts by their words alone."""
-    if rows is None or not len(rows):
-        return []
-    (view,) = views_of([("train", rows)], input_columns(task))
-    return view.keys(key_of)
+    views = views_of([("train", rows)], input_columns(task))
+    return views[0].keys(key_of) if views else []
 
 
 def require_roles(rows: Rows, roles: Sequence[str]) -> None:

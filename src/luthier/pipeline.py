@@ -18,6 +18,7 @@ from typing import Any
 from luthier import environment, process
 from luthier.arguments import Overrides, checked
 from luthier.build_problem import Prepared, describe_data, prepare
+from luthier.cross_validation import cross_validate, is_cross_validated
 from luthier.distributed.group import joined
 from luthier.evaluation.check_names import check_metric, check_slices
 from luthier.evaluation.judge import SYSTEM
@@ -30,7 +31,6 @@ from luthier.evaluation.systems import (
     tuned,
 )
 from luthier.explaining.report_rows import explain_test_rows
-from luthier.folds import cross_validate, is_cross_validated
 from luthier.hf_types import Model
 from luthier.job import Job
 from luthier.load_splits import slice_columns

@@ -150,7 +150,7 @@ DECLARED: dict[str, dict[str, str]] = {  # looked up by name, but never chosen i
             *("generation", "language"),
         )
     },
-    "documents": {},
+    "documents": {"ensemble": "luthier.prediction.averaging:DOCUMENTS"},
     "panels": {
         "confusion": "luthier.report.error_analysis:confusion",
         "numbers": "luthier.report.error_analysis:numbers",

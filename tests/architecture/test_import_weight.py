@@ -102,7 +102,8 @@ def test_public_names_are_these_and_no_others():
     assert luthier.__all__ == [
         *("Predictor", "Recipe", "RunResult", "ablate", "check_explanations", "compare"),
         *("compare_explanations", "delete_runs", "evaluate", "explain", "export"),
-        *("global_words", "inspect", "ladder", "list_runs", "load", "run", "seeds", "soup"),
+        *("folds", "global_words", "inspect", "ladder", "list_runs", "load", "run", "seeds"),
+        "soup",
     ]
     for name in luthier.__all__:
         assert getattr(luthier, name).__name__ == name

@@ -44,7 +44,7 @@ LAYERS = (
     {"adapters", "episodes", "task_types", "frozen_features", "shapes"},
     {"tasks", "methods", "baselines", "explainers", "regularisers", "queries", "keras_engine"},
     {"evaluation", "report", "load_splits"},
-    {"build_problem", "explaining", "first_recipe", "folds", "rows_of_run"},
+    {"build_problem", "cross_validation", "explaining", "first_recipe", "rows_of_run"},
     {"pipeline", "prediction"},
     {"studies", "exporters", "evaluate_run", "explain_run", "inspect_data"},
     {"explanations_of_run", "sklearn"},

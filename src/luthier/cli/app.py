@@ -1,7 +1,7 @@
 """The command `luthier`: parse, call, print. Heavy imports are inside the commands that need them.
 
 init ─► inspect ─► run ─► report, predict, explain, evaluate, compare, export    runs, list, schema
-ladder, seeds, ablate: studies of many runs (`studies.py`)
+ladder, seeds, ablate: studies of many runs (`studies.py`)    folds, soup: many models as one
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from luthier.cli.failures import (
     refuse_undecoded_arguments,
     tell_bug,
 )
+from luthier.cli.folds import folds
 from luthier.cli.predict import RunArgument, precision_of, predict
 from luthier.cli.runs import runs
 from luthier.cli.soup import soup
@@ -247,6 +248,7 @@ app.command()(export)
 app.command()(studies.ladder)
 app.command()(studies.seeds)
 app.command()(studies.ablate)
+app.command()(folds)
 app.command()(soup)
 
 

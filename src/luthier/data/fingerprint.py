@@ -26,6 +26,16 @@ def cell_digest(cell: object) -> bytes:
     return hashlib.sha256(_serialize(cell)).digest()
 
 
+def row_digests(rows: Rows, columns: Sequence[str]) -> list[str]:
+    """Compute a digest of every row's cells in some columns; equal rows have equal ones."""
+    cells = zip(*(rows[name] for name in columns), strict=True)
+    return [cell_digest([_to_plain(one) for one in row]).hex()[:32] for row in cells]
+
+
+def _to_plain(cell: object) -> object:
+    return list(cell) if isinstance(cell, tuple) else cell
+
+
 def _as_list(values: Sequence[object]) -> list[object]:
     return values if isinstance(values, list) else list(values)
 

@@ -34,15 +34,15 @@ def pool(folds: Sequence[RunFolder]) -> tuple[Target, list[Line]]:
     for number, (fold, own) in enumerate(zip(folds, targets, strict=True)):
         for line in fold.read_predictions():
             said = {
-                system: _in_order(answer, own.names, names)
+                system: reordered(answer, own.names, names)
                 for system, answer in line["predictions"].items()
             }
             lines.append({**line, "index": len(lines), "fold": number, "predictions": said})
     return replace(targets[0], names=names), lines
 
 
-def _in_order(answer: Line, own: Sequence[str], names: Sequence[str]) -> Line:
-    """Put the probabilities of a fold's labels in the order of all labels."""
+def reordered(answer: Line, own: Sequence[str], names: Sequence[str]) -> Line:
+    """Put the probabilities of a model's labels in the order of other names; 0 for unknown ones."""
     probabilities = answer.get("probabilities")
     is_by_label = isinstance(probabilities, list) and len(probabilities) == len(own)
     if not is_by_label or tuple(own) == tuple(names):

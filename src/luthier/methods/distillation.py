@@ -1,7 +1,8 @@
 """`distillation`: trains a small model on the labels and on a larger model's outputs.
 
-The teacher is a finished run of the same task. Its outputs for the training rows, with its own
-tokenizer and without dropout, are computed once and added to the labels:
+The teacher is a finished run of the same task, or a file of its answers. Its outputs for the
+training rows, with its own tokenizer and without dropout, are computed once and added to the
+labels:
 
     L = (1 - alpha) L_labels + alpha T² KL(softmax(teacher / T) ‖ softmax(student / T))
 
@@ -20,16 +21,19 @@ itself is in `training/distillation_loss.py`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from luthier.codec import Codec
-from luthier.data.fingerprint import fingerprint
-from luthier.errors import RecipeError, RunError
+from luthier.data.fingerprint import fingerprint, row_digests
+from luthier.errors import DataError, RecipeError, RunError
 from luthier.hf_types import Model
 from luthier.items import ItemField, Items
 from luthier.job import Job
@@ -49,7 +53,12 @@ class DistillationOptions(Section):
     """The teacher, and its share in the loss."""
 
     teacher: str | None = Field(
-        None, description="Folder of the finished run whose model is the teacher; required."
+        None, description="Folder of the finished run whose model is the teacher."
+    )
+    soft_labels: str | None = Field(
+        None,
+        description="File of a teacher's answers to the training rows, in place of a teacher; "
+        "`luthier folds --distil` writes one.",
     )
     temperature: float = Field(
         2.0, gt=0, description="Divides the outputs; higher values emphasise unlikely labels."
@@ -80,12 +89,17 @@ class Distillation(PlainCheckpoint):
         from luthier.training.loop import train
 
         options = self.options
-        teacher = open_teacher(options.teacher, job)
-        if (warning := untested_teacher(teacher, job)) is not None:
-            yield StepInfo("opening the teacher", 1, 1, message=warning)
-        outputs, states = yield from teach(teacher, job, with_states=options.hidden_states)
-        held_to = {**job.session.held_to, "teacher": digest(teacher.model, head=())}
-        del teacher  # frees its memory for the student
+        if options.soft_labels is not None:
+            outputs, told = read_soft_labels(options, job)
+            states = outputs[:, :0]
+        else:
+            teacher = open_teacher(options.teacher, job)
+            if (warning := untested_teacher(teacher, job)) is not None:
+                yield StepInfo("opening the teacher", 1, 1, message=warning)
+            outputs, states = yield from teach(teacher, job, with_states=options.hidden_states)
+            told = digest(teacher.model, head=())
+            del teacher  # frees its memory for the student
+        held_to = {**job.session.held_to, "teacher": told}
         items = job.problem.items["train"]
         answers = columns_of(items)
         taught = np.concatenate([outputs, states], axis=1)[items.rows]
@@ -159,6 +173,53 @@ def open_teacher(path: str | None, job: Job) -> Teacher:
     model, processor = make("methods", recipe.method).load(folder.model)
     codec = codec_of(recipe, make("tasks", recipe.task), target, processor, model.config)
     return Teacher(folder, codec, model)
+
+
+def read_soft_labels(options: DistillationOptions, job: Job) -> tuple[Array, Any]:
+    """Read a teacher's answers to the training rows from a file.
+
+    Returns:
+        Outputs in the label order and unit of the job's target, (rows, outputs), and a digest.
+
+    Raises:
+        RecipeError: A teacher is named too, or its states are wanted.
+        DataError: The file is none of soft labels, has other labels, or lacks a training row.
+    """
+    if options.teacher is not None or options.hidden_states:
+        raise RecipeError(
+            "Soft labels of a file take the place of a teacher, and have no states.",
+            received="method.options.soft_labels with teacher or hidden_states",
+            hint="method.options.soft_labels=null, or no method.options.teacher and hidden_states",
+        )
+    path, target = Path(str(options.soft_labels)), job.problem.codec.target
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+        names, known = tuple(content["names"]), dict(content["outputs"])
+    except (OSError, ValueError, LookupError, TypeError) as problem:
+        raise DataError(
+            "This is no file of soft labels.",
+            received=f"{path}: {str(problem)[:80]}",
+            hint="the soft_labels.json that luthier folds RECIPE --distil writes",
+        ) from None
+    if sorted(names) != sorted(target.names):
+        raise DataError(
+            "The soft labels are of other labels than the training rows have.",
+            received=f"{path}: {differing(names, target.names)}",
+            hint="soft labels made from rows with the same labels",
+        )
+    rows = job.problem.splits.train
+    digests = row_digests(rows, job.problem.codec.task.input_roles)
+    missing = [index for index, digest in enumerate(digests) if digest not in known]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(rows)} training rows have no soft labels.",
+            received=f"{path} lacks {rows.where(missing[0])}",
+            hint="soft labels made from these rows, by luthier folds RECIPE --distil",
+        )
+    outputs = np.array([known[digest] for digest in digests], dtype=np.float32)
+    own = Target(target.kind, names)
+    return as_in(target, outputs, own), sha256(text.encode()).hexdigest()
 
 
 def untested_teacher(teacher: Teacher, job: Job) -> str | None:

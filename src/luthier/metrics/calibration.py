@@ -62,3 +62,14 @@ def fit_temperature(logits: Array, gold: Array) -> float:
 
     found = minimize_scalar(log_loss, bounds=(-4, 4), method="bounded")
     return float(np.exp(found.x))
+
+
+def fit_temperature_of_labels(logits: Array, gold: Array) -> float:
+    """Find the temperature with the lowest log loss of independent labels, sigmoid(logits / T).
+
+    Args:
+        logits: Outputs before the sigmoid, (rows, labels).
+        gold: Indicators, (rows, labels).
+    """
+    halves = np.stack([np.zeros_like(logits), logits], axis=-1).reshape(-1, 2)
+    return fit_temperature(halves, np.asarray(gold).reshape(-1).astype(np.int64))

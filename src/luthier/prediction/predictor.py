@@ -44,7 +44,8 @@ def load(folder: str | Path, overrides: Overrides = ()) -> Predictor:
     """Load a trained model, ready to predict.
 
     Args:
-        folder: A finished run, a checkpoint that `luthier export` wrote, or a run's `model/` alone.
+        folder: A finished run, a checkpoint that `luthier export` wrote, or a run's `model/` alone;
+            or what `luthier folds --ensemble` made.
         overrides: How files are read, where that differs from the run's recipe:
             `data.columns.text=review`, `data.delimiter=;`.
 
@@ -52,6 +53,10 @@ def load(folder: str | Path, overrides: Overrides = ()) -> Predictor:
         RunError: There is none of these, or the run did not finish.
         RecipeError: An override is none, or is about something else than how files are read.
     """
+    from luthier.prediction.ensemble import Ensemble, is_ensemble  # made of predictors
+
+    if is_ensemble(folder):
+        return Ensemble(RunFolder.open(folder).require_finished(), overrides)
     return Predictor(open_trained(folder), overrides)
 
 

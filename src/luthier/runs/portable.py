@@ -98,6 +98,7 @@ def open_trained(path: str | Path) -> RunFolder | ModelFolder:
         raise RunError(
             "This is a cross-validation: each fold has a model, the whole has none.",
             received=str(path),
-            hint=f"{folder / 'folds' / 'fold-0'}, or train one model without data.split.n_folds",
+            hint=f"{folder / 'folds' / 'fold-0'}, one model without data.split.n_folds, or all "
+            "together: luthier folds RECIPE --ensemble",
         )
     return run
