@@ -78,7 +78,7 @@ class Ensemble(Predictor):
             raise RunError(
                 f"This is an ensemble of {len(self.members)} models, none of which answers alone.",
                 received=str(self.folder.path),
-                hint=f"one of them: {self.members[0].folder.path}; "  # type: ignore[union-attr]
+                hint=f"one of them: {self.members[0].folder.model.parent}; "
                 "or luthier folds RECIPE --distil, which trains one model on their answers",
             )
         raise AttributeError(name)

@@ -29,6 +29,7 @@ from luthier.metrics.names import as_points, metric_of
 from luthier.pipeline import run, without_trained
 from luthier.prediction.averaging import DOCUMENTS
 from luthier.prediction.ensemble import Ensemble
+from luthier.prediction.predictor import load
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.given_rows import rows_apart
 from luthier.recipe.load import read_recipe
@@ -38,7 +39,7 @@ from luthier.report.render import write_report
 from luthier.results import Comparison, Score, as_html
 from luthier.rows_of_run import rows_of_run
 from luthier.runs import RunFolder, plain
-from luthier.studies.fold_members import calibrate, open_members, refuse_others, soft_labels
+from luthier.studies.fold_members import calibrate, place_of, refuse_others, soft_labels
 from luthier.studies.plan import name_of
 from luthier.studies.runner import is_finished
 from luthier.training.listeners import Listener
@@ -142,8 +143,11 @@ def folds(
         told = _told(listeners, _out_of_fold_story(pooled, metric, n_folds))
         return Folds(str(folder), metric, confidence, pooled, told=told, report=report)
     finish(base, folder / "single")
-    members = open_members(folder, n_folds)
-    held_out = [rows_of_run(one.folder, one.recipe, one.task, rows).test for one in members]
+    members = [load(place_of(folder, fold)) for fold in range(n_folds)]
+    held_out = [
+        rows_of_run(RunFolder.open(place_of(folder, fold)), one.recipe, one.task, rows).test
+        for fold, one in enumerate(members)
+    ]
     target, temperatures, answers = calibrate(members, held_out, whole.target(), listeners)
     systems = {SINGLE: RunFolder.open(folder / "single")}
     if distil:

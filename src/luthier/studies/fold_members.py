@@ -19,13 +19,13 @@ from luthier.data.fingerprint import row_digests
 from luthier.errors import RecipeError
 from luthier.metrics.calibration import fit_temperature, fit_temperature_of_labels
 from luthier.prediction.averaging import AVERAGED, Voice, mean_of
-from luthier.prediction.predictor import Predictor, load
+from luthier.prediction.predictor import Predictor
 from luthier.protocols import Task
 from luthier.ragged import Array
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
 from luthier.records import Outputs, Rows, StepInfo, Target
-from luthier.registry import find
+from luthier.registry import find, names
 from luthier.runs.files import write_whole
 from luthier.training.listeners import Listener
 
@@ -51,7 +51,7 @@ def refuse_others(base: Recipe, n_folds: int, *, ensemble: bool, distil: bool) -
         return
     if task.kind not in AVERAGED or task.crf:
         what = "weighs which tag follows which (crf)" if task.crf else "writes or chooses answers"
-        able = sorted(name for name in _tasks() if find("tasks", name).kind in AVERAGED)
+        able = sorted(name for name in names("tasks") if find("tasks", name).kind in AVERAGED)
         raise RecipeError(
             f"The answers of several models of {task.name} cannot be averaged.",
             received=f"a task that {what}",
@@ -66,15 +66,9 @@ def refuse_others(base: Recipe, n_folds: int, *, ensemble: bool, distil: bool) -
         )
 
 
-def _tasks() -> tuple[str, ...]:
-    from luthier.registry import names
-
-    return names("tasks")
-
-
-def open_members(folder: Path, n_folds: int) -> list[Predictor]:
-    """Open the models of all folds."""
-    return [load(folder / "folds" / f"fold-{fold}") for fold in range(n_folds)]
+def place_of(folder: Path, fold: int) -> Path:
+    """Say where the run of a fold is."""
+    return folder / "folds" / f"fold-{fold}"
 
 
 def calibrate(
