@@ -77,7 +77,7 @@ class Ensemble(Predictor):
         if name == "model" and "members" in vars(self):
             raise RunError(
                 f"This is an ensemble of {len(self.members)} models, none of which answers alone.",
-                received=str(self.folder.path),
+                received=str(self.folder.model.parent),
                 hint=f"one of them: {self.members[0].folder.model.parent}; "
                 "or luthier folds RECIPE --distil, which trains one model on their answers",
             )
