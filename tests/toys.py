@@ -44,6 +44,8 @@ def method_options(name: str, task: str, teacher: Callable[[str], Path]) -> dict
         return {"num_virtual_tokens": 3}  # tiny models have few positions
     if name == "distillation":
         return {"teacher": str(teacher(task))}
+    if name == "self-training":
+        return {"threshold": 0.3}
     if name == "prompt-mlm":
         return {"verbaliser": WORDS.get(task, {})}
     return {}
@@ -79,11 +81,28 @@ def toy_rows(task: str) -> Rows:
     return find("tasks", task).toy_rows()
 
 
+def unlabelled_rows(task: str, rows: Rows | None = None) -> Rows:
+    """Give rows like a task's toy rows, in other words and without answers."""
+    known, made = rows or toy_rows(task), find("tasks", task)
+    columns = {column.role: list(known[column.role]) for column in made.columns[:-1]}
+    columns["text"] = [f"{text} {text.split()[0]}" for text in columns["text"]]
+    return Rows.of(columns)
+
+
+def given_for(method: str, task: str, rows: Rows | None = None) -> dict[str, Rows]:
+    """Give rows in memory as a method wants them: with unlabelled ones if it reads such."""
+    known = rows or toy_rows(task)
+    if not getattr(find("methods", method), "reads_unlabelled", False):
+        return {"train": known}
+    return {"train": known, "unlabelled": unlabelled_rows(task, known)}
+
+
 def toy_problem(task: str, folder: Path, **sections: Any) -> tuple[Recipe, Prepared]:
     """Prepare a task's toy rows for training on a tiny model."""
     recipe = Recipe.model_validate(toy_tree(task, folder, **sections))
     made = make_plugin("tasks", recipe.task)
-    return recipe, prepare(recipe, made, {"train": toy_rows(task)})
+    given = given_for("self-training" if made.unit == "sequence" else "full", task)
+    return recipe, prepare(recipe, made, given)
 
 
 def write_csv(rows: Rows, path: Path) -> Path:

@@ -56,7 +56,8 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
     findings += unlearned
     model = recipe.model
     notes = unopened(model.name) if model.ignore_unsafe_files else []
-    return Prepared(make_job(recipe, codec, checked.splits, items), findings, checked.notes + notes)
+    job = make_job(recipe, codec, checked.splits, items).with_problem(unlabelled=checked.unlabelled)
+    return Prepared(job, findings, checked.notes + notes)
 
 
 def make_codec(recipe: Recipe, task: Task, target: Target) -> Codec:
@@ -125,7 +126,11 @@ def describe_data(prepared: Prepared) -> dict[str, Any]:
             "labels": count_labels(problem.codec.target, problem.gold[split]),
         }
         tokens[split] = describe_tokens(problem.items[split])
-    return {
+    described: dict[str, Any] = {}
+    if problem.unlabelled is not None:
+        rows = {"rows": len(problem.unlabelled), "sha256": fingerprint(problem.unlabelled)}
+        described["unlabelled"] = rows
+    return described | {
         "splits": splits,
         "reading": prepared.notes,
         "findings": prepared.findings,

@@ -31,12 +31,14 @@ class Problem:
         splits: The rows.
         items: The encoded rows of every split; validation may be empty.
         gold: The gold answers of every split.
+        unlabelled: Further rows, without answers; None where there are none.
     """
 
     codec: Codec
     splits: Splits
     items: Mapping[str, Items]
     gold: Mapping[str, Gold]
+    unlabelled: Rows | None = None
 
     @property
     def scored_splits(self) -> tuple[str, ...]:

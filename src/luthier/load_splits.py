@@ -41,12 +41,14 @@ class Checked:
         findings: What the doctor found in all training rows, and in the rows that are judged.
         notes: What was detected or decided while reading, in words.
         all_train: The training rows before subsampling.
+        unlabelled: Further rows, whose answers are not read; None where the recipe names none.
     """
 
     splits: Splits
     findings: list[Finding]
     notes: list[str]
     all_train: Rows
+    unlabelled: Rows | None = None
 
     def learn_target(self, task: Task) -> Target:
         """Learn the target: label names from all training rows, numbers from the subsample.
@@ -106,7 +108,13 @@ def check_data(
     splits = limited(splits, recipe, task, ("train",))
     if data.shots is not None:
         splits = with_shots(splits, recipe, task)
-    return Checked(splits, findings, list(dict.fromkeys(notes)), all_train)
+    unlabelled = None
+    source = (given or {}).get("unlabelled", data.unlabelled)
+    if source is not None:
+        unlabelled, told, found = read_unlabelled(source, recipe, task, splits)
+        notes += told
+        findings += found
+    return Checked(splits, findings, list(dict.fromkeys(notes)), all_train, unlabelled)
 
 
 def divided(
@@ -194,6 +202,43 @@ def read_labelled(
     rows, notes, found = read_rows(source, recipe, task, roles)
     rows, dropped = with_answer(rows, task, none=recipe.data.no_answer)
     return rows, notes, [*found, *dropped]
+
+
+def read_unlabelled(
+    source: object, recipe: Recipe, task: Task, splits: Splits
+) -> tuple[Rows, list[str], list[Finding]]:
+    """Read rows without their answers, and leave out those that are in a split already.
+
+    Raises:
+        DataError: They cannot be read, or none is left.
+    """
+    columns = {
+        role: name for role, name in recipe.data.columns.items() if role not in task.answer_columns
+    }
+    rows, notes, misread = read_and_check(source, columns=columns, **recipe.data.form)
+    inputs = {name: rows[name] for name in rows.columns if name not in task.answer_columns}
+    rows, _ = normalized(replace(rows, columns=inputs), recipe, task)
+    require_roles(rows, task.input_roles)
+    keys = keys_of(rows, task)
+    judged = {*keys_of(splits.validation, task), *keys_of(splits.test, task)} - {None}
+    learned = {*keys_of(splits.train, task)} - {None}
+    is_judged = np.array([key in judged for key in keys], dtype=bool)
+    is_kept = ~is_judged & np.array([key is not None and key not in learned for key in keys], bool)
+    found = list(misread)
+    if is_judged.any():
+        places = tuple(rows.where(int(row)) for row in np.flatnonzero(is_judged)[:MOST_PLACES])
+        n = int(is_judged.sum())
+        message = f"{n} unlabelled row{'s' * (n > 1)} with the words of a validation or test row."
+        fix = "nothing: they are left out; of new texts, there would be none"
+        found.append(Finding("unlabelled-in-test", "warning", message, n, places, fix))
+    notes.append(f"{int(is_kept.sum()):,} of {len(rows):,} unlabelled rows are in no split")
+    if not is_kept.any():
+        raise DataError(
+            "No unlabelled row is left: all are in a split already, or empty.",
+            received=f"{len(rows)} rows of {', '.join(rows.files[:3])}",
+            hint="data.unlabelled=a file of other rows",
+        )
+    return rows.take(np.flatnonzero(is_kept)), notes, found
 
 
 def input_columns(task: Task) -> tuple[Column, ...]:

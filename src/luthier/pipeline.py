@@ -144,7 +144,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     seed_all(seed_of(recipe.training.seed, "method"))  # of weights that a method adds to the model
     model = follow(method.fit(model, job), listeners)
     about["parameters"] = dict(zip(("total", "trained"), count_parameters(model), strict=True))
-    outputs = {SYSTEM: predict_splits(model, job, listeners)}
+    outputs = {SYSTEM: predict_splits(model, job, listeners), **method.beside}
     target = save(model, method, job, folder, outputs[SYSTEM])
     del model  # frees its memory for the baselines
     for baseline in [make_plugin("baselines", one) for one in baselines_of(recipe)]:
@@ -179,7 +179,8 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
 
 def facts(model: Model, job: Job, described: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a resumed training is held to beside the recipe: the model and the rows."""
-    rows = {split: one["sha256"] for split, one in described["splits"].items()}
+    read = described["splits"] | {"unlabelled": described.get("unlabelled")}
+    rows = {name: one["sha256"] for name, one in read.items() if one is not None}
     return {**describe_model(model, job.problem.codec.processor), "rows": rows}
 
 

@@ -105,6 +105,7 @@ class Method(Protocol):
     kinds: ClassVar[frozenset[str]]  # kinds of target that it fits
     Options: ClassVar[type]
     defaults: ClassVar[Mapping[str, Any]]  # of the training section, where the recipe is silent
+    beside: Mapping[str, Mapping[str, Outputs]]  # systems that `fit` trained on the way, judged too
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Train, yielding every step; the generator's return value is the trained model."""

@@ -51,6 +51,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "bitfit": "luthier.methods.bitfit:Bitfit",
         "prompt-mlm": "luthier.methods.prompt_mlm:PromptMlm",
         "distillation": "luthier.methods.distillation:Distillation",
+        "self-training": "luthier.methods.self_training:SelfTraining",
         "prototypical-networks": ("luthier.methods.prototypical_networks:PrototypicalNetworks"),
         "maml": "luthier.methods.maml:Maml",
         "reptile": "luthier.methods.reptile:Reptile",

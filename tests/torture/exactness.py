@@ -62,6 +62,7 @@ METHODS: dict[str, dict[str, Any]] = {  # every method, and the sections of a re
             ("peft", {"tuner": "VERA"}),
             ("maml", EPISODES),
             ("reptile", EPISODES),
+            ("self-training", {"threshold": 0.3}),
         )
     },
 }

@@ -38,7 +38,7 @@ from luthier.records import Rows
 from luthier.runs import RunFolder, plain
 from luthier.training.listeners import WITHOUT
 from tests.tiny import write_tiny_model
-from tests.toys import toy_rows, toy_tree, write_csv
+from tests.toys import given_for, toy_rows, toy_tree, write_csv
 
 SECONDS = 120
 ROOT = Path(__file__).parents[2]
@@ -297,6 +297,11 @@ class Bench:
         base = base or write_tiny_model(family, folder / "model")
         tree = toy_tree(task, base, **sections)
         tree["data"] = {**tree["data"], "train": str(rows)}
+        method = sections.get("method", "full")
+        given = given_for(method if isinstance(method, str) else method["name"], task)
+        if "unlabelled" in given:
+            (folder / "more").mkdir(exist_ok=True)
+            tree["data"]["unlabelled"] = str(write_rows(given["unlabelled"], folder / "more"))
         self.recipe = folder / "recipe.yaml"
         self.recipe.write_text(yaml.safe_dump(tree), encoding="utf-8")
 

@@ -81,6 +81,7 @@ class PeftMethod(PlainCheckpoint):
     kinds: ClassVar[frozenset[str]] = KINDS
     Options: ClassVar[type[Section]] = LayerOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
+    learns_soft_labels: ClassVar[bool] = True
     options: Any
     tuner: str
 

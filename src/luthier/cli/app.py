@@ -116,7 +116,8 @@ def run(
         print(visible(f"{made.task.name} from {recipe}: loading …"), file=sys.stderr, flush=True)
     from luthier.data.readers.find_files import refuse_missing
 
-    for source in (made.data.train, made.data.validation, made.data.test):
+    data = made.data
+    for source in (data.train, data.validation, data.test, data.unlabelled):
         refuse_missing(source, made.data.format)
     if not is_launched:
         from luthier.launch import run_together

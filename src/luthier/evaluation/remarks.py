@@ -44,7 +44,23 @@ def remarks(
     said = judged.predictions[SYSTEM]
     over_fits = overfitting(job, events, said, judged.scores[SYSTEM])
     against = remark(recipe, job, said, judged.comparisons, is_long_enough=over_fits is not None)
-    return [one for one in (against, over_fits) if one is not None]
+    found = (against, no_gain(recipe, judged.comparisons), over_fits)
+    return [one for one in found if one is not None]
+
+
+def no_gain(recipe: Recipe, comparisons: Sequence[Comparison]) -> str | None:
+    """Say that what a method learns from beside labelled rows brought nothing; None if it did."""
+    gains = getattr(find("methods", recipe.method.name), "gains_over", {})
+    for one in comparisons:
+        if one.baseline in gains and not (one.p_adjusted < ALPHA and one.difference > 0):
+            is_loss = one.p_adjusted < ALPHA
+            how = "cost accuracy" if is_loss else "brought no gain that shows"
+            what = "better" if is_loss else "as good, and simpler"
+            return (
+                f"{gains[one.baseline]} {how} on these {one.n:,} test rows: {one.verdict}. Without "
+                f"them the recipe is {what}."
+            )
+    return None
 
 
 def remark(

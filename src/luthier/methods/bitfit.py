@@ -20,6 +20,7 @@ class Bitfit(PlainCheckpoint):
     """Train the biases and the head."""
 
     name: ClassVar[str] = "bitfit"
+    learns_soft_labels: ClassVar[bool] = True
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
 

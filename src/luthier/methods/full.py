@@ -15,6 +15,7 @@ class Full(PlainCheckpoint):
     """Train every weight that the recipe does not freeze."""
 
     name: ClassVar[str] = "full"
+    learns_soft_labels: ClassVar[bool] = True
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:

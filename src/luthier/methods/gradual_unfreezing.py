@@ -37,6 +37,7 @@ class GradualUnfreezing(PlainCheckpoint):
     """Train the head first, then one more layer at a time from the top."""
 
     name: ClassVar[str] = "gradual-unfreezing"
+    learns_soft_labels: ClassVar[bool] = True
     Options = GradualUnfreezingOptions
     options: GradualUnfreezingOptions
 

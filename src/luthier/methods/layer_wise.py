@@ -34,6 +34,7 @@ class LayerWise(PlainCheckpoint):
     """Train every weight, with lower learning rates for lower layers."""
 
     name: ClassVar[str] = "layer-wise"
+    learns_soft_labels: ClassVar[bool] = True
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     Options = LayerWiseOptions
     options: LayerWiseOptions

@@ -40,6 +40,7 @@ class TopLayers(PlainCheckpoint):
     """Train the last layers and the head on states that are computed once."""
 
     name: ClassVar[str] = "top-layers"
+    learns_soft_labels: ClassVar[bool] = True
     Options = TopLayersOptions
     options: TopLayersOptions
 

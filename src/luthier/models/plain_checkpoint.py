@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from luthier.hf_types import Model, Tokenizer
 from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import NoOptions, Section
+from luthier.records import Outputs
 
 
 class PlainCheckpoint:
@@ -21,6 +22,9 @@ class PlainCheckpoint:
     kinds: ClassVar[frozenset[str]] = KINDS
     Options: ClassVar[type[Section]] = NoOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
+    beside: Mapping[str, Mapping[str, Outputs]] = {}
+    reads_unlabelled: ClassVar[bool] = False
+    learns_soft_labels: ClassVar[bool] = False  # whether its steps take the targets that there are
     options: Any
 
     def __init__(self, options: Section):

@@ -209,6 +209,7 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
             f"'{method.name}' cannot be trained by engine {engine}",
             fix=f"engine={DEFAULT_ENGINE}, or one of: {', '.join(able)}",
         )
+    yield from _check_unlabelled(tree, method)
     for index, baseline in enumerate(baselines):
         if baseline is not None and not fits(baseline, task):
             yield Problem(
@@ -234,6 +235,32 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
                 f"{task.name} has no column role '{role}' (its roles: {', '.join(roles)})",
                 fix=f"did you mean data.columns.{close}?" if close else None,
             )
+
+
+def _check_unlabelled(tree: Mapping[str, Any], method: Found) -> Iterator[Problem]:
+    """Find unlabelled rows that nothing reads, and methods that lack them."""
+    data = tree.get("data")
+    is_given = isinstance(data, Mapping) and data.get("unlabelled") is not None
+    is_read = getattr(method, "reads_unlabelled", False)
+    if method is None or is_given == is_read:
+        return
+    if is_given:
+        able = [
+            name
+            for name in names("methods")
+            if getattr(find("methods", name), "reads_unlabelled", False)
+        ]
+        yield Problem(
+            "data.unlabelled",
+            f"'{method.name}' learns from labelled rows alone",
+            fix=f"data.unlabelled=null, or method={' or '.join(able)}",
+        )
+    else:
+        yield Problem(
+            "data.unlabelled",
+            f"is required by '{method.name}', which learns from rows without labels, too",
+            fix="data.unlabelled=FILE, whose columns are named as those of data.train",
+        )
 
 
 def _check_regularisers(

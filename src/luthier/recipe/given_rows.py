@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from luthier.errors import RecipeError, suggestion
 
-SPLITS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test", "unlabelled")
 NO_ROWS = (str, Path, bytes, int, float, type(None))  # single values of a recipe
 T = TypeVar("T")
 

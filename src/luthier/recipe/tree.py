@@ -112,6 +112,10 @@ class Data(Section):
     )
     validation: str | list[str] | None = Field(None, description="Likewise; null: split off train.")
     test: str | list[str] | None = Field(None, description="Likewise; null: split off train.")
+    unlabelled: str | list[str] | None = Field(
+        None,
+        description="Further rows, without answers, for methods that learn from such as well.",
+    )
     columns: dict[str, Annotated[str | list[str], BeforeValidator(name_of_column)]] = Field(
         default_factory=dict,
         description="For each column role of the task, the column's name in the file; for labels "

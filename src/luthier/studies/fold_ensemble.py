@@ -124,7 +124,8 @@ def folds(
 
     Example:
         made = luthier.folds("recipe.yaml", n_folds=5, ensemble=True)
-        print(made.comparisons[0].verdict, luthier.load(made.folder)("a text"))
+        print(made.comparisons[0].verdict)
+        predictor = luthier.load(made.folder)
     """
     folder = Path(out or Path("runs") / f"{name or name_of(recipe)}-folds")
     recipe, rows = rows_apart(recipe, data)
