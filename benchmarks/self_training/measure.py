@@ -33,7 +33,7 @@ def read(path: Path) -> list[Row]:
 def drawn(rows: list[Row], label: str, seed: int) -> tuple[list[Row], list[Row]]:
     """Draw labelled rows, as many of each class, and others without their labels."""
     order = np.random.default_rng(seed).permutation(len(rows))
-    left = {name: N_LABELS for name in {row[label] for row in rows}}
+    left = dict.fromkeys({row[label] for row in rows}, N_LABELS)
     labelled, others = [], []
     for row in (rows[index] for index in order):
         if left[row[label]] > 0:
