@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from luthier.codec import Codec
-from luthier.data.doctor.inspect_splits import cut_off, nothing_to_learn
+from luthier.data.doctor.inspect_splits import cut_off, many_to_augment, nothing_to_learn
 from luthier.data.fingerprint import fingerprint
 from luthier.items import Items, Truncation
 from luthier.job import Job, Plan, Problem, Regulariser, Session
@@ -54,6 +54,8 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
     unlearned = nothing_to_learn(items["train"], checked.splits.train)
     refuse_errors(unlearned, recipe.data.ignore_findings)
     findings += unlearned
+    if recipe.augmentation:
+        findings += many_to_augment(checked.splits.train)
     model = recipe.model
     notes = unopened(model.name) if model.ignore_unsafe_files else []
     job = make_job(recipe, codec, checked.splits, items).with_problem(unlabelled=checked.unlabelled)
@@ -100,12 +102,20 @@ def make_job(recipe: Recipe, codec: Codec, splits: Splits, items: Mapping[str, I
             rescale(model, mean=-mean / scale, scale=1 / scale)  # targets are standardised
         return model
 
+    settings = recipe.training
+    if recipe.augmentation:  # changed texts may have other tokens
+        settings = settings.model_copy(update={"compact_vocabulary": False})
     smoothing = recipe.training.label_smoothing_factor
     objective = codec.objective(gold["train"], label_smoothing=smoothing)
     return Job(
         Problem(codec, splits, items, gold),
         Session(make_model, engine=recipe.engine),
-        Plan(recipe.training, objective, regularisers=make_regularisers(recipe)),
+        Plan(
+            settings,
+            objective,
+            regularisers=make_regularisers(recipe),
+            augmenters=tuple(make_plugin("augmenters", one) for one in recipe.augmentation),
+        ),
     )
 
 
@@ -128,8 +138,10 @@ def describe_data(prepared: Prepared) -> dict[str, Any]:
         tokens[split] = describe_tokens(problem.items[split])
     described: dict[str, Any] = {}
     if problem.unlabelled is not None:
-        rows = {"rows": len(problem.unlabelled), "sha256": fingerprint(problem.unlabelled)}
-        described["unlabelled"] = rows
+        described["unlabelled"] = {
+            "rows": len(problem.unlabelled),
+            "sha256": fingerprint(problem.unlabelled),
+        }
     return described | {
         "splits": splits,
         "reading": prepared.notes,

@@ -205,7 +205,7 @@ def _tidy(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
         tree["data"][split] = _relative(tree["data"].get(split), folder)
     for plugin in ("model", "task", "method"):
         tree[plugin] = _bare(tree[plugin])
-    for plugins in ("baselines", "regularisers"):
+    for plugins in ("baselines", "regularisers", "augmentation"):
         if tree.get(plugins):
             tree[plugins] = [_bare(one) for one in tree[plugins]]
     return tree

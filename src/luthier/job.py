@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -16,9 +16,10 @@ from luthier.hf_types import Model
 from luthier.items import Batch, Items
 from luthier.objective import Objective
 from luthier.recipe.tree import Training
-from luthier.records import Gold, Outputs, Rows, Splits
+from luthier.records import Gold, Outputs, Rows, Splits, StepInfo
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
 
 
@@ -104,6 +105,7 @@ class Plan:
             None: the order that the section names.
         lr_multipliers: Parameter name to its multiple of the learning rate, where it is not 1.
         regularisers: Hooks around losses, gradients and steps, in the order of the recipe.
+        augmenters: What changes training texts in every epoch, in the order of the recipe.
     """
 
     training: Training
@@ -111,6 +113,7 @@ class Plan:
     sampler: Callable[[Items, Training], BatchSampler] | None = None
     lr_multipliers: Mapping[str, float] = field(default_factory=dict)
     regularisers: tuple[Regulariser, ...] = ()
+    augmenters: tuple[Augmenter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -206,3 +209,25 @@ class Regulariser:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
+
+
+class Augmenter:
+    """A way of changing training texts, anew in every epoch.
+
+    Attributes:
+        units: What is judged in the tasks whose rows it may change.
+        kinds: Kinds of target that stay true of a changed text.
+    """
+
+    name: ClassVar[str]
+    units: ClassVar[frozenset[str]]
+    kinds: ClassVar[frozenset[str]]
+    Options: ClassVar[type]
+
+    def prepare(self, job: Job, texts: Sequence[str]) -> Generator[StepInfo, None, None]:
+        """Look at all training texts before the first step; yields its own steps."""
+        yield from ()
+
+    def change(self, text: str, random: np.random.Generator) -> str:
+        """Return a text as one epoch reads it; it follows from the text and what is drawn."""
+        raise NotImplementedError

@@ -62,6 +62,10 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "gradient-x-input": "luthier.explainers.gradient_x_input:GradientXInput",
         "gradient-norm": "luthier.explainers.gradient_norm:GradientNorm",
     },
+    "augmenters": {
+        "eda": "luthier.augmenters.eda:Eda",
+        "back-translation": "luthier.augmenters.back_translation:BackTranslation",
+    },
     "regularisers": {
         "ema": "luthier.regularisers.ema:Ema",
         "r-drop": "luthier.regularisers.r_drop:RDrop",

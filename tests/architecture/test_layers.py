@@ -42,7 +42,10 @@ LAYERS = (
     {"data", "text", "models", "metrics"},
     {"training", "formats", "inputs", "next_rows"},
     {"adapters", "episodes", "task_types", "frozen_features", "shapes"},
-    {"tasks", "methods", "baselines", "explainers", "regularisers", "queries", "keras_engine"},
+    {
+        *("tasks", "methods", "baselines", "explainers", "regularisers", "queries", "augmenters"),
+        "keras_engine",
+    },
     {"evaluation", "report", "load_splits"},
     {"build_problem", "cross_validation", "explaining", "first_recipe", "rows_of_run"},
     {"pipeline", "prediction"},
@@ -52,7 +55,9 @@ LAYERS = (
     {"__main__"},
 )
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
-PLUGINS = {"tasks", "methods", "baselines", "explainers", "regularisers", "queries"}
+PLUGINS = {
+    *("tasks", "methods", "baselines", "explainers", "regularisers", "queries", "augmenters"),
+}
 ROOT_NAMES = {"luthier", "luthier.__version__"}
 
 

@@ -82,6 +82,7 @@ class PeftMethod(PlainCheckpoint):
     Options: ClassVar[type[Section]] = LayerOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
     learns_soft_labels: ClassVar[bool] = True
+    reads_anew: ClassVar[bool] = True
     options: Any
     tuner: str
 

@@ -55,7 +55,8 @@ def folds(
         return
     own = [one for one in made.comparisons if one.system == ENSEMBLE]
     if made.test:
-        notes = [*verdicts_of(own), *(v.verdict for v in made.comparisons if v not in own)]
+        others = [one for one in made.comparisons if one not in own]
+        notes = verdicts_of(own) + [f"{one.system}: {one.verdict}" for one in others]
         table = systems_table(
             made.test,
             own,

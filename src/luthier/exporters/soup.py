@@ -33,7 +33,9 @@ from luthier.training.listeners import follow
 from luthier.training.predict import infer_rows
 
 SOUP = "soup"
-MAY_DIFFER = ("training", "baselines", "regularisers", "evaluation", "method")  # of the recipes
+MAY_DIFFER = (  # of the recipes
+    *("training", "baselines", "regularisers", "augmentation", "evaluation", "method"),
+)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ class Bitfit(PlainCheckpoint):
 
     name: ClassVar[str] = "bitfit"
     learns_soft_labels: ClassVar[bool] = True
+    reads_anew: ClassVar[bool] = True
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 1e-3}
 

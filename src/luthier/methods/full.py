@@ -16,6 +16,7 @@ class Full(PlainCheckpoint):
 
     name: ClassVar[str] = "full"
     learns_soft_labels: ClassVar[bool] = True
+    reads_anew: ClassVar[bool] = True
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:

@@ -38,6 +38,7 @@ class GradualUnfreezing(PlainCheckpoint):
 
     name: ClassVar[str] = "gradual-unfreezing"
     learns_soft_labels: ClassVar[bool] = True
+    reads_anew: ClassVar[bool] = True
     Options = GradualUnfreezingOptions
     options: GradualUnfreezingOptions
 

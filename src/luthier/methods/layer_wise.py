@@ -35,6 +35,7 @@ class LayerWise(PlainCheckpoint):
 
     name: ClassVar[str] = "layer-wise"
     learns_soft_labels: ClassVar[bool] = True
+    reads_anew: ClassVar[bool] = True
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
     Options = LayerWiseOptions
     options: LayerWiseOptions

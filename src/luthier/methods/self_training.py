@@ -103,7 +103,7 @@ class SelfTraining(PlainCheckpoint):
 
         unlabelled = refuse_without(job)
         seed, watch = job.plan.training.seed, Watch(job)
-        best = yield from self.base.fit(model, job)
+        best: Model = yield from self.base.fit(model, job)
         alone: dict[str, Outputs] = {}
         for split in job.problem.scored_splits:
             alone[split] = yield from predict(best, job, split, phase=f"predicting {split} alone")
@@ -306,4 +306,5 @@ def indicators_of(job: Job) -> Array:
     gold, n_labels = job.problem.gold["train"], job.problem.codec.target.n_outputs
     if np.ndim(gold) == 2:
         return np.asarray(gold, dtype=np.float32)
-    return np.eye(n_labels, dtype=np.float32)[np.asarray(gold)]
+    indicators: Array = np.eye(n_labels, dtype=np.float32)[np.asarray(gold)]
+    return indicators

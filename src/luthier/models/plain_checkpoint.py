@@ -24,6 +24,7 @@ class PlainCheckpoint:
     defaults: ClassVar[Mapping[str, Any]] = {}
     beside: Mapping[str, Mapping[str, Outputs]] = {}
     reads_unlabelled: ClassVar[bool] = False
+    reads_anew: ClassVar[bool] = False  # whether its steps read the training texts in every epoch
     learns_soft_labels: ClassVar[bool] = False  # whether its steps take the targets that there are
     options: Any
 

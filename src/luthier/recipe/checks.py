@@ -81,7 +81,7 @@ def expand_names(tree: dict[str, Any]) -> None:
     for section in ("model", "task", "method"):
         if isinstance(tree.get(section), str):
             tree[section] = {"name": tree[section]}
-    for section in ("baselines", "regularisers"):
+    for section in ("baselines", "regularisers", "augmentation"):
         if isinstance(tree.get(section), (list, tuple)):
             tree[section] = [
                 {"name": item} if isinstance(item, str) else item for item in tree[section]
@@ -108,6 +108,7 @@ class Chosen(NamedTuple):
     method: Found
     baselines: tuple[Found, ...]
     regularisers: tuple[Found, ...]
+    augmenters: tuple[Found, ...] = ()
 
 
 def _check_plugins(
@@ -129,16 +130,17 @@ def _check_plugins(
             problems.extend(check_options(plugin, options, path=f"{path}.options"))
         return plugin
 
-    def choose_all(kind: str) -> tuple[Found, ...]:
-        listed = tree.get(kind)
+    def choose_all(kind: str, section: str) -> tuple[Found, ...]:
+        listed = tree.get(section)
         given = listed if isinstance(listed, list) else []
-        return tuple(choose(kind, f"{kind}.{i}", one) for i, one in enumerate(given))
+        return tuple(choose(kind, f"{section}.{i}", one) for i, one in enumerate(given))
 
     return problems, Chosen(
         choose("tasks", "task", tree.get("task")),
         choose("methods", "method", tree.get("method", {"name": "full"})),
-        choose_all("baselines"),
-        choose_all("regularisers"),
+        choose_all("baselines", "baselines"),
+        choose_all("regularisers", "regularisers"),
+        choose_all("augmenters", "augmentation"),
     )
 
 
@@ -189,8 +191,9 @@ def runs_on(method: type[Any], engine: str) -> bool:
 
 def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
     """Check that method, baselines and columns go with the task."""
-    task, method, baselines, regularisers = chosen
+    task, method, baselines, regularisers, augmenters = chosen
     yield from _check_regularisers(tree, method, regularisers)
+    yield from _check_augmentation(tree, task, method, augmenters)
     if task is None:
         return
     if method is not None and not fits(method, task):
@@ -260,6 +263,36 @@ def _check_unlabelled(tree: Mapping[str, Any], method: Found) -> Iterator[Proble
             "data.unlabelled",
             f"is required by '{method.name}', which learns from rows without labels, too",
             fix="data.unlabelled=FILE, whose columns are named as those of data.train",
+        )
+
+
+def _check_augmentation(
+    tree: Mapping[str, Any], task: Found, method: Found, augmenters: tuple[Found, ...]
+) -> Iterator[Problem]:
+    """Find texts that cannot be changed, or are not read anew in every epoch."""
+    if not augmenters:
+        return
+    for one in filter(None, augmenters):
+        if task is not None and not fits(one, task):
+            yield Problem(
+                "augmentation",
+                f"'{one.name}' would make the answers of {task.name} untrue ({task.kind})",
+                fix="augmentation=[]",
+            )
+    if method is not None and not getattr(method, "reads_anew", False):
+        able = [
+            name for name in names("methods") if getattr(find("methods", name), "reads_anew", False)
+        ]
+        yield Problem(
+            "augmentation",
+            f"'{method.name}' does not read the texts anew in every epoch",
+            fix=f"augmentation=[] or method=one of: {', '.join(able)}",
+        )
+    if tree.get("engine", DEFAULT_ENGINE) != DEFAULT_ENGINE:
+        yield Problem(
+            "augmentation",
+            f"is made by PyTorch's loader, which engine {tree['engine']} has not",
+            fix=f"engine={DEFAULT_ENGINE} or augmentation=[]",
         )
 
 

@@ -7,7 +7,13 @@ from typing import Any
 from luthier.recipe.tree import Recipe
 from luthier.registry import find, names
 
-CHOSEN = ("tasks", "methods", "baselines", "regularisers")  # kinds that a recipe names
+CHOSEN = (
+    "tasks",
+    "methods",
+    "baselines",
+    "regularisers",
+    "augmenters",
+)  # kinds that a recipe names
 
 
 def json_schema() -> dict[str, Any]:
@@ -30,6 +36,8 @@ def json_schema() -> dict[str, Any]:
     fields["baselines"] = {"anyOf": [listed, {"type": "null"}]} | _about(fields["baselines"])
     listed = {"type": "array", "items": plugins["regularisers"]}
     fields["regularisers"] = listed | _about(fields["regularisers"])
+    listed = {"type": "array", "items": plugins["augmenters"]}
+    fields["augmentation"] = listed | _about(fields["augmentation"])
     return schema
 
 

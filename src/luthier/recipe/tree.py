@@ -347,6 +347,9 @@ class Recipe(Section):
     regularisers: list[Annotated[Plugin, BeforeValidator(_named)]] = Field(
         default_factory=list, description="Hooks in training against over-fitting, in order."
     )
+    augmentation: list[Annotated[Plugin, BeforeValidator(_named)]] = Field(
+        default_factory=list, description="Ways of changing training texts in every epoch."
+    )
     baselines: list[Annotated[Plugin, BeforeValidator(_named)]] | None = Field(
         None, description="Baselines to compare with; null: the task's own choice; []: none."
     )

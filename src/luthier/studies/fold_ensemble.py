@@ -79,7 +79,7 @@ class Folds:
 
     def _repr_html_(self) -> str:
         """Draw the scores and the verdicts in a notebook."""
-        sentences = [*(one.verdict for one in self.comparisons), *self.told]
+        sentences = [*(f"{one.system}: {one.verdict}" for one in self.comparisons), *self.told]
         return as_html(self.test or self.out_of_fold, sentences, f"Report: {self.report}")
 
 
@@ -265,7 +265,7 @@ def _write(whole: RunFolder, made: Folds, together: Ensemble) -> None:
         {"folder": f"folds/fold-{fold}", "temperature": temperature}
         for fold, temperature in enumerate(made.temperatures)
     ]
-    verdicts = [one.verdict for one in made.comparisons]
+    verdicts = [f"{one.system}: {one.verdict}" for one in made.comparisons]
     content = {
         "members": members,
         "target": together.target,

@@ -9,14 +9,14 @@ computed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from luthier.codec import Codec
 from luthier.distributed.group import group
-from luthier.items import Items
+from luthier.items import Batch, Items
 from luthier.job import BatchSampler
 from luthier.ragged import Array
 from luthier.seeding import stream
@@ -194,8 +194,16 @@ def cut_by_slots(order: Array, lengths: Array, most: int) -> list[Array]:
     return batches
 
 
+class Batches(Protocol):
+    """Makes batches of items: a codec, or what stands before one."""
+
+    def batch(self, items: Items, chosen: Array, *, epoch: int = 0) -> Batch[Array]:
+        """Make one batch for the loss."""
+        ...
+
+
 def make_loader(
-    items: Items, codec: Codec, order: BatchSampler, *, n_workers: int = 0
+    items: Items, codec: Batches, order: BatchSampler, *, n_workers: int = 0
 ) -> DataLoader[TensorBatch | None]:
     """Make the PyTorch `DataLoader` over the items; it yields batches of tensors.
 

@@ -20,6 +20,7 @@ from luthier.job import BatchSampler, Job
 from luthier.models.speedups.host_copies import is_far
 from luthier.models.structure import compute_again
 from luthier.recipe.tree import Training
+from luthier.training.augmented import AugmentedRows
 from luthier.training.autotune import calibrate, precision_of
 from luthier.training.batch_sampler import make_loader
 from luthier.training.devices import keep_few_kernels, make_accelerator
@@ -110,7 +111,7 @@ class TorchEngine:
         loader = prepare_data_loader(
             make_loader(
                 job.problem.items["train"],
-                job.problem.codec,
+                AugmentedRows(job) if job.plan.augmenters else job.problem.codec,
                 order,
                 n_workers=settings.dataloader_num_workers,
             ),

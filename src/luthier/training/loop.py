@@ -23,6 +23,7 @@ from luthier.records import StepInfo
 from luthier.registry import find
 from luthier.seeding import seed_of
 from luthier.signals import patience
+from luthier.training.augmented import prepare_augmenters
 from luthier.training.batch_sampler import BatchOrder
 from luthier.training.checkpoint import Checkpointer
 from luthier.training.divergence import refuse_step
@@ -52,6 +53,7 @@ def train(model: M, job: Job) -> Generator[StepInfo, None, M]:
     """
     refuse_frozen(model)
     seed_all(seed_of(job.plan.training.seed, "training"))
+    yield from prepare_augmenters(job)
     engine: Engine = find("engines", job.session.engine)(model, job)
     if engine.notice is not None:
         yield StepInfo(job.session.phase, 0, 0, message=engine.notice)

@@ -29,16 +29,16 @@ def temperature_of(outputs: Array, gold: Array, *, kind: str) -> float:
     if len(outputs) < FEW:
         return 1.0
     fit = fit_temperature if kind == "single-label" else fit_temperature_of_labels
-    return fit(outputs, gold)
+    return float(fit(outputs, gold))
 
 
 def probabilities(outputs: Array, temperature: float, *, kind: str) -> Array:
     """Turn logits, (rows, labels), into calibrated probabilities in float32."""
     calm = outputs.astype(np.float64) / temperature
     if kind == "single-label":
-        return softmax(calm).astype(np.float32)
+        return np.asarray(softmax(calm), dtype=np.float32)
     pair = softmax(np.stack([calm, np.zeros_like(calm)], axis=-1))
-    return pair[..., 0].astype(np.float32)
+    return np.asarray(pair[..., 0], dtype=np.float32)
 
 
 def classes_of(shares: Array, *, kind: str, counts: Array | None = None) -> Array:
@@ -57,7 +57,8 @@ def classes_of(shares: Array, *, kind: str, counts: Array | None = None) -> Arra
         raise ValueError("the rarest label is known by counts")
     order = np.argsort(counts, kind="stable")
     given = shares[:, order] >= 0.5
-    return np.where(given.any(axis=1), order[given.argmax(axis=1)], shares.shape[1])
+    rarest: Array = np.where(given.any(axis=1), order[given.argmax(axis=1)], shares.shape[1])
+    return rarest
 
 
 def confidence_of(shares: Array, *, kind: str) -> Array:

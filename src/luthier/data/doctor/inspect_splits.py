@@ -42,6 +42,7 @@ from luthier.results import Finding
 
 SEVERITIES = ("error", "warning", "note")
 FEW = 100  # test rows; with fewer, intervals are wide
+FEW_TO_AUGMENT = 500  # training rows, beyond which augmentation brings a pre-trained model little
 LABELLED = ("single-label", "multi-label", "number")
 OF_KIND: dict[str, tuple[Callable[..., list[Finding]], ...]] = {
     **{
@@ -221,3 +222,15 @@ def nothing_to_learn(items: Items, rows: Rows) -> list[Finding]:
 
 
 __all__ = ["cut_off", "drop_leaks", "inspect", "key_of", "nothing_to_learn"]
+
+
+def many_to_augment(train: Rows) -> list[Finding]:
+    """Find more training rows than augmentation has been seen to help."""
+    if len(train) <= FEW_TO_AUGMENT:
+        return []
+    message = (
+        f"{len(train):,} training rows are augmented; with a pre-trained model, little is to be "
+        f"gained by that beyond about {FEW_TO_AUGMENT}."
+    )
+    fix = "augmentation=[], or luthier ablate with --add augmentation=[eda] tells what it brings"
+    return [Finding("augmented-many-rows", "note", message, len(train), (), fix)]
