@@ -17,7 +17,7 @@ from luthier.runs import RunFolder
 from luthier.signals import Interrupted
 from luthier.studies.fold_ensemble import DISTILLED, ENSEMBLE, SINGLE
 from tests.torture.trial import file_hash
-from tests.toys import toy_rows, toy_tree, write_csv
+from tests.toys import given_for, toy_rows, toy_tree, write_csv
 
 TASK = "text-classification"
 IGNORED = {"data": {"ignore_findings": ["near-duplicates"]}}
@@ -216,6 +216,25 @@ def test_folds_without_an_ensemble_are_a_cross_validation_beside_a_test_set(tiny
     assert not (tmp_path / "out" / "single").exists()
     with pytest.raises(RunError, match="cross-validation"):
         luthier.load(tmp_path / "out")
+
+
+def test_what_a_student_cannot_take_is_left_to_the_folds(tiny_model, tmp_path):
+    recipe = tree(
+        tiny_model,
+        training={"num_train_epochs": 1},
+        method={"name": "self-training", "options": {"threshold": 0.3, "rounds": 1}},
+        augmentation=[],
+    )
+    found = luthier.folds(
+        recipe,
+        n_folds=2,
+        distil=True,
+        out=tmp_path / "out",
+        data=given_for("self-training", TASK),
+    )
+    assert {DISTILLED, ENSEMBLE, "labelled-rows-alone"} <= set(found.test)
+    plain = tree(tiny_model, training={"num_train_epochs": 1}, augmentation=["eda"])
+    assert DISTILLED in make(plain, tmp_path / "other", n_folds=2, distil=True).test
 
 
 def test_what_has_no_mean_is_refused_by_name(tiny_model, tmp_path):

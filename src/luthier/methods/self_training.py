@@ -21,10 +21,10 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from luthier.errors import RecipeError
 from luthier.hf_types import Model, Tokenizer
@@ -42,10 +42,24 @@ from luthier.seeding import seed_of
 ALONE = "labelled-rows-alone"
 
 
+def _trains_rounds(name: str) -> str:
+    """Accept a method whose steps take the targets that there are."""
+    able = [
+        one
+        for one in names("methods")
+        if getattr(find("methods", one), "learns_soft_labels", False)
+    ]
+    if name not in able:
+        raise ValueError(f"'{name}' cannot train the rounds; one of: {', '.join(able)}")
+    return name
+
+
 class SelfTrainingOptions(Section):
     """The method of each round, and which answers it learns from."""
 
-    base: str = Field("full", description="Method that trains each round: full, lora …")
+    base: Annotated[str, AfterValidator(_trains_rounds)] = Field(
+        "full", description="Method that trains each round: full, lora …"
+    )
     base_options: dict[str, Any] = Field(
         default_factory=dict, description="Options of that method."
     )
@@ -74,17 +88,6 @@ class SelfTraining(PlainCheckpoint):
 
     def __init__(self, options: SelfTrainingOptions):
         super().__init__(options)
-        able = [
-            name
-            for name in names("methods")
-            if getattr(find("methods", name), "learns_soft_labels", False)
-        ]
-        if options.base not in able:
-            raise RecipeError(
-                "This method cannot train the rounds of self-training.",
-                received=f"method.options.base={options.base}",
-                hint=f"method.options.base=one of: {', '.join(able)}",
-            )
         self.base = make_plugin("methods", Plugin(name=options.base, options=options.base_options))
 
     def save(self, model: Model, processor: Tokenizer | None, folder: Path) -> None:

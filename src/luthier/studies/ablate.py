@@ -53,6 +53,7 @@ DROPPED: Mapping[str, Callable[[Tree], None]] = {  # what --drop names beside re
     "frozen-layers": _without("model", freeze_bottom=0, freeze_embeddings=False),
     "fresh-top-layers": _without("model", reinitialise_top=0),
     "head-dropout": _without("model", head_dropout=0.0),
+    "augmentation": lambda tree: tree.update(augmentation=[]),
 }
 
 
@@ -83,7 +84,7 @@ def ablate(
             "nothing" changes only the seeds, to see what chance alone does.
         drop: What to leave out, each an arm of its own: regularisers of the recipe, or
             `label-smoothing`, `weight-decay`, `warm-up`, `early-stopping`, `clipping`,
-            `frozen-layers`, `fresh-top-layers`, `head-dropout`.
+            `frozen-layers`, `fresh-top-layers`, `head-dropout`, `augmentation`.
         shots: Numbers of training rows of each label (of rows in all, for tasks without classes),
             or "full" for all; None: all.
         n_seeds: How many trainings each arm has.

@@ -182,12 +182,13 @@ def _finish(
     recipe: Recipe,
     place: Path,
     *,
-    data: Mapping[str, Any] | None,
+    data: Mapping[str, Any],
     listeners: Sequence[Listener],
 ) -> None:
     """Run a recipe in a folder, unless that is done; resume what was cut short."""
     if not is_finished(place, recipe):
-        run(recipe, out=place, data=data, listeners=listeners)
+        read = {name: rows for name, rows in data.items() if getattr(recipe.data, name) is not None}
+        run(recipe, out=place, data=read, listeners=listeners)
 
 
 def _in_folds(base: Recipe, n_folds: int) -> Recipe:
@@ -204,7 +205,8 @@ def _distilled(base: Recipe, soft: Path) -> Recipe:
     """Give the recipe of the model that is trained on the folds' answers."""
     tree = base.model_dump(mode="json")
     tree["method"] = {"name": "distillation", "options": {"soft_labels": str(soft)}}
-    tree["baselines"] = []
+    tree |= {"baselines": [], "augmentation": []}  # answers are to the texts as they are
+    tree["data"]["unlabelled"] = None
     return read_recipe(tree)
 
 
