@@ -20,8 +20,14 @@ from benchmarks.processes import write
 from luthier.methods.self_training import ALONE
 from luthier.runs import RunFolder
 
-N_LABELS, N_UNLABELLED, N_VALIDATION, N_TEST = 10, 2000, 100, 800
+N_LABELS, N_UNLABELLED, N_VALIDATION, N_TEST = 10, 2000, 100, 500
 METRIC = "macro_f1"
+TRAINING = {
+    "num_train_epochs": 20,
+    "learning_rate": 1e-4,
+    "eval_strategy": "steps",
+    "eval_steps": 20,
+}
 SPLITS = ("train", "validation", "test")
 Row = dict[str, str]
 
@@ -79,7 +85,7 @@ def one_seed(splits: Sequence[list[Row]], out: Path, threshold: float, seed: int
             "ignore_findings": ["duplicate-across-splits"],
         },
         "method": {"name": "self-training", "options": {"threshold": threshold}},
-        "training": {"num_train_epochs": 20, "learning_rate": 1e-4, "seed": seed},
+        "training": {**TRAINING, "seed": seed},
         "baselines": ["majority"],
         "evaluation": {"explained_rows": 0},
     }

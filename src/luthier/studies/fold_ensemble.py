@@ -25,7 +25,7 @@ from luthier.evaluation.compare_runs import Judged
 from luthier.evaluation.judge import SYSTEM, judge, resampling
 from luthier.evaluation.pool_folds import judge_pooled, reordered
 from luthier.load_splits import check_data, refuse_errors
-from luthier.metrics.names import as_points, metric_of
+from luthier.metrics.names import metric_of
 from luthier.pipeline import run, without_trained
 from luthier.prediction.averaging import DOCUMENTS
 from luthier.prediction.ensemble import Ensemble
@@ -35,6 +35,7 @@ from luthier.recipe.given_rows import rows_apart
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
 from luthier.records import StepInfo
+from luthier.report.formatting import amount, interval
 from luthier.report.render import write_report
 from luthier.results import Comparison, Score, as_html
 from luthier.rows_of_run import rows_of_run
@@ -233,11 +234,10 @@ def _judged(
 
 def _out_of_fold_story(pooled: Mapping[str, Mapping[str, Score]], metric: str, n_folds: int) -> str:
     score = pooled[SYSTEM][metric]
-    factor, unit = (100, " %") if as_points(metric) else (1, "")
-    shown = [f"{factor * one:.3g}{unit}" for one in (score.value, score.low, score.high)]
+    ends = interval(score.low, score.high, metric)
     share = 100 * (n_folds - 1) / n_folds
     return (
-        f"Out of fold, {metric_of(metric).title} is {shown[0]} ({shown[1]} to {shown[2]}): one "
+        f"Out of fold, {metric_of(metric).title} is {amount(score.value, metric)} ({ends}): one "
         f"estimate over {score.n:,} rows, each judged once by the one of {n_folds} models that did "
         f"not see it. It speaks of one model trained on {share:.0f} % of these rows, not of all "
         "together."
