@@ -155,6 +155,14 @@ def test_an_ensemble_is_asked_and_scored_from_the_command_line(made, tmp_path):
     assert json.loads(said.stdout)["rows"] == len(toy_rows(TASK))
 
 
+def test_an_ensemble_is_rounded_model_by_model(made):
+    _, out, _ = made
+    whole, rows = luthier.load(out), Rows.of({"text": ["a sunny day", "the team won"]})
+    found = whole.rounded("bf16").predict(rows).probabilities
+    assert found == pytest.approx(whole.predict(rows).probabilities, abs=0.05)
+    assert not np.array_equal(found, whole.predict(rows).probabilities)
+
+
 def test_a_damaged_ensemble_says_so(made, tmp_path):
     _, out, _ = made
     shutil.copytree(out, tmp_path / "copy")
