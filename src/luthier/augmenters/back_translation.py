@@ -62,7 +62,7 @@ class BackTranslation(Augmenter):
         run, wanted = job.session.run, list(dict.fromkeys(texts))
         ways = [self._open(name) for name in ("there", "back")]
         kept = None if run is None else run.read_json(DOCUMENT)
-        self.wording = dict(kept["texts"]) if kept else {}
+        self.wording |= kept["texts"] if kept else {}
         missing = [text for text in wanted if text not in self.wording]
         if missing:
             there = yield from translate(ways[0], missing, job, phase="translating there")
@@ -73,8 +73,8 @@ class BackTranslation(Augmenter):
         changed = sum(self.wording[text].strip() not in ("", text.strip()) for text in wanted)
         yield StepInfo(
             "other wordings",
-            1,
-            1,
+            0,
+            0,
             message=f"Back-translation: {changed:,} of {len(wanted):,} training texts came back in "
             "other words; whether they still mean the same is for you to read, in "
             f"{DOCUMENT}.json.",

@@ -293,7 +293,9 @@ def _write(whole: RunFolder, made: Folds, together: Ensemble) -> None:
         [
             Panel("ensemble", "The ensemble on the test set", shown),
             Panel(
-                "ensemble-verdict", "What that says", [{"verdict": one} for one in [*verdicts, *made.told]]
+                "ensemble-verdict",
+                "What that says",
+                [{"verdict": one} for one in [*verdicts, *made.told]],
             ),
         ]
     )
