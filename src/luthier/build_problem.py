@@ -27,7 +27,7 @@ from luthier.recipe.tree import Recipe
 from luthier.records import Gold, Splits, Target
 from luthier.registry import find
 from luthier.results import Finding
-from luthier.task_types.bind import codec_of, load_processor
+from luthier.task_types.bind import codec_of, load_processor, tokenizer_of
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def make_job(recipe: Recipe, codec: Codec, splits: Splits, items: Mapping[str, I
     def make_model(pretrained: bool, *, auto_model: str | None = None) -> Any:
         model = build_model(
             recipe.model.name,
-            tokenizer=codec.processor,
+            tokenizer=tokenizer_of(codec.processor),
             labels=codec.target.names,
             problem_type=task.problem_type,
             auto_model=auto_model or task.auto_model,

@@ -13,6 +13,8 @@ from luthier.declarations import JSON
 from luthier.items import ItemField
 from luthier.ragged import Array
 
+MOST_SECONDS = 10.0  # of a sound, where a recipe does not say
+
 
 @dataclass(frozen=True)
 class Column:
@@ -37,10 +39,14 @@ class Limits:
     Args:
         max_tokens: Most tokens of an item.
         stride: Tokens that two windows of a long row share; None: long rows are truncated.
+        max_seconds: Most seconds of a sound.
+        media: Folder that paths of images and sounds are relative to; None: that of a row's file.
     """
 
     max_tokens: int
     stride: int | None = None
+    max_seconds: float = MOST_SECONDS
+    media: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class Input(Protocol):
     name: ClassVar[str]
     is_text: ClassVar[bool]  # whether checks and baselines may read the cells as words
     has_words: ClassVar[bool]  # whether models read words in them; absent: as `is_text`
+    endings: ClassVar[tuple[str, ...]]  # of the files that cells name; absent: cells name none
 
     def load_processor(self, model: str, **options: Any) -> Any:
         """Load what Transformers encodes such cells with; None where nothing is needed."""

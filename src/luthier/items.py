@@ -40,12 +40,12 @@ class Files:
     """Values that stay in files until a batch is made of them.
 
     Args:
-        paths: File of every item.
-        read: Reads one file into an array; called in the worker that makes the batch.
+        paths: File of every item, or what it holds.
+        read: Reads one of them into an array; called in the worker that makes the batch.
     """
 
-    paths: Sequence[str]
-    read: Callable[[str], Array]
+    paths: Sequence[Any]
+    read: Callable[[Any], Array]
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -20,7 +20,7 @@ from luthier.job import Job
 from luthier.records import Outputs, Rows, StepInfo, Target
 from luthier.results import Finding
 
-UNITS = frozenset({"sequence", "token", "span", "generation", "language", "choice"})
+UNITS = frozenset({"sequence", "token", "span", "generation", "language", "choice", "media"})
 KINDS = frozenset(
     {"single-label", "multi-label", "number", "tags", "answer", "text", "language", "choice"}
 )

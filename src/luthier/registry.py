@@ -31,6 +31,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "summarization": "luthier.tasks.summarization:Summarization",
         "causal-lm": "luthier.tasks.causal_lm:CausalLm",
         "masked-lm": "luthier.tasks.masked_lm:MaskedLm",
+        "image-classification": "luthier.tasks.image_classification:ImageClassification",
+        "audio-classification": "luthier.tasks.audio_classification:AudioClassification",
     },
     "methods": {
         "full": "luthier.methods.full:Full",
@@ -112,6 +114,7 @@ OTHERS: dict[str, dict[str, str]] = {  # chosen by name as well, but without opt
         "text": "luthier.inputs.text:Text",
         "choices": "luthier.inputs.choices:Choices",
         "image": "luthier.inputs.image:Image",
+        "audio": "luthier.inputs.audio:Audio",
     },
     "losses": {
         name: f"luthier.training.losses:{name.replace('-', '_')}"

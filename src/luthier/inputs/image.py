@@ -1,9 +1,10 @@
-"""`image`: cells that are pixels, as arrays in memory or as `.npy` files beside the rows."""
+"""`image`: cells that are pictures, in files, as bytes or as arrays, decoded for each batch."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,84 +12,69 @@ import numpy as np
 from luthier.columns import Encoding, Limits, Shown
 from luthier.errors import DataError
 from luthier.items import Files, ItemField
+from luthier.media.images import ENDINGS, pixels_of
 from luthier.ragged import Array
 
-PATCH = 256  # pixels that cost as much as a token: a patch of 16 x 16
+FRAMES = 196  # tokens that an image costs: patches of 16 x 16 of 224 x 224 pixels
 
 
 class Image:
-    """Pixels (height, width, channels): bytes from 0 to 255, or floats as the model reads them."""
+    """A picture as `pixel_values`, (channels, height, width), made by the model's processor."""
 
     name: ClassVar[str] = "image"
     is_text: ClassVar[bool] = False
+    endings: ClassVar[tuple[str, ...]] = ENDINGS  # of files; cells of such kinds are media
 
-    def load_processor(self, model: str, **options: Any) -> None:
-        """Load nothing: pixels are given in the size that the model reads."""
+    def load_processor(self, model: str, **options: Any) -> Any:
+        """Load the model's image processor; None where it has none, and pixels are taken as is."""
+        from luthier.models.media_processor import load_media_processor
+
+        return load_media_processor(model, **options)
 
     def encode(
-        self, columns: Sequence[Sequence[Any]], processor: object, limits: Limits
+        self, columns: Sequence[Sequence[Any]], processor: Any, limits: Limits
     ) -> Encoding:
-        """Turn one column of images into `pixel_values`, (items, channels, height, width).
+        """Turn one column of images into `pixel_values`; each is opened when a batch needs it.
 
         Raises:
-            DataError: There are several columns, or an image is no array of three axes.
+            DataError: There are several columns.
         """
         if len(columns) != 1:
             raise DataError(
                 "A row has one image.",
                 received=f"{len(columns)} columns of images",
-                hint="one column of kind image in the task",
+                hint="one column of kind image in the task; several: task=multimodal-classification",
             )
-        (cells,) = columns
-        if len(cells) and isinstance(cells[0], str):
-            values: Array | Files = Files([str(cell) for cell in cells], read_image)
-            cost = np.ones(len(cells), dtype=np.int64)
-        else:
-            images = [channels_first(cell, f"row {index}") for index, cell in enumerate(cells)]
-            values = np.stack(images) if images else np.zeros((0, 1, 1, 1), dtype=np.float32)
-            pixels = values.shape[2] * values.shape[3]
-            cost = np.full(len(cells), max(1, pixels // PATCH), dtype=np.int64)
-        return Encoding({"pixel_values": ItemField(values)}, cost, cost, cost)
+        cost = np.full(len(columns[0]), FRAMES, dtype=np.int64)
+        read = partial(pixel_values, processor=processor)
+        return Encoding({"pixel_values": ItemField(Files(columns[0], read))}, cost, cost, cost)
 
     def show(self, cell: object) -> Shown:
-        """Show the size of an image and a digest of its pixels, or the name of its file."""
+        """Show the name of an image's file, or the size and a digest of its pixels."""
         if isinstance(cell, str):
             return Shown("image", cell)
-        pixels = np.ascontiguousarray(cell)
+        pixels = np.ascontiguousarray(pixels_of(cell) if isinstance(cell, bytes) else cell)
         digest = hashlib.sha256(pixels.tobytes()).hexdigest()
         return Shown("image", {"shape": list(pixels.shape), "sha256": digest})
 
 
-def read_image(path: str) -> Array:
-    """Read an image from a `.npy` file.
+def pixel_values(source: Any, *, processor: Any) -> Array:
+    """Read an image as a model takes it, (channels, height, width), float32.
+
+    Without a processor, floats are taken as they are, and bytes are divided by 255.
 
     Raises:
-        DataError: The file cannot be read, or holds no image.
+        DataError: There is no image, or it cannot be read.
     """
-    try:
-        pixels = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as problem:
+    if source is None:
         raise DataError(
-            "The image cannot be read.", received=f"{path}: {problem}", hint="a .npy file of pixels"
-        ) from problem
-    return channels_first(pixels, path)
-
-
-def channels_first(cell: object, where: str) -> Array:
-    """Turn pixels (height, width, channels) into float32 (channels, height, width).
-
-    Raises:
-        DataError: They are no array of three axes.
-    """
-    try:
-        pixels = np.asarray(cell)
-    except ValueError:  # rows of unequal length
-        pixels = np.zeros(0)
-    if pixels.ndim != 3 or pixels.dtype.kind not in "fiub":
-        raise DataError(
-            f"The image at {where} is no array of pixels.",
-            received=f"shape {pixels.shape}, {pixels.dtype}",
-            hint="an array (height, width, channels)",
+            "A row has no image.", received="an empty cell", hint="leave the row out, or name a file"
         )
-    scaled = pixels / 255 if pixels.dtype == np.uint8 else pixels
-    return scaled.transpose(2, 0, 1).astype(np.float32)
+    if processor is not None:
+        made = processor(
+            images=[pixels_of(source)], input_data_format="channels_last", return_tensors="np"
+        )
+        return np.asarray(made["pixel_values"][0], dtype=np.float32)
+    is_ready = isinstance(source, np.ndarray) and source.ndim == 3 and source.dtype.kind == "f"
+    pixels = source if is_ready else pixels_of(source) / 255.0
+    return pixels.transpose(2, 0, 1).astype(np.float32)

@@ -24,6 +24,7 @@ from luthier.models.generation import set_generation
 from luthier.models.head_files import HEAD_FILE, LEFT, read_head
 from luthier.models.heads import PooledClassifier, put_head, set_dropout
 from luthier.models.locate import check_model, locate
+from luthier.models.media_processor import saved_processor
 from luthier.models.new_tokens import (
     add_words,
     match_whole_words,
@@ -341,8 +342,15 @@ def load_saved(folder: Path) -> tuple[Model, Tokenizer | None]:
         if settings:
             with telling_what_failed(str(folder / HEAD_FILE)):
                 model = put_head(model, folder, settings)
-    reads_text = (folder / "tokenizer_config.json").is_file() or hasattr(config, "vocab_size")
-    return model.eval(), tokenizer_at(folder) if reads_text else None
+    return model.eval(), processor_at(folder, config)
+
+
+def processor_at(folder: Path, config: Config) -> Any:
+    """Read what a saved model's inputs are prepared with; None where nothing is."""
+    has_tokenizer = (folder / "tokenizer_config.json").is_file()
+    if not has_tokenizer and (made := saved_processor(folder)) is not None:
+        return made
+    return tokenizer_at(folder) if has_tokenizer or hasattr(config, "vocab_size") else None
 
 
 def class_of(config: Config) -> Any:

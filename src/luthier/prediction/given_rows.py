@@ -10,7 +10,7 @@ from luthier.errors import DataError
 from luthier.protocols import Task
 from luthier.recipe.checks import LISTED
 from luthier.records import Rows
-from luthier.registry import find
+from luthier.registry import find, names
 from luthier.surrogates import without_surrogates
 
 
@@ -23,7 +23,11 @@ def rows_of(given: Sequence[Any], named: Mapping[str, Any], task: Task) -> tuple
     if len(given) > len(task.input_roles):
         raise wrong_texts(task, f"{len(given)} arguments")
     columns: dict[str, Any] = dict(zip(task.input_roles, given, strict=False))
-    columns = {role: _listed(value) for role, value in {**columns, **named}.items()}
+    files = {one.role for one in task.columns if names_files(one.kind)}  # an array is one cell
+    columns = {
+        role: value if role in files else _listed(value)
+        for role, value in {**columns, **named}.items()
+    }
     absent = [role for role, value in columns.items() if value is None]
     if absent:
         raise wrong_texts(task, f"None as {' and '.join(absent)}")
@@ -46,6 +50,11 @@ def rows_of(given: Sequence[Any], named: Mapping[str, Any], task: Task) -> tuple
         for role, value in columns.items()
     }
     return not lengths, checked_rows(made, task)
+
+
+def names_files(kind: str) -> bool:
+    """Return whether cells of a kind of input are images, sounds or the like."""
+    return kind in names("inputs") and bool(getattr(find("inputs", kind), "endings", ()))
 
 
 def _listed(value: Any) -> Any:

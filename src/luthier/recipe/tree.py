@@ -160,6 +160,14 @@ class Data(Section):
     stride: int | None = Field(
         None, ge=0, description="Tokens by which neighbouring windows overlap; null: a quarter."
     )
+    media: str | None = Field(
+        None,
+        description="Folder that paths of images and sounds are relative to; null: that of the "
+        "file which names them.",
+    )
+    max_seconds: float | None = Field(
+        None, gt=0, le=600, description="Maximum seconds of a sound; null: 10."
+    )
     drop_leaks: bool = Field(
         False,
         description="Drop training and validation rows whose text also occurs in the test set.",

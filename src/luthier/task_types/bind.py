@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luthier.codec import Codec
-from luthier.columns import Limits
+from luthier.columns import MOST_SECONDS, Limits
 from luthier.hf_types import Config, Tokenizer
 from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
@@ -31,10 +31,20 @@ def codec_of(
         RecipeError: The recipe sets windows, and the task cannot merge them.
     """
     asked = recipe.data.max_tokens
-    reads_tokens = hasattr(processor, "model_max_length")
-    max_tokens = token_limit(processor, config, asked=asked) if reads_tokens else asked or 0
-    limits = Limits(max_tokens, window_stride(recipe, task, max_tokens))
+    tokenizer = tokenizer_of(processor)
+    max_tokens = token_limit(tokenizer, config, asked=asked) if tokenizer else asked or 0
+    limits = Limits(
+        max_tokens,
+        window_stride(recipe, task, max_tokens),
+        max_seconds=recipe.data.max_seconds or MOST_SECONDS,
+        media=recipe.data.media,
+    )
     return task.codec(target, processor, limits, seed=recipe.training.seed)
+
+
+def tokenizer_of(processor: Any) -> Tokenizer | None:
+    """Return a processor if it is a tokenizer; None if it prepares something else than texts."""
+    return processor if hasattr(processor, "model_max_length") else None
 
 
 def load_processor(task: Task, model: str, **options: Any) -> Any:

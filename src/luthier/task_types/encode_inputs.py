@@ -12,6 +12,7 @@ from luthier.errors import DataError
 from luthier.hf_types import Tokenizer
 from luthier.inputs.text import token_fields
 from luthier.items import ItemField, Items
+from luthier.media.places import sources_of
 from luthier.ragged import Array
 from luthier.records import Rows
 from luthier.registry import find, names
@@ -39,7 +40,7 @@ def encode_inputs(
     kinds = dict.fromkeys(column.kind for column in columns if column.kind in names("inputs"))
     made: list[Encoding] = [
         find("inputs", kind)().encode(
-            [cells_of(rows, column) for column in columns if column.kind == kind],
+            [cells_of(rows, column, limits) for column in columns if column.kind == kind],
             processor[kind] if isinstance(processor, Mapping) else processor,
             limits,
         )
@@ -61,10 +62,23 @@ def encode_inputs(
     return Encoding(fields, cost, full, kept)
 
 
-def cells_of(rows: Rows, column: Column) -> Sequence[Any]:
-    """Return the cells of an input column; missing texts are empty strings."""
-    is_text = find("inputs", column.kind).is_text
-    return texts_of(rows, column.role) if is_text else column_of(rows, column.role)
+def cells_of(rows: Rows, column: Column, limits: Limits) -> Sequence[Any]:
+    """Return the cells of an input column; missing texts are empty strings, paths are found.
+
+    Raises:
+        DataError: A path leads out of its folder.
+    """
+    kind = find("inputs", column.kind)
+    if kind.is_text:
+        return texts_of(rows, column.role)
+    cells: Sequence[Any] = column_of(rows, column.role)
+    return media_of(rows, cells, limits.media) if getattr(kind, "endings", ()) else cells
+
+
+def media_of(rows: Rows, cells: Sequence[Any], media: str | None) -> list[Any]:
+    """Find the images or sounds of a column."""
+    files = [rows.files[int(one)] for one in rows.file_of]
+    return sources_of(cells, files, [rows.where(row) for row in range(len(rows))], media)
 
 
 def items_of(encoding: Encoding, targets: Array | None, *, fill: float = 0) -> Items:

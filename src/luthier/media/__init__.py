@@ -1,0 +1,1 @@
+"""Images and sounds in files: found, bounded, and opened without trusting them."""
