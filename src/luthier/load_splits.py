@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from luthier.columns import Column
+from luthier.columns import MOST_SECONDS, Column
 from luthier.data.doctor.inspect_splits import drop_leaks, inspect
 from luthier.data.doctor.split_view import MOST_PLACES, key_of, views_of
 from luthier.data.labels import is_missing
@@ -93,13 +93,21 @@ def check_data(
     inputs = input_columns(task)
     found = []
     if inspecting and group().is_first:  # of several processes, one inspects the rows for all
-        found = inspect(splits, inputs=inputs, label_role=task.answer_role, kind=task.kind)
+        found = inspect(
+            splits,
+            inputs=inputs,
+            label_role=task.answer_role,
+            kind=task.kind,
+            media=data.media,
+            max_seconds=data.max_seconds or MOST_SECONDS,
+            needs_media=task.unit == "media",
+        )
     findings = [*corrected, *found]
     if data.drop_leaks:
-        splits, counts = drop_leaks(splits, inputs=inputs)
+        splits, counts = drop_leaks(splits, inputs=inputs, media=data.media)
         if data.split.n_folds is not None and data.split.folds_of == "rest":
             apart = divided(read_rows, recipe, task, n_folds=None).test
-            kept, more = drop_leaks(replace(splits, test=apart), inputs=inputs)
+            kept, more = drop_leaks(replace(splits, test=apart), inputs=inputs, media=data.media)
             splits = replace(kept, test=splits.test)
             counts = {split: n + more[split] for split, n in counts.items()}
         notes += [f"{n} leaked rows dropped from {split}" for split, n in counts.items() if n]

@@ -46,9 +46,14 @@ def pixels_of(source: Any) -> Array:
                 shown = turned_upright(image)
                 return on_white(image_library, shown)
         except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError) as problem:
-            raise unreadable(source, f"{problem}", FORMATS) from problem
+            raise unreadable(source, why(problem), FORMATS) from problem
         except image_library.DecompressionBombError as problem:
-            raise unreadable(source, f"{problem}", FORMATS) from problem
+            raise unreadable(source, why(problem), FORMATS) from problem
+
+
+def why(problem: Exception) -> str:
+    """Say why a file is no image."""
+    return "it is no image" if "cannot identify" in str(problem) else str(problem)
 
 
 def on_white(library: Any, image: Any) -> Array:

@@ -19,6 +19,7 @@ import numpy as np
 
 from luthier.errors import DataError
 
+MEDIA = ("image", "audio")  # kinds of input whose cells name files
 IN_PROGRAM = ("memory", "memory:", "texts", "toy")  # names of rows that no file holds
 
 

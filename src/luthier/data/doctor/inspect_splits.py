@@ -14,13 +14,14 @@ from functools import partial
 
 import numpy as np
 
-from luthier.columns import Column
+from luthier.columns import MOST_SECONDS, Column
 from luthier.data.doctor import (
     check_choices,
     check_duplicates,
     check_encoding,
     check_entities,
     check_labels,
+    check_media,
     check_text_pairs,
     check_texts,
 )
@@ -67,6 +68,9 @@ def inspect(
     label_role: str | None,
     kind: str,
     has_text: Callable[[str], bool] = has_text,
+    media: str | None = None,
+    max_seconds: float = MOST_SECONDS,
+    needs_media: bool = True,
 ) -> list[Finding]:
     """Find everything in the rows that can make training fail or its scores misleading.
 
@@ -77,6 +81,9 @@ def inspect(
         kind: The kind of target, as in a task's `kind`.
         has_text: Function that tells whether cells of an input column of a given kind are texts.
             Only such columns get the checks of texts.
+        media: Folder that paths of images and sounds are relative to.
+        max_seconds: What is read of a sound.
+        needs_media: Whether rows without their image or sound cannot be learned from.
 
     Returns:
         Errors first, then warnings, then notes.
@@ -85,8 +92,8 @@ def inspect(
         DataError: A column is missing.
     """
     needed = [label_role] if label_role else []
-    views = views_of(splits.items(), inputs, needed=needed, has_text=has_text)
-    found: list[Finding] = []
+    views = views_of(splits.items(), inputs, needed=needed, has_text=has_text, media=media)
+    found = check_media.check_media(views, max_seconds, needs_media)
     for check_target in OF_KIND.get(kind, ()) if label_role else ():
         found += check_target(views, label_role)
     found += check_duplicates.check_duplicates(views)
@@ -114,7 +121,11 @@ def check_sizes(views: Sequence[SplitView]) -> list[Finding]:
 
 
 def drop_leaks(
-    splits: Splits, *, inputs: Sequence[Column], has_text: Callable[[str], bool] = has_text
+    splits: Splits,
+    *,
+    inputs: Sequence[Column],
+    has_text: Callable[[str], bool] = has_text,
+    media: str | None = None,
 ) -> tuple[Splits, dict[str, int]]:
     """Drop rows whose inputs also occur in a split that they would be scored on.
 
@@ -125,6 +136,7 @@ def drop_leaks(
         splits: The rows.
         inputs: The columns that a model reads; rows are compared by all of them together.
         has_text: Function that tells whether cells of an input column of a given kind are texts.
+        media: Folder that paths of images and sounds are relative to.
 
     Returns:
         The splits, and the number of rows dropped from each of `train` and `validation`.
@@ -132,7 +144,7 @@ def drop_leaks(
     Raises:
         DataError: No training row is left.
     """
-    views = views_of(splits.items(), inputs, has_text=has_text)
+    views = views_of(splits.items(), inputs, has_text=has_text, media=media)
     keys = {view.split: view.keys(key_of) for view in views}
     in_test = {key for key in keys.get("test", ()) if key}
     in_either = in_test | {key for key in keys.get("validation", ()) if key}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from luthier.columns import Column
 from luthier.data.fingerprint import cell_digest
 from luthier.data.labels import is_missing
 from luthier.errors import DataError
+from luthier.media.heads import digest_of
+from luthier.media.places import MEDIA, sources_of
 from luthier.records import Rows
 from luthier.results import Finding
 
@@ -34,12 +37,16 @@ class SplitView:
         text_roles: Input columns whose cells are texts.
         other_roles: Input columns of any other kind (choices, images, sound, numbers), which are
             only compared for equality.
+        media_roles: Those of them whose cells name files, with their kind.
+        media: Folder that paths are relative to; None: that of a row's file.
     """
 
     split: str
     rows: Rows
     text_roles: tuple[str, ...]
     other_roles: tuple[str, ...] = ()
+    media_roles: Mapping[str, str] = field(default_factory=dict)
+    media: str | None = None
 
     @property
     def main_role(self) -> str:
@@ -59,10 +66,20 @@ class SplitView:
     def other_inputs(self) -> list[tuple[bytes, ...]]:
         """The digests of every row's inputs that are not text; empty where one is missing."""
         columns = [
-            [b"" if cell is None else cell_digest(cell) for cell in self.rows[role]]
+            [digest_of(source) for source in self.sources[role]]
+            if role in self.media_roles
+            else [b"" if cell is None else cell_digest(cell) for cell in self.rows[role]]
             for role in self.other_roles
         ]
         return list(zip(*columns, strict=True)) if columns else [()] * len(self.rows)
+
+    @cached_property
+    def sources(self) -> dict[str, list[Any]]:
+        """What is opened for every row, by the columns that name files."""
+        rows = self.rows
+        files = [rows.files[int(one)] for one in rows.file_of]
+        where = [rows.where(row) for row in range(len(rows))]
+        return {role: sources_of(rows[role], files, where, self.media) for role in self.media_roles}
 
     def keys(self, key: Callable[[Sequence[str]], Hashable]) -> list[Hashable]:
         """Identify every row by its inputs; rows with equal inputs have equal keys.
@@ -92,6 +109,7 @@ def views_of(
     *,
     needed: Sequence[str] = (),
     has_text: Callable[[str], bool] = has_text,
+    media: str | None = None,
 ) -> list[SplitView]:
     """Make a view of every split that has rows.
 
@@ -100,13 +118,15 @@ def views_of(
         inputs: The columns that a model reads.
         needed: Further columns that must exist.
         has_text: Function that tells whether cells of an input column of a given kind are texts.
+        media: Folder that paths of images and sounds are relative to.
 
     Raises:
         DataError: A column is missing.
     """
+    files = {one.role: one.kind for one in inputs if one.kind in MEDIA}
     texts = tuple(column.role for column in inputs if has_text(column.kind))
     others = tuple(column.role for column in inputs if not has_text(column.kind))
-    views = [SplitView(split, rows, texts, others) for split, rows in splits if len(rows)]
+    views = [SplitView(split, rows, texts, others, files, media) for split, rows in splits if len(rows)]
     for view in views:
         for role in (*texts, *others, *needed):
             if role not in view.rows:
