@@ -17,6 +17,7 @@ from transformers import CONFIG_MAPPING, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from luthier.registry import find, names
+from tests.tiny_media import WRITERS_OF_MEDIA, write_media_model
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD, UNK, CLS, SEP, MASK = range(5)
@@ -83,6 +84,8 @@ def write_tiny_model(family: str, folder: Path, *, head: str | None = None) -> P
 
     Its head is the family's, or one by name: `MaskedLM`, say.
     """
+    if family in WRITERS_OF_MEDIA:
+        return quietly(write_media_model, family, folder)
     tokenizer = make_tokenizer(family)
     settings = {**COMMON, **OWN.get(family, {})}
     if family in ("distilbert", "xlnet", "gpt2", *WRITERS):
@@ -99,13 +102,20 @@ def write_tiny_model(family: str, folder: Path, *, head: str | None = None) -> P
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = auto_model(family, head).from_config(config)
+    quietly(model.save_pretrained, folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def quietly(write, *given):
+    """Write a model without a progress bar."""
     was_shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    if was_shown:
-        logging.enable_progress_bar()
-    return folder
+    try:
+        return write(*given)
+    finally:
+        if was_shown:
+            logging.enable_progress_bar()
 
 
 def auto_model(family: str, head: str | None = None):

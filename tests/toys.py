@@ -14,7 +14,13 @@ from luthier.records import Rows
 from luthier.registry import find
 
 # Which tiny model learns a task, where BERT cannot.
-FAMILY = {"translation": "t5", "summarization": "bart", "causal-lm": "gpt2"}
+FAMILY = {
+    "translation": "t5",
+    "summarization": "bart",
+    "causal-lm": "gpt2",
+    "image-classification": "vit",
+    "audio-classification": "wav2vec2",
+}
 OPTIONS = {  # that make tiny models write little, and quickly
     "translation": {"max_target_tokens": 16, "num_beams": 2},
     "summarization": {"max_target_tokens": 12, "num_beams": 2},

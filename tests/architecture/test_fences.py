@@ -48,6 +48,8 @@ FENCES = {
     ),
     "safetensors": ("training/", "models/"),
     "sklearn": ("frozen_features/", "baselines/", "metrics/", "sklearn.py"),
+    "PIL": ("media/",),
+    "soundfile": ("media/",),
     "psutil": ("environment.py", "process.py"),
     "tensorflow": ("keras_engine/",),
     "keras": ("keras_engine/",),

@@ -33,6 +33,7 @@ LAYERS = (
         "arguments",
         "signals",
         "paths",
+        "media",
     },
     {"columns", "explanation", "query", "recipe", "padding", "distributed", "launch"},
     {"codec"},

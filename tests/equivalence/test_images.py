@@ -77,7 +77,7 @@ def test_images_stay_in_their_files_until_a_batch_is_made(rows, tmp_path):
     assert np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("cell", [np.zeros((8, 8)), [[1], [2, 3]], "no.npy"])
+@pytest.mark.parametrize("cell", [np.zeros(8), [[1], [2, 3]], "no.npy"])
 def test_what_is_no_image_is_refused(cell):
     with pytest.raises(DataError):
         first_pixels(cell)

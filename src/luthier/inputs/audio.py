@@ -43,9 +43,7 @@ class Audio:
             )
         return made
 
-    def encode(
-        self, columns: Sequence[Sequence[Any]], processor: Any, limits: Limits
-    ) -> Encoding:
+    def encode(self, columns: Sequence[Sequence[Any]], processor: Any, limits: Limits) -> Encoding:
         """Turn one column of sounds into a model argument; each is opened when a batch needs it.
 
         Models that read no attention mask are given sounds of one length, filled with silence: so
@@ -58,7 +56,7 @@ class Audio:
             raise DataError(
                 "A row has one sound.",
                 received=f"{len(columns)} columns of sounds",
-                hint="one column of kind audio in the task; several: task=multimodal-classification",
+                hint="one column of kind audio in the task",
             )
         cost = np.full(len(columns[0]), round(FRAMES * limits.max_seconds), dtype=np.int64)
         read = partial(heard, processor=processor, max_seconds=limits.max_seconds)
@@ -82,7 +80,9 @@ def heard(source: Any, *, processor: Any, max_seconds: float) -> Array:
     """
     if source is None:
         raise DataError(
-            "A row has no sound.", received="an empty cell", hint="leave the row out, or name a file"
+            "A row has no sound.",
+            received="an empty cell",
+            hint="leave the row out, or name a file",
         )
     rate = int(processor.sampling_rate)
     samples = samples_of(source, rate=rate, max_seconds=max_seconds)

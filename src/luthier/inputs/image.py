@@ -31,9 +31,7 @@ class Image:
 
         return load_media_processor(model, **options)
 
-    def encode(
-        self, columns: Sequence[Sequence[Any]], processor: Any, limits: Limits
-    ) -> Encoding:
+    def encode(self, columns: Sequence[Sequence[Any]], processor: Any, limits: Limits) -> Encoding:
         """Turn one column of images into `pixel_values`; each is opened when a batch needs it.
 
         Raises:
@@ -43,7 +41,7 @@ class Image:
             raise DataError(
                 "A row has one image.",
                 received=f"{len(columns)} columns of images",
-                hint="one column of kind image in the task; several: task=multimodal-classification",
+                hint="one column of kind image in the task",
             )
         cost = np.full(len(columns[0]), FRAMES, dtype=np.int64)
         read = partial(pixel_values, processor=processor)
@@ -68,7 +66,9 @@ def pixel_values(source: Any, *, processor: Any) -> Array:
     """
     if source is None:
         raise DataError(
-            "A row has no image.", received="an empty cell", hint="leave the row out, or name a file"
+            "A row has no image.",
+            received="an empty cell",
+            hint="leave the row out, or name a file",
         )
     if processor is not None:
         made = processor(

@@ -5,6 +5,7 @@ A compressed file of a few kilobytes can unpack to gigabytes, so sizes are read 
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Sequence
@@ -25,8 +26,8 @@ def opened(source: Any) -> IO[bytes]:
     Raises:
         DataError: There is no such file, it is no plain file, or it is too large.
     """
-    import io
-
+    if not isinstance(source, (bytes, str)):
+        raise unreadable(source, "it is no path, and not what a file holds")
     if isinstance(source, bytes):
         if len(source) > MOST_BYTES:
             raise too_large(source, len(source))
@@ -65,19 +66,10 @@ def too_large(source: Any, n_bytes: int) -> DataError:
     )
 
 
-def require(library: str) -> Any:
-    """Import a library that reads media.
-
-    Raises:
-        DataError: It is not installed.
-    """
-    from importlib import import_module
-
-    try:
-        return import_module(library)
-    except ImportError as problem:
-        raise DataError(
-            "Images and sounds are read by Pillow and soundfile, which are not installed.",
-            received=str(problem),
-            hint="pip install 'luthier[media]'",
-        ) from problem
+def not_installed(problem: ImportError) -> DataError:
+    """Make the error of a library that reads media and is not there."""
+    return DataError(
+        "Images and sounds are read by Pillow and soundfile, which are not installed.",
+        received=str(problem),
+        hint="pip install 'luthier[media]'",
+    )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from luthier.errors import DataError
 from luthier.media import images, sounds
-from luthier.media.files import MOST_PIXELS, opened, require, unreadable
+from luthier.media.files import MOST_PIXELS, opened, unreadable
 
 ENDINGS_OF = {  # a file's format, and how names of such files end
     "PNG": (".png",),
@@ -58,27 +58,32 @@ def head_of(source: Any, kind: str) -> Head:
     if isinstance(source, np.ndarray) or str(source).lower().endswith(".npy"):
         return Head()
     with opened(source) as file:
-        if kind == "audio":
-            library = require("soundfile")
-            try:
-                about = library.info(file)
-            except (library.LibsndfileError, RuntimeError) as problem:
-                raise unreadable(source, str(problem), sounds.FORMATS[:4]) from problem
-            if about.format not in sounds.FORMATS or not about.frames:
-                why = f"the format {about.format}" if about.frames else "it has no samples"
-                raise unreadable(source, why, sounds.FORMATS[:4])
-            return Head(about.format, about.frames / about.samplerate, _lie(source, about.format))
-        library = require("PIL.Image")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                image = library.open(file, formats=images.FORMATS)
-            except (OSError, ValueError, SyntaxError, library.DecompressionBombError) as problem:
-                raise unreadable(source, images.why(problem), images.FORMATS) from problem
-        if image.width * image.height > MOST_PIXELS:
-            size = f"{image.width} x {image.height} pixels, at most 50 million"
-            raise unreadable(source, size)
-        return Head(image.format, None, _lie(source, image.format))
+        return _of_sound(source, file) if kind == "audio" else _of_image(source, file)
+
+
+def _of_sound(source: Any, file: IO[bytes]) -> Head:
+    library = sounds.load_soundfile()
+    try:
+        about = library.info(file)
+    except (library.LibsndfileError, RuntimeError) as problem:
+        raise unreadable(source, str(problem), sounds.FORMATS[:4]) from problem
+    if about.format not in sounds.FORMATS or not about.frames:
+        why = f"the format {about.format}" if about.frames else "it has no samples"
+        raise unreadable(source, why, sounds.FORMATS[:4])
+    return Head(about.format, about.frames / about.samplerate, _lie(source, about.format))
+
+
+def _of_image(source: Any, file: IO[bytes]) -> Head:
+    library = images.load_pillow().Image
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image = library.open(file, formats=images.FORMATS)
+        except (OSError, ValueError, SyntaxError, library.DecompressionBombError) as problem:
+            raise unreadable(source, images.why(problem), images.FORMATS) from problem
+    if image.width * image.height > MOST_PIXELS:
+        raise unreadable(source, f"{image.width} x {image.height} pixels, at most 50 million")
+    return Head(image.format, None, _lie(source, image.format))
 
 
 def _lie(source: Any, found: str) -> str:

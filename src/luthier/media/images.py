@@ -1,6 +1,6 @@
 """Opens an image as people see it: turned upright, on white, in three colours.
 
-    source ─► header (format, size) ─► pixels (height, width, 3), bytes
+source ─► header (format, size) ─► pixels (height, width, 3), bytes
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from luthier.media.files import MOST_PIXELS, opened, require, unreadable
+from luthier.media.files import MOST_PIXELS, not_installed, opened, unreadable
 from luthier.ragged import Array
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
@@ -34,21 +34,34 @@ def pixels_of(source: Any) -> Array:
         return colours_of(source)
     if isinstance(source, str) and source.lower().endswith(".npy"):
         return colours_of(stored(source))
-    image_library = require("PIL.Image")
-    turned_upright = require("PIL.ImageOps").exif_transpose
+    pillow = load_pillow()
     with opened(source) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # sizes are checked below
         try:
-            with image_library.open(file, formats=FORMATS) as image:
+            with pillow.Image.open(file, formats=FORMATS) as image:
                 width, height = image.size
                 if width * height > MOST_PIXELS:
                     raise unreadable(source, f"{width} x {height} pixels, at most 50 million")
-                shown = turned_upright(image)
-                return on_white(image_library, shown)
+                shown = pillow.ImageOps.exif_transpose(image)
+                return on_white(pillow.Image, shown)
         except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError) as problem:
             raise unreadable(source, why(problem), FORMATS) from problem
-        except image_library.DecompressionBombError as problem:
+        except pillow.Image.DecompressionBombError as problem:
             raise unreadable(source, why(problem), FORMATS) from problem
+
+
+def load_pillow() -> Any:
+    """Import Pillow, with its modules that are used.
+
+    Raises:
+        DataError: It is not installed.
+    """
+    try:
+        import PIL.Image
+        import PIL.ImageOps
+    except ImportError as problem:
+        raise not_installed(problem) from problem
+    return PIL
 
 
 def why(problem: Exception) -> str:

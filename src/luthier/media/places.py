@@ -5,7 +5,7 @@
 A cell is a path, bytes, an array, or a mapping with `bytes` or `path`, as `datasets` writes it to
 Parquet. A path in a file of rows is relative to `data.media`, or to the folder of that file, and
 must not lead out of it: who wrote the file does not choose what is read on this machine. A path
-that a program gives is taken as it is.
+that a program gives is taken as it is, or is below `data.media` if there is no such file.
 """
 
 from __future__ import annotations
@@ -40,21 +40,26 @@ def sources_of(
     Raises:
         DataError: A cell is none of these, or a path leads out of its folder.
     """
-    return [
-        source_of(cell, folder_of(file, media), place)
-        for cell, file, place in zip(cells, files, where, strict=True)
-    ]
-
-
-def folder_of(file: str, media: str | None) -> str | None:
-    """Return the folder that a row's paths are relative to; None: paths are taken as they are."""
-    if media is not None:
-        return media
-    return None if file.startswith(IN_PROGRAM) else os.path.dirname(file) or "."
+    found = []
+    for cell, file, place in zip(cells, files, where, strict=True):
+        if file.startswith(IN_PROGRAM):
+            source = source_of(cell, None, place)
+            if media and isinstance(source, str) and not os.path.exists(source):
+                source = os.path.join(media, source)
+        else:
+            source = source_of(cell, media or os.path.dirname(file) or ".", place)
+        found.append(source)
+    return found
 
 
 def source_of(cell: Any, folder: str | None, where: str) -> Any:
-    """Find what to open for a cell; None where it is empty."""
+    """Find what to open for a cell; None where it is empty.
+
+    Args:
+        cell: The cell.
+        folder: The folder that its path is relative to; None: it is taken as it is.
+        where: The place of the row.
+    """
     if isinstance(cell, Mapping):
         cell = cell.get("bytes") or cell.get("path")
     if cell is None or (isinstance(cell, str) and not cell.strip()):

@@ -1,6 +1,6 @@
 """Opens a sound as a model hears it: one channel, at the model's rate, no longer than asked.
 
-    source ─► header (format, length) ─► samples (samples,), from -1 to 1
+source ─► header (format, length) ─► samples (samples,), from -1 to 1
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from luthier.media.files import MOST_SECONDS, opened, require, unreadable
+from luthier.media.files import MOST_SECONDS, not_installed, opened, unreadable
 from luthier.ragged import Array
 
 FORMATS = ("WAV", "FLAC", "OGG", "MP3", "WAVEX", "MPEG")
@@ -36,7 +36,7 @@ def samples_of(source: Any, *, rate: int, max_seconds: float) -> Array:
     most = round(max_seconds * rate)
     if isinstance(source, np.ndarray):
         return one_channel(source)[:most]
-    library = require("soundfile")
+    library = load_soundfile()
     with opened(source) as file:
         try:
             with library.SoundFile(file) as sound:
@@ -53,6 +53,19 @@ def samples_of(source: Any, *, rate: int, max_seconds: float) -> Array:
     if not len(heard):
         raise unreadable(source, "it has no samples", FORMATS[:4])
     return resampled(one_channel(heard), about[2], rate)[:most]
+
+
+def load_soundfile() -> Any:
+    """Import soundfile.
+
+    Raises:
+        DataError: It is not installed.
+    """
+    try:
+        import soundfile
+    except (ImportError, OSError) as problem:  # the latter where its library is not found
+        raise not_installed(ImportError(str(problem))) from problem
+    return soundfile
 
 
 def one_channel(samples: Array) -> Array:

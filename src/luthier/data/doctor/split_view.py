@@ -126,7 +126,9 @@ def views_of(
     files = {one.role: one.kind for one in inputs if one.kind in MEDIA}
     texts = tuple(column.role for column in inputs if has_text(column.kind))
     others = tuple(column.role for column in inputs if not has_text(column.kind))
-    views = [SplitView(split, rows, texts, others, files, media) for split, rows in splits if len(rows)]
+    views = [
+        SplitView(split, rows, texts, others, files, media) for split, rows in splits if len(rows)
+    ]
     for view in views:
         for role in (*texts, *others, *needed):
             if role not in view.rows:

@@ -1,0 +1,31 @@
+"""Columns of file names are recognised; texts beside them are read first."""
+
+from luthier.records import Rows
+from luthier.shapes.recognise import recognise
+
+
+def test_names_of_images_and_of_sounds_are_recognised():
+    for ending, task, role in (
+        ("JPG", "image-classification", "image"),
+        ("wav", "audio-classification", "audio"),
+    ):
+        rows = Rows.of(
+            {
+                "file": [f"media/{n}.{ending}" for n in range(60)],
+                "take": list(range(60)),
+                "speaker": [f"s{n % 6}" for n in range(60)],
+                "digit": [n % 10 for n in range(60)],
+            }
+        )
+        guess = recognise(rows)
+        assert guess.task == task
+        assert guess.columns == {role: "file", "label": "digit"}
+        assert any("data.columns.label=speaker" in one for one in guess.unsure)
+
+
+def test_texts_are_read_where_there_are_some():
+    texts = [f"This is the {n}th of all the good films that I saw here." for n in range(60)]
+    rows = Rows.of(
+        {"text": texts, "photo": ["a.png"] * 60, "label": [f"l{n % 2}" for n in range(60)]}
+    )
+    assert recognise(rows).task == "text-classification"
