@@ -21,6 +21,7 @@ SMALL: dict[str, Any] = {
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
     "intermediate_size": 32,
+    "num_labels": 5,  # so that the head starts fresh
 }
 
 

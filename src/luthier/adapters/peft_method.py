@@ -246,7 +246,7 @@ class PeftMethod(PlainCheckpoint):
 class PromptMethod(PeftMethod):
     """A tuner whose learned states stand before every text."""
 
-    units: ClassVar[frozenset[str]] = UNITS - {"choice"}
+    units: ClassVar[frozenset[str]] = UNITS - {"choice", "media"}
     Options: ClassVar[type[Section]] = PromptOptions
 
     def settings(self, model: Model) -> dict[str, Any]:

@@ -131,11 +131,14 @@ def attentions(block: nn.Module) -> list[nn.Module]:
 
 
 def embeddings(model: Model) -> list[nn.Module]:
-    """Return the modules that turn token ids into the first states."""
+    """Return the modules that turn token ids, pixels or samples into the first states."""
     base = trunk(model)
     whole = getattr(base, "embeddings", None)
     if isinstance(whole, nn.Module):
         return [whole]
+    heard = [getattr(base, name, None) for name in ("feature_extractor", "feature_projection")]
+    if isinstance(heard[0], nn.Module):  # of speech
+        return [module for module in heard if isinstance(module, nn.Module)]
     found = [base.get_input_embeddings(), getattr(base, "wpe", None)]
     return [module for module in found if isinstance(module, nn.Module)]
 
