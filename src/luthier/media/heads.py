@@ -11,7 +11,7 @@ import numpy as np
 
 from luthier.errors import DataError
 from luthier.media import images, sounds
-from luthier.media.files import MOST_PIXELS, opened, unreadable
+from luthier.media.files import MOST_PIXELS, MOST_SECONDS, opened, unreadable
 
 ENDINGS_OF = {  # a file's format, and how names of such files end
     "PNG": (".png",),
@@ -101,7 +101,7 @@ def is_blank(source: Any, kind: str) -> bool:
         DataError: It cannot be decoded.
     """
     if kind == "audio":
-        heard = sounds.samples_of(source, rate=8000, max_seconds=sounds.MOST_SECONDS)
+        heard = sounds.samples_of(source, rate=8000, max_seconds=MOST_SECONDS)
         return float(np.abs(heard).max(initial=0.0)) < SILENT
     pixels = images.pixels_of(source)
     return bool((pixels == pixels[:1, :1]).all())

@@ -89,5 +89,5 @@ def resampled(samples: Array, before: int, after: int) -> Array:
     from scipy.signal import resample_poly
 
     shared = gcd(before, after)
-    made = resample_poly(samples.astype(np.float64), after // shared, before // shared)
+    made: Array = resample_poly(samples.astype(np.float64), after // shared, before // shared)
     return made.astype(np.float32)

@@ -46,9 +46,8 @@ def load_media_processor(
                 place, revision=revision, trust_remote_code=False
             )
         except ValueError:  # no images are prepared by it
-            return AutoFeatureExtractor.from_pretrained(
-                place, revision=revision, trust_remote_code=False
-            )
+            extractors: Any = AutoFeatureExtractor
+            return extractors.from_pretrained(place, revision=revision, trust_remote_code=False)
 
 
 def saved_processor(folder: Path) -> Any:
@@ -61,7 +60,7 @@ def saved_processor(folder: Path) -> Any:
         return None
     about = read_json(folder / FILE)
     is_of_images = OF_IMAGES in about or "Image" in str(about.get("feature_extractor_type"))
-    auto = AutoImageProcessor if is_of_images else AutoFeatureExtractor
+    auto: Any = AutoImageProcessor if is_of_images else AutoFeatureExtractor
     (load_pillow if is_of_images else load_soundfile)()
     with telling_what_failed(f"{folder}, {FILE}"):
         made = auto.from_pretrained(folder, trust_remote_code=False)
