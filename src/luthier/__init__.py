@@ -7,6 +7,7 @@
     ablate(recipe)    which change helps            soup(runs, folder)    the mean of their weights
     folds(recipe)     a model for each fold, and what they are worth together
     list_runs()       what runs there are           delete_runs(runs)     some of them gone
+    forecast(recipe)  what more labels would bring
     explain(run, …)   which words spoke for an answer, and which against it
     global_words(run) which words speak for which label over many rows, and shortcuts
     check_explanations(run), compare_explanations(runs): are they true, and whose are truer
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from luthier.runs.listing import delete_runs, list_runs
     from luthier.studies.ablate import ablate
     from luthier.studies.fold_ensemble import folds
+    from luthier.studies.forecast import forecast
     from luthier.studies.ladder import ladder
     from luthier.studies.seeds import seeds
 
@@ -64,6 +66,7 @@ _HOMES = {
     "global_words": "luthier.explanations_of_run",
     "export": "luthier.exporters.export",
     "folds": "luthier.studies.fold_ensemble",
+    "forecast": "luthier.studies.forecast",
     "inspect": "luthier.inspect_data",
     "ladder": "luthier.studies.ladder",
     "list_runs": "luthier.runs.listing",
@@ -83,6 +86,7 @@ __all__ = [
     "explain",
     "export",
     "folds",
+    "forecast",
     "global_words",
     "inspect",
     "ladder",

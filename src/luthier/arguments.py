@@ -48,6 +48,7 @@ Paths = Annotated[Sequence[str | Path], BeforeValidator(each_path)]
 Overrides = Annotated[Sequence[str], BeforeValidator(one_or_several)]
 Names = Annotated[Sequence[str], BeforeValidator(one_or_several)]
 Count = Annotated[int, Field(ge=1)]
+ZeroOrMore = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 

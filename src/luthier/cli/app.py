@@ -2,6 +2,7 @@
 
 init ─► inspect ─► run ─► report, predict, explain, evaluate, compare, export    runs, list, schema
 ladder, seeds, ablate: studies of many runs (`studies.py`)    folds, soup: many models as one
+forecast: what more labels would bring
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from luthier.cli.failures import (
     tell_bug,
 )
 from luthier.cli.folds import folds
+from luthier.cli.forecast import forecast
 from luthier.cli.predict import RunArgument, precision_of, predict
 from luthier.cli.runs import runs
 from luthier.cli.soup import soup
@@ -250,6 +252,7 @@ app.command()(studies.ladder)
 app.command()(studies.seeds)
 app.command()(studies.ablate)
 app.command()(folds)
+app.command()(forecast)
 app.command()(soup)
 
 

@@ -11,6 +11,7 @@ import typer
 
 from luthier.cli.tables import JsonOption, Layout, LayoutOption, chosen
 from luthier.cli.visible import visible
+from luthier.errors import RecipeError
 
 if TYPE_CHECKING:
     from luthier.studies.results import Results
@@ -162,6 +163,24 @@ def ablate(
 def listed(words: str | None) -> list[str]:
     """Take words apart that have commas between."""
     return [word for one in (words or "").split(",") if (word := one.strip())]
+
+
+def numbers(words: str | None, option: str) -> list[int] | None:
+    """Read whole numbers that have commas between; None where nothing is said.
+
+    Raises:
+        RecipeError: One of them is none.
+    """
+    if words is None:
+        return None
+    found = listed(words)
+    if not found or not all(word.isdecimal() for word in found):
+        raise RecipeError(
+            "Numbers of labels are whole numbers.",
+            received=f"{option} {words}",
+            hint=f"such as {option} 1000,2000",
+        )
+    return [int(word) for word in found]
 
 
 def beside(layout: Layout) -> TextIO:

@@ -43,31 +43,54 @@ def draw(
     *,
     labels: Sequence[Hashable] | None,
     random: np.random.Generator,
-    leave_one: bool = True,
 ) -> Array:
     """Draw `n_rows` of `indices`, keeping the shares of the labels.
+
+    At least one row of each label is left, so that a test set never takes the only row of a label
+    from training.
 
     Args:
         indices: Indices to draw from.
         n_rows: Number of rows to draw.
         labels: The label of every row of the file; None draws regardless of labels.
         random: Generator of the draws.
-        leave_one: True leaves at least one row of each label undrawn, so that a test set never
-            takes the only row of a label from training. False draws at least one row of each
-            label, if there are enough.
     """
     if labels is None:
         return np.sort(random.permutation(indices)[:n_rows])
     members = _by_value(indices, labels)
     counts = np.array([len(rows) for rows in members], dtype=np.int64)
-    if leave_one:
-        given = allocate(counts, n_rows, most=counts - 1, random=random)
-    elif n_rows >= len(counts):
-        given = 1 + allocate(counts - 1, n_rows - len(counts), most=counts - 1, random=random)
-    else:
-        given = allocate(counts, n_rows, most=np.minimum(counts, 1), random=random)
+    given = allocate(counts, n_rows, most=counts - 1, random=random)
     drawn = [random.permutation(rows)[:n] for rows, n in zip(members, given, strict=True)]
     return np.sort(np.concatenate(drawn))
+
+
+def draw_nested(
+    indices: Array,
+    n_rows: int,
+    *,
+    labels: Sequence[Hashable] | None,
+    random: np.random.Generator,
+) -> Array:
+    """Draw `n_rows` of `indices` so that a larger draw holds the smaller ones.
+
+    One row of each label comes first; then labels keep their shares, rounded up or down.
+
+    Args:
+        indices: Indices to draw from.
+        n_rows: Number of rows to draw.
+        labels: The label of every row of the file; None draws regardless of labels.
+        random: Generator of the draws, in the state in which it drew the smaller ones.
+    """
+    if labels is None:
+        return np.sort(random.permutation(indices)[:n_rows])
+    members = [random.permutation(rows) for rows in _by_value(indices, labels)]
+    offsets = random.random(len(members))
+    turns = [
+        np.where(np.arange(len(rows)) == 0, offset - 1, (np.arange(len(rows)) + offset) / len(rows))
+        for rows, offset in zip(members, offsets, strict=True)
+    ]
+    order = np.argsort(np.concatenate(turns), kind="stable")
+    return np.sort(np.concatenate(members)[order[:n_rows]])
 
 
 def draw_evenly(

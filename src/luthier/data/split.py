@@ -22,6 +22,7 @@ from luthier.data.sampling import (
     draw,
     draw_evenly,
     draw_groups,
+    draw_nested,
     join_alike,
     number_groups,
 )
@@ -322,7 +323,8 @@ def limit_split(
     """Keep at most `most` rows of a split.
 
     Rows that are judged are drawn as they are: every row with the same chance, each label's share
-    rounded up or down. In training, each label keeps at least one row if that is possible.
+    rounded up or down. In training, each label keeps at least one row if that is possible, and a
+    larger draw holds the smaller ones of its seed.
 
     Args:
         splits: The splits.
@@ -347,7 +349,7 @@ def limit_split(
     labels = _labels(rows, stratify_by, several=several)
     everything, random = np.arange(len(rows)), stream(seed, "limit", split)
     if split == "train":
-        chosen = draw(everything, most, labels=labels, random=random, leave_one=False)
+        chosen = draw_nested(everything, most, labels=labels, random=random)
     else:
         chosen = draw_evenly(everything, most, labels=labels, random=random)
     how = f", stratified by {stratify_by}" if labels is not None else ""

@@ -1,7 +1,7 @@
 """`random`: rows as they come, which every strategy has to beat.
 
-Ghose & Nguyen 2024, "On the fragility of active learners for text classification" (EMNLP), found
-strategies to lose to it in more than half of their settings.
+Not all do: Ghose & Nguyen 2024, "On the fragility of active learners for text classification"
+(https://arxiv.org/abs/2403.15744).
 """
 
 from __future__ import annotations

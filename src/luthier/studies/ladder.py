@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from luthier.arguments import Count, Names, Overrides, checked
+from luthier.arguments import Count, Names, Overrides, ZeroOrMore, checked
 from luthier.errors import RecipeError
 from luthier.load_splits import check_data, refuse_errors
 from luthier.protocols import Task
@@ -50,7 +50,7 @@ def ladder(
     methods: Names | None = None,
     shots: Sequence[int | str] = SHOTS,
     n_seeds: Count = 5,
-    min_steps: Count = 100,
+    min_steps: ZeroOrMore = 100,
     out: str | Path | None = None,
     name: str | None = None,
     keep_models: bool = False,

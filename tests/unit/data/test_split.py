@@ -181,6 +181,25 @@ def test_a_limit_of_training_keeps_every_label_where_that_fits():
     assert "limited to 10 of them, stratified by label" in splits.made["train"]
 
 
+@pytest.mark.parametrize("labels", [["a"] * 50 + ["b"] * 30 + ["c"] * 19 + ["d"], None])
+def test_a_larger_limit_of_training_holds_the_smaller_ones(labels):
+    rows = Rows.of({"text": [*range(100)], "label": labels or [*range(100)]})
+    whole, by = Splits(rows, rows, rows), "label" if labels else None
+    for seed in range(20):
+        before = set()
+        for most in (1, 3, 4, 10, 37, 60, 99):
+            drawn = limit_split(whole, "train", most, stratify_by=by, seed=seed).train
+            texts = {*drawn["text"]}
+            assert len(texts) == len(drawn) == most
+            assert before < texts
+            before = texts
+            for name, n_rows in zip("abcd", (50, 30, 19, 1), strict=True) if labels else ():
+                if most >= 4:
+                    n_drawn = list(drawn["label"]).count(name)
+                    assert n_drawn >= 1
+                    assert abs(n_drawn - most * n_rows / 100) <= 2
+
+
 def test_a_limit_of_test_rows_keeps_a_rare_label_rare():
     rows = rows_of(["a"] * 990 + list("bcdefghijk"))
     drawn = [
