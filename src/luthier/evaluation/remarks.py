@@ -55,7 +55,7 @@ def no_gain(recipe: Recipe, comparisons: Sequence[Comparison]) -> str | None:
         if one.baseline in gains and not (one.p_adjusted < ALPHA and one.difference > 0):
             is_loss = one.p_adjusted < ALPHA
             how = "cost accuracy" if is_loss else "brought no gain that shows"
-            what = "better" if is_loss else "as good, and simpler"
+            what = "better" if is_loss else "simpler, and not shown to be worse"
             return (
                 f"{gains[one.baseline]} {how} on these {one.n:,} test rows: {one.verdict}. Without "
                 f"them the recipe is {what}."

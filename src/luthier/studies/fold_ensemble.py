@@ -267,7 +267,6 @@ def _write(whole: RunFolder, made: Folds, together: Ensemble) -> None:
         {"folder": f"folds/fold-{fold}", "temperature": temperature}
         for fold, temperature in enumerate(made.temperatures)
     ]
-    verdicts = [f"{one.system}: {one.verdict}" for one in made.comparisons]
     content = {
         "members": members,
         "target": together.target,
@@ -277,26 +276,29 @@ def _write(whole: RunFolder, made: Folds, together: Ensemble) -> None:
         "told": made.told,
     }
     whole.write_json(DOCUMENT, plain(content))
-    shown = [
-        {
-            "system": system,
-            **{
-                metric_of(name).title: f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
-                for name, score in scores.items()
-                if name == made.metric or metric_of(name).is_leading
-            },
-            "test rows": next(iter(scores.values())).n,
-        }
-        for system, scores in made.test.items()
-    ]
+    said = [{"of": one.system, "verdict": one.verdict} for one in made.comparisons]
+    said += [{"of": "all folds", "verdict": one} for one in made.told]
+    heading = "The ensemble on the test set"
     whole.add_panels(
         [
-            Panel("ensemble", "The ensemble on the test set", shown),
-            Panel(
-                "ensemble-verdict",
-                "What that says",
-                [{"verdict": one} for one in [*verdicts, *made.told]],
-            ),
+            Panel("ensemble", heading, [_row(made, system) for system in made.test]),
+            Panel("ensemble-verdict", "Whether that is more than chance", said),
         ]
     )
     write_report(whole.path)
+
+
+def _row(made: Folds, system: str) -> dict[str, Any]:
+    """Lay out the scores of a system, the one that is compared by first."""
+    scores = made.test[system]
+    names = sorted(
+        (name for name in scores if name == made.metric or metric_of(name).is_leading),
+        key=lambda name: name != made.metric,
+    )
+    shown = {
+        metric_of(name).title: f"{amount(score.value, name)} ({ends})"
+        for name in names
+        for score in [scores[name]]
+        for ends in [interval(score.low, score.high, name)]
+    }
+    return {"system": system, **shown, "test rows": scores[made.metric].n}

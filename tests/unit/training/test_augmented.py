@@ -13,6 +13,7 @@ from luthier.recipe.load import read_recipe
 from luthier.records import Rows
 from luthier.runs import RunFolder
 from luthier.seeding import stream
+from luthier.studies.ablate import added, dropped
 from luthier.training.augmented import AugmentedRows
 from tests.toys import toy_problem, toy_rows, toy_tree
 
@@ -100,6 +101,15 @@ def test_what_no_epoch_reads_anew_is_not_augmented(tiny_model):
     tree = toy_tree(TASK, tiny_model("bert"), augmentation=["edda"])
     with pytest.raises(RecipeError, match="no augmenter called 'edda'"):
         read_recipe(tree)
+
+
+def test_an_ablation_tries_the_rows_without_it(tiny_model):
+    recipe = read_recipe(toy_tree(TASK, tiny_model("bert"), augmentation=["eda"]))
+    assert read_recipe(dropped(recipe, "augmentation")).augmentation == []
+    plain = read_recipe(dropped(recipe, "augmentation"))
+    assert [one.name for one in read_recipe(added(plain, "augmentation=[eda]")).augmentation] == [
+        "eda"
+    ]
 
 
 def test_windows_are_refused(tiny_model, tmp_path):
