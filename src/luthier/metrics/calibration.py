@@ -13,6 +13,8 @@ from luthier.declarations import JSON
 from luthier.ragged import Array
 
 N_BINS = 15
+LEAST, MOST = 0.018, 55.0  # temperatures
+CAREFUL = 0.5  # the least where few rows must not make a model surer than it says it is
 
 
 def reliability(confidence: Array, right: Array, *, n_bins: int = N_BINS) -> list[dict[str, JSON]]:
@@ -48,28 +50,31 @@ def expected_calibration_error(bins: list[dict[str, JSON]]) -> float:
     return float(sum(gaps) / total) if total else float("nan")
 
 
-def fit_temperature(logits: Array, gold: Array) -> float:
+def fit_temperature(logits: Array, gold: Array, *, least: float = LEAST) -> float:
     """Find the temperature T with the lowest log loss of softmax(logits / T).
 
     Args:
         logits: Outputs before softmax, (rows, labels).
         gold: Label ids, (rows,).
+        least: The smallest temperature; below 1, a model becomes surer than it was.
     """
+    bounds = (float(np.log(least)), float(np.log(MOST)))
     rows = np.arange(len(gold))
 
     def log_loss(log_temperature: float) -> float:
         return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, gold].mean())
 
-    found = minimize_scalar(log_loss, bounds=(-4, 4), method="bounded")
+    found = minimize_scalar(log_loss, bounds=bounds, method="bounded")
     return float(np.exp(found.x))
 
 
-def fit_temperature_of_labels(logits: Array, gold: Array) -> float:
+def fit_temperature_of_labels(logits: Array, gold: Array, *, least: float = LEAST) -> float:
     """Find the temperature with the lowest log loss of independent labels, sigmoid(logits / T).
 
     Args:
         logits: Outputs before the sigmoid, (rows, labels).
         gold: Indicators, (rows, labels).
+        least: The smallest temperature; below 1, a model becomes surer than it was.
     """
     halves = np.stack([np.zeros_like(logits), logits], axis=-1).reshape(-1, 2)
-    return fit_temperature(halves, np.asarray(gold).reshape(-1).astype(np.int64))
+    return fit_temperature(halves, np.asarray(gold).reshape(-1).astype(np.int64), least=least)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from luthier.data.fingerprint import row_digests
 from luthier.errors import RecipeError
-from luthier.metrics.calibration import fit_temperature, fit_temperature_of_labels
+from luthier.metrics.calibration import CAREFUL, fit_temperature, fit_temperature_of_labels
 from luthier.prediction.averaging import AVERAGED, Voice, mean_of
 from luthier.prediction.predictor import Predictor
 from luthier.protocols import Task
@@ -111,12 +112,12 @@ def calibrate(
 def _of_tags(outputs: Outputs, gold: Any) -> float:
     logits, is_seen = outputs.of_words()
     counts = is_seen & (gold.values >= 0)
-    return fit_temperature(logits.values[counts], gold.values[counts])
+    return fit_temperature(logits.values[counts], gold.values[counts], least=CAREFUL)
 
 
 TEMPERATURES: Mapping[str, Callable[[Outputs, Any], float]] = {
-    "single-label": fit_temperature,
-    "multi-label": fit_temperature_of_labels,
+    "single-label": partial(fit_temperature, least=CAREFUL),
+    "multi-label": partial(fit_temperature_of_labels, least=CAREFUL),
     "number": lambda outputs, gold: 1.0,
     "tags": _of_tags,
 }

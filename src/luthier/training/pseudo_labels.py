@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from luthier.metrics.calibration import fit_temperature, fit_temperature_of_labels
+from luthier.metrics.calibration import CAREFUL, fit_temperature, fit_temperature_of_labels
 from luthier.metrics.softmax import softmax
 from luthier.ragged import Array
 
@@ -29,7 +29,7 @@ def temperature_of(outputs: Array, gold: Array, *, kind: str) -> float:
     if len(outputs) < FEW:
         return 1.0
     fit = fit_temperature if kind == "single-label" else fit_temperature_of_labels
-    return float(fit(outputs, gold))
+    return float(fit(outputs, gold, least=CAREFUL))
 
 
 def probabilities(outputs: Array, temperature: float, *, kind: str) -> Array:

@@ -95,6 +95,8 @@ def test_a_teacher_that_is_too_sure_is_calmed_by_validation_rows():
     right = np.mean(outputs.argmax(axis=1) == gold)
     assert calm.max(axis=1).mean() == pytest.approx(right, abs=0.01)
     assert temperature_of(outputs[:10], gold[:10], kind="single-label") == 1.0
+    modest = 0.01 * np.eye(3)[gold]
+    assert temperature_of(modest, gold, kind="single-label") == pytest.approx(0.5, abs=0.01)
 
 
 def test_several_labels_count_as_the_rarest_and_as_sure_as_the_least_sure():
