@@ -7,6 +7,7 @@
     ablate(recipe)    which change helps            soup(runs, folder)    the mean of their weights
     folds(recipe)     a model for each fold, and what they are worth together
     list_runs()       what runs there are           delete_runs(runs)     some of them gone
+    distance(a, b)    how far apart two sets of texts are, and what that means for fine-tuning
     forecast(recipe)  what more labels would bring
     explain(run, …)   which words spoke for an answer, and which against it
     global_words(run) which words speak for which label over many rows, and shortcuts
@@ -23,6 +24,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from luthier.domains.distance import distance
     from luthier.evaluate_run import evaluate
     from luthier.evaluation.compare_runs import compare
     from luthier.explain_run import explain
@@ -59,6 +61,7 @@ _HOMES = {
     "Recipe": "luthier.recipe.tree",
     "RunResult": "luthier.results",
     "delete_runs": "luthier.runs.listing",
+    "distance": "luthier.domains.distance",
     "evaluate": "luthier.evaluate_run",
     "check_explanations": "luthier.explanations_of_run",
     "compare_explanations": "luthier.explanations_of_run",
@@ -82,6 +85,7 @@ __all__ = [
     "compare",
     "compare_explanations",
     "delete_runs",
+    "distance",
     "evaluate",
     "explain",
     "export",

@@ -5,8 +5,9 @@ The first half of the main path, after `load_splits.py`; `pipeline.py` is the se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from luthier.data.fingerprint import fingerprint
 from luthier.items import Items, Truncation
 from luthier.job import Job, Plan, Problem, Regulariser, Session
 from luthier.load_splits import check_data, refuse_errors
+from luthier.models.identity import describe_model
 from luthier.models.load import build_model, read_config, refuse_unfit
 from luthier.models.locate import unopened
 from luthier.models.rescale import rescale
@@ -24,9 +26,10 @@ from luthier.models.trained_head import NOTE, ONE_OUTPUT
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
-from luthier.records import Gold, Splits, Target
+from luthier.records import Gold, Splits, StepInfo, Target
 from luthier.registry import find
 from luthier.results import Finding
+from luthier.seeding import seed_of
 from luthier.task_types.bind import codec_of, load_processor, tokenizer_of
 
 
@@ -39,8 +42,22 @@ class Prepared:
     notes: list[str]
 
 
-def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) -> Prepared:
-    """Check and encode the data, and assemble the job."""
+def prepare(
+    recipe: Recipe,
+    task: Task,
+    given: Mapping[str, Any] | None = None,
+    adapted: Recipe | None = None,
+) -> Prepared:
+    """Check and encode the data, and assemble the job.
+
+    Args:
+        recipe: The recipe.
+        task: Its task.
+        given: Rows in memory, as for a run.
+        adapted: The recipe with the model that learned the texts of its adaptation; None: it names
+            none.
+    """
+    unadapted, recipe = recipe, adapted or recipe
     checked = check_data(recipe, task, given)
     refuse_errors(checked.findings, recipe.data.ignore_findings)
     codec = make_codec(recipe, task, checked.learn_target(task))
@@ -59,7 +76,37 @@ def prepare(recipe: Recipe, task: Task, given: Mapping[str, Any] | None = None) 
     model = recipe.model
     notes = unopened(model.name) if model.ignore_unsafe_files else []
     job = make_job(recipe, codec, checked.splits, items).with_problem(unlabelled=checked.unlabelled)
+    if adapted is not None:
+        job = job.with_session(unadapted=partial(train_unadapted, unadapted))
     return Prepared(job, findings, checked.notes + notes)
+
+
+def train_unadapted(
+    recipe: Recipe, job: Job, phase: str
+) -> Generator[StepInfo, None, tuple[Any, Job]]:
+    """Train the recipe's own model, which its adaptation has not changed, by the same method.
+
+    Args:
+        recipe: The recipe.
+        job: The job of the adapted model, whose tokenizer may have more words.
+        phase: Name of the training.
+
+    Returns:
+        The trained model, and the job that it was trained by.
+    """
+    from luthier.training.state import seed_all
+
+    codec = make_codec(recipe, job.problem.codec.task, job.problem.codec.target)
+    splits = job.problem.splits
+    items = {split: codec.encode(rows, training=split == "train") for split, rows in splits.items()}
+    unlabelled = job.problem.unlabelled
+    plain = make_job(recipe, codec, splits, items).with_problem(unlabelled=unlabelled)
+    model = plain.session.make_model(True)
+    held_to = {**job.session.held_to, **describe_model(model, codec.processor)}
+    plain = plain.with_session(phase=phase, run=job.session.run, held_to=held_to)
+    seed_all(seed_of(recipe.training.seed, "method"))
+    model = yield from make_plugin("methods", recipe.method).fit(model, plain)
+    return model, plain
 
 
 def make_codec(recipe: Recipe, task: Task, target: Target) -> Codec:

@@ -96,4 +96,14 @@ def inspect_recipe(
         codec = task.codec(checked.learn_target(task))
         for _, rows in checked.splits.items():
             codec.gold(rows)
-    return checked.splits, checked.findings, checked.notes
+    return checked.splits, checked.findings, [*checked.notes, *notes_of(recipe, task, given)]
+
+
+def notes_of(recipe: Recipe, task: Task, given: Mapping[str, Any] | None) -> Sequence[str]:
+    """Say which texts and words an adaptation would learn; nothing where none is asked for."""
+    if recipe.adaptation is None:
+        return ()
+    from luthier.domains.adapt import what_is_asked
+
+    asked = what_is_asked(recipe, task, given, lambda info: None)
+    return (f"the adaptation would learn {len(asked.rows):,} texts", *asked.notes)

@@ -69,6 +69,8 @@ class Session:
         phase: Name of this training in progress reports and checkpoints.
         held_to: What must be as it was for a checkpoint to be resumed from: by name, what tells
             it (digests, or mappings from fields to values).
+        unadapted: `unadapted(job, phase)` trains the model as it was before it learned the texts of
+            the recipe's `adaptation`, and returns the job it was trained by too. None without one.
     """
 
     make_model: Callable[..., Model]
@@ -76,6 +78,7 @@ class Session:
     run: Any = None
     phase: str = "fine-tuning"
     held_to: Mapping[str, Any] = field(default_factory=dict)
+    unadapted: Callable[[Job, str], Generator[StepInfo, None, tuple[Model, Job]]] | None = None
 
 
 class BatchSampler(Protocol):
@@ -153,6 +156,11 @@ class Regulariser:
     excludes: ClassVar[frozenset[str]] = frozenset()
     is_anchored: ClassVar[bool] = False
     by_rows: ClassVar[bool] = True
+
+    @property
+    def ended(self) -> bool:
+        """Whether the training has reached what the hook waits for, and ends."""
+        return False
 
     def prepare(self, model: Model, plan: Plan) -> None:
         """Look at the model as it was loaded, and at how it will be trained.

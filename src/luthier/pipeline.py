@@ -20,6 +20,7 @@ from luthier.arguments import Overrides, checked
 from luthier.build_problem import Prepared, describe_data, prepare
 from luthier.cross_validation import cross_validate, is_cross_validated
 from luthier.distributed.group import joined
+from luthier.domains.adapt import adapted
 from luthier.evaluation.check_names import check_metric, check_slices
 from luthier.evaluation.judge import SYSTEM
 from luthier.evaluation.remarks import remarks
@@ -41,9 +42,10 @@ from luthier.models.structure import count_parameters
 from luthier.modes import give_usual_modes
 from luthier.protocols import Method, Task
 from luthier.recipe.checks import make_plugin
+from luthier.recipe.chosen_baselines import baselines_of, trained_baselines, without_trained
 from luthier.recipe.given_rows import rows_apart
 from luthier.recipe.load import read_recipe
-from luthier.recipe.tree import Plugin, Recipe
+from luthier.recipe.tree import Recipe
 from luthier.records import Outputs, Target
 from luthier.registry import find
 from luthier.report.model_card import write_model_card
@@ -120,7 +122,8 @@ def run(
             for baseline in trained_baselines(checked):
                 message = f"{baseline} will be a second training, about as long as the first"
                 everyone.tell(f"{message}; --quick leaves it out")
-            return _run(checked, prepare(checked, task, rows), folder, everyone)
+            model = adapted(checked, task, rows, folder, everyone, run)
+            return _run(checked, prepare(checked, task, rows, model), folder, everyone)
 
 
 def _run_fold(recipe: Recipe, place: Path, **given: Any) -> RunResult:
@@ -182,26 +185,6 @@ def facts(model: Model, job: Job, described: Mapping[str, Any]) -> dict[str, Any
     read = described["splits"] | {"unlabelled": described.get("unlabelled")}
     rows = {name: one["sha256"] for name, one in read.items() if one is not None}
     return {**describe_model(model, job.problem.codec.processor), "rows": rows}
-
-
-def baselines_of(recipe: Recipe) -> list[Plugin]:
-    """Return the baselines that the recipe names, or the task's own."""
-    if recipe.baselines is not None:
-        return recipe.baselines
-    return [Plugin(name=name) for name in find("tasks", recipe.task.name).baselines]
-
-
-def trained_baselines(recipe: Recipe) -> list[str]:
-    """Name the baselines of a recipe that are trained for as long as the model."""
-    named = baselines_of(recipe)
-    return [one.name for one in named if getattr(find("baselines", one.name), "trains", False)]
-
-
-def without_trained(recipe: Recipe) -> Recipe:
-    """Leave the baselines out that are trained for as long as the model."""
-    trained = trained_baselines(recipe)
-    kept = [one for one in baselines_of(recipe) if one.name not in trained]
-    return recipe.model_copy(update={"baselines": kept})
 
 
 def predict_splits(model: Model, job: Job, listeners: Listeners) -> dict[str, Outputs]:

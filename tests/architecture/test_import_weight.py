@@ -101,8 +101,9 @@ def test_public_names_are_these_and_no_others():
     assert sorted(luthier.__all__) == sorted(luthier._HOMES)
     assert luthier.__all__ == [
         *("Predictor", "Recipe", "RunResult", "ablate", "check_explanations", "compare"),
-        *("compare_explanations", "delete_runs", "evaluate", "explain", "export", "folds"),
-        *("forecast", "global_words", "inspect", "ladder", "list_runs", "load", "run", "seeds"),
+        *("compare_explanations", "delete_runs", "distance", "evaluate", "explain", "export"),
+        *("folds", "forecast", "global_words", "inspect", "ladder", "list_runs", "load", "run"),
+        "seeds",
         "soup",
     ]
     for name in luthier.__all__:

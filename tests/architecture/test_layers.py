@@ -48,7 +48,7 @@ LAYERS = (
         "keras_engine",
     },
     {"evaluation", "report", "load_splits"},
-    {"build_problem", "cross_validation", "explaining", "first_recipe", "rows_of_run"},
+    {"build_problem", "cross_validation", "domains", "explaining", "first_recipe", "rows_of_run"},
     {"pipeline", "prediction"},
     {"studies", "exporters", "evaluate_run", "explain_run", "inspect_data"},
     {"explanations_of_run", "sklearn"},

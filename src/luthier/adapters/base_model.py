@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -135,15 +135,27 @@ def place_of_base(name: str, folder: Path) -> str:
 
     if not is_plain_name(name):
         return name
-    try:
-        asked = RunFolder(folder.parent).recipe().model.name
-        place = local_folder(asked)
-    except (LuthierError, OSError, ValueError):  # the adapter stands alone, or moved elsewhere
-        place = None
-    if place is not None and place.name == name:
-        return asked
+    for asked in _named_by_run(folder.parent):
+        try:
+            place = local_folder(asked)
+        except (LuthierError, OSError, ValueError):  # it is gone
+            continue
+        if place is not None and place.name == name:
+            return asked
     beside = folder.parent / name
     return str(beside) if beside.is_dir() else name
+
+
+def _named_by_run(folder: Path) -> Iterator[str]:
+    """Walk over the models that a run started from: adapted ones, and that of its recipe."""
+    run = RunFolder(folder)
+    try:
+        adapted = (run.read_json("adaptation") or {}).get("model")
+        if adapted:
+            yield str(folder / adapted)
+        yield run.recipe().model.name
+    except (LuthierError, OSError, ValueError, AttributeError):
+        return  # the adapter stands alone, or moved elsewhere
 
 
 def commit_of(config: Config) -> str | None:

@@ -18,6 +18,7 @@ import luthier
 from luthier import ranks
 from luthier.cli import studies
 from luthier.cli.compare import compare
+from luthier.cli.distance import distance
 from luthier.cli.explain import explain
 from luthier.cli.export import export
 from luthier.cli.failures import (
@@ -254,6 +255,7 @@ app.command()(studies.ablate)
 app.command()(folds)
 app.command()(forecast)
 app.command()(soup)
+app.command()(distance)
 
 
 @app.command(name="list")

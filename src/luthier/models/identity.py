@@ -15,6 +15,7 @@ from luthier.declarations import JSON
 from luthier.hf_types import Config, Model
 
 NOT_THE_MODEL = ("_name_or_path", "transformers_version", "architectures")  # of a configuration
+SMALL = 1 << 24  # bytes of a file that is read whole
 OF_ONE_CALL = ("truncation", "padding")  # of a tokenizer: set anew whenever texts are encoded
 
 
@@ -32,6 +33,24 @@ def describe_model(model: Model, processor: Any) -> dict[str, JSON]:
         "configuration": describe_config(model.config),
         "tokenizer": processor_digest(processor),
     }
+
+
+def files_digest(name: str) -> str:
+    """Return the SHA-256 of a model's small files, and of the sizes and dates of its large ones.
+
+    Quick, and enough to tell whether the model of a name is still the same; of a hub id, that id.
+    """
+    from luthier.models.locate import local_folder
+
+    total = hashlib.sha256(name.encode())
+    folder = local_folder(name)
+    for path in sorted(folder.iterdir()) if folder is not None else ():
+        if path.is_file():
+            about = path.stat()
+            is_small = about.st_size <= SMALL
+            content = path.read_bytes() if is_small else str(about.st_mtime_ns).encode()
+            total.update(f"{path.name} {about.st_size}\n".encode() + content)
+    return total.hexdigest()
 
 
 def describe_config(config: Config) -> dict[str, JSON]:

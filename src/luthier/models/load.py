@@ -39,7 +39,7 @@ from luthier.models.vocabulary_fit import (
     refuse_empty_vocabulary,
     refuse_foreign_vocabulary,
 )
-from luthier.models.weights import SAFELY, random_weights, read_weights
+from luthier.models.weights import SAFELY, SPARE, random_weights, read_weights
 from luthier.seeding import seed_of
 
 DROPOUTS = (  # fields of configurations that set the dropout of the head
@@ -323,7 +323,9 @@ def _freeze(model: Model, *, bottom: int, with_embeddings: bool) -> None:
 def save_model(model: Model, processor: Tokenizer | None, folder: Path) -> None:
     """Write a model and its processor, if it has one, as a checkpoint that Transformers reads."""
     with quietly():
-        model.save_pretrained(folder)
+        spare = getattr(model, SPARE, {})  # so that a classifier can go on from it
+        held = {"state_dict": {**model.state_dict(), **spare}} if spare else {}
+        model.save_pretrained(folder, **held)
         if processor is not None:
             processor.save_pretrained(folder)
 

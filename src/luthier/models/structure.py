@@ -172,6 +172,19 @@ def head_modules(model: Model) -> tuple[str, ...]:
     return (*beside, *poolers)
 
 
+def new_weights(model: nn.Module) -> set[int]:
+    """Return the identities of the parameters that come from no checkpoint: those of a head."""
+    inner = pretrained(model)
+    if inner is None:
+        return set()
+    known = {id(one) for one in inner.parameters()}
+    fresh = {*getattr(inner, FRESH, ()), *getattr(inner, MISFIT, ())}
+    words = inner.get_input_embeddings()
+    new = {id(one) for one in model.parameters()} - known
+    new |= {id(one) for name, one in inner.named_parameters() if name in fresh}
+    return new - {id(words.weight)} if words is not None else new
+
+
 def trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     """Iterate over the trained parameters."""
     return ((name, one) for name, one in model.named_parameters() if one.requires_grad)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import AutoModel
 
 from luthier.errors import ModelError
@@ -17,6 +18,7 @@ from luthier.models.families import no_such_head, no_trained_head
 from luthier.models.safety import telling_what_failed
 from luthier.models.structure import FRESH, MISFIT
 
+SPARE = "spare_weights"  # attribute of a model: what a language head has no use for, to keep
 SAFELY: dict[str, Any] = {
     "use_safetensors": True,
     "trust_remote_code": False,  # if unset, Transformers asks at the terminal
@@ -85,8 +87,21 @@ def read_weights(
     refuse_other_shapes(loading["mismatched_keys"], prefix, place)
     setattr(model, FRESH, tuple(sorted(missing - set(lost))))
     setattr(model, MISFIT, tuple(sorted(key for key, *_ in loading["mismatched_keys"])))
+    if model.get_output_embeddings() is not None:
+        setattr(model, SPARE, _pooler(place, loading["unexpected_keys"], config, revision, prefix))
     found: Model = model
     return found
+
+
+def _pooler(
+    place: str, unused: Iterable[str], config: Config, revision: str | None, prefix: str
+) -> dict[str, Tensor]:
+    """Read the pooler that a language model has no use for, by its names in a whole checkpoint."""
+    if not any("pooler" in name for name in unused):
+        return {}
+    trunk = AutoModel.from_pretrained(place, config=config, revision=revision, **SAFELY)
+    kept = {name: one for name, one in trunk.state_dict().items() if "pooler" in name}
+    return {f"{prefix}{name}": one for name, one in kept.items()}
 
 
 def refuse_other_shapes(misfits: Iterable[Sequence[Any]], prefix: str, place: str) -> None:

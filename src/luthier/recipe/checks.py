@@ -58,7 +58,7 @@ def check(
     plugin_problems, chosen = _check_plugins(tree)
     found += [*plugin_problems, *_check_fit(tree, chosen)]
     if recipe is not None:
-        found += _check_sense(recipe)
+        found += [*_check_sense(recipe), *_check_adaptation(recipe)]
     if found or recipe is None:
         raise _error(found, places or {})
     return recipe
@@ -220,6 +220,13 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
                 f"'{baseline.name}' does not fit {task.name}",
                 fix=f"this task's own: [{', '.join(task.baselines)}]",
             )
+        needed = getattr(baseline, "needs", None)
+        if baseline is not None and needed is not None and not tree.get(needed):
+            yield Problem(
+                f"baselines.{index}",
+                f"'{baseline.name}' compares with the section {needed}, which is not there",
+                fix=f"leave {baseline.name} out",
+            )
     data = tree.get("data")
     columns = data.get("columns") if isinstance(data, Mapping) else None
     roles = [*(column.role for column in task.columns), *task.alternative_columns]
@@ -364,4 +371,21 @@ def _check_sense(recipe: Recipe) -> Iterator[Problem]:
     if training.bf16 is True and training.fp16:
         yield Problem(
             "training.fp16", "bf16 and fp16 exclude each other", fix="training.fp16=false"
+        )
+
+
+def _check_adaptation(recipe: Recipe) -> Iterator[Problem]:
+    """Find fields of the adaptation that ask for nothing, or for what no file gives."""
+    asked = recipe.adaptation
+    if asked is None:
+        return
+    if not (asked.texts or asked.include_train or asked.include_test):
+        yield Problem(
+            "adaptation", "names no texts to learn", fix="adaptation.texts=[FILE], or leave it out"
+        )
+    if asked.select is not None and not asked.texts:
+        yield Problem(
+            "adaptation.select",
+            "chooses among the texts of files, and none is named",
+            fix="adaptation.texts=[FILE] or adaptation.select=null",
         )

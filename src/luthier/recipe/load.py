@@ -222,7 +222,10 @@ def _value(text: str, path: str) -> object:
 
 def _make_paths_absolute(tree: dict[str, Any], folder: Path, *, under: str) -> None:
     """Make the data's files and the model's folder absolute if they are fields below `under`."""
-    data, model = tree.get("data"), tree.get("model")
+    data, model, adaptation = tree.get("data"), tree.get("model"), tree.get("adaptation")
+    is_meant = _lies_below("adaptation.texts", under)
+    if is_meant and isinstance(adaptation, dict) and "texts" in adaptation:
+        adaptation["texts"] = _absolute(adaptation["texts"], folder)
     if isinstance(data, dict):
         for split in SPLITS:
             if split in data and _lies_below(f"data.{split}", under):

@@ -9,17 +9,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-
-class Section(BaseModel):
-    """A part of the recipe: frozen; unknown fields are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class NoOptions(Section):
-    """Options of a plug-in that has none."""
+from luthier.recipe.adaptation import Adaptation
+from luthier.recipe.section import NoOptions as NoOptions
+from luthier.recipe.section import Section as Section
 
 
 def _named(value: object) -> object:
@@ -344,6 +338,9 @@ class Recipe(Section):
     model: Annotated[Model, BeforeValidator(_named)] = Field(description="The pre-trained model.")
     task: Annotated[Plugin, BeforeValidator(_named)] = Field(description="The task to learn.")
     data: Data = Field(description="The rows to learn from and to test on.")
+    adaptation: Adaptation | None = Field(
+        None, description="Texts whose language the model learns before the method; null: none."
+    )
     method: Annotated[Plugin, BeforeValidator(_named)] = Field(
         default_factory=lambda: Plugin(name="full"), description="The fine-tuning method."
     )

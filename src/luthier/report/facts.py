@@ -36,6 +36,7 @@ class Facts:
         recipe_text: The recipe as YAML.
         base_model: Name of the pre-trained model, as others can read it; None if it is unknown.
         data: The content of data.json.
+        adaptation: The content of adaptation.json; empty where there was none.
         scores: The content of scores.json: system to metric to score.
         comparison: The content of comparison.json.
         environment: The content of environment.json.
@@ -54,6 +55,7 @@ class Facts:
     recipe_text: str
     base_model: str | None
     data: Mapped
+    adaptation: Mapped
     scores: dict[str, dict[str, Mapped]]
     comparison: Mapped
     environment: Mapped

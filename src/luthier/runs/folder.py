@@ -57,6 +57,7 @@ from luthier.runs.shareable import Names, names_of, shareable
 DOCUMENTS = {  # name of a JSON document -> what it holds
     "target": "what is predicted",
     "data": "rows, findings and tokens",
+    "adaptation": "the model that learned the texts of a domain, beside this run; its new words",
     "scores": "{system: {metric: {value, low, high, n}}}",
     "comparison": "the verdicts",
     "panels": "what the run has to show: calibration, slices, mistakes …",

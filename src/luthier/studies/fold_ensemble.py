@@ -26,11 +26,12 @@ from luthier.evaluation.judge import SYSTEM, judge, resampling
 from luthier.evaluation.pool_folds import judge_pooled, reordered
 from luthier.load_splits import check_data, refuse_errors
 from luthier.metrics.names import metric_of
-from luthier.pipeline import run, without_trained
+from luthier.pipeline import run
 from luthier.prediction.averaging import DOCUMENTS
 from luthier.prediction.ensemble import Ensemble
 from luthier.prediction.predictor import load
 from luthier.recipe.checks import make_plugin
+from luthier.recipe.chosen_baselines import without_trained
 from luthier.recipe.given_rows import rows_apart
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe

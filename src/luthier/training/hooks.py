@@ -1,4 +1,4 @@
-"""Training hooks: one that freezes lower layers for a while, and all regularisers as one.
+"""Training hooks: one that freezes lower layers, one that ends a training, all hooks as one.
 
 Next: `loop.py` and `update.py`, which call them.
 """
@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
+from luthier.distributed.group import group
+from luthier.items import Batch
 from luthier.job import Regulariser
+from luthier.padding import IGNORED
 
 
 class FrozenBelow(Regulariser):
@@ -41,6 +44,53 @@ class FrozenBelow(Regulariser):
             one.requires_grad_(True)
 
 
+class UntilLoss(Regulariser):
+    """Ends a training once the mean loss of its last steps is below a bound.
+
+    Args:
+        bound: The loss of a target.
+        n_steps: The steps over which it is averaged.
+    """
+
+    def __init__(self, bound: float, n_steps: int = 10):
+        self.bound, self.most = bound, n_steps
+        self.last: list[float] = []
+        self.total = self.weight = 0.0
+
+    def loss(
+        self, compute: Callable[[Batch[Tensor]], Tensor], model: nn.Module, batch: Batch[Tensor]
+    ) -> Tensor:
+        """Add a batch's loss to that of its step."""
+        found = compute(batch)
+        self.total += float(found.detach())
+        self.weight += 0.0 if batch.targets is None else float((batch.targets != IGNORED).sum())
+        return found
+
+    def after_step(self, model: nn.Module, step: int, n_steps: int) -> None:
+        """Note the mean loss of the step."""
+        mean = group().from_first(self.total / max(self.weight, 1.0))  # all end at one step
+        self.last = [*self.last, mean][-self.most :]
+        self.total = self.weight = 0.0
+
+    @property
+    def mean(self) -> float:
+        """The mean loss of the last steps."""
+        return sum(self.last) / max(1, len(self.last))
+
+    @property
+    def ended(self) -> bool:
+        """Whether the bound is reached."""
+        return len(self.last) == self.most and self.mean < self.bound
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the losses of the last steps."""
+        return {"last": self.last}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore them."""
+        self.last = list(state["last"])
+
+
 class AllHooks:
     """Several regularisers as one, in the order of the recipe.
 
@@ -51,6 +101,11 @@ class AllHooks:
 
     def __init__(self, regularisers: tuple[Regulariser, ...], model: nn.Module):
         self.regularisers, self.model = regularisers, model
+
+    @property
+    def ended(self) -> bool:
+        """Whether one of them ends the training."""
+        return any(one.ended for one in self.regularisers)
 
     def begin(self, n_steps: int) -> None:
         """Begin every regulariser."""

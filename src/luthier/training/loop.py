@@ -85,7 +85,7 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
 
     with patience():
         for step, batches in step_plan.after(checkpointer.saved):
-            if best.is_over:
+            if best.is_over or hooks.ended:
                 break
             rate = engine.optimizer.param_groups[0]["lr"]
             seed_share(settings.seed, step)
@@ -121,7 +121,7 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
                 spike=next((one.loss for one in readings if one.is_spike), None),
                 message=best.verdict if best.is_over else pieces.news(),
             )
-            checkpointer.see(step, is_best=is_best, is_last=is_last or best.is_over)
+            checkpointer.see(step, is_best=is_best, is_last=is_last or best.is_over or hooks.ended)
             stop_if_asked(checkpointer, step)
     engine.sync_model()
     hooks.finish()

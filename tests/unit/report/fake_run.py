@@ -41,6 +41,7 @@ def fake_run(
     documents = {
         "target": {"kind": "single-label", "names": labels, "thresholds": None},
         "data": fake_data(labels, text),
+        "adaptation": {"model": "../adapted/0123456789ab/model", "new_words": []},
         "scores": fake_scores(),
         "comparison": fake_comparison(),
         "panels": fake_panels(labels, text, n_mistakes),
