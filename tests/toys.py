@@ -25,6 +25,16 @@ OPTIONS = {  # that make tiny models write little, and quickly
     "translation": {"max_target_tokens": 16, "num_beams": 2},
     "summarization": {"max_target_tokens": 12, "num_beams": 2},
     "causal-lm": {"max_new_tokens": 4},
+    "multimodal-classification": {
+        "inputs": {"text": "text", "price": "number", "brand": "category"},
+        "joint_width": 16,
+        "joint_rate": 1.0,
+    },
+    "multimodal-regression": {
+        "inputs": {"text": "text", "weight": "number"},
+        "joint_width": 16,
+        "joint_rate": 1.0,
+    },
 }
 
 WORDS = {  # for the labels of a task's toy rows, where these are no words of the tiny tokenizer

@@ -6,6 +6,7 @@
     ladder(recipe)    which method is best          seeds(recipe)         how far a score is luck
     ablate(recipe)    which change helps            soup(runs, folder)    the mean of their weights
     folds(recipe)     a model for each fold, and what they are worth together
+    modalities(recipe) which inputs of a row add something
     list_runs()       what runs there are           delete_runs(runs)     some of them gone
     distance(a, b)    how far apart two sets of texts are, and what that means for fine-tuning
     forecast(recipe)  what more labels would bring
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from luthier.studies.fold_ensemble import folds
     from luthier.studies.forecast import forecast
     from luthier.studies.ladder import ladder
+    from luthier.studies.modalities import modalities
     from luthier.studies.seeds import seeds
 
 # Other libraries import bitsandbytes if it is installed, and it warns about a missing kernel.
@@ -55,6 +57,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "run": "luthier.pipeline",
     "ablate": "luthier.studies.ablate",
+    "modalities": "luthier.studies.modalities",
     "load": "luthier.prediction.predictor",
     "Predictor": "luthier.prediction.predictor",
     "compare": "luthier.evaluation.compare_runs",
@@ -96,6 +99,7 @@ __all__ = [
     "ladder",
     "list_runs",
     "load",
+    "modalities",
     "run",
     "seeds",
     "soup",

@@ -142,6 +142,7 @@ def make_job(recipe: Recipe, codec: Codec, splits: Splits, items: Mapping[str, I
             seed=recipe.training.seed,
             generation=codec.generation(),
             crf=task.crf,
+            fusion=codec.head(),
             **structure,
         )
         mean, scale = codec.target.mean, codec.target.scale

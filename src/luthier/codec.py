@@ -58,6 +58,10 @@ class Codec(Protocol):
         """Return the settings of `model.generate`; None for tasks that generate nothing."""
         ...
 
+    def head(self) -> Mapping[str, Any] | None:
+        """Return the settings of a head that Transformers lacks; None for its own."""
+        ...
+
     def inference_kinds(self, *, answering: bool = False) -> tuple[str, ...]:
         """Return the kinds of inference for the verdict or, if `answering`, for new rows."""
         ...

@@ -23,7 +23,7 @@ class Column:
     Args:
         role: The task's name for the column.
         kind: For inputs, a name in the catalogue of inputs (`text`, `choices` …). For answers:
-            `label`, `labels`, `number`, `tags`, `answers` or `reference`.
+            `label`, `labels`, `value`, `tags`, `answers` or `reference`.
         guesses: Usual names of such columns, for `luthier init`.
     """
 

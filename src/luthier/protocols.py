@@ -20,7 +20,8 @@ from luthier.job import Job
 from luthier.records import Outputs, Rows, StepInfo, Target
 from luthier.results import Finding
 
-UNITS = frozenset({"sequence", "token", "span", "generation", "language", "choice", "media"})
+WRITTEN = ("sequence", "token", "span", "generation", "language", "choice")  # units of texts
+UNITS = frozenset((*WRITTEN, "media", "joint"))
 KINDS = frozenset(
     {"single-label", "multi-label", "number", "tags", "answer", "text", "language", "choice"}
 )

@@ -95,14 +95,14 @@ class Target:
     """What is predicted, learned from the training rows.
 
     Args:
-        kind: `single-label`, `multi-label`, `number`, `tags`, `answer`, `text`, `language` or
-            `choice`.
+        kind: One of `KINDS` in `protocols.py`.
         names: Label names in index order; for a number, its column's name alone; for text, none.
         thresholds: For `multi-label`, the probability from which each label is given, (labels,).
             For `answer`, how much better than the best answer none must be to be given, (1,).
         mean: For `number`, the number that an output of 0 stands for.
         scale: For `number`, the difference that one unit of output stands for.
         references: For `language`, whether rows have reference texts.
+        inputs: Mean or values of inputs that are numbers or categories, by role.
     """
 
     kind: str
@@ -111,6 +111,7 @@ class Target:
     mean: float = 0.0
     scale: float = 1.0
     references: bool = False
+    inputs: Mapping[str, Any] | None = None
 
     @property
     def n_outputs(self) -> int:
@@ -170,8 +171,7 @@ class Predictions:
     """Decoded answers for a split, row by row.
 
     Args:
-        answers: Label ids (rows,), label indicators (rows, labels), numbers (rows,), `Ragged` tag
-            ids, answers (rows, 2) as characters, or texts (rows,).
+        answers: Label ids, indicators (rows, labels), numbers, tag ids, spans (rows, 2) or texts.
         probabilities: (rows, labels), or None where there are no labels to share among.
         outputs: Outputs of the system, row by row.
     """

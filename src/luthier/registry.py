@@ -32,6 +32,10 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "causal-lm": "luthier.tasks.causal_lm:CausalLm",
         "masked-lm": "luthier.tasks.masked_lm:MaskedLm",
         "image-classification": "luthier.tasks.image_classification:ImageClassification",
+        "multimodal-classification": (
+            "luthier.tasks.multimodal_classification:MultimodalClassification"
+        ),
+        "multimodal-regression": "luthier.tasks.multimodal_regression:MultimodalRegression",
         "audio-classification": "luthier.tasks.audio_classification:AudioClassification",
     },
     "methods": {
@@ -93,6 +97,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "frozen-encoder": "luthier.baselines.frozen_encoder:FrozenEncoder",
         "not-adapted": "luthier.baselines.not_adapted:NotAdapted",
         "from-scratch": "luthier.baselines.from_scratch:FromScratch",
+        "each-alone": "luthier.baselines.each_alone:EachAlone",
+        "average": "luthier.baselines.average:Average",
         "before-tuning": "luthier.baselines.before_tuning:BeforeTuning",
         "most-frequent-tag": "luthier.baselines.most_frequent_tag:MostFrequentTag",
         "gazetteer": "luthier.baselines.gazetteer:Gazetteer",
@@ -117,6 +123,8 @@ OTHERS: dict[str, dict[str, str]] = {  # chosen by name as well, but without opt
         "choices": "luthier.inputs.choices:Choices",
         "image": "luthier.inputs.image:Image",
         "audio": "luthier.inputs.audio:Audio",
+        "number": "luthier.inputs.number:Number",
+        "category": "luthier.inputs.category:Category",
     },
     "losses": {
         name: f"luthier.training.losses:{name.replace('-', '_')}"

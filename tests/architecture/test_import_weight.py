@@ -102,9 +102,8 @@ def test_public_names_are_these_and_no_others():
     assert luthier.__all__ == [
         *("Predictor", "Recipe", "RunResult", "ablate", "check_explanations", "compare"),
         *("compare_explanations", "delete_runs", "distance", "evaluate", "explain", "export"),
-        *("folds", "forecast", "global_words", "inspect", "ladder", "list_runs", "load", "run"),
-        "seeds",
-        "soup",
+        *("folds", "forecast", "global_words", "inspect", "ladder", "list_runs", "load"),
+        *("modalities", "run", "seeds", "soup"),
     ]
     for name in luthier.__all__:
         assert getattr(luthier, name).__name__ == name

@@ -12,6 +12,7 @@ from luthier.data.fingerprint import fingerprint
 from luthier.errors import DataError
 from luthier.evaluation.slices import take_answers
 from luthier.metrics.names import declared_metric, metric_of
+from luthier.models.inputs_processor import InputsProcessor
 from luthier.models.media_processor import saved_processor
 from luthier.objective import Objective
 from luthier.protocols import KINDS, UNITS
@@ -26,7 +27,7 @@ from tests.tiny import make_tokenizer
 from tests.toys import FAMILY
 
 MAX_TOKENS = 16
-ANSWERS = ("label", "labels", "number", "tags", "answers", "reference")
+ANSWERS = ("label", "labels", "value", "tags", "answers", "reference")
 
 
 @pytest.fixture(scope="module", params=names("tasks"))
@@ -41,6 +42,8 @@ def tokenizer(task, tiny_model):
     """A tokenizer that knows the toy rows, or what prepares images or sounds."""
     if task.unit == "media":
         return saved_processor(tiny_model(FAMILY[task.name]))
+    if task.unit == "joint":
+        return InputsProcessor(make_tokenizer("bert"), {})
     return make_tokenizer("bert")
 
 
@@ -129,8 +132,8 @@ def test_an_answer_of_no_kind_is_refused_with_its_place(task, rows, codec):
 
 def refuse_media(task):
     """Leave out what is about words."""
-    if task.unit == "media":
-        pytest.skip("images and sounds have no tokens")
+    if task.unit in ("media", "joint"):
+        pytest.skip("not all that is read are tokens")
 
 
 def test_a_missing_text_is_named(task, rows):

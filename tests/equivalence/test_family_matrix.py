@@ -28,7 +28,11 @@ UNITS = {  # who can learn what
     "causal-lm": DECODERS,
     "masked-lm": tuple(name for name in ENCODERS if name != "xlnet"),
 }
-TASKS = [name for name in names("tasks") if find("tasks", name).unit not in ("sequence", "media")]
+TASKS = [
+    name
+    for name in names("tasks")
+    if find("tasks", name).unit not in ("sequence", "media", "joint")
+]
 TASKS.insert(0, "text-classification")
 TEXTS = {
     "question-answering": {"question": "Who baked a cake?", "context": "Ada baked a cake."},

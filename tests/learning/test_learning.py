@@ -13,6 +13,7 @@ TRAINING = {"num_train_epochs": 14, "learning_rate": 5e-3, "per_device_train_bat
 NAIVE = {
     "text-regression": "mean-value",
     "pair-regression": "mean-value",
+    "multimodal-regression": "mean-value",
     "token-classification": "most-frequent-tag",
     "question-answering": "lexical-overlap",
     "translation": "copy-source",

@@ -41,7 +41,7 @@ from luthier.errors import ModelError
 from luthier.hf_types import Model, Tokenizer
 from luthier.job import Job, Regulariser
 from luthier.models.plain_checkpoint import PlainCheckpoint
-from luthier.protocols import KINDS, UNITS
+from luthier.protocols import KINDS, UNITS, WRITTEN
 from luthier.recipe.tree import Section
 from luthier.records import StepInfo
 from luthier.seeding import seed_of
@@ -246,7 +246,7 @@ class PeftMethod(PlainCheckpoint):
 class PromptMethod(PeftMethod):
     """A tuner whose learned states stand before every text."""
 
-    units: ClassVar[frozenset[str]] = UNITS - {"choice", "media"}
+    units: ClassVar[frozenset[str]] = frozenset(WRITTEN) - {"choice"}
     Options: ClassVar[type[Section]] = PromptOptions
 
     def settings(self, model: Model) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Majority(PlainBaseline):
     """
 
     name: ClassVar[str] = "majority"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence", "choice", "media"})
+    units: ClassVar[frozenset[str]] = frozenset({"sequence", "choice", "media", "joint"})
     kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label", "choice"})
     reads_nothing: ClassVar[bool] = True
 

@@ -21,7 +21,7 @@ class MeanValue(PlainBaseline):
     """
 
     name: ClassVar[str] = "mean-value"
-    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    units: ClassVar[frozenset[str]] = frozenset({"sequence", "media", "joint"})
     kinds: ClassVar[frozenset[str]] = frozenset({"number"})
     reads_nothing: ClassVar[bool] = True
 

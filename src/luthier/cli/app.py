@@ -1,8 +1,8 @@
 """The command `luthier`: parse, call, print. Heavy imports are inside the commands that need them.
 
 init ─► inspect ─► run ─► report, predict, explain, evaluate, compare, export    runs, list, schema
-ladder, seeds, ablate: studies of many runs (`studies.py`)    folds, soup: many models as one
-forecast: what more labels would bring
+ladder, seeds, ablate, modalities: studies of many runs (`studies.py`)
+folds, soup: many models as one         forecast: what more labels would bring
 """
 
 from __future__ import annotations
@@ -254,6 +254,7 @@ app.command()(studies.seeds)
 app.command()(studies.ablate)
 app.command()(folds)
 app.command()(forecast)
+app.command()(studies.modalities)
 app.command()(soup)
 app.command()(distance)
 

@@ -160,6 +160,36 @@ def ablate(
     _show(results, asked)
 
 
+def modalities(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    n_seeds: Annotated[int, typer.Option("--seeds", min=1, help="Trainings of every arm.")] = 5,
+    out: Out = None,
+    keep_models: Keep = False,
+    jobs: Runs = 1,
+    quiet: Quiet = False,
+    layout: LayoutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find out which inputs of a multimodal recipe add something, by leaving each out."""
+    from luthier.cli.progress import watching
+    from luthier.studies.modalities import modalities as run_modalities
+
+    asked = chosen(layout, as_json=as_json)
+    with watching(quiet=quiet) as listener:
+        results = run_modalities(
+            recipe,
+            overrides or (),
+            n_seeds=n_seeds,
+            out=out,
+            keep_models=keep_models,
+            jobs=jobs,
+            on_trial=Teller(beside(asked)),
+            listeners=[listener],
+        )
+    _show(results, asked)
+
+
 def listed(words: str | None) -> list[str]:
     """Take words apart that have commas between."""
     return [word for one in (words or "").split(",") if (word := one.strip())]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from luthier.errors import ModelError
 from luthier.hf_types import Model
 from luthier.models.crf import CrfTagger
+from luthier.models.fusion import FusedModel
 from luthier.models.head_files import HEAD_FILE, read_head_weights
 from luthier.models.pooling import POOLINGS, AttentionPooling, Pooling
 from luthier.models.prompts import PromptClassifier
@@ -188,8 +189,9 @@ def put_head(inner: Model, folder: Path, settings: dict[str, Any]) -> Wrapper:
     if "pieces" in settings:  # a pattern has no weights of its own
         return PromptClassifier(inner, **settings)
     with torch.device("meta"):
-        is_pooled = "pooling" in settings
-        model = PooledClassifier(inner, **settings) if is_pooled else CrfTagger(inner)
+        made: dict[str, Any] = {"pooling": PooledClassifier, "fusion": FusedModel}
+        found = next((one for name, one in made.items() if name in settings), None)
+        model: Wrapper = CrfTagger(inner) if found is None else found(inner, **settings)
     asked = {
         name: values.shape
         for name, values in model.state_dict().items()
@@ -219,6 +221,11 @@ def needs(model: Model) -> str | None:
         return (
             "Transformers does not know its pattern: AutoModelForMaskedLM loads the language "
             "model, luthier.load the whole."
+        )
+    if isinstance(model, FusedModel):
+        return (
+            f"It joins {', '.join(model.inputs)}, which Transformers does not: AutoModel loads the "
+            "trunk, luthier.load the whole."
         )
     if not isinstance(model, PooledClassifier):
         return None

@@ -20,6 +20,7 @@ from luthier.errors import ModelError
 from luthier.hf_types import Config, Model, Tokenizer
 from luthier.models.crf import CrfTagger
 from luthier.models.families import no_such_head, refuse_family
+from luthier.models.fusion import FusedModel
 from luthier.models.generation import set_generation
 from luthier.models.head_files import HEAD_FILE, LEFT, read_head
 from luthier.models.heads import PooledClassifier, put_head, set_dropout
@@ -49,6 +50,7 @@ DROPOUTS = (  # fields of configurations that set the dropout of the head
     "cls_dropout",
     "summary_last_dropout",
 )
+ENCODERS = "encoders"  # in a model's folder: encoders of images and sounds
 SEQUENCE_CLASSIFIER = "AutoModelForSequenceClassification"
 
 
@@ -140,6 +142,7 @@ def build_model(
     freeze_bottom: int = 0,
     generation: Mapping[str, Any] | None = None,
     crf: bool = False,
+    fusion: Mapping[str, Any] | None = None,
     ignore_unsafe_files: bool = False,
 ) -> Model:
     """Build a model with a new head, and change its structure as asked.
@@ -163,6 +166,7 @@ def build_model(
         freeze_bottom: Number of layers at the bottom that are not trained.
         generation: Settings of `model.generate`; they are saved with the model.
         crf: Whether to add a CRF, which scores transitions between labels.
+        fusion: Settings of a head that joins several inputs; None: one of the others.
         ignore_unsafe_files: Whether the folder may hold files that could run code; they stay
             unopened.
 
@@ -171,7 +175,7 @@ def build_model(
     """
     place = locate(name, ignore_unsafe_files=ignore_unsafe_files)
     config = config_at(place, revision=revision)
-    is_pooled = pooling != "default" or len(head_hidden_layers) > 0
+    is_pooled = pooling != "default" or len(head_hidden_layers) > 0 or fusion is not None
     refuse_unfit(config, is_pooled=is_pooled, auto_model=auto_model)
     before = names_in(config)
     describe_outputs(config, labels, problem_type, tokenizer)
@@ -204,7 +208,9 @@ def build_model(
             _fit_vocabulary(model, tokenizer, place, revision)
         if reinitialise_top:
             _reinitialise(model, random_weights(auto, config), reinitialise_top)
-        if is_pooled:
+        if fusion is not None:
+            model = FusedModel(model, n_outputs=len(labels), **fusion)
+        elif is_pooled:
             model = PooledClassifier(
                 model,
                 n_outputs=len(labels),
@@ -339,7 +345,9 @@ def load_saved(folder: Path) -> tuple[Model, Tokenizer | None]:
     settings = read_head(folder)
     with quietly(), telling_what_failed(str(folder)):
         config = config_at(folder)
-        auto = AutoModel if settings and "pooling" in settings else class_of(config)
+        auto = (
+            AutoModel if settings and {"pooling", "fusion"} & settings.keys() else class_of(config)
+        )
         model = auto.from_pretrained(folder, config=config, **SAFELY)
         if settings:
             with telling_what_failed(str(folder / HEAD_FILE)):
@@ -349,6 +357,10 @@ def load_saved(folder: Path) -> tuple[Model, Tokenizer | None]:
 
 def processor_at(folder: Path, config: Config) -> Any:
     """Read what a saved model's inputs are prepared with; None where nothing is."""
+    if (folder / ENCODERS).is_dir():
+        from luthier.models.inputs_processor import InputsProcessor  # which loads models as well
+
+        return InputsProcessor.read(folder)
     has_tokenizer = (folder / "tokenizer_config.json").is_file()
     if not has_tokenizer and (made := saved_processor(folder)) is not None:
         return made

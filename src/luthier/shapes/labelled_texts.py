@@ -38,7 +38,7 @@ LABELS = Column(
 )
 NUMBER = Column(
     "label",
-    "number",
+    "value",
     (
         *("score", "rating", "value", "similarity", "price", "target", "relatedness"),
         *("similarity_score", "relatedness_score"),

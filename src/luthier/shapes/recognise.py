@@ -97,7 +97,7 @@ def for_task(sheet: Sheet, task: str) -> Guess:
     for wanted in find("tasks", task).columns:
         if wanted.role in sheet.given:
             columns[wanted.role] = sheet.given[wanted.role]
-        elif wanted.kind in ("text", "label", "labels", "number"):
+        elif wanted.kind in ("text", "label", "labels", "value"):
             best = sheet.best(wanted, [str(one) for one in columns.values()])
             columns[wanted.role] = best.name if best else None
         else:

@@ -65,9 +65,9 @@ def what_helped(compared: Sequence[Pair], metric: str, *, unit: str) -> list[str
         where = f"With {level} {unit}, " if unit else ""
         for pair in group:
             found = pair.difference
-            low, high = (_signed(end, metric) for end in (found.low, found.high))
+            low, high = (signed(end, metric) for end in (found.low, found.high))
             unit_words = " points" if as_points(metric) else ""
-            amount = f"{_signed(found.mean, metric)}{unit_words}, from {low} to {high}"
+            amount = f"{signed(found.mean, metric)}{unit_words}, from {low} to {high}"
             verdict = verdict_of(pair)
             if verdict == UNCLEAR:
                 verdict = f"is {UNCLEAR} from the recipe as it is"
@@ -77,5 +77,10 @@ def what_helped(compared: Sequence[Pair], metric: str, *, unit: str) -> list[str
     return said
 
 
-def _signed(value: float, metric: str) -> str:
+def signed(value: float, metric: str) -> str:
+    """Write a difference with its sign, shares in points.
+
+    >>> signed(0.0312, "accuracy"), signed(-0.5, "log_loss")
+    ('+3.1', '-0.500')
+    """
     return f"{100 * value:+.1f}" if as_points(metric) else f"{value:+.3f}"

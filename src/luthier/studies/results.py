@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from luthier.studies.outcomes import SystemScores
 from luthier.studies.statistics import Line, Pair, of_arm, pairs
 from luthier.studies.trial import Cost, Failure, Study
 from luthier.studies.verdict import sentences_of
+
+Say = Callable[..., Sequence[str]]  # pairs, the metric and `unit`, to sentences
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,12 @@ class Results:
 
 
 def sum_up(
-    study: Study, systems: Sequence[SystemScores], failures: Sequence[Failure], *, folder: Path
+    study: Study,
+    systems: Sequence[SystemScores],
+    failures: Sequence[Failure],
+    *,
+    folder: Path,
+    said: Say = what_helped,
 ) -> Results:
     """Sum a study up.
 
@@ -69,6 +76,7 @@ def sum_up(
         systems: The test scores of every system of every finished trial.
         failures: The trials that could not be run.
         folder: The folder of the study.
+        said: Says what changes did, where there is a reference.
     """
     metric, confidence = study.metric, study.confidence
     levels = tuple(dict.fromkeys(one.trial.level for one in systems))
@@ -89,9 +97,11 @@ def sum_up(
     reference = getattr(study, "reference", None)
     compared = tuple(pairs(by_level, metric, confidence=confidence, reference=reference))
     if reference is None:
-        said = sentences_of(lines, compared, metric, confidence=confidence, unit=study.unit)
+        told: Sequence[str] = sentences_of(
+            lines, compared, metric, confidence=confidence, unit=study.unit
+        )
     else:
-        said = what_helped(compared, metric, unit=study.unit)
+        told = said(compared, metric, unit=study.unit)
     return Results(
         name=study.name,
         metric=metric,
@@ -100,7 +110,7 @@ def sum_up(
         arms=arms,
         lines=lines,
         pairs=compared,
-        sentences=tuple(said),
+        sentences=tuple(told),
         n_test=max((one.n_test for one in systems), default=0),
         seeds=tuple(sorted({one.trial.seed for one in systems})),
         failures=tuple(

@@ -24,9 +24,10 @@ from luthier.runs import RunFolder
 from luthier.runs.files import write_whole
 from luthier.runs.places import making
 from luthier.runs.resume import differences
+from luthier.studies.changes import what_helped
 from luthier.studies.jobs import Jobs, jobs_of
 from luthier.studies.outcomes import SystemScores, read_outcome, read_systems
-from luthier.studies.results import Results, as_document, sum_up
+from luthier.studies.results import Results, Say, as_document, sum_up
 from luthier.studies.trial import Failure, Outcome, Study, Trial
 from luthier.training.listeners import Listener
 
@@ -41,6 +42,7 @@ def run_study(
     jobs: int = 1,
     on_trial: OnTrial | None = None,
     listeners: Sequence[Listener] = (),
+    said: Say = what_helped,
 ) -> Results:
     """Run a study to its end, and write its results and its page.
 
@@ -52,6 +54,7 @@ def run_study(
         on_trial: Called before each trial with (study, number, trial, None), and after it with its
             outcome, test scores included.
         listeners: Called with every `StepInfo` of every run in this process.
+        said: Says what changes did, where there is a reference.
 
     Returns:
         What the study found. `results.lines` is empty where every trial failed.
@@ -67,7 +70,7 @@ def run_study(
     systems, failures = run_trials(
         study, folder, keep_models=keep_models, jobs=jobs, on_trial=on_trial, listeners=listeners
     )
-    results = sum_up(study, systems, failures, folder=folder)
+    results = sum_up(study, systems, failures, folder=folder, said=said)
     document = as_document(results)
     write_whole(folder / "study.json", [json.dumps(document, ensure_ascii=False, indent=1) + "\n"])
     write_study(folder, document)

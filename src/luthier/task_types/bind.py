@@ -44,7 +44,8 @@ def codec_of(
 
 def tokenizer_of(processor: Any) -> Tokenizer | None:
     """Return a processor if it is a tokenizer; None if it prepares something else than texts."""
-    return processor if hasattr(processor, "model_max_length") else None
+    own: Tokenizer | None = getattr(processor, "tokenizer", processor)
+    return own if hasattr(own, "model_max_length") else None
 
 
 def load_processor(task: Task, model: str, **options: Any) -> Any:
@@ -58,6 +59,9 @@ def load_processor(task: Task, model: str, **options: Any) -> Any:
     Returns:
         The processor of the one kind of input, or a mapping from kind to processor.
     """
+    own = getattr(task, "load_processor", None)
+    if own is not None:
+        return own(model, **options)
     kinds = [column.kind for column in task.columns if column.kind in names("inputs")]
     if set(kinds) <= {"text", "choices"}:  # both are read by the model's one tokenizer
         return find("inputs", "text")().load_processor(model, **options)

@@ -89,6 +89,10 @@ class CodecDefaults(Generic[OptionsT]):
         """Generate nothing."""
         return None
 
+    def head(self) -> Mapping[str, Any] | None:
+        """Learn by the head that Transformers has."""
+        return None
+
     def inference_kinds(self, *, answering: bool = False) -> tuple[str, ...]:
         """Infer the same for the verdict and for new rows as on validation rows."""
         return (self.task.validation_kind,)

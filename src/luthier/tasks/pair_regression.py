@@ -17,7 +17,7 @@ class PairRegression(Number):
     columns: ClassVar[tuple[Column, ...]] = (
         FIRST,
         SECOND,
-        Column("label", "number", ("label", "score", "similarity_score", "similarity", "value")),
+        Column("label", "value", ("label", "score", "similarity_score", "similarity", "value")),
     )
     baselines: ClassVar[tuple[str, ...]] = ("mean-value", "word-overlap", *LEARNED)
 

@@ -16,7 +16,7 @@ class TextRegression(Number):
     name: ClassVar[str] = "text-regression"
     columns: ClassVar[tuple[Column, ...]] = (
         TEXT,
-        Column("label", "number", ("label", "rating", "score", "stars", "value", "target")),
+        Column("label", "value", ("label", "rating", "score", "stars", "value", "target")),
     )
     baselines: ClassVar[tuple[str, ...]] = ("mean-value", *LEARNED)
 

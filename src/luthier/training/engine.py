@@ -100,7 +100,10 @@ class TorchEngine:
         optimizer = make_optimizer(
             parameters,
             settings,
-            lr_multipliers=job.plan.lr_multipliers,
+            lr_multipliers={
+                **getattr(self.model, "lr_multipliers", {}),
+                **job.plan.lr_multipliers,
+            },
             undecayed={
                 name
                 for name, _ in parameters

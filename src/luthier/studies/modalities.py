@@ -1,0 +1,137 @@
+"""Does each input add anything? The recipe again without each of its inputs, with the same seeds.
+
+What an input adds is the score with all inputs less that of a model that was trained without it, on
+the same test rows: a model that was trained with an input and is then denied it says only what it
+relies on, not what it needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from luthier.arguments import Count, Overrides, checked
+from luthier.errors import RecipeError
+from luthier.metrics.names import as_points
+from luthier.recipe.load import read_recipe
+from luthier.recipe.tree import Recipe
+from luthier.report.study import HELPED, HURT
+from luthier.studies.ablate import AS_IS, plan_ablation
+from luthier.studies.changes import signed, verdict_of, what_would_tell
+from luthier.studies.plan import name_of
+from luthier.studies.results import Results
+from luthier.studies.runner import OnTrial, run_study
+from luthier.studies.statistics import Pair
+from luthier.training.listeners import Listener
+
+WITHOUT = "without "
+
+
+@checked
+def modalities(
+    recipe: Recipe | Mapping[str, Any] | str | Path,
+    overrides: Overrides = (),
+    *,
+    n_seeds: Count = 5,
+    out: str | Path | None = None,
+    name: str | None = None,
+    keep_models: bool = False,
+    jobs: int = 1,
+    on_trial: OnTrial | None = None,
+    listeners: Sequence[Listener] = (),
+) -> Results:
+    """Find out which inputs add something: the recipe is trained again without each of them.
+
+    An unfinished study in the same folder is resumed.
+
+    Args:
+        recipe: A recipe with several inputs, the same as a mapping, or the path of a YAML file.
+        overrides: `section.field=value`, applied to the recipe first.
+        n_seeds: How many trainings each arm has.
+        out: The folder of the study; None makes it `runs/NAME-modalities`.
+        name: What to call the study; None takes the name of the recipe's file.
+        keep_models: Whether runs keep the weights that they trained.
+        jobs: How many runs are made at once, each in a process of its own.
+        on_trial: Called with (study, number, trial, None) before each run, and with its outcome in
+            place of None after it.
+        listeners: Called with every `StepInfo` of every run, for progress bars and the like.
+
+    Returns:
+        The recipe without each input compared with the recipe as it is, p-values corrected for
+        their number (Holm); what each input adds is in `sentences`.
+
+    Raises:
+        RecipeError: The task does not read several inputs.
+        DataError: The data cannot be trained on.
+        RunError: The folder holds another study.
+        Interrupted: By Ctrl-C. The same call resumes the study.
+
+    Example:
+        study = luthier.modalities("items.yaml")
+        print(study.sentences, study.report)
+    """
+    name = name or name_of(recipe)
+    base = read_recipe(recipe, [*overrides, "baselines=[]"])
+    plan = plan_ablation(base, arms_of(base), levels=[""], seeds=range(n_seeds), name=name)
+    plan.notes = (
+        "Each arm is trained without one input, which is taken as absent in all rows.",
+        "Rows and seeds are the same for all arms; each is compared with the recipe as it is, "
+        "paired by seed; p-values are corrected for the number of inputs (Holm).",
+        "What an input adds is what is lost without it; inputs that say the same add nothing each.",
+    )
+    return run_study(
+        plan,
+        out or Path("runs") / f"{name}-modalities",
+        keep_models=keep_models,
+        jobs=jobs,
+        on_trial=on_trial,
+        listeners=listeners,
+        said=what_they_add,
+    )
+
+
+def arms_of(base: Recipe) -> dict[str, Recipe]:
+    """Make the recipe of every arm: as it is, and without each input.
+
+    Raises:
+        RecipeError: There are not several inputs.
+    """
+    inputs = base.task.options.get("inputs", {})
+    if not isinstance(inputs, Mapping) or len(inputs) < 2:
+        raise RecipeError(
+            "What inputs add is asked of a recipe with several of them.",
+            received=f"task {base.task.name}, inputs: {', '.join(inputs) or 'one text'}",
+            hint="task=multimodal-classification task.options.inputs={text: text, price: number}",
+        )
+    arms = {AS_IS: base}
+    for role in inputs:
+        left_out = [*base.task.options.get("left_out", ()), role]
+        arms[f"{WITHOUT}{role}"] = read_recipe(base, [f"task.options.left_out={left_out}"])
+    return arms
+
+
+def what_they_add(compared: Sequence[Pair], metric: str, *, unit: str) -> list[str]:
+    """Say of each input whether the model is worse without it.
+
+    Args:
+        compared: Each recipe without an input against the recipe as it is.
+        metric: Of the scores.
+        unit: Not used: there are no levels.
+    """
+    said = []
+    points = " points" if as_points(metric) else ""
+    for pair in compared:
+        lost = pair.difference
+        gain = replace(lost, mean=-lost.mean, low=-lost.high, high=-lost.low)
+        low, high = signed(gain.low, metric), signed(gain.high, metric)
+        amount = f"{signed(gain.mean, metric)}{points}, from {low} to {high}"
+        role, verdict = pair.first.removeprefix(WITHOUT), verdict_of(pair)
+        if verdict == HURT:
+            said.append(f"{role} adds something ({amount}).")
+        elif verdict == HELPED:
+            said.append(f"{role} does harm: without it the model is better ({amount}).")
+        else:
+            said.append(f"{role} is not shown to add anything ({amount}; {what_would_tell(gain)}).")
+    return said
