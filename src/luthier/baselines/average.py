@@ -35,7 +35,7 @@ class Average(PlainBaseline):
         }
 
     def log_share(self, job: Job, outputs: Outputs) -> Outputs:
-        """Return log-probabilities, (rows, labels); numbers, and outputs of no rows, as they are."""
+        """Return log-probabilities, (rows, labels); numbers, and no rows, as they are."""
         if job.problem.codec.target.kind == "number" or not len(outputs):
             return outputs
         return np.log(softmax(outputs) + LEAST)
