@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 import luthier
@@ -217,6 +218,38 @@ def test_every_task_whose_answers_have_a_mean_makes_an_ensemble(tiny_model, tmp_
         members = [luthier.load(tmp_path / "out" / "folds" / f"fold-{n}") for n in range(2)]
         numbers = [one.predict(test).answers for one in members]
         assert asked.predict(test).answers == pytest.approx(np.mean(numbers, axis=0), rel=1e-4)
+
+
+def test_the_command_says_what_the_function_gives(tiny_model, tmp_path):
+    recipe = tree(tiny_model, training={"num_train_epochs": 1})
+    recipe["data"]["train"] = str(write_csv(toy_rows(TASK), tmp_path / "rows.csv"))
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    words = [*words_of(path), "--ensemble", "--distil"]
+    runner = CliRunner()
+    said = runner.invoke(app, [*words, "--out", str(tmp_path / "a"), "--json"])
+    assert said.exit_code == 0, said.output
+    document = json.loads(said.stdout)
+    found = luthier.folds(path, n_folds=2, distil=True, out=tmp_path / "b")
+    assert document["temperatures"] == list(found.temperatures)
+    for system, scores in found.test.items():
+        assert document["test"][system]["accuracy"]["value"] == scores["accuracy"].value
+    shown = runner.invoke(app, [*words, "--out", str(tmp_path / "a")])
+    assert shown.exit_code == 0, shown.output
+    for one in (
+        "the ensemble is better by",
+        "distilled model: ",
+        "one estimate",
+        "luthier predict",
+    ):
+        assert one in shown.output
+    plain = runner.invoke(app, [*words_of(path), "--out", str(tmp_path / "c")])
+    assert plain.exit_code == 0, plain.output
+    assert "one estimate" in plain.output
+
+
+def words_of(path):
+    return ["folds", str(path), "--folds", "2", "-q"]
 
 
 def test_folds_without_an_ensemble_are_a_cross_validation_beside_a_test_set(tiny_model, tmp_path):
