@@ -147,7 +147,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     seed_all(seed_of(recipe.training.seed, "method"))  # of weights that a method adds to the model
     model = follow(method.fit(model, job), listeners)
     about["parameters"] = dict(zip(("total", "trained"), count_parameters(model), strict=True))
-    outputs = {SYSTEM: predict_splits(model, job, listeners), **method.beside}
+    outputs = {SYSTEM: predict_splits(model, job, listeners), **getattr(method, "beside", {})}
     target = save(model, method, job, folder, outputs[SYSTEM])
     del model  # frees its memory for the baselines
     for baseline in [make_plugin("baselines", one) for one in baselines_of(recipe)]:
