@@ -10,6 +10,7 @@
     list_runs()       what runs there are           delete_runs(runs)     some of them gone
     distance(a, b)    how far apart two sets of texts are, and what that means for fine-tuning
     forecast(recipe)  what more labels would bring
+    label(recipe, …)  a desk that asks for the labels that teach most
     explain(run, …)   which words spoke for an answer, and which against it
     global_words(run) which words speak for which label over many rows, and shortcuts
     check_explanations(run), compare_explanations(runs): are they true, and whose are truer
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from luthier.exporters.export import export
     from luthier.exporters.soup import soup
     from luthier.inspect_data import inspect
+    from luthier.labelling.label import label
     from luthier.pipeline import run
     from luthier.prediction.predictor import Predictor, load
     from luthier.recipe.tree import Recipe
@@ -74,6 +76,7 @@ _HOMES = {
     "folds": "luthier.studies.fold_ensemble",
     "forecast": "luthier.studies.forecast",
     "inspect": "luthier.inspect_data",
+    "label": "luthier.labelling.label",
     "ladder": "luthier.studies.ladder",
     "list_runs": "luthier.runs.listing",
     "seeds": "luthier.studies.seeds",
@@ -96,6 +99,7 @@ __all__ = [
     "forecast",
     "global_words",
     "inspect",
+    "label",
     "ladder",
     "list_runs",
     "load",

@@ -17,13 +17,14 @@ from luthier.data.doctor.inspect_splits import cut_off, many_to_augment, nothing
 from luthier.data.fingerprint import fingerprint
 from luthier.items import Items, Truncation
 from luthier.job import Job, Plan, Problem, Regulariser, Session
-from luthier.load_splits import check_data, refuse_errors
+from luthier.load_splits import check_data
 from luthier.models.identity import describe_model
 from luthier.models.load import build_model, read_config, refuse_unfit
 from luthier.models.locate import unopened
 from luthier.models.rescale import rescale
 from luthier.models.trained_head import NOTE, ONE_OUTPUT
 from luthier.protocols import Task
+from luthier.reading import refuse_errors
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
 from luthier.records import Gold, Splits, StepInfo, Target

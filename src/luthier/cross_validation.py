@@ -20,9 +20,10 @@ from luthier.errors import DataError, RunError
 from luthier.evaluation.judge import SYSTEM
 from luthier.evaluation.pool_folds import judge_pooled, pool, spread
 from luthier.evaluation.systems import comparison_document
-from luthier.load_splits import check_data, refuse_errors
+from luthier.load_splits import check_data
 from luthier.metrics.names import metric_of
 from luthier.protocols import Task
+from luthier.reading import refuse_errors
 from luthier.recipe.tree import Recipe
 from luthier.records import Splits, StepInfo
 from luthier.report.render import write_report

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from luthier.arguments import Count, Names, Overrides, checked
+from luthier.data.join_rows import joined
 from luthier.declarations import Panel
 from luthier.errors import DataError, RunError
 from luthier.explaining.chosen_rows import mistaken, parse_places, rows_at
@@ -22,9 +23,10 @@ from luthier.explaining.explain import (
     known_label,
     make_explainer,
 )
-from luthier.load_splits import normalized, read_labelled
-from luthier.prediction.given_rows import rows_of, without_answers
+from luthier.load_splits import read_labelled
+from luthier.prediction.given_rows import rows_of
 from luthier.prediction.predictor import Predictor
+from luthier.reading import normalized, without_answers
 from luthier.records import Rows
 from luthier.report.explanations import page
 from luthier.report.render import write_report
@@ -262,22 +264,6 @@ def of_run(
         found = mistaken(lines, predictor.codec, splits.test, errors)
         places = [("test", row) for row in found]
     return Chosen(joined(rows_at(splits, places)), is_labelled=True)
-
-
-def joined(parts: Sequence[Rows]) -> Rows:
-    """Put rows one after another, with the columns that all of them have."""
-    import numpy as np
-
-    if len(parts) == 1:
-        return parts[0]
-    names = [name for name in parts[0].columns if all(name in one for one in parts)]
-    first_file = np.cumsum([0, *(len(one.files) for one in parts[:-1])])
-    return Rows(
-        {name: [cell for one in parts for cell in one[name]] for name in names},
-        tuple(file for one in parts for file in one.files),
-        np.concatenate([one.file_of + first for one, first in zip(parts, first_file, strict=True)]),
-        np.concatenate([one.lines for one in parts]),
-    )
 
 
 def refuse_other_sources(run: str | Path, **given: Any) -> None:

@@ -19,8 +19,8 @@ from luthier.explaining.checked import Check
 from luthier.explaining.explain import DEFAULT, Answered, answer_rows, make_explainer
 from luthier.explaining.normalised import Normalised
 from luthier.explaining.word_records import GlobalWords
-from luthier.prediction.given_rows import without_answers
 from luthier.prediction.predictor import Predictor
+from luthier.reading import without_answers
 from luthier.records import Rows, Splits, StepInfo
 from luthier.rows_of_run import rows_of_run
 from luthier.runs import RunFolder

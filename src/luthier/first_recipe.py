@@ -23,8 +23,9 @@ from luthier.data.readers.propose_form import read_as_proposed
 from luthier.data.readers.read import FIELDS, read
 from luthier.errors import LuthierError
 from luthier.formats.reviews import without_rejected
-from luthier.load_splits import require_roles, with_answer
+from luthier.load_splits import with_answer
 from luthier.protocols import Task
+from luthier.reading import require_roles
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import apply_overrides, read_recipe
 from luthier.recipe.starter import starter_tree, write_starter

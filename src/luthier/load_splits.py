@@ -16,14 +16,15 @@ import numpy as np
 from luthier.columns import MOST_SECONDS, Column
 from luthier.data.doctor.inspect_splits import drop_leaks, inspect
 from luthier.data.doctor.split_view import MOST_PLACES, key_of, views_of
+from luthier.data.journal import audited
 from luthier.data.labels import is_missing
 from luthier.data.readers.read import read_and_check
 from luthier.data.shots import few_shots
 from luthier.data.split import limit_split, make_splits
 from luthier.distributed.group import group
 from luthier.errors import DataError
-from luthier.formats.reviews import without_rejected
 from luthier.protocols import Task
+from luthier.reading import normalized, read_rows, require_roles
 from luthier.recipe.tree import Recipe
 from luthier.records import Rows, Splits, Target
 from luthier.results import Finding
@@ -83,7 +84,8 @@ def check_data(
         source = (given or {}).get(split, getattr(data, split))
         if source is None:
             continue
-        read_rows[split], told, found = read_labelled(source, recipe, task)
+        audit = audited(split, source, data.test)
+        read_rows[split], told, found = read_labelled(source, recipe, task, audit=audit)
         notes += told
         corrected += found
     splits = divided(read_rows, recipe, task)
@@ -158,56 +160,12 @@ def _refuse_same_object(given: Mapping[str, object]) -> None:
             )
 
 
-def read_rows(
-    source: object, recipe: Recipe, task: Task, roles: Sequence[str]
-) -> tuple[Rows, list[str], list[Finding]]:
-    """Read rows in the shape that the task works with.
-
-    Args:
-        source: A path or another source that `read` knows, or rows in memory.
-        recipe: The recipe, which maps roles to columns.
-        task: The task, which normalizes the rows.
-        roles: Roles that the normalized rows must have.
-
-    Returns:
-        The rows, notes on what was detected, and findings on what was corrected.
-    """
-    data = recipe.data
-    rows, notes, misread = read_and_check(source, columns=data.columns, **data.form)
-    rows, rejected = without_rejected(rows, data.columns)
-    unread, asked = unnamed_columns(rows, recipe, task), data.columns.values()
-    notes += [
-        f"the column '{name}' is not read; data.columns.{name}={name} makes it an input"
-        for name in unread
-        if not any(isinstance(one, str) and one.startswith(f"{name}.") for one in asked)
-    ]
-    rows, found = normalized(rows, recipe, task)
-    require_roles(rows, roles)
-    return rows, notes, [*misread, *rejected, *found]
-
-
-def unnamed_columns(rows: Rows, recipe: Recipe, task: Task) -> list[str]:
-    """List the columns that the task would read, if only the recipe named them."""
-    optional = getattr(task, "optional_columns", ())
-    return [name for name in optional if name in rows and name not in recipe.data.columns]
-
-
-def normalized(rows: Rows, recipe: Recipe, task: Task) -> tuple[Rows, list[Finding]]:
-    """Normalise rows, of which columns that the recipe does not name are kept but not read."""
-    unread = {name: rows[name] for name in unnamed_columns(rows, recipe, task)}
-    if not unread:
-        return task.normalize(rows)
-    others = {name: cells for name, cells in rows.columns.items() if name not in unread}
-    adapted, found = task.normalize(replace(rows, columns=others))
-    return replace(adapted, columns={**adapted.columns, **unread}), found
-
-
 def read_labelled(
-    source: object, recipe: Recipe, task: Task
+    source: object, recipe: Recipe, task: Task, *, audit: bool | None = None
 ) -> tuple[Rows, list[str], list[Finding]]:
     """Read rows with their gold answers; rows without one are dropped and reported."""
     roles = [column.role for column in task.columns]
-    rows, notes, found = read_rows(source, recipe, task, roles)
+    rows, notes, found = read_rows(source, recipe, task, roles, audit=audit)
     rows, dropped = with_answer(rows, task, none=recipe.data.no_answer)
     return rows, notes, [*found, *dropped]
 
@@ -258,17 +216,6 @@ def keys_of(rows: Rows, task: Task) -> list[Hashable]:
     """Return what rows are compared by: all that a model reads, texts by their words alone."""
     views = views_of([("train", rows)], input_columns(task))
     return views[0].keys(key_of) if views else []
-
-
-def require_roles(rows: Rows, roles: Sequence[str]) -> None:
-    """Raise if a role of the task has no column."""
-    missing = [role for role in roles if role not in rows]
-    if missing:
-        raise DataError(
-            f"{', '.join(rows.files)}: no column plays the role of {' and '.join(missing)}.",
-            received=f"columns {', '.join(rows.columns)}",
-            hint=" ".join(f"data.columns.{role}=COLUMN" for role in missing),
-        )
 
 
 def with_answer(
@@ -368,15 +315,3 @@ def with_shots(splits: Splits, recipe: Recipe, task: Task) -> Splits:
     train = few_shots(splits.train, role, n_shots, seed=recipe.training.seed)
     made = f"{splits.made.get('train', '')}; {n_shots} of each label, seed {recipe.training.seed}"
     return replace(splits, train=train, made={**splits.made, "train": made})
-
-
-def refuse_errors(findings: Sequence[Finding], ignored: Sequence[str]) -> None:
-    """Stop if the doctor found errors that would make the verdict worthless."""
-    errors = [f for f in findings if f.severity == "error" and f.code not in ignored]
-    if errors:
-        raise DataError(
-            "The data cannot be used as they are:\n"
-            + "\n".join(f"  - {error.message} ({', '.join(error.places)})" for error in errors),
-            received=", ".join(error.code for error in errors),
-            hint=errors[0].fix or f"data.ignore_findings=[{errors[0].code}]",
-        )

@@ -21,6 +21,7 @@ from tests.torture import (
     crash_points,
     damage,
     defects,
+    desk,
     exactness,
     full_disk,
     hazards,
@@ -165,6 +166,11 @@ def s9(folder: Path, share: float) -> Trials:
     return names.trials(folder)
 
 
+def l7(folder: Path, share: float) -> Trials:
+    """Kill -9 desks while people label, half inside the write of an answer, and tear its end."""
+    return _told(desk.trials(folder, _part(50, share)))
+
+
 def d1(folder: Path, share: float) -> Trials:
     """Seeded defects in files of every kind."""
     return defects.counts(folder)[0]
@@ -205,6 +211,7 @@ ALL = (
     s2,
     s8,
     s9,
+    l7,
     d1,
     d1_clean,
     d2,

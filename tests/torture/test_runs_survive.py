@@ -6,6 +6,7 @@ from luthier.registry import names
 from tests.torture import (
     crash_points,
     damage,
+    desk,
     exactness,
     full_disk,
     kills,
@@ -105,6 +106,10 @@ def test_a_damaged_result_answers_nothing(starter, tmp_path):
     found = results.trials(results.bench(tmp_path), starter, every=37)
     assert len(found) >= 10
     assert [what for what, passed in found if not passed] == []
+
+
+def test_a_desk_that_is_killed_loses_no_answer(tmp_path):
+    assert desk.trials(tmp_path, 4) == [""] * 6
 
 
 def test_a_trial_can_fail(made):

@@ -29,6 +29,7 @@ from luthier.cli.failures import (
 )
 from luthier.cli.folds import folds
 from luthier.cli.forecast import forecast
+from luthier.cli.label import label
 from luthier.cli.predict import RunArgument, precision_of, predict
 from luthier.cli.runs import runs
 from luthier.cli.soup import soup
@@ -249,6 +250,7 @@ def evaluate(
 app.command()(compare)
 app.command()(runs)
 app.command()(export)
+app.command()(label)
 app.command()(studies.ladder)
 app.command()(studies.seeds)
 app.command()(studies.ablate)

@@ -39,7 +39,7 @@ def fit_linear(
     has_validation = features["validation"].shape[0] > 0
     strengths = STRENGTHS if has_validation else (1.0,)
     for number, strength in enumerate(strengths, start=1):
-        outputs_of = _fit(job.problem.codec.target, features["train"], targets, strength)
+        outputs_of = fit_outputs(job.problem.codec.target, features["train"], targets, strength)
         score = 0.0
         if has_validation:
             sign = -1.0 if lower_is_better(job.problem.codec.task.validation_metric) else 1.0
@@ -61,9 +61,17 @@ def fit_linear(
     }
 
 
-def _fit(
+def fit_outputs(
     target: Target, features: Any, targets: Array, strength: float
 ) -> Callable[[Any], Outputs]:
+    """Fit a linear model; return the function from features to outputs (rows, outputs).
+
+    Args:
+        target: What is predicted.
+        features: A dense or sparse matrix, (rows, width).
+        targets: Standardised numbers, label indicators, or label ids of two labels at least.
+        strength: Inverse regularisation.
+    """
     from sklearn.linear_model import LogisticRegression, Ridge
 
     if target.kind == "number":

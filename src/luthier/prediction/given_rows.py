@@ -122,10 +122,3 @@ def wrong_texts(task: Task, received: str) -> DataError:
     return DataError(
         f"The task {task.name} reads {roles}.", received=received, hint=f"give {{{example}}}"
     )
-
-
-def without_answers(rows: Rows, task: Task) -> Rows:
-    """Drop the gold answers, so that nothing can read them."""
-    answers = task.answer_columns
-    kept = {name: values for name, values in rows.columns.items() if name not in answers}
-    return Rows(kept, rows.files, rows.file_of, rows.lines)

@@ -15,14 +15,14 @@ from luthier.arguments import Overrides, checked
 from luthier.codec import Codec
 from luthier.columns import Limits
 from luthier.data.readers.frames import is_table
-from luthier.data.readers.read import read, read_and_check
 from luthier.declarations import JSON
-from luthier.load_splits import normalized, read_labelled, refuse_errors, require_roles
+from luthier.load_splits import read_labelled
 from luthier.prediction.evidence import evidence_of
-from luthier.prediction.given_rows import rows_of, without_answers
+from luthier.prediction.given_rows import rows_of
 from luthier.prediction.options import known_options, refuse_unknown_options, with_reading
 from luthier.prediction.write_answers import write_answers
 from luthier.protocols import Task
+from luthier.reading import normalized, read_inputs, refuse_errors, require_roles, without_answers
 from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Predictions, Rows
 from luthier.results import Comparison, Score
@@ -228,24 +228,7 @@ class Predictor:
 
     def read(self, source: object) -> Rows:
         """Read a file with the recipe's columns, or the task's own; answers may be absent."""
-        data = self.recipe.data
-        answers = self.task.answer_columns
-        rows, _, misread = read_and_check(source, **data.form)
-        refuse_errors(misread, data.ignore_findings)
-        columns = {
-            role: name
-            for role, name in data.columns.items()
-            if role not in answers
-            and (
-                role not in rows
-                or {*([name] if isinstance(name, str) else name)} <= {*rows.columns}
-            )
-        }
-        rows = self.task.gather(read(rows, columns=columns)[0])
-        require_roles(
-            self.task.normalize(without_answers(rows, self.task))[0], self.task.input_roles
-        )
-        return rows
+        return read_inputs(source, self.recipe, self.task)
 
     def predict_file(
         self,
@@ -315,7 +298,7 @@ class Predictor:
     ) -> tuple[int, dict[str, dict[str, Score]], tuple[Comparison, ...]]:
         from luthier.evaluation.judge import judge, resampling  # imports SciPy's statistics
 
-        rows, _, found = read_labelled(source, self.recipe, self.task)
+        rows, _, found = read_labelled(source, self.recipe, self.task, audit=True)
         refuse_errors(found, self.recipe.data.ignore_findings)
         scores, comparisons = judge(
             self.codec,

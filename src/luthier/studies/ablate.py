@@ -13,8 +13,9 @@ from typing import Any
 
 from luthier.arguments import Count, Names, Overrides, checked
 from luthier.errors import RecipeError, suggestion
-from luthier.load_splits import check_data, refuse_errors
+from luthier.load_splits import check_data
 from luthier.protocols import Task
+from luthier.reading import refuse_errors
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe

@@ -24,12 +24,13 @@ from luthier.declarations import Panel
 from luthier.evaluation.compare_runs import Judged
 from luthier.evaluation.judge import SYSTEM, judge, resampling
 from luthier.evaluation.pool_folds import judge_pooled, reordered
-from luthier.load_splits import check_data, refuse_errors
+from luthier.load_splits import check_data
 from luthier.metrics.names import metric_of
 from luthier.pipeline import run
 from luthier.prediction.averaging import DOCUMENTS
 from luthier.prediction.ensemble import Ensemble
 from luthier.prediction.predictor import load
+from luthier.reading import refuse_errors
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.chosen_baselines import without_trained
 from luthier.recipe.given_rows import rows_apart

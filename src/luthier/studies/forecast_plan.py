@@ -11,8 +11,9 @@ from typing import Any
 
 from luthier.data.labels import label_name
 from luthier.errors import DataError, RecipeError
-from luthier.load_splits import check_data, refuse_errors
+from luthier.load_splits import check_data
 from luthier.protocols import Task
+from luthier.reading import refuse_errors
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe

@@ -11,7 +11,7 @@ from luthier.explaining.explain import answer_rows
 from luthier.explaining.global_words import global_words
 from luthier.explaining.shortcuts import outlying
 from luthier.explaining.training_words import TrainingWords, carried, types_of
-from luthier.prediction.given_rows import without_answers
+from luthier.reading import without_answers
 from luthier.records import Rows
 from luthier.seeding import stream
 from luthier.training.listeners import follow
