@@ -137,7 +137,8 @@ def test_images_and_sounds_are_read_by_frozen_encoders(tiny_model, tmp_path):
         modality_dropout=0.0,
     )
     made["data"]["media"] = str(tmp_path)
-    columns["again"] = columns["photo"]
+    made["data"]["columns"] = {"photo": "picture"}
+    columns["again"] = columns["picture"] = columns.pop("photo")
     done = luthier.run(made, out=tmp_path / "run", data={"train": Rows.of(columns)})
     assert done.scores["fine-tuned"]["accuracy"].value > done.scores["majority"]["accuracy"].value
     judge = luthier.load(done.folder)

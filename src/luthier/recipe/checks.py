@@ -229,8 +229,10 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
             )
     data = tree.get("data")
     columns = data.get("columns") if isinstance(data, Mapping) else None
-    roles = [*(column.role for column in task.columns), *task.alternative_columns]
-    listed = [column.role for column in task.columns if column.kind in LISTED]
+    own = getattr(task, "columns_for", None)  # of a task whose options name its inputs
+    known = task.columns if own is None else own(_options(tree, "task"))
+    roles = [*(column.role for column in known), *task.alternative_columns]
+    listed = [column.role for column in known if column.kind in LISTED]
     for role, given in columns.items() if isinstance(columns, Mapping) else ():
         if role in roles and role not in listed and isinstance(given, (list, tuple)):
             yield Problem(
@@ -245,6 +247,13 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
                 f"{task.name} has no column role '{role}' (its roles: {', '.join(roles)})",
                 fix=f"did you mean data.columns.{close}?" if close else None,
             )
+
+
+def _options(tree: Mapping[str, Any], section: str) -> Mapping[str, Any]:
+    """Return the options of a plug-in; none where they are of another shape, which is told."""
+    given = tree.get(section)
+    options = given.get("options") if isinstance(given, Mapping) else None
+    return options if isinstance(options, Mapping) else {}
 
 
 def _check_unlabelled(tree: Mapping[str, Any], method: Found) -> Iterator[Problem]:

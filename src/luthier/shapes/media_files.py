@@ -1,15 +1,60 @@
-"""Names of files of images or sounds, with a label for each."""
+"""Names of files of images or sounds, alone or beside texts, with a label for each row."""
 
 from __future__ import annotations
 
+import os.path
+
 from luthier.columns import Column
 from luthier.media import images, sounds
-from luthier.shapes.labelled_texts import LABEL, TEXT
+from luthier.shapes.labelled_texts import LABEL, NUMBER, TEXT
 from luthier.shapes.sheet import Guess, Sheet
 
 KINDS = {"image": images.ENDINGS, "audio": sounds.ENDINGS}
 LABEL_OF = Column("label", "label", (*LABEL.guesses, "digit", "word", "kind", "speaker"))
+ENCODERS = {"image": "facebook/dinov2-small", "audio": "facebook/wav2vec2-base"}  # on the hub
 MOST = 0.8  # share of the cells that end as names of such files do
+
+
+def texts_with_media(sheet: Sheet) -> Guess | None:
+    """Recognise texts beside images or sounds that are there, with a label or a number."""
+    text = sheet.best(TEXT)
+    media = {
+        kind: name
+        for kind, endings in KINDS.items()
+        if (name := _column_of(sheet, endings)) and _is_there(sheet, name)
+    }
+    taken = [text.name if text else "", *media.values()]
+    label, number = sheet.best(LABEL_OF, taken), sheet.best(NUMBER, taken)
+    found = label or number
+    if text is None or not media or found is None or sheet.given:
+        return None
+    inputs = {text.name: "text", **{name: kind for kind, name in media.items()}}
+    others = [name for name in sheet.columns if name not in (*inputs, found.name)]
+    doubts = [
+        f"the encoders of {' and '.join(media)} are frozen; others: task.options.encoders",
+        *([f"{', '.join(others)}: not read; kinds number and category read more"] * bool(others)),
+    ]
+    return Guess(
+        "multimodal-classification" if label else "multimodal-regression",
+        {**{name: name for name in inputs}, "label": found.name},
+        [
+            f"{text.name}: texts; {', '.join(media.values())}: names of files that are there",
+            f"{found.name}: {found.n_distinct} different values",
+        ],
+        doubts,
+        {
+            "task.options.inputs": inputs,
+            "task.options.encoders": {kind: ENCODERS[kind] for kind in media},
+        },
+    )
+
+
+def _is_there(sheet: Sheet, name: str) -> bool:
+    """Return whether the first file that a column names lies beside the table."""
+    cells = sheet.cells(name)
+    return bool(cells) and os.path.isfile(
+        os.path.join(os.path.dirname(sheet.rows.files[0]), str(cells[0]))
+    )
 
 
 def labelled_media(sheet: Sheet) -> Guess | None:
@@ -47,4 +92,4 @@ def _column_of(sheet: Sheet, endings: tuple[str, ...]) -> str | None:
     return None
 
 
-SHAPES = (labelled_media,)
+SHAPES = (texts_with_media, labelled_media)

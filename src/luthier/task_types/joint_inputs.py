@@ -100,9 +100,17 @@ class JointInputs:
 
     def __init__(self, options: Any):
         super().__init__(options)  # type: ignore[call-arg]
-        answer = next(one for one in type(self).columns if one.role == "label")
-        inputs = (Column(role, kind) for role, kind in options.inputs.items())
-        vars(self)["columns"] = (*inputs, answer)  # its own, where other tasks share their class's
+        # its own, where other tasks share their class's
+        vars(self)["columns"] = self.columns_for({"inputs": options.inputs})
+
+    @classmethod
+    def columns_for(cls, options: Mapping[str, Any]) -> tuple[Column, ...]:
+        """Return the columns that options ask for."""
+        inputs = options.get("inputs")
+        if not isinstance(inputs, Mapping):
+            return cls.columns
+        answer = next(one for one in cls.columns if one.role == "label")
+        return (*(Column(str(role), str(kind)) for role, kind in inputs.items()), answer)
 
     def load_processor(self, model: str, **options: Any) -> Any:
         """Load the model's tokenizer, and the encoders of images and sounds."""

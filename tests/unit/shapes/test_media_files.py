@@ -29,3 +29,20 @@ def test_texts_are_read_where_there_are_some():
         {"text": texts, "photo": ["a.png"] * 60, "label": [f"l{n % 2}" for n in range(60)]}
     )
     assert recognise(rows).task == "text-classification"
+
+
+def test_texts_beside_files_that_are_there_are_read_with_them(tmp_path):
+    (tmp_path / "0.png").write_bytes(b"")
+    columns = {
+        "title": [f"This is the {n}th of all the good chairs that I saw here." for n in range(60)],
+        "photo": [f"{n}.png" for n in range(60)],
+        "price": [n / 7 for n in range(60)],
+        "kind": [f"l{n % 2}" for n in range(60)],
+    }
+    guess = recognise(Rows.of(columns, name=str(tmp_path / "items.csv")))
+    assert guess.task == "multimodal-classification"
+    assert guess.fields["task.options.inputs"] == {"title": "text", "photo": "image"}
+    assert guess.columns["label"] == "kind"
+    assert any("price" in one for one in guess.unsure)
+    elsewhere = recognise(Rows.of(columns, name=str(tmp_path / "no" / "items.csv")))
+    assert elsewhere.task.startswith("text-")
