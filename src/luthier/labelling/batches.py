@@ -58,7 +58,7 @@ class Batches:
         self.latest: Reply | None = None
         self.failures: deque[str] = deque()
         roles = [*task.input_roles, *(["words"] if "words" in pool.rows else [])]
-        self._inputs, self._role = roles, task.answer_role or answers.role
+        self._inputs, self.role = roles, task.answer_role or answers.role
         self._queue: deque[Question] = deque()
         self._spare: deque[Choice] = deque()  # chosen, but for a later batch
         self._order: Order | None = None  # that is not answered yet
@@ -126,14 +126,14 @@ class Batches:
             min(len(self._offered), AHEAD * self.plan.batch),
             self._learned(),
             {name: rows[name] for name in self._inputs},
-            self.answered.columns([*self._inputs, self._role], audit=True),
+            self.answered.columns([*self._inputs, self.role], audit=True),
         )
         self._ordered_at = self.now()
         self.chooser.begin(self._order)
 
     def _learned(self) -> Columns:
         """Gather the rows that teach the model."""
-        columns = self.answered.columns([*self._inputs, self._role], audit=False)
+        columns = self.answered.columns([*self._inputs, self.role], audit=False)
         if self.known is None:
             return columns
         return {name: [*self.known[name], *cells] for name, cells in columns.items()}

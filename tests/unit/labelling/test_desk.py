@@ -14,6 +14,7 @@ from luthier.labelling.journal import Journal
 from luthier.labelling.orders import Choice, Reply
 from luthier.labelling.pool import Pool
 from luthier.labelling.questions import Draws, Plan
+from luthier.labelling.training import training_command
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin, Recipe
 from luthier.records import Rows
@@ -387,6 +388,29 @@ def test_a_pool_of_training_rows_is_refused_and_a_few_are_left_out(pool_file, tm
     with label(tree, tmp_path, pool=[*few, few[-1], {"text": " "}]) as desk:
         assert len(desk.pool.ids) == 60
         assert [note.split(" rows")[0] for note in desk.pool.notes] == ["1 of 63"] * 3
+
+
+def test_the_command_that_trains_tests_on_audit_rows_as_soon_as_that_can_be(opened):
+    desk = opened(audit=0.5)
+    while not desk.ask().is_audit:
+        desk.skip()
+    desk.tell("no")
+    command, warning = training_command(desk, "recipe.yaml", "labels.jsonl")
+    assert not any(word.startswith("data.test") for word in command)
+    assert "labels that no other row has: no" in warning
+    while desk.ask().is_audit:
+        desk.skip()
+    desk.tell("no")
+    command, warning = training_command(desk, "recipe.yaml", "labels.jsonl")
+    assert "data.test=labels.jsonl" in command
+    assert "data.split.validation=0" in command
+    assert warning == ""
+
+
+def test_without_audit_rows_the_command_says_what_its_scores_are_worth(opened):
+    desk = opened(audit=0.0)
+    answer(desk, 2)
+    assert "some that a model chose" in training_command(desk, "recipe.yaml", "l.jsonl")[1]
 
 
 @pytest.mark.parametrize(
