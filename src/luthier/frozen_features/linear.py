@@ -135,9 +135,13 @@ def _fit_one_label(features: Any, column: Array, strength: float) -> Callable[[A
 
 
 def _without_convergence_warning(model: Any, features: Any, targets: Array) -> None:
-    """Fit a model; an optimum that is not exact to the last digit is good enough here."""
+    """Fit a model; an optimum that is not exact to the last digit is good enough here.
+
+    Few rows of many labels are labels all the same, which scikit-learn doubts.
+    """
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The number of unique classes is greater", UserWarning)
         model.fit(features, targets)
