@@ -9,7 +9,7 @@
     modalities(recipe) which inputs of a row add something
     list_runs()       what runs there are           delete_runs(runs)     some of them gone
     distance(a, b)    how far apart two sets of texts are, and what that means for fine-tuning
-    forecast(recipe)  what more labels would bring
+    forecast(recipe)  what more labels would bring  rehearse(recipe)      which rows next
     label(recipe, …)  a desk that asks for the labels that teach most
     explain(run, …)   which words spoke for an answer, and which against it
     global_words(run) which words speak for which label over many rows, and shortcuts
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from luthier.pipeline import run
     from luthier.prediction.predictor import Predictor, load
     from luthier.recipe.tree import Recipe
+    from luthier.rehearsal.rehearse import rehearse
     from luthier.results import RunResult
     from luthier.runs.listing import delete_runs, list_runs
     from luthier.studies.ablate import ablate
@@ -79,6 +80,7 @@ _HOMES = {
     "label": "luthier.labelling.label",
     "ladder": "luthier.studies.ladder",
     "list_runs": "luthier.runs.listing",
+    "rehearse": "luthier.rehearsal.rehearse",
     "seeds": "luthier.studies.seeds",
     "soup": "luthier.exporters.soup",
 }
@@ -104,6 +106,7 @@ __all__ = [
     "list_runs",
     "load",
     "modalities",
+    "rehearse",
     "run",
     "seeds",
     "soup",

@@ -103,7 +103,7 @@ def test_public_names_are_these_and_no_others():
         *("Predictor", "Recipe", "RunResult", "ablate", "check_explanations", "compare"),
         *("compare_explanations", "delete_runs", "distance", "evaluate", "explain", "export"),
         *("folds", "forecast", "global_words", "inspect", "label", "ladder", "list_runs", "load"),
-        *("modalities", "run", "seeds", "soup"),
+        *("modalities", "rehearse", "run", "seeds", "soup"),
     ]
     for name in luthier.__all__:
         assert getattr(luthier, name).__name__ == name

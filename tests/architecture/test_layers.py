@@ -51,7 +51,7 @@ LAYERS = (
     {"build_problem", "cross_validation", "domains", "explaining", "first_recipe", "rows_of_run"},
     {"pipeline", "prediction"},
     {"studies", "exporters", "evaluate_run", "explain_run", "inspect_data", "labelling"},
-    {"explanations_of_run", "sklearn"},
+    {"explanations_of_run", "rehearsal", "sklearn"},
     {"cli"},
     {"__main__"},
 )

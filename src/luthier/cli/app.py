@@ -3,6 +3,7 @@
 init ─► inspect ─► run ─► report, predict, explain, evaluate, compare, export    runs, list, schema
 ladder, seeds, ablate, modalities: studies of many runs (`studies.py`)
 folds, soup: many models as one         forecast: what more labels would bring
+rehearse: which rows to label next
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from luthier.cli.folds import folds
 from luthier.cli.forecast import forecast
 from luthier.cli.label import label
 from luthier.cli.predict import RunArgument, precision_of, predict
+from luthier.cli.rehearse import rehearse
 from luthier.cli.runs import runs
 from luthier.cli.soup import soup
 from luthier.cli.tables import JsonOption, print_json, print_table
@@ -256,6 +258,7 @@ app.command()(studies.seeds)
 app.command()(studies.ablate)
 app.command()(folds)
 app.command()(forecast)
+app.command()(rehearse)
 app.command()(studies.modalities)
 app.command()(soup)
 app.command()(distance)
