@@ -30,8 +30,8 @@ from luthier.explaining.explain import Answered, answer_rows, explain_rows, make
 from luthier.explaining.global_words import global_words
 from luthier.explaining.resampled import Resampled
 from luthier.metrics.intervals import exact_interval
-from luthier.prediction.given_rows import without_answers
 from luthier.prediction.predictor import Predictor, load
+from luthier.reading import without_answers
 from luthier.records import Rows, Splits
 from luthier.results import Score
 from luthier.rows_of_run import rows_of_run

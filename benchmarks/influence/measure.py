@@ -20,7 +20,7 @@ from luthier.explaining.explain import answer_rows
 from luthier.explaining.head_layers import Traced
 from luthier.explaining.neighbours import similarities
 from luthier.metrics.intervals import exact_interval
-from luthier.prediction.given_rows import without_answers
+from luthier.reading import without_answers
 from luthier.rows_of_run import rows_of_run
 from luthier.runs import RunFolder
 from luthier.seeding import stream
