@@ -11,6 +11,9 @@
     distance(a, b)    how far apart two sets of texts are, and what that means for fine-tuning
     forecast(recipe)  what more labels would bring  rehearse(recipe)      which rows next
     label(recipe, …)  a desk that asks for the labels that teach most
+    agree(file, who)  how far annotators agree, and one row for each text
+    suspects(recipe)  which labels are probably wrong
+    convert(file, tool, out)  labels from the file of one tool to that of another
     explain(run, …)   which words spoke for an answer, and which against it
     global_words(run) which words speak for which label over many rows, and shortcuts
     check_explanations(run), compare_explanations(runs): are they true, and whose are truer
@@ -26,9 +29,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from luthier.annotators_of_file import agree
     from luthier.domains.distance import distance
     from luthier.evaluate_run import evaluate
     from luthier.evaluation.compare_runs import compare
+    from luthier.exchange.convert import convert
     from luthier.explain_run import explain
     from luthier.explanations_of_run import (
         check_explanations,
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
     from luthier.exporters.export import export
     from luthier.exporters.soup import soup
     from luthier.inspect_data import inspect
+    from luthier.label_noise.find import suspects
     from luthier.labelling.label import label
     from luthier.pipeline import run
     from luthier.prediction.predictor import Predictor, load
@@ -60,6 +66,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "run": "luthier.pipeline",
     "ablate": "luthier.studies.ablate",
+    "agree": "luthier.annotators_of_file",
     "modalities": "luthier.studies.modalities",
     "load": "luthier.prediction.predictor",
     "Predictor": "luthier.prediction.predictor",
@@ -71,6 +78,7 @@ _HOMES = {
     "evaluate": "luthier.evaluate_run",
     "check_explanations": "luthier.explanations_of_run",
     "compare_explanations": "luthier.explanations_of_run",
+    "convert": "luthier.exchange.convert",
     "explain": "luthier.explain_run",
     "global_words": "luthier.explanations_of_run",
     "export": "luthier.exporters.export",
@@ -83,15 +91,18 @@ _HOMES = {
     "rehearse": "luthier.rehearsal.rehearse",
     "seeds": "luthier.studies.seeds",
     "soup": "luthier.exporters.soup",
+    "suspects": "luthier.label_noise.find",
 }
 __all__ = [
     "Predictor",
     "Recipe",
     "RunResult",
     "ablate",
+    "agree",
     "check_explanations",
     "compare",
     "compare_explanations",
+    "convert",
     "delete_runs",
     "distance",
     "evaluate",
@@ -110,6 +121,7 @@ __all__ = [
     "run",
     "seeds",
     "soup",
+    "suspects",
 ]
 
 

@@ -6,13 +6,14 @@ The first half of the main path, after `load_splits.py`; `pipeline.py` is the se
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from luthier.codec import Codec
+from luthier.columns import SOFT
 from luthier.data.doctor.inspect_splits import cut_off, many_to_augment, nothing_to_learn
 from luthier.data.fingerprint import fingerprint
 from luthier.items import Items, Truncation
@@ -25,9 +26,9 @@ from luthier.models.rescale import rescale
 from luthier.models.trained_head import NOTE, ONE_OUTPUT
 from luthier.protocols import Task
 from luthier.reading import refuse_errors
-from luthier.recipe.checks import make_plugin
+from luthier.recipe.checks import DEFAULT_ENGINE, make_plugin
 from luthier.recipe.tree import Recipe
-from luthier.records import Gold, Splits, StepInfo, Target
+from luthier.records import Gold, Rows, Splits, StepInfo, Target
 from luthier.registry import find
 from luthier.results import Finding
 from luthier.seeding import seed_of
@@ -63,9 +64,13 @@ def prepare(
     refuse_errors(checked.findings, recipe.data.ignore_findings)
     codec = make_codec(recipe, task, checked.learn_target(task))
     items: dict[str, Items] = {}
+    notes = list(checked.notes)
+    if learned_rows(checked.splits.train, recipe) is not checked.splits.train:
+        notes.append(f"{recipe.method.name} learns labels, not their probabilities")
     findings = list(checked.findings)
     for split, rows in checked.splits.items():
-        made = items[split] = codec.encode(rows, training=split == "train")
+        made = codec.encode(learned_rows(rows, recipe), training=split == "train")
+        items[split] = made
         own = Truncation("text-cut-off", "text", "data.max_tokens", made.full_lengths, made.kept)
         for truncation in (own, *made.truncations):
             findings += cut_off(truncation, rows, split=split)
@@ -75,11 +80,21 @@ def prepare(
     if recipe.augmentation:
         findings += many_to_augment(checked.splits.train)
     model = recipe.model
-    notes = unopened(model.name) if model.ignore_unsafe_files else []
+    notes += unopened(model.name) if model.ignore_unsafe_files else []
     job = make_job(recipe, codec, checked.splits, items).with_problem(unlabelled=checked.unlabelled)
     if adapted is not None:
         job = job.with_session(unadapted=partial(train_unadapted, unadapted))
-    return Prepared(job, findings, checked.notes + notes)
+    return Prepared(job, findings, notes)
+
+
+def learned_rows(rows: Rows, recipe: Recipe) -> Rows:
+    """Leave out probabilities of labels where the method or the engine learns labels alone."""
+    method = find("methods", recipe.method.name)
+    is_soft = recipe.engine == DEFAULT_ENGINE and getattr(method, "learns_soft_labels", False)
+    if is_soft or SOFT not in rows:
+        return rows
+    kept = {name: cells for name, cells in rows.columns.items() if name != SOFT}
+    return replace(rows, columns=kept)
 
 
 def train_unadapted(
@@ -99,7 +114,10 @@ def train_unadapted(
 
     codec = make_codec(recipe, job.problem.codec.task, job.problem.codec.target)
     splits = job.problem.splits
-    items = {split: codec.encode(rows, training=split == "train") for split, rows in splits.items()}
+    items = {
+        split: codec.encode(learned_rows(rows, recipe), training=split == "train")
+        for split, rows in splits.items()
+    }
     unlabelled = job.problem.unlabelled
     plain = make_job(recipe, codec, splits, items).with_problem(unlabelled=unlabelled)
     model = plain.session.make_model(True)

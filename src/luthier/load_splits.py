@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from luthier.columns import MOST_SECONDS, Column
+from luthier.data.corrections import with_corrections
 from luthier.data.doctor.inspect_splits import drop_leaks, inspect
 from luthier.data.doctor.split_view import MOST_PLACES, key_of, views_of
 from luthier.data.journal import audited
@@ -30,6 +31,7 @@ from luthier.records import Rows, Splits, Target
 from luthier.results import Finding
 
 NAMED = frozenset({"single-label", "multi-label", "tags"})  # kinds of target with label names
+SOURCES = ("train", "validation", "test")
 MAY_BE_EMPTY = ("multi-label", "answer", "tags")  # kinds of which an empty cell is an answer
 
 
@@ -77,17 +79,7 @@ def check_data(
     """
     _refuse_same_object(given or {})
     data = recipe.data
-    notes: list[str] = []
-    corrected: list[Finding] = []
-    read_rows: dict[str, Rows | None] = {"validation": None, "test": None}
-    for split in ("train", "validation", "test"):
-        source = (given or {}).get(split, getattr(data, split))
-        if source is None:
-            continue
-        audit = audited(split, source, data.test)
-        read_rows[split], told, found = read_labelled(source, recipe, task, audit=audit)
-        notes += told
-        corrected += found
+    read_rows, notes, misread = read_sources(recipe, task, given or {})
     splits = divided(read_rows, recipe, task)
     if data.split.n_folds is not None and data.split.fold is None:
         notes.append(f"each of {data.split.n_folds} folds is the test set once; here it is fold 0")
@@ -104,7 +96,7 @@ def check_data(
             max_seconds=data.max_seconds or MOST_SECONDS,
             needs_media=task.unit == "media",
         )
-    findings = [*corrected, *found]
+    findings = [*misread, *found]
     if data.drop_leaks:
         splits, counts = drop_leaks(splits, inputs=inputs, media=data.media)
         if data.split.n_folds is not None and data.split.folds_of == "rest":
@@ -125,6 +117,33 @@ def check_data(
         notes += told
         findings += found
     return Checked(splits, findings, list(dict.fromkeys(notes)), all_train, unlabelled)
+
+
+def read_sources(
+    recipe: Recipe, task: Task, given: Mapping[str, object]
+) -> tuple[dict[str, Rows | None], list[str], list[Finding]]:
+    """Read the rows of each source that the recipe names, with the labels that were corrected.
+
+    Args:
+        recipe: The recipe.
+        task: Its task.
+        given: Split to rows in memory, in place of a source.
+    """
+    notes: list[str] = []
+    findings: list[Finding] = []
+    parts: dict[str, Rows] = {}
+    for split in SOURCES:
+        source = given.get(split, getattr(recipe.data, split))
+        if source is not None:
+            audit, needed = audited(split, source, recipe.data.test), split == "train"
+            read_rows = read_labelled(source, recipe, task, audit=audit, needed=needed)
+            parts[split] = read_rows[0]
+            notes += read_rows[1]
+            findings += read_rows[2]
+    if recipe.data.labels_from is not None:
+        parts, told = with_corrections(parts, recipe, task)
+        notes.append(told)
+    return {split: parts.get(split) for split in SOURCES}, notes, findings
 
 
 def divided(
@@ -161,13 +180,34 @@ def _refuse_same_object(given: Mapping[str, object]) -> None:
 
 
 def read_labelled(
-    source: object, recipe: Recipe, task: Task, *, audit: bool | None = None
+    source: object,
+    recipe: Recipe,
+    task: Task,
+    *,
+    audit: bool | None = None,
+    needed: bool = False,
 ) -> tuple[Rows, list[str], list[Finding]]:
-    """Read rows with their gold answers; rows without one are dropped and reported."""
+    """Read rows with their gold answers; rows without one are dropped and reported.
+
+    Args:
+        source: The source of the rows.
+        recipe: The recipe.
+        task: The task.
+        audit: Which rows of a desk's file of labels are kept, as for `read_rows`.
+        needed: Whether the rows must have several annotators where the recipe names a column of
+            them. Elsewhere, rows that were joined already are as good.
+    """
     roles = [column.role for column in task.columns]
     rows, notes, found = read_rows(source, recipe, task, roles, audit=audit)
     rows, dropped = with_answer(rows, task, none=recipe.data.no_answer)
-    return rows, notes, [*found, *dropped]
+    asked, role = column_name(recipe.data.annotator, recipe.data.columns), task.answer_role
+    joined: list[Finding] = []
+    if asked is not None and role is not None:
+        from luthier.annotators.agreement import merged_by_annotators  # statistics load slowly
+
+        inputs = task.input_roles
+        rows, joined = merged_by_annotators(rows, task.kind, asked, inputs, role, needed=needed)
+    return rows, notes, [*found, *dropped, *joined]
 
 
 def read_unlabelled(

@@ -62,7 +62,7 @@ def _read_files(
     rows, rejected = without_rejected(rows, data.columns)
     unread, asked = unnamed_columns(rows, recipe, task), data.columns.values()
     notes += [
-        f"the column '{name}' is not read; data.columns.{name}={name} makes it an input"
+        f"the column '{name}' is not read; data.columns.{name}={name} reads it"
         for name in unread
         if not any(isinstance(one, str) and one.startswith(f"{name}.") for one in asked)
     ]

@@ -100,10 +100,11 @@ torch.optim.SGD(weights, lr=1.0).zero_grad()
 def test_public_names_are_these_and_no_others():
     assert sorted(luthier.__all__) == sorted(luthier._HOMES)
     assert luthier.__all__ == [
-        *("Predictor", "Recipe", "RunResult", "ablate", "check_explanations", "compare"),
-        *("compare_explanations", "delete_runs", "distance", "evaluate", "explain", "export"),
+        *("Predictor", "Recipe", "RunResult", "ablate", "agree", "check_explanations"),
+        *("compare", "compare_explanations", "convert", "delete_runs", "distance", "evaluate"),
+        *("explain", "export"),
         *("folds", "forecast", "global_words", "inspect", "label", "ladder", "list_runs", "load"),
-        *("modalities", "rehearse", "run", "seeds", "soup"),
+        *("modalities", "rehearse", "run", "seeds", "soup", "suspects"),
     ]
     for name in luthier.__all__:
         assert getattr(luthier, name).__name__ == name

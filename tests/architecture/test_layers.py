@@ -42,7 +42,10 @@ LAYERS = (
     {"runs", "engines"},
     {"data", "text", "models", "metrics"},
     {"training", "formats", "inputs", "next_rows"},
-    {"adapters", "episodes", "task_types", "frozen_features", "reading", "shapes"},
+    {
+        *("adapters", "annotators", "episodes", "exchange", "task_types", "frozen_features"),
+        *("reading", "shapes"),
+    },
     {
         *("tasks", "methods", "baselines", "explainers", "regularisers", "queries", "augmenters"),
         "keras_engine",
@@ -50,8 +53,11 @@ LAYERS = (
     {"evaluation", "report", "load_splits"},
     {"build_problem", "cross_validation", "domains", "explaining", "first_recipe", "rows_of_run"},
     {"pipeline", "prediction"},
-    {"studies", "exporters", "evaluate_run", "explain_run", "inspect_data", "labelling"},
-    {"explanations_of_run", "rehearsal", "sklearn"},
+    {
+        *("annotators_of_file", "studies", "exporters", "evaluate_run", "explain_run"),
+        *("inspect_data", "labelling"),
+    },
+    {"explanations_of_run", "label_noise", "rehearsal", "sklearn"},
     {"cli"},
     {"__main__"},
 )

@@ -218,9 +218,7 @@ def test_a_question_is_read_with_the_choices_only_if_the_recipe_names_it(name):
     left = checked()
     assert left.splits.train["choices"][0] == ["wet", "dry"]
     assert name in left.splits.train  # to slice by, say
-    assert f"the column '{name}' is not read; data.columns.{name}={name} makes it an input" in (
-        left.notes
-    )
+    assert f"the column '{name}' is not read; data.columns.{name}={name} reads it" in (left.notes)
     assert checked(**{name: name}).splits.train["choices"][0] == ["Is it wet", "Is it dry"]
 
 

@@ -3,7 +3,7 @@
 init ─► inspect ─► run ─► report, predict, explain, evaluate, compare, export    runs, list, schema
 ladder, seeds, ablate, modalities: studies of many runs (`studies.py`)
 folds, soup: many models as one         forecast: what more labels would bring
-rehearse: which rows to label next
+rehearse: which rows to label next      agree: several annotators
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import typer
 import luthier
 from luthier import ranks
 from luthier.cli import studies
+from luthier.cli.agree import agree
 from luthier.cli.compare import compare
+from luthier.cli.convert import convert
 from luthier.cli.distance import distance
 from luthier.cli.explain import explain
 from luthier.cli.export import export
@@ -30,6 +32,7 @@ from luthier.cli.failures import (
 )
 from luthier.cli.folds import folds
 from luthier.cli.forecast import forecast
+from luthier.cli.inspect import inspect
 from luthier.cli.label import label
 from luthier.cli.predict import RunArgument, precision_of, predict
 from luthier.cli.rehearse import rehearse
@@ -190,25 +193,9 @@ def init(
     print(visible(f"\nWrote {out} for {made.task}. Review it, then:\n  luthier run {out}"))
 
 
-@app.command()
-def inspect(
-    source: Annotated[
-        Path, typer.Argument(metavar="RECIPE_OR_FILE", help="A recipe or a data file.")
-    ],
-    overrides: Overrides = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Check the data for problems; exits with code 1 if there are errors."""
-    from luthier.inspect_data import inspect as inspect_data
-
-    found = inspect_data(source, overrides or ())
-    from luthier.cli.show import show_inspection
-
-    show_inspection(found, as_json=as_json)
-    if found.has_errors:
-        raise typer.Exit(1)
-
-
+app.command()(inspect)
+app.command()(agree)
+app.command()(convert)
 app.command()(predict)
 app.command()(explain)
 

@@ -88,6 +88,13 @@ class Kappa:
     expected: float
     n: int
 
+    def interval(self, z: float = 1.96) -> tuple[float, float]:
+        """Return the ends of kappa's interval, by the standard error of Cohen (1960)."""
+        if not self.n or self.expected >= 1:
+            return float("nan"), float("nan")
+        spread = (self.observed * (1 - self.observed) / self.n) ** 0.5 / (1 - self.expected)
+        return max(-1.0, self.kappa - z * spread), min(1.0, self.kappa + z * spread)
+
     @property
     def is_paradox(self) -> bool:
         """Whether kappa is low though answers are mostly equal, as one label prevails.

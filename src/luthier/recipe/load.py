@@ -227,7 +227,7 @@ def _make_paths_absolute(tree: dict[str, Any], folder: Path, *, under: str) -> N
     if is_meant and isinstance(adaptation, dict) and "texts" in adaptation:
         adaptation["texts"] = _absolute(adaptation["texts"], folder)
     if isinstance(data, dict):
-        for split in SPLITS:
+        for split in (*SPLITS, "labels_from"):
             if split in data and _lies_below(f"data.{split}", under):
                 data[split] = _absolute(data[split], folder)
     if isinstance(model, dict) and _lies_below("model.name", under):

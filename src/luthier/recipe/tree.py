@@ -115,6 +115,16 @@ class Data(Section):
         description="For each column role of the task, the column's name in the file; for labels "
         "and choices, also a list of columns.",
     )
+    annotator: Annotated[str | None, BeforeValidator(name_of_column)] = Field(
+        None,
+        description="Column that names who answered: rows of one text by several become one row, "
+        "with the probability of each label as what is learned; null: every row stands alone.",
+    )
+    labels_from: str | None = Field(
+        None,
+        description="A file of corrected labels, by the place of their rows or by their texts; "
+        "null: the labels are as the files have them.",
+    )
     no_answer: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(
         (), description="An answer, or several, that stand for none (-); their rows are left out."
     )

@@ -9,11 +9,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from luthier.columns import SOFT_ROLE
 from luthier.data.labels import label_name
 from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.explanation import Choice, Decision
 from luthier.formats.label_cells import canonical_label
+from luthier.formats.soft_labels import with_soft_labels
 from luthier.items import Items
 from luthier.metrics.classification import confusion, measure_classification, per_label
 from luthier.metrics.softmax import softmax
@@ -125,9 +127,12 @@ class SingleLabel(TextLevel[SingleLabelOptions]):
     Options = SingleLabelOptions
     kind: ClassVar[str] = "single-label"
     problem_type: ClassVar[str | None] = "single_label_classification"
+    alternative_columns: ClassVar[tuple[str, ...]] = (SOFT_ROLE,)
+    optional_columns: ClassVar[tuple[str, ...]] = (SOFT_ROLE,)
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
-        """Name labels that are numbers or vectors."""
+        """Name labels that are numbers or vectors; read their probabilities where there are any."""
+        rows = with_soft_labels(rows, "label", several=False)
         return canonical_label(rows, "label", self.options.label_names)
 
     def learn_target(self, rows: Rows) -> Target:

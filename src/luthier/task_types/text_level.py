@@ -12,9 +12,10 @@ from typing import Any, ClassVar, Literal, TypeVar
 import numpy as np
 from pydantic import Field
 
-from luthier.columns import Column
+from luthier.columns import SOFT, SOFT_ROLE, Column
 from luthier.declarations import JSON
 from luthier.explanation import Choice, Decision
+from luthier.formats.soft_labels import soft_targets
 from luthier.items import Items
 from luthier.ragged import Array
 from luthier.recipe.tree import Section
@@ -50,7 +51,10 @@ class TextLevelCodec(CodecDefaults[OptionsT]):
         """Encode the inputs; read the gold answers where the rows have them."""
         targets = None
         if str(self.task.answer_role) in rows:
-            targets = self.to_targets(self.gold(rows))
+            gold = self.gold(rows)
+            targets = self.to_targets(gold)
+            if training and SOFT in rows:
+                targets = soft_targets(rows, self.target.names, gold)
         made = encode_inputs(self.task.columns, rows, self.processor, self.limits)
         return items_of(made, targets)
 
@@ -124,3 +128,9 @@ class TextLevel(TaskDefaults[OptionsT]):
     auto_model: ClassVar[str] = "AutoModelForSequenceClassification"
     wraps_single: ClassVar[bool] = True
     needs_validation_outputs: ClassVar[bool] = True
+
+    @property
+    def answer_columns(self) -> tuple[str, ...]:
+        """The answers, and how likely they are, where that is read."""
+        soft = [SOFT_ROLE] if SOFT_ROLE in self.alternative_columns else []
+        return (str(self.answer_role), *soft)

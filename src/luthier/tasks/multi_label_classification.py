@@ -9,12 +9,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from luthier.columns import Column
+from luthier.columns import SOFT_ROLE, Column
 from luthier.data.labels import label_name, split_labels
 from luthier.declarations import JSON
 from luthier.errors import DataError
 from luthier.explanation import Choice, Decision
 from luthier.formats.label_cells import canonical_labels
+from luthier.formats.soft_labels import with_soft_labels
 from luthier.items import Items
 from luthier.metrics.multilabel import measure_multi_label, per_label_multi
 from luthier.metrics.thresholds import best_thresholds
@@ -156,11 +157,14 @@ class MultiLabelClassification(TextLevel[MultiLabelOptions]):
     )
     kind: ClassVar[str] = "multi-label"
     problem_type: ClassVar[str | None] = "multi_label_classification"
+    alternative_columns: ClassVar[tuple[str, ...]] = (SOFT_ROLE,)
+    optional_columns: ClassVar[tuple[str, ...]] = (SOFT_ROLE,)
     baselines: ClassVar[tuple[str, ...]] = ("majority", *LEARNED)
 
     def normalize(self, rows: Rows) -> tuple[Rows, list[Finding]]:
         """Name labels that are numbers, vectors, or columns of zeros and ones."""
         options = self.options
+        rows = with_soft_labels(rows, "labels", several=True)
         return canonical_labels(rows, "labels", options.label_names, options.separator)
 
     def learn_target(self, rows: Rows) -> Target:

@@ -93,8 +93,8 @@ def test_all_problems_are_told_together_in_the_order_of_the_file():
         ),
         (
             {"data": {"train": "t", "columns": {"txt": "a"}}},
-            "text-classification has no column role 'txt' (its roles: text, label); "
-            "did you mean data.columns.text?",
+            "text-classification has no column role 'txt' (its roles: text, label, "
+            "label_probabilities); did you mean data.columns.text?",
         ),
         ({"baselines": ["majority", "mean-value"]}, "baselines.1: 'mean-value' does not fit"),
     ],
