@@ -23,14 +23,17 @@ TASKS: dict[str, dict[str, Any]] = {
 }
 
 
-def measure_adaptation(data: Path, out: Path, name: str, n_seeds: int) -> Iterator[dict[str, Any]]:
+def measure_adaptation(
+    data: Path, out: Path, name: str, n_seeds: int, method: str
+) -> Iterator[dict[str, Any]]:
     """Train every seed with and without the adaptation; yield what is known after each."""
     found: dict[str, list[float]] = {}
     for seed in range(n_seeds):
-        place = out / name / f"seed{seed}"
+        place = out / name / f"{method}-seed{seed}"
         if not (place / "recipe.yaml").is_file() or RunFolder(place).reached != "finished":
             with watching() as listener:
-                luthier.run(recipe_of(data / name, name, seed), out=place, listeners=[listener])
+                recipe = recipe_of(data / name, name, seed, method)
+                luthier.run(recipe, out=place, listeners=[listener])
         scores = RunFolder.open(place).read_json("scores")
         for metric in METRICS:
             for system in ("fine-tuned", "not-adapted"):
@@ -39,7 +42,7 @@ def measure_adaptation(data: Path, out: Path, name: str, n_seeds: int) -> Iterat
         yield summary(name, found) | {"loss": losses(place)}
 
 
-def recipe_of(data: Path, name: str, seed: int) -> dict[str, Any]:
+def recipe_of(data: Path, name: str, seed: int, method: str) -> dict[str, Any]:
     """Make the recipe of one seed."""
     settings = TASKS[name]
     return {
@@ -55,6 +58,7 @@ def recipe_of(data: Path, name: str, seed: int) -> dict[str, Any]:
             "drop_leaks": True,
         },
         "adaptation": {"learning_rate": 5e-4, "max_tokens": 64, **settings["adaptation"]},
+        "method": method,
         "training": {"num_train_epochs": 3, "learning_rate": 2e-4, "seed": seed},
         "baselines": ["majority", "not-adapted"],
         "evaluation": {"explained_rows": 0},

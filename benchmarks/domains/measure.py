@@ -38,12 +38,14 @@ def main() -> None:
     parser.add_argument("--part", choices=["adaptation", "words", "distances"], required=True)
     parser.add_argument("--task", choices=["acl-arc", "chemprot"], default="acl-arc")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--method", default="full")
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks/domains"))
     asked = parser.parse_args()
     path = asked.out / f"{asked.part}.json"
     if asked.part == "adaptation":
         path = asked.out / f"{asked.part}-{asked.task}.json"
-        for found in measure_adaptation(asked.data, asked.out, asked.task, asked.seeds):
+        of_task = asked.task, asked.seeds, asked.method
+        for found in measure_adaptation(asked.data, asked.out, *of_task):
             write(found, path)
     else:
         measure = measure_words if asked.part == "words" else measure_distances

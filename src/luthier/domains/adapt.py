@@ -312,7 +312,7 @@ def told(place: RunFolder, asked: Asked, adaptation: Adaptation) -> str:
     )
     if before and after:
         text += (
-            f" On {after['n']} held-out ones its loss fell from {before['value']:.2f} "
+            f" On {after['n']} held-out ones its loss went from {before['value']:.2f} "
             f"[{before['low']:.2f}, {before['high']:.2f}] to {after['value']:.2f} "
             f"[{after['low']:.2f}, {after['high']:.2f}] a token."
         )
