@@ -3,13 +3,16 @@
 import json
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import luthier
 from luthier.cli.app import app
 from luthier.domains.compared_texts import in_equal_amounts, of_equal_length, vocabulary
+from luthier.domains.distance import Side, sentences
 from luthier.domains.texts import texts_of
+from luthier.domains.two_samples import Difference
 from luthier.errors import ArgumentError, DataError
 from luthier.runs import plain
 from luthier.text.words import split_words
@@ -56,14 +59,24 @@ def test_two_domains_are_apart_and_python_says_what_the_command_says(files, mode
     assert "proxy A-distance" in table
 
 
-def test_halves_of_one_file_are_not_apart(tmp_path, model):
+def test_halves_of_one_file_are_far_nearer_than_two_domains(files, tmp_path, model):
+    shuffled = [NEWS[row] for row in np.random.default_rng(0).permutation(len(NEWS))]
     halves = []
     for half in range(2):
         halves.append(tmp_path / f"half{half}.txt")
-        halves[-1].write_text("\n".join(NEWS[half::2]), encoding="utf-8")
-    found = luthier.distance(*halves, **few(model))
-    assert found.proxy_a.p > 0.05
-    assert "do not tell the two apart" in found.meaning[0]
+        halves[-1].write_text("\n".join(shuffled[half::2]), encoding="utf-8")
+    near = luthier.distance(*halves, **few(model, n_permutations=999))
+    far = luthier.distance(*files, **few(model, n_permutations=999))
+    assert near.proxy_a.p > 0.001 == far.proxy_a.p
+    assert near.proxy_a.value < far.proxy_a.value / 2
+    assert near.mmd.value < far.mmd.value / 2
+
+
+def test_what_chance_gives_is_called_no_difference():
+    side = Side("a.txt", 30, 5.0, 1.0, 0.0, 0.5, ())
+    (first, second) = sentences((side, side), Difference(0.1, 0.0, 0.3, 0.4), 0.5, 0)
+    assert "do not tell the two apart" in first
+    assert "50% of their words in common" in second
 
 
 def test_the_same_seed_draws_the_same(files, model):
@@ -93,8 +106,6 @@ def test_texts_are_cut_to_equal_lengths_and_keep_no_end():
 
 
 def test_vocabularies_come_from_as_many_words():
-    import numpy as np
-
     many, few_words = ["a b c d e f g h"] * 50, ["a b"] * 50
     ours, theirs = in_equal_amounts(many, few_words, np.random.default_rng(0))
     counts = [sum(len(split_words(text)) for text in one) for one in (ours, theirs)]
