@@ -10,6 +10,7 @@ from typing import Any
 from luthier.annotators.agreement import Agreement, agreement_of
 from luthier.arguments import Overrides, checked
 from luthier.columns import SOFT, SOFT_ROLE
+from luthier.data.journal import is_journal, rows_of_journal
 from luthier.data.readers.nested import with_fields
 from luthier.data.readers.propose_form import read_as_proposed
 from luthier.data.write_rows import refuse_unwritable, write_rows
@@ -63,7 +64,12 @@ def agree(
         refuse_unwritable(Path(out))
     form = dict(apply_overrides({}, overrides).get("data", {}))
     form.pop("columns", None)
-    rows, notes, proposed = read_as_proposed(_source(source), **form)
+    notes: list[str] = []
+    proposed: dict[str, Any] = {}
+    if is_journal(source):
+        rows = rows_of_journal(source)
+    else:
+        rows, notes, proposed = read_as_proposed(_source(source), **form)
     named = {"annotator": annotator, "label": label, "text": text, "id": id_column}
     rows = replace(rows, columns=with_fields(rows.columns, filter(None, named.values())))
     for option, name in named.items():

@@ -26,11 +26,23 @@ def convert(
         str | None,
         typer.Option("--from", metavar="TOOL", help="The tool that wrote it; default: detected."),
     ] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Of rows: the texts; default: text.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Of rows: one label; default: label.")
+    ] = None,
+    annotator: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Of rows: who answered; default: annotator."),
+    ] = None,
 ) -> None:
     """Convert labels between Label Studio, doccano, Prodigy, Argilla and rows."""
     from luthier.exchange.convert import convert as convert_file
 
-    found = convert_file(file, to, out, from_tool=from_tool)
+    named = {"text": text, "label": label, "annotator": annotator}
+    columns = {role: name for role, name in named.items() if name is not None}
+    found = convert_file(file, to, out, from_tool=from_tool, columns=columns)
     for note in found.notes:
         print(visible(f"• {note}"))
     who = f" by {len(found.annotators)} annotators" if found.annotators else ""

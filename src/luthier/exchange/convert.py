@@ -10,6 +10,7 @@ from typing import Any
 
 from luthier.arguments import checked
 from luthier.data.cells import structure_of
+from luthier.data.journal import is_journal, rows_of_journal
 from luthier.data.labels import is_missing, label_name, split_labels
 from luthier.data.readers.read import read as read_file
 from luthier.data.write_rows import refuse_unwritable, write_rows
@@ -50,17 +51,24 @@ class Converted:
 
 @checked
 def convert(
-    source: str | Path, to: str, out: str | Path, *, from_tool: str | None = None
+    source: str | Path,
+    to: str,
+    out: str | Path,
+    *,
+    from_tool: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Converted:
     """Write the labels of a file as another tool keeps them.
 
     Args:
         source: A file of Label Studio, doccano, Prodigy or Argilla, or rows with the columns
-            `text` and `label`, `labels` or `spans`, and perhaps `id` and `annotator`.
+            `text` and `label`, `labels` or `spans`, and perhaps `id` and `annotator`, such as
+            the file of a labelling desk.
         to: `label-studio`, `doccano`, `prodigy`, `argilla`, or `rows` (.csv or .jsonl), which a
             recipe and `luthier.agree` read.
         out: The file to write.
         from_tool: The tool that wrote the file; None: told by its fields.
+        columns: Names of the columns of rows, where they are others: `{"text": "review"}`.
 
     Raises:
         DataError: The file has no labels, is not of that tool, or cannot be written.
@@ -77,7 +85,11 @@ def convert(
             )
     path = Path(out)
     _refuse(path, to)
-    rows, notes = read_file(str(source))
+    notes: list[str] = []
+    if is_journal(source):
+        rows = rows_of_journal(source)
+    else:
+        rows, notes = read_file(str(source), columns=columns)
     tool = from_tool or next((one for one in TOOLS if TOOLS[one].knows(rows.columns)), ROWS)
     records = [
         {name: cells[row] for name, cells in rows.columns.items() if cells[row] is not None}

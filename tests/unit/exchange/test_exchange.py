@@ -195,3 +195,29 @@ def test_a_table_becomes_a_task_and_its_answers_are_compared(tmp_path):
     assert "from label-studio" in again
     found = luthier.agree(tmp_path / "back.jsonl", "annotator", label="label")
     assert found.value.value == 1.0
+
+
+def test_what_stands_in_the_file_of_a_desk_is_converted_and_compared(tmp_path):
+    def line(name, who, label, action="label"):
+        kept = {"audit": False, "round": 1, "why": "margin", "text": f"text {name} is here"}
+        return {"id": name, "annotator": who, "action": action, "label": label, **kept}
+
+    lines = [line(at, who, "xy"[at % 2]) for at in range(4) for who in "ab"]
+    lines += [line(0, "a", "y"), line(1, "a", None, "undo"), line(9, "b", None, "skip")]
+    file = write(tmp_path / "labels.jsonl", lines)
+    back, _ = rows_of(file, tmp_path)
+    assert len(back) == 7
+    assert ("text 0 is here", "a", "y") in {
+        (one["text"], one["annotator"], one["label"]) for one in back
+    }
+    assert luthier.agree(file, "annotator", label="label").value.n == 3
+
+
+def test_columns_of_rows_may_have_other_names(tmp_path):
+    rows = [{"review": "some words", "verdict": "x", "worker": "w"}]
+    file = write(tmp_path / "a.jsonl", rows)
+    columns = {"text": "review", "label": "verdict", "annotator": "worker"}
+    back, _ = rows_of(file, tmp_path, columns=columns)
+    assert back == [{"text": "some words", "label": "x", "annotator": "w"}]
+    with pytest.raises(DataError, match="no column called 'reviw'"):
+        convert(file, "rows", tmp_path / "b.csv", columns={"text": "reviw"})
