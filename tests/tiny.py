@@ -171,9 +171,14 @@ def vocabulary() -> dict[str, int]:
 
 
 def toy_texts() -> list[str]:
-    """Collect the texts of every task's toy rows."""
+    """Collect the texts of the toy rows of tasks that read texts alone.
+
+    Others are spelled by pieces: with the words of theirs, every tiny model would be another one.
+    """
     texts = []
     for name in names("tasks"):
+        if find("tasks", name).unit == "joint":
+            continue
         rows = find("tasks", name).toy_rows()
         for role in ("text", "text_pair", "question", "context", "target", "tokens", "choices"):
             if role in rows:

@@ -67,12 +67,16 @@ def test_nothing_behind_an_absent_input_changes_an_output(tiny_model, fusion):
 
 def test_an_empty_cell_is_an_absent_input(run):
     judge = luthier.load(run.folder)
-    rows = {"text": ["", "Item 3: sturdy and round."], "price": [10.0, None], "brand": ["oak", "?"]}
+    rows = {
+        "text": ["", "The cake number 3 was good."],
+        "price": [10.0, None],
+        "brand": ["oak", "?"],
+    }
     items = judge.codec.encode(Rows.of(rows))
     assert items.inputs[PRESENT].values.tolist() == [[0, 1, 1], [1, 0, 1]]
     assert items.inputs["brand"].values.tolist()[1] == 0  # a value that no training row has
-    lacking = judge({"text": "Item 3: sturdy and round.", "price": 10.0})
-    assert lacking == judge({"text": "Item 3: sturdy and round.", "price": 10.0, "brand": None})
+    lacking = judge({"text": "The cake number 3 was good.", "price": 10.0})
+    assert lacking == judge({"text": "The cake number 3 was good.", "price": 10.0, "brand": None})
 
 
 def test_inputs_are_left_out_in_training_by_row_and_epoch_and_never_all(tiny_model):

@@ -44,7 +44,7 @@ class MultimodalClassification(JointInputs, SingleLabel):
         texts, prices, brands, labels = [], [], [], []
         for n in range(90):
             is_dear, is_good = n % 2 == 1, n // 2 % 3 != 0
-            texts.append(f"Item {n}: {'sturdy' if is_good else 'shaky'} and round.")
+            texts.append(f"The cake number {n} was {'good' if is_good else 'poor'}.")
             prices.append(round(float(draw.normal(90 if is_dear else 10, 3)), 2))
             brands.append(("oak", "elm", None)[draw.integers(3)])
             labels.append("buy" if is_good and not is_dear else "think" if is_good else "leave")
