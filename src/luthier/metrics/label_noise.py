@@ -44,7 +44,7 @@ def label_noise(given: Array, probabilities: Array) -> LabelNoise:
     >>> given = np.array([0, 0, 0, 1, 1, 1])
     >>> sure = np.array([0.9, 0.8, 0.1, 0.1, 0.2, 0.1])  # of label 0
     >>> found = label_noise(given, np.stack([sure, 1 - sure], axis=1))
-    >>> found.is_suspect.tolist(), found.suggested[2]
+    >>> found.is_suspect.tolist(), int(found.suggested[2])
     ([False, False, True, False, False, False], 1)
     """
     rows, n_labels = np.arange(len(given)), probabilities.shape[1]
