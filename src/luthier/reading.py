@@ -44,7 +44,7 @@ def read_rows(
         found += corrected
     listed = source if isinstance(source, (list, tuple)) else [source]
     others = [one for one in listed if str(one) not in journals] if journals else source
-    if others or not journals:
+    if not journals or others:
         rows, notes, corrected = _read_files(others, recipe, task)
         parts.insert(0, rows)
         found = [*corrected, *found]

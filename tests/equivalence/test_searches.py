@@ -101,8 +101,8 @@ def test_a_search_that_was_stopped_asks_for_the_same_trials(recipe, tmp_path):
 @pytest.mark.parametrize("keep_best", [True, False])
 def test_validation_scores_are_those_of_the_weights_that_were_kept(keep_best, recipe, tmp_path):
     rising_and_falling = [
-        "training.learning_rate=0.05",
-        "training.num_train_epochs=6",
+        "training.learning_rate=0.015",
+        "training.num_train_epochs=8",
         f"training.load_best_model_at_end={keep_best}",
     ]
     done = luthier.run(recipe, rising_and_falling, out=tmp_path / "run")

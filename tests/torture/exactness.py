@@ -56,6 +56,7 @@ METHODS: dict[str, dict[str, Any]] = {  # every method, and the sections of a re
         name: {"method": {"name": name, "options": options}}
         for name, options in (
             ("top-layers", {"n_layers": 1}),
+            ("head-first", {"head_steps": 3}),
             ("prefix-tuning", PROMPTS),
             ("prompt-tuning", PROMPTS),
             ("p-tuning", PROMPTS),

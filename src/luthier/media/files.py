@@ -11,6 +11,7 @@ import stat
 from collections.abc import Sequence
 from typing import IO, Any
 
+from luthier.environment import install_command
 from luthier.errors import DataError
 from luthier.media.places import named
 
@@ -71,5 +72,5 @@ def not_installed(problem: ImportError) -> DataError:
     return DataError(
         "Images and sounds are read by Pillow and soundfile, which are not installed.",
         received=str(problem),
-        hint="pip install 'luthier[media]'",
+        hint=install_command("media"),
     )

@@ -172,6 +172,15 @@ def head_modules(model: Model) -> tuple[str, ...]:
     return (*beside, *poolers)
 
 
+def embeddings_of_words(model: nn.Module) -> list[nn.Embedding]:
+    """Return the table of token embeddings; none of models that read pixels or samples."""
+    try:
+        found = cast("Model", model).get_input_embeddings()
+    except NotImplementedError:
+        return []
+    return [found] if isinstance(found, nn.Embedding) else []
+
+
 def new_weights(model: nn.Module) -> set[int]:
     """Return the identities of the parameters that come from no checkpoint: those of a head."""
     inner = pretrained(model)
@@ -179,7 +188,7 @@ def new_weights(model: nn.Module) -> set[int]:
         return set()
     known = {id(one) for one in inner.parameters()}
     fresh = {*getattr(inner, FRESH, ()), *getattr(inner, MISFIT, ())}
-    words = inner.get_input_embeddings()
+    words = next(iter(embeddings_of_words(inner)), None)
     new = {id(one) for one in model.parameters()} - known
     new |= {id(one) for name, one in inner.named_parameters() if name in fresh}
     return new - {id(words.weight)} if words is not None else new

@@ -339,7 +339,7 @@ def test_inputs_that_are_not_text_are_compared_and_nothing_else(shape, with_text
         labels = [LABELS[n % 2] for n in range(n_rows)]
         return Rows.of({**columns, "label": labels}, name=name)
 
-    inputs = [Column("image", "image"), *([Column("text", "text")] if with_text else [])]
+    inputs = [Column("image", "pixels"), *([Column("text", "text")] if with_text else [])]
     train, test = rows_of(200, 0, "train.csv"), rows_of(100, 2000, "test.csv")
     clean_splits = Splits(train, rows_of(100, 1000, "v.csv"), test)
     assert inspect(clean_splits, inputs=inputs, label_role="label", kind="single-label") == []
