@@ -39,7 +39,7 @@ class MediaEncoder:
         processor: Its image processor or feature extractor.
     """
 
-    kept: dict[tuple[str, bytes], Array] = {}  # noqa: RUF012 - shared by all in this process
+    kept: dict[tuple[str, float, bytes], Array] = {}  # noqa: RUF012 - shared by all in this process
 
     def __init__(self, model: Any, processor: Any):
         self.model, self.processor = model.eval().requires_grad_(False), processor
@@ -87,7 +87,7 @@ class MediaEncoder:
             DataError: A file cannot be read.
         """
         found = np.zeros((len(sources), self.width), dtype=np.float32)
-        keys = [(self.digest, digest_of(source)) for source in sources]
+        keys = [(self.digest, limits.max_seconds, digest_of(source)) for source in sources]
         absent = [
             row
             for row, source in enumerate(sources)
