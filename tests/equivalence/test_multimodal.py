@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 import luthier
+from luthier.columns import PRESENT
 from luthier.errors import RecipeError
-from luthier.models.fusion import PRESENT
 from luthier.recipe.load import read_recipe
 from luthier.records import Rows
 from luthier.training.engine import TorchEngine

@@ -8,6 +8,7 @@ without the cosine transform).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def spectrum(source: Any, max_seconds: float) -> Array:
     return np.concatenate([energy.mean(axis=0), energy.std(axis=0)]).astype(np.float32)
 
 
+@cache
 def mel_bands() -> Array:
     """Make triangular filters, evenly spaced on the mel scale, (bands, frequencies)."""
     most = 2595 * np.log10(1 + RATE / 2 / 700)

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from luthier.columns import PRESENT
 from luthier.hf_types import Model
 from luthier.models.pooling import mean_of_tokens
 from luthier.models.wrapper import INNER, HeadOutput, Wrapper
 
-PRESENT = "present"  # the argument that says which inputs a row has, (batch, inputs)
 TOKENS = ("input_ids", "attention_mask", "token_type_ids")
 LAYERS, HEADS = 2, 4  # of `cross-attention`
 

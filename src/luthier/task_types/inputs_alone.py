@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from luthier.columns import PRESENT
 from luthier.items import ItemField, Items
 from luthier.job import Job, Problem
 from luthier.records import Outputs, StepInfo
-from luthier.task_types.joint_inputs import PRESENT
 
 Alone = dict[str, dict[str, Outputs]]  # role -> split -> outputs
 _last: list[tuple[Problem, Alone]] = []  # of the run that is judged

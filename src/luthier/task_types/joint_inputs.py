@@ -16,11 +16,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from luthier.codec import LOSS
-from luthier.columns import Column, Encoding, Input, Limits
+from luthier.columns import PRESENT, Column, Encoding, Input, Limits
 from luthier.data.labels import is_missing
 from luthier.items import Batch, ItemField, Items
 from luthier.media.places import MEDIA
-from luthier.padding import pad
 from luthier.ragged import Array
 from luthier.recipe.tree import Section
 from luthier.records import Rows, Target
@@ -30,7 +29,6 @@ from luthier.seeding import stream
 from luthier.task_types.defaults import CodecDefaults, column_of
 from luthier.task_types.encode_inputs import cells_of
 
-PRESENT = "present"
 LEARNED = ("number", "category")  # kinds of which training rows tell mean or values
 Kind = Literal["text", "image", "audio", "number", "category"]
 
@@ -196,10 +194,6 @@ class JointCodec(CodecDefaults[Any]):
             known: Array = np.where(present[place] > 0, drawn, -1.0)
             present[place] *= (known >= share) | (known == known.max())
         return replace(made, inputs={**made.inputs, PRESENT: present})
-
-    def pad_inputs(self, items: Items, chosen: Array) -> dict[str, Array]:
-        """Pad the texts of the chosen items to the longest of each input."""
-        return pad(items.inputs, chosen, side=self.padding_side)
 
     def head(self) -> Mapping[str, Any]:
         """Return the settings of the head that joins the inputs."""
