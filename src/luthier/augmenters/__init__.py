@@ -1,1 +1,1 @@
-"""Ways of changing training texts, drawn anew in every epoch; one file each."""
+"""Ways of changing training texts, redrawn in every epoch; one file each."""

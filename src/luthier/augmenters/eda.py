@@ -2,7 +2,7 @@
 
 Wei and Zou 2019, "EDA: Easy data augmentation techniques", section 2,
 https://arxiv.org/abs/1901.11196. Deviations: no synonyms, which need a thesaurus of the language;
-inserted are words of the text itself; changes are drawn anew in every epoch, not once, and some
+inserted are words of the text itself; changes are redrawn in every epoch, not once, and some
 texts are left as they are.
 """
 

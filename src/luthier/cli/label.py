@@ -179,7 +179,7 @@ class Lines:
 
 
 class Screen:
-    """The desk in a terminal, drawn anew for every key.
+    """The desk in a terminal, redrawn after every key.
 
     Args:
         desk: The desk.
