@@ -103,7 +103,7 @@ def arms_of(base: Recipe) -> dict[str, Recipe]:
         raise RecipeError(
             "What inputs add is asked of a recipe with several of them.",
             received=f"task {base.task.name}, inputs: {', '.join(inputs) or 'one text'}",
-            hint="task=multimodal-classification task.options.inputs={text: text, price: number}",
+            hint='task=multimodal-classification "task.options.inputs={text: text, price: number}"',
         )
     arms = {AS_IS: base}
     for role in inputs:
