@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from luthier.evaluate_run import evaluate
     from luthier.evaluation.compare_runs import compare
     from luthier.exchange.convert import convert
-    from luthier.explain_run import explain
+    from luthier.explain_run.explain import explain
     from luthier.explanations_of_run import (
         check_explanations,
         compare_explanations,
@@ -79,7 +79,7 @@ _HOMES = {
     "check_explanations": "luthier.explanations_of_run",
     "compare_explanations": "luthier.explanations_of_run",
     "convert": "luthier.exchange.convert",
-    "explain": "luthier.explain_run",
+    "explain": "luthier.explain_run.explain",
     "global_words": "luthier.explanations_of_run",
     "export": "luthier.exporters.export",
     "folds": "luthier.studies.fold_ensemble",

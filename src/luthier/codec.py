@@ -16,6 +16,7 @@ from luthier.items import Batch, Items
 from luthier.objective import Objective
 from luthier.ragged import Array
 from luthier.records import Gold, Measure, Outputs, Predictions, Rows, Target
+from luthier.results import Mistake
 
 LOSS = "loss"  # the kind of batch that training uses; others are kinds of inference
 
@@ -97,6 +98,42 @@ class Codec(Protocol):
             items: The encoded rows.
             rows: The rows.
             label: The label to explain; None: what was answered.
+        """
+        ...
+
+    def mistakes(
+        self, gold: Gold, predictions: Predictions, rows: Rows
+    ) -> Sequence[Mistake] | None:
+        """List what was wrong, that first of which the model was most sure.
+
+        Of numbers and of written texts, all are listed, those first that are farthest off.
+
+        Returns:
+            None where answers are not right or wrong.
+        """
+        ...
+
+    def decisions_of_mistake(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        mistake: Mistake,
+        index: int,
+        items: Items,
+        rows: Rows,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """List what was decided where an answer was wrong: the arguments are as of `decisions`.
+
+        Args:
+            inferred: What was inferred for the items, by kind.
+            predictions: The answers made of it, or gold answers in their place.
+            mistake: One of `mistakes`.
+            index: Its row among these.
+            items: The encoded rows.
+            rows: The rows.
+            label: The label to explain there; None: what was answered.
         """
         ...
 

@@ -1,6 +1,6 @@
 """Are a run's explanations true, which words does its model go by, and how does another compare?
 
-These look at many rows of a finished run; `explain_run.py` explains single ones. See `explaining/`.
+These look at many rows of a finished run; `explain_run/` explains single ones. See `explaining/`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from luthier.arguments import Count, Names, Overrides, Paths, checked
 from luthier.declarations import Panel
 from luthier.errors import RecipeError
 from luthier.evaluation.compare_runs import Judged, names_of, refuse_other_rows
-from luthier.explain_run import keep
+from luthier.explain_run.pages import keep
 from luthier.explaining import check, normalised
 from luthier.explaining import global_words as over_rows
 from luthier.explaining.checked import Check

@@ -44,6 +44,26 @@ Scores = Mapping[str, Score]  # metric -> score
 
 
 @dataclass(frozen=True)
+class Mistake:
+    """A wrong answer, or the part of it that is wrong.
+
+    Args:
+        row: The row.
+        size: How large it is: how sure the model was, 0 to 1; of numbers and texts, how far off.
+        said: What was wrong and how sure the model was, where a label beside the gold one does not
+            show it.
+        label: The label that is wrongly given, or wanting, where rows have several.
+        words: Numbers of the words that have wrong tags.
+    """
+
+    row: int
+    size: float
+    said: str = ""
+    label: str | None = None
+    words: range | None = None
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A system against a baseline on the same rows, on one metric.
 

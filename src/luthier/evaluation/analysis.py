@@ -6,6 +6,7 @@ The panels made here go to `panels.json`, and from there to the report.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -150,28 +151,6 @@ def calibrate(
     return found
 
 
-def ranked_mistakes(target: Target, gold: Gold, predictions: Predictions) -> tuple[Array, Array]:
-    """Order wrong predictions, the most confident (for numbers: the farthest off) first.
-
-    Returns:
-        Their rows, (mistakes,), and how sure, or how far off, every row is, (rows,).
-    """
-    if target.kind == "number":
-        sureness = np.abs(predictions.answers - gold)
-        return np.argsort(-sureness, kind="stable"), sureness
-    if predictions.probabilities is None:
-        raise ValueError("Predictions of labels need probabilities.")
-    p = predictions.probabilities
-    if target.kind == "multi-label":
-        is_wrong = predictions.answers.astype(bool) != gold.astype(bool)  # (rows, labels)
-        sureness = (np.where(predictions.answers, p, 1 - p) * is_wrong).max(axis=1)
-        wrong = np.flatnonzero(is_wrong.any(axis=1))
-    else:
-        sureness = p.max(axis=1)
-        wrong = np.flatnonzero(predictions.answers != gold)
-    return wrong[np.argsort(-sureness[wrong], kind="stable")], sureness
-
-
 def mistakes(
     codec: Codec, gold: Array, rows: Rows, predictions: Predictions
 ) -> tuple[list[dict[str, JSON]], int]:
@@ -180,22 +159,22 @@ def mistakes(
     Returns:
         The first of them, and how many there are in all.
     """
-    target = codec.target
-    wrong, sureness = ranked_mistakes(target, gold, predictions)
-    chosen = wrong[:MOST_MISTAKES]
-    texts = codec.task.texts(rows)
+    found: dict[int, float] = {}
+    for one in codec.mistakes(gold, predictions, rows) or ():
+        found.setdefault(one.row, one.size)
+    target, texts = codec.target, codec.task.texts(rows)
     shown = [
         {
-            "index": int(row),
-            "where": rows.where(int(row)),
+            "index": row,
+            "where": rows.where(row),
             "text": " ⏎ ".join(role[row] for role in texts)[:LONGEST_TEXT],
             "gold": target.to_json(gold[row]),
             "answer": target.to_json(predictions.answers[row]),
-            "confidence": float(sureness[row]),
+            "confidence": size,
         }
-        for row in chosen
+        for row, size in islice(found.items(), MOST_MISTAKES)
     ]
-    return shown, len(wrong)
+    return shown, len(found)
 
 
 def scatter(gold: Array, answers: Array) -> list[list[float]]:

@@ -6,18 +6,19 @@ Rows are numbered from 0 in their split, as `index` in `predictions.jsonl` numbe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from luthier.codec import Codec
 from luthier.errors import DataError, nearest
-from luthier.evaluation.analysis import ranked_mistakes
 from luthier.evaluation.judge import SYSTEM
-from luthier.records import Rows, Splits
+from luthier.records import Predictions, Rows, Splits
+from luthier.results import Mistake
 
 SPLITS = tuple(field.name for field in fields(Splits) if field.name != "made")
-JUDGED = ("single-label", "multi-label", "number")  # kinds whose mistakes have an order
+UNJUDGED = ("language",)  # kinds of target whose answers are not right or wrong
+NOT_KEPT = ("tags", "answer")  # kinds whose answers a run keeps without how sure it was
 ASKED = re.compile(r"(?P<split>[^:]*):(?P<rows>\d+(-\d+)?(,\d+(-\d+)?)*)")
 
 
@@ -75,33 +76,49 @@ def rows_at(splits: Splits, places: Sequence[tuple[str, int]]) -> list[Rows]:
     return [of_split[split].take(rows) for split, rows in taken]
 
 
-def mistaken(lines: Iterable[Mapping[str, Any]], codec: Codec, test: Rows, most: int) -> list[int]:
-    """Find the test rows that the model got wrong and was most sure of, by their numbers.
+def mistaken(
+    codec: Codec, test: Rows, answered: Callable[[], Predictions], most: int
+) -> list[Mistake]:
+    """Find what the model got wrong on the test rows and was most sure of.
 
-    Of numbers, it is those that were farthest off.
+    Of numbers and written texts, it is those that were farthest off. A row with several labels,
+    entities or tags may have several mistakes.
 
     Args:
-        lines: The run's predictions, line by line.
         codec: The codec.
         test: The test rows, with their answers.
+        answered: Gives the model's answers.
         most: How many at most.
 
     Raises:
         DataError: Answers of the task are not right or wrong, or none is wrong.
     """
-    kind = codec.target.kind
-    if kind not in JUDGED:
+    found = None
+    if codec.target.kind not in UNJUDGED:
+        found = codec.mistakes(codec.gold(test), answered(), test)
+    if found is None:
         raise DataError(
-            f"Answers of {codec.task.name} are not simply right or wrong, with a probability.",
+            f"Answers of {codec.task.name} are not right or wrong.",
             received=f"--errors {most}",
             hint=f"--rows test:0-{max(0, min(most, len(test)) - 1)}",
         )
-    kept = [line["predictions"][SYSTEM] for line in lines]
-    wrong, _ = ranked_mistakes(codec.target, codec.gold(test), codec.from_json(kept, test))
-    if len(wrong) == 0:
+    if not found:
         raise DataError(
             "The model made no mistake on the test rows.",
             received=f"--errors {most}",
             hint="--rows test:0-9",
         )
-    return [int(row) for row in wrong[:most]]
+    return list(found[:most])
+
+
+def as_kept(lines: Iterable[Mapping[str, Any]], codec: Codec, test: Rows) -> Predictions | None:
+    """Read the model's answers to the test rows; None where how sure it was is not kept with them.
+
+    Args:
+        lines: The run's predictions, line by line.
+        codec: The codec.
+        test: The test rows.
+    """
+    if codec.target.kind in NOT_KEPT:
+        return None
+    return codec.from_json([line["predictions"][SYSTEM] for line in lines], test)

@@ -6,8 +6,9 @@ with those that the answer was made of, for every decision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,15 @@ from luthier.hf_types import Model
 from luthier.items import Items
 from luthier.records import Predictions, Rows
 from luthier.registry import find, names
+from luthier.results import Mistake
 from luthier.task_types.explained_texts import cut_note, texts_at
 from luthier.training.listeners import follow
 from luthier.training.predict import infer_kinds
 
 PREDICTED, GOLD = "predicted", "gold"
 WRITTEN_KINDS = ("text", "language")  # of targets without labels
+OWN_WORDS = ("tags", "answer")  # kinds whose answers are words of the text
+HIDDEN = "its own words are hidden: what stands around them speaks alone"
 DEFAULT = "integrated-gradients"
 
 
@@ -55,35 +59,50 @@ class Answered:
     predictions: Predictions
     gold: Any = None
 
-    def decisions(self, index: int, target: str = PREDICTED) -> list[Decision]:
+    def decisions(
+        self, index: int, target: str = PREDICTED, mistake: Mistake | None = None
+    ) -> list[Decision]:
         """List what was decided for a row.
 
         Args:
             index: The row.
             target: `predicted`, `gold` (what should have been answered), or a label.
+            mistake: What was wrong with its answer; then only that is listed.
 
         Raises:
             DataError: There is no such label, or there are no gold answers.
         """
-        label, predictions = None, self.predictions
+        codec, predictions = self.codec, self.predictions
+        label = None if target in (PREDICTED, GOLD) else known_label(target, codec)
         if target == GOLD:
-            if self.codec.target.kind in WRITTEN_KINDS:
-                raise DataError(
-                    "What a model writes is explained as it wrote it.",
-                    received=f"--target {GOLD}",
-                    hint=f"--target {PREDICTED}",
-                )
-            if self.gold is None:
-                raise DataError(
-                    "There is no gold answer to explain.",
-                    received=f"--target {GOLD}, for {self.rows.where(index)}",
-                    hint=f"--target {PREDICTED}",
-                )
-            predictions = Predictions(self.gold, None, self.predictions.outputs)
-        elif target != PREDICTED:
-            label = known_label(target, self.codec)
-        given = (self.inferred, predictions, index, self.items, self.rows)
-        return list(self.codec.decisions(*given, label=label))
+            predictions = self._as_it_should_be(index)
+        where = (index, self.items, self.rows)
+        if mistake is None:
+            return list(codec.decisions(self.inferred, predictions, *where, label=label))
+        made = codec.decisions_of_mistake(self.inferred, predictions, mistake, *where, label=label)
+        return [
+            replace(one, note="; ".join(filter(None, (mistake.said, one.note)))) for one in made
+        ]
+
+    def _as_it_should_be(self, index: int) -> Predictions:
+        """Return the gold answers in place of the predicted ones.
+
+        Raises:
+            DataError: There are none, or they are texts.
+        """
+        if self.codec.target.kind in WRITTEN_KINDS:
+            raise DataError(
+                "What a model writes is explained as it wrote it.",
+                received=f"--target {GOLD}",
+                hint=f"--target {PREDICTED}",
+            )
+        if self.gold is None:
+            raise DataError(
+                "There is no gold answer to explain.",
+                received=f"--target {GOLD}, for {self.rows.where(index)}",
+                hint=f"--target {PREDICTED}",
+            )
+        return Predictions(self.gold, None, self.predictions.outputs)
 
     def passage(self, decision: Decision) -> Passage:
         """Return what the model had read when it decided.
@@ -137,7 +156,8 @@ class Answered:
             refuse_no_gradients(self.model, explainer.name)
         row = int(self.items.rows[decision.item])
         reader = self.reader(decision)
-        notes = (decision.note, reader.note, cut_note(self.items, row))
+        hidden = HIDDEN if decision.is_hidden and decision.span else ""
+        notes = (decision.note, hidden, reader.note, cut_note(self.items, row))
         answer = self.codec.to_json
         return Explanation(
             decision,
@@ -220,6 +240,7 @@ def explain_rows(
     by: str = DEFAULT,
     target: str = PREDICTED,
     context_only: bool = False,
+    mistakes: Sequence[Mistake] = (),
     on_unread: Callable[[str], None] | None = None,
 ) -> Iterator[Explanations]:
     """Explain rows one by one: every decision of each.
@@ -230,18 +251,22 @@ def explain_rows(
         target: `predicted`, `gold`, or a label.
         context_only: Whether the decision's own words (those of an entity, or of an answer) are
             hidden throughout: what stands around them then speaks alone.
+        mistakes: What was wrong in each row, where that alone is explained.
         on_unread: Is told of rows without a word to explain, which have no explanations; None
             refuses them.
 
     Raises:
         RecipeError: There is no such explainer.
-        DataError: A row has nothing to explain; see `Answered.decisions`.
+        DataError: A row has nothing to explain; see `Answered.decisions`. Or answers have no
+            words to hide.
     """
     explainer = make_explainer(by)
-    for index in range(len(answered.rows)):
+    if context_only:
+        refuse_no_own_words(answered.codec)
+    for index, mistake in zip_longest(range(len(answered.rows)), mistakes):
         explained = Explanations()
         try:
-            decisions = answered.decisions(index, target)
+            decisions = answered.decisions(index, target, mistake)
             explained = Explanations(
                 answered.explain(replace(one, is_hidden=context_only), explainer)
                 for one in decisions
@@ -288,6 +313,20 @@ def refuse_other_inputs(codec: Codec) -> None:
             "Only texts are explained, word by word.",
             received=f"{codec.task.name}, which reads {', '.join(others)}",
             hint="luthier predict, for its answers; or a run whose inputs are texts",
+        )
+
+
+def refuse_no_own_words(codec: Codec) -> None:
+    """Refuse to hide the words of answers that are no words of the text.
+
+    Raises:
+        DataError: They are none.
+    """
+    if codec.target.kind not in OWN_WORDS:
+        raise DataError(
+            "Only entities and answers have words of their own in the text, which can be hidden.",
+            received=f"--context-only, for {codec.task.name}",
+            hint="leave it out",
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -17,7 +18,6 @@ from luthier.codec import Codec
 from luthier.declarations import Panel
 from luthier.distributed.group import group
 from luthier.errors import LuthierError, ModelError
-from luthier.evaluation.analysis import ranked_mistakes
 from luthier.evaluation.judge import SYSTEM
 from luthier.evaluation.systems import Judged
 from luthier.explaining.explain import (
@@ -39,6 +39,7 @@ from luthier.records import Gold, Predictions, Rows, StepInfo, Target
 from luthier.registry import find
 from luthier.report.formatting import plural
 from luthier.report.panels import MISSHAPEN
+from luthier.results import Mistake
 from luthier.runs import RunFolder
 from luthier.task_types.bind import codec_of
 
@@ -47,6 +48,7 @@ TRAINING, GRADIENT = 3, 2  # work of a pass, in passes that only answer
 LEAST_POINTS, MOST_POINTS = 17, 32  # gradients that a decision takes at least; intervals at most
 MOST_BYTES = 4 << 30  # of a model that is loaded once more
 WITHOUT_GRADIENTS = "occlusion"
+LISTED = ("text", "language")  # kinds of target whose rows are taken as they stand
 WRONG, UNSURE, RIGHT = "sure and wrong", "unsure", "sure and right"
 
 
@@ -77,7 +79,7 @@ def explain_test_rows(
     method = make_plugin("methods", recipe.method)
     model, processor = method.load(folder.model)
     codec = codec_of(recipe, problem.codec.task, target, processor, model.config)
-    rows = problem.splits.test.take([row for row, _ in chosen])
+    rows = problem.splits.test.take([one.row for one in chosen])
     answered = answer_rows(
         model,
         codec,
@@ -88,12 +90,12 @@ def explain_test_rows(
     budget = SHARE * work_of_training(recipe, job, by_gradient=getattr(method, "by_gradient", True))
     explainer = explainer_for(answered)
     found = []
-    for explained in _within(answered, explainer, budget):
+    for explained in _within(answered, chosen, explainer, budget):
         found.append(explained)
         yield StepInfo("explaining test rows", len(found), len(chosen), rows=1)
     made = [
-        {"why": why, "explained": explained.to_json()}
-        for explained, (_, why) in zip(found, chosen, strict=True)
+        {"why": one.why, "explained": explained.to_json()}
+        for explained, one in zip(found, chosen, strict=True)
         if explained
     ]
     if not made:
@@ -137,22 +139,24 @@ def explainer_for(answered: Answered) -> Explainer:
     return explainer
 
 
-def _within(answered: Answered, explainer: Explainer, budget: float) -> Iterator[Explanations]:
+def _within(
+    answered: Answered, chosen: Sequence[Picked], explainer: Explainer, budget: float
+) -> Iterator[Explanations]:
     """Explain rows one by one, while there is work left to do; the others have nothing."""
     is_own = type(answered.codec).__module__.startswith("luthier.")
     passed_over = (LuthierError,) if is_own else (LuthierError, *MISSHAPEN)
-    for index in range(len(answered.rows)):
+    for index, one in enumerate(chosen):
         explained = Explanations()
         try:
-            decisions = answered.decisions(index, PREDICTED)
+            decisions = answered.decisions(index, PREDICTED, one.mistake)
             if sum(_least(one, answered, explainer) for one in decisions) <= budget:
                 explained = Explanations(answered.explain(one, explainer) for one in decisions)
         except passed_over:  # it has no word, say: a finished training is worth more
             explained = Explanations()
-        for one in explained:
+        for made in explained:
             work = GRADIENT if explainer.needs_gradients else 1
-            tokens = float(answered.items.cost[one.decision.item])
-            budget -= one.attribution.n_passes * tokens * work
+            tokens = float(answered.items.cost[made.decision.item])
+            budget -= made.attribution.n_passes * tokens * work
         yield explained
 
 
@@ -164,9 +168,24 @@ def _least(decision: Decision, answered: Answered, explainer: Explainer) -> floa
     return tokens * tokens  # a pass without each word; most are one token
 
 
+@dataclass(frozen=True)
+class Picked:
+    """A row that is explained.
+
+    Args:
+        row: Its number.
+        why: Its sort.
+        mistake: What was wrong with its answer, which alone is explained; None: all of it.
+    """
+
+    row: int
+    why: str
+    mistake: Mistake | None = None
+
+
 def choose(
     codec: Codec, gold: Gold, predictions: Predictions, rows: Rows, most: int
-) -> list[tuple[int, str]]:
+) -> list[Picked]:
     """Choose rows, of each sort in turn: wrong, unsure and right; each with its sort.
 
     Args:
@@ -177,35 +196,34 @@ def choose(
         most: How many rows at most.
     """
     kind = codec.target.kind
+    found = None if kind in LISTED else codec.mistakes(gold, predictions, rows)
+    if found is None:
+        return [Picked(row, "") for row in _spread(np.arange(len(rows)))[:most]]
+    mistakes: dict[int, Mistake] = {}
+    for one in found:
+        mistakes.setdefault(one.row, one)
     if kind in ("single-label", "multi-label"):
-        wrong, _ = ranked_mistakes(codec.target, gold, predictions)
-        p = np.asarray(predictions.probabilities, dtype=float)
-        if kind == "single-label":
-            two = np.sort(p, axis=1)[:, -2:]
-            margin = two[:, 1] - two[:, 0]
-        else:
-            margin = np.abs(p - 0.5).min(axis=1)
-        order = np.argsort(margin, kind="stable")
-        is_wrong = np.isin(order, wrong)
-        right = order[~is_wrong][::-1].tolist()
-        return _in_turn({WRONG: wrong.tolist(), UNSURE: order.tolist(), RIGHT: right}, most)
-    if kind == "number":
-        far = np.argsort(-np.abs(predictions.answers - gold), kind="stable").tolist()
-        return _in_turn({"far off": far, "close": far[::-1]}, most)
-    if kind in ("tags", "answer", "choice"):
-        said = [
-            codec.to_json(gold, row, rows) == codec.to_json(predictions.answers, row, rows)
-            for row in range(len(rows))
-        ]
-        is_right = np.array(said, dtype=bool)
-        return _in_turn(
-            {
-                "wrong": _spread(np.flatnonzero(~is_right)),
-                "right": _spread(np.flatnonzero(is_right)),
-            },
-            most,
-        )
-    return [(row, "") for row in _spread(np.arange(len(rows)))[:most]]
+        order = np.argsort(_margins(kind, predictions), kind="stable").tolist()
+        right = [row for row in reversed(order) if row not in mistakes]
+        sorts = {WRONG: [*mistakes], UNSURE: order, RIGHT: right}
+    elif kind == "number":
+        sorts = {"far off": [*mistakes], "close": [*reversed(mistakes)]}
+    else:
+        right = [row for row in range(len(rows)) if row not in mistakes]
+        sorts = {WRONG: [*mistakes], "right": _spread(np.array(right, dtype=np.int64))}
+    return [
+        Picked(row, why, mistakes.get(row) if why == WRONG else None)
+        for row, why in _in_turn(sorts, most)
+    ]
+
+
+def _margins(kind: str, predictions: Predictions) -> Array:
+    """Return how sure the model was of each row's labels, (rows,): 0 is a tie."""
+    p = np.asarray(predictions.probabilities, dtype=float)
+    if kind == "multi-label":
+        return np.asarray(np.abs(p - 0.5).min(axis=1))
+    two = np.sort(p, axis=1)[:, -2:]
+    return np.asarray(two[:, 1] - two[:, 0])
 
 
 def _spread(rows: Array) -> list[int]:

@@ -23,7 +23,7 @@ from luthier.padding import pad
 from luthier.ragged import Array
 from luthier.records import Gold, Measure, Outputs, Predictions, Rows, Target
 from luthier.registry import names
-from luthier.results import Finding
+from luthier.results import Finding, Mistake
 from luthier.task_types.explained_texts import texts_at, words_of_texts
 
 OptionsT = TypeVar("OptionsT")  # a task's `Options`
@@ -125,6 +125,27 @@ class CodecDefaults(Generic[OptionsT]):
     ) -> Sequence[Decision]:
         """Explain nothing; tasks that can be explained say what they decided."""
         return ()
+
+    def mistakes(
+        self, gold: Gold, predictions: Predictions, rows: Rows
+    ) -> Sequence[Mistake] | None:
+        """List nothing; tasks whose answers are right or wrong say which are wrong."""
+        return None
+
+    def decisions_of_mistake(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        mistake: Mistake,
+        index: int,
+        items: Items,
+        rows: Rows,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """Explain the label that is wrong, or the whole answer."""
+        given = (inferred, predictions, index, items, rows)
+        return self.decisions(*given, label=label or mistake.label)
 
     def words(self, items: Items, item: int, rows: Rows) -> Words:
         """Find the words of the texts that the task reads."""

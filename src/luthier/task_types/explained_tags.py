@@ -16,6 +16,7 @@ from luthier.items import Items
 from luthier.ragged import Array, Ragged
 from luthier.records import Rows
 from luthier.task_types.token_outputs import WordLayout
+from luthier.text.tags import split_tag
 
 OUTSIDE = "O"
 
@@ -90,6 +91,16 @@ def tags_like(label: str, names: Sequence[str], n_words: int) -> list[int]:
     inside = f"I-{label[2:]}" if label.startswith("B-") else label
     later = names.index(inside if inside in names else label)
     return [names.index(label), *[later] * (n_words - 1)]
+
+
+def kind_of(tags: Sequence[int], names: Sequence[str]) -> str:
+    """Say what tags make of words: a type, several, or no entity.
+
+    >>> kind_of([1, 2], ("O", "B-LOC", "I-LOC")), kind_of([0], ("O", "B-LOC", "I-LOC"))
+    ('LOC', 'no entity')
+    """
+    parts = [split_tag(names[tag]) for tag in tags if tag >= 0 and names[tag] != OUTSIDE]
+    return ", ".join(dict.fromkeys(kind or prefix for prefix, kind in parts)) or "no entity"
 
 
 def usual_tag(answers: Ragged, names: Sequence[str]) -> int:

@@ -19,7 +19,9 @@ from luthier.metrics.regression import measure_regression
 from luthier.objective import Objective
 from luthier.ragged import Array
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
+from luthier.results import Mistake
 from luthier.task_types.defaults import column_of, refuse_label_smoothing
+from luthier.task_types.mistakes import mistaken_numbers
 from luthier.task_types.text_level import SequenceOptions, TextLevel, TextLevelCodec
 
 
@@ -59,6 +61,10 @@ class NumberCodec(TextLevelCodec[NumberOptions]):
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare the metrics of regression."""
         return measure_regression(gold, predictions.answers)
+
+    def mistakes(self, gold: Array, predictions: Predictions, rows: Rows) -> Sequence[Mistake]:
+        """List all numbers, those farthest off first."""
+        return mistaken_numbers(gold, predictions)
 
     def decisions(
         self,

@@ -28,9 +28,10 @@ from luthier.padding import IGNORED, pad
 from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Section
 from luthier.records import Outputs, Predictions, Rows, Target
-from luthier.results import Finding
+from luthier.results import Finding, Mistake
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, texts_of
 from luthier.task_types.explained_texts import texts_at, tokens_of, words_of_tokens
+from luthier.task_types.mistakes import mistaken_texts
 from luthier.task_types.written import without_prefix, written_decisions
 from luthier.text.tokenize import tokenize
 
@@ -125,6 +126,10 @@ class Seq2SeqCodec(CodecDefaults[OptionsT]):
     def decode(self, outputs: Outputs) -> Predictions:
         """Return the texts unchanged."""
         return Predictions(outputs, None, outputs)
+
+    def mistakes(self, gold: Array, predictions: Predictions, rows: Rows) -> Sequence[Mistake]:
+        """List the written texts, those least like their references first."""
+        return mistaken_texts(sentence_chrf(list(gold), list(predictions.answers)))
 
     def decisions(
         self,

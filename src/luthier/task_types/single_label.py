@@ -22,7 +22,7 @@ from luthier.metrics.softmax import softmax
 from luthier.objective import Objective
 from luthier.ragged import Array
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
-from luthier.results import Finding
+from luthier.results import Finding, Mistake
 from luthier.task_types.defaults import column_of
 from luthier.task_types.label_ids import (
     ABOUT_NAMES,
@@ -34,6 +34,7 @@ from luthier.task_types.label_ids import (
     sort_labels,
     weigh,
 )
+from luthier.task_types.mistakes import mistaken_labels
 from luthier.task_types.text_level import SequenceOptions, TextLevel, TextLevelCodec
 
 
@@ -81,6 +82,10 @@ class SingleLabelCodec(TextLevelCodec[SingleLabelOptions]):
         return measure_classification(
             gold, predictions.answers, predictions.probabilities, n_labels=self.target.n_outputs
         )
+
+    def mistakes(self, gold: Array, predictions: Predictions, rows: Rows) -> Sequence[Mistake]:
+        """List wrong labels."""
+        return mistaken_labels(gold, predictions)
 
     def decisions(
         self,

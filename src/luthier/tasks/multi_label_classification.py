@@ -22,7 +22,7 @@ from luthier.metrics.thresholds import best_thresholds
 from luthier.objective import Objective
 from luthier.ragged import Array
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
-from luthier.results import Finding
+from luthier.results import Finding, Mistake
 from luthier.task_types.defaults import column_of
 from luthier.task_types.label_ids import (
     ABOUT_NAMES,
@@ -33,6 +33,7 @@ from luthier.task_types.label_ids import (
     sort_labels,
     weigh,
 )
+from luthier.task_types.mistakes import mistaken_label_sets
 from luthier.task_types.text_level import LEARNED, TEXT, SequenceOptions, TextLevel, TextLevelCodec
 
 
@@ -104,6 +105,10 @@ class MultiLabelClassificationCodec(TextLevelCodec[MultiLabelOptions]):
         if predictions.probabilities is None:
             raise ValueError("multi-label predictions carry probabilities")
         return measure_multi_label(gold, predictions.answers, predictions.probabilities)
+
+    def mistakes(self, gold: Array, predictions: Predictions, rows: Rows) -> Sequence[Mistake]:
+        """List labels that are wrongly given, or wanting."""
+        return mistaken_label_sets(gold, predictions, self.target.names)
 
     def decisions(
         self,

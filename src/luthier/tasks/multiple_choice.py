@@ -24,11 +24,12 @@ from luthier.ragged import Array
 from luthier.recipe.tree import Section
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
 from luthier.registry import find
-from luthier.results import Finding
+from luthier.results import Finding, Mistake
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of, texts_of
 from luthier.task_types.explained_choices import choice_role, together
 from luthier.task_types.explained_texts import texts_at, tokens_of, words_of_tokens
 from luthier.task_types.label_ids import best_first
+from luthier.task_types.mistakes import mistaken_labels
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 NEVER = -1e4  # the logit of a choice that a row does not have
@@ -119,6 +120,10 @@ class MultipleChoiceCodec(CodecDefaults[MultipleChoiceOptions]):
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare accuracy and log loss."""
         return measure_choices(gold, predictions.answers, predictions.probabilities)
+
+    def mistakes(self, gold: Array, predictions: Predictions, rows: Rows) -> Sequence[Mistake]:
+        """List wrong choices."""
+        return mistaken_labels(gold, predictions)
 
     def decisions(
         self,

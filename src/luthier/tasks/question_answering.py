@@ -27,12 +27,13 @@ from luthier.objective import Objective
 from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Section
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
-from luthier.results import Finding
+from luthier.results import Finding, Mistake
 from luthier.task_types.answer_spans import AnswerLayout, best_spans, label_windows
 from luthier.task_types.defaults import CodecDefaults, TaskDefaults, column_of
 from luthier.task_types.encode_inputs import items_of_windows
 from luthier.task_types.explained_spans import decision_of_none, decisions_of_span
 from luthier.task_types.explained_texts import texts_at, words_of_texts
+from luthier.task_types.mistakes import mistaken_answers
 from luthier.text.windows import tokenize_windows
 
 N_BEST = 20
@@ -130,6 +131,27 @@ class QuestionAnsweringCodec(CodecDefaults[QuestionAnsweringOptions]):
         texts = [one.text_at(*span) for one, span in zip(gold, predictions.answers, strict=True)]
         return measure_answers([list(one.answers) for one in gold], texts)
 
+    def mistakes(self, gold: Array, predictions: Predictions, rows: Rows) -> Sequence[Mistake]:
+        """List answers that lack some F1, by their share of the best answers' probability."""
+        texts = [one.text_at(*said) for one, said in zip(gold, predictions.answers, strict=True)]
+        alike = [token_f1(text, one.answers) for text, one in zip(texts, gold, strict=True)]
+        sureness = []
+        for row in range(len(gold)):
+            _, shares, is_best = self._candidates(predictions, row)
+            sureness.append(float(shares[is_best].max(initial=0.0)))
+        return mistaken_answers(np.array(sureness), np.array(alike))
+
+    def _candidates(self, predictions: Predictions, index: int) -> tuple[Array, Array, Array]:
+        """Return a row's best answers, none among them if some rows have none.
+
+        Returns:
+            (candidates, 3); their probabilities, (candidates,); and which of them is the answer.
+        """
+        found = predictions.outputs[index]
+        kept = found if "none" in self.target.names else found[1:]
+        is_best = (kept[:, :2] == predictions.answers[index]).all(axis=1)
+        return kept, softmax(kept[:, 2]), is_best
+
     def decisions(
         self,
         inferred: Mapping[str, Any],
@@ -187,12 +209,9 @@ class QuestionAnsweringCodec(CodecDefaults[QuestionAnsweringOptions]):
 
         No answer is an empty text from 0 to 0.
         """
-        candidates = predictions.outputs[index]
         asked = Question(str(rows["context"][index]), (), ())
-        kept = candidates if "none" in self.target.names else candidates[1:]
-        shares = softmax(kept[:, 2])
+        kept, shares, is_best = self._candidates(predictions, index)
         order = np.argsort(-kept[:, 2], kind="stable").tolist()
-        is_best = (kept[:, :2] == predictions.answers[index]).all(axis=1)
         order = [*np.flatnonzero(is_best)[:1], *(one for one in order if not is_best[one])]
         answers = [
             {

@@ -30,7 +30,7 @@ from luthier.padding import IGNORED
 from luthier.ragged import Array, Ragged
 from luthier.recipe.tree import Section
 from luthier.records import Measure, Outputs, Predictions, Rows, Target
-from luthier.results import Finding
+from luthier.results import Finding, Mistake
 from luthier.task_types.defaults import (
     CodecDefaults,
     TaskDefaults,
@@ -40,7 +40,7 @@ from luthier.task_types.defaults import (
 )
 from luthier.task_types.encode_inputs import items_of_windows
 from luthier.task_types.entities import STRATEGIES, aggregate, errors_in_context
-from luthier.task_types.explained_tags import TaggedWords, usual_tag
+from luthier.task_types.explained_tags import TaggedWords, kind_of, usual_tag
 from luthier.task_types.explained_texts import texts_at, words_of_texts
 from luthier.task_types.label_ids import (
     ClassWeights,
@@ -49,6 +49,7 @@ from luthier.task_types.label_ids import (
     ids_of,
     weigh,
 )
+from luthier.task_types.mistakes import mistaken_entities, mistaken_tags, sureness_of_tags
 from luthier.task_types.token_outputs import Pieces, WordLayout, gather_pieces, label_pieces
 from luthier.text.tags import may_follow, spans_of_tags
 from luthier.text.viterbi import best_tags, worth_of
@@ -164,6 +165,14 @@ class TokenClassificationCodec(CodecDefaults[TokenClassificationOptions]):
             for row in range(len(tags))
         ]
 
+    def mistakes(self, gold: Ragged, predictions: Predictions, rows: Rows) -> Sequence[Mistake]:
+        """List entities that are missed or wrong; of plain tags, words with a wrong one."""
+        answers = predictions.answers
+        sureness = sureness_of_tags(predictions.outputs.of_words()[0], answers)
+        if not self._has_entities:
+            return mistaken_tags(gold, answers, self.target.names, sureness)
+        return mistaken_entities(self._spans(gold), self._spans(answers), sureness, rows)
+
     def decisions(
         self,
         inferred: Mapping[str, Any],
@@ -182,12 +191,35 @@ class TokenClassificationCodec(CodecDefaults[TokenClassificationOptions]):
             usual = usual_tag(predictions.answers, names)
             chosen = [n for n, tag in enumerate(tags) if tag not in (usual, -1)]
             found = [(n, n + 1, names[tags[n]]) for n in chosen]
-        note = EMISSIONS if self.options.crf else ""
-        each = [TaggedWords(range(a, b), tags[a:b], kind, note) for a, b, kind in found]
+        each = [TaggedWords(range(a, b), tags[a:b], kind, self._note) for a, b, kind in found]
         if label is not None:
             each = [one.labelled(label, names) for one in each]
         made = [one.decision(index, items, rows) for one in each]
         return [one for one in made if one is not None]
+
+    def decisions_of_mistake(
+        self,
+        inferred: Mapping[str, Any],
+        predictions: Predictions,
+        mistake: Mistake,
+        index: int,
+        items: Items,
+        rows: Rows,
+        *,
+        label: str | None = None,
+    ) -> Sequence[Decision]:
+        """Explain the tags of the words that have wrong ones, no entity among them."""
+        words = mistake.words or range(0)
+        tags = predictions.answers[index][words.start : words.stop].tolist()
+        said = TaggedWords(words, tags, kind_of(tags, self.target.names), self._note)
+        if label is not None:
+            said = said.labelled(label, self.target.names)
+        made = said.decision(index, items, rows)
+        return [] if made is None else [made]
+
+    @property
+    def _note(self) -> str:
+        return EMISSIONS if self.options.crf else ""
 
     def words(self, items: Items, item: int, rows: Rows) -> Words:
         """Return the words that have tags."""

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 import luthier
-from luthier import explain_run
 from luthier.cli.app import app
+from luthier.explain_run import explain as explain_run
 from luthier.explaining import explain as explaining
 from luthier.runs import RunFolder
 from tests.toys import toy_rows, toy_tree, write_csv
@@ -217,15 +217,102 @@ def test_rows_in_memory_are_refused_with_the_way_round(tiny_model, tmp_path):
         assert "--file" in hint
 
 
-def test_tasks_without_right_and_wrong_say_what_instead(tiny_model, tmp_path):
-    task = "token-classification"
+def run_on(task, model, folder, *overrides, **sections):
+    """Run a task's toy rows, which are in a file."""
     rows = toy_rows(task)
-    file = tmp_path / "rows.jsonl"
+    file = folder / "rows.jsonl"
     with file.open("w", encoding="utf-8") as lines:
         for cells in zip(*rows.columns.values(), strict=True):
             lines.write(json.dumps(dict(zip(rows.columns, cells, strict=True))) + "\n")
-    tree = toy_tree(task, tiny_model("bert"), baselines=[], data={"train": str(file)})
-    run = luthier.run(tree, ["training.max_steps=1"], out=tmp_path / "run").folder
+    tree = toy_tree(task, model, baselines=[], data={"train": str(file)}, **sections)
+    return luthier.run(tree, ["training.max_steps=2", *overrides], out=folder / "run").folder
+
+
+@pytest.fixture(scope="module")
+def entities(tiny_model, tmp_path_factory):
+    """A finished run that finds entities, badly."""
+    return run_on("token-classification", tiny_model("bert"), tmp_path_factory.mktemp("ner"))
+
+
+@pytest.fixture(scope="module")
+def answers(tiny_model, tmp_path_factory):
+    """A finished run that answers questions, badly."""
+    return run_on("question-answering", tiny_model("bert"), tmp_path_factory.mktemp("qa"))
+
+
+def read_lines(done):
+    assert done.exit_code == 0, done.output
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_surest_mistakes_of_entities_are_one_entity_each(entities):
+    lines = read_lines(call(entities, "--errors", 6, "--json"))
+    assert len(lines) == 6
+    sure = []
+    for (one,) in lines:
+        first, past = one["span"][1:]
+        name, _, said = one["explained"].partition(": ")
+        assert said == one["texts"]["text"][first:past]
+        assert one["predicted"] != one["gold"]
+        assert ("missed" in one["notes"][0]) == (name == "no entity")
+        sure.append(float(re.search(r"([\d.]+)% sure", one["notes"][0])[1]))
+    assert sure == sorted(sure, reverse=True)
+    gold = read_lines(call(entities, "--errors", 6, "--target", "gold", "--json"))
+    for (said,), (wanted,) in zip(lines, gold, strict=True):
+        assert said["span"] == wanted["span"]
+        assert ("missed" in said["notes"][0]) != wanted["explained"].startswith("no entity")
+
+
+def test_the_surest_mistakes_of_answers_are_wrong_spans(answers, tmp_path):
+    page = tmp_path / "why.html"
+    lines = read_lines(call(answers, "--errors", 4, "--json", "--out", page))
+    assert [len(one) for one in lines] == [1] * 4
+    for (one,) in lines:
+        assert one["predicted"] not in one["gold"]
+        assert re.match(r"F1 0\.\d\d; [\d.]+% sure", one["notes"][0])
+    assert "% sure, among the best answers" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("task", ["multiple-choice", "multi-label-classification", "translation"])
+def test_mistakes_of_other_tasks_are_found_too(task, tiny_model, tmp_path):
+    model = tiny_model("t5" if task == "translation" else "bert")
+    run = run_on(task, model, tmp_path)
+    lines = read_lines(call(run, "--errors", 2, "--json", "--by", "occlusion"))
+    assert len(lines) == 2
+    for row in lines:
+        assert row[0]["predicted"] != row[0]["gold"]
+        assert len(row) == 1 or task == "translation"
+
+
+@pytest.mark.parametrize("what", ["--check", "--words"])
+def test_entities_are_checked_and_have_words(what, entities):
+    done = call(entities, what, "--n-rows", 12, "--by", "gradient-x-input")
+    assert done.exit_code == 0, done.output
+
+
+def test_answers_are_checked_and_have_no_labels_for_words(answers):
+    done = call(answers, "--check", "--n-rows", 4, "--by", "gradient-x-input")
+    assert done.exit_code == 0, done.output
+    assert "no labels" in refused(answers, "--words")[0]
+
+
+def test_the_context_speaks_alone(entities, answers):
+    lines = read_lines(call(entities, "--errors", 2, "--context-only", "--json"))
+    for (one,) in lines:
+        first, past = one["span"][1:]
+        assert not [word for word in one["words"] if first <= word["start"] < past]
+        assert "its own words are hidden" in one["notes"][1]
+    assert read_lines(call(answers, "--rows", "test:0-1", "--context-only", "--json"))
+
+
+def test_labels_have_no_words_to_hide(folder):
+    said, _ = refused(folder, TEXT, "--context-only")
+    assert "Only entities and answers have words of their own" in said
+    assert "--context-only" in refused(folder, "--check", "--context-only")[0]
+
+
+def test_tasks_without_right_and_wrong_say_what_instead(tiny_model, tmp_path):
+    run = run_on("causal-lm", tiny_model("gpt2", "CausalLM"), tmp_path)
     said, hint = refused(run, "--errors", 2)
-    assert "not simply right or wrong" in said
-    assert call(run, *hint.split()).exit_code == 0
+    assert "not right or wrong" in said
+    assert call(run, *hint.split(), "--by", "occlusion").exit_code == 0

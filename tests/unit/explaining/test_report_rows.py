@@ -11,7 +11,9 @@ from luthier.explaining import report_rows
 from luthier.explaining.explain import Answered
 from luthier.explaining.report_rows import RIGHT, UNSURE, WRONG, choose, work_of_training
 from luthier.records import Predictions, Rows, Target
+from luthier.results import Mistake
 from luthier.runs import RunFolder
+from luthier.task_types.mistakes import mistaken_labels, mistaken_numbers
 from tests.toys import toy_problem, toy_rows, toy_tree
 
 TASK = "text-classification"
@@ -23,8 +25,12 @@ class Codec:
     def __init__(self, kind):
         self.target = Target(kind, ("a", "b"))
 
-    def to_json(self, answers, row, rows):
-        return answers[row]
+    def mistakes(self, gold, said, rows):
+        if self.target.kind == "number":
+            return mistaken_numbers(gold, said)
+        if self.target.kind == "single-label":
+            return mistaken_labels(gold, said)
+        return [Mistake(row, 1.0) for row in np.flatnonzero(gold != said.answers).tolist()]
 
 
 def test_wrong_unsure_and_right_rows_come_in_turn_and_none_twice():
@@ -33,23 +39,26 @@ def test_wrong_unsure_and_right_rows_come_in_turn_and_none_twice():
     said = Predictions(np.zeros(6, dtype=int), np.stack([p, 1 - p], axis=1), None)
     rows = Rows.of({"text": [*"abcdef"]})
     chosen = choose(Codec("single-label"), gold, said, rows, 5)
-    assert chosen == [(0, WRONG), (2, UNSURE), (3, RIGHT), (4, WRONG), (5, UNSURE)]
+    wanted = [(0, WRONG), (2, UNSURE), (3, RIGHT), (4, WRONG), (5, UNSURE)]
+    assert [(one.row, one.why) for one in chosen] == wanted
+    assert [one.mistake and one.mistake.size for one in chosen] == [0.9, None, None, 0.7, None]
     everything = choose(Codec("single-label"), gold, said, rows, 99)
-    assert sorted(row for row, _ in everything) == list(range(6))
+    assert sorted(one.row for one in everything) == list(range(6))
 
 
 @pytest.mark.parametrize(
     ("kind", "gold", "answers", "wanted"),
     [
         ("number", [1.0, 2.0, 3.0], [1.1, 5.0, 3.5], [(1, "far off"), (0, "close")]),
-        ("tags", ["x", "y", "z"], ["x", "n", "n"], [(1, "wrong"), (0, "right")]),
+        ("tags", ["x", "y", "z"], ["x", "n", "n"], [(1, WRONG), (0, "right")]),
         ("text", ["x", "y", "z"], ["x", "n", "n"], [(0, ""), (1, "")]),
     ],
 )
 def test_rows_of_other_tasks_are_chosen_by_what_is_known_of_them(kind, gold, answers, wanted):
     said = Predictions(np.array(answers), None, None)
     rows = Rows.of({"text": [*"abc"]})
-    assert choose(Codec(kind), np.array(gold), said, rows, 2) == wanted
+    chosen = choose(Codec(kind), np.array(gold), said, rows, 2)
+    assert [(one.row, one.why) for one in chosen] == wanted
 
 
 def test_the_work_of_a_training_follows_from_its_recipe(tiny_model):
