@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 
 import luthier
 from luthier import ranks
+from luthier.explaining import report_rows
 from luthier.launch import environment_of, free_port
 from luthier.signals import Interrupted
 from luthier.training import sharding  # noqa: F401 - loaded once, before what forks
@@ -125,6 +126,7 @@ def go_wrong(*, die_after: int = 0, fail_after: int = 0, stop_after: int = 0) ->
 
 def train(file: str, rank: str, n: str, port: str) -> None:
     """Run the cells of a file, as one of `n` processes that meet at a port."""
+    report_rows.SHARE = 10.0  # so that short trainings explain the rows that they are asked for
     if int(n) > 1:
         os.environ.update(environment_of(int(rank), int(n), int(port)))
     for one in json.loads(Path(file).read_text(encoding="utf-8")):

@@ -14,6 +14,7 @@ import torch
 import yaml
 from filelock import FileLock
 
+from luthier.registry import find, names
 from luthier.runs import RunFolder
 from tests.processes.program import Team, cell, far_apart, weights_of
 from tests.torture.trial import ROOT, UNCAUGHT
@@ -26,7 +27,7 @@ LORA = {"name": "lora", "options": {"dropout": 0.0}}
 CELLS = {  # of which one process and two must make the same: task, and sections of the recipe
     "rows that do not divide": (
         "text-classification",
-        {"training": {"per_device_train_batch_size": 7}},
+        {"training": {"per_device_train_batch_size": 7}, "evaluation": {"explained_rows": 2}},
     ),
     "batches by tokens": (
         "token-classification",
@@ -35,6 +36,19 @@ CELLS = {  # of which one process and two must make the same: task, and sections
     "groups and accumulation": (
         "multiple-choice",
         {"training": {"gradient_accumulation_steps": 3, "per_device_train_batch_size": 1}},
+    ),
+    # a batch of one row, of which the second process has none
+    "ema, l2-sp and fgm": (
+        "text-classification",
+        {
+            "regularisers": ["ema", "l2-sp", "fgm"],
+            "data": {"limit": {"train": 25}},
+            "training": {"max_steps": 7},
+        },
+    ),
+    "mixout and r-drop": (
+        "text-classification",
+        {"regularisers": ["mixout", "r-drop"], "model": {"head_dropout": 1e-9}},
     ),
     "sharded": ("text-classification", {"training": FSDP}),
     "sharded adapters": ("causal-lm", {"training": FSDP, "method": LORA}),
@@ -115,12 +129,32 @@ def test_two_processes_train_what_one_trains(both, name):
         assert answers[0] == answers[1]
 
 
+def test_every_regulariser_is_compared_or_refused():
+    compared = {one for _, sections in CELLS.values() for one in sections.get("regularisers", ())}
+    refused = {name for name in names("regularisers") if not find("regularisers", name).by_rows}
+    assert compared | refused == {*names("regularisers")}
+    assert not compared & refused
+
+
 def test_the_report_says_what_several_processes_did(both):
     run = RunFolder(both / "2" / "sharded")
     told = [event["message"] for event in run.events.read() if event.get("is_lasting")]
     assert any("2 processes trained this model" in one and "sharded" in one for one in told)
     assert "2 processes trained this model" in run.report.read_text(encoding="utf-8")
     assert run.read_json("environment")["processes"] == 2
+
+
+def test_the_owner_explains_test_rows_as_one_process_does(both):
+    found = []
+    for n in ("1", "2"):
+        panels = RunFolder(both / n / "rows that do not divide").read_json("panels")["panels"]
+        (one,) = (panel["data"] for panel in panels if panel["kind"] == "explanations")
+        found.append([row["explained"][0] for row in one["rows"]])
+    assert len(found[0]) == 2
+    for alone, together in zip(*found, strict=True):
+        assert (alone["row"], alone["explained"]) == (together["row"], together["explained"])
+        values = [[word["value"] for word in row["words"]] for row in (alone, together)]
+        assert values[0] == pytest.approx(values[1], abs=1e-4)
 
 
 @pytest.mark.parametrize(("sharding", "before", "after"), RESUMED)

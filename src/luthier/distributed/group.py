@@ -111,3 +111,17 @@ def joined() -> Iterator[Group]:
             several.leave()
         elif problem is not None and several.fail(problem) and not several.is_first:
             problem.is_told_elsewhere = True  # type: ignore[attr-defined]
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Work as a process of its own while the block runs, though others wait for what comes next.
+
+    Nothing is exchanged meanwhile; a process that fails is noticed afterwards.
+    """
+    together = _Current.group
+    _Current.group = Group()
+    try:
+        yield
+    finally:
+        _Current.group = together

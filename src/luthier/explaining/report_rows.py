@@ -16,7 +16,7 @@ import numpy as np
 
 from luthier.codec import Codec
 from luthier.declarations import Panel
-from luthier.distributed.group import group
+from luthier.distributed.group import alone
 from luthier.errors import LuthierError, ModelError
 from luthier.evaluation.judge import SYSTEM
 from luthier.evaluation.systems import Judged
@@ -67,12 +67,12 @@ def explain_test_rows(
     Returns:
         The panel; none where no row was explained: where none is asked for, the task's answers
         cannot be explained, the training was too small or the model too large to be loaded once
-        more, or several processes work together.
+        more.
     """
     asked, problem = recipe.evaluation.explained_rows, job.problem
     is_large = sum(file.stat().st_size for file in folder.model.rglob("*")) > MOST_BYTES
-    is_alone, has_rows = group().size == 1, asked > 0 and len(problem.splits.test) > 0
-    if not has_rows or not is_alone or is_large or other_inputs(problem.codec):
+    has_rows = asked > 0 and len(problem.splits.test) > 0
+    if not has_rows or is_large or other_inputs(problem.codec):
         return []
     said = judged.predictions[SYSTEM]
     chosen = choose(problem.codec, problem.gold["test"], said, problem.splits.test, asked)
@@ -80,13 +80,9 @@ def explain_test_rows(
     model, processor = method.load(folder.model)
     codec = codec_of(recipe, problem.codec.task, target, processor, model.config)
     rows = problem.splits.test.take([one.row for one in chosen])
-    answered = answer_rows(
-        model,
-        codec,
-        without_answers(rows, codec),
-        batch_size=recipe.training.per_device_eval_batch_size,
-        gold=codec.gold(rows),
-    )
+    bare, batch_size = without_answers(rows, codec), recipe.training.per_device_eval_batch_size
+    with alone():  # of several processes, the owner explains
+        answered = answer_rows(model, codec, bare, batch_size=batch_size, gold=codec.gold(rows))
     budget = SHARE * work_of_training(recipe, job, by_gradient=getattr(method, "by_gradient", True))
     explainer = explainer_for(answered)
     found = []

@@ -41,24 +41,26 @@ class Fgm(Regulariser):
 
     def __init__(self, options: FgmOptions):
         self.options = options
-        self.slopes: list[
-            list[Tensor]
-        ] = []  # by call, the gradient of its vectors once it is known
+        # by call, the gradient of its vectors once it is known; None: no loss was computed,
+        # as where a process has no row of a small batch
+        self.slopes: list[list[Tensor]] | None = None
 
     def before_gradient(self, model: nn.Module) -> None:
         """Forget the gradients of the step before."""
-        self.slopes = []
+        self.slopes = None
 
     def loss(
         self, compute: Callable[[Batch[Tensor]], Tensor], model: nn.Module, batch: Batch[Tensor]
     ) -> Tensor:
         """Compute the loss, and remember to keep the gradient of the vectors of its tokens."""
 
+        slopes = self.slopes = self.slopes or []
+
         def watch(_: int, __: Tensor, vectors: Tensor) -> Tensor:
             if not vectors.requires_grad:  # the table is frozen
                 vectors = vectors.detach().requires_grad_()
             kept: list[Tensor] = []
-            self.slopes.append(kept)
+            slopes.append(kept)
             vectors.register_hook(lambda slope: kept.append(slope.detach()))
             return vectors
 
@@ -72,6 +74,8 @@ class Fgm(Regulariser):
             TrainingError: No vectors were looked up, since the layers below are computed
                 beforehand; or the loss has no gradient at them.
         """
+        if self.slopes is None:
+            return
         slopes = iter(self.slopes)
 
         def move(_: int, ids: Tensor, vectors: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from luthier.distributed.group import group
@@ -67,8 +68,9 @@ class UntilLoss(Regulariser):
         return found
 
     def after_step(self, model: nn.Module, step: int, n_steps: int) -> None:
-        """Note the mean loss of the step."""
-        mean = group().from_first(self.total / max(self.weight, 1.0))  # all end at one step
+        """Note the mean loss of the step, over the shares of all processes."""
+        total, weight = group().sum(torch.tensor([self.total, self.weight], dtype=torch.float64))
+        mean = float(total / weight.clamp(min=1.0))
         self.last = [*self.last, mean][-self.most :]
         self.total = self.weight = 0.0
 
