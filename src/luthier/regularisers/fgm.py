@@ -53,7 +53,6 @@ class Fgm(Regulariser):
         self, compute: Callable[[Batch[Tensor]], Tensor], model: nn.Module, batch: Batch[Tensor]
     ) -> Tensor:
         """Compute the loss, and remember to keep the gradient of the vectors of its tokens."""
-
         slopes = self.slopes = self.slopes or []
 
         def watch(_: int, __: Tensor, vectors: Tensor) -> Tensor:
