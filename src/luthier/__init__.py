@@ -132,5 +132,9 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> object:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        try:
+            return getattr(import_module(_HOMES[name]), name)
+        except ModuleNotFoundError as problem:
+            lacking = import_module("luthier.environment").lacking
+            raise lacking(problem) or problem from problem
     raise AttributeError(f"module 'luthier' has no attribute '{name}'")

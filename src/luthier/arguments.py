@@ -1,6 +1,7 @@
 """Checks the arguments of what a user calls by their annotations, so that none ends in a traceback.
 
-Types are those of Python, strictly; the docstring says what to give instead.
+Neither does a call that needs libraries which are not installed. Types are those of Python,
+strictly; the docstring says what to give instead.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar, get_origin, get_type_hint
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 
+from luthier.environment import lacking
 from luthier.errors import ArgumentError
 
 P = ParamSpec("P")
@@ -64,7 +66,10 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
         bound = declared.bind(*given, **named)
         for name, value in bound.arguments.items():
             bound.arguments[name] = _checked(function, declared, name, value)
-        return function(*bound.args, **bound.kwargs)
+        try:
+            return function(*bound.args, **bound.kwargs)
+        except ModuleNotFoundError as problem:
+            raise lacking(problem) or problem from problem
 
     return call
 

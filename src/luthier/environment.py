@@ -19,11 +19,19 @@ from urllib.request import url2pathname
 import psutil
 
 from luthier import __version__
+from luthier.errors import RecipeError
 from luthier.ranks import n_processes
 
 PACKAGES = (
     *("torch", "transformers", "tokenizers", "accelerate", "peft", "datasets", "safetensors"),
     *("numpy", "scipy", "scikit-learn", "pyarrow"),
+)
+TRAINING = frozenset(  # modules that the extra `train` brings
+    (
+        *("torch", "transformers", "accelerate", "datasets", "peft", "safetensors", "scipy"),
+        *("sklearn", "pyarrow", "ftfy", "jinja2", "markupsafe", "sentencepiece", "sacrebleu"),
+        *("rouge_score", "pycrfsuite", "rapidfuzz", "huggingface_hub", "tokenizers"),
+    )
 )
 EXTRAS = ("tensorflow", "keras", "keras-hub")  # listed only if installed
 
@@ -74,6 +82,18 @@ def install_command(extra: str) -> str:
         wanted = f"{wanted} @ {f'git+{url}' if 'vcs_info' in source else url}"
     editable = ["-e"] if source.get("dir_info", {}).get("editable") else []
     return shlex.join([sys.executable, "-m", "pip", "install", *editable, wanted])
+
+
+def lacking(problem: ImportError) -> RecipeError | None:
+    """Say that what only the extra `train` brings is not installed; None if that is not it."""
+    module = (problem.name or "").partition(".")[0]
+    if not isinstance(problem, ModuleNotFoundError) or module not in TRAINING:
+        return None
+    return RecipeError(
+        "This needs what trains and reads models of PyTorch, which is not installed here.",
+        received=f"no module {module}; answering from an export to ONNX needs none of it",
+        hint=install_command("train"),
+    )
 
 
 def usable_cores() -> int:

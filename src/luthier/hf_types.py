@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Config", "Model", "ModelOutput", "Tokenizer"]
+__all__ = ["OF_RUST", "Config", "Model", "ModelOutput", "Tokenizer"]
+OF_RUST = Exception  # the tokenizers library raises this class itself, not a subclass
 
 if TYPE_CHECKING:
     import torch

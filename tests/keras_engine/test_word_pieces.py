@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import normalizers, pre_tokenizers
 
-from luthier.exporters.texts import HARD
+from luthier.exporters.hard_texts import HARD
 from luthier.keras_engine.characters import LAST, SURROGATES
 from luthier.keras_engine.word_pieces import WordPieces, unlike_bert
 from luthier.models.load import load_tokenizer

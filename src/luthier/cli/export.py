@@ -15,16 +15,20 @@ def export(
     folder: Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")],
     out: Annotated[Path, typer.Option(help="A new folder for the model.")],
     to: Annotated[
-        str, typer.Option(metavar="FORMAT", help="checkpoint, saved-model or litert.")
+        str, typer.Option(metavar="FORMAT", help="checkpoint, onnx, saved-model or litert.")
     ] = "checkpoint",
     int8: Annotated[
-        bool, typer.Option("--int8", help="For litert: weights in int8, and what is lost by it.")
+        bool,
+        typer.Option(
+            "--int8", help="For onnx and litert: weights in int8, and what is lost by it."
+        ),
     ] = False,
     merge: Annotated[bool, typer.Option("--merge", hidden=True)] = False,
 ) -> None:
     """Write the model of a run for elsewhere, and try it out.
 
-    A checkpoint is of Transformers; saved-model and litert are of TensorFlow. What a method keeps
+    A checkpoint is of Transformers; onnx is for ONNX Runtime, and `luthier predict` answers from it
+    without PyTorch; saved-model and litert are of TensorFlow. What a method keeps
     beside the model, such as an adapter, is merged into it.
     """
     if merge:

@@ -66,9 +66,12 @@ def predict(
         texts = [line.rstrip("\r\n") for line in sys.stdin]
     if file is None and not texts:
         raise DataError("Expected texts to predict.", hint=f'luthier predict {folder} "some text"')
-    from luthier.models.lean import import_lean
+    from luthier.onnx_models.description import is_onnx
 
-    import_lean()
+    if not is_onnx(folder):
+        from luthier.models.lean import import_lean
+
+        import_lean()
     from luthier.prediction.predictor import load
 
     overrides = (texts or ()) if file is not None else ()

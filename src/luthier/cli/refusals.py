@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import re
 
+from luthier.environment import lacking
 from luthier.errors import LuthierError
 
 REFUSED = {  # what the system refuses -> what was expected, and what to do
@@ -43,6 +44,8 @@ def refusal(problem: BaseException) -> LuthierError | None:
         expected, fix = REFUSED[problem.errno]
         where = "" if problem.filename is None else f"{str(problem.filename)[:200]}: "
         return LuthierError(expected, received=f"{where}{problem.strerror}", hint=fix)
+    if isinstance(problem, ImportError) and (found := lacking(problem)) is not None:
+        return found
     words = str(problem)
     is_short = isinstance(problem, MemoryError) or (
         isinstance(problem, (RuntimeError, OSError, ImportError))

@@ -1,5 +1,5 @@
-"""A run's model for elsewhere: as one plain checkpoint, or in a format of TensorFlow.
+"""A run's model for elsewhere: a plain checkpoint, a graph of ONNX, or a format of TensorFlow.
 
-`export.py` is the door; `merged.py` writes checkpoints; `tensorflow.py` what TensorFlow Serving and
-LiteRT read.
+`export.py` is the door; `merged.py` writes checkpoints; `onnx.py` graphs; `tensorflow.py` what
+TensorFlow Serving and LiteRT read.
 """

@@ -11,7 +11,7 @@ from luthier.arguments import checked
 if TYPE_CHECKING:
     from luthier.exporters.trial import Verification
 
-CHECKPOINT = "checkpoint"
+CHECKPOINT, ONNX = "checkpoint", "onnx"
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,17 @@ def export(
     Args:
         run: The folder of the run.
         out: A folder that does not exist, or is empty.
-        to: "checkpoint" is a plain checkpoint of Transformers, "saved-model" is for TensorFlow
-            Serving, "litert" for LiteRT; the last two need TensorFlow.
-        int8: Keep the weights in int8, and tell what is lost by it; for "litert" alone.
+        to: "checkpoint" is a plain checkpoint of Transformers, "onnx" a graph for ONNX Runtime,
+            which answers without PyTorch; "saved-model" is for TensorFlow Serving, "litert" for
+            LiteRT, and both need TensorFlow.
+        int8: Keep the weights in int8, and tell what is lost by it; for "onnx" and "litert".
 
     Returns:
         The folder, and how far outputs differ.
 
     Raises:
         RunError: The run did not finish, the folder is not empty, or there is no such format.
-        RecipeError: TensorFlow is not installed.
+        RecipeError: A package that the format needs is not installed.
         ModelError: The model cannot be exported, or the exported one answers otherwise.
 
     Example:
@@ -63,7 +64,12 @@ def export(
 
         folder, difference = export_merged(run, out)
         return Exported(str(folder), difference)
-    from luthier.exporters.tensorflow import export_tensorflow
+    if to == ONNX:
+        from luthier.exporters.onnx import export_onnx
 
-    folder, found = export_tensorflow(run, out, to=to, int8=int8)
+        folder, found = export_onnx(run, out, int8=int8)
+    else:
+        from luthier.exporters.tensorflow import export_tensorflow
+
+        folder, found = export_tensorflow(run, out, to=to, int8=int8)
     return Exported(str(folder), found.difference, found)

@@ -16,26 +16,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from luthier.answerers import OUTPUTS, Answerer
 from luthier.items import Batch
 from luthier.ragged import Array
 from luthier.training.model_calls import to_tensors
 
-OUTPUTS = {  # kind of inference -> the outputs that it consists of
-    "logits": ("logits",),
-    "token-logits": ("logits",),
-    "span-logits": ("start_logits", "end_logits"),
-}
 WARM_UP = 3  # batches that are not timed
 Columns = Mapping[str, Sequence[str]]  # texts by the roles of their columns
-
-
-class Answerer(Protocol):
-    """A model that answers batches, and knows its size."""
-
-    n_bytes: int  # of the files with its weights
-
-    def __call__(self, batch: Batch[Array]) -> Mapping[str, Array]:
-        """Compute the outputs of a batch, by Transformers' names."""
 
 
 class Exported(Answerer, Protocol):

@@ -67,12 +67,12 @@ def refuse_format(to: str, *, int8: bool) -> None:
     """
     if int8 and to != LITERT:
         raise RunError(
-            "Only LiteRT stores weights in int8.",
+            "Weights in int8 are for ONNX and LiteRT.",
             received=f"--int8 --to {to}",
-            hint=f"--int8 --to {LITERT}",
+            hint=f"--int8 --to onnx, or --to {LITERT}",
         )
     if to not in FORMATS:
-        hint = suggestion(to, ("checkpoint", *FORMATS))
+        hint = suggestion(to, ("checkpoint", "onnx", *FORMATS))
         raise RunError("There is no format of this name.", received=f"--to {to}", hint=hint)
 
 

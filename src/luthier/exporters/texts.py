@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from luthier.exporters.trial import BATCH, Trial
+from luthier.answerers import BATCH
+from luthier.exporters.hard_texts import hard_columns
+from luthier.exporters.trial import Trial
 from luthier.keras_engine.backend import silenced
 from luthier.prediction.predictor import Predictor
 from luthier.ragged import Ragged
@@ -19,24 +21,6 @@ from luthier.records import Rows
 
 if TYPE_CHECKING:
     from luthier.keras_engine.word_pieces import WordPieces
-
-HARD = (  # to cut into tokens
-    "",
-    " \t\n ",
-    "Crème Brûlée, ÅNGSTRÖM & naïveté",
-    "re\u0301sume\u0301 o\u0308 \u1e69 \u0130stanbul \u0131 stra\u00dfe",
-    "\u03a3\u039f\u03a6\u039f\u03a3 \u03c3\u03bf\u03c6\u03cc\u03c2",
-    "東京は日本の首都です。北京in中国 한국어 ﾊﾝｶｸ",
-    "\U0001f44d\U0001f3fd \U0001f469\u200d\U0001f467 \u2603\ufe0f \U0001f1e9\U0001f1ea ok",
-    "a\u0000b\u0007c\u200bd\ufeffe\u00adf\u2028g\u0085h\x1bi\ue000j\U000f0001k",
-    "non\u00a0breaking\u2003spaces\u3000here",
-    "don't e-mail 50% (off) [now] {a_b} ~`^ ¿qué? «oui» — …",
-    "[CLS] a [MASK] b [SEP] [UNK][PAD] [mask] [ SEP ]",
-    "ᚠᛇᚻ ѣ ܐ ৠ \U0001d54f \U0010fffd",
-    "x" * 100 + " " + "y" * 101 + " " + "é" * 101 + " " + "語" * 300,
-    "नमस्ते สวัสดี مرحبا שלום " * 5,
-)
-LONG = 4000  # words, more than any model here reads
 
 
 def pieces_of(trial: Trial) -> tuple[WordPieces | None, str | None]:
@@ -55,7 +39,8 @@ def pieces_of(trial: Trial) -> tuple[WordPieces | None, str | None]:
         why = "long texts are read in windows"
     if why is None:
         pieces = WordPieces(predictor.codec.processor, n_texts=n_texts, max_tokens=most)
-        hard = hard_rows(predictor, trial.rows)
+        columns = hard_columns(predictor.task.texts(trial.rows)[0])
+        hard = Rows.of(dict(zip(predictor.task.input_roles, columns, strict=False)))
         with silenced():  # TensorFlow prints how it sums integers
             unlike = [
                 text
@@ -81,12 +66,3 @@ def cut_differently(predictor: Predictor, rows: Rows, pieces: WordPieces) -> Ite
                 for name, ids in encoded.inputs.items()
             ):
                 yield text
-
-
-def hard_rows(predictor: Predictor, rows: Rows) -> Rows:
-    """Make rows that are hard to cut, or too long in one text or in both."""
-    words = " ".join(predictor.task.texts(rows)[0]).split() or ["x"]
-    long = " ".join((words * LONG)[:LONG])
-    first = [*HARD, long, "short", long, "ab " * 70]
-    second = [*HARD[::-1], "short", long, long, "cd " * 69]
-    return Rows.of(dict(zip(predictor.task.input_roles, (first, second), strict=False)))

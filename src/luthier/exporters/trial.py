@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from luthier.answerers import BATCH, OUTPUTS, Answerer, batch_of, infer_items
 from luthier.errors import ModelError
 from luthier.evaluation.judge import judge
-from luthier.exporters.exported import OUTPUTS, Answerer, Exported, TorchModel, milliseconds
+from luthier.exporters.exported import Exported, TorchModel, milliseconds
 from luthier.exporters.merged import differs, first_lines, gap, rows_of
 from luthier.items import Batch
 from luthier.prediction.predictor import Predictor
@@ -21,7 +21,6 @@ from luthier.runs import RunFolder
 
 MOST_ROWS = 1000  # that are tried out
 TIMED = 40  # items that are timed, one by one
-BATCH = 32
 ALIKE = 1e-3  # of the largest output: float32 sums in another order
 
 
@@ -88,25 +87,8 @@ class Trial:
         self.before = self.infer(self.torch)
 
     def infer(self, answerer: Answerer) -> Array | Ragged:
-        """Run a model over all rows, in batches of similar length.
-
-        Returns:
-            Logits (items, labels), or of each real token (items, tokens) or (items, tokens, 2).
-        """
-        order = np.argsort(-self.items.cost, kind="stable")
-        found: list[Any] = [None] * len(self.items)
-        for start in range(0, len(order), BATCH):
-            items = order[start : start + BATCH]
-            batch = self.batch(items)
-            computed = answerer(batch)
-            parts = [computed[name] for name in OUTPUTS[self.kind]]
-            outputs = parts[0] if len(parts) == 1 else np.stack(parts, axis=-1)
-            for place, item in enumerate(items):
-                is_token = batch.inputs["attention_mask"][place].astype(bool)
-                found[item] = outputs[place] if self.kind == "logits" else outputs[place][is_token]
-        if self.kind == "logits":
-            return np.stack(found)
-        return Ragged.of(found, dtype=np.float32, width=found[0].shape[1:])
+        """Run a model over all rows; see `infer_items`."""
+        return infer_items(answerer, self.codec, self.items, self.kind)
 
     def decoded(self, inferred: Array | Ragged) -> Predictions:
         """Turn the outputs of a model into predictions."""
@@ -116,8 +98,7 @@ class Trial:
 
     def batch(self, items: Sequence[int] | Array) -> Batch[Array]:
         """Make a batch of items."""
-        made: Batch[Array] = self.codec.batch(self.items, np.asarray(items), kind=self.kind)
-        return made
+        return batch_of(self.codec, self.items, items, self.kind)
 
     def inputs(self, known: Iterable[str]) -> list[str]:
         """Select the model arguments that the run's batches have."""

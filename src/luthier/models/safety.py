@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 
 from luthier.environment import install_command
 from luthier.errors import ModelError
+from luthier.hf_types import OF_RUST
 from luthier.models.file_sizes import header_length
 from luthier.paths import is_hub_name, leads_out
 from luthier.recipe.starter import MODEL, STARTS
@@ -40,7 +41,6 @@ MISUNDERSTOOD = (
     *(ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError),
     *(ArithmeticError, AssertionError, SafetensorError, StrictDataclassError),
 )
-OF_RUST = Exception  # the tokenizers library raises this class itself, not a subclass
 
 
 def check_folder(folder: Path, *, ignore_unsafe_files: bool = False) -> list[str]:

@@ -16,8 +16,7 @@ from luthier.codec import Codec
 from luthier.columns import Limits
 from luthier.data.readers.frames import is_table
 from luthier.declarations import JSON
-from luthier.load_splits import read_labelled
-from luthier.prediction.evidence import evidence_of
+from luthier.onnx_models.description import is_onnx
 from luthier.prediction.given_rows import rows_of
 from luthier.prediction.options import known_options, refuse_unknown_options, with_reading
 from luthier.prediction.write_answers import write_answers
@@ -27,11 +26,9 @@ from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Predictions, Rows
 from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
-from luthier.runs.portable import ModelFolder, open_trained
+from luthier.runs.portable import ModelFolder, open_alone, open_trained
 from luthier.runs.result import refuse_other_labels
 from luthier.task_types.bind import codec_of
-from luthier.training.listeners import follow
-from luthier.training.predict import infer_rows
 
 if TYPE_CHECKING:
     from luthier.explaining.with_training_rows import Evidence
@@ -44,8 +41,8 @@ def load(folder: str | Path, overrides: Overrides = ()) -> Predictor:
     """Load a trained model, ready to predict.
 
     Args:
-        folder: A finished run, a checkpoint that `luthier export` wrote, or a run's `model/` alone;
-            or what `luthier folds --ensemble` made.
+        folder: A finished run, a checkpoint or a graph of ONNX that `luthier export` wrote, or a
+            run's `model/` alone; or what `luthier folds --ensemble` made.
         overrides: How files are read, where that differs from the run's recipe:
             `data.columns.text=review`, `data.delimiter=;`.
 
@@ -57,6 +54,10 @@ def load(folder: str | Path, overrides: Overrides = ()) -> Predictor:
 
     if is_ensemble(folder):
         return Ensemble(RunFolder.open(folder).require_finished(), overrides)
+    if is_onnx(folder):
+        from luthier.prediction.exported import OnnxPredictor
+
+        return OnnxPredictor(open_alone(folder), overrides)
     return Predictor(open_trained(folder), overrides)
 
 
@@ -182,6 +183,8 @@ class Predictor:
             RunError: There is no run beside the model, or its rows are not at hand.
         """
         if self._evidence is None:
+            from luthier.prediction.evidence import evidence_of  # which reads the run's rows
+
             self._evidence = evidence_of(self, on_reading)
         return self._evidence
 
@@ -197,6 +200,11 @@ class Predictor:
 
     def outputs(self, rows: Rows, *, answering: bool = False) -> Outputs:
         """Run the model over rows, for the verdict or, if `answering`, for new rows."""
+        from luthier.training.listeners import follow
+        from luthier.training.predict import (
+            infer_rows,
+        )  # PyTorch, which an exported model needs not
+
         steps = infer_rows(
             self.model,
             self.codec.encode(rows),
@@ -297,6 +305,7 @@ class Predictor:
         self, source: object, systems: Mapping[str, Predictor], system: str
     ) -> tuple[int, dict[str, dict[str, Score]], tuple[Comparison, ...]]:
         from luthier.evaluation.judge import judge, resampling  # imports SciPy's statistics
+        from luthier.load_splits import read_labelled
 
         rows, _, found = read_labelled(source, self.recipe, self.task, audit=True)
         refuse_errors(found, self.recipe.data.ignore_findings)

@@ -71,6 +71,16 @@ def write_portable(folder: Path, recipe: Recipe, target: Target) -> None:
     write_whole(folder / PORTABLE, [json.dumps(content, ensure_ascii=False, indent=1), "\n"])
 
 
+def open_alone(path: str | Path) -> ModelFolder:
+    """Open the folder of a trained model that stands alone.
+
+    Raises:
+        RunError: A file is not as it was written.
+    """
+    verify_model(Path(path))
+    return ModelFolder(Path(path))
+
+
 def open_trained(path: str | Path) -> RunFolder | ModelFolder:
     """Open a finished run, or the folder of a trained model that stands alone.
 
@@ -85,8 +95,7 @@ def open_trained(path: str | Path) -> RunFolder | ModelFolder:
         )
     folder = Path(path)
     if (folder / PORTABLE).is_file():
-        verify_model(folder)
-        return ModelFolder(folder)
+        return open_alone(folder)
     if (folder / "verification.json").is_file():
         raise RunError(
             "This model was exported for TensorFlow, which is what can run it.",

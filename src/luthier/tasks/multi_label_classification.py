@@ -18,6 +18,7 @@ from luthier.formats.label_cells import canonical_labels
 from luthier.formats.soft_labels import with_soft_labels
 from luthier.items import Items
 from luthier.metrics.multilabel import measure_multi_label, per_label_multi
+from luthier.metrics.softmax import sigmoid
 from luthier.metrics.thresholds import best_thresholds
 from luthier.objective import Objective
 from luthier.ragged import Array
@@ -85,18 +86,14 @@ class MultiLabelClassificationCodec(TextLevelCodec[MultiLabelOptions]):
 
     def tuned(self, outputs: Outputs, gold: Array) -> MultiLabelClassificationCodec:
         """Choose for each label the threshold of best F1 on validation."""
-        from scipy.special import expit  # slow to import
-
         if self.options.threshold == "tuned":
-            chosen = best_thresholds(expit(outputs), gold)
+            chosen = best_thresholds(sigmoid(outputs), gold)
             return self.with_target(thresholds=tuple(float(value) for value in chosen))
         return self.with_target(thresholds=(float(self.options.threshold),) * self.target.n_outputs)
 
     def decode(self, outputs: Outputs) -> Predictions:
         """Give every label whose probability reaches its threshold (0.5 before tuning)."""
-        from scipy.special import expit  # slow to import
-
-        probabilities = expit(outputs)
+        probabilities = sigmoid(outputs)
         thresholds = self.target.thresholds or (0.5,) * self.target.n_outputs
         return Predictions((probabilities >= np.array(thresholds)), probabilities, outputs)
 

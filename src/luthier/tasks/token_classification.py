@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.special import log_softmax
 
 from luthier.columns import Column
 from luthier.declarations import JSON
@@ -24,6 +23,7 @@ from luthier.formats.label_cells import canonical_tags
 from luthier.formats.marked_spans import Offsets
 from luthier.formats.tagged_tokens import SENTENCE, SPANS, canonical, sentences
 from luthier.items import ItemField, Items
+from luthier.metrics.softmax import log_softmax
 from luthier.metrics.spans import measure_spans, measure_tags, per_type
 from luthier.objective import Objective
 from luthier.padding import IGNORED
@@ -138,7 +138,7 @@ class TokenClassificationCodec(CodecDefaults[TokenClassificationOptions]):
         else:
             worth_of_words = logits.values
             if outputs.transitions is None:
-                worth_of_words = log_softmax(worth_of_words.astype(np.float64), axis=-1)
+                worth_of_words = log_softmax(worth_of_words.astype(np.float64))
             tags = best_tags(Ragged(worth_of_words, logits.offsets), steps).values
         tags = np.where(is_seen, tags, -1)
         return Predictions(Ragged(tags, logits.offsets), None, outputs)

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from luthier.errors import DataError, ModelError
-from luthier.hf_types import Config, Tokenizer
+from luthier.hf_types import OF_RUST, Config, Tokenizer
 from luthier.ragged import Array, Ragged, RaggedWriter
 
 CHUNK = 512  # rows tokenized together: enough to use all threads, few enough for memory
 LARGEST_UNASKED = 512  # default limit in tokens, as the cost of attention grows quadratically
 KINDS = {"input_ids": np.int32, "token_type_ids": np.int8}  # models have at most five token types
-OF_RUST = Exception  # the tokenizers library raises this class itself, not a subclass
 ENDLESS = 1_000_000  # tokenizers without a limit declare one of at least this size
 
 

@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
-import pyarrow
-import pyarrow.feather
-import pyarrow.parquet
 
 from luthier.data.readers.class_names import features_in, name_classes
 from luthier.data.readers.delimited import Table
@@ -24,6 +21,7 @@ from luthier.errors import DataError
 from luthier.surrogates import without_surrogates
 
 if TYPE_CHECKING:
+    import pyarrow
     from datasets import Dataset
     from pandas import DataFrame, Series
 
@@ -38,6 +36,8 @@ MOST_BYTES, MOST_CELLS = 1000, 20  # for each byte of a file; tables of texts ne
 
 def read_parquet(path: Path, *, name: str) -> Table:
     """Read a Parquet file."""
+    import pyarrow.parquet  # large, and here alone
+
     try:
         file = pyarrow.parquet.ParquetFile(path)
         _refuse_bomb(file.metadata, path.stat().st_size, name)
@@ -61,6 +61,8 @@ def _refuse_bomb(metadata: pyarrow.parquet.FileMetaData, n_bytes: int, name: str
 
 def read_arrow(path: Path, *, name: str) -> Table:
     """Read an Arrow file or stream, or a Feather file."""
+    import pyarrow.feather
+
     try:
         with pyarrow.memory_map(str(path)) as file:
             magic = file.read(6)
@@ -120,7 +122,7 @@ def table_in_memory(source: object, *, name: str) -> Table:
             received=f"splits {', '.join(map(str, source))}",
             hint=f"pass dataset[{next(iter(source))!r}]",
         )
-    if isinstance(source, pyarrow.Table):
+    if _is_a(source, "pyarrow", "Table"):
         return table_of_arrow(source, name=name)
     if isinstance(source, Mapping):
         return _encodable(_of_columns(source, name))
@@ -134,7 +136,7 @@ def table_in_memory(source: object, *, name: str) -> Table:
 def is_table(source: object) -> bool:
     """Return whether rows in memory are a table by their type: pandas, `datasets` or Arrow."""
     is_frame = _is_a(source, "pandas", "DataFrame") or _is_a(source, "datasets", "Dataset")
-    return is_frame or isinstance(source, pyarrow.Table)
+    return is_frame or _is_a(source, "pyarrow", "Table")
 
 
 def cells_in_memory(values: Iterable[object]) -> list[object]:
@@ -145,7 +147,7 @@ def cells_in_memory(values: Iterable[object]) -> list[object]:
     """
     if _is_a(values, "pandas", "Series") or _is_a(values, "pandas", "Index"):
         return _cells_of_series(values)
-    if isinstance(values, pyarrow.Array | pyarrow.ChunkedArray):
+    if _is_a(values, "pyarrow", "Array") or _is_a(values, "pyarrow", "ChunkedArray"):
         return list(values.to_pylist())
     if isinstance(values, np.ndarray) and values.ndim == 1:
         return list(values.tolist())

@@ -1,0 +1,89 @@
+"""A model of ONNX in ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from luthier.environment import install_command, usable_cores
+from luthier.errors import ModelError, RecipeError
+from luthier.items import Batch
+from luthier.onnx_models.description import MODEL
+from luthier.ragged import Array
+
+
+class OnnxModel:
+    """A graph that was read back, on the CPU.
+
+    Args:
+        folder: The folder with the graph.
+        n_threads: Threads that compute one batch; None: as many as this process may use.
+
+    Raises:
+        RecipeError: ONNX Runtime is not installed.
+        ModelError: It cannot read the graph.
+    """
+
+    note = answer_texts = None  # token ids are what it takes
+
+    def __init__(self, folder: Path, *, n_threads: int | None = None):
+        runtime = require_runtime()
+        self.path = folder / MODEL
+        self.n_bytes = sum(one.stat().st_size for one in folder.glob(f"{MODEL}*"))
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = n_threads or usable_cores()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors
+        try:
+            self._session = runtime.InferenceSession(
+                str(self.path), options, providers=["CPUExecutionProvider"]
+            )
+        except errors_of(runtime) as problem:
+            raise ModelError(
+                "ONNX Runtime cannot read this model.",
+                received=f"{self.path}: {str(problem)[:300]}",
+                hint="luthier export RUN --to onnx --out FOLDER, once more",
+            ) from problem
+        self._outputs = [one.name for one in self._session.get_outputs()]
+        self.inputs = [one.name for one in self._session.get_inputs()]
+
+    def __call__(self, batch: Batch[Array]) -> dict[str, Array]:
+        """Answer a batch of token ids."""
+        given = {name: np.ascontiguousarray(batch.inputs[name]) for name in self.inputs}
+        return dict(zip(self._outputs, self._session.run(self._outputs, given), strict=True))
+
+    def describe(self) -> dict[str, Any]:
+        """Give the file's name, and the name, type and shape of its tensors."""
+        sides = {"inputs": self._session.get_inputs(), "outputs": self._session.get_outputs()}
+        tensors = {
+            side: {one.name: {"dtype": one.type, "shape": list(one.shape)} for one in nodes}
+            for side, nodes in sides.items()
+        }
+        return {"file": self.path.name, **tensors}
+
+
+def errors_of(runtime: Any) -> tuple[type[Exception], ...]:
+    """Return the classes of what ONNX Runtime raises, which have no class in common."""
+    declared = vars(runtime.capi.onnxruntime_pybind11_state).values()
+    found = (one for one in declared if isinstance(one, type))
+    return (RuntimeError, OSError, *(one for one in found if issubclass(one, Exception)))
+
+
+def require_runtime() -> Any:
+    """Import ONNX Runtime.
+
+    Raises:
+        RecipeError: It is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as problem:
+        raise RecipeError(
+            "A model of ONNX is answered by the package onnxruntime, which is not installed.",
+            received=str(problem),
+            hint=install_command("serve"),
+        ) from problem
+    onnxruntime.set_default_logger_severity(3)
+    return onnxruntime

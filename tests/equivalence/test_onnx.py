@@ -1,0 +1,151 @@
+"""A run exported to ONNX answers as the run does, where neither PyTorch nor Transformers is."""
+
+import json
+
+import numpy as np
+import pytest
+
+import luthier
+from luthier.errors import ModelError, RunError
+from luthier.runs import RunFolder
+from tests.architecture.source import loaded_by
+from tests.toys import toy_rows, toy_tree
+
+HEAVY = {"torch", "transformers", "scipy", "sklearn", "datasets", "pyarrow", "peft", "accelerate"}
+CASES = {
+    "labels": ("text-classification", "bert", {}),
+    "several labels of a decoder": ("multi-label-classification", "gpt2", {}),
+    "names by a CRF": ("token-classification", "distilbert", {"crf": True}),
+    "answers": ("question-answering", "roberta", {}),
+    "numbers": ("text-regression", "modernbert", {}),
+}
+
+
+def exported(case, tiny_model, folder, **options):
+    task, family, settings = CASES[case]
+    training = {"max_steps": 4, "eval_strategy": "no"}
+    tree = toy_tree(task, tiny_model(family), training=training, baselines=[])
+    tree["task"] = {"name": task, "options": settings}
+    run = luthier.run(tree, out=folder / "run", data={"train": toy_rows(task)})
+    return run.folder, luthier.export(run.folder, folder / "onnx", to="onnx", **options)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_export_answers_as_its_run_without_pytorch(case, tiny_model, tmp_path):
+    run, found = exported(case, tiny_model, tmp_path)
+    assert found.verification.rows > 0
+    assert found.difference <= 1e-4
+    lines = list(RunFolder(run).read_predictions())[:5]
+    here = luthier.load(run)
+    roles = here.task.input_roles
+    asked = [{role: line["columns"][role] for role in roles} for line in lines]
+    program = (
+        "import json, luthier\n"
+        f"answers = luthier.load({found.folder!r})(json.loads({json.dumps(asked)!r}))\n"
+        f"open({str(tmp_path / 'answers.json')!r}, 'w').write(json.dumps(answers))"
+    )
+    (loaded,) = loaded_by(program)
+    assert loaded & HEAVY == set()
+    there = json.loads((tmp_path / "answers.json").read_text())
+    assert without_numbers(there) == without_numbers(here(asked))
+    assert np.allclose(numbers_in(there), numbers_in(here(asked)), atol=1e-4)
+
+
+def without_numbers(answers):
+    return json.loads(json.dumps(answers), parse_float=lambda text: None)
+
+
+def numbers_in(answers):
+    found = []
+    json.loads(json.dumps(answers), parse_float=lambda text: found.append(float(text)))
+    return found
+
+
+def test_int8_is_smaller_and_its_loss_is_told(tiny_model, tmp_path):
+    _, found = exported("labels", tiny_model, tmp_path, int8=True)
+    told = found.verification
+    assert told.scores.keys() == {"onnx int8", "torch"}
+    assert told.comparison.n == told.rows
+    assert luthier.load(found.folder)("the soup and the rain")[0]["label"]
+
+
+@pytest.fixture
+def stood_in(tiny_model, tmp_path, monkeypatch):
+    """Make an export whose graph computes nothing: how folders are handled is seen without one."""
+    from luthier.exporters import onnx
+
+    class Torch:
+        note = answer_texts = None
+
+        def __init__(self, folder, predictor, described):
+            self.model, self.n_bytes, self.described = predictor.model, 1, described
+
+        def __call__(self, batch):
+            import torch
+
+            with torch.inference_mode():
+                given = {name: torch.from_numpy(one) for name, one in batch.inputs.items()}
+                return {"logits": self.model(**given).logits.numpy()}
+
+        def describe(self):
+            return {"tokenizer": self.described, "config": {}, "transitions": None}
+
+    class Program:
+        def save(self, path, *, external_data):
+            path.write_bytes(b"no graph")
+
+    monkeypatch.setattr(onnx.torch.onnx, "export", lambda *given, **named: Program())
+    monkeypatch.setattr(onnx, "Graph", Torch)
+    return exported("labels", tiny_model, tmp_path)
+
+
+def test_a_graph_that_cannot_be_read_is_named(stood_in):
+    with pytest.raises(ModelError, match="ONNX Runtime cannot read this model") as caught:
+        luthier.load(stood_in[1].folder)
+    assert "model.onnx" in caught.value.received
+
+
+def test_a_damaged_export_answers_nothing(stood_in):
+    from pathlib import Path
+
+    (Path(stood_in[1].folder) / "model.onnx").write_bytes(b"other")
+    with pytest.raises(RunError, match="damaged"):
+        luthier.load(stood_in[1].folder)
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
+def test_a_missing_package_is_named_before_any_work(package, stood_in, tmp_path, monkeypatch):
+    from luthier.exporters import onnx
+
+    found = onnx.find_spec
+    monkeypatch.setattr(onnx, "find_spec", lambda name: None if name == package else found(name))
+    with pytest.raises(luthier.errors.RecipeError, match="packages that are not installed") as said:
+        luthier.export(stood_in[0], tmp_path / "other", to="onnx")
+    assert package in said.value.received
+    assert "[onnx]" in said.value.hint
+    assert not (tmp_path / "other").exists()
+
+
+def test_texts_that_are_cut_otherwise_are_refused(stood_in, tmp_path, monkeypatch):
+    from luthier.onnx_models.tokenizer import LightTokenizer
+
+    made = LightTokenizer.__call__
+    monkeypatch.setattr(
+        LightTokenizer,
+        "__call__",
+        lambda one, texts, *more, **how: made(one, texts[::-1], *more, **how),
+    )
+    with pytest.raises(ModelError, match="does not answer as the run's does") as caught:
+        luthier.export(stood_in[0], tmp_path / "other", to="onnx")
+    assert "other tokens" in caught.value.received
+    assert not (tmp_path / "other").exists()
+
+
+def test_what_trains_is_named_where_it_is_not_installed(tmp_path, monkeypatch):
+    def lacking(*_):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr("luthier.prediction.predictor.open_trained", lacking)
+    with pytest.raises(luthier.errors.RecipeError, match="is not installed here") as caught:
+        luthier.load(tmp_path)
+    assert "[train]" in caught.value.hint
