@@ -5,10 +5,10 @@ The first half of the main path, after `load_splits.py`; `pipeline.py` is the se
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,14 +34,18 @@ from luthier.results import Finding
 from luthier.seeding import seed_of
 from luthier.task_types.bind import codec_of, load_processor, tokenizer_of
 
+if TYPE_CHECKING:
+    from luthier.weak_labels.label_rows import WeakLabels
+
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job, the findings about its data, and notes on how it was read."""
+    """A job, the findings about its data, notes on how it was read, and labels by functions."""
 
     job: Job
     findings: list[Finding]
     notes: list[str]
+    weak: WeakLabels | None = None
 
 
 def prepare(
@@ -49,6 +53,7 @@ def prepare(
     task: Task,
     given: Mapping[str, Any] | None = None,
     adapted: Recipe | None = None,
+    listener: Callable[[StepInfo], None] = lambda info: None,
 ) -> Prepared:
     """Check and encode the data, and assemble the job.
 
@@ -58,9 +63,10 @@ def prepare(
         given: Rows in memory, as for a run.
         adapted: The recipe with the model that learned the texts of its adaptation; None: it names
             none.
+        listener: Called with every step of work on the rows.
     """
     unadapted, recipe = recipe, adapted or recipe
-    checked = check_data(recipe, task, given)
+    checked = check_data(recipe, task, given, listener=listener)
     refuse_errors(checked.findings, recipe.data.ignore_findings)
     codec = make_codec(recipe, task, checked.learn_target(task))
     items: dict[str, Items] = {}
@@ -84,7 +90,7 @@ def prepare(
     job = make_job(recipe, codec, checked.splits, items).with_problem(unlabelled=checked.unlabelled)
     if adapted is not None:
         job = job.with_session(unadapted=partial(train_unadapted, unadapted))
-    return Prepared(job, findings, notes)
+    return Prepared(job, findings, notes, checked.weak)
 
 
 def learned_rows(rows: Rows, recipe: Recipe) -> Rows:
@@ -209,6 +215,8 @@ def describe_data(prepared: Prepared) -> dict[str, Any]:
             "rows": len(problem.unlabelled),
             "sha256": fingerprint(problem.unlabelled),
         }
+    if prepared.weak is not None:
+        described["weak"] = prepared.weak
     return described | {
         "splits": splits,
         "reading": prepared.notes,

@@ -17,6 +17,7 @@ MOST_SECONDS = 10.0  # of a sound, where a recipe does not say
 PRESENT = "present"  # the model argument that says which inputs a row has, (rows, inputs)
 SOFT_ROLE = "label_probabilities"  # the role of a column that says how likely labels are
 SOFT = "label probabilities, as read"  # where rows keep them: label to probability, or None
+VOTED = "label probabilities, as voted"  # likewise, of labelling functions; {} without a vote
 
 
 @dataclass(frozen=True)

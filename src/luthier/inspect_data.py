@@ -6,9 +6,9 @@ What `luthier inspect` shows. The doctor itself is `data/doctor/`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from luthier.arguments import Overrides, checked
 from luthier.first_recipe import first_recipe
@@ -20,6 +20,9 @@ from luthier.recipe.tree import Recipe
 from luthier.records import Splits
 from luthier.results import Finding
 
+if TYPE_CHECKING:
+    from luthier.weak_labels.label_rows import WeakLabels
+
 
 @dataclass(frozen=True)
 class Inspection:
@@ -29,11 +32,13 @@ class Inspection:
         splits: The training, validation and test rows, and how each split was made.
         findings: What the data doctor found, with places and fixes.
         notes: What was detected or decided on the way, in words.
+        weak: What labelling functions did; None where the recipe has none.
     """
 
     splits: Splits
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    weak: WeakLabels | None = None
 
     @property
     def has_errors(self) -> bool:
@@ -70,8 +75,8 @@ def inspect(
         content, guesses = recipe_for(source, overrides)
     content, rows = rows_apart(content)
     recipe = read_recipe(content, overrides)
-    splits, findings, notes = inspect_recipe(recipe, rows)
-    return Inspection(splits, tuple(findings), (*guesses, *notes))
+    found = inspect_recipe(recipe, rows)
+    return replace(found, notes=(*guesses, *found.notes))
 
 
 def recipe_for(file: str | Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
@@ -80,9 +85,7 @@ def recipe_for(file: str | Path, overrides: Sequence[str] = ()) -> tuple[dict[st
     return dict(made.tree), [*made.notes, *made.reasons, *made.unsure]
 
 
-def inspect_recipe(
-    recipe: Recipe, given: Mapping[str, Any] | None = None
-) -> tuple[Splits, list[Finding], list[str]]:
+def inspect_recipe(recipe: Recipe, given: Mapping[str, Any] | None = None) -> Inspection:
     """Read, split and check the rows of a recipe, with their gold answers.
 
     Raises:
@@ -96,7 +99,8 @@ def inspect_recipe(
         codec = task.codec(checked.learn_target(task))
         for _, rows in checked.splits.items():
             codec.gold(rows)
-    return checked.splits, checked.findings, [*checked.notes, *notes_of(recipe, task, given)]
+    notes = (*checked.notes, *notes_of(recipe, task, given))
+    return Inspection(checked.splits, tuple(checked.findings), notes, checked.weak)
 
 
 def notes_of(recipe: Recipe, task: Task, given: Mapping[str, Any] | None) -> Sequence[str]:

@@ -6,29 +6,40 @@ which encodes the rows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from luthier.columns import MOST_SECONDS, Column
+from luthier.columns import MOST_SECONDS
 from luthier.data.corrections import with_corrections
 from luthier.data.doctor.inspect_splits import drop_leaks, inspect
-from luthier.data.doctor.split_view import MOST_PLACES, key_of, views_of
+from luthier.data.doctor.split_view import MOST_PLACES
+from luthier.data.join_rows import joined
 from luthier.data.journal import audited
 from luthier.data.labels import is_missing
-from luthier.data.readers.read import read_and_check
 from luthier.data.shots import few_shots
 from luthier.data.split import limit_split, make_splits
 from luthier.distributed.group import group
 from luthier.errors import DataError
 from luthier.protocols import Task
-from luthier.reading import normalized, read_rows, require_roles
+from luthier.reading import read_rows
 from luthier.recipe.tree import Recipe
-from luthier.records import Rows, Splits, Target
+from luthier.records import Rows, Splits, StepInfo, Target
 from luthier.results import Finding
+from luthier.training.listeners import follow
+from luthier.unlabelled import (
+    answered,
+    input_columns,
+    keys_of,
+    read_unanswered,
+    read_unlabelled,
+)
+
+if TYPE_CHECKING:
+    from luthier.weak_labels.label_rows import WeakLabels
 
 NAMED = frozenset({"single-label", "multi-label", "tags"})  # kinds of target with label names
 SOURCES = ("train", "validation", "test")
@@ -45,6 +56,7 @@ class Checked:
         notes: What was detected or decided while reading, in words.
         all_train: The training rows before subsampling.
         unlabelled: Further rows, whose answers are not read; None where the recipe names none.
+        weak: What labelling functions did; None where the recipe has none.
     """
 
     splits: Splits
@@ -52,6 +64,7 @@ class Checked:
     notes: list[str]
     all_train: Rows
     unlabelled: Rows | None = None
+    weak: WeakLabels | None = None
 
     def learn_target(self, task: Task) -> Target:
         """Learn the target: label names from all training rows, numbers from the subsample.
@@ -68,6 +81,7 @@ def check_data(
     given: Mapping[str, object] | None = None,
     *,
     inspecting: bool = True,
+    listener: Callable[[StepInfo], None] = lambda info: None,
 ) -> Checked:
     """Read the rows, split them and let the doctor inspect them.
 
@@ -76,6 +90,7 @@ def check_data(
         task: The task, which names the columns that the rows need.
         given: Maps a split to rows in memory, such as a pandas frame, to use in place of a source.
         inspecting: Whether the doctor inspects them; rows of a finished run were inspected before.
+        listener: Called with every step of work on the rows.
     """
     _refuse_same_object(given or {})
     data = recipe.data
@@ -84,6 +99,12 @@ def check_data(
     if data.split.n_folds is not None and data.split.fold is None:
         notes.append(f"each of {data.split.n_folds} folds is the test set once; here it is fold 0")
     splits = limited(splits, recipe, task, ("validation", "test"))
+    weak = None
+    if data.weak is not None:
+        source = (given or {}).get("train", data.train)
+        parts = splits, read_rows, source
+        splits, weak, of_weak = with_weak_rows(*parts, recipe, task, listener)
+        misread += of_weak
     inputs = input_columns(task)
     found = []
     if inspecting and group().is_first:  # of several processes, one inspects the rows for all
@@ -116,7 +137,7 @@ def check_data(
         unlabelled, told, found = read_unlabelled(source, recipe, task, splits)
         notes += told
         findings += found
-    return Checked(splits, findings, list(dict.fromkeys(notes)), all_train, unlabelled)
+    return Checked(splits, findings, list(dict.fromkeys(notes)), all_train, unlabelled, weak)
 
 
 def read_sources(
@@ -136,7 +157,10 @@ def read_sources(
         source = given.get(split, getattr(recipe.data, split))
         if source is not None:
             audit, needed = audited(split, source, recipe.data.test), split == "train"
-            read_rows = read_labelled(source, recipe, task, audit=audit, needed=needed)
+            partly = needed and recipe.data.weak is not None
+            read_rows = read_labelled(
+                source, recipe, task, audit=audit, needed=needed, partly=partly
+            )
             parts[split] = read_rows[0]
             notes += read_rows[1]
             findings += read_rows[2]
@@ -186,6 +210,7 @@ def read_labelled(
     *,
     audit: bool | None = None,
     needed: bool = False,
+    partly: bool = False,
 ) -> tuple[Rows, list[str], list[Finding]]:
     """Read rows with their gold answers; rows without one are dropped and reported.
 
@@ -196,13 +221,18 @@ def read_labelled(
         audit: Which rows of a desk's file of labels are kept, as for `read_rows`.
         needed: Whether the rows must have several annotators where the recipe names a column of
             them. Elsewhere, rows that were joined already are as good.
+        partly: Whether rows without an answer are none of its business: functions label them.
     """
-    roles = [column.role for column in task.columns]
-    rows, notes, found = read_rows(source, recipe, task, roles, audit=audit)
-    rows, dropped = with_answer(rows, task, none=recipe.data.no_answer)
+    roles = task.input_roles if partly else [column.role for column in task.columns]
+    rows, notes, found = read_rows(source, recipe, task, roles, audit=audit, partly=partly)
+    dropped: list[Finding] = []
+    if partly:
+        rows, _ = answered(rows, recipe, task)
+    else:
+        rows, dropped = with_answer(rows, task, none=recipe.data.no_answer)
     asked, role = column_name(recipe.data.annotator, recipe.data.columns), task.answer_role
     joined: list[Finding] = []
-    if asked is not None and role is not None:
+    if asked is not None and role is not None and len(rows):
         from luthier.annotators.agreement import merged_by_annotators  # statistics load slowly
 
         inputs = task.input_roles
@@ -210,52 +240,32 @@ def read_labelled(
     return rows, notes, [*found, *dropped, *joined]
 
 
-def read_unlabelled(
-    source: object, recipe: Recipe, task: Task, splits: Splits
-) -> tuple[Rows, list[str], list[Finding]]:
-    """Read rows without their answers, and leave out those that are in a split already.
+def with_weak_rows(
+    splits: Splits,
+    read: Mapping[str, Rows | None],
+    source: object,
+    recipe: Recipe,
+    task: Task,
+    listener: Callable[[StepInfo], None],
+) -> tuple[Splits, WeakLabels, list[Finding]]:
+    """Let labelling functions label the training rows that have no label.
 
-    Raises:
-        DataError: They cannot be read, or none is left.
+    Args:
+        splits: The rows that have one.
+        read: All of them, by their source.
+        source: The source of the training rows.
+        recipe: The recipe, with the functions.
+        task: Its task.
+        listener: Called with every step.
     """
-    columns = {
-        role: name for role, name in recipe.data.columns.items() if role not in task.answer_columns
-    }
-    rows, notes, misread = read_and_check(source, columns=columns, **recipe.data.form)
-    inputs = {name: rows[name] for name in rows.columns if name not in task.answer_columns}
-    rows, _ = normalized(replace(rows, columns=inputs), recipe, task)
-    require_roles(rows, task.input_roles)
-    keys = keys_of(rows, task)
-    judged = {*keys_of(splits.validation, task), *keys_of(splits.test, task)} - {None}
-    learned = {*keys_of(splits.train, task)} - {None}
-    is_judged = np.array([key in judged for key in keys], dtype=bool)
-    is_kept = ~is_judged & np.array([key is not None and key not in learned for key in keys], bool)
-    found = list(misread)
-    if is_judged.any():
-        places = tuple(rows.where(int(row)) for row in np.flatnonzero(is_judged)[:MOST_PLACES])
-        n = int(is_judged.sum())
-        message = f"{n} unlabelled row{'s' * (n > 1)} with the words of a validation or test row."
-        fix = "nothing: they are left out; of new texts, there would be none"
-        found.append(Finding("unlabelled-in-test", "warning", message, n, places, fix))
-    notes.append(f"{int(is_kept.sum()):,} of {len(rows):,} unlabelled rows are in no split")
-    if not is_kept.any():
-        raise DataError(
-            "No unlabelled row is left: all are in a split already, or empty.",
-            received=f"{len(rows)} rows of {', '.join(rows.files[:3])}",
-            hint="data.unlabelled=a file of other rows",
-        )
-    return rows.take(np.flatnonzero(is_kept)), notes, found
+    from luthier.weak_labels.findings import findings_of  # statistics load slowly
+    from luthier.weak_labels.label_rows import label_rows
 
-
-def input_columns(task: Task) -> tuple[Column, ...]:
-    """Return the columns that a model reads, by which the doctor compares rows."""
-    return tuple(column for column in task.columns if column.role in task.input_roles)
-
-
-def keys_of(rows: Rows, task: Task) -> list[Hashable]:
-    """Return what rows are compared by: all that a model reads, texts by their words alone."""
-    views = views_of([("train", rows)], input_columns(task))
-    return views[0].keys(key_of) if views else []
+    group_by = column_name(recipe.data.split.group_by, recipe.data.columns)
+    rows, found = read_unanswered(source, recipe, task, splits, group_by=group_by)
+    labelled = joined([one for one in read.values() if one is not None and len(one)])
+    splits, weak = follow(label_rows(splits, rows, labelled, recipe, task), listener)
+    return splits, weak, [*found, *findings_of(weak)]
 
 
 def with_answer(

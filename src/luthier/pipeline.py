@@ -123,7 +123,7 @@ def run(
                 message = f"{baseline} will be a second training, about as long as the first"
                 everyone.tell(f"{message}; --quick leaves it out")
             model = adapted(checked, task, rows, folder, everyone, run)
-            return _run(checked, prepare(checked, task, rows, model), folder, everyone)
+            return _run(checked, prepare(checked, task, rows, model, everyone), folder, everyone)
 
 
 def _run_fold(recipe: Recipe, place: Path, **given: Any) -> RunResult:

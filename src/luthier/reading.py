@@ -20,7 +20,13 @@ from luthier.results import Finding
 
 
 def read_rows(
-    source: object, recipe: Recipe, task: Task, roles: Sequence[str], *, audit: bool | None = None
+    source: object,
+    recipe: Recipe,
+    task: Task,
+    roles: Sequence[str],
+    *,
+    audit: bool | None = None,
+    partly: bool = False,
 ) -> tuple[Rows, list[str], list[Finding]]:
     """Read rows in the shape that the task works with.
 
@@ -30,6 +36,7 @@ def read_rows(
         task: The task, which normalizes the rows.
         roles: Roles that the normalized rows must have.
         audit: Which rows of a labelling desk's file are read, as `audited` says.
+        partly: Whether columns of answers may be absent.
 
     Returns:
         The rows, notes on what was detected, and findings on what was corrected.
@@ -45,7 +52,7 @@ def read_rows(
     listed = source if isinstance(source, (list, tuple)) else [source]
     others = [one for one in listed if str(one) not in journals] if journals else source
     if not journals or others:
-        rows, notes, corrected = _read_files(others, recipe, task)
+        rows, notes, corrected = _read_files(others, recipe, task, partly=partly)
         parts.insert(0, rows)
         found = [*corrected, *found]
     for rows in parts:
@@ -54,11 +61,17 @@ def read_rows(
 
 
 def _read_files(
-    source: object, recipe: Recipe, task: Task
+    source: object, recipe: Recipe, task: Task, *, partly: bool
 ) -> tuple[Rows, list[str], list[Finding]]:
     """Read rows that no labelling desk wrote, with the columns that the recipe names."""
     data = recipe.data
-    rows, notes, misread = read_and_check(source, columns=data.columns, **data.form)
+    answers = {role: data.columns[role] for role in task.answer_columns if role in data.columns}
+    sure = {role: name for role, name in data.columns.items() if not partly or role not in answers}
+    rows, notes, misread = read_and_check(source, columns=sure, **data.form)
+    if partly:
+        rows, _ = read(
+            rows, columns={role: name for role, name in answers.items() if str(name) in rows}
+        )
     rows, rejected = without_rejected(rows, data.columns)
     unread, asked = unnamed_columns(rows, recipe, task), data.columns.values()
     notes += [

@@ -95,6 +95,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "tfidf-linear": "luthier.baselines.tfidf_linear:TfidfLinear",
         "word-overlap": "luthier.baselines.word_overlap:WordOverlap",
         "frozen-encoder": "luthier.baselines.frozen_encoder:FrozenEncoder",
+        "weak-vote": "luthier.baselines.weak_vote:WeakVote",
         "not-adapted": "luthier.baselines.not_adapted:NotAdapted",
         "from-scratch": "luthier.baselines.from_scratch:FromScratch",
         "each-alone": "luthier.baselines.each_alone:EachAlone",

@@ -506,7 +506,8 @@ def fault(defect: Defect, folder: Path) -> str:
     }
     recipe = {"model": "m", "task": defect.task, "data": data}
     try:
-        _, findings, notes = inspect_recipe(read_recipe(recipe))
+        found = inspect_recipe(read_recipe(recipe))
+        findings, notes = found.findings, found.notes
     except LuthierError as problem:
         if defect.is_clean:
             return str(problem)

@@ -10,7 +10,7 @@ instead of the text is drawn.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -21,7 +21,7 @@ from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Section
 from luthier.records import Rows, StepInfo
 from luthier.runs import RunFolder
-from luthier.task_types.bind import codec_of
+from luthier.task_types.answers_of_run import answers_of_run
 
 DOCUMENT = "back-translations"
 
@@ -110,21 +110,7 @@ def translate(
     folder: RunFolder, texts: Sequence[str], job: Job, *, phase: str
 ) -> Generator[StepInfo, None, list[str]]:
     """Write what a run's model makes of texts."""
-    from luthier.training.devices import make_accelerator
-    from luthier.training.predict import infer_rows
-
-    recipe = folder.recipe()
-    model, processor = make_plugin("methods", recipe.method).load(folder.model)
-    task = make_plugin("tasks", recipe.task)
-    codec: Any = codec_of(recipe, task, folder.target(), processor, model.config)
-    rows, _ = task.normalize(Rows.of({task.input_roles[0]: list(texts)}))
-    outputs = yield from infer_rows(
-        model.to(make_accelerator(job.plan.training).device),
-        codec.encode(rows),
-        rows,
-        codec,
-        batch_size=job.plan.training.per_device_eval_batch_size,
-        kinds=codec.inference_kinds(answering=True),
-        phase=phase,
-    )
-    return [str(one) for one in codec.decode(outputs).answers]
+    role = make_plugin("tasks", folder.recipe().task).input_roles[0]
+    rows = Rows.of({role: list(texts)})
+    answers = yield from answers_of_run(folder, rows, job.plan.training, phase=phase)
+    return [str(one) for one in answers.answers]

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from luthier.records import Splits
     from luthier.results import Comparison, Finding, RunResult, Score
     from luthier.studies.results import Results
+    from luthier.weak_labels.label_rows import WeakLabels
 
+LONGEST_NAME = 40  # of a labelling function in a table
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
@@ -326,14 +328,55 @@ def splits_table(splits: Splits) -> Table:
     )
 
 
+def weak_table(weak: WeakLabels) -> Table:
+    """Tabulate the labelling functions: what they vote for, how often, and how often rightly."""
+    return Table(
+        (
+            Column("function", lambda row: visible(shortened(str(row["name"])))),
+            Column("label", lambda row: visible(", ".join(row["labels"]))),
+            Column("votes", lambda row: f"{row['n_votes']:,}", is_number=True),
+            *(
+                Column(part, partial(_percent, key=part), is_number=True)
+                for part in ("coverage", "overlap", "conflict")
+            ),
+            Column("as most others", partial(_share_words, key="estimated")),
+            Column("right (labelled rows)", partial(_share_words, key="measured")),
+        ),
+        [vars(one) for one in weak.functions],
+        title=f"Votes on {weak.n_rows:,} training rows without a label, merged by {weak.how}",
+    )
+
+
+def shortened(name: str) -> str:
+    """Cut a long name for a table.
+
+    >>> shortened("contains " + "a, " * 20)
+    'contains a, a, a, a, a, a, a, a, a, a, …'
+    """
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _percent(row: Row, *, key: str) -> str:
+    return f"{row[key]:.1%}"
+
+
+def _share_words(row: Row, *, key: str) -> str:
+    score = row[key]
+    if score is None:
+        return "–"
+    return f"{score.value:.2f} [{score.low:.2f}, {score.high:.2f}] of {score.n:,}"
+
+
 def show_inspection(found: Inspection, *, as_json: bool = False) -> None:
     """Print what is known of the data before a training."""
     splits = splits_table(found.splits)
     if as_json:
         parts = {"splits": splits.rows, "findings": found.findings, "notes": found.notes}
-        print_json({**parts, "has_errors": found.has_errors})
+        print_json({**parts, "weak": found.weak, "has_errors": found.has_errors})
         return
     for note in found.notes:
         print(visible(f"• {note}"))
     print_table(splits)
+    if found.weak is not None:
+        print_table(weak_table(found.weak))
     show_findings(found.findings)

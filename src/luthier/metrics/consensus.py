@@ -116,15 +116,42 @@ def dawid_skene(
         counts += smoothing
         totals = counts.sum(axis=2, keepdims=True)
         confusion = np.where(totals > 0, counts / np.maximum(totals, 1e-300), 1 / n_labels)
-        log_confusion = np.log(np.maximum(confusion, 1e-10))
-        joint = np.tile(np.log(np.maximum(prior, 1e-10)), (len(votes), 1))  # (items, labels)
-        for label in range(n_labels):
-            each = log_confusion[source_of, label, vote_of]
-            joint[:, label] += np.bincount(item_of, each, len(votes))
+        joint = _joint(votes, prior, confusion)
         evidence = np.logaddexp.reduce(joint, axis=1)
         probabilities = np.exp(joint - evidence[:, None])
         likelihood = float(evidence.sum())
-        penalised = likelihood + smoothing * float(log_confusion.sum())
+        penalised = likelihood + smoothing * float(_log(confusion).sum())
         converged = penalised - before < tolerance * max(1, len(item_of))
         before = penalised
     return Consensus(probabilities, prior, confusion, likelihood, n_steps, converged)
+
+
+def posterior(consensus: Consensus, votes: Array) -> Array:
+    """Return how probable each label is for items that the model was not estimated on.
+
+    Args:
+        consensus: The model.
+        votes: Label ids, (items, sources); -1: absent.
+
+    Returns:
+        Probabilities, (items, labels).
+    """
+    joint = _joint(votes, consensus.prior, consensus.confusion)
+    probabilities: Array = np.exp(joint - np.logaddexp.reduce(joint, axis=1, keepdims=True))
+    return probabilities
+
+
+def _joint(votes: Array, prior: Array, confusion: Array) -> Array:
+    """Return the log-probability of each label together with the votes, (items, labels)."""
+    item_of, source_of = np.nonzero(votes >= 0)
+    vote_of = votes[item_of, source_of]
+    joint = np.tile(_log(prior), (len(votes), 1))
+    for label in range(len(prior)):
+        each = _log(confusion)[source_of, label, vote_of]
+        joint[:, label] += np.bincount(item_of, each, len(votes))
+    return joint
+
+
+def _log(shares: Array) -> Array:
+    logs: Array = np.log(np.maximum(shares, 1e-10))
+    return logs

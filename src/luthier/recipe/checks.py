@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from luthier.errors import RecipeError, nearest
 from luthier.recipe.problems import Problem, problems_of
+from luthier.recipe.sense import problems_of_fields
 from luthier.recipe.tree import Plugin, Recipe
 from luthier.registry import find, names
 
@@ -58,7 +59,7 @@ def check(
     plugin_problems, chosen = _check_plugins(tree)
     found += [*plugin_problems, *_check_fit(tree, chosen)]
     if recipe is not None:
-        found += [*_check_sense(recipe), *_check_adaptation(recipe)]
+        found += problems_of_fields(recipe)
     if found or recipe is None:
         raise _error(found, places or {})
     return recipe
@@ -221,7 +222,7 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
                 fix=f"this task's own: [{', '.join(task.baselines)}]",
             )
         needed = getattr(baseline, "needs", None)
-        if baseline is not None and needed is not None and not tree.get(needed):
+        if baseline is not None and needed is not None and not _has(tree, needed):
             yield Problem(
                 f"baselines.{index}",
                 f"'{baseline.name}' compares with the section {needed}, which is not there",
@@ -247,6 +248,13 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
                 f"{task.name} has no column role '{role}' (its roles: {', '.join(roles)})",
                 fix=f"did you mean data.columns.{close}?" if close else None,
             )
+
+
+def _has(tree: Any, path: str) -> bool:
+    """Return whether a section or field of a dotted path is there, and not empty."""
+    for part in path.split("."):
+        tree = tree.get(part) if isinstance(tree, Mapping) else None
+    return bool(tree)
 
 
 def _options(tree: Mapping[str, Any], section: str) -> Mapping[str, Any]:
@@ -337,64 +345,4 @@ def _check_regularisers(
             "regularisers",
             f"are hooks in PyTorch, and engine {tree['engine']} has none",
             fix=f"engine={DEFAULT_ENGINE} or regularisers=[]",
-        )
-
-
-def _check_sense(recipe: Recipe) -> Iterator[Problem]:
-    """Find fields that are valid one by one, but not together."""
-    data, training, split = recipe.data, recipe.training, recipe.data.split
-    for name in ("validation", "test"):
-        size = getattr(split, name)
-        if getattr(data, name) is None and (size < 0 or (size >= 1 and size != int(size))):
-            yield Problem(
-                f"data.split.{name}", f"should be a share below 1 or a number of rows, not {size}"
-            )
-    made = [getattr(split, name) for name in ("validation", "test") if getattr(data, name) is None]
-    if sum(size for size in made if 0 < size < 1) >= 1:
-        yield Problem("data.split", "leaves no rows to train on", fix="data.split.test=0.2")
-    if data.test is None and split.test == 0 and split.n_folds is None:
-        yield Problem(
-            "data.split.test",
-            "without test rows, nothing can be evaluated",
-            fix="data.split.test=0.2",
-        )
-    if split.n_folds is not None and split.fold is not None and split.fold >= split.n_folds:
-        yield Problem(
-            "data.split.fold", f"should be below n_folds, {split.n_folds}, not {split.fold}"
-        )
-    for name, rows in data.limit.items():
-        if rows < 1:
-            yield Problem(f"data.limit.{name}", f"should be 1 or more, not {rows}")
-    if training.eval_strategy == "steps" and training.eval_steps is None:
-        yield Problem(
-            "training.eval_steps",
-            "is required by eval_strategy: steps",
-            fix="training.eval_steps=100",
-        )
-    if training.early_stopping_patience is not None and training.eval_strategy == "no":
-        yield Problem(
-            "training.early_stopping_patience",
-            "has no effect if nothing is evaluated",
-            fix="training.eval_strategy=epoch",
-        )
-    if training.bf16 is True and training.fp16:
-        yield Problem(
-            "training.fp16", "bf16 and fp16 exclude each other", fix="training.fp16=false"
-        )
-
-
-def _check_adaptation(recipe: Recipe) -> Iterator[Problem]:
-    """Find fields of the adaptation that ask for nothing, or for what no file gives."""
-    asked = recipe.adaptation
-    if asked is None:
-        return
-    if not (asked.texts or asked.include_train or asked.include_test):
-        yield Problem(
-            "adaptation", "names no texts to learn", fix="adaptation.texts=[FILE], or leave it out"
-        )
-    if asked.select is not None and not asked.texts:
-        yield Problem(
-            "adaptation.select",
-            "chooses among the texts of files, and none is named",
-            fix="adaptation.texts=[FILE] or adaptation.select=null",
         )

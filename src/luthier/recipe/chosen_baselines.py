@@ -5,15 +5,14 @@ from __future__ import annotations
 from luthier.recipe.tree import Plugin, Recipe
 from luthier.registry import find
 
-NOT_ADAPTED = "not-adapted"  # beside an adaptation, unless the recipe names others
-
 
 def baselines_of(recipe: Recipe) -> list[Plugin]:
     """Return the baselines that the recipe names, or the task's own."""
     if recipe.baselines is not None:
         return recipe.baselines
     own = find("tasks", recipe.task.name).baselines
-    names = own if recipe.adaptation is None else (*own, NOT_ADAPTED)
+    is_there = {"not-adapted": recipe.adaptation, "weak-vote": recipe.data.weak}
+    names = [*own, *(name for name, section in is_there.items() if section is not None)]
     return [Plugin(name=name) for name in names]
 
 

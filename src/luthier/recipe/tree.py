@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field
 from luthier.recipe.adaptation import Adaptation
 from luthier.recipe.section import NoOptions as NoOptions
 from luthier.recipe.section import Section as Section
+from luthier.recipe.weak import LabellingFunction
 
 
 def _named(value: object) -> object:
@@ -119,6 +120,11 @@ class Data(Section):
         None,
         description="Column that names who answered: rows of one text by several become one row, "
         "with the probability of each label as what is learned; null: every row stands alone.",
+    )
+    weak: tuple[LabellingFunction, ...] | None = Field(
+        None,
+        description="Functions that label those training rows which have no label, by votes; null: "
+        "they are left out.",
     )
     labels_from: str | None = Field(
         None,

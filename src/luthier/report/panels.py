@@ -38,6 +38,7 @@ HEADINGS = {  # where they differ from the kind's name
     "answers": "Answers in their texts",
     "generations": "Written texts",
     "explanations": "Why",
+    "weak-labels": "Labels by functions",
     "slices": "Parts of the test set",
     "explanation-check": "Are explanations true?",
     "explanation-words": "Words that the model goes by",

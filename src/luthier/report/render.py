@@ -78,6 +78,7 @@ def panels(facts: Facts) -> list[Panel]:
         Panel("limits", "", limits(facts)),
         Panel("curves", "", verdict.curves(facts)),
         *facts.panels,
+        Panel("weak-labels", "", facts.data.get("weak")),
         Panel("data", "", provenance.data(facts)),
         Panel("reproduce", "", provenance.reproduction(facts)),
     ]
