@@ -57,6 +57,14 @@ def nothing_waits_for_the_disk():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_kept_from_elsewhere(tmp_path_factory):
+    """Keep what is computed once in a folder of the session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LUTHIER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Callable[..., Path]:
     """Give the folder of a tiny model by its family and head, written once a session."""

@@ -96,6 +96,13 @@ def lacking(problem: ImportError) -> RecipeError | None:
     )
 
 
+def cache_folder() -> Path:
+    """Return the folder of what was computed once and can be again: `LUTHIER_CACHE` moves it."""
+    asked = os.environ.get("LUTHIER_CACHE")
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "luthier"
+    return Path(asked) if asked else usual
+
+
 def usable_cores() -> int:
     """Count the processors this process may use; a container may grant fewer than exist."""
     quota = _quota(Path("/sys/fs/cgroup/cpu.max"))

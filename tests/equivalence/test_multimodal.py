@@ -156,7 +156,6 @@ def test_images_and_sounds_are_read_by_frozen_encoders(tiny_model, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"inputs": {"price": "number"}}, "at least one input is a text"),
         ({"inputs": {"text": "text", "photo": "image"}}, "encoders={image: MODEL}"),
         ({"inputs": {"text": "text", "label": "number"}}, "neither label"),
         ({"inputs": INPUTS, "encoders": {"price": "thumbnail"}}, "has an encoder"),

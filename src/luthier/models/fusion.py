@@ -11,16 +11,20 @@ two layers on them; `gated` adds them up, weighed by a softmax over those that a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from luthier.columns import PRESENT
 from luthier.hf_types import Model
-from luthier.models.pooling import mean_of_tokens
+from luthier.models.head_files import write_head
+from luthier.models.pooling import mean_of_places, mean_of_tokens
 from luthier.models.wrapper import INNER, HeadOutput, Wrapper
 
+ENCODERS = "encoders"  # in a model's folder: encoders of images and sounds
+TRUNKS = (INNER, f"{ENCODERS}.")  # prefixes of weights that are no head's
 TOKENS = ("input_ids", "attention_mask", "token_type_ids")
 LAYERS, HEADS = 2, 4  # of `cross-attention`
 
@@ -36,6 +40,7 @@ class FusedModel(Wrapper):
         width: Width of the vectors that are joined.
         dropout: Dropout of the head.
         rate: Learning rate of the head in multiples of the trunk's: it starts from nothing.
+        encoders: Role to the encoder of its images or sounds, where it is trained with the rest.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class FusedModel(Wrapper):
         width: int,
         dropout: float,
         rate: float = 1.0,
+        encoders: Mapping[str, nn.Module] | None = None,
     ):
         super().__init__(inner)
         self.settings = {
@@ -57,7 +63,10 @@ class FusedModel(Wrapper):
             "width": width,
             "dropout": dropout,
             "rate": rate,
+            **({"tuned": list(encoders)} if encoders else {}),
         }
+        self.tuned = list(encoders or ())
+        self.encoders = nn.ModuleList((encoders or {}).values())
         self.inputs = self.settings["inputs"]
         self.head = JointHead(
             self.inputs,
@@ -76,7 +85,7 @@ class FusedModel(Wrapper):
     @property
     def lr_multipliers(self) -> dict[str, float]:
         """Parameters whose learning rate is not the recipe's, with its multiple."""
-        names = (name for name, _ in self.named_parameters() if not name.startswith(INNER))
+        names = (name for name, _ in self.named_parameters() if not name.startswith(TRUNKS))
         return dict.fromkeys(names, float(self.settings["rate"]))
 
     def forward(self, **batch: Tensor) -> HeadOutput:
@@ -86,11 +95,22 @@ class FusedModel(Wrapper):
 
     def _read(self, role: str, kind: str, batch: Mapping[str, Tensor]) -> Tensor:
         """Return what a role's part reads: (batch, width), or ids of categories (batch,)."""
+        if role in self.tuned:
+            prefix = f"{role}."
+            own = {k.removeprefix(prefix): one for k, one in batch.items() if k.startswith(prefix)}
+            return mean_of_places(self.encoders[self.tuned.index(role)], own)
         if kind != "text":
             return batch[role]
         tokens = {name: batch[f"{role}.{name}"] for name in TOKENS if f"{role}.{name}" in batch}
         states: Tensor = self.inner(**tokens)[0]  # (batch, tokens, width)
         return mean_of_tokens(states, tokens["attention_mask"])
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write plain checkpoints of the trunk and of tuned encoders, and the head beside them."""
+        self.inner.save_pretrained(folder)
+        for role, encoder in zip(self.tuned, self.encoders, strict=True):
+            cast("Model", encoder).save_pretrained(Path(folder) / ENCODERS / role)
+        write_head(self, self.settings, Path(folder), inner=TRUNKS)
 
 
 class JointHead(nn.Module):

@@ -25,14 +25,16 @@ LEFT = (  # a note where a training starts from such a checkpoint
 )
 
 
-def write_head(head: nn.Module, settings: dict[str, Any], folder: Path, *, inner: str) -> None:
+def write_head(
+    head: nn.Module, settings: dict[str, Any], folder: Path, *, inner: str | tuple[str, ...]
+) -> None:
     """Write a head's weights, and the settings from which it is constructed.
 
     Args:
         head: The head together with the model it is on.
         settings: Arguments of its constructor; they must be JSON.
         folder: Where the checkpoint of the inner model lies.
-        inner: Prefix of the weights that belong to the inner model; they are left out.
+        inner: Prefixes of weights that are saved elsewhere; they are left out.
     """
     weights = {
         name: values.contiguous()

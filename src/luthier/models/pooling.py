@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,22 @@ def mean_of_tokens(states: Tensor, mask: Tensor) -> Tensor:
     """Average the states of real tokens."""
     weights = mask.unsqueeze(-1).to(states.dtype)  # (batch, tokens, 1)
     return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+
+
+def mean_of_places(encoder: Any, batch: Mapping[str, Tensor]) -> Tensor:
+    """Encode images or sounds as the mean of their patches or frames, (batch, width).
+
+    Args:
+        encoder: An encoder of Transformers.
+        batch: Its arguments; frames that a mask of samples leaves out do not count.
+    """
+    states: Tensor = encoder(**batch).last_hidden_state
+    if states.ndim == 4:  # of convolutions: (batch, width, height, width of the image)
+        return states.mean(dim=(2, 3))
+    mask, frames_of = batch.get("attention_mask"), "_get_feature_vector_attention_mask"
+    if mask is None or not hasattr(encoder, frames_of):
+        return states.mean(dim=1)
+    return mean_of_tokens(states, getattr(encoder, frames_of)(states.shape[1], mask))
 
 
 def max_of_tokens(states: Tensor, mask: Tensor) -> Tensor:

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field, model_validator
 
 from luthier.codec import LOSS
 from luthier.columns import PRESENT, Column, Encoding, Input, Limits
 from luthier.data.labels import is_missing
+from luthier.errors import RecipeError
 from luthier.items import Batch, ItemField, Items
 from luthier.media.places import MEDIA
 from luthier.ragged import Array
-from luthier.recipe.tree import Section
 from luthier.records import Rows, Target
 from luthier.registry import find, names
 from luthier.results import Finding
@@ -30,64 +29,10 @@ from luthier.task_types.defaults import CodecDefaults, column_of
 from luthier.task_types.encode_inputs import cells_of
 
 LEARNED = ("number", "category")  # kinds of which training rows tell mean or values
-Kind = Literal["text", "image", "audio", "number", "category"]
-
-
-class JointOptions(Section):
-    """Options of tasks that read several inputs."""
-
-    inputs: dict[str, Kind] = Field(
-        default={"text": "text"},
-        min_length=1,
-        description="Each input's role (a column's name) and kind; at least one text.",
-    )
-    encoders: dict[str, str] = Field(
-        default_factory=dict,
-        description="For each image or sound, or for `image` and `audio`, an encoder: a hub id, a "
-        "folder, package:NAME; or, without a model, `thumbnail` or `spectrum`.",
-    )
-    left_out: tuple[str, ...] = Field(
-        (), description="Inputs that are taken as absent in every row, to see what they add."
-    )
-    fusion: Literal["late", "gated", "cross-attention"] = Field(
-        "late", description="How inputs are joined."
-    )
-    modality_dropout: float = Field(
-        0.15, ge=0, lt=1, description="Share of present inputs left out at random in training."
-    )
-    joint_width: int = Field(
-        128, ge=8, multiple_of=4, description="Width of the vectors that are joined."
-    )
-    joint_rate: float = Field(
-        10.0, gt=0, description="Learning rate of the new head, in multiples of the model's."
-    )
-    joint_dropout: float = Field(0.1, ge=0, lt=1, description="Dropout of the head.")
-
-    @model_validator(mode="after")
-    def _complete(self) -> JointOptions:
-        if "text" not in self.inputs.values():
-            raise ValueError("at least one input is a text, which the model reads")
-        if "label" in self.inputs or PRESENT in self.inputs:
-            raise ValueError("an input is called neither label nor present")
-        for role, kind in self.inputs.items():
-            if kind in MEDIA and not {role, kind} & self.encoders.keys():
-                raise ValueError(f"{role} is of kind {kind}: encoders={{{kind}: MODEL}}")
-        if unknown := set(self.left_out) - self.inputs.keys():
-            raise ValueError(f"left_out names no input: {', '.join(sorted(unknown))}")
-        if set(self.left_out) == self.inputs.keys():
-            raise ValueError("left_out leaves nothing to learn from")
-        for name in self.encoders:
-            if self.inputs.get(name) not in MEDIA and name not in MEDIA:
-                raise ValueError(f"{name} has an encoder, and is no image or audio")
-        return self
-
-    def encoder_of(self) -> dict[str, str]:
-        """Return the encoder of every image or sound, by role."""
-        return {
-            role: self.encoders.get(role) or self.encoders[kind]
-            for role, kind in self.inputs.items()
-            if kind in MEDIA
-        }
+NOTHING = {  # what an encoder is given where an input is absent; nothing of it is read
+    "image": np.full((1, 1, 3), 255, dtype=np.uint8),
+    "audio": np.zeros(1600, dtype=np.float32),
+}
 
 
 class JointInputs:
@@ -113,8 +58,21 @@ class JointInputs:
     def load_processor(self, model: str, **options: Any) -> Any:
         """Load the model's tokenizer, and the encoders of images and sounds."""
         from luthier.models.inputs_processor import InputsProcessor
+        from luthier.models.locate import NO_MODEL
 
-        return InputsProcessor.load(model, self.options.encoder_of(), **options)
+        has_texts = "text" in self.options.inputs.values()
+        if model != NO_MODEL and not has_texts:
+            raise RecipeError(
+                "No input is a text, so there is nothing for the model to read.",
+                received=f"model={model}, inputs {', '.join(self.options.inputs)}",
+                hint=f"model={NO_MODEL}; what reads images and sounds: task.options.encoders",
+            )
+        return InputsProcessor.load(
+            model if has_texts else None,
+            self.options.encoder_of(),
+            tuned=self.options.tuned_roles(),
+            **options,
+        )
 
     def learn_target(self, rows: Rows) -> Target:
         """Learn what is predicted, and what numbers and categories are like."""
@@ -167,16 +125,15 @@ class JointCodec(CodecDefaults[Any]):
         if kind == "text":
             limits = Limits(self.limits.max_tokens)
             texts = ["" if cell is None else cell for cell in cells]
-            one = made.encode([texts], self.processor.tokenizer, limits)
-            fields = {
-                f"{role}.{name}": replace(field, mask=field.mask and f"{role}.{field.mask}")
-                for name, field in one.fields.items()
-            }
-            return replace(one, fields=fields)
+            return named(role, made.encode([texts], self.processor.tokenizer, limits))
         if kind in LEARNED:
             one = made.encode([cells], (self.target.inputs or {})[role], self.limits)
             return replace(one, fields={role: next(iter(one.fields.values()))})
-        vectors = self.processor.encoders[role].vectors(cells, made, self.limits)
+        encoder = self.processor.encoders[role]
+        if role in self.task.options.tuned_roles():
+            given = [NOTHING[kind] if cell is None else cell for cell in cells]
+            return named(role, made.encode([given], encoder.processor, self.limits))
+        vectors = encoder.vectors(cells, made, self.limits)
         nothing = np.zeros(len(cells), dtype=np.int64)
         return Encoding({role: ItemField(vectors)}, nothing, nothing, nothing)
 
@@ -197,7 +154,7 @@ class JointCodec(CodecDefaults[Any]):
 
     def head(self) -> Mapping[str, Any]:
         """Return the settings of the head that joins the inputs."""
-        options = self.task.options
+        options, tuned = self.task.options, self.task.options.tuned_roles()
         inputs: dict[str, dict[str, Any]] = {}
         for role, kind in options.inputs.items():
             inputs[role] = {"kind": kind}
@@ -213,7 +170,17 @@ class JointCodec(CodecDefaults[Any]):
             "width": options.joint_width,
             "dropout": options.joint_dropout,
             "rate": options.joint_rate,
+            **({"encoders": self.processor.copies(tuned)} if tuned else {}),
         }
+
+
+def named(role: str, encoding: Encoding) -> Encoding:
+    """Give model arguments of an input its role, so that those of several do not collide."""
+    fields = {
+        f"{role}.{name}": replace(field, mask=field.mask and f"{role}.{field.mask}")
+        for name, field in encoding.fields.items()
+    }
+    return replace(encoding, fields=fields)
 
 
 def is_absent(cell: Any) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 
 from luthier.columns import Column
 from luthier.records import Rows
-from luthier.task_types.joint_inputs import JointCodec, JointInputs, JointOptions
+from luthier.task_types.joint_inputs import JointCodec, JointInputs
+from luthier.task_types.joint_options import JointOptions
 from luthier.task_types.number import Number, NumberCodec, NumberOptions
 from luthier.task_types.text_level import TEXT
 

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from luthier.distributed.group import group
 from luthier.hf_types import Model
 from luthier.job import Job, Regulariser
+from luthier.models.batch_norms import pretrained_norms
 from luthier.models.speedups.head import head_only_at
 from luthier.models.speedups.host_copies import is_far, on_device, to_device
 from luthier.padding import IGNORED
@@ -57,6 +58,7 @@ class Update:
         ]
         self.only_labelled = only_labelled
         self.trained = list(model.parameters())
+        self.norms = pretrained_norms(model)
         self.is_sharded = is_sharded(model)
         if self.is_sharded:
             items = job.problem.items["train"]
@@ -101,6 +103,8 @@ class Update:
             return total
 
         self.model.train()
+        for norm in self.norms:
+            norm.eval()
         total = self.pieces.compute(
             work,
             batches,

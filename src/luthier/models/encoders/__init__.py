@@ -1,0 +1,1 @@
+"""Encoders of images and sounds that packages ship, in the form of models of Transformers."""
