@@ -11,13 +11,13 @@ from benchmarks.problems import Problem, chosen
 from luthier.build_problem import make_job, prepare
 from luthier.codec import Codec
 from luthier.columns import Limits
-from luthier.load_splits import read_labelled
 from luthier.models.load import build_model, load_tokenizer, quietly
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
 from luthier.records import Rows, Splits
+from luthier.sources.labelled import read_labelled
 from luthier.task_types.long_texts import window_stride
 from luthier.training.listeners import follow
 from luthier.training.loop import train

@@ -22,12 +22,13 @@ from luthier.build_problem import prepare
 from luthier.columns import Limits
 from luthier.data.doctor.inspect_splits import inspect
 from luthier.data.split import make_splits
-from luthier.load_splits import input_columns, read_labelled
 from luthier.models.load import load_tokenizer
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
 from luthier.records import Rows, Splits
+from luthier.sources.labelled import read_labelled
+from luthier.sources.unlabelled import input_columns
 
 
 def recipe_of(file: str, model: str) -> Recipe:

@@ -15,13 +15,13 @@ from luthier.data.readers.nested import with_fields
 from luthier.data.readers.propose_form import read_as_proposed
 from luthier.data.write_rows import refuse_unwritable, write_rows
 from luthier.errors import DataError, suggestion
-from luthier.load_splits import read_labelled
 from luthier.protocols import Task
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import apply_overrides, read_recipe
 from luthier.recipe.starter import starter_tree
 from luthier.records import Rows
 from luthier.shapes.recognise import recognise
+from luthier.sources.labelled import read_labelled
 from luthier.text.tags import spans_of_tags
 
 

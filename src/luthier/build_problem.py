@@ -32,6 +32,7 @@ from luthier.records import Gold, Rows, Splits, StepInfo, Target
 from luthier.registry import find
 from luthier.results import Finding
 from luthier.seeding import seed_of
+from luthier.sources.further import Further
 from luthier.task_types.bind import codec_of, load_processor, tokenizer_of
 
 if TYPE_CHECKING:
@@ -87,7 +88,10 @@ def prepare(
         findings += many_to_augment(checked.splits.train)
     model = recipe.model
     notes += unopened(model.name) if model.ignore_unsafe_files else []
-    job = make_job(recipe, codec, checked.splits, items).with_problem(unlabelled=checked.unlabelled)
+    further = checked.further
+    for beside in filter(None, (further.replay, *further.others.values())):
+        codec.gold(beside)  # raises at answers that the training rows lack
+    job = make_job(recipe, codec, checked.splits, items).with_problem(**vars(further))
     if adapted is not None:
         job = job.with_session(unadapted=partial(train_unadapted, unadapted))
     return Prepared(job, findings, notes, checked.weak)
@@ -124,8 +128,8 @@ def train_unadapted(
         split: codec.encode(learned_rows(rows, recipe), training=split == "train")
         for split, rows in splits.items()
     }
-    unlabelled = job.problem.unlabelled
-    plain = make_job(recipe, codec, splits, items).with_problem(unlabelled=unlabelled)
+    beside = {"unlabelled": job.problem.unlabelled, "replay": job.problem.replay}
+    plain = make_job(recipe, codec, splits, items).with_problem(**beside)
     model = plain.session.make_model(True)
     held_to = {**job.session.held_to, **describe_model(model, codec.processor)}
     plain = plain.with_session(phase=phase, run=job.session.run, held_to=held_to)
@@ -188,6 +192,7 @@ def make_job(recipe: Recipe, codec: Codec, splits: Splits, items: Mapping[str, I
             objective,
             regularisers=make_regularisers(recipe),
             augmenters=tuple(make_plugin("augmenters", one) for one in recipe.augmentation),
+            replay_share=0.0 if recipe.data.replay is None else recipe.data.replay.share,
         ),
     )
 
@@ -209,12 +214,10 @@ def describe_data(prepared: Prepared) -> dict[str, Any]:
             "labels": count_labels(problem.codec.target, problem.gold[split]),
         }
         tokens[split] = describe_tokens(problem.items[split])
-    described: dict[str, Any] = {}
-    if problem.unlabelled is not None:
-        described["unlabelled"] = {
-            "rows": len(problem.unlabelled),
-            "sha256": fingerprint(problem.unlabelled),
-        }
+    beside = Further(problem.unlabelled, problem.replay, problem.others).named()
+    described: dict[str, Any] = {
+        name: {"rows": len(rows), "sha256": fingerprint(rows)} for name, rows in beside.items()
+    }
     if prepared.weak is not None:
         described["weak"] = prepared.weak
     return described | {

@@ -23,7 +23,6 @@ from luthier.data.readers.propose_form import read_as_proposed
 from luthier.data.readers.read import FIELDS, read
 from luthier.errors import LuthierError
 from luthier.formats.reviews import without_rejected
-from luthier.load_splits import with_answer
 from luthier.protocols import Task
 from luthier.reading import require_roles
 from luthier.recipe.checks import make_plugin
@@ -35,6 +34,7 @@ from luthier.registry import find, names
 from luthier.shapes.groups import group_column
 from luthier.shapes.recognise import recognise
 from luthier.shapes.sheet import Guess, Sheet
+from luthier.sources.labelled import with_answer
 
 TRIED = 1000  # rows that are read as a run would read them
 SPLITS = ("train", "validation", "test")

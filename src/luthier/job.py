@@ -33,6 +33,8 @@ class Problem:
         items: The encoded rows of every split; validation may be empty.
         gold: The gold answers of every split.
         unlabelled: Further rows, without answers; None where there are none.
+        replay: Rows of an earlier task, learned beside the training rows; None likewise.
+        others: Name to labelled rows that the trained model is scored on besides.
     """
 
     codec: Codec
@@ -40,6 +42,8 @@ class Problem:
     items: Mapping[str, Items]
     gold: Mapping[str, Gold]
     unlabelled: Rows | None = None
+    replay: Rows | None = None
+    others: Mapping[str, Rows] = field(default_factory=dict)
 
     @property
     def scored_splits(self) -> tuple[str, ...]:
@@ -108,6 +112,7 @@ class Plan:
             None: the order that the section names.
         lr_multipliers: Parameter name to its multiple of the learning rate, where it is not 1.
         regularisers: Hooks around losses, gradients and steps, in the order of the recipe.
+        replay_share: Share of every batch that is of the problem's rows of an earlier task.
         augmenters: What changes training texts in every epoch, in the order of the recipe.
     """
 
@@ -117,6 +122,7 @@ class Plan:
     lr_multipliers: Mapping[str, float] = field(default_factory=dict)
     regularisers: tuple[Regulariser, ...] = ()
     augmenters: tuple[Augmenter, ...] = ()
+    replay_share: float = 0.0
 
 
 @dataclass(frozen=True)

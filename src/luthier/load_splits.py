@@ -6,44 +6,34 @@ which encodes the rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from luthier.columns import MOST_SECONDS
 from luthier.data.corrections import with_corrections
 from luthier.data.doctor.inspect_splits import drop_leaks, inspect
-from luthier.data.doctor.split_view import MOST_PLACES
 from luthier.data.join_rows import joined
 from luthier.data.journal import audited
-from luthier.data.labels import is_missing
 from luthier.data.shots import few_shots
 from luthier.data.split import limit_split, make_splits
 from luthier.distributed.group import group
 from luthier.errors import DataError
 from luthier.protocols import Task
-from luthier.reading import read_rows
 from luthier.recipe.tree import Recipe
 from luthier.records import Rows, Splits, StepInfo, Target
 from luthier.results import Finding
+from luthier.sources.further import Further, read_further
+from luthier.sources.labelled import column_name, read_labelled
+from luthier.sources.unlabelled import input_columns, keys_of, read_unanswered
 from luthier.training.listeners import follow
-from luthier.unlabelled import (
-    answered,
-    input_columns,
-    keys_of,
-    read_unanswered,
-    read_unlabelled,
-)
 
 if TYPE_CHECKING:
     from luthier.weak_labels.label_rows import WeakLabels
 
 NAMED = frozenset({"single-label", "multi-label", "tags"})  # kinds of target with label names
 SOURCES = ("train", "validation", "test")
-MAY_BE_EMPTY = ("multi-label", "answer", "tags")  # kinds of which an empty cell is an answer
 
 
 @dataclass(frozen=True)
@@ -55,7 +45,7 @@ class Checked:
         findings: What the doctor found in all training rows, and in the rows that are judged.
         notes: What was detected or decided while reading, in words.
         all_train: The training rows before subsampling.
-        unlabelled: Further rows, whose answers are not read; None where the recipe names none.
+        further: Rows beside the splits.
         weak: What labelling functions did; None where the recipe has none.
     """
 
@@ -63,7 +53,7 @@ class Checked:
     findings: list[Finding]
     notes: list[str]
     all_train: Rows
-    unlabelled: Rows | None = None
+    further: Further = field(default_factory=Further)
     weak: WeakLabels | None = None
 
     def learn_target(self, task: Task) -> Target:
@@ -131,13 +121,9 @@ def check_data(
     splits = limited(splits, recipe, task, ("train",))
     if data.shots is not None:
         splits = with_shots(splits, recipe, task)
-    unlabelled = None
-    source = (given or {}).get("unlabelled", data.unlabelled)
-    if source is not None:
-        unlabelled, told, found = read_unlabelled(source, recipe, task, splits)
-        notes += told
-        findings += found
-    return Checked(splits, findings, list(dict.fromkeys(notes)), all_train, unlabelled, weak)
+    further, told, of_further = read_further(recipe, task, given or {}, splits, only=not inspecting)
+    notes = list(dict.fromkeys([*notes, *told]))
+    return Checked(splits, [*findings, *of_further], notes, all_train, further, weak)
 
 
 def read_sources(
@@ -203,43 +189,6 @@ def _refuse_same_object(given: Mapping[str, object]) -> None:
             )
 
 
-def read_labelled(
-    source: object,
-    recipe: Recipe,
-    task: Task,
-    *,
-    audit: bool | None = None,
-    needed: bool = False,
-    partly: bool = False,
-) -> tuple[Rows, list[str], list[Finding]]:
-    """Read rows with their gold answers; rows without one are dropped and reported.
-
-    Args:
-        source: The source of the rows.
-        recipe: The recipe.
-        task: The task.
-        audit: Which rows of a desk's file of labels are kept, as for `read_rows`.
-        needed: Whether the rows must have several annotators where the recipe names a column of
-            them. Elsewhere, rows that were joined already are as good.
-        partly: Whether rows without an answer are none of its business: functions label them.
-    """
-    roles = task.input_roles if partly else [column.role for column in task.columns]
-    rows, notes, found = read_rows(source, recipe, task, roles, audit=audit, partly=partly)
-    dropped: list[Finding] = []
-    if partly:
-        rows, _ = answered(rows, recipe, task)
-    else:
-        rows, dropped = with_answer(rows, task, none=recipe.data.no_answer)
-    asked, role = column_name(recipe.data.annotator, recipe.data.columns), task.answer_role
-    joined: list[Finding] = []
-    if asked is not None and role is not None and len(rows):
-        from luthier.annotators.agreement import merged_by_annotators  # statistics load slowly
-
-        inputs = task.input_roles
-        rows, joined = merged_by_annotators(rows, task.kind, asked, inputs, role, needed=needed)
-    return rows, notes, [*found, *dropped, *joined]
-
-
 def with_weak_rows(
     splits: Splits,
     read: Mapping[str, Rows | None],
@@ -268,51 +217,10 @@ def with_weak_rows(
     return splits, weak, [*found, *findings_of(weak)]
 
 
-def with_answer(
-    rows: Rows, task: Task, *, none: Collection[str] = ()
-) -> tuple[Rows, list[Finding]]:
-    """Drop rows without a gold answer, which can be neither learned from nor scored.
-
-    Args:
-        rows: The rows.
-        task: The task.
-        none: Answers that stand for none.
-    """
-    role = task.answer_role or task.possible_answer_role
-    if role is None or role not in rows:
-        return rows, []
-    missing = [
-        (value is None if task.kind in MAY_BE_EMPTY else is_missing(value))
-        or (isinstance(value, str) and value.strip() in none)
-        for value in rows[role]
-    ]
-    without = np.flatnonzero(missing)
-    if len(without) == 0:
-        return rows, []
-    n_rows = f"{len(without)} row" + ("" if len(without) == 1 else "s")
-    message = f"{n_rows} without {role} dropped."
-    places = tuple(f"{rows.where(int(index))}:{role}" for index in without[:MOST_PLACES])
-    fix = f"fill in the cells, or data.columns.{role}=the column with the answers"
-    found = Finding("without-answer", "warning", message, len(without), places, fix)
-    if len(without) == len(rows) and task.answer_role is None:
-        raise DataError(
-            f"No row of {', '.join(rows.files)} has an answer to learn.",
-            received=f"{n_rows}, such as {places[0]}",
-            hint="end each conversation with a message by the assistant; to learn plain texts, "
-            "data.columns.text=COLUMN",
-        )
-    return rows.take(np.flatnonzero(~np.array(missing))), [found]
-
-
 def stratified_by(recipe: Recipe, task: Task) -> str | None:
     """Name the label column by which to stratify; None if there are no labels or it is unwanted."""
     is_label = task.kind in ("single-label", "multi-label")
     return task.answer_role if recipe.data.split.stratify and is_label else None
-
-
-def column_name(asked: str | None, columns: Mapping[str, str | list[str]]) -> str | None:
-    """Translate a file's column name to its name in `Rows`: its role, if it has one."""
-    return next((role for role, name in columns.items() if name == asked), asked)
 
 
 def slice_columns(recipe: Recipe) -> list[str]:

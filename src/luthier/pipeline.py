@@ -21,6 +21,7 @@ from luthier.build_problem import Prepared, describe_data, prepare
 from luthier.cross_validation import cross_validate, is_cross_validated
 from luthier.distributed.group import joined
 from luthier.domains.adapt import adapted
+from luthier.domains.forgetting import answer_others, tell_others
 from luthier.evaluation.check_names import check_metric, check_slices
 from luthier.evaluation.judge import SYSTEM
 from luthier.evaluation.remarks import remarks
@@ -148,6 +149,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     model = follow(method.fit(model, job), listeners)
     about["parameters"] = dict(zip(("total", "trained"), count_parameters(model), strict=True))
     outputs = {SYSTEM: predict_splits(model, job, listeners), **getattr(method, "beside", {})}
+    others = follow(answer_others(recipe, job, model, outputs[SYSTEM]), listeners)
     target = save(model, method, job, folder, outputs[SYSTEM])
     del model  # frees its memory for the baselines
     for baseline in [make_plugin("baselines", one) for one in baselines_of(recipe)]:
@@ -162,6 +164,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
         listeners.remark(remark)
     panels = analyse_fine_tuned(recipe, job, outputs[SYSTEM], judged, slice_columns=sliced_by)
     panels += follow(explain_test_rows(recipe, job, folder, judged, target), listeners)
+    panels += tell_others(recipe, others, folder, listeners)
     about |= listeners.spent() | {"peak_memory_mib": process.peak_memory_mib()}
     folder.write_predictions(prediction_lines(job, judged.predictions))
     folder.write_json("scores", judged.scores)
@@ -182,7 +185,8 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
 
 def facts(model: Model, job: Job, described: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a resumed training is held to beside the recipe: the model and the rows."""
-    read = described["splits"] | {"unlabelled": described.get("unlabelled")}
+    beside = {name: described.get(name) for name in ("unlabelled", "replay")}
+    read = described["splits"] | beside
     rows = {name: one["sha256"] for name, one in read.items() if one is not None}
     return {**describe_model(model, job.problem.codec.processor), "rows": rows}
 

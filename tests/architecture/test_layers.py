@@ -49,7 +49,7 @@ LAYERS = (
     },
     {
         *("tasks", "methods", "baselines", "explainers", "regularisers", "queries", "augmenters"),
-        *("keras_engine", "unlabelled", "weak_labels"),
+        *("keras_engine", "sources", "weak_labels"),
     },
     {"evaluation", "report", "load_splits"},
     {"build_problem", "cross_validation", "domains", "explaining", "first_recipe", "rows_of_run"},

@@ -6,10 +6,10 @@ import pytest
 
 from luthier.errors import DataError, RecipeError
 from luthier.first_recipe import first_recipe
-from luthier.load_splits import read_labelled
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Plugin
+from luthier.sources.labelled import read_labelled
 
 ROWS = [
     {"id": n, "text": f"I {'like' if n % 2 else 'hate'} film {n}", "label": "np"[n % 2]}

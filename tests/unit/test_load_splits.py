@@ -8,11 +8,12 @@ import shutil
 import pytest
 
 from luthier.errors import DataError
-from luthier.load_splits import check_data, read_labelled
+from luthier.load_splits import check_data
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.records import Rows
 from luthier.registry import find
+from luthier.sources.labelled import read_labelled
 from tests.toys import toy_tree
 
 N_ROWS, N_GROUPS = 60, 12

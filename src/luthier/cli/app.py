@@ -2,7 +2,7 @@
 
 init ─► inspect ─► run ─► report, predict, explain, evaluate, compare, export    runs, list, schema
 ladder, seeds, ablate, modalities: studies of many runs (`studies.py`)
-folds, soup: many models as one         forecast: what more labels would bring
+folds, soup, interpolate: many models as one         forecast: what more labels would bring
 rehearse: which rows to label next      agree: several annotators
 """
 
@@ -33,6 +33,7 @@ from luthier.cli.failures import (
 from luthier.cli.folds import folds
 from luthier.cli.forecast import forecast
 from luthier.cli.inspect import inspect
+from luthier.cli.interpolate import interpolate
 from luthier.cli.label import label
 from luthier.cli.predict import RunArgument, precision_of, predict
 from luthier.cli.rehearse import rehearse
@@ -126,7 +127,8 @@ def run(
     from luthier.data.readers.find_files import refuse_missing
 
     data = made.data
-    for source in (data.train, data.validation, data.test, data.unlabelled):
+    beside = [*made.evaluation.also.values(), data.replay and data.replay.files]
+    for source in (data.train, data.validation, data.test, data.unlabelled, *beside):
         refuse_missing(source, made.data.format)
     if not is_launched:
         from luthier.launch import run_together
@@ -248,6 +250,7 @@ app.command()(forecast)
 app.command()(rehearse)
 app.command()(studies.modalities)
 app.command()(soup)
+app.command()(interpolate)
 app.command()(distance)
 
 

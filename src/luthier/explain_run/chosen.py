@@ -10,7 +10,6 @@ from typing import Any
 from luthier.data.join_rows import joined
 from luthier.errors import DataError, RunError
 from luthier.explaining.chosen_rows import as_kept, mistaken, parse_places, rows_at
-from luthier.load_splits import read_labelled
 from luthier.prediction.given_rows import rows_of
 from luthier.prediction.predictor import Predictor
 from luthier.reading import normalized, without_answers
@@ -18,6 +17,7 @@ from luthier.records import Predictions, Rows, StepInfo
 from luthier.results import Mistake
 from luthier.rows_of_run import rows_of_run
 from luthier.runs import RunFolder
+from luthier.sources.labelled import read_labelled
 from luthier.training.listeners import follow
 from luthier.training.predict import infer_rows
 

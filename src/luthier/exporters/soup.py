@@ -175,12 +175,24 @@ def taste(predictor: Predictor, rows: Any) -> float:
 
 
 @torch.no_grad()
-def put(predictor: Predictor, weights: Sequence[Mapping[str, Tensor]]) -> None:
-    """Give a model the mean of several; what is no floating-point number is that of the first."""
+def put(
+    predictor: Predictor,
+    weights: Sequence[Mapping[str, Tensor]],
+    shares: Sequence[float] | None = None,
+) -> None:
+    """Give a model the mean of several; what is no floating-point number is that of the first.
+
+    Args:
+        predictor: The model.
+        weights: The weights of each.
+        shares: Of each in the mean; None: equal ones.
+    """
+    each = torch.full((len(weights),), 1 / len(weights)) if shares is None else torch.tensor(shares)
     for name, one in predictor.model.state_dict().items():
         parts = [given[name] for given in weights]
         if one.is_floating_point():
-            one.copy_(torch.stack([part.double() for part in parts]).mean(dim=0))
+            stacked = torch.stack([part.double() for part in parts])
+            one.copy_(torch.tensordot(each.double(), stacked, dims=1))
         else:
             one.copy_(parts[0])
 

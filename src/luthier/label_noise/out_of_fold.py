@@ -14,14 +14,14 @@ from luthier.data.labels import label_name, split_labels
 from luthier.data.sampling import deal, join_alike, number_groups
 from luthier.errors import DataError
 from luthier.label_noise.models import FrozenModel, RecipeModel
-from luthier.load_splits import column_name
 from luthier.protocols import Task
 from luthier.ragged import Array
 from luthier.recipe.tree import Recipe
 from luthier.records import Outputs, Rows, StepInfo, Target
 from luthier.seeding import stream
+from luthier.sources.labelled import column_name
+from luthier.sources.unlabelled import keys_of
 from luthier.training.listeners import Listener
-from luthier.unlabelled import keys_of
 
 
 def out_of_fold(

@@ -41,6 +41,7 @@ class HeadFirst(PlainCheckpoint):
     """Train the head alone, until its loss is low enough, and then every weight."""
 
     name: ClassVar[str] = "head-first"
+    reads_anew: ClassVar[bool] = True
     Options = HeadFirstOptions
     options: HeadFirstOptions
 

@@ -120,6 +120,19 @@ def _is(names: Sequence[str]) -> str:
     return "is" if len(names) == 1 else "are"
 
 
+def is_trained_for(model: Model, before: Sequence[str], labels: Sequence[str]) -> bool:
+    """Return whether a checkpoint's head answers with all labels of a task as it is.
+
+    Args:
+        model: The model, as `build_model` read it with the task's labels.
+        before: The checkpoint's labels.
+        labels: The task's labels; none where its head writes words.
+    """
+    if getattr(model, FRESH, ()):
+        return False
+    return not labels or None not in carry(before, labels).rows
+
+
 def last_layer(model: Model, n_labels: int) -> tuple[str, nn.Linear] | None:
     """Find the last linear layer of a head, which has a row for each label; None without one."""
     inside = {id(module) for module in trunk(model).modules()}

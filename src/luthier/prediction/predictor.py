@@ -305,7 +305,7 @@ class Predictor:
         self, source: object, systems: Mapping[str, Predictor], system: str
     ) -> tuple[int, dict[str, dict[str, Score]], tuple[Comparison, ...]]:
         from luthier.evaluation.judge import judge, resampling  # imports SciPy's statistics
-        from luthier.load_splits import read_labelled
+        from luthier.sources.labelled import read_labelled  # which reads files of every format
 
         rows, _, found = read_labelled(source, self.recipe, self.task, audit=True)
         refuse_errors(found, self.recipe.data.ignore_findings)

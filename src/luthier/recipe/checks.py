@@ -14,6 +14,12 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from pydantic import ValidationError
 
 from luthier.errors import RecipeError, nearest
+from luthier.recipe.checks_of_rows import (
+    Found,
+    check_replay,
+    check_unlabelled,
+    needs_reading_anew,
+)
 from luthier.recipe.problems import Problem, problems_of
 from luthier.recipe.sense import problems_of_fields
 from luthier.recipe.tree import Plugin, Recipe
@@ -21,7 +27,6 @@ from luthier.registry import find, names
 
 LISTED = ("labels", "choices", "reference")  # kinds of columns whose cells are lists
 DEFAULT_ENGINE = Recipe.model_fields["engine"].default
-Found = type[Any] | None  # the class of a plug-in that the recipe names, if there is one
 
 
 class Learned(Protocol):
@@ -195,6 +200,7 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
     task, method, baselines, regularisers, augmenters = chosen
     yield from _check_regularisers(tree, method, regularisers)
     yield from _check_augmentation(tree, task, method, augmenters)
+    yield from check_replay(tree, method)
     if task is None:
         return
     if method is not None and not fits(method, task):
@@ -213,7 +219,7 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
             f"'{method.name}' cannot be trained by engine {engine}",
             fix=f"engine={DEFAULT_ENGINE}, or one of: {', '.join(able)}",
         )
-    yield from _check_unlabelled(tree, method)
+    yield from check_unlabelled(tree, method)
     for index, baseline in enumerate(baselines):
         if baseline is not None and not fits(baseline, task):
             yield Problem(
@@ -264,32 +270,6 @@ def _options(tree: Mapping[str, Any], section: str) -> Mapping[str, Any]:
     return options if isinstance(options, Mapping) else {}
 
 
-def _check_unlabelled(tree: Mapping[str, Any], method: Found) -> Iterator[Problem]:
-    """Find unlabelled rows that nothing reads, and methods that lack them."""
-    data = tree.get("data")
-    is_given = isinstance(data, Mapping) and data.get("unlabelled") is not None
-    is_read = getattr(method, "reads_unlabelled", False)
-    if method is None or is_given == is_read:
-        return
-    if is_given:
-        able = [
-            name
-            for name in names("methods")
-            if getattr(find("methods", name), "reads_unlabelled", False)
-        ]
-        yield Problem(
-            "data.unlabelled",
-            f"'{method.name}' learns from labelled rows alone",
-            fix=f"data.unlabelled=null, or method={' or '.join(able)}",
-        )
-    else:
-        yield Problem(
-            "data.unlabelled",
-            f"is required by '{method.name}', which learns from rows without labels, too",
-            fix="data.unlabelled=FILE, whose columns are named as those of data.train",
-        )
-
-
 def _check_augmentation(
     tree: Mapping[str, Any], task: Found, method: Found, augmenters: tuple[Found, ...]
 ) -> Iterator[Problem]:
@@ -303,15 +283,7 @@ def _check_augmentation(
                 f"'{one.name}' would make the answers of {task.name} untrue ({task.kind})",
                 fix="augmentation=[]",
             )
-    if method is not None and not getattr(method, "reads_anew", False):
-        able = [
-            name for name in names("methods") if getattr(find("methods", name), "reads_anew", False)
-        ]
-        yield Problem(
-            "augmentation",
-            f"'{method.name}' does not read the texts anew in every epoch",
-            fix=f"augmentation=[] or method=one of: {', '.join(able)}",
-        )
+    yield from needs_reading_anew(method, "augmentation", "[]")
     if tree.get("engine", DEFAULT_ENGINE) != DEFAULT_ENGINE:
         yield Problem(
             "augmentation",

@@ -226,7 +226,15 @@ def _make_paths_absolute(tree: dict[str, Any], folder: Path, *, under: str) -> N
     is_meant = _lies_below("adaptation.texts", under)
     if is_meant and isinstance(adaptation, dict) and "texts" in adaptation:
         adaptation["texts"] = _absolute(adaptation["texts"], folder)
+    evaluation = tree.get("evaluation")
+    if isinstance(evaluation, dict) and _lies_below("evaluation.also", under):
+        evaluation |= (
+            {"also": _absolute(evaluation["also"], folder)} if "also" in evaluation else {}
+        )
     if isinstance(data, dict):
+        replay = data.get("replay")
+        if isinstance(replay, dict) and _lies_below("data.replay.from", under):
+            replay |= {"from": _absolute(replay["from"], folder)} if "from" in replay else {}
         for split in (*SPLITS, "labels_from"):
             if split in data and _lies_below(f"data.{split}", under):
                 data[split] = _absolute(data[split], folder)
@@ -245,6 +253,8 @@ def _lies_below(path: str, above: str) -> bool:
 def _absolute(source: object, folder: Path) -> object:
     if isinstance(source, list):
         return [_absolute(item, folder) for item in source]
+    if isinstance(source, dict):
+        return {name: _absolute(item, folder) for name, item in source.items()}
     if not isinstance(source, str) or not source or _SCHEME.match(source):
         return source
     return os.path.abspath(folder / Path(source).expanduser())

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from luthier.recipe.adaptation import Adaptation
+from luthier.recipe.further import Replay, as_named
 from luthier.recipe.section import NoOptions as NoOptions
 from luthier.recipe.section import Section as Section
 from luthier.recipe.weak import LabellingFunction
@@ -110,6 +111,9 @@ class Data(Section):
     unlabelled: str | list[str] | None = Field(
         None,
         description="Further rows, without answers, for methods that learn from such as well.",
+    )
+    replay: Replay | None = Field(
+        None, description="Rows of an earlier task, mixed into every batch; null: none."
     )
     columns: dict[str, Annotated[str | list[str], BeforeValidator(name_of_column)]] = Field(
         default_factory=dict,
@@ -339,6 +343,11 @@ class Evaluation(Section):
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence level of the intervals.")
     slices: Annotated[tuple[str, ...], BeforeValidator(name_of_column)] = Field(
         (), description="Columns whose values are scored separately."
+    )
+    also: Annotated[dict[str, str | list[str]], BeforeValidator(as_named)] = Field(
+        default_factory=dict,
+        description="Further labelled files, by a name for each, that the trained model is scored "
+        "on beside what it could do before: {old: FILE}.",
     )
     explained_rows: int = Field(
         10,

@@ -39,6 +39,7 @@ class Facts:
         adaptation: The content of adaptation.json; empty where there was none.
         scores: The content of scores.json: system to metric to score.
         comparison: The content of comparison.json.
+        also: The content of also.json; empty where no other rows were scored.
         environment: The content of environment.json.
         autotune: The content of autotune.json, by phase.
         target: The content of target.json.
@@ -58,6 +59,7 @@ class Facts:
     adaptation: Mapped
     scores: dict[str, dict[str, Mapped]]
     comparison: Mapped
+    also: Mapped
     environment: Mapped
     autotune: Mapped
     target: Mapped

@@ -134,6 +134,7 @@ def chart(
     unit: Unit = NUMBER,
     marked: Point | None = None,
     height: float = 210,
+    of: str = "step",
 ) -> Markup | None:
     """Draw values over training steps.
 
@@ -143,6 +144,7 @@ def chart(
         unit: Of the values.
         marked: A point to ring.
         height: In pixels.
+        of: What the values are over.
     """
     points = [point for drawn in series for point in drawn.points]
     if not points:
@@ -155,7 +157,7 @@ def chart(
         parts.append(path(placed, height, f"curve {drawn.kind}"))
         if drawn.kind in ("dotted", "second") and len(placed) <= 60:
             for (x, y), (step, value) in zip(placed, drawn.points, strict=True):
-                said = f"{drawn.name} {written(value, unit)} at step {step:g}"
+                said = f"{drawn.name} {written(value, unit)} at {of} {step:g}"
                 parts.append(dot(x, y, 3.5, drawn.kind, said))
     if marked is not None:
         parts.append(dot(across(marked[0]), height - down(marked[1], height), 8, "ring"))

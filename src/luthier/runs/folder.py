@@ -60,6 +60,7 @@ DOCUMENTS = {  # name of a JSON document -> what it holds
     "adaptation": "the model that learned the texts of a domain, beside this run; its new words",
     "scores": "{system: {metric: {value, low, high, n}}}",
     "comparison": "the verdicts",
+    "also": "scores on other rows, and what was kept or forgotten there",
     "panels": "what the run has to show: calibration, slices, mistakes …",
     "environment": "the machine, the versions and the time",
     "autotune": "threads and precision measured to be fastest, by phase",

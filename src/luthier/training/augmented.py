@@ -20,6 +20,7 @@ from luthier.ragged import Array
 from luthier.records import Rows, StepInfo
 from luthier.registry import find
 from luthier.seeding import stream
+from luthier.training.replay import learned_rows
 
 
 class AugmentedRows:
@@ -34,7 +35,7 @@ class AugmentedRows:
 
     def __init__(self, job: Job):
         refuse_windows(job)
-        self.codec, self.rows = job.problem.codec, job.problem.splits.train
+        self.codec, self.rows = job.problem.codec, learned_rows(job)
         self.augmenters, self.seed = job.plan.augmenters, job.plan.training.seed
         self.roles, self.texts = self.codec.task.input_roles, text_roles(job)
 

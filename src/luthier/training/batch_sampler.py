@@ -19,6 +19,7 @@ from luthier.distributed.group import group
 from luthier.items import Batch, Items
 from luthier.job import BatchSampler
 from luthier.ragged import Array
+from luthier.recipe.tree import Training
 from luthier.seeding import stream
 from luthier.signals import leave_alone
 from luthier.training.model_calls import TensorBatch, to_tensors
@@ -114,6 +115,18 @@ class BatchOrder:
             batches += self._cut(section[np.argsort(-lengths[section], kind="stable")])
         shuffled = stream(self.seed, "batches", self.epoch).permutation(len(batches))
         return [batches[i] for i in shuffled]
+
+
+def order_of(lengths: Array, settings: Training, *, groups: Array | None) -> BatchOrder:
+    """Make the order of batches that a training section names."""
+    return BatchOrder(
+        lengths,
+        batch_size=settings.per_device_train_batch_size,
+        strategy=settings.train_sampling_strategy,
+        seed=settings.seed,
+        tokens=settings.tokens_per_batch,
+        groups=groups,
+    )
 
 
 class Share:

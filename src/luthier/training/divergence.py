@@ -15,6 +15,7 @@ from luthier.ragged import Array
 from luthier.recipe.tree import Training
 from luthier.training.loss_log import Reading
 from luthier.training.model_calls import TensorBatch, to_tensors
+from luthier.training.replay import learned_rows
 
 MOST_NAMED = 5
 
@@ -42,7 +43,7 @@ def refuse_step(
         return
     learned = items()
     guilty = [] if has_loss else _guilty(learned, job, loss_of)
-    rows = job.problem.splits.train
+    rows = learned_rows(job)
     named = np.unique(job.problem.items["train"].rows[guilty or learned])
     places = ", ".join(rows.where(int(row)) for row in named[:MOST_NAMED])
     more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""

@@ -24,7 +24,7 @@ from luthier.registry import find
 from luthier.seeding import seed_of
 from luthier.signals import patience
 from luthier.training.augmented import prepare_augmenters
-from luthier.training.batch_sampler import BatchOrder
+from luthier.training.batch_sampler import order_of
 from luthier.training.checkpoint import Checkpointer
 from luthier.training.divergence import refuse_step
 from luthier.training.early_stopping import Best
@@ -34,6 +34,7 @@ from luthier.training.idle import idle_story, refuse_frozen, watch
 from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import make_schedule, set_rate
+from luthier.training.replay import with_replay
 from luthier.training.state import State, seed_all
 from luthier.training.step_plan import StepPlan
 from luthier.training.together import seed_share, stop_if_asked, story_of
@@ -52,6 +53,7 @@ def train(model: M, job: Job) -> Generator[StepInfo, None, M]:
             would change nothing.
     """
     refuse_frozen(model)
+    job = with_replay(job)
     seed_all(seed_of(job.plan.training.seed, "training"))
     yield from prepare_augmenters(job)
     engine: Engine = find("engines", job.session.engine)(model, job)
@@ -140,11 +142,4 @@ def make_order(job: Job) -> BatchSampler:
     if job.plan.sampler is not None:
         return job.plan.sampler(job.problem.items["train"], job.plan.training)
     items = job.problem.items["train"]
-    return BatchOrder(
-        items.cost,
-        batch_size=job.plan.training.per_device_train_batch_size,
-        strategy=job.plan.training.train_sampling_strategy,
-        seed=job.plan.training.seed,
-        tokens=job.plan.training.tokens_per_batch,
-        groups=items.groups,
-    )
+    return order_of(items.cost, job.plan.training, groups=items.groups)

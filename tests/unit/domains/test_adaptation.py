@@ -1,9 +1,5 @@
 """The section `adaptation`: what is learned before the method, kept for other runs, and told."""
 
-import json
-import subprocess
-import sys
-
 import pytest
 import yaml
 from safetensors.torch import load_file
@@ -13,6 +9,7 @@ from luthier.errors import DataError, LuthierError, ModelError, RecipeError
 from luthier.models.load import load_saved
 from luthier.recipe.load import read_recipe
 from luthier.runs import RunFolder
+from tests.stopped import stopped_at
 from tests.torture.trial import file_hash
 from tests.toys import toy_rows, toy_tree, write_csv
 
@@ -199,40 +196,15 @@ def test_files_are_found_beside_the_recipe(tree, tmp_path):
     assert recipe.adaptation.texts == (str(tmp_path / "domain.txt"),)
 
 
-PROGRAM = """
-import json, sys
-import luthier
-from luthier.signals import Interrupted
-
-tree, out, stop = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3]
-
-def give_up(info):
-    if f"{info.phase} {info.step}" == stop:
-        raise Interrupted("Stopped.")
-
-try:
-    luthier.run(tree, out=out, listeners=[give_up])
-except Interrupted:
-    sys.exit(9)
-"""
-
-
-def in_a_new_process(tree, out, stop=""):
-    words = [sys.executable, "-c", PROGRAM, json.dumps(tree), str(out), stop]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 9), done.stderr
-    return done.returncode
-
-
 def test_what_was_stopped_in_the_middle_goes_on_to_the_same_weights(tree, tmp_path):
     """Stopped in the head, in the adaptation and in the method; each time in a new process."""
     training = {"max_steps": 4, "save_strategy": "steps", "save_steps": 2, "use_cpu": True}
     made = tree(head=None, training=training, adaptation={"num_train_epochs": 2, "head_steps": 4})
-    in_a_new_process(made, tmp_path / "whole" / "run")
+    stopped_at(made, tmp_path / "whole" / "run")
     stops = ("adaptation: fine-tuning: head 3", "adaptation: fine-tuning 5", "fine-tuning 3")
     for stop in stops:
-        assert in_a_new_process(made, tmp_path / "parts" / "run", stop) == 9
-    assert in_a_new_process(made, tmp_path / "parts" / "run") == 0
+        assert stopped_at(made, tmp_path / "parts" / "run", stop) == 9
+    assert stopped_at(made, tmp_path / "parts" / "run") == 0
     resumed = [
         [one["step"] for one in attempt.get("resumed", ())]
         for attempt in learned(RunFolder(tmp_path / "parts" / "run")).attempts()

@@ -8,12 +8,12 @@ import pytest
 from luthier.columns import Limits
 from luthier.errors import DataError, ModelError
 from luthier.formats.chat_prompts import spell_prompt
-from luthier.load_splits import with_answer
 from luthier.padding import IGNORED
 from luthier.prediction.given_rows import rows_of
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
 from luthier.records import Rows
+from luthier.sources.labelled import with_answer
 from tests.tiny import make_tokenizer
 
 USER = {"role": "user", "content": "the snow is white"}

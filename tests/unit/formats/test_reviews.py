@@ -6,10 +6,10 @@ import pytest
 
 from luthier.first_recipe import first_recipe
 from luthier.formats.reviews import without_rejected
-from luthier.load_splits import read_labelled
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.records import Rows
+from luthier.sources.labelled import read_labelled
 
 N = 40
 REVIEWS = [["accept", "accept", "reject", "ignore"][n % 4] for n in range(N)]

@@ -1,0 +1,1 @@
+"""The rows that a recipe names: labelled ones, and further rows beside those of the splits."""
