@@ -7,6 +7,7 @@
     ablate(recipe)    which change helps            soup(runs, folder)    the mean of their weights
     folds(recipe)     a model for each fold, and what they are worth together
     modalities(recipe) which inputs of a row add something
+    interpolate(run, other)  the best place between two models
     list_runs()       what runs there are           delete_runs(runs)     some of them gone
     distance(a, b)    how far apart two sets of texts are, and what that means for fine-tuning
     forecast(recipe)  what more labels would bring  rehearse(recipe)      which rows next
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         global_words,
     )
     from luthier.exporters.export import export
+    from luthier.exporters.interpolate import interpolate
     from luthier.exporters.soup import soup
     from luthier.inspect_data import inspect
     from luthier.label_noise.find import suspects

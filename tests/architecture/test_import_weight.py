@@ -103,8 +103,8 @@ def test_public_names_are_these_and_no_others():
         *("Predictor", "Recipe", "RunResult", "ablate", "agree", "check_explanations"),
         *("compare", "compare_explanations", "convert", "delete_runs", "distance", "evaluate"),
         *("explain", "export"),
-        *("folds", "forecast", "global_words", "inspect", "label", "ladder", "list_runs", "load"),
-        *("modalities", "rehearse", "run", "seeds", "soup", "suspects"),
+        *("folds", "forecast", "global_words", "inspect", "interpolate", "label", "ladder"),
+        *("list_runs", "load", "modalities", "rehearse", "run", "seeds", "soup", "suspects"),
     ]
     for name in luthier.__all__:
         assert getattr(luthier, name).__name__ == name
