@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from luthier.domains.distance import distance
     from luthier.evaluate_run import evaluate
     from luthier.evaluation.compare_runs import compare
-    from luthier.exchange.convert import convert
     from luthier.explain_run.explain import explain
     from luthier.explanations_of_run import (
         check_explanations,
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from luthier.exporters.export import export
     from luthier.exporters.interpolate import interpolate
     from luthier.exporters.soup import soup
+    from luthier.formats.exchange.convert import convert
     from luthier.inspect_data import inspect
     from luthier.label_noise.find import suspects
     from luthier.labelling.label import label
@@ -80,7 +80,7 @@ _HOMES = {
     "evaluate": "luthier.evaluate_run",
     "check_explanations": "luthier.explanations_of_run",
     "compare_explanations": "luthier.explanations_of_run",
-    "convert": "luthier.exchange.convert",
+    "convert": "luthier.formats.exchange.convert",
     "explain": "luthier.explain_run.explain",
     "global_words": "luthier.explanations_of_run",
     "export": "luthier.exporters.export",

@@ -12,6 +12,7 @@ from luthier.data.join_rows import joined
 from luthier.data.journal import journals_of, rows_of_journal
 from luthier.data.readers.read import read, read_and_check
 from luthier.errors import DataError
+from luthier.formats.exchange.rows_of_tool import rows_of_tool
 from luthier.formats.reviews import without_rejected
 from luthier.protocols import Task
 from luthier.recipe.tree import Recipe
@@ -50,14 +51,31 @@ def read_rows(
         parts.append(rows)
         found += corrected
     listed = source if isinstance(source, (list, tuple)) else [source]
-    others = [one for one in listed if str(one) not in journals] if journals else source
-    if not journals or others:
-        rows, notes, corrected = _read_files(others, recipe, task, partly=partly)
+    of_tools = _of_tools([one for one in listed if str(one) not in journals], recipe)
+    for one, told in of_tools.values():
+        rows, corrected = task.normalize(one)
+        parts.append(rows)
+        notes += told
+        found += corrected
+    special = {*journals, *of_tools}
+    others = [one for one in listed if str(one) not in special] if special else source
+    if not special or others:
+        rows, told, corrected = _read_files(others, recipe, task, partly=partly)
+        notes = [*told, *notes]
         parts.insert(0, rows)
         found = [*corrected, *found]
     for rows in parts:
         require_roles(rows, roles)
     return joined(parts), notes, found
+
+
+def _of_tools(sources: Sequence[object], recipe: Recipe) -> dict[str, tuple[Rows, list[str]]]:
+    """Read those files that labelling tools wrote, where the recipe asks who answered."""
+    asked = recipe.data.annotator
+    if asked is None:
+        return {}
+    read_ones = ((str(one), rows_of_tool(one, asked)) for one in sources)
+    return {name: found for name, found in read_ones if found is not None}
 
 
 def _read_files(

@@ -44,7 +44,7 @@ LAYERS = (
     {"data", "text", "models", "metrics", "onnx_models"},
     {"training", "formats", "inputs", "next_rows"},
     {
-        *("adapters", "annotators", "episodes", "exchange", "task_types", "frozen_features"),
+        *("adapters", "annotators", "episodes", "task_types", "frozen_features"),
         *("reading", "shapes"),
     },
     {

@@ -38,7 +38,7 @@ def convert(
     ] = None,
 ) -> None:
     """Convert labels between Label Studio, doccano, Prodigy, Argilla and rows."""
-    from luthier.exchange.convert import convert as convert_file
+    from luthier.formats.exchange.convert import convert as convert_file
 
     named = {"text": text, "label": label, "annotator": annotator}
     columns = {role: name for role, name in named.items() if name is not None}

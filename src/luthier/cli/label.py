@@ -15,7 +15,7 @@ import typer
 
 from luthier.cli.studies import listed
 from luthier.cli.visible import visible
-from luthier.errors import RecipeError
+from luthier.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,14 +38,19 @@ class Trains(StrEnum):
 
 
 def label(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, a .yaml file.")],
+    recipe: Annotated[
+        Path | None,
+        typer.Argument(metavar="RECIPE", help="A recipe, a .yaml file.", show_default=False),
+    ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="SECTION.FIELD=VALUE", help="Changes to the recipe.", show_default=False
         ),
     ] = None,
-    pool: Annotated[str, typer.Option(help="The rows to label: a file as in data.train.")] = ...,  # type: ignore[assignment]
+    pool: Annotated[
+        str | None, typer.Option(help="The rows to label: a file as in data.train.")
+    ] = None,
     by: Annotated[str, typer.Option(help="Query strategy; see: luthier list queries.")] = "margin",
     batch: Annotated[int, typer.Option(min=1, help="Rows that are chosen at once.")] = 20,
     audit: Annotated[
@@ -74,8 +79,25 @@ def label(
         str | None,
         typer.Option(help="Columns of the pool, where named otherwise: text=COLUMN."),
     ] = None,
+    export: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(
+            metavar="TOOL FILE",
+            help="Label nothing: write the answers in --out for label-studio, doccano, prodigy, "
+            "argilla or as rows.",
+        ),
+    ] = None,
 ) -> None:
     """Label rows: the ones that teach most first, with a random share to score by."""
+    if export is not None:
+        _export(out, *export)
+        return
+    if recipe is None or pool is None:
+        raise RecipeError(
+            "A desk needs a recipe and a pool of rows.",
+            received=f"{'a recipe' if recipe else 'no recipe'}, {'a pool' if pool else 'no pool'}",
+            hint="luthier label RECIPE --pool FILE",
+        )
     from luthier.cli.keys import keys_of_terminal
     from luthier.labelling.label import label as open_desk
     from luthier.signals import listening
@@ -108,6 +130,20 @@ def label(
         print(visible(line))
     if code:
         raise typer.Exit(code)
+
+
+def _export(journal: Path, tool: str, file: Path) -> None:
+    """Write what stands in a desk's file as another tool reads it."""
+    from luthier.cli.convert import convert
+    from luthier.data.journal import is_journal
+
+    if not is_journal(journal):
+        raise DataError(
+            "There is no such file of a labelling desk.",
+            received=str(journal),
+            hint="--out FILE with the file that luthier label wrote",
+        )
+    convert(journal, tool, file)
 
 
 def _mapping(columns: str | None) -> dict[str, str]:
@@ -276,7 +312,6 @@ def act(desk: Desk, typed: Typed, entry: Entry, news: News) -> bool:
     """Do what was typed; False where that is to quit."""
     from luthier.cli.label_screen import help_text
     from luthier.cli.label_typing import HELP, QUIT, SKIP, UNDO, told
-    from luthier.errors import DataError
 
     if typed.command == QUIT:
         return False

@@ -61,9 +61,34 @@ def vote_shares(votes: Array, n_labels: int) -> Array:
     >>> vote_shares(np.array([[0, 0, 1], [-1, 1, -1]]), 2).round(2).tolist()
     [[0.67, 0.33], [0.0, 1.0]]
     """
-    counts = np.stack([(votes == label).sum(axis=1) for label in range(n_labels)], axis=1)
+    counts = count_votes(votes, n_labels)
     n_votes = counts.sum(axis=1, keepdims=True)
     return np.where(n_votes > 0, counts / np.maximum(n_votes, 1), 1 / n_labels)
+
+
+def count_votes(votes: Array, n_labels: int) -> Array:
+    """Count the votes for each label, (items, labels)."""
+    return np.stack([(votes == label).sum(axis=1) for label in range(n_labels)], axis=1)
+
+
+def votes_of_others(votes: Array, n_labels: int) -> Array:
+    """Return for each vote the label that most other sources give its item, (items, sources).
+
+    -1 where there is no vote, no other's vote, or the others are split.
+
+    >>> votes_of_others(np.array([[0, 0, 1], [0, 1, -1]]), 2).tolist()
+    [[-1, -1, 0], [1, 0, -1]]
+    """
+    counts = count_votes(votes, n_labels)
+    found = np.full(votes.shape, -1, dtype=np.int64)
+    for at, own in enumerate(votes.T):
+        voted = np.flatnonzero(own >= 0)
+        others = counts[voted]
+        others[np.arange(len(voted)), own[voted]] -= 1
+        top = others.max(axis=1)
+        is_clear = (top > 0) & ((others == top[:, None]).sum(axis=1) == 1)
+        found[voted[is_clear], at] = others[is_clear].argmax(axis=1)
+    return found
 
 
 def right_votes(consensus: Consensus, votes: Array) -> Array:

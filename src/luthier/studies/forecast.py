@@ -20,9 +20,11 @@ from luthier.errors import RunError
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
 from luthier.report.forecast import write_forecast
+from luthier.results import Score
 from luthier.runs import plain
 from luthier.runs.files import write_whole
 from luthier.runs.places import making
+from luthier.studies.ceiling import agreement_of_annotators, refuse_reached, said_of
 from luthier.studies.expected import (
     BAND,
     Expected,
@@ -149,6 +151,7 @@ def forecast(
     folder = Path(out or Path("runs") / f"{name}-ladder")
     plan, rows = plan_forecast(base, folder, sizes=sizes, n_seeds=n_seeds, min_steps=min_steps)
     best_of(plan.metric, ceiling)
+    agreed = None if ceiling is not None else agreement_of_annotators(base, plan.metric)
     targets = targets_of(to, max(rows.values()))
     with making(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -156,7 +159,8 @@ def forecast(
         plan, folder, keep_models=keep_models, jobs=jobs, on_trial=on_trial, listeners=listeners
     )
     own = [one for one in systems if one.arm == base.method.name]
-    found = sum_up(plan, own, failures, rows, targets, ceiling=ceiling, name=name, folder=folder)
+    about: dict[str, Any] = {"name": name, "folder": folder, "ceiling": ceiling, "agreed": agreed}
+    found = sum_up(plan, own, failures, rows, targets, **about)
     document = {key: value for key, value in plain(found).items() if key != "folder"}
     text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
     write_whole(folder / "forecast.json", [text])
@@ -171,11 +175,23 @@ def sum_up(
     rows: Mapping[str, int],
     targets: Sequence[int],
     *,
-    ceiling: float | None,
     name: str,
     folder: Path,
+    ceiling: float | None = None,
+    agreed: Score | None = None,
 ) -> Forecast:
     """Continue the curve of the seeds that have all sizes.
+
+    Args:
+        plan: The trials.
+        systems: What they scored.
+        failures: Those that could not be run.
+        rows: Number of labels at each level.
+        targets: Numbers of labels to look to.
+        name: Of the study.
+        folder: Its folder.
+        ceiling: A score that no model can exceed.
+        agreed: How well annotators agree, which is the ceiling where none is given.
 
     Raises:
         RunError: There are not two such seeds.
@@ -190,10 +206,14 @@ def sum_up(
             hint=failures[0].hint or "the same command tries again",
         )
     grid = [[of[seed, level] for level in rows] for seed in seeds]
+    values = np.array([[one.values[plan.metric] for one in draw] for draw in grid])
+    if agreed is not None:
+        refuse_reached(agreed, values[:, -1], plan.metric, max(rows.values()))
+        ceiling = agreed.value
     curve = LearningCurve(
         plan.metric,
         [*rows.values()],
-        np.array([[one.values[plan.metric] for one in draw] for draw in grid]),
+        values,
         np.array([[one.resampled for one in draw] for draw in grid]),
         ceiling=ceiling,
     )
@@ -222,8 +242,14 @@ def sum_up(
             {"cell": one.trial.name, "reason": one.reason, "hint": one.hint} for one in failures
         ),
         sentences=tuple(sentences_of(expected, curve, n_rows)),
-        notes=tuple(plan.notes),
+        notes=(*plan.notes, *_notes(agreed, plan.metric)),
         n_test=grid[0][0].n_test,
         seeds=tuple(seeds),
         folder=str(folder),
     )
+
+
+def _notes(agreed: Score | None, metric: str) -> list[str]:
+    if agreed is None:
+        return []
+    return [f"Nothing above what annotators agree by is expected: {said_of(agreed, metric)}."]

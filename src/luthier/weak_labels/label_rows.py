@@ -17,13 +17,14 @@ from luthier.columns import SOFT, VOTED
 from luthier.data.join_rows import joined
 from luthier.data.labels import label_name
 from luthier.errors import DataError
+from luthier.metrics.consensus import votes_of_others
 from luthier.metrics.intervals import exact_interval
 from luthier.protocols import Task
 from luthier.ragged import Array
 from luthier.recipe.tree import Recipe
 from luthier.records import Rows, Splits, StepInfo
 from luthier.results import Score
-from luthier.weak_labels.merge import agreement_with_others, learn_merger, tied
+from luthier.weak_labels.merge import learn_merger, tied
 from luthier.weak_labels.votes import votes_on
 
 CONFIDENCE = 0.95
@@ -156,7 +157,7 @@ def _functions(
 ) -> tuple[FunctionVotes, ...]:
     """Describe each function by its votes on rows without labels, and on rows with labels."""
     n_rows, n_votes = len(votes), (votes >= 0).sum(axis=1)
-    agreed = agreement_with_others(votes, len(labels))
+    of_others = votes_of_others(votes, len(labels))
     made = []
     for at, name in enumerate(names):
         column, others = votes[:, at], np.delete(votes, at, axis=1)
@@ -171,7 +172,7 @@ def _functions(
                 float(is_there.sum() / n_rows),
                 float((is_there & (n_votes > 1)).sum() / n_rows),
                 float((is_there & differs).sum() / n_rows),
-                _score(agreed[~np.isnan(agreed[:, at]), at]),
+                _score((of_others[:, at] == column)[of_others[:, at] >= 0]),
                 _score(seen[is_judged, at] == gold[is_judged]),
             )
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from luthier.metrics.consensus import dawid_skene, posterior
+from luthier.metrics.consensus import count_votes, dawid_skene, posterior
 from luthier.ragged import Array
 
 FEWEST = 3  # sources that estimation takes: of two that differ, nothing tells who is right
@@ -61,7 +61,7 @@ def counted(votes: Array, n_labels: int) -> Array:
     >>> counted(np.array([[0, 0, -1], [0, 1, -1]]), 2).round(2).tolist()
     [[0.83, 0.17], [0.5, 0.5]]
     """
-    each = count(votes, n_labels)
+    each = count_votes(votes, n_labels)
     merged: Array = (each + 1 / n_labels) / (each.sum(axis=1, keepdims=True) + 1)
     return merged
 
@@ -71,26 +71,3 @@ def tied(shares: Array) -> Array:
     top = np.sort(shares, axis=1)[:, -2:]
     is_tied: Array = top[:, 1] - top[:, 0] < 1e-9
     return is_tied
-
-
-def count(votes: Array, n_labels: int) -> Array:
-    """Count the votes of each label, (rows, labels)."""
-    return np.stack([(votes == label).sum(axis=1) for label in range(n_labels)], axis=1)
-
-
-def agreement_with_others(votes: Array, n_labels: int) -> Array:
-    """Return whether each vote is what most other functions say, (rows, functions).
-
-    nan: no vote, no other's vote, or the others are split.
-    """
-    each = count(votes, n_labels)
-    agreed = np.full(votes.shape, np.nan)
-    for at, column in enumerate(votes.T):
-        voted = np.flatnonzero(column >= 0)
-        others = each[voted].copy()
-        others[np.arange(len(voted)), column[voted]] -= 1
-        top = others.max(axis=1)
-        is_clear = (others == top[:, None]).sum(axis=1) == 1
-        clear = voted[is_clear & (top > 0)]
-        agreed[clear, at] = others[is_clear & (top > 0)].argmax(axis=1) == column[clear]
-    return agreed

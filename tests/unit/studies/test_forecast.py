@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from luthier.errors import DataError, RecipeError
+from luthier.recipe.load import read_recipe
+from luthier.studies.ceiling import agreement_of_annotators, refuse_reached
 from luthier.studies.curve import errors_of_back_test, fit, slopes, weights_of
 from luthier.studies.expected import LearningCurve, best_of
 from luthier.studies.forecast_plan import are_even, sizes_of, targets_of
@@ -237,3 +239,35 @@ def test_sentences_on_numbers_have_no_points():
     said = [*sentences_of([curve.at(600)], curve, 400)]
     assert "≈ -0.01" in said[0]
     assert "points" not in said[0]
+
+
+def answered_by(tmp_path, *, share_right, n_texts=60, column="who"):
+    """Write a file that three annotators answered, each right in a share of the texts."""
+    draw = np.random.default_rng(0)
+    truth = draw.integers(0, 2, n_texts)
+    lines = [f"text,label,{column}"]
+    for name in ("ann", "bob", "cem"):
+        right = draw.random(n_texts) < share_right
+        said = np.where(right, truth, 1 - truth)
+        lines += [f"text number {at},{'ab'[one]},{name}" for at, one in enumerate(said)]
+    path = tmp_path / "answers.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    data = {"train": str(path), "annotator": "who"}
+    return read_recipe({"model": "m", "task": "text-classification", "data": data})
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+def test_annotators_are_scored_by_what_the_others_say(tmp_path, metric):
+    sure = agreement_of_annotators(answered_by(tmp_path, share_right=1.0), metric)
+    assert (sure.value, sure.n) == (1.0, 60)
+    unsure = agreement_of_annotators(answered_by(tmp_path, share_right=0.8), metric)
+    assert unsure.low < unsure.value < unsure.high < 1
+    assert unsure.n == 60
+    assert agreement_of_annotators(answered_by(tmp_path, share_right=0.8), "log_loss") is None
+
+
+def test_a_model_as_good_as_annotators_agree_is_promised_nothing(tmp_path):
+    agreed = agreement_of_annotators(answered_by(tmp_path, share_right=0.8), "accuracy")
+    refuse_reached(agreed, np.array([0.5, 0.6]), "accuracy", 400)
+    with pytest.raises(DataError, match=r"(?s)as annotators agree.*by what most others say"):
+        refuse_reached(agreed, np.array([0.9, 0.95]), "accuracy", 400)

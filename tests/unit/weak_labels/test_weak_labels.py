@@ -11,11 +11,11 @@ from luthier.build_problem import prepare
 from luthier.columns import SOFT, VOTED
 from luthier.errors import LuthierError
 from luthier.load_splits import check_data
-from luthier.metrics.consensus import dawid_skene, posterior
+from luthier.metrics.consensus import dawid_skene, posterior, votes_of_others
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.records import Rows
-from luthier.weak_labels.merge import agreement_with_others, counted, learn_merger, tied
+from luthier.weak_labels.merge import counted, learn_merger, tied
 from luthier.weak_labels.votes import finder, words_of
 from tests.commands import in_a_new_process
 from tests.toys import toy_rows, toy_tree, write_csv
@@ -172,14 +172,10 @@ def test_sources_of_several_labels_are_merged_by_their_confusions():
     assert posterior(found, known) == pytest.approx(found.probabilities, abs=1e-5)
 
 
-def test_agreement_is_with_most_others_where_these_are_clear():
+def test_each_vote_is_held_against_most_others_where_these_are_clear():
     votes = np.array([[0, 0, 1], [0, -1, -1], [1, 0, 1], [0, 1, -1]])
-    agreed = agreement_with_others(votes, 2)
-    assert np.isnan(agreed[0, 0])  # the others are split
-    assert agreed[0, 2] == 0
-    assert np.isnan(agreed[1]).all()
-    assert agreed[2, 1] == 0
-    assert agreed[3, 0] == 0
+    expected = [[-1, -1, 0], [-1, -1, -1], [-1, 1, -1], [1, 0, -1]]
+    assert votes_of_others(votes, 2).tolist() == expected
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from luthier.errors import DataError
-from luthier.exchange.answers import Answer, Record, Span, by_text, labels_of, same_kind, text_id
+from luthier.formats.exchange.answers import (
+    Answer,
+    Record,
+    Span,
+    by_text,
+    labels_of,
+    same_kind,
+    text_id,
+)
 from luthier.formats.marked_spans import characters
 
 FROM, TO = "label", "text"  # names of the controls that results belong to
@@ -135,3 +143,12 @@ def _region(text: str, span: Span) -> dict[str, Any]:
     start, end = (len(text[:at].encode("utf-16-le", "surrogatepass")) // 2 for at in (first, past))
     value = {"start": start, "end": end, "text": text[first:past], "labels": [label]}
     return {"from_name": FROM, "to_name": TO, "type": "labels", "value": value}
+
+
+def left_out(records: Sequence[Record]) -> int:
+    """Count annotations that were cancelled."""
+    return sum(
+        bool(one.get("was_cancelled"))
+        for record in records
+        for one in record.get("annotations") or record.get("completions") or ()
+    )

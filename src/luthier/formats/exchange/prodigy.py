@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from luthier.exchange.answers import (
+from luthier.formats.exchange.answers import (
     Answer,
     Record,
     Span,
@@ -94,3 +94,8 @@ def _with_tokens(text: str, spans: Sequence[Span]) -> dict[str, Any]:
         where = {"token_start": begin, "token_end": end - 1} if end > begin else {}
         marked.append({"start": first, "end": past, "label": label, **where})
     return {"tokens": tokens, "spans": marked}
+
+
+def left_out(records: Sequence[Record]) -> int:
+    """Count tasks that were rejected or ignored."""
+    return sum(one.get("answer", ACCEPTED) != ACCEPTED for one in records)

@@ -41,12 +41,14 @@ class Tool:
         knows: Says from the columns of a file whether it is one of this tool.
         read: Reads its records to answers.
         write: Writes answers as its records.
+        left_out: Counts what in its records says nothing: cancelled, rejected, ignored.
     """
 
     suffix: str
     knows: Callable[[Mapping[str, Sequence[Any]]], bool]
     read: Callable[[Sequence[Record]], list[Answer]]
     write: Callable[[Sequence[Answer]], list[Record]]
+    left_out: Callable[[Sequence[Record]], int]
 
 
 def same_kind(given: Sequence[tuple[str | None, str, str | None, Sequence[str]]]) -> list[Answer]:

@@ -15,16 +15,19 @@ from luthier.data.labels import is_missing, label_name, split_labels
 from luthier.data.readers.read import read as read_file
 from luthier.data.write_rows import refuse_unwritable, write_rows
 from luthier.errors import DataError, suggestion
-from luthier.exchange import argilla, doccano, label_studio, prodigy
-from luthier.exchange.answers import KINDS, Answer, Record, Tool, text_id
+from luthier.formats.exchange import argilla, doccano, label_studio, prodigy
+from luthier.formats.exchange.answers import KINDS, Answer, Record, Tool, text_id
 from luthier.formats.marked_spans import read_spans
+from luthier.records import Rows
 
 ROWS = "rows"  # plain rows: text, label, labels or spans, annotator, id
 TOOLS: Mapping[str, Tool] = {
-    "label-studio": Tool(".json", label_studio.knows, label_studio.read, label_studio.write),
-    "argilla": Tool(".json", argilla.knows, argilla.read, argilla.write),
-    "prodigy": Tool(".jsonl", prodigy.knows, prodigy.read, prodigy.write),
-    "doccano": Tool(".jsonl", doccano.knows, doccano.read, doccano.write),
+    "label-studio": Tool(
+        ".json", label_studio.knows, label_studio.read, label_studio.write, label_studio.left_out
+    ),
+    "argilla": Tool(".json", argilla.knows, argilla.read, argilla.write, argilla.left_out),
+    "prodigy": Tool(".jsonl", prodigy.knows, prodigy.read, prodigy.write, prodigy.left_out),
+    "doccano": Tool(".jsonl", doccano.knows, doccano.read, doccano.write, doccano.left_out),
 }
 
 
@@ -90,12 +93,9 @@ def convert(
         rows = rows_of_journal(source)
     else:
         rows, notes = read_file(str(source), columns=columns)
-    tool = from_tool or next((one for one in TOOLS if TOOLS[one].knows(rows.columns)), ROWS)
-    records = [
-        {name: cells[row] for name, cells in rows.columns.items() if cells[row] is not None}
-        for row in range(len(rows))
-    ]
-    answers = _read(records, tool, str(source))
+    tool = from_tool or tool_of(rows) or ROWS
+    answers, left_out = answers_of(rows, tool, str(source))
+    notes += left_out
     if to == ROWS:
         notes += write_rows(columns_of(answers), path)
     else:
@@ -104,6 +104,26 @@ def convert(
     annotators = dict.fromkeys(one.annotator for one in answers if one.annotator is not None)
     kind = answers[0].kind
     return Converted(len(answers), len(texts), tuple(annotators), kind, tool, tuple(notes))
+
+
+def tool_of(rows: Rows) -> str | None:
+    """Tell which tool wrote rows; None if none of those that are known."""
+    return next((one for one in TOOLS if TOOLS[one].knows(rows.columns)), None)
+
+
+def answers_of(rows: Rows, tool: str, source: str) -> tuple[list[Answer], list[str]]:
+    """Read the answers in the rows of a tool; count what was cancelled, rejected or ignored.
+
+    Raises:
+        DataError: They cannot be read, or there are none.
+    """
+    records = [
+        {name: cells[row] for name, cells in rows.columns.items() if cells[row] is not None}
+        for row in range(len(rows))
+    ]
+    answers = _read(records, tool, source)
+    n = 0 if tool == ROWS else TOOLS[tool].left_out(records)
+    return answers, [f"{n:,} cancelled, rejected or ignored: left out"] if n else []
 
 
 def _refuse(path: Path, to: str) -> None:

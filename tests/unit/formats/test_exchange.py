@@ -8,8 +8,11 @@ import pytest
 
 import luthier
 from luthier.errors import DataError
-from luthier.exchange.answers import Answer
-from luthier.exchange.convert import TOOLS, columns_of, convert
+from luthier.formats.exchange.answers import Answer
+from luthier.formats.exchange.convert import TOOLS, columns_of, convert
+from luthier.load_splits import check_data
+from luthier.recipe.checks import make_plugin
+from luthier.recipe.load import read_recipe
 from tests.commands import in_a_new_process
 
 PIECES = (
@@ -38,6 +41,12 @@ def answers(kind, *, who=("7", "9"), n_texts=500):
                 value = tuple(span for span in spans if random.random() < 0.8)
             made.append(Answer(str(number + 1), text, one, kind, value))
     return made
+
+
+def choices(label):
+    """Write one choice as Label Studio does."""
+    value = {"choices": [label or "cold"]}
+    return [{"from_name": "label", "to_name": "text", "type": "choices", "value": value}]
 
 
 @pytest.mark.parametrize("kind", ["label", "labels", "spans"])
@@ -221,3 +230,74 @@ def test_columns_of_rows_may_have_other_names(tmp_path):
     assert back == [{"text": "some words", "label": "x", "annotator": "w"}]
     with pytest.raises(DataError, match="no column called 'reviw'"):
         convert(file, "rows", tmp_path / "b.csv", columns={"text": "reviw"})
+
+
+LABEL_STUDIO = [
+    {
+        "id": number,
+        "data": {"text": text},
+        "annotations": [
+            {"completed_by": who, "was_cancelled": label is None, "result": choices(label)}
+            for who, label in zip((1, 2, 3), labels, strict=True)
+        ],
+    }
+    for number, (text, labels) in enumerate(
+        [
+            (f"the soup number {at} was {label}", (label, label, None if at % 5 else "good"))
+            for at, label in enumerate(["cold", "good"] * 12)
+        ],
+        start=1,
+    )
+]
+
+
+def test_a_recipe_reads_several_annotators_straight_from_a_tool(tmp_path):
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(LABEL_STUDIO), encoding="utf-8")
+    recipe = read_recipe(
+        {
+            "model": "m",
+            "task": "text-classification",
+            "data": {"train": str(path), "annotator": "completed_by"},
+        }
+    )
+    found = check_data(recipe, make_plugin("tasks", recipe.task))
+    assert sum(len(rows) for _, rows in found.splits.items()) == len(LABEL_STUDIO)
+    (merged,) = [one for one in found.findings if one.code == "annotators-merged"]
+    assert "53 answers of 3 annotators became 24 rows" in merged.message
+    assert "19 cancelled, rejected or ignored: left out" in found.notes
+    assert "export.json: a file of label-studio" in found.notes
+    nameless = [{**one, "annotations": [{"result": choices("good")}]} for one in LABEL_STUDIO]
+    path.write_text(json.dumps(nameless), encoding="utf-8")
+    with pytest.raises(DataError, match="does not say who answered"):
+        check_data(recipe, make_plugin("tasks", recipe.task))
+
+
+def test_what_says_nothing_is_counted(tmp_path):
+    accepted = {"text": "warm", "accept": ["good"], "_annotator_id": "ann", "answer": "accept"}
+    lines = [accepted, {**accepted, "answer": "reject"}, {**accepted, "answer": "ignore"}]
+    (tmp_path / "tasks.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    found = convert(tmp_path / "tasks.jsonl", "rows", tmp_path / "rows.csv")
+    assert found.notes[-1] == "2 cancelled, rejected or ignored: left out"
+
+
+def test_the_file_of_the_desk_goes_to_a_tool(tmp_path):
+    about = {"audit": False, "round": 0, "why": "random", "action": "label", "annotator": "ada"}
+    lines = [
+        {"id": "1", "text": "cold 😀", "label": "bad", **about},
+        {"id": "2", "text": "warm", "label": "good", **about},
+        {"id": "2", "text": "warm", "label": None, **about, "action": "undo"},
+    ]
+    (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    said, _ = in_a_new_process(["label", "--export", "label-studio", "tasks.json"], cwd=tmp_path)
+    assert "Read 1 answers to 1 texts by 1 annotators" in said[0]
+    (task,) = json.loads((tmp_path / "tasks.json").read_text("utf-8"))
+    assert task["data"]["text"] == "cold 😀"
+    assert task["annotations"][0]["completed_by"] == {"email": "ada"}
+    for words, told in (
+        (["label", "--export", "label-studio", "tasks.json", "--out", "no.jsonl"], "no.jsonl"),
+        (["label", "--export", "labelstudio", "tasks.json"], "label-studio"),
+        (["label"], "--pool FILE"),
+    ):
+        _, problem = in_a_new_process(words, cwd=tmp_path, code=2)
+        assert told in problem

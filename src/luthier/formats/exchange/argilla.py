@@ -11,8 +11,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from luthier.errors import DataError
-from luthier.exchange.answers import Answer, Record, by_text, refuse_outside, same_kind, text_id
+from luthier.formats.exchange.answers import (
+    Answer,
+    Record,
+    by_text,
+    refuse_outside,
+    same_kind,
+    text_id,
+)
 
+SUBMITTED = ("submitted", None)  # of responses that count
 NOBODY = "None"  # how a response of nobody names its user
 
 
@@ -40,7 +48,7 @@ def read(records: Sequence[Record]) -> list[Answer]:
     for one in records:
         for responses in (one.get("responses") or {}).values():
             for response in responses or ():
-                if response.get("status", "submitted") in ("submitted", None):
+                if response.get("status", SUBMITTED[0]) in SUBMITTED:
                     who = text_id(response.get("user_id"))
                     value = response["value"]
                     given.append(
@@ -105,3 +113,13 @@ def _value(answer: Answer) -> Any:
     if answer.kind == "spans":
         return [{"start": a, "end": b, "label": name} for a, b, name in answer.value]
     return answer.value if answer.kind == "label" else list(answer.value)
+
+
+def left_out(records: Sequence[Record]) -> int:
+    """Count responses that were not submitted: drafts, and what was discarded."""
+    return sum(
+        response.get("status", SUBMITTED[0]) not in SUBMITTED
+        for one in records
+        for responses in (one.get("responses") or {}).values()
+        for response in responses or ()
+    )
