@@ -7,7 +7,6 @@ import numpy as np
 from luthier.annotators.ceiling import agreement_as_score
 from luthier.annotators.gather import gather
 from luthier.errors import DataError
-from luthier.load_splits import column_name, with_answer
 from luthier.metrics.names import lower_is_better, title
 from luthier.protocols import Task
 from luthier.ragged import Array
@@ -16,6 +15,7 @@ from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
 from luthier.report.formatting import amount
 from luthier.results import Score
+from luthier.sources.labelled import column_name, with_answer
 
 
 def agreement_of_annotators(recipe: Recipe, metric: str) -> Score | None:
