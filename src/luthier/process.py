@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import psutil
 
@@ -37,6 +37,13 @@ def is_dead(process: Mapping[str, Any]) -> bool:
     except (psutil.NoSuchProcess, KeyError, ValueError, TypeError):
         return True
     return bool(abs(born - float(process.get("born", born))) > 1)  # the number has been reused
+
+
+def take_output() -> TextIO:
+    """Keep the output for what another process reads; what libraries print goes where errors go."""
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(kept, "w", encoding="utf-8")
 
 
 def total_memory() -> int:

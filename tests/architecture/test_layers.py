@@ -56,7 +56,7 @@ LAYERS = (
     {"pipeline", "prediction"},
     {
         *("annotators_of_file", "studies", "exporters", "evaluate_run", "explain_run"),
-        *("inspect_data", "labelling"),
+        *("inspect_data", "labelling", "serving"),
     },
     {"explanations_of_run", "label_noise", "rehearsal", "sklearn"},
     {"cli"},

@@ -20,6 +20,7 @@ SHELL = ("bash", "sh", "console")
 LANGUAGES = {*SHELL, "python", "yaml", "json", "text", "toml"}
 ELSEWHERE = {
     "cd",
+    "curl",
     "docker",
     "git",
     "source",
@@ -133,7 +134,7 @@ def check_luthier(words):
         ("python", ["-m", "benchmarks", "speed"]),
         ("pip", ["install", "luthier[everything]"]),
         ("pytest", ["tests/no_such_folder"]),
-        ("curl", ["https://example.org"]),
+        ("wget", ["https://example.org"]),
     ],
 )
 def test_a_command_that_does_not_exist_is_seen(program, words):

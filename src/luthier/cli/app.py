@@ -1,6 +1,7 @@
 """The command `luthier`: parse, call, print. Heavy imports are inside the commands that need them.
 
-init ─► inspect ─► run ─► report, predict, explain, evaluate, compare, export    runs, list, schema
+init ─► inspect ─► run ─► report, predict, explain, evaluate, compare, export, serve
+runs, list, schema
 ladder, seeds, ablate, modalities: studies of many runs (`studies.py`)
 folds, soup, interpolate: many models as one         forecast: what more labels would bring
 rehearse: which rows to label next      agree: several annotators
@@ -38,6 +39,7 @@ from luthier.cli.label import label
 from luthier.cli.predict import RunArgument, precision_of, predict
 from luthier.cli.rehearse import rehearse
 from luthier.cli.runs import runs
+from luthier.cli.serve import serve
 from luthier.cli.soup import soup
 from luthier.cli.tables import JsonOption, print_json, print_table
 from luthier.cli.visible import visible
@@ -241,6 +243,7 @@ def evaluate(
 app.command()(compare)
 app.command()(runs)
 app.command()(export)
+app.command()(serve)
 app.command()(label)
 app.command()(studies.ladder)
 app.command()(studies.seeds)

@@ -11,10 +11,11 @@ import queue
 import sys
 import threading
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any
 
 from luthier.errors import LuthierError
 from luthier.labelling.orders import Order
+from luthier.process import take_output
 from luthier.recipe.checks import check, make_plugin
 from luthier.records import Target
 from luthier.signals import leave_alone
@@ -22,7 +23,7 @@ from luthier.signals import leave_alone
 
 def main() -> None:
     """Answer orders until the input ends."""
-    out = _take_output()
+    out = take_output()
     leave_alone()
     lines: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()
@@ -62,13 +63,6 @@ def _open(opening: dict[str, Any], tell: Any) -> Any:
         opening["method"],
         lambda phase, done, total: tell({"doing": [phase, done, total]}),
     )
-
-
-def _take_output() -> TextIO:
-    """Keep the output for answers; what libraries print goes where errors go."""
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    return os.fdopen(kept, "w", encoding="utf-8")
 
 
 def _read(lines: queue.Queue[str]) -> None:

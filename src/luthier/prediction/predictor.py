@@ -226,13 +226,28 @@ class Predictor:
         refuse_unknown_options(options, self.codec)
         for start in range(0, len(rows), CHUNK):
             chunk = rows.take(range(start, min(start + CHUNK, len(rows))))
-            adapted, _ = normalized(without_answers(chunk, self.task), self.recipe, self.task)
-            require_roles(adapted, self.task.input_roles)
-            predictions = self.codec.decode(self.outputs(adapted, answering=True))
+            predictions, adapted = self._predicted(chunk)
             for index in range(len(chunk)):
                 yield self.codec.answer(predictions, index, adapted, **options)
             if on_progress is not None:
                 on_progress(start + len(chunk), len(rows))
+
+    def answer_each(
+        self, texts: Sequence[Any], options: Sequence[Mapping[str, JSON]]
+    ) -> Iterator[Any]:
+        """Answer texts together that have options of their own, as a server's requests have."""
+        _, rows = rows_of((list(texts),), {}, self.task)
+        for each in options:
+            refuse_unknown_options(each, self.codec)
+        predictions, adapted = self._predicted(rows)
+        for index, each in enumerate(options):
+            yield self.codec.answer(predictions, index, adapted, **each)
+
+    def _predicted(self, rows: Rows) -> tuple[Predictions, Rows]:
+        """Predict new rows; return them as they were read too."""
+        adapted, _ = normalized(without_answers(rows, self.task), self.recipe, self.task)
+        require_roles(adapted, self.task.input_roles)
+        return self.codec.decode(self.outputs(adapted, answering=True)), adapted
 
     def read(self, source: object) -> Rows:
         """Read a file with the recipe's columns, or the task's own; answers may be absent."""

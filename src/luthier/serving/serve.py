@@ -1,0 +1,121 @@
+"""Runs the server until it is asked to stop; what was accepted by then is answered first."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from luthier.environment import install_command
+from luthier.errors import RecipeError, RunError
+from luthier.serving.beside import ModelBeside
+
+if TYPE_CHECKING:
+    from luthier.serving.service import Limits
+
+
+def serve(
+    folder: Path,
+    *,
+    host: str,
+    port: int,
+    limits: Limits,
+    max_request_bytes: int,
+    token: str | None,
+    threads: int | None,
+    on_ready: Any,
+) -> None:
+    """Serve a model until SIGTERM or Ctrl-C.
+
+    Args:
+        folder: A run, a checkpoint or an export.
+        host: Address to listen on.
+        port: Port to listen on; 0: any that is free.
+        limits: What is taken at once.
+        max_request_bytes: Bytes of a request's body.
+        token: What clients must give; None: nothing, on this machine alone.
+        threads: Threads that compute.
+        on_ready: Called with the address once the model answers.
+
+    Raises:
+        RunError: The model cannot be loaded, the port is taken, or a token is needed.
+        RecipeError: A package is not installed.
+    """
+    from luthier.serving.guard import LOCAL, Guard, is_loopback
+
+    if token is None and not is_loopback(host):
+        raise RunError(
+            "A server that others can reach asks for a token.",
+            received=f"--host {host} without --token-file",
+            hint=f"--host {host} --token-file FILE, or --host 127.0.0.1",
+        )
+    require_server()
+    import uvicorn
+
+    from luthier.serving.app import make_app
+    from luthier.serving.service import Service
+
+    async def run() -> None:
+        service = Service(ModelBeside(folder, threads=threads), limits)
+        listening = listen(host, port)
+        await service.start()
+        try:
+            guard = Guard((*LOCAL, host), token, max_request_bytes)
+            app = make_app(service, guard, name=folder.resolve().name)
+            config = uvicorn.Config(
+                app,
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                timeout_keep_alive=30,
+                h11_max_incomplete_event_size=65_536,
+            )
+            server = uvicorn.Server(config)
+            listening.listen(config.backlog)  # who comes now waits for a moment
+            on_ready(f"http://{host}:{listening.getsockname()[1]}", service.about)
+            await server.serve(sockets=[listening])
+        finally:
+            await service.stop()
+
+    asyncio.run(run())
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a socket.
+
+    Raises:
+        RunError: The port is taken, or the address is not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError as problem:
+        made.close()
+        raise RunError(
+            "The server cannot listen there.",
+            received=f"--host {host} --port {port}: {problem.strerror}",
+            hint="--port 0, which takes one that is free",
+        ) from problem
+    return made
+
+
+def require_server() -> None:
+    """Raise if what speaks HTTP is not installed.
+
+    Raises:
+        RecipeError: It is not; the hint installs it.
+    """
+    try:
+        import prometheus_client
+        import starlette
+        import uvicorn
+    except ImportError as problem:
+        raise RecipeError(
+            "A server needs packages that are not installed.",
+            received=str(problem),
+            hint=install_command("serve"),
+        ) from problem
+    del prometheus_client, starlette, uvicorn

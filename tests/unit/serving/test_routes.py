@@ -1,0 +1,213 @@
+"""Each route answers in the shape that its clients know, and refuses with words and a status."""
+
+import asyncio
+import json
+
+import pytest
+from starlette.testclient import TestClient
+
+from luthier.serving.app import make_app
+from luthier.serving.guard import LOCAL, Guard
+from luthier.serving.service import Limits, Service
+from tests.unit.serving.stand_in import Model
+
+BOTH = [{"label": "good", "score": 0.75}, {"label": "hello", "score": 0.25}]
+
+
+@pytest.fixture
+def serving():
+    """Serve a stand-in; give a client."""
+    opened = []
+
+    def make(*, token=None, max_bytes=100_000, limits=None, **about):
+        service = Service(Model(**about), limits or Limits())
+        app = make_app(service, Guard(LOCAL, token, max_bytes), name="model")
+        client = TestClient(app, base_url="http://localhost")
+        client.portal = client.__enter__().portal
+        opened.append(client)
+        client.portal.call(service.start)
+        client.service = service
+        return client
+
+    yield make
+    for client in opened:
+        client.__exit__(None, None, None)
+
+
+def test_predict_is_that_of_tei(serving):
+    client = serving()
+    assert client.post("/predict", json={"inputs": "hello"}).json() == BOTH
+    assert client.post("/predict", json={"inputs": ["hello", "hello"]}).json() == [BOTH, BOTH]
+    assert client.post("/predict", json={"inputs": {"text": "hello"}}).json() == BOTH
+
+
+def test_the_root_is_that_of_the_inference_api(serving):
+    client = serving()
+    assert client.post("/", json={"inputs": "hello"}).json() == [BOTH]
+    asked = {"inputs": "hello", "parameters": {"top_k": 1}}
+    assert client.post("/", json=asked).json() == [BOTH[:1]]
+
+
+def test_the_client_of_the_hub_is_answered(serving, monkeypatch):
+    from huggingface_hub import InferenceClient
+
+    client = serving()
+    asking = InferenceClient(token="none")
+    monkeypatch.setattr(
+        asking,
+        "_inner_post",
+        lambda asked, **_: client.post("/", json=asked.json).content,
+    )
+    found = asking.text_classification("hello", model="http://localhost/")
+    assert [one.label for one in found] == ["good", "hello"]
+
+
+def test_the_open_inference_protocol_gives_labels_and_scores(serving):
+    client = serving(labels=["good", "hello"])
+    tensor = {"name": "text", "shape": [2], "datatype": "BYTES", "data": ["hello", "hello"]}
+    found = client.post("/v2/models/model/infer", json={"id": "7", "inputs": [tensor]}).json()
+    assert found["id"] == "7"
+    label, score = found["outputs"]
+    assert (label["shape"], label["data"]) == ([2], ["good", "good"])
+    assert (score["shape"], score["data"]) == ([2, 2], [0.75, 0.25, 0.75, 0.25])
+    about = client.get("/v2/models/model").json()
+    assert about["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    assert client.get("/v2/models/model/ready").json()["ready"] is True
+    assert client.get("/v2/models/other").status_code == 404
+
+
+def test_a_conversation_is_continued_as_openai_does(serving):
+    client = serving(task="causal-lm", hub_task="text-generation", options=[])
+    found = client.post("/v1/completions", json={"prompt": "once", "max_tokens": 9}).json()
+    assert found["choices"][0]["text"] == " and so on"
+    stream = client.post("/v1/completions", json={"prompt": "once", "stream": True}).text
+    events = [line.removeprefix("data: ") for line in stream.split("\n\n") if line]
+    assert events[-1] == "[DONE]"
+    assert json.loads(events[0])["choices"][0]["text"] == " and so on"
+    assert client.get("/v1/models").json()["data"][0]["id"] == "model"
+    for wrong in ({"n": 2}, {"temperature": 1.5}, {"logit_bias": {}}):
+        assert client.post("/v1/completions", json={"prompt": "a", **wrong}).status_code == 422
+
+
+def test_a_classifier_writes_no_texts(serving):
+    asked = {"messages": [{"role": "user", "content": "hello"}]}
+    assert serving().post("/v1/chat/completions", json=asked).status_code == 404
+
+
+def test_an_answer_is_explained(serving):
+    found = serving().post("/explain", json={"inputs": "hello you", "by": "occlusion"}).json()
+    assert found == {"words": ["hello", "you"], "by": "occlusion"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"inputs": 5}, 422, "inputs is a text"),
+        ({"inputs": []}, 422, "nothing to answer"),
+        ({"inputs": [["a", "b", "c"]]}, 422, "each a text"),
+        ({"inputs": ["a"] * 65}, 413, "a request has 64"),
+        ({"inputs": "a", "colour": 1}, 422, "no field 'colour'"),
+        ({"inputs": "a", "raw_scores": True}, 422, "raw_scores"),
+        ({"inputs": "a " * 200}, 413, "the model reads 20"),
+        ({"inputs": ["a", "a " * 200]}, 413, "Text 2 has"),
+        ({"inputs": ["fine", "poison"]}, 422, "Text 2: This is poison."),
+        ({"inputs": "x" * 200_000}, 413, "at most 100,000 bytes"),
+        ([], 422, "JSON object"),
+    ],
+)
+def test_what_cannot_be_answered_says_why(body, status, words, serving):
+    found = serving().post("/predict", json=body)
+    assert found.status_code == status
+    assert words in found.json()["error"]
+    assert found.json()["error_type"]
+
+
+def test_a_text_is_cut_only_where_that_is_asked_for_and_it_is_told(serving):
+    found = serving().post("/predict", json={"inputs": "a " * 200, "truncate": True})
+    assert found.status_code == 200
+    assert int(found.headers["x-luthier-cut-tokens"]) > 100
+
+
+def test_a_task_with_windows_cuts_nothing(serving):
+    assert (
+        serving(has_windows=True).post("/predict", json={"inputs": "a " * 200}).status_code == 200
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff\xfe", b'{"inputs": NaN}', b"[" * 100_00, b"[" * 40 + b"]" * 40]
+)
+def test_what_is_no_json_is_no_bug(body, serving):
+    headers = {"Content-Type": "application/json"}
+    assert serving().post("/predict", content=body, headers=headers).status_code == 422
+
+
+def test_other_types_methods_and_routes_are_refused(serving):
+    client = serving()
+    headers = {"Content-Type": "text/plain"}
+    assert client.post("/predict", content=b"{}", headers=headers).status_code == 415
+    assert client.get("/predict").status_code == 405
+    assert client.get("/nowhere").json()["error_type"] == "not_found"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "0.0.0.0", ""])
+def test_another_host_is_refused(host, serving):
+    found = serving().post("/predict", json={"inputs": "a"}, headers={"Host": host})
+    assert found.status_code == 403
+
+
+def test_a_page_of_another_origin_is_refused_and_our_own_is_not(serving):
+    client = serving()
+    for origin, status in (("http://evil.example", 403), ("null", 403), ("http://localhost", 200)):
+        headers = {"Origin": origin}
+        found = client.post("/predict", json={"inputs": "a"}, headers=headers)
+        assert found.status_code == status, origin
+
+
+def test_a_token_is_asked_for_but_by_probes(serving):
+    client = serving(token="0123456789abcdef")
+    assert client.get("/health").status_code == 200
+    assert client.get("/info").status_code == 401
+    assert client.get("/info", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    given = {"Authorization": "Bearer 0123456789abcdef", "Host": "models.example"}
+    assert client.get("/info", headers=given).status_code == 200
+
+
+def test_a_model_that_is_gone_is_not_ready_while_the_server_lives(serving):
+    client = serving()
+    client.service.model.start = lambda: asyncio.sleep(0)
+    client.service.model.is_ready = False
+    found = client.get("/health")
+    assert (found.status_code, found.headers["Retry-After"]) == (503, "2")
+    assert client.get("/v2/health/ready").status_code == 503
+    assert client.get("/v2/health/live").status_code == 200
+    assert client.post("/predict", json={"inputs": "a"}).status_code == 503
+
+
+def test_metrics_count_requests_and_hold_no_text(serving):
+    client = serving()
+    for _ in range(3):
+        client.post("/predict", json={"inputs": "secret words"})
+    client.post("/predict", json={"inputs": 1})
+    text = client.get("/metrics").text
+    assert 'luthier_requests_total{route="/predict",status="200"} 3.0' in text
+    assert 'luthier_requests_total{route="/predict",status="422"} 1.0' in text
+    assert "luthier_rows_total 3.0" in text
+    assert "secret" not in text
+
+
+def test_the_server_describes_itself_without_paths(serving):
+    client = serving(tokenizer="/home/ada/model")
+    assert "/home/ada" not in client.get("/info").text
+    described = client.get("/openapi.json").json()
+    assert described["openapi"].startswith("3.1")
+    assert {"/predict", "/", "/health", "/metrics"} <= set(described["paths"])
+
+
+def test_the_page_runs_its_own_script_alone(serving):
+    found = serving(roles=["<b>text"]).get("/")
+    assert "&lt;b&gt;text" in found.text
+    assert "<b>text" not in found.text
+    policy = found.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
