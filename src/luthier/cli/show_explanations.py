@@ -76,9 +76,10 @@ def decided(one: Explanation) -> Text:
     elif one.probability is not None:
         made.append(f"  {100 * one.probability:.1f} %", "not bold")
     is_told = one.decision.is_number or one.predicted == one.decision.name
-    if one.predicted is not None and not is_told:
+    is_part = one.decision.role is not None and isinstance(one.predicted, list)  # of all tags
+    if one.predicted is not None and not (is_told or is_part):
         made.append(visible(f"  (predicted: {written(one.predicted)})"), "not bold")
-    if one.gold is not None:
+    if one.gold is not None and not is_part:
         right = "right" if one.gold == one.predicted else f"gold: {written(one.gold)}"
         made.append(visible(f"  ({right})"), "not bold")
     return made

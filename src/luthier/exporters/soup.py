@@ -1,14 +1,15 @@
-"""A soup of runs: the mean of their weights, of those runs that make it no worse on validation.
+"""A soup: the mean of weights, of those that make it no worse on validation.
 
 Wortsman et al. 2022, "Model soups", algorithm 1 (the greedy one), https://arxiv.org/abs/2203.05482.
-The runs are of one recipe with several seeds, such as those of `luthier seeds --keep-models`; each
-has a fresh head of its own, so that a mean may well be worse, and the best run is then kept alone.
-Which runs are in the soup follows from the validation rows; the test rows judge it.
+The weights are those of runs of one recipe with several seeds, as `luthier seeds --keep-models`
+leaves them; each has a fresh head of its own, so that a mean may well be worse, and the best run is
+then kept alone. Or one run kept them on its way (`kept_weights.py`), beside its model.
+What is in the soup follows from the validation rows; the test rows judge it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,14 @@ from torch import Tensor
 from luthier.arguments import Paths, checked
 from luthier.errors import RunError
 from luthier.evaluation.judge import judge, resampling
+from luthier.exporters.kept_weights import checkpoints_of, kept_models
 from luthier.exporters.merged import refuse_unmerged
 from luthier.exporters.place import aside, refuse_taken
+from luthier.hf_types import Model
 from luthier.metrics.names import lower_is_better
 from luthier.models.load import save_model
 from luthier.prediction.predictor import Predictor, load
+from luthier.records import Splits
 from luthier.report.model_card import write_model_card
 from luthier.results import Comparison, Score
 from luthier.rows_of_run import rows_of_run
@@ -32,7 +36,8 @@ from luthier.runs.portable import write_portable
 from luthier.training.listeners import follow
 from luthier.training.predict import infer_rows
 
-SOUP = "soup"
+SOUP, BEST = "soup", "best alone"
+Weights = dict[str, Tensor]
 MAY_DIFFER = (  # of the recipes
     *("training", "baselines", "regularisers", "augmentation", "evaluation", "method"),
 )
@@ -44,12 +49,12 @@ class Soup:
 
     Args:
         folder: Where its model was written.
-        runs: The runs in it, the best on validation first.
-        left_out: The other runs.
+        runs: The runs, or checkpoints of one, in it, the best on validation first.
+        left_out: The others.
         metric: The metric of the validation rows.
-        validation: Run, and "soup", to its score on the validation rows.
-        scores: The soup, and the best run, to metric to score on the test rows.
-        comparison: The soup against the best run on the test rows; None where it is that run.
+        validation: Run or checkpoint, and "soup", to its score on the validation rows.
+        scores: The soup, and the best of them alone, to metric to score on the test rows.
+        comparison: The soup against the best alone on the test rows; None where it is that.
     """
 
     folder: str
@@ -63,22 +68,23 @@ class Soup:
 
 @checked
 def soup(runs: Paths, out: str | Path, *, data: Mapping[str, Any] | None = None) -> Soup:
-    """Average the weights of runs of one recipe, as long as validation rows do not suffer.
+    """Average weights of runs of one recipe, or of one run, as long as validation does not suffer.
 
-    Runs are tried from the best on validation to the worst; each stays in the soup if the mean of
-    all weights in it then scores no worse.
+    Weights are tried from the best on validation to the worst; they stay in the soup if the mean of
+    all in it then scores no worse.
 
     Args:
-        runs: Folders of two or more finished runs that differ in how they were trained alone.
+        runs: Folders of finished runs that differ in how they were trained alone; or of one that
+            kept weights on its way (`training.save_total_limit`).
         out: A folder that does not exist, or is empty.
         data: Split to rows in memory, where the runs were given such.
 
     Returns:
-        The runs in the soup, and its test scores beside those of the best run.
+        What is in the soup, and its test scores beside those of the best run or checkpoint.
 
     Raises:
-        RunError: There are fewer than two runs, they are of different recipes or rows, have no
-            validation rows, or the folder is not empty.
+        RunError: There is no run, or one that kept no weights; they are of different recipes or
+            rows, have no validation rows, or the folder is not empty.
         ModelError: Learned parameters stay apart from the model's weights.
 
     Example:
@@ -89,55 +95,80 @@ def soup(runs: Paths, out: str | Path, *, data: Mapping[str, Any] | None = None)
     refuse_taken(folder)
     opened = [RunFolder.open(run).require_finished() for run in runs]
     refuse_others(opened)
-    first = load(opened[0].path)
-    splits = rows_of_run(opened[0], first.recipe, first.task, data)
+    predictor = load(opened[0].path)
+    splits = rows_of_run(opened[0], predictor.recipe, predictor.task, data)
     if len(splits.validation) == 0:
         raise RunError(
             "A soup is tasted on validation rows, and these runs have none.",
             received=str(opened[0].path),
             hint="runs with data.split.validation=0.1",
         )
-    metric = first.task.validation_metric
+    metric = predictor.task.validation_metric
     sign = -1.0 if lower_is_better(metric) else 1.0
-    weights: dict[str, dict[str, Tensor]] = {}
+    weights: dict[str, Weights] = {}
     tasted: dict[str, float] = {}
-    for run in opened:
-        predictor = load(run.path)
-        refuse_unmerged(predictor, run.path)
-        name = str(run.path)
-        weights[name] = {key: one.clone() for key, one in predictor.model.state_dict().items()}
+    for name, one in ingredients(opened, data):
+        weights[name] = one
+        put(predictor, [one])
         tasted[name] = taste(predictor, splits.validation)
     best, *others = sorted(tasted, key=lambda name: -sign * tasted[name])
     chosen, score = [best], tasted[best]
-    predictor = load(best)
     for name in others:
         put(predictor, [weights[one] for one in (*chosen, name)])
         tried = taste(predictor, splits.validation)
         if sign * tried >= sign * score:
             chosen, score = [*chosen, name], tried
-    put(predictor, [weights[one] for one in chosen])
-    gold = predictor.codec.gold(splits.validation)
-    predictor.codec = predictor.codec.tuned(predictor.outputs(splits.validation), gold)
-    scores, comparison = judged(predictor, load(best), splits.test, is_one=len(chosen) == 1)
+    mixed = {SOUP: [weights[one] for one in chosen]}
+    alone = {} if len(chosen) == 1 else {BEST: [weights[best]]}
+    scores, comparison = judged(predictor, alone | mixed, splits)
     with aside(folder) as written:
         save_model(predictor.model, predictor.codec.processor, written)
         write_portable(written, predictor.recipe, predictor.target)
-        write_model_card(Path(best), into=written)
+        write_model_card(opened[0].path if len(opened) == 1 else Path(best), into=written)
     left_out = tuple(name for name in others if name not in chosen)
     tasted[SOUP] = score
     return Soup(str(folder), tuple(chosen), left_out, metric, tasted, scores, comparison)
+
+
+def ingredients(
+    opened: Sequence[RunFolder], data: Mapping[str, Any] | None
+) -> Iterator[tuple[str, Weights]]:
+    """Give the weights of every run; of one alone, also those that it kept on its way.
+
+    Weights that are those of the run are given once.
+
+    Raises:
+        RunError: One run alone kept no weights.
+        ModelError: Learned parameters stay apart from the model's weights.
+    """
+    checkpoints = checkpoints_of(opened[0]) if len(opened) == 1 else []
+    given: list[Weights] = []
+    for run in opened:
+        predictor = load(run.path)
+        refuse_unmerged(predictor, run.path)
+        given.append(weights_of(predictor.model))
+        yield str(run.path), given[-1]
+    for name, model in kept_models(opened[0], checkpoints, data) if checkpoints else ():
+        one = weights_of(model)
+        if not all(torch.equal(one[key], values) for key, values in given[0].items()):
+            yield name, one
+
+
+def weights_of(model: Model) -> Weights:
+    """Copy a model's weights."""
+    return {name: one.clone() for name, one in model.state_dict().items()}
 
 
 def refuse_others(opened: Sequence[RunFolder]) -> None:
     """Refuse runs that are not of one recipe, on the same rows.
 
     Raises:
-        RunError: There are fewer than two, or they differ in more than their training.
+        RunError: There is none, or they differ in more than their training.
     """
-    if len(opened) < 2:
+    if not opened:
         raise RunError(
-            "A soup needs at least two runs.",
-            received=", ".join(str(run.path) for run in opened) or "none",
+            "A soup needs runs.",
+            received="none",
             hint="luthier seeds RECIPE --keep-models trains several",
         )
 
@@ -177,7 +208,7 @@ def taste(predictor: Predictor, rows: Any) -> float:
 @torch.no_grad()
 def put(
     predictor: Predictor,
-    weights: Sequence[Mapping[str, Tensor]],
+    weights: Sequence[Weights],
     shares: Sequence[float] | None = None,
 ) -> None:
     """Give a model the mean of several; what is no floating-point number is that of the first.
@@ -198,10 +229,18 @@ def put(
 
 
 def judged(
-    ours: Predictor, best: Predictor, rows: Any, *, is_one: bool
+    predictor: Predictor, systems: Mapping[str, Sequence[Weights]], splits: Splits
 ) -> tuple[Mapping[str, Mapping[str, Score]], Comparison | None]:
-    """Score the soup and the best run on the test rows, and compare them."""
-    systems = {SOUP: ours.predict(rows)} | ({} if is_one else {"best run": best.predict(rows)})
-    gold = ours.codec.gold(rows)
-    scores, comparisons = judge(ours.codec, gold, systems, system=SOUP, **resampling(ours.recipe))
+    """Score means of weights on the test rows, and compare the soup with the best alone.
+
+    The predictor is left with the last of them, whose decoding is tuned on the validation rows.
+    """
+    predictions = {}
+    validation = predictor.codec.gold(splits.validation)
+    for name, parts in systems.items():
+        put(predictor, parts)
+        predictor.codec = predictor.codec.tuned(predictor.outputs(splits.validation), validation)
+        predictions[name] = predictor.predict(splits.test)
+    gold, settings = predictor.codec.gold(splits.test), resampling(predictor.recipe)
+    scores, comparisons = judge(predictor.codec, gold, predictions, system=SOUP, **settings)
     return scores, comparisons[0] if comparisons else None
