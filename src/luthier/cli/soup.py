@@ -13,12 +13,16 @@ from luthier.cli.visible import visible
 
 def soup(
     runs: Annotated[
-        list[Path], typer.Argument(help="Runs of one recipe with several seeds.", metavar="RUN …")
+        list[Path],
+        typer.Argument(
+            help="Runs of one recipe with several seeds; or one that kept weights on its way.",
+            metavar="RUN …",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="A new folder for the model.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Average the weights of runs, as long as validation rows do not suffer."""
+    """Average the weights of runs, or of one run on its way, as validation rows allow."""
     from luthier.exporters.soup import soup as make_soup
 
     made = make_soup(runs, out)
