@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from benchmarks.explanations.heads import measure_heads
 from benchmarks.explanations.problems import (
     PLANTED,
     PLANTED_LABEL,
@@ -101,7 +102,13 @@ def w5(options: argparse.Namespace) -> dict[str, Any]:
     name = (options.tasks or ("tweets",))[0]
     answered = Trained.of(name, options).test(min(options.rows, 60))
     by = options.by or (ALL[0], ALL[1], ALL[3])
-    return checked(answered, by=by, n_redrawn=options.rows)
+    if options.seeds == 1:
+        return checked(answered, by=by, n_redrawn=options.rows)
+    found = {}
+    for one in measure_heads(answered, by=by, n_seeds=options.seeds):
+        print(as_json(one), flush=True)
+        found[one["by"]] = one
+    return found
 
 
 def checked(answered: Answered, **options: Any) -> dict[str, Any]:
@@ -240,6 +247,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="*", help="of W1, W2 and W5, by the names of the runs")
     parser.add_argument("--by", nargs="*", help="explainers")
     parser.add_argument("--rows", type=int, default=200)
+    parser.add_argument("--seeds", type=int, default=1, help="of W5; several: of the head alone")
     parser.add_argument("--calls", type=int, default=500, help="of W8, after which memory is read")
     options = parser.parse_args()
     for part in options.only:

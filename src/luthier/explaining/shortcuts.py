@@ -241,7 +241,7 @@ def _sentence(found: Shortcut, metric: str, counted: TrainingWords) -> str:
         rows = f"{found.n_training:,} training rows have it"
     else:
         share = "none" if found.training_share is None else f"{found.training_share:.0%}"
-        rows = f"{share} of its {found.n_training:,} training rows are {found.label}"
+        rows = f"{share} of its {found.n_training:,} training rows have the label {found.label}"
     change = (
         f"{found.masked.value:.3f} when it is replaced ({found.change.value:+.3f} "
         f"[{found.change.low:+.3f}, {found.change.high:+.3f}], "

@@ -86,14 +86,12 @@ def row_view(explanations: Sequence[JSON]) -> dict[str, JSON]:
     gold, predicted = first["gold"], short(first["predicted"])
     is_shown = first["span"] is None and (predicted != decisions[0]["name"] or len(decisions) > 1)
     is_one_of = isinstance(gold, list) and first["predicted"] in gold  # answers that are as good
-    is_right = gold == first["predicted"] or is_one_of
-    is_part = first["span"] is not None and isinstance(first["predicted"], list)  # of all tags
     return {
         "is_empty": False,
         "where": legible(base_name(str(first["row"] or ""))),
         "predicted": predicted if is_shown else "",
-        "gold": "" if is_part and not is_right else short(gold),
-        "is_right": is_right,
+        "gold": short(gold),
+        "is_right": gold == first["predicted"] or is_one_of,
         "decisions": decisions[:n_open],
         "more": decisions[n_open:],
         "matrix": matrix(explanations) if len(decisions) >= MATRIX_FROM else None,
