@@ -37,7 +37,7 @@ from luthier.training.listeners import follow
 from luthier.training.predict import infer_rows
 
 SOUP, BEST = "soup", "best alone"
-Weights = dict[str, Tensor]
+Weights = Mapping[str, Tensor]
 MAY_DIFFER = (  # of the recipes
     *("training", "baselines", "regularisers", "augmentation", "evaluation", "method"),
 )
