@@ -53,7 +53,7 @@ LAYERS = (
     },
     {"evaluation", "report", "load_splits"},
     {"build_problem", "cross_validation", "domains", "explaining", "first_recipe", "rows_of_run"},
-    {"pipeline", "prediction"},
+    {"models_of_rows", "pipeline", "prediction"},
     {
         *("annotators_of_file", "studies", "exporters", "evaluate_run", "explain_run"),
         *("inspect_data", "labelling", "serving"),

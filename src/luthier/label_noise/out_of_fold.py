@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from luthier.codec import Codec
 from luthier.data.labels import label_name, split_labels
 from luthier.data.sampling import deal, join_alike, number_groups
 from luthier.errors import DataError
-from luthier.label_noise.models import FrozenModel, RecipeModel
+from luthier.models_of_rows import FrozenModel, RecipeModel
 from luthier.protocols import Task
 from luthier.ragged import Array
 from luthier.recipe.tree import Recipe
@@ -22,6 +21,8 @@ from luthier.seeding import stream
 from luthier.sources.labelled import column_name
 from luthier.sources.unlabelled import keys_of
 from luthier.training.listeners import Listener
+
+STRENGTH = 1.0  # inverse regularisation of the head; one that fits wrong labels overlooks them
 
 
 def out_of_fold(
@@ -50,12 +51,14 @@ def out_of_fold(
     """
     folds = folds_of(recipe, task, rows, n_folds)
     codec = make_codec(recipe, task, target)
-    maker: Any = FrozenModel if by == "frozen" else RecipeModel
-    model, found = maker(recipe, codec, rows, listener), []
+    model: FrozenModel | RecipeModel = RecipeModel(recipe, codec, listener)
+    if by == "frozen":
+        model = FrozenModel(recipe, codec, listener, strength=STRENGTH)
+    found = []
     for fold in range(n_folds):
         judged = np.flatnonzero(folds == fold)
-        outputs = model.outputs(np.flatnonzero(folds != fold), judged)
-        found.append((judged, outputs))
+        outputs_of = model.fit(rows.take(np.flatnonzero(folds != fold)))
+        found.append((judged, outputs_of(rows.take(judged))))
         listener(StepInfo("folds", fold + 1, n_folds, rows=len(judged)))
     return codec, found
 

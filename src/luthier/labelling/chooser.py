@@ -14,9 +14,9 @@ import numpy as np
 from luthier.build_problem import make_codec
 from luthier.evaluation.judge import judge, resampling
 from luthier.job import Job, Plan, Problem, Session
-from luthier.labelling.models import FrozenModel, RecipeModel
 from luthier.labelling.orders import FIRST, RECIPE, Choice, Order, Progress, Reply
 from luthier.metrics.softmax import softmax
+from luthier.models_of_rows import FrozenModel, RecipeModel
 from luthier.next_rows import choose_next
 from luthier.protocols import Task
 from luthier.query import decisions_of

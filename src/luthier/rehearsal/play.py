@@ -10,9 +10,9 @@ import numpy as np
 
 from luthier.codec import Codec
 from luthier.labelling.chooser import probabilities_of
-from luthier.labelling.models import FrozenModel, RecipeModel
 from luthier.labelling.orders import FIRST
 from luthier.metrics.intervals import bootstrap
+from luthier.models_of_rows import FrozenModel, RecipeModel
 from luthier.next_rows import choose_next
 from luthier.query import Query, decisions_of
 from luthier.ragged import Array

@@ -13,9 +13,9 @@ import numpy as np
 from luthier.arguments import Count, Names, Overrides, checked
 from luthier.build_problem import make_codec
 from luthier.errors import RecipeError
-from luthier.labelling.models import FrozenModel, RecipeModel
 from luthier.labelling.orders import FIRST, FROZEN
 from luthier.load_splits import check_data
+from luthier.models_of_rows import FrozenModel, RecipeModel
 from luthier.protocols import Task
 from luthier.reading import refuse_errors
 from luthier.recipe.checks import make_plugin

@@ -1,4 +1,8 @@
-"""The models that choose: a head on frozen features, or what the recipe's method trains."""
+"""Models that learn from some rows and answer others, again and again.
+
+A head on the states of the frozen model, which are computed once for each row; or what the recipe's
+method trains, from the pre-trained weights each time.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +21,10 @@ from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Recipe
 from luthier.records import Outputs, Rows, Splits
 from luthier.seeding import seed_of
+from luthier.task_types.bind import tokenizer_of
 from luthier.task_types.token_outputs import Pieces
 from luthier.training.listeners import Listener, follow
 
-STRENGTH = 10.0  # inverse regularisation of the head, on features of length about 1
 Predict = Callable[[Rows], Outputs]
 
 
@@ -31,17 +35,21 @@ class FrozenModel:
         recipe: The recipe.
         codec: The task, bound to the target and the model's processor.
         listener: Is told every step.
+        strength: Inverse regularisation of the head, on features of length about 1. A head that
+            fits wrong labels closely overlooks them, so those that judge labels take 1.
     """
 
-    def __init__(self, recipe: Recipe, codec: Codec, listener: Listener):
+    def __init__(self, recipe: Recipe, codec: Codec, listener: Listener, *, strength: float = 10.0):
         self.recipe, self.codec, self.listener = recipe, codec, listener
+        self.strength = strength
         self.is_of_words = codec.target.kind == "tags"
         self._model: Model | None = None
         self._states: dict[bytes, Array] = {}
 
     def states(self, rows: Rows) -> list[Array]:
         """Give the states of rows, (width,) each, or (words, width); new ones are computed."""
-        keys = [_key(rows, at) for at in range(len(rows))]
+        roles = [one for one in (*self.codec.task.input_roles, "words") if one in rows]
+        keys = [cell_digest([rows[role][at] for role in roles]) for at in range(len(rows))]
         new = [at for at, key in enumerate(keys) if key not in self._states]
         if new:
             computed = self._compute(rows.take(new))
@@ -83,11 +91,13 @@ class FrozenModel:
         with quietly():
             return build_model(
                 model.name,
-                tokenizer=self.codec.processor,
+                tokenizer=tokenizer_of(self.codec.processor),
                 labels=self.codec.target.names,
                 problem_type=task.problem_type,
                 auto_model=task.auto_model,
                 seed=self.recipe.training.seed,
+                crf=task.crf,
+                fusion=self.codec.head(),
                 **model.model_dump(exclude={"name", "new_tokens"}),
             )
 
@@ -102,7 +112,7 @@ class FrozenModel:
         gold = self.codec.gold(train)
         targets = gold.values if isinstance(gold, Ragged) else gold
         head = fit_outputs(
-            self.codec.target, (together - mean) / spread / length, targets, STRENGTH
+            self.codec.target, (together - mean) / spread / length, targets, self.strength
         )
 
         def outputs_of(rows: Rows) -> Outputs:
@@ -164,7 +174,3 @@ def without_validation(recipe: Recipe) -> Recipe:
     }
     training = recipe.training.model_copy(update=silent)
     return recipe.model_copy(update={"training": training})
-
-
-def _key(rows: Rows, at: int) -> bytes:
-    return cell_digest([rows[name][at] for name in ("text", "text_pair", "words") if name in rows])
