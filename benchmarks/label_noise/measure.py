@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from benchmarks.models import MINILM
 from benchmarks.processes import write
 from luthier.build_problem import make_codec
 from luthier.label_noise.judge import one_label
-from luthier.label_noise.models import FrozenModel
-from luthier.label_noise.out_of_fold import folds_of
+from luthier.label_noise.out_of_fold import STRENGTH, folds_of
 from luthier.metrics.intervals import interval, resamples
+from luthier.models_of_rows import FrozenModel
 from luthier.ragged import Array
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
@@ -90,14 +89,13 @@ def measure(name: str, data: Path, n_seeds: int) -> list[dict[str, Any]]:
     task = make_plugin("tasks", recipe.task)
     clean = Rows.of({"text": texts, "label": labels})
     codec = make_codec(recipe, task, task.learn_target(clean))
-    model = FrozenModel(recipe, codec, clean, lambda info: None)
+    model = FrozenModel(recipe, codec, lambda info: None, strength=STRENGTH)
     test, true_ids = np.arange(N_TRAIN, len(rows)), codec.gold(clean)
 
     def outputs(learned: Array, judged: Array, given: Sequence[str]) -> Array:
         """Answer rows by a head that learned the labels that were given."""
-        ids = codec.gold(Rows.of({"label": [*given, *labels[N_TRAIN:]]}))
-        model.gold = replace(model.gold, values=ids)
-        return np.asarray(model.outputs(learned, judged))
+        as_given = Rows.of({"text": texts, "label": [*given, *labels[N_TRAIN:]]})
+        return np.asarray(model.fit(as_given.take(learned))(as_given.take(judged)))
 
     def right(kept: Array, given: Sequence[str]) -> Array:
         return np.asarray(outputs(kept, test, given).argmax(axis=1) == true_ids[N_TRAIN:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -11,6 +11,9 @@ import numpy as np
 from luthier.annotators.gather import Gathered, gather, refuse_alone
 from luthier.annotators.opinions import Merged, Opinions, opinions_of
 from luthier.columns import SOFT
+from luthier.data.fingerprint import cell_digest
+from luthier.data.join_rows import joined
+from luthier.data.labels import is_missing
 from luthier.metrics.agreement import RELIABLE, TENTATIVE
 from luthier.metrics.intervals import exact_interval, interval, resamples
 from luthier.ragged import Array
@@ -156,6 +159,9 @@ def merged_by_annotators(
 ) -> tuple[Rows, list[Finding]]:
     """Join the rows of several annotators to one row for each text, and say how far they agree.
 
+    Rows that name nobody, such as those of a file beside, stay as they are, unless annotators
+    answered the same text.
+
     Args:
         rows: The rows as the task normalises them.
         kind: Kind of the target.
@@ -169,16 +175,21 @@ def merged_by_annotators(
     """
     if not needed and column not in rows:
         return rows, []
-    gathered = gather(rows, column, inputs, role)
+    is_named = np.array([not is_missing(who) for who in rows.columns.get(column, ())], dtype=bool)
+    named = rows if is_named.all() else rows.take(np.flatnonzero(is_named))
+    gathered = gather(named, column, inputs, role)
     if not needed and not gathered.is_shared:
         return rows, []
     found = compared(gathered, kind, column, role)
+    rest = _without_texts_of(rows.take(np.flatnonzero(~is_named)), found.merged, inputs, column)
     places = tuple(found.merged.where(row) for row in range(min(PLACES, len(found.merged))))
     is_poor = found.measure.endswith("alpha") and not found.value.value >= TENTATIVE
     n_annotators, n_rows = len(found.annotators), len(found.merged)
     message = (
         f"{found.n_answers:,} answers of {n_annotators} annotators became {n_rows:,} rows. "
         f"{found.verdict}"
+        + f" {len(rest):,} rows that name nobody stay as they are."
+        * bool(len(rest))
     )
     findings = [
         Finding(
@@ -203,7 +214,19 @@ def merged_by_annotators(
                 f"look at some rows of {worse[0]}; leave them out if they are random",
             )
         )
-    return found.merged, findings
+    return joined([found.merged, rest]) if len(rest) else found.merged, findings
+
+
+def _without_texts_of(rows: Rows, others: Rows, inputs: Sequence[str], column: str) -> Rows:
+    """Leave out rows with the texts of others, and the column of annotators."""
+    known = {tuple(cell_digest(others[role][at]) for role in inputs) for at in range(len(others))}
+    kept = [
+        at
+        for at in range(len(rows))
+        if tuple(cell_digest(rows[role][at]) for role in inputs) not in known
+    ]
+    columns = {name: cells for name, cells in rows.columns.items() if name != column}
+    return replace(rows, columns=columns).take(kept)
 
 
 def _agreement(opinions: Opinions) -> Score:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from luthier.arguments import Overrides, checked
 from luthier.data.labels import label_name
 from luthier.errors import DataError, RecipeError
-from luthier.labelling.answers import KINDS, Answers, names_in
+from luthier.labelling.answers import KINDS, OUTSIDE, Answers, names_in
 from luthier.labelling.beside import ChooserBeside
 from luthier.labelling.desk import Desk
 from luthier.labelling.here import ChooserHere
@@ -170,7 +170,9 @@ def _kind(task: Task) -> type[Answers]:
         raise RecipeError(
             "Labels, several labels and entities of texts can be given here.",
             received=f"task {task.name}",
-            hint=f"one of: {TASKS}",
+            hint="write the numbers into a column of a table, and name it in data.columns"
+            if task.kind == "number"
+            else f"one of: {TASKS}",
         )
     return KINDS[task.kind]
 
@@ -202,6 +204,7 @@ def _answers(
         role = "tags" if task.kind == "tags" else kind.role
         found += names_in(Rows.of({role: [one[role] for one in kept]}), task.kind)
     every = (*asked, *(one for one in sort_labels(found) if one not in asked))
+    _refuse_plain_tags(known, task, found)
     fewest = 2 if kind.is_single else 1
     if len(every) < fewest:
         raise DataError(
@@ -210,6 +213,19 @@ def _answers(
             hint="--labels yes,no (all of them, with commas between)",
         )
     return kind(every)
+
+
+def _refuse_plain_tags(known: Splits | None, task: Task, found: Sequence[str]) -> None:
+    """Refuse rows in which every word has a tag of its own: the desk marks entities alone."""
+    if task.kind != "tags" or known is None or found or not len(known.train):
+        return
+    tags = dict.fromkeys(tag for cell in known.train["tags"] for tag in cell if tag != OUTSIDE)
+    if tags:
+        raise RecipeError(
+            "The desk marks entities, not a tag for every word.",
+            received=f"tags {', '.join(list(tags)[:5])}, none of which begins with B- or I-",
+            hint="label a table with one word and its tag in each line (CoNLL)",
+        )
 
 
 def _some(rows: Rows, most: int, seed: int) -> Rows:

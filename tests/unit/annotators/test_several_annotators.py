@@ -67,6 +67,19 @@ def test_answers_to_one_text_become_one_row_before_the_split():
     assert not [one for one in found.findings if one.code == "duplicate-across-splits"]
 
 
+def test_rows_that_name_nobody_stay_unless_annotators_answered_their_texts():
+    plain, given = answered()
+    extra = {"text": ["a text of its own", plain["text"][0]], "label": ["rain", "snow"]}
+    columns = {
+        name: [*cells, *extra.get(name, [None] * 2)] for name, cells in given.columns.items()
+    }
+    found = checked("text-classification", {"train": Rows.of(columns)})
+    texts = [text for _, part in found.splits.items() for text in part["text"]]
+    assert sorted(texts) == sorted([*plain["text"], "a text of its own"])
+    (merged,) = [one for one in found.findings if one.code == "annotators-merged"]
+    assert "1 rows that name nobody stay as they are" in merged.message
+
+
 def test_what_is_learned_is_how_probable_each_label_is(tiny_model):
     _, given = answered(wrong=lambda item, who: who == 2 and item % 4 == 0)
     tree = toy_tree("text-classification", tiny_model("bert"), data={"annotator": "who"})

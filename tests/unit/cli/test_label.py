@@ -27,6 +27,9 @@ from luthier.cli.label_typing import HELP, QUIT, SKIP, UNDO, Entry, Typed
 from luthier.labelling.answers import Entities, OneLabel, SeveralLabels
 from luthier.labelling.orders import Reply
 from luthier.labelling.questions import Question
+from luthier.load_splits import check_data
+from luthier.recipe.checks import make_plugin
+from luthier.recipe.load import read_recipe
 from luthier.results import Score
 from luthier.text.words import split_words
 from tests.toys import toy_rows
@@ -355,3 +358,37 @@ def test_what_is_wrong_is_told_without_a_traceback(place, words, says):
     assert says in " ".join(result.stderr.split())
     assert "fix:" in result.stderr
     assert (place / "train.csv").read_bytes() == before
+
+
+def test_what_cannot_be_answered_here_is_refused_with_a_way_out(place):
+    numbers = call("task=text-regression", "--pool", "pool.jsonl")
+    assert numbers.exit_code == 2
+    assert "a column of a table" in numbers.output
+    (place / "tags.conll").write_text("the DET\nsnow NOUN\n\nit PRON\nfell VERB\n", "utf-8")
+    words = ("task=token-classification", "data.train=tags.conll", "--pool", "pool.jsonl")
+    tags = call(*words, "data.split.validation=0", "data.split.test=0.5")
+    assert tags.exit_code == 2
+    assert "a tag for every word" in tags.output
+
+
+def test_two_people_label_one_pool_side_by_side(place):
+    """Each into a file of their own: both are asked the same audit rows, and a run joins them."""
+    for who, keys in (("ada", "1\n2\n1\n2\nq\n"), ("bob", "1\n2\n2\n2\nq\n")):
+        options = ("--batch", "4", "--audit", "0.5", "--annotator", who, "--out", f"{who}.jsonl")
+        assert call("--pool", "pool.jsonl", *options, lines=keys).exit_code == 0
+    ids = [{one["id"] for one in rows_of(place / f"{who}.jsonl")} for who in ("ada", "bob")]
+    assert ids[0] == ids[1]
+    recipe = read_recipe(
+        place / "recipe.yaml",
+        ["data.train=[train.csv, ada.jsonl, bob.jsonl]", "data.annotator=annotator"],
+    )
+    found = check_data(recipe, make_plugin("tasks", recipe.task))
+    (merged,) = [one for one in found.findings if one.code == "annotators-merged"]
+    assert "8 answers of 2 annotators became 4 rows" in merged.message
+    assert "30 rows that name nobody stay as they are" in merged.message
+
+
+def rows_of(path):
+    """Read the answers of a desk's file."""
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return [one for one in lines if one["action"] == "label"]
