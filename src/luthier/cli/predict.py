@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from luthier.cli.visible import escaped, visible
-from luthier.errors import DataError, RecipeError
+from luthier.errors import DataError, RecipeError, nearest
 
 if TYPE_CHECKING:
     from luthier.protocols import Task
@@ -31,6 +31,15 @@ def predict(
     ] = None,
     pair: Annotated[
         str | None, typer.Option(help="Second text, for tasks that read two: a context, say.")
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="NAME=VALUE",
+            help="One input of one row, such as photo=new.png; once for each. What is not given is "
+            "absent, in tasks with several inputs.",
+        ),
     ] = None,
     file: Annotated[Path | None, typer.Option(help="Data file to predict.")] = None,
     out: Annotated[Path | None, typer.Option(help="Output file for --file: .csv or .jsonl")] = None,
@@ -62,9 +71,15 @@ def predict(
             received="--pair and --file",
             hint="leave out --pair; data.columns.text_pair=COLUMN names the column",
         )
-    if file is None and not texts and not sys.stdin.isatty():
+    if inputs and (file is not None or texts or pair is not None):
+        raise DataError(
+            "--input gives one row, alone.",
+            received="--input with texts, --pair or --file",
+            hint=f"luthier predict {folder} " + " ".join(f"--input {one}" for one in inputs),
+        )
+    if file is None and not texts and not inputs and not sys.stdin.isatty():
         texts = [line.rstrip("\r\n") for line in sys.stdin]
-    if file is None and not texts:
+    if file is None and not texts and not inputs:
         raise DataError("Expected texts to predict.", hint=f'luthier predict {folder} "some text"')
     from luthier.onnx_models.description import is_onnx
 
@@ -95,6 +110,11 @@ def predict(
             print(visible(note))
         print(visible(f"Wrote {n_rows:,} predictions to {out}"))
         return
+    if inputs:
+        row = row_of(inputs, predictor.task)
+        shown = ", ".join(f"{role}: {value}" for role, value in row.items())
+        _print_answers([shown], [predictor(row, **options)], as_json=as_json)
+        return
     refuse_other_pair(folder, predictor.task, is_pair=pair is not None)
     columns = [texts or []] if pair is None else [texts or [], [pair] * len(texts or ())]
     answers = predictor(*columns, **options)
@@ -117,6 +137,26 @@ def refuse_reading(texts: list[str], command: str) -> None:
             received=given[0],
             hint=f"{command} {given[0]}",
         )
+
+
+def row_of(inputs: list[str], task: Task) -> dict[str, str | None]:
+    """Make a row of `name=value`; an empty value is an absent input.
+
+    Raises:
+        DataError: The task has no such input, or it is given twice.
+    """
+    row: dict[str, str | None] = {}
+    for one in inputs:
+        role, equals, value = one.partition("=")
+        close = nearest(role, task.input_roles)
+        if not equals or role not in task.input_roles or role in row:
+            raise DataError(
+                f"The task {task.name} reads {', '.join(task.input_roles)}, each once.",
+                received=f"--input {one[:100]}",
+                hint=f"--input {close or task.input_roles[0]}={value or 'VALUE'}",
+            )
+        row[role] = value or None
+    return row
 
 
 def refuse_other_pair(folder: Path, task: Task, *, is_pair: bool, command: str = "predict") -> None:

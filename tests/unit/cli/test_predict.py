@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from luthier.cli.app import app
-from luthier.cli.predict import refuse_other_pair
+from luthier.cli.predict import refuse_other_pair, row_of
 from luthier.errors import DataError
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.tree import Plugin
@@ -45,3 +45,23 @@ def test_second_texts_of_a_file_are_a_column():
     result = call("predict", "runs/one", *given)
     assert result.exit_code == 2
     assert "data.columns.text_pair=COLUMN" in result.stderr
+
+
+def test_one_row_is_given_by_the_names_of_its_inputs():
+    options = {"inputs": {"title": "text", "photo": "image"}, "encoders": {"image": "thumbnail"}}
+    task = make_plugin("tasks", Plugin(name="multimodal-classification", options=options))
+    assert row_of(["photo=a=b.jpg", "title="], task) == {"photo": "a=b.jpg", "title": None}
+    for wrong, hint in (
+        (["foto=a.jpg"], "--input photo=a.jpg"),
+        (["title"], "--input title=VALUE"),
+        (["title=a", "title=b"], "--input title=b"),
+    ):
+        with pytest.raises(DataError) as caught:
+            row_of(wrong, task)
+        assert caught.value.hint == hint
+
+
+def test_one_row_is_given_alone():
+    result = call("predict", "runs/one", "a text", "--input", "photo=a.jpg")
+    assert result.exit_code == 2
+    assert "--input gives one row, alone" in result.stderr
