@@ -28,6 +28,7 @@ from tests.torture import (
     hostile,
     kills,
     leaks,
+    media,
     methods,
     names,
     numbers,
@@ -166,6 +167,15 @@ def s9(folder: Path, share: float) -> Trials:
     return names.trials(folder)
 
 
+def s10(folder: Path, share: float) -> Trials:
+    """Images and sounds that are damaged, lie or are hostile, and paths that lead out."""
+    made = list(media.cases())[:: max(1, round(1 / share))]
+    told = [
+        (f"{' '.join(one[:3])}: {(wrong := media.fault(one, folder))}", not wrong) for one in made
+    ]
+    return [*told, *media.places(folder)]
+
+
 def l7(folder: Path, share: float) -> Trials:
     """Kill -9 desks while people label, half inside the write of an answer, and tear its end."""
     return _told(desk.trials(folder, _part(50, share)))
@@ -211,6 +221,7 @@ ALL = (
     s2,
     s8,
     s9,
+    s10,
     l7,
     d1,
     d1_clean,

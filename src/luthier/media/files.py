@@ -18,6 +18,7 @@ from luthier.media.places import named
 MOST_BYTES = 50 * 2**20  # of a file
 MOST_PIXELS = 50_000_000  # of an image
 MOST_SECONDS = 30 * 60.0  # of a recording, of which `data.max_seconds` are read
+MOST_RATE = 384_000  # samples a second: what a filter is computed for
 LONG_NAME = 200
 
 

@@ -65,7 +65,7 @@ def _of_sound(source: Any, file: IO[bytes]) -> Head:
     library = sounds.load_soundfile()
     try:
         about = library.info(file)
-    except (library.LibsndfileError, RuntimeError) as problem:
+    except sounds.damage_of(library) as problem:
         raise unreadable(source, str(problem), sounds.FORMATS[:4]) from problem
     if about.format not in sounds.FORMATS or not about.frames:
         why = f"the format {about.format}" if about.frames else "it has no samples"

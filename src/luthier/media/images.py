@@ -89,7 +89,7 @@ def stored(path: str) -> Array:
     with opened(path) as file:
         try:
             return np.asarray(np.load(file, allow_pickle=False))
-        except (ValueError, EOFError, OSError) as problem:
+        except (ValueError, EOFError, OSError, MemoryError) as problem:
             raise unreadable(path, str(problem), [".npy"]) from problem
 
 
@@ -106,7 +106,7 @@ def colours_of(pixels: Array) -> Array:
             pixels, f"an array of shape {pixels.shape}, {pixels.dtype}; not (height, width, 3)"
         )
     if pixels.dtype.kind == "f":
-        pixels = np.clip(pixels, 0.0, 1.0) * 255.0
+        pixels = np.clip(np.nan_to_num(pixels), 0.0, 1.0) * 255.0
     elif pixels.dtype.itemsize > 1 and pixels.size and int(pixels.max()) > 255:
         pixels = pixels.astype(np.float64) / 257.0  # 16 bits to 8
     pixels = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from luthier.media.files import MOST_SECONDS, not_installed, opened, unreadable
+from luthier.media.files import MOST_RATE, MOST_SECONDS, not_installed, opened, unreadable
 from luthier.ragged import Array
 
 FORMATS = ("WAV", "FLAC", "OGG", "MP3", "WAVEX", "MPEG")
@@ -43,12 +43,13 @@ def samples_of(source: Any, *, rate: int, max_seconds: float) -> Array:
                 about = (sound.format, sound.frames, sound.samplerate)
                 if sound.format not in FORMATS:
                     raise unreadable(source, f"the format {sound.format}", FORMATS[:4])
+                if sound.samplerate > MOST_RATE:
+                    raise unreadable(source, f"{sound.samplerate:,} samples a second")
                 if sound.frames > MOST_SECONDS * sound.samplerate:
                     raise unreadable(source, f"{about[1] / about[2] / 60:.0f} minutes of sound")
-                heard = sound.read(
-                    round(max_seconds * sound.samplerate), dtype="float32", always_2d=True
-                )
-        except (library.LibsndfileError, RuntimeError, io.UnsupportedOperation) as problem:
+                most_frames = min(sound.frames, round(max_seconds * sound.samplerate))
+                heard = sound.read(most_frames, dtype="float32", always_2d=True)
+        except (*damage_of(library), io.UnsupportedOperation) as problem:
             raise unreadable(source, str(problem), FORMATS[:4]) from problem
     if not len(heard):
         raise unreadable(source, "it has no samples", FORMATS[:4])
@@ -66,6 +67,11 @@ def load_soundfile() -> Any:
     except (ImportError, OSError) as problem:  # the latter where its library is not found
         raise not_installed(ImportError(str(problem))) from problem
     return soundfile
+
+
+def damage_of(library: Any) -> tuple[type[Exception], ...]:
+    """Return what soundfile raises of damaged files, which may say that they are enormous."""
+    return library.LibsndfileError, RuntimeError, MemoryError, ZeroDivisionError
 
 
 def one_channel(samples: Array) -> Array:
