@@ -80,6 +80,14 @@ class Shown:
     data: Any
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of a cell that can be left out: its name, and the cell without it."""
+
+    name: str
+    without: Any
+
+
 class Input(Protocol):
     """One kind of input column: how its cells become model arguments, and how they are shown."""
 
@@ -102,6 +110,10 @@ class Input(Protocol):
 
     def show(self, cell: JSON) -> Shown:
         """Show one cell in reports."""
+        ...
+
+    def parts(self, cell: Any, limits: Limits) -> Sequence[Part]:
+        """List the parts of a cell that explanations leave out in turn; absent: it has none."""
         ...
 
 

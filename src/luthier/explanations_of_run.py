@@ -16,7 +16,13 @@ from luthier.explain_run.pages import keep
 from luthier.explaining import check, normalised
 from luthier.explaining import global_words as over_rows
 from luthier.explaining.checked import Check
-from luthier.explaining.explain import DEFAULT, Answered, answer_rows, make_explainer
+from luthier.explaining.explain import (
+    DEFAULT,
+    Answered,
+    answer_rows,
+    make_explainer,
+    refuse_no_words,
+)
 from luthier.explaining.normalised import Normalised
 from luthier.explaining.word_records import GlobalWords
 from luthier.prediction.predictor import Predictor
@@ -217,6 +223,7 @@ def answered(predictor: Predictor, rows: Rows, *, is_labelled: bool = False) -> 
     batch_size = predictor.recipe.training.per_device_eval_batch_size
     gold = codec.gold(rows) if is_labelled else None
     bare = without_answers(rows, predictor.task)
+    refuse_no_words(codec, "A list or check of words")
     return answer_rows(predictor.model, codec, bare, batch_size=batch_size, gold=gold)
 
 

@@ -51,9 +51,13 @@ def test_images_are_learned_and_read_back(rows, model, tmp_path):
     assert beaten.p_adjusted < 0.05
     answers = luthier.load(done.folder)([{"image": one} for one in rows["image"][:6]])
     assert [one["label"] for one in answers] == rows["label"][:6]
-    with pytest.raises(luthier.errors.DataError, match="Only texts are explained") as refused:
+    with pytest.raises(luthier.errors.DataError, match="asks for words") as refused:
         luthier.load(done.folder).explain({"image": rows["image"][0]})
     assert "image (image)" in refused.value.received
+    by_hand = luthier.load(done.folder).explain({"image": rows["image"][0]}, by="occlusion")[0]
+    values = {by_hand.word(n): one for n, one in enumerate(by_hand.attribution.values)}
+    assert list(values) == [f"{row}{column}" for row in "ABCD" for column in range(1, 5)]
+    assert sum(values.values()) > 0
     plain = ViTForImageClassification.from_pretrained(tmp_path / "run" / "model")
     assert set(plain.config.id2label.values()) == {"left", "right"}
 

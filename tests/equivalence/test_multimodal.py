@@ -79,6 +79,30 @@ def test_an_empty_cell_is_an_absent_input(run):
     assert lacking == judge({"text": "The cake number 3 was good.", "price": 10.0, "brand": None})
 
 
+def test_what_an_input_and_its_words_add_is_found_by_leaving_them_out(run):
+    judge = luthier.load(run.folder)
+    row = {"text": "The cake number 3 was poor.", "price": 90.0, "brand": None}
+    (found,) = judge.explain(row, by="occlusion")
+    assert found.decision.name == judge(row)["label"] == "leave"
+    names = [found.word(n) for n in range(len(found.words))]
+    values = dict(zip(names, found.attribution.values, strict=True))
+    words = ["The", "cake", "number", "3", "was", "poor", "."]
+    assert names == ["text", "price=90.0", *words]
+    assert values["text"] > 0
+    for name, other in (
+        ("price=90.0", {"price": None}),
+        ("poor", {"text": "The cake number 3 was ."}),
+    ):
+        (left,) = judge.explain({**row, **other}, by="occlusion", target="leave")
+        lost = found.attribution.score - left.attribution.score
+        assert lost == pytest.approx(values[name], abs=1e-4)
+    with pytest.raises(luthier.errors.DataError) as refused:
+        judge.explain(row)
+    assert refused.value.hint == "--by occlusion"
+    assert found.to_json()["replaced_by"] == "nothing"
+    assert judge.explain(row, by="occlusion")._repr_html_()
+
+
 def test_inputs_are_left_out_in_training_by_row_and_epoch_and_never_all(tiny_model):
     options = {"inputs": INPUTS, "joint_width": 16, "joint_rate": 1.0, "modality_dropout": 0.8}
     _, prepared = toy_problem(TASK, tiny_model("bert"), options=options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from luthier.cli.predict import RunArgument, refuse_reading
+from luthier.cli.predict import InputsOption, RunArgument, alone, refuse_reading, row_of
 from luthier.cli.visible import escaped, visible
 from luthier.errors import DataError
 
@@ -74,6 +74,7 @@ def explain(
     folder: RunArgument,
     texts: Texts = None,
     pair: Pair = None,
+    inputs: InputsOption = None,
     file: File = None,
     rows: Rows = None,
     errors: Errors = None,
@@ -131,7 +132,7 @@ def read(
             hint=f'luthier explain {folder} "first text" --pair "second text"',
         )
     is_typed = file is None and not rows and errors is None
-    if is_typed and not texts and not sys.stdin.isatty():
+    if is_typed and not texts and not inputs and not sys.stdin.isatty():
         texts = [line.rstrip("\r\n") for line in sys.stdin]
     overrides = [one for one in texts if file is not None and "=" in one]
     given = [one for one in texts if one not in overrides]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from luthier.protocols import Task
 
 Answer = dict[str, Any]
+InputsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="NAME=VALUE",
+        help="One input of one row, such as photo=new.png; once for each. What is not given is "
+        "absent, in tasks with several inputs.",
+    ),
+]
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
 
 
@@ -32,15 +42,7 @@ def predict(
     pair: Annotated[
         str | None, typer.Option(help="Second text, for tasks that read two: a context, say.")
     ] = None,
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input",
-            metavar="NAME=VALUE",
-            help="One input of one row, such as photo=new.png; once for each. What is not given is "
-            "absent, in tasks with several inputs.",
-        ),
-    ] = None,
+    inputs: InputsOption = None,
     file: Annotated[Path | None, typer.Option(help="Data file to predict.")] = None,
     out: Annotated[Path | None, typer.Option(help="Output file for --file: .csv or .jsonl")] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Number of answers per text.")] = None,
@@ -72,11 +74,7 @@ def predict(
             hint="leave out --pair; data.columns.text_pair=COLUMN names the column",
         )
     if inputs and (file is not None or texts or pair is not None):
-        raise DataError(
-            "--input gives one row, alone.",
-            received="--input with texts, --pair or --file",
-            hint=f"luthier predict {folder} " + " ".join(f"--input {one}" for one in inputs),
-        )
+        raise alone(f"luthier predict {folder}", inputs)
     if file is None and not texts and not inputs and not sys.stdin.isatty():
         texts = [line.rstrip("\r\n") for line in sys.stdin]
     if file is None and not texts and not inputs:
@@ -111,7 +109,7 @@ def predict(
         print(visible(f"Wrote {n_rows:,} predictions to {out}"))
         return
     if inputs:
-        row = row_of(inputs, predictor.task)
+        row = row_of(inputs, predictor.task.input_roles)
         shown = ", ".join(f"{role}: {value}" for role, value in row.items())
         _print_answers([shown], [predictor(row, **options)], as_json=as_json)
         return
@@ -139,8 +137,21 @@ def refuse_reading(texts: list[str], command: str) -> None:
         )
 
 
-def row_of(inputs: list[str], task: Task) -> dict[str, str | None]:
+def alone(command: str, inputs: list[str]) -> DataError:
+    """Make the error that one row is given by its inputs, and others in another way."""
+    return DataError(
+        "--input gives one row, alone.",
+        received="--input with texts or rows of another kind",
+        hint=" ".join([command, *(f"--input {one}" for one in inputs)]),
+    )
+
+
+def row_of(inputs: list[str], roles: Sequence[str] = ()) -> dict[str, str | None]:
     """Make a row of `name=value`; an empty value is an absent input.
+
+    Args:
+        inputs: What was given.
+        roles: The names that there are; empty where they are not known yet.
 
     Raises:
         DataError: The task has no such input, or it is given twice.
@@ -148,12 +159,12 @@ def row_of(inputs: list[str], task: Task) -> dict[str, str | None]:
     row: dict[str, str | None] = {}
     for one in inputs:
         role, equals, value = one.partition("=")
-        close = nearest(role, task.input_roles)
-        if not equals or role not in task.input_roles or role in row:
+        if not equals or role in row or (roles and role not in roles):
+            close = nearest(role, roles) or (roles[0] if roles else role)
             raise DataError(
-                f"The task {task.name} reads {', '.join(task.input_roles)}, each once.",
+                f"Each input is given once{', as one of ' if roles else ''}{', '.join(roles)}.",
                 received=f"--input {one[:100]}",
-                hint=f"--input {close or task.input_roles[0]}={value or 'VALUE'}",
+                hint=f"--input {close}={value or 'VALUE'}",
             )
         row[role] = value or None
     return row

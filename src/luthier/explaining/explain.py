@@ -17,6 +17,7 @@ from luthier.codec import Codec
 from luthier.columns import Input
 from luthier.errors import DataError, ModelError, nearest, suggestion
 from luthier.explaining.as_predicted import compare, is_int8
+from luthier.explaining.parts import PartsReader
 from luthier.explaining.passages import Passage
 from luthier.explaining.reader import TorchReader
 from luthier.explaining.variants import replacement_of
@@ -35,6 +36,7 @@ WRITTEN_KINDS = ("text", "language")  # of targets without labels
 OWN_WORDS = ("tags", "answer")  # kinds whose answers are words of the text
 HIDDEN = "its own words are hidden: what stands around them speaks alone"
 DEFAULT = "integrated-gradients"
+AT_ONCE = 32  # rows without one part each that are asked together
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Answered:
             raise self.nothing_read(why, decision)
         return made
 
-    def reader(self, decision: Decision, *, as_predicted: bool = True) -> TorchReader:
+    def reader(self, decision: Decision, *, as_predicted: bool = True) -> TorchReader | PartsReader:
         """Make a reader of one decision.
 
         Args:
@@ -132,6 +134,8 @@ class Answered:
             NothingReadError: There is no word that the decision could follow from.
             ModelError: The model's outputs are not those that the answer was made of.
         """
+        if other_inputs(self.codec):
+            return self.reader_of_parts(decision, as_predicted=as_predicted)
         passage = self.passage(decision)
         replacement = replacement_of(self.codec.processor)
         made = TorchReader(self.model, passage, decision, replacement)
@@ -145,6 +149,21 @@ class Answered:
             raise self.nothing_read("no other word was read", decision)
         return TorchReader(self.model, hidden, decision, replacement, made.note)
 
+    def reader_of_parts(self, decision: Decision, *, as_predicted: bool) -> PartsReader:
+        """Make a reader of a decision on a row of more than texts."""
+
+        def infer(rows: Rows, kind: str) -> Any:
+            items = self.codec.encode(rows)
+            steps = infer_kinds(self.model, items, self.codec, batch_size=AT_ONCE, kinds=(kind,))
+            return follow(steps, lambda info: None)[kind]
+
+        row = self.rows.take([int(self.items.rows[decision.item])])
+        made = PartsReader(self.codec, row, decision, infer)
+        if as_predicted:
+            expected = self.inferred[decision.kind][decision.item]
+            made.note = compare(made.values, expected, decision, self.model)
+        return made
+
     def explain(self, decision: Decision, explainer: Explainer) -> Explanation:
         """Attribute one decision to the words of its item.
 
@@ -153,6 +172,7 @@ class Answered:
             ModelError: The explainer needs gradients, and the model has none.
         """
         if explainer.needs_gradients:
+            refuse_no_words(self.codec, explainer.name)
             refuse_no_gradients(self.model, explainer.name)
         row = int(self.items.rows[decision.item])
         reader = self.reader(decision)
@@ -221,10 +241,7 @@ def answer_rows(
         batch_size: Number of items of 64 tokens in a batch.
         gold: The gold answers; None where there are none.
 
-    Raises:
-        DataError: The task reads other inputs than texts.
     """
-    refuse_other_inputs(codec)
     model.eval()
     items = codec.encode(rows)
     kinds = codec.inference_kinds(answering=True)
@@ -302,17 +319,17 @@ def has_words(kind: type[Input]) -> bool:
     return bool(getattr(kind, "has_words", kind.is_text))
 
 
-def refuse_other_inputs(codec: Codec) -> None:
-    """Refuse a task that reads other inputs than texts, which have no words.
+def refuse_no_words(codec: Codec, name: str) -> None:
+    """Refuse what is about words where inputs have none; their parts can be left out in turn.
 
     Raises:
-        DataError: It does.
+        DataError: The task reads images, sounds, numbers or categories.
     """
     if others := other_inputs(codec):
         raise DataError(
-            "Only texts are explained, word by word.",
+            f"{name} asks for words, which not all inputs of this task have.",
             received=f"{codec.task.name}, which reads {', '.join(others)}",
-            hint="luthier predict, for its answers; or a run whose inputs are texts",
+            hint="--by occlusion",
         )
 
 

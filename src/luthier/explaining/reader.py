@@ -31,6 +31,22 @@ MOST_OUTPUTS = 1 << 25  # outputs that are computed together: 128 MiB
 NONE = np.zeros(0, dtype=np.int64)
 
 
+def log_odds(decision: Decision, values: Tensor) -> Tensor:
+    """Return a decision's log-odds, or its number, of outputs (texts, …), (texts,)."""
+    total = torch.zeros(len(values), dtype=torch.float32, device=values.device)
+    for choice in decision.choices:
+        outputs = values[(slice(None), *choice.outputs)].float()
+        if choice.chosen is None:
+            total = total + outputs.reshape(len(values))
+            continue
+        is_other = torch.ones(outputs.shape[1], dtype=torch.bool, device=values.device)
+        is_other[choice.chosen] = False
+        total = total + outputs[:, choice.chosen] - outputs[:, is_other].logsumexp(dim=1)
+    if decision.is_number:
+        return decision.mean + decision.scale * total
+    return total
+
+
 class TorchReader:
     """One decision of a model on one item.
 
@@ -105,19 +121,7 @@ class TorchReader:
     # -- how they are found ----------------------------------------------------------------------
 
     def _odds(self, values: Tensor) -> Tensor:
-        """Return the decision's log-odds, or its number, of outputs (texts, …), (texts,)."""
-        total = torch.zeros(len(values), dtype=torch.float32, device=values.device)
-        for choice in self.decision.choices:
-            outputs = values[(slice(None), *choice.outputs)].float()
-            if choice.chosen is None:
-                total = total + outputs.reshape(len(values))
-                continue
-            is_other = torch.ones(outputs.shape[1], dtype=torch.bool, device=values.device)
-            is_other[choice.chosen] = False
-            total = total + outputs[:, choice.chosen] - outputs[:, is_other].logsumexp(dim=1)
-        if self.decision.is_number:
-            return self.decision.mean + self.decision.scale * total
-        return total
+        return log_odds(self.decision, values)
 
     def _run(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Run the model on variants of the item, (texts, …), and select the outputs."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 
-from luthier.columns import Encoding, Limits, Shown
+from luthier.columns import Encoding, Limits, Part, Shown
 from luthier.errors import DataError
 from luthier.items import Files, ItemField
-from luthier.media.sounds import ENDINGS, samples_of
+from luthier.media.sounds import ENDINGS, as_wave, one_channel, samples_of
 from luthier.ragged import Array
 
+RATE = 16_000  # samples a second, in which explanations leave stretches out
 FRAMES = 50  # tokens that a second of sound costs, as encoders of speech count
 MASK = "attention_mask"
 
@@ -70,6 +72,20 @@ class Audio:
             return Shown("audio", cell)
         held = cell if isinstance(cell, bytes) else np.ascontiguousarray(cell).tobytes()
         return Shown("audio", {"bytes": len(held), "sha256": hashlib.sha256(held).hexdigest()})
+
+    def parts(self, cell: Any, limits: Limits) -> list[Part]:
+        """List up to ten stretches of at least a tenth of a second; one left out is silent."""
+        is_array = isinstance(cell, np.ndarray)  # at the model's rate, whatever that is
+        samples = one_channel(cell) if is_array else samples_of(cell, rate=RATE, max_seconds=60)
+        samples = samples[: round(limits.max_seconds * RATE)]
+        n_parts = min(10, max(1, len(samples) * 10 // RATE))
+        found = []
+        for first, past in pairwise(np.linspace(0, len(samples), n_parts + 1).astype(int)):
+            without = samples.copy()
+            without[first:past] = 0.0
+            name = f"{first / RATE:.1f}–{past / RATE:.1f}s"
+            found.append(Part(name, without if is_array else as_wave(without, RATE)))
+        return found
 
 
 def heard(source: Any, *, processor: Any, max_seconds: float) -> Array:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 
-from luthier.columns import Encoding, Limits, Shown
+from luthier.columns import Encoding, Limits, Part, Shown
 from luthier.errors import DataError
 from luthier.items import Files, ItemField
 from luthier.media.images import ENDINGS, pixels_of
 from luthier.ragged import Array
 
+GRID = 4  # regions along each side that explanations leave out
 FRAMES = 196  # tokens that an image costs: patches of 16 x 16 of 224 x 224 pixels
 
 
@@ -55,6 +57,18 @@ class Image:
         digest = hashlib.sha256(pixels.tobytes()).hexdigest()
         return Shown("image", {"shape": list(pixels.shape), "sha256": digest})
 
+    def parts(self, cell: Any, limits: Limits) -> list[Part]:
+        """List 4 x 4 regions, A1 to D4 from the top left; one left out has the mean colour."""
+        pixels, found = cell if is_ready(cell) else pixels_of(cell), []
+        mean = pixels.mean(axis=(0, 1)).astype(pixels.dtype)
+        rows, columns = (np.linspace(0, size, GRID + 1).astype(int) for size in pixels.shape[:2])
+        for (top, bottom), row in zip(pairwise(rows), "ABCD", strict=True):
+            for column, (left, right) in enumerate(pairwise(columns), start=1):
+                without = pixels.copy()
+                without[top:bottom, left:right] = mean
+                found.append(Part(f"{row}{column}", without))
+        return found
+
 
 def pixel_values(source: Any, *, processor: Any) -> Array:
     """Read an image as a model takes it, (channels, height, width), float32.
@@ -75,6 +89,10 @@ def pixel_values(source: Any, *, processor: Any) -> Array:
             images=[pixels_of(source)], input_data_format="channels_last", return_tensors="np"
         )
         return np.asarray(made["pixel_values"][0], dtype=np.float32)
-    is_ready = isinstance(source, np.ndarray) and source.ndim == 3 and source.dtype.kind == "f"
-    pixels = source if is_ready else pixels_of(source) / 255.0
+    pixels = source if is_ready(source) else pixels_of(source) / 255.0
     return pixels.transpose(2, 0, 1).astype(np.float32)
+
+
+def is_ready(source: Any) -> bool:
+    """Return whether a source is an array of floats, which a model without processor takes."""
+    return isinstance(source, np.ndarray) and source.ndim == 3 and source.dtype.kind == "f"

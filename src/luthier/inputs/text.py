@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from luthier.columns import Encoding, Limits, Shown
+from luthier.columns import Encoding, Limits, Part, Shown
 from luthier.hf_types import Tokenizer
 from luthier.items import ItemField
 from luthier.ragged import Ragged
 from luthier.text.tokenize import tokenize
 from luthier.text.windows import tokenize_windows
+from luthier.text.words import split_words
 
 
 class Text:
@@ -43,6 +44,11 @@ class Text:
     def show(self, cell: object) -> Shown:
         """Show the text."""
         return Shown("text", "" if cell is None else str(cell))
+
+    def parts(self, cell: Any, limits: Limits) -> list[Part]:
+        """List the words."""
+        text = "" if cell is None else str(cell)
+        return [Part(text[a:b], text[:a] + text[b:]) for a, b in split_words(text)]
 
 
 def token_fields(ids: Mapping[str, Ragged], tokenizer: Tokenizer) -> dict[str, ItemField]:

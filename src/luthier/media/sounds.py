@@ -88,6 +88,13 @@ def one_channel(samples: Array) -> Array:
     return np.nan_to_num(mono.astype(np.float32))
 
 
+def as_wave(samples: Array, rate: int) -> bytes:
+    """Write samples (samples,) as the bytes of a WAV file."""
+    held = io.BytesIO()
+    load_soundfile().write(held, samples, rate, format="WAV")
+    return held.getvalue()
+
+
 def resampled(samples: Array, before: int, after: int) -> Array:
     """Change the rate of samples by a polyphase filter."""
     if before == after:

@@ -48,16 +48,15 @@ def test_second_texts_of_a_file_are_a_column():
 
 
 def test_one_row_is_given_by_the_names_of_its_inputs():
-    options = {"inputs": {"title": "text", "photo": "image"}, "encoders": {"image": "thumbnail"}}
-    task = make_plugin("tasks", Plugin(name="multimodal-classification", options=options))
-    assert row_of(["photo=a=b.jpg", "title="], task) == {"photo": "a=b.jpg", "title": None}
+    roles = ("title", "photo")
+    assert row_of(["photo=a=b.jpg", "title="], roles) == {"photo": "a=b.jpg", "title": None}
     for wrong, hint in (
         (["foto=a.jpg"], "--input photo=a.jpg"),
         (["title"], "--input title=VALUE"),
         (["title=a", "title=b"], "--input title=b"),
     ):
         with pytest.raises(DataError) as caught:
-            row_of(wrong, task)
+            row_of(wrong, roles)
         assert caught.value.hint == hint
 
 
