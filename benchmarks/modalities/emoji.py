@@ -42,7 +42,7 @@ def recipe(folder: Path, **others: Any) -> dict[str, Any]:
 def emoji(asked: argparse.Namespace) -> dict[str, Any]:
     """Judge the joint model on all rows, by five folds."""
     asked_for = ["majority", "each-alone", "average"]
-    made = recipe(asked.data, data={"n_folds": 5}, baselines=asked_for)
+    made = recipe(asked.data, data={"split": {"n_folds": 5}}, baselines=asked_for)
     done = luthier.run(made, out=asked.out / "emoji")
     for name, one in done.scores.items():
         print(name, one["accuracy"], flush=True)

@@ -90,7 +90,7 @@ def tables(asked: argparse.Namespace) -> dict[str, Any]:
         path = asked.out / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         frame.to_csv(path, index=False)
-        data = {"train": str(path), "columns": {"label": gold}, "n_folds": 5}
+        data = {"train": str(path), "columns": {"label": gold}, "split": {"n_folds": 5}}
         done = luthier.run(recipe(roles, data, task=task), out=asked.out / name)
         scores = {key: str(one) for key, one in done.scores["fine-tuned"].items()}
         found[name] = {"luthier": scores, "boosting": boosting(frame, gold, roles)}
