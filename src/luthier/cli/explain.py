@@ -106,7 +106,7 @@ def explain(
         {
             "rows": rows or (),
             "errors": errors,
-            **read(folder, texts or [], pair, file, rows, errors),
+            **read(folder, texts or [], pair, file, rows, errors, inputs=inputs),
         }
         | {"by": by, "target": target, "context_only": context_only}
         | {"neighbours": neighbours, "influence": influence, "out": out, "many": many},
@@ -121,6 +121,8 @@ def read(
     file: Path | None,
     rows: list[str] | None,
     errors: int | None,
+    *,
+    inputs: list[str] | None = None,
 ) -> dict[str, Any]:
     """Take typed and piped texts, or a file and how it is read, as `luthier.explain` has them."""
     if file is None:
@@ -132,7 +134,11 @@ def read(
             hint=f'luthier explain {folder} "first text" --pair "second text"',
         )
     is_typed = file is None and not rows and errors is None
-    if is_typed and not texts and not inputs and not sys.stdin.isatty():
+    if inputs:
+        if texts or not is_typed:
+            raise alone(f"luthier explain {folder}", inputs)
+        return {"texts": row_of(inputs)}
+    if is_typed and not texts and not sys.stdin.isatty():
         texts = [line.rstrip("\r\n") for line in sys.stdin]
     overrides = [one for one in texts if file is not None and "=" in one]
     given = [one for one in texts if one not in overrides]
