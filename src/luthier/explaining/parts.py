@@ -85,11 +85,28 @@ class PartsReader:
         values = torch.from_numpy(self.infer(Rows.of(columns), self.decision.kind))
         return np.asarray(log_odds(self.decision, values).double())
 
+    def slopes(self, points: Array, *, from_zero: bool = False) -> tuple[Array, Array]:
+        """Raise: there is no way from an image without regions to one with them."""
+        raise without_gradients()
+
+    def norms(self) -> tuple[float, Array]:
+        """Raise, as `slopes` does."""
+        raise without_gradients()
+
     @cached_property
     def values(self) -> Array:
         """The model's outputs for the row as it is, (…)."""
         row = Rows.of({role: [cell] for role, cell in self.cells.items()})
         return np.asarray(self.infer(row, self.decision.kind)[0])
+
+
+def without_gradients() -> ModelError:
+    """Make the error of an explainer that follows gradients to parts of inputs."""
+    return ModelError(
+        "Parts of images and sounds have no gradients to follow.",
+        received="an explainer that needs them",
+        hint="--by occlusion",
+    )
 
 
 def _named(role: str, cell: Any) -> str:

@@ -49,7 +49,7 @@ def samples_of(source: Any, *, rate: int, max_seconds: float) -> Array:
                     raise unreadable(source, f"{about[1] / about[2] / 60:.0f} minutes of sound")
                 most_frames = min(sound.frames, round(max_seconds * sound.samplerate))
                 heard = sound.read(most_frames, dtype="float32", always_2d=True)
-        except (*damage_of(library), io.UnsupportedOperation) as problem:
+        except damage_of(library) as problem:
             raise unreadable(source, str(problem), FORMATS[:4]) from problem
     if not len(heard):
         raise unreadable(source, "it has no samples", FORMATS[:4])
@@ -71,7 +71,8 @@ def load_soundfile() -> Any:
 
 def damage_of(library: Any) -> tuple[type[Exception], ...]:
     """Return what soundfile raises of damaged files, which may say that they are enormous."""
-    return library.LibsndfileError, RuntimeError, MemoryError, ZeroDivisionError
+    others = (RuntimeError, MemoryError, ZeroDivisionError, io.UnsupportedOperation)
+    return library.LibsndfileError, *others
 
 
 def one_channel(samples: Array) -> Array:
