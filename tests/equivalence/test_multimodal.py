@@ -204,8 +204,10 @@ def test_what_each_input_adds_is_found_by_training_without_it(tiny_model, tmp_pa
     gains = {pair.first: -pair.difference.mean for pair in study.pairs}
     assert gains["without text"] > 0.1
     assert gains["without price"] > 0.1
-    assert len(study.sentences) == 3
     assert study.sentences[0].startswith("text ")
+    assert "The model relies on price: without it, it loses +" in " ".join(study.sentences)
+    assert "beyond adding them up: " in study.sentences[-1]
+    assert len(list((tmp_path / "study" / "reliance").glob("*.json"))) == 2
     with pytest.raises(RecipeError, match="several of them"):
         luthier.modalities(toy_tree("text-classification", tiny_model("bert")))
 

@@ -15,6 +15,7 @@ from luthier.ragged import Array, take
 from luthier.records import Gold, Predictions, Rows, Target
 
 FEWEST = 10  # rows that a slice needs to be scored
+FEWEST_OF_PATTERN = 20  # rows with the same inputs
 MOST_VALUES = 20
 
 
@@ -32,7 +33,8 @@ def score_slices(
 ) -> list[dict[str, JSON]]:
     """Score each part by the task's main metric; parts of under 10 rows are left out."""
     found, metric = [], codec.task.main_metric
-    for by, value, inside in parts(codec.target, gold, rows, lengths, columns):
+    patterns = codec.patterns(rows) if hasattr(codec, "patterns") else ()
+    for by, value, inside in parts(codec.target, gold, rows, lengths, columns, patterns):
         chosen = np.flatnonzero(inside)
         if len(chosen) < FEWEST:
             continue
@@ -61,7 +63,12 @@ def score_slices(
 
 
 def parts(
-    target: Target, gold: Gold, rows: Rows, lengths: Array, columns: Sequence[str]
+    target: Target,
+    gold: Gold,
+    rows: Rows,
+    lengths: Array,
+    columns: Sequence[str],
+    patterns: Sequence[str] = (),
 ) -> Iterator[tuple[str, str, Array]]:
     """Yield (column or property, its value, mask of the rows that have it)."""
     edges = np.unique(np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1]).astype(int))
@@ -72,6 +79,10 @@ def parts(
     if target.kind in ("single-label", "multi-label"):
         for label, name in enumerate(target.names):
             yield "label", name, gold[:, label] > 0 if gold.ndim == 2 else gold == label
+    patterns = np.array(patterns)
+    for pattern, n_rows in Counter(patterns.tolist()).most_common(MOST_VALUES):
+        if FEWEST_OF_PATTERN <= n_rows < len(patterns):
+            yield "inputs", pattern, patterns == pattern
     for column in columns:
         values = [str(value) for value in rows[column]]
         for value, _ in Counter(values).most_common(MOST_VALUES):

@@ -90,8 +90,11 @@ class FusedModel(Wrapper):
 
     def forward(self, **batch: Tensor) -> HeadOutput:
         """Return `logits`, (batch, outputs)."""
-        read = [self._read(role, one["kind"], batch) for role, one in self.inputs.items()]
-        return HeadOutput(logits=self.head(read, batch[PRESENT]))
+        return HeadOutput(logits=self.head(self.read(batch), batch[PRESENT]))
+
+    def read(self, batch: Mapping[str, Tensor]) -> list[Tensor]:
+        """Return what the head reads of every input."""
+        return [self._read(role, one["kind"], batch) for role, one in self.inputs.items()]
 
     def _read(self, role: str, kind: str, batch: Mapping[str, Tensor]) -> Tensor:
         """Return what a role's part reads: (batch, width), or ids of categories (batch,)."""

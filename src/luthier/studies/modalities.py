@@ -7,7 +7,8 @@ relies on, not what it needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,25 @@ from typing import Any
 from luthier.arguments import Count, Overrides, checked
 from luthier.errors import RecipeError
 from luthier.metrics.names import as_points
+from luthier.prediction.predictor import Predictor
+from luthier.reading import without_answers
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
 from luthier.report.study import HELPED, HURT
+from luthier.rows_of_run import rows_of_run
+from luthier.runs import RunFolder
+from luthier.runs.files import write_whole
 from luthier.studies.ablate import AS_IS, plan_ablation
 from luthier.studies.changes import signed, verdict_of, what_would_tell
 from luthier.studies.plan import name_of
 from luthier.studies.results import Results
 from luthier.studies.runner import OnTrial, run_study
 from luthier.studies.statistics import Pair
+from luthier.studies.trial import Outcome, Study, Trial
 from luthier.training.listeners import Listener
 
 WITHOUT = "without "
+RELIANCE = "reliance"  # in a study's folder: what each model relies on
 
 
 @checked
@@ -81,15 +89,70 @@ def modalities(
         "paired by seed; p-values are corrected for the number of inputs (Holm).",
         "What an input adds is what is lost without it; inputs that say the same add nothing each.",
     )
+    folder = Path(out or Path("runs") / f"{name}-modalities")
+
+    def asked(study: Study, number: int, trial: Trial, outcome: Outcome | None) -> None:
+        if outcome is not None and outcome.failure is None and trial.arm == AS_IS:
+            ask_again(folder, trial)
+        if on_trial is not None:
+            on_trial(study, number, trial, outcome)
+
+    def said(compared: Sequence[Pair], metric: str, *, unit: str) -> list[str]:
+        return [*what_they_add(compared, metric, unit=unit), *what_it_relies_on(folder, metric)]
+
     return run_study(
         plan,
-        out or Path("runs") / f"{name}-modalities",
+        folder,
         keep_models=keep_models,
         jobs=jobs,
-        on_trial=on_trial,
+        on_trial=asked,
         listeners=listeners,
-        said=what_they_add,
+        said=said,
     )
+
+
+def ask_again(folder: Path, trial: Trial) -> None:
+    """Measure what a trial's model relies on, and keep it: the model may be deleted."""
+    kept = folder / RELIANCE / f"{trial.name}.json"
+    run = RunFolder(folder / "cells" / trial.name)
+    if kept.is_file() or not run.model.is_dir():
+        return
+    from luthier.explaining.reliance import reliance
+
+    predictor = Predictor(run)
+    test = rows_of_run(run, run.recipe(), predictor.task).test
+    found = reliance(
+        predictor.model,
+        predictor.codec,
+        without_answers(test, predictor.task),
+        predictor.codec.gold(test),
+        seed=trial.seed,
+    )
+    kept.parent.mkdir(exist_ok=True)
+    write_whole(kept, [json.dumps(found, indent=1) + "\n"])
+
+
+def what_it_relies_on(folder: Path, metric: str) -> list[str]:
+    """Say what the models with all inputs lose where one is absent or another row's, in words."""
+    found = [json.loads(path.read_text("utf-8")) for path in sorted((folder / RELIANCE).glob("*"))]
+    if not found:
+        return []
+    points = " points" if as_points(metric) else ""
+    n = f"{len(found)} seed{'s' if len(found) > 1 else ''}, {found[0]['n']} test rows"
+
+    def mean(values: Iterable[float]) -> str:
+        known = list(values)
+        least, most = (signed(one, metric) for one in (min(known), max(known)))
+        return f"{signed(sum(known) / len(known), metric)}{points} ({least} to {most})"
+
+    said = [
+        f"The model relies on {role}: without it, it loses "
+        f"{mean(one['inputs'][role]['masked'] for one in found)}; with that of another row, "
+        f"{mean(one['inputs'][role]['permuted'] for one in found)} (mean and range of {n})."
+        for role in found[0]["inputs"]
+    ]
+    together = mean(one["together"] - one["additive"] for one in found)
+    return [*said, f"What it makes of inputs together, beyond adding them up: {together}."]
 
 
 def arms_of(base: Recipe) -> dict[str, Recipe]:

@@ -52,7 +52,7 @@ def run_study(
         keep_models: Whether trials keep the weights that they trained.
         jobs: How many trials run at once, each in a process of its own.
         on_trial: Called before each trial with (study, number, trial, None), and after it with its
-            outcome, test scores included.
+            outcome, test scores included; the model is still there.
         listeners: Called with every `StepInfo` of every run in this process.
         said: Says what changes did, where there is a reference.
 
@@ -130,10 +130,10 @@ def _run_trials(
         else:
             refuse_other_test(judged, trial, run_folder)
             systems += found
-            if not keep_models and not was_finished:
-                shutil.rmtree(run_folder.model, ignore_errors=True)
         study.tell(trial, outcome.without_test())
         announce(study, number, trial, outcome)
+        if outcome.failure is None and not keep_models and not was_finished:
+            shutil.rmtree(place / "model", ignore_errors=True)
     return systems, failures
 
 

@@ -152,6 +152,14 @@ class JointCodec(CodecDefaults[Any]):
             present[place] *= (known >= share) | (known == known.max())
         return replace(made, inputs={**made.inputs, PRESENT: present})
 
+    def patterns(self, rows: Rows) -> list[str]:
+        """Say of every row which inputs it has."""
+        roles = [role for role in self.task.input_roles if role in rows]
+        return [
+            " + ".join(role for role in roles if not is_absent(rows[role][index])) or "none"
+            for index in range(len(rows))
+        ]
+
     def head(self) -> Mapping[str, Any]:
         """Return the settings of the head that joins the inputs."""
         options, tuned = self.task.options, self.task.options.tuned_roles()
