@@ -1,9 +1,9 @@
 """Finds the files that a recipe's source (`train: …`) refers to.
 
-A source is a file, a folder of files of one kind, a folder that has a folder of texts for each
-label, `train.{en,de}` (parallel files), or `package:NAME/FILE`, a file of an installed package
-(which is looked up, never imported). `hub:NAME` is read by `hub.py`. Next: `find_splits.py`, which
-finds what belongs together.
+A source is a file, a folder of files of one kind, a folder that has a folder of texts, images or
+sounds for each label, `train.{en,de}` (parallel files), or `package:NAME/FILE`, a file of an
+installed package (which is looked up, never imported). `hub:NAME` is read by `hub.py`. Next:
+`find_splits.py`, which finds what belongs together.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -22,6 +22,7 @@ from luthier.data.readers.line_pairs import SHAPE, check_files, expand
 from luthier.data.readers.sniff import sniff_format
 from luthier.data.readers.split_names import split_name
 from luthier.errors import DataError, nearest
+from luthier.media import images, sounds
 from luthier.paths import is_package_name, leads_out
 
 KINDS = {
@@ -47,8 +48,12 @@ KINDS = {
     ".xlf": "xliff",
     ".xliff": "xliff",
     ".sdlxliff": "xliff",
+    ".tar": "webdataset",
 }
-READABLE = ".csv, .tsv, .json, .jsonl, .parquet, .arrow, .feather, .conll, .txt, .ann, .tmx, .xlf"
+MEDIA = {"image": images.ENDINGS, "audio": sounds.ENDINGS}
+READABLE = (
+    ".csv, .tsv, .json, .jsonl, .parquet, .arrow, .feather, .conll, .txt, .ann, .tmx, .xlf, .tar"
+)
 UNLABELLED = ("unsup", "unlabeled", "unlabelled")  # folders of texts that have no label
 BESIDE = (".md", ".txt")  # files that describe the data in their folder, or belong to .ann files
 SAVED = ("dataset_info.json", "state.json")  # what `datasets` saves beside its Arrow files
@@ -63,7 +68,7 @@ INSTEAD = {
     ".npy": "it can hold pickles; write a table with to_parquet instead",
     ".npz": "it can hold pickles; write a table with to_parquet instead",
 }
-INSTEAD |= dict.fromkeys((".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz"), "unpack it first")
+INSTEAD |= dict.fromkeys((".bz2", ".xz", ".zst", ".7z", ".rar", ".tgz"), "unpack it first")
 
 
 @dataclass(frozen=True)
@@ -214,15 +219,27 @@ def files_in(folder: Path, kind: str | None = None) -> list[Path]:
 
 
 def class_folders(folder: Path) -> dict[str, list[Path]]:
-    """Map labels to texts, if a folder has nothing but a folder of .txt files for each label."""
+    """Map labels to files, if a folder has nothing but a folder of texts for each label.
+
+    Instead of .txt files these may be images, or sounds.
+    """
     if files_in(folder):
         return {}
     folders = [path for path in _inside(folder) if path.is_dir() and not path.is_symlink()]
-    texts = {path.name: files_in(path) for path in folders if path.name not in UNLABELLED}
-    texts = {label: paths for label, paths in texts.items() if paths}
-    is_text = all(path.suffix.lower() == ".txt" for paths in texts.values() for path in paths)
-    are_labels = len(texts) > 1 and not any(map(split_name, texts))
-    return texts if is_text and are_labels else {}
+    folders = [path for path in folders if path.name not in UNLABELLED]
+    for endings in ((".txt",), *MEDIA.values()):
+        files = {path.name: _of_endings(path, endings) for path in folders}
+        files = {label: paths for label, paths in files.items() if paths}
+        if len(files) > 1 and not any(map(split_name, files)):
+            return files
+    return {}
+
+
+def _of_endings(folder: Path, endings: Sequence[str]) -> list[Path]:
+    """List the files of a folder that have these endings; none if there are data files besides."""
+    others = [path for path in files_in(folder) if path.suffix.lower() not in endings]
+    inside = [path for path in _inside(folder) if path.suffix.lower() in endings]
+    return [] if others else [one for one in inside if one.is_file() and not leads_out(one, folder)]
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -240,7 +257,7 @@ def _in_folder(folder: Path, kind: str | None) -> list[File]:
     kinds = Counter(KINDS[path.suffix.lower()] for path in paths)
     if texts := class_folders(folder):
         return [
-            File(path, "labelled", str(path), label=label)
+            File(path, _kind_in_class(path), str(path), label=label)
             for label, labelled in texts.items()
             for path in labelled
         ]
@@ -277,6 +294,12 @@ def _in_folder(folder: Path, kind: str | None) -> list[File]:
             hint=f"name the files: data.train=[{', '.join(str(path) for path in paths[:2])}]",
         )
     return [File(path, KINDS[path.suffix.lower()], str(path)) for path in paths]
+
+
+def _kind_in_class(path: Path) -> str:
+    """Return what a file in the folder of a label is: `labelled`, `image` or `audio`."""
+    ending = path.suffix.lower()
+    return next((kind for kind, endings in MEDIA.items() if ending in endings), "labelled")
 
 
 def _in_package(text: str) -> Path:

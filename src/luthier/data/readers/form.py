@@ -9,7 +9,19 @@ from typing import Any
 from luthier.data.readers.limits import MAX_ROW_BYTES
 from luthier.errors import DataError
 
-FORMATS = ("csv", "tsv", "json", "jsonl", "parquet", "arrow", "conll", "text", "tmx", "xliff")
+FORMATS = (
+    "csv",
+    "tsv",
+    "json",
+    "jsonl",
+    "parquet",
+    "arrow",
+    "conll",
+    "text",
+    "tmx",
+    "xliff",
+    "webdataset",
+)
 QUOTINGS = ("doubled", "backslash", "none")
 
 

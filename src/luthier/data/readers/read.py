@@ -22,7 +22,7 @@ from luthier.data.readers.brat import read_brat
 from luthier.data.readers.conll import parse_conll
 from luthier.data.readers.delimited import DELIMITERS, SPELLED, Table, parse_delimited, spell
 from luthier.data.readers.encoding import Decoded
-from luthier.data.readers.find_files import File, find_files
+from luthier.data.readers.find_files import MEDIA, File, find_files
 from luthier.data.readers.form import Form, MisreadError
 from luthier.data.readers.frames import read_arrow, read_parquet, table_in_memory
 from luthier.data.readers.hub import read_hub
@@ -34,6 +34,7 @@ from luthier.data.readers.nested import with_fields
 from luthier.data.readers.plain_text import open_text, parse_labelled_lines, parse_plain_text
 from luthier.data.readers.sniff import SAMPLE, is_table_of_words, label_side
 from luthier.data.readers.tmx import parse_tmx
+from luthier.data.readers.webdataset import read_webdataset
 from luthier.data.readers.xliff import parse_xliff
 from luthier.errors import DataError, column_fix, nearest
 from luthier.records import Rows
@@ -187,6 +188,10 @@ def _read_file(file: File, form: Form, name: str, kind: str) -> Table:
     encoding = form.encoding
     if kind == "parquet":
         return read_parquet(file.path, name=name)
+    if kind == "webdataset":
+        return read_webdataset(file.path, name=name)
+    if kind in MEDIA:
+        return Table({kind: [file.path.name], "label": [file.label]}, [1])
     if kind == "arrow":
         return read_arrow(file.path, name=name)
     if kind == "parallel":
