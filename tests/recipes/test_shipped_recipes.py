@@ -6,10 +6,15 @@ import json
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+from PIL import Image
 
+from luthier.recipe.checks import make_plugin
 from luthier.recipe.load import read_recipe
 from luthier.recipe.yaml_text import parse_yaml
+from luthier.records import Rows
 from luthier.registry import find
 from luthier.runs import to_yaml
 from tests.toys import FAMILY
@@ -42,7 +47,7 @@ def test_it_maps_every_role_of_its_task(path):
     recipe = read_recipe(path)
     task = find("tasks", recipe.task.name)
     named = set(recipe.data.columns)
-    roles = {column.role for column in task.columns}
+    roles = {column.role for column in make_plugin("tasks", recipe.task).columns}
     assert named == roles or named & set(task.alternative_columns)
 
 
@@ -58,13 +63,39 @@ def test_the_quickstart_names_columns_that_the_file_has():
     assert set(content["data"]["columns"].values()) <= set(header)
 
 
+def with_media(rows, columns, folder):
+    """Give toy rows the columns that a recipe reads; images and sounds become files."""
+    if not {column.kind for column in columns} & {"image", "audio", "number", "category"}:
+        return rows
+    usual = {"text": "text", "number": "price", "category": "brand"}
+    made = {}
+    for column in columns:
+        role = column.role if column.role in rows else usual.get(column.kind, column.role)
+        cells = rows[role] if role in rows else [12.5] * len(rows)
+        if column.kind == "image" and column.role not in rows:
+            cells = [np.full((8, 8, 3), n, dtype=np.uint8) for n in range(len(rows))]
+        if column.kind in ("image", "audio"):
+            cells = [saved(cell, folder / f"{n}", column.kind) for n, cell in enumerate(cells)]
+        made[column.role] = cells
+    return Rows.of(made)
+
+
+def saved(cell, stem, kind):
+    """Save an array as a file, and return its name."""
+    if kind == "audio":
+        soundfile.write(f"{stem}.wav", cell, 16_000)
+        return f"{stem.name}.wav"
+    Image.fromarray(cell).save(f"{stem}.png")
+    return f"{stem.name}.png"
+
+
 @each_recipe
 def test_it_runs_two_steps_on_toy_rows(path, tiny_model, tiny_teacher, tmp_path):
     from luthier.pipeline import run
 
     recipe = read_recipe(path)
     task = find("tasks", recipe.task.name)
-    rows = task.toy_rows()
+    rows = with_media(task.toy_rows(), make_plugin("tasks", recipe.task).columns, tmp_path)
     names = {column: recipe.data.columns.get(column, column) for column in rows.columns}
     with (tmp_path / "toy.jsonl").open("w", encoding="utf-8") as file:
         for index in range(len(rows)):
@@ -76,10 +107,14 @@ def test_it_runs_two_steps_on_toy_rows(path, tiny_model, tiny_teacher, tmp_path)
         head, own = "MaskedLM", ["method.options.verbaliser={}"]
     elif method == "distillation":
         own = [f"method.options.teacher={tiny_teacher(recipe.task.name)}"]
+    if recipe.task.options.get("encoders"):
+        own = ["task.options.encoders={image: thumbnail}"]
     changed = read_recipe(
         recipe,
         [
             f"data.train={tmp_path / 'toy.jsonl'}",
+            "data.media=null",
+            "data.split.group_by=null",
             "data.limit={}",
             "data.split.validation=0.2",
             "data.split.test=0.3",

@@ -12,6 +12,7 @@ import numpy as np
 from luthier.errors import DataError
 from luthier.media import images, sounds
 from luthier.media.files import MOST_PIXELS, MOST_SECONDS, opened, unreadable
+from luthier.ragged import Array
 
 ENDINGS_OF = {  # a file's format, and how names of such files end
     "PNG": (".png",),
@@ -94,17 +95,22 @@ def _lie(source: Any, found: str) -> str:
     return "" if ending in ENDINGS_OF.get(found, ()) or not ending else ending
 
 
-def is_blank(source: Any, kind: str) -> bool:
-    """Return whether an image has one colour, or a sound is silent.
+def decoded_of(source: Any, kind: str) -> Array:
+    """Decode a whole image, (height, width, 3), or sound, (samples,).
 
     Raises:
         DataError: It cannot be decoded.
     """
     if kind == "audio":
-        heard = sounds.samples_of(source, rate=8000, max_seconds=MOST_SECONDS)
-        return float(np.abs(heard).max(initial=0.0)) < SILENT
-    pixels = images.pixels_of(source)
-    return bool((pixels == pixels[:1, :1]).all())
+        return sounds.samples_of(source, rate=8000, max_seconds=MOST_SECONDS)
+    return images.pixels_of(source)
+
+
+def is_blank(decoded: Array, kind: str) -> bool:
+    """Return whether a decoded image has one colour, or a sound is silent."""
+    if kind == "audio":
+        return float(np.abs(decoded).max(initial=0.0)) < SILENT
+    return bool((decoded == decoded[:1, :1]).all())
 
 
 def digest_of(source: Any) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from luthier.errors import DataError
-from luthier.media.heads import digest_of, head_of, is_blank
+from luthier.media.heads import decoded_of, digest_of, head_of, is_blank
 from luthier.media.images import colours_of, pixels_of
 
 
@@ -101,8 +101,8 @@ def test_the_head_tells_of_a_lying_name_and_blank_images_are_found(tmp_path):
     path = tmp_path / "photo.jpg"
     path.write_bytes(saved(red()))
     assert head_of(str(path), "image").ending == ".jpg"
-    assert is_blank(str(path), "image")
+    assert is_blank(decoded_of(str(path), "image"), "image")
     two = red()
     two.putpixel((0, 0), (0, 0, 0))
-    assert not is_blank(saved(two), "image")
+    assert not is_blank(decoded_of(saved(two), "image"), "image")
     assert digest_of(str(path)) == digest_of(path.read_bytes()) != digest_of(saved(two))

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from luthier.errors import DataError
-from luthier.media.heads import head_of, is_blank
+from luthier.media.heads import decoded_of, head_of, is_blank
 from luthier.media.sounds import samples_of
 
 
@@ -60,5 +60,5 @@ def test_an_hour_of_silence_in_few_bytes_is_refused():
 
 
 def test_silence_is_found():
-    assert is_blank(saved(np.zeros(800)), "audio")
-    assert not is_blank(saved(tone()), "audio")
+    assert is_blank(decoded_of(saved(np.zeros(800)), "audio"), "audio")
+    assert not is_blank(decoded_of(saved(tone()), "audio"), "audio")

@@ -67,3 +67,26 @@ def test_long_and_silent_sounds_are_told(tmp_path):
     found = codes(given, (Column("audio", "audio"),), max_seconds=1.0)
     assert found["media-cut-off"].count == found["media-blank"].count == 1
     assert found["media-cut-off"].fix == "data.max_seconds=2"
+
+
+def test_a_picture_saved_anew_looks_like_one_of_training(tmp_path):
+    draw = np.random.default_rng(0)
+    small = [draw.integers(0, 255, (6, 6, 3)).astype(np.uint8) for _ in range(4)]
+    shown = [Image.fromarray(one).resize((90, 90), Image.Resampling.BICUBIC) for one in small]
+    for name, one in zip("abcd", shown, strict=True):
+        one.save(tmp_path / f"{name}.png")
+    shown[0].resize((64, 64)).save(tmp_path / "again.jpg", quality=80)
+    found = codes(splits(["a.png", "b.png", "c.png"], ["again.jpg", "d.png"], tmp_path))
+    alike = found["media-near-duplicate"]
+    assert alike.count == 1
+    assert "duplicate-across-splits" not in found
+    assert alike.places[0].endswith(":image")
+
+
+def test_an_input_that_only_test_rows_lack_is_told(folder):
+    lacking = splits(["a.png", "b.png"] * 30, ["c.png", None] * 30, folder)
+    found = codes(lacking, needs_media=False)["media-missing-unevenly"]
+    assert "in 0% of the training rows and in 50% of the test rows" in found.message
+    assert found.count == 30
+    alike = splits(["a.png", None] * 30, ["c.png", None] * 30, folder)
+    assert "media-missing-unevenly" not in codes(alike, needs_media=False)
