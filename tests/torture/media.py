@@ -18,7 +18,7 @@ from PIL import Image
 
 from luthier.errors import LuthierError
 from luthier.media.files import MOST_PIXELS, MOST_SECONDS
-from luthier.media.heads import digest_of, head_of, is_blank
+from luthier.media.heads import decoded_of, digest_of, head_of, is_blank
 from luthier.media.images import pixels_of
 from luthier.media.places import source_of
 from luthier.media.sounds import samples_of
@@ -134,7 +134,7 @@ def fault(case: Case, folder: Path) -> str:
 
 def misread(source: Any, kind: str) -> str:
     """Read a source; return what went wrong."""
-    for read in (head_of, is_blank, decoded, lambda one, _: digest_of(one)):
+    for read in (head_of, seen, decoded, lambda one, _: digest_of(one)):
         try:
             read(source, kind)
         except LuthierError:
@@ -142,6 +142,11 @@ def misread(source: Any, kind: str) -> str:
         except Exception as problem:  # noqa: BLE001 - which is what is looked for
             return f"{type(problem).__name__}: {problem}"[:200]
     return ""
+
+
+def seen(source: Any, kind: str) -> bool:
+    """Look at the whole of a source, as the doctor does."""
+    return is_blank(decoded_of(source, kind), kind)
 
 
 def decoded(source: Any, kind: str) -> None:
