@@ -79,10 +79,9 @@ def parts(
     if target.kind in ("single-label", "multi-label"):
         for label, name in enumerate(target.names):
             yield "label", name, gold[:, label] > 0 if gold.ndim == 2 else gold == label
-    patterns = np.array(patterns)
-    for pattern, n_rows in Counter(patterns.tolist()).most_common(MOST_VALUES):
+    for pattern, n_rows in Counter(patterns).most_common(MOST_VALUES):
         if FEWEST_OF_PATTERN <= n_rows < len(patterns):
-            yield "inputs", pattern, patterns == pattern
+            yield "inputs", pattern, np.array([one == pattern for one in patterns])
     for column in columns:
         values = [str(value) for value in rows[column]]
         for value, _ in Counter(values).most_common(MOST_VALUES):

@@ -70,8 +70,12 @@ def reliance(
             others, of_others = list(read), present.clone()
             others[place], of_others[:, place] = read[place][order], present[order, place]
             permuted.append(score(head_of(model, others, of_others), everyone))
-        lost = [whole - score(head_of(model, read, masked), everyone), whole - np.mean(permuted)]
-        inputs[role] = {"masked": sign * lost[0], "permuted": sign * float(lost[1])}
+        without = score(head_of(model, read, masked), everyone)
+        others_mean = sum(permuted) / len(permuted)
+        inputs[role] = {
+            "masked": sign * (whole - without),
+            "permuted": sign * (whole - others_mean),
+        }
     some = np.sort(stream(seed, "pairs").permutation(len(rows))[:MOST_ROWS])
     pair_read, pair_present = [one[some] for one in read], present[some]
     return {
@@ -100,7 +104,7 @@ def read_all(model: FusedModel, codec: Codec, rows: Rows) -> tuple[Read, Tensor]
 @torch.inference_mode()
 def head_of(model: FusedModel, read: Sequence[Tensor], present: Tensor) -> Array:
     """Return the head's outputs, (rows, outputs)."""
-    return model.head(read, present).float().numpy()
+    return np.asarray(model.head(read, present).float())
 
 
 def additive(model: FusedModel, read: Read, present: Tensor) -> Array:
