@@ -30,7 +30,8 @@ def name_of_column(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Format = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "conll", "text", "tmx", "xliff"]
+Tables = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow"]
+Format = Literal[Tables, "conll", "text", "tmx", "xliff", "webdataset"]
 
 
 def _none_as_zero(value: object) -> object:
