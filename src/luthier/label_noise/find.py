@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from luthier.data.join_rows import joined
 from luthier.data.write_rows import refuse_unwritable, write_rows
 from luthier.errors import RecipeError
 from luthier.inspect_data import recipe_for
-from luthier.label_noise.judge import JUDGES
+from luthier.label_noise.judge import JUDGES, Judged
 from luthier.label_noise.out_of_fold import out_of_fold, refuse_rare
 from luthier.load_splits import read_sources
 from luthier.metrics.intervals import exact_interval
@@ -24,6 +24,7 @@ from luthier.recipe.checks import make_plugin
 from luthier.recipe.given_rows import rows_apart
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
+from luthier.records import Rows
 from luthier.results import Score
 from luthier.training.listeners import Listener
 
@@ -139,19 +140,8 @@ def suspects(
         found = luthier.suspects("recipe.yaml", out="suspects.csv")
         print(found.verdict, found.suspects[0])
     """
-    if by not in ("frozen", "recipe"):
-        raise RecipeError(
-            "Labels are judged by a head on the frozen model, or by the recipe's method.",
-            received=f"by {by}",
-            hint="frozen or recipe",
-        )
-    if out is not None:
-        refuse_unwritable(Path(out))
-    content: Any = source
-    notes: list[str] = []
-    if isinstance(source, (str, Path)) and Path(source).suffix.lower() not in (".yaml", ".yml"):
-        content, notes = recipe_for(source, overrides)
-    content, given = rows_apart(content)
+    _refuse_unfit(by, out)
+    content, given, notes = _content_of(source, overrides)
     recipe = read_recipe(content, overrides)
     task: Task = make_plugin("tasks", recipe.task)
     if task.kind not in JUDGES:
@@ -164,20 +154,45 @@ def suspects(
     rows = joined([one for one in parts.values() if one is not None])
     refuse_rare(rows, task, n_folds)
     target = task.learn_target(rows)
-    codec, found = out_of_fold(
-        recipe,
-        task,
-        rows,
-        target,
-        n_folds=n_folds,
-        by=by,
-        listener=listener or (lambda info: None),
-    )
+    listen = listener or (lambda info: None)
+    codec, found = out_of_fold(recipe, task, rows, target, n_folds=n_folds, by=by, listener=listen)
     judged = JUDGES[task.kind](codec, rows, found)
-    role = str(task.answer_role)
-    texts = list(zip(*task.texts(rows), strict=True))
+    ends = exact_interval(judged.share, judged.n_labels, confidence=0.95)
+    share = Score(judged.share, *ends, judged.n_labels)
+    listed, role = _listed(judged, rows, task), str(task.answer_role)
+    made = Suspects(listed, share, judged.unit, len(rows), n_folds, role, (*notes, *told))
+    if out is None:
+        return made
+    more = write_rows(made.columns(), Path(out))
+    return replace(made, notes=(*made.notes, *more))
+
+
+def _refuse_unfit(by: str, out: str | Path | None) -> None:
+    """Refuse what no data is needed to see."""
+    if by not in ("frozen", "recipe"):
+        raise RecipeError(
+            "Labels are judged by a head on the frozen model, or by the recipe's method.",
+            received=f"by {by}",
+            hint="frozen or recipe",
+        )
+    if out is not None:
+        refuse_unwritable(Path(out))
+
+
+def _content_of(source: Any, overrides: Sequence[str]) -> tuple[Any, dict[str, Any], list[str]]:
+    """Give a recipe, which is guessed for a data file; rows in memory; and what was guessed."""
+    notes: list[str] = []
+    if isinstance(source, (str, Path)) and Path(source).suffix.lower() not in (".yaml", ".yml"):
+        source, notes = recipe_for(source, overrides)
+    content, given = rows_apart(source)
+    return content, given, notes
+
+
+def _listed(judged: Judged, rows: Rows, task: Task) -> tuple[Suspect, ...]:
+    """List the rows that are suspect, the worst first."""
+    role, texts = str(task.answer_role), list(zip(*task.texts(rows), strict=True))
     order = [at for at in np.argsort(judged.quality, kind="stable") if judged.is_suspect[at]]
-    listed = tuple(
+    return tuple(
         Suspect(
             rows.where(int(at)),
             "\n".join(texts[at]),
@@ -189,10 +204,3 @@ def suspects(
         )
         for at in order
     )
-    ends = exact_interval(judged.share, judged.n_labels, confidence=0.95)
-    share = Score(judged.share, *ends, judged.n_labels)
-    made = Suspects(listed, share, judged.unit, len(rows), n_folds, role, (*notes, *told))
-    if out is not None:
-        more = write_rows(made.columns(), Path(out))
-        made = Suspects(**{**vars(made), "notes": (*made.notes, *more)})
-    return made

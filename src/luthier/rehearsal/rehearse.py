@@ -136,10 +136,7 @@ def rehearse(
     base = read_recipe(recipe, overrides)
     task: Task = make_plugin("tasks", base.task)
     strategies = strategies_of(by, task)
-    if n_seeds < 2:
-        raise RecipeError(
-            "One seed says nothing of what is luck.", received="1 seed", hint="--seeds 5"
-        )
+    refuse_luck(n_seeds)
     found = check_data(base, task)
     refuse_errors(found.findings, base.data.ignore_findings)
     train, test = found.splits.train, found.splits.test
@@ -156,14 +153,26 @@ def rehearse(
     for seed in range(n_seeds):
         for one in strategies:
             done[one].append(plays.play(one, seed, on_batch or (lambda *news: None)))
-    result = sum_up(
-        base, done, name=name, about=about, n_test=len(test), n_pool=n_pool, folder=folder
-    )
+    sizes = {"n_test": len(test), "n_pool": n_pool}
+    result = sum_up(base, done, name=name, about=about, folder=folder, **sizes)
+    keep(result, folder)
+    return result
+
+
+def keep(result: Rehearsal, folder: Path) -> None:
+    """Write what came of it as JSON and as a page."""
     document = {key: value for key, value in plain(result).items() if key != "folder"}
     text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
     write_whole(folder / "rehearsal.json", [text])
     write_rehearsal(folder, document)
-    return result
+
+
+def refuse_luck(n_seeds: int) -> None:
+    """Refuse one seed, of which nobody knows what is luck."""
+    if n_seeds < 2:
+        raise RecipeError(
+            "One seed says nothing of what is luck.", received="1 seed", hint="--seeds 5"
+        )
 
 
 def strategies_of(by: Sequence[str], task: Task) -> list[str]:
