@@ -78,18 +78,8 @@ def measure(name: str, data: Path, n_seeds: int) -> list[dict[str, Any]]:
     rows = PROBLEMS[name](data)
     rows = [rows[at] for at in np.random.default_rng(0).permutation(len(rows))[: N_TRAIN + N_TEST]]
     texts, labels = ([row[at] for row in rows] for at in (0, 1))
-    recipe = read_recipe(
-        {
-            "model": MINILM,
-            "task": "text-classification",
-            "data": {"train": "memory:train", "max_tokens": 64},
-            "training": {"use_cpu": True},
-        }
-    )
-    task = make_plugin("tasks", recipe.task)
     clean = Rows.of({"text": texts, "label": labels})
-    codec = make_codec(recipe, task, task.learn_target(clean))
-    model = FrozenModel(recipe, codec, lambda info: None, strength=STRENGTH)
+    recipe, task, codec, model = opened(clean)
     test, true_ids = np.arange(N_TRAIN, len(rows)), codec.gold(clean)
 
     def outputs(learned: Array, judged: Array, given: Sequence[str]) -> Array:
@@ -115,6 +105,47 @@ def measure(name: str, data: Path, n_seeds: int) -> list[dict[str, Any]]:
             found[-1] |= scores(judged_rows, np.array(given), np.array(labels[:N_TRAIN]), right)
             print(found[-1], flush=True)
     return found
+
+
+def opened(rows: Rows) -> tuple[Any, Any, Any, FrozenModel]:
+    """Give recipe, task, codec and the model, which reads each row once."""
+    recipe = read_recipe(
+        {
+            "model": MINILM,
+            "task": "text-classification",
+            "data": {"train": "memory:train", "max_tokens": 64},
+            "training": {"use_cpu": True},
+        }
+    )
+    task = make_plugin("tasks", recipe.task)
+    codec = make_codec(recipe, task, task.learn_target(rows))
+    return recipe, task, codec, FrozenModel(recipe, codec, lambda info: None, strength=STRENGTH)
+
+
+def clean_draws(name: str, data: Path, n_draws: int) -> dict[str, Any]:
+    """Leave the list of untouched rows out, in several draws of training and test rows."""
+    read = PROBLEMS[name](data)
+    rows = Rows.of({"text": [text for text, _ in read], "label": [label for _, label in read]})
+    recipe, task, codec, model = opened(rows)
+    lost = []
+    for draw in range(1, n_draws + 1):  # 0 is the draw of `measure`
+        order = np.random.default_rng(draw).permutation(len(rows))
+        train, test = rows.take(order[:N_TRAIN]), rows.take(order[N_TRAIN : N_TRAIN + N_TEST])
+        folds, parts = folds_of(recipe, task, train, N_FOLDS), []
+        for fold in range(N_FOLDS):
+            judged = np.flatnonzero(folds == fold)
+            outputs_of = model.fit(train.take(np.flatnonzero(folds != fold)))
+            parts.append((judged, np.asarray(outputs_of(train.take(judged)))))
+        is_suspect, gold = one_label(codec, train, parts).is_suspect, codec.gold(test)
+        kept = train.take(np.flatnonzero(~is_suspect))
+        before, after = (
+            float((np.asarray(model.fit(one)(test)).argmax(axis=1) == gold).mean())
+            for one in (train, kept)
+        )
+        lost.append(100 * (after - before))
+        print(name, draw, f"{is_suspect.mean():.3f} listed, {lost[-1]:+.1f} points", flush=True)
+    mean, error = float(np.mean(lost)), float(np.std(lost, ddof=1) / np.sqrt(n_draws))
+    return {"data": name, "left out": mean, "standard error": error, "draws": lost}
 
 
 def scores(
@@ -150,7 +181,13 @@ def main() -> None:
     asked.add_argument("--data", type=Path, required=True)
     asked.add_argument("--problem", choices=PROBLEMS, action="append")
     asked.add_argument("--seeds", type=int, default=3)
+    asked.add_argument("--clean-draws", type=int, default=0, help="only leave out, this often")
     options = asked.parse_args()
+    if options.clean_draws:
+        names = options.problem or PROBLEMS
+        draws = [clean_draws(name, options.data, options.clean_draws) for name in names]
+        write("label-noise-clean", {"found": draws})
+        return
     found = [
         one
         for name in options.problem or PROBLEMS
