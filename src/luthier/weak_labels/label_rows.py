@@ -67,8 +67,8 @@ class WeakLabels:
         n_rows: Number of rows without labels.
         n_voted: Those that became training rows.
         n_tied: Those that did not since two labels are equally likely.
-        merged: How often the merged label is right on rows with labels that have a vote, those of
-            the test set aside; None where there are none.
+        merged: How often the merged label is right on rows with labels whose votes are not even,
+            those of the test set aside; None where there are none.
     """
 
     functions: tuple[FunctionVotes, ...]
@@ -125,7 +125,7 @@ def label_rows(
     ids = np.array([labels.index(name) for name in gold], dtype=np.int64)
     seen = np.concatenate([votes[name] for name in known] or [voted[:0]])
     said = np.concatenate([shares[name] for name in known] or [voted[:0]])
-    is_seen = (seen >= 0).any(axis=1)
+    is_seen = (seen >= 0).any(axis=1) & ~tied(said)
     is_right = said[is_seen].argmax(axis=1) == ids[is_seen] if is_seen.any() else np.zeros(0)
     found = WeakLabels(
         _functions(votes["weak"], seen, ids, [one.called for one in functions], labels),

@@ -147,7 +147,7 @@ def test_counted_votes_are_no_certainty_and_even_votes_say_nothing():
     assert shares.sum(axis=1) == pytest.approx(1)
     assert shares[0, 0] > shares[2, 2] > 0.5
     assert tied(shares).tolist() == [False, True, False, True]
-    assert learn_merger(votes, 3).how == "counted votes"
+    assert learn_merger(votes, 3).how == "counting"
 
 
 def test_sources_of_several_labels_are_merged_by_their_confusions():
@@ -273,6 +273,6 @@ def test_inspect_shows_the_table_in_a_new_process(tmp_path):
     (said, as_json), _ = in_a_new_process(
         ["inspect", "recipe.yaml"], ["inspect", "recipe.yaml", "--json"], cwd=tmp_path
     )
-    assert "merged by counted votes" in said
+    assert "merged by counting" in said
     assert f"{long[:39]}…" in said
     assert json.loads(as_json)["weak"]["functions"][0]["labels"] == ["rain"]
