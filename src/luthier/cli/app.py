@@ -33,6 +33,7 @@ from luthier.cli.failures import (
 )
 from luthier.cli.folds import folds
 from luthier.cli.forecast import forecast
+from luthier.cli.init import init, recipe_for
 from luthier.cli.inspect import inspect
 from luthier.cli.interpolate import interpolate
 from luthier.cli.label import label
@@ -97,7 +98,13 @@ def options(
 
 @app.command()
 def run(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (.yaml file).")],
+    recipe: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RECIPE|DATA",
+            help="A recipe (.yaml); or a data file or folder, for which one is written first.",
+        ),
+    ],
     overrides: Overrides = None,
     out: Annotated[
         Path | None, typer.Option(help="New folder for the run; default: one in runs/.")
@@ -114,8 +121,13 @@ def run(
     ] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Fine-tune a model, compare it with baselines and write a report; resume an unfinished run."""
+    """Fine-tune a model, compare it with baselines and write a report; resume an unfinished run.
+
+    Of a data file or folder, the recipe is guessed as by `luthier init`, written, and run.
+    """
     from luthier.recipe.load import read_recipe
+
+    recipe = recipe_for(recipe, overrides or ())
 
     if not ranks.is_first():
         from luthier.pipeline import run as follow_run
@@ -158,45 +170,7 @@ def _metric_to_follow(recipe: Recipe) -> str:
     return str(followed or task(task.Options(**recipe.task.options)).validation_metric)
 
 
-@app.command()
-def init(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE|FOLDER", help="A data file, .csv, .jsonl, .parquet …, or a folder."
-        ),
-    ],
-    overrides: Overrides = None,
-    task: Annotated[
-        str | None, typer.Option(help="The task; `luthier list tasks`; default: guessed.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Path of the recipe to write.")] = Path("recipe.yaml"),
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing recipe.")] = False,
-) -> None:
-    """Inspect a data file, or a folder with a file for each split, and write a recipe for it."""
-    if out.exists() and not force:
-        raise RecipeError(
-            "This recipe exists and would be overwritten.",
-            received=str(out),
-            hint=f"luthier init {source} --out another.yaml, or add --force",
-        )
-    from luthier.first_recipe import first_recipe
-
-    made = first_recipe(source, overrides or (), task=task, folder=out.parent)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(made.text(str(out)), encoding="utf-8")
-    except OSError as problem:
-        raise RecipeError(
-            "The recipe cannot be written.",
-            received=f"{out}: {problem.strerror}",
-            hint="pass --out with a path that you can write to",
-        ) from None
-    for note in (*made.notes, *made.reasons, *(f"Check: {doubt}" for doubt in made.unsure)):
-        print(visible(f"• {note}"))
-    print(visible(f"\nWrote {out} for {made.task}. Review it, then:\n  luthier run {out}"))
-
-
+app.command()(init)
 app.command()(inspect)
 app.command()(agree)
 app.command()(convert)
