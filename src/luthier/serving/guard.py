@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from luthier.serving.items import RefusedError
+from luthier.surrogates import without_surrogates
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 DEEPEST = 32  # levels of JSON
@@ -78,7 +79,7 @@ class Guard:
             raise RefusedError(422, "validation", "The body is not JSON in UTF-8.") from problem
         if depth_of(found) > DEEPEST:
             raise RefusedError(422, "validation", f"JSON of more than {DEEPEST} levels.")
-        return found
+        return without_surrogates(found)  # halves of characters are no text
 
     def _too_large(self) -> RefusedError:
         return RefusedError(413, "validation", f"A body has at most {self.max_bytes:,} bytes.")

@@ -76,8 +76,18 @@ def parameters_of(given: Any, known: Sequence[str]) -> dict[str, Any]:
     """
     if given is None:
         return {}
-    asked = fields_of(given, ("top_k", *known))
-    return {name: value for name, value in asked.items() if value is not None}
+    asked = {
+        name: value
+        for name, value in fields_of(given, tuple(known) or ("no field",)).items()
+        if value is not None
+    }
+    for name, value in asked.items():
+        is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        if name == "top_k" and not is_number:
+            raise invalid("top_k is a whole number from 1.")
+        if name != "top_k" and not isinstance(value, (str, int, float, bool)):
+            raise invalid(f"{name} is a word or a number.")
+    return asked
 
 
 def tensors_to_rows(body: Any, roles: Sequence[str]) -> Rows:

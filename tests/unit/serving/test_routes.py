@@ -95,8 +95,24 @@ def test_a_classifier_writes_no_texts(serving):
 
 
 def test_an_answer_is_explained(serving):
-    found = serving().post("/explain", json={"inputs": "hello you", "by": "occlusion"}).json()
+    asked = {"inputs": "hello you", "by": "occlusion"}
+    found = serving(backend="torch").post("/explain", json=asked).json()
     assert found == {"words": ["hello", "you"], "by": "occlusion"}
+    assert serving(backend="onnx").post("/explain", json=asked).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"top_k": "many"}, {"top_k": -1}, {"top_k": True}, {"other": 1}, [1], "x"]
+)
+def test_a_parameter_that_answers_do_not_know_is_refused(parameters, serving):
+    found = serving().post("/", json={"inputs": "hello", "parameters": parameters})
+    assert found.status_code == 422
+
+
+def test_half_a_character_is_replaced_as_elsewhere(serving):
+    headers = {"Content-Type": "application/json"}
+    found = serving().post("/predict", content=b'{"inputs": "a\\ud800"}', headers=headers)
+    assert found.status_code == 200
 
 
 @pytest.mark.parametrize(
