@@ -5,6 +5,7 @@
     compare(runs)     runs side by side             export(run, folder)   a model for elsewhere
     ladder(recipe)    which method is best          seeds(recipe)         how far a score is luck
     ablate(recipe)    which change helps            soup(runs, folder)    the mean of their weights
+    push(run, name)   its model to the hub
     folds(recipe)     a model for each fold, and what they are worth together
     modalities(recipe) which inputs of a row add something
     interpolate(run, other)  the best place between two models
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     )
     from luthier.exporters.export import export
     from luthier.exporters.interpolate import interpolate
+    from luthier.exporters.push import push
     from luthier.exporters.soup import soup
     from luthier.formats.exchange.convert import convert
     from luthier.inspect_data import inspect
@@ -91,6 +93,7 @@ _HOMES = {
     "label": "luthier.labelling.label",
     "ladder": "luthier.studies.ladder",
     "list_runs": "luthier.runs.listing",
+    "push": "luthier.exporters.push",
     "rehearse": "luthier.rehearsal.rehearse",
     "seeds": "luthier.studies.seeds",
     "soup": "luthier.exporters.soup",
@@ -121,6 +124,7 @@ __all__ = [
     "list_runs",
     "load",
     "modalities",
+    "push",
     "rehearse",
     "run",
     "seeds",

@@ -11,7 +11,7 @@ FENCES = {
     "peft": ("adapters/",),
     "bitsandbytes": ("adapters/",),
     "datasets": ("data/",),
-    "huggingface_hub": ("data/", "models/"),
+    "huggingface_hub": ("data/", "models/", "exporters/"),
     "pyarrow": ("data/",),
     "charset_normalizer": ("data/",),
     "ftfy": ("data/",),

@@ -104,7 +104,17 @@ def test_public_names_are_these_and_no_others():
         *("compare", "compare_explanations", "convert", "delete_runs", "distance", "evaluate"),
         *("explain", "export"),
         *("folds", "forecast", "global_words", "inspect", "interpolate", "label", "ladder"),
-        *("list_runs", "load", "modalities", "rehearse", "run", "seeds", "soup", "suspects"),
+        *(
+            "list_runs",
+            "load",
+            "modalities",
+            "push",
+            "rehearse",
+            "run",
+            "seeds",
+            "soup",
+            "suspects",
+        ),
     ]
     for name in luthier.__all__:
         assert getattr(luthier, name).__name__ == name

@@ -38,6 +38,7 @@ from luthier.cli.inspect import inspect
 from luthier.cli.interpolate import interpolate
 from luthier.cli.label import label
 from luthier.cli.predict import RunArgument, precision_of, predict
+from luthier.cli.push import push
 from luthier.cli.rehearse import rehearse
 from luthier.cli.runs import runs
 from luthier.cli.serve import serve
@@ -217,6 +218,7 @@ def evaluate(
 app.command()(compare)
 app.command()(runs)
 app.command()(export)
+app.command()(push)
 app.command()(serve)
 app.command()(label)
 app.command()(studies.ladder)
