@@ -66,22 +66,36 @@ def describe_packages() -> dict[str, str | None]:
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs one of Luthier's extras here, into this Python.
+    """Return the command that installs one of Luthier's extras here, into this Python."""
+    editable = ["-e"] if _recorded().get("dir_info", {}).get("editable") else []
+    wanted = source_of_luthier(f"[{extra}]")
+    return shlex.join([sys.executable, "-m", "pip", "install", *editable, wanted])
+
+
+def source_of_luthier(extra: str = "") -> str:
+    """Return where pip finds this Luthier, with an extra in brackets.
 
     Luthier is installed from a clone or a URL, which pip recorded; only a copy from a package index
     can be named by its bare name.
     """
-    try:
-        source = json.loads(distribution("luthier").read_text("direct_url.json") or "{}")
-    except PackageNotFoundError:  # run from its sources alone
-        source = {}
-    wanted, url = f"luthier[{extra}]", source.get("url", "")
+    source = _recorded()
+    wanted, url = f"luthier{extra}", source.get("url", "")
     if "dir_info" in source:
-        wanted = f"{url2pathname(urlparse(url).path)}[{extra}]"
-    elif url:
-        wanted = f"{wanted} @ {f'git+{url}' if 'vcs_info' in source else url}"
-    editable = ["-e"] if source.get("dir_info", {}).get("editable") else []
-    return shlex.join([sys.executable, "-m", "pip", "install", *editable, wanted])
+        return f"{url2pathname(urlparse(url).path)}{extra}"
+    if url:
+        return f"{wanted} @ {f'git+{url}' if 'vcs_info' in source else url}"
+    return wanted
+
+
+def _recorded() -> dict[str, Any]:
+    """Read what pip recorded of where Luthier is from."""
+    try:
+        found: dict[str, Any] = json.loads(
+            distribution("luthier").read_text("direct_url.json") or "{}"
+        )
+    except PackageNotFoundError:  # run from its sources alone
+        return {}
+    return found
 
 
 def lacking(problem: ImportError) -> RecipeError | None:

@@ -23,6 +23,9 @@ def export(
             "--int8", help="For onnx and litert: weights in int8, and what is lost by it."
         ),
     ] = False,
+    docker: Annotated[
+        bool, typer.Option("--docker", help="For onnx: a Dockerfile beside it that serves it.")
+    ] = False,
     merge: Annotated[bool, typer.Option("--merge", hidden=True)] = False,
 ) -> None:
     """Write the model of a run for elsewhere, and try it out.
@@ -37,6 +40,12 @@ def export(
             received="--merge",
             hint=f"luthier export {folder} --out {out}",
         )
+    if docker and to != "onnx":
+        raise RunError(
+            "An image without PyTorch serves models of ONNX.",
+            received=f"--docker --to {to}",
+            hint="--docker --to onnx",
+        )
     from luthier.exporters.export import export as export_run
 
     exported = export_run(folder, out, to=to, int8=int8)
@@ -48,3 +57,8 @@ def export(
 
     show_export(exported.verification)
     print(visible(f"Wrote {exported.folder}"))
+    if docker:
+        from luthier.exporters.docker import write_dockerfile
+
+        path = write_dockerfile(Path(exported.folder))
+        print(visible(f"Wrote {path}; its first lines say how the image is built and run"))
