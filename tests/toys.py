@@ -60,6 +60,8 @@ def method_options(name: str, task: str, teacher: Callable[[str], Path]) -> dict
         return {"num_virtual_tokens": 3}  # tiny models have few positions
     if name == "distillation":
         return {"teacher": str(teacher(task))}
+    if name == "dann":
+        return {"weight": 0.1}  # the loss counts a classifier whose work is made hard
     if name == "self-training":
         return {"threshold": 0.3}
     if name == "prompt-mlm":

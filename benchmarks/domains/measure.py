@@ -11,6 +11,8 @@ import torch
 
 import luthier
 from benchmarks.domains.adaptation import MODEL, measure_adaptation, write
+from benchmarks.domains.shift import MEASURES as MEASURES_OF_SHIFT
+from benchmarks.domains.shift import Shift
 from luthier.cli.progress import watching
 from luthier.domains.new_words import new_words, pieces_per_word, with_words
 from luthier.domains.texts import texts_of
@@ -20,6 +22,7 @@ from luthier.metrics.intervals import exact_interval
 from luthier.models.load import build_model, load_tokenizer, quietly
 from luthier.models.structure import pooled_features
 from luthier.recipe.tree import Model
+from luthier.runs import plain
 from luthier.seeding import stream
 from luthier.training.listeners import follow
 
@@ -35,10 +38,14 @@ def main() -> None:
     """Measure one part, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with the data sets")
-    parser.add_argument("--part", choices=["adaptation", "words", "distances"], required=True)
+    parts = ["adaptation", "words", "distances", *MEASURES_OF_SHIFT]
+    parser.add_argument("--part", choices=parts, required=True)
+    parser.add_argument("--rows", type=int, default=300, help="tweets that are learned, of a shift")
+    parser.add_argument("--judged", type=int, default=400, help="rows of each test file of a shift")
     parser.add_argument("--task", choices=["acl-arc", "chemprot"], default="acl-arc")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--method", default="full")
+    parser.add_argument("--seed", type=int, default=0, help="of a shift")
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks/domains"))
     asked = parser.parse_args()
     path = asked.out / f"{asked.part}.json"
@@ -47,6 +54,11 @@ def main() -> None:
         of_task = asked.task, asked.seeds, asked.method
         for found in measure_adaptation(asked.data, asked.out, *of_task):
             write(found, path)
+    elif asked.part in MEASURES_OF_SHIFT:
+        path = asked.out / f"{asked.part}-seed{asked.seed}.json"
+        shift = Shift(asked.data, asked.out, asked.rows, asked.judged, seed=asked.seed)
+        for found in MEASURES_OF_SHIFT[asked.part](shift):
+            write(plain(found), path)
     else:
         measure = measure_words if asked.part == "words" else measure_distances
         write(measure(asked.data), path)

@@ -128,7 +128,9 @@ def train_unadapted(
         split: codec.encode(learned_rows(rows, recipe), training=split == "train")
         for split, rows in splits.items()
     }
-    beside = {"unlabelled": job.problem.unlabelled, "replay": job.problem.replay}
+    given = job.problem
+    beside: dict[str, Any] = {"unlabelled": given.unlabelled, "replay": given.replay}
+    beside["row_weights"] = given.row_weights
     plain = make_job(recipe, codec, splits, items).with_problem(**beside)
     model = plain.session.make_model(True)
     held_to = {**job.session.held_to, **describe_model(model, codec.processor)}

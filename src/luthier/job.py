@@ -15,6 +15,7 @@ from luthier.codec import Codec
 from luthier.hf_types import Model
 from luthier.items import Batch, Items
 from luthier.objective import Objective
+from luthier.ragged import Array
 from luthier.recipe.tree import Training
 from luthier.records import Gold, Outputs, Rows, Splits, StepInfo
 
@@ -35,6 +36,7 @@ class Problem:
         unlabelled: Further rows, without answers; None where there are none.
         replay: Rows of an earlier task, learned beside the training rows; None likewise.
         others: Name to labelled rows that the trained model is scored on besides.
+        row_weights: Weights of the training rows in the loss, (rows,); None: all weigh 1.
     """
 
     codec: Codec
@@ -44,6 +46,7 @@ class Problem:
     unlabelled: Rows | None = None
     replay: Rows | None = None
     others: Mapping[str, Rows] = field(default_factory=dict)
+    row_weights: Array | None = None
 
     @property
     def scored_splits(self) -> tuple[str, ...]:
@@ -155,6 +158,7 @@ class Regulariser:
         is_anchored: Whether it holds weights to those of the pre-trained model, so that it does
             nothing for a model of random weights.
         by_rows: Whether it treats rows one by one, so that processes can share them.
+        by_batch: Whether it compares the rows of a batch, so that none is split.
     """
 
     name: ClassVar[str]
@@ -162,6 +166,7 @@ class Regulariser:
     excludes: ClassVar[frozenset[str]] = frozenset()
     is_anchored: ClassVar[bool] = False
     by_rows: ClassVar[bool] = True
+    by_batch: ClassVar[bool] = False
 
     @property
     def ended(self) -> bool:

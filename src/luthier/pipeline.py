@@ -22,6 +22,7 @@ from luthier.cross_validation import cross_validate, is_cross_validated
 from luthier.distributed.group import joined
 from luthier.domains.adapt import adapted
 from luthier.domains.forgetting import answer_others, tell_others
+from luthier.domains.row_weights import weighed
 from luthier.evaluation.check_names import check_metric, check_slices
 from luthier.evaluation.judge import SYSTEM
 from luthier.evaluation.remarks import remarks
@@ -145,6 +146,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     method: Method = make_plugin("methods", recipe.method)
     model = job.session.make_model(True)
     job = job.with_session(held_to=facts(model, job, described))
+    job = follow(weighed(recipe, job), listeners)
     seed_all(seed_of(recipe.training.seed, "method"))  # of weights that a method adds to the model
     model = follow(method.fit(model, job), listeners)
     about["parameters"] = dict(zip(("total", "trained"), count_parameters(model), strict=True))

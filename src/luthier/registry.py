@@ -59,6 +59,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "prompt-mlm": "luthier.methods.prompt_mlm:PromptMlm",
         "distillation": "luthier.methods.distillation:Distillation",
         "self-training": "luthier.methods.self_training:SelfTraining",
+        "coral": "luthier.methods.coral:Coral",
+        "dann": "luthier.methods.dann:Dann",
         "prototypical-networks": ("luthier.methods.prototypical_networks:PrototypicalNetworks"),
         "maml": "luthier.methods.maml:Maml",
         "reptile": "luthier.methods.reptile:Reptile",

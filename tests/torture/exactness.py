@@ -64,6 +64,8 @@ METHODS: dict[str, dict[str, Any]] = {  # every method, and the sections of a re
             ("maml", EPISODES),
             ("reptile", EPISODES),
             ("self-training", {"threshold": 0.3}),
+            ("coral", {}),
+            ("dann", {}),
         )
     },
 }

@@ -142,7 +142,9 @@ def run(
     from luthier.data.readers.find_files import refuse_missing
 
     data = made.data
-    beside = [*made.evaluation.also.values(), data.replay and data.replay.files]
+    beside: list[str | list[str] | None] = [*made.evaluation.also.values()]
+    beside += [data.replay.files] if data.replay else []
+    beside += [data.row_weights.towards] if data.row_weights else []
     for source in (data.train, data.validation, data.test, data.unlabelled, *beside):
         refuse_missing(source, made.data.format)
     if not is_launched:

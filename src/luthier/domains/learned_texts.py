@@ -19,6 +19,7 @@ from luthier.ragged import Array
 from luthier.recipe.tree import Recipe
 from luthier.training.listeners import Listener, follow
 
+TRANSDUCTIVE = "; or adaptation.include_test=true, for a verdict on these rows alone"
 CHUNK = 1024  # texts compared with the training rows at once
 
 
@@ -59,7 +60,7 @@ def gather(recipe: Recipe, task: Task, checked: Checked, listener: Listener) -> 
     read = [texts_of(file) for file in asked.texts]
     if not asked.include_test:
         for one in read:
-            refuse_test(one, test)
+            refuse_test(one, test, others=TRANSDUCTIVE)
     outside = each_once("files", (text for one in read for text in one.texts)).texts
     notes = []
     if asked.select is not None:
@@ -81,7 +82,9 @@ def gather(recipe: Recipe, task: Task, checked: Checked, listener: Listener) -> 
     return LearnedTexts(kept, tuple(sources), tuple(notes), n_words(kept))
 
 
-def refuse_test(found: Texts, test: set[str]) -> None:
+def refuse_test(
+    found: Texts, test: set[str], *, field: str = "adaptation.texts", others: str = ""
+) -> None:
     """Refuse a file that holds nothing but texts of the test rows.
 
     Raises:
@@ -91,8 +94,7 @@ def refuse_test(found: Texts, test: set[str]) -> None:
         raise DataError(
             "The texts of this file are those of the test rows, which the model must not learn.",
             received=f"{found.name}: {len(found.texts):,} texts, all in the test set",
-            hint="other files in adaptation.texts; or adaptation.include_test=true, for a verdict "
-            "on these rows alone",
+            hint=f"other files in {field}{others}",
         )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from luthier.hf_types import Model, Tokenizer
 from luthier.protocols import KINDS, UNITS
 from luthier.recipe.tree import NoOptions, Section
@@ -49,3 +51,23 @@ class SingleLabelMethod(PlainCheckpoint):
 
     units: ClassVar[frozenset[str]] = frozenset({"sequence"})
     kinds: ClassVar[frozenset[str]] = frozenset({"single-label"})
+
+
+class AlignedOptions(Section):
+    """Texts of a second domain, and how much they count."""
+
+    target: str | None = Field(
+        None, description="File of target texts; the same as data.unlabelled, and given once."
+    )
+    weight: float = Field(
+        1.0, gt=0, description="Weight of the domains' distance beside the mean loss."
+    )
+
+
+class AlignedMethod(PlainCheckpoint):
+    """A method that brings a second domain, without labels, to that of the labelled rows."""
+
+    units: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label"})
+    reads_unlabelled: ClassVar[bool] = True
+    learns_soft_labels: ClassVar[bool] = True

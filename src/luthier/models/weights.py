@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor
-from transformers import AutoModel
+from transformers import AutoModel, PreTrainedModel
 
 from luthier.errors import ModelError
 from luthier.hf_types import Config, Model
@@ -88,7 +89,9 @@ def read_weights(
     setattr(model, FRESH, tuple(sorted(missing - set(lost))))
     setattr(model, MISFIT, tuple(sorted(key for key, *_ in loading["mismatched_keys"])))
     if model.get_output_embeddings() is not None:
-        setattr(model, SPARE, _pooler(place, loading["unexpected_keys"], config, revision, prefix))
+        unused = set(loading["unexpected_keys"])
+        kept = _pooler(place, unused, config, revision, prefix)
+        setattr(model, SPARE, {**_head(place, unused, config, revision), **kept})
     found: Model = model
     return found
 
@@ -102,6 +105,17 @@ def _pooler(
     trunk = AutoModel.from_pretrained(place, config=config, revision=revision, **SAFELY)
     kept = {name: one for name, one in trunk.state_dict().items() if "pooler" in name}
     return {f"{prefix}{name}": one for name, one in kept.items()}
+
+
+def _head(place: str, unused: set[str], config: Config, revision: str | None) -> dict[str, Tensor]:
+    """Read the head of a classifier, which a language model has no use for, to keep it."""
+    name = next(iter(config.architectures or ()), "")
+    written_by: Any = getattr(transformers, name, None)
+    is_known = isinstance(written_by, type) and issubclass(written_by, PreTrainedModel)
+    if not is_known or all("pooler" in one for one in unused):
+        return {}
+    whole = written_by.from_pretrained(place, config=config, revision=revision, **SAFELY)
+    return {name: one for name, one in whole.state_dict().items() if name in unused}
 
 
 def refuse_other_shapes(misfits: Iterable[Sequence[Any]], prefix: str, place: str) -> None:

@@ -11,7 +11,18 @@ from typing import Any
 from luthier.recipe.problems import Problem
 from luthier.registry import find, names
 
+TARGET = "target"  # option of methods that read unlabelled rows: a file of such
 Found = type[Any] | None  # the class of a plug-in that the recipe names, if there is one
+
+
+def options_with_target(method: object) -> dict[str, Any] | None:
+    """Return a method's options if they name the unlabelled rows that it reads, else None."""
+    if not isinstance(method, Mapping) or method.get("name") not in names("methods"):
+        return None
+    options = method.get("options")
+    is_read = getattr(find("methods", method["name"]), "reads_unlabelled", False)
+    is_named = isinstance(options, dict) and options.get(TARGET) is not None
+    return options if is_read and is_named else None
 
 
 def check_unlabelled(tree: Mapping[str, Any], method: Found) -> Iterator[Problem]:
@@ -19,6 +30,11 @@ def check_unlabelled(tree: Mapping[str, Any], method: Found) -> Iterator[Problem
     data = tree.get("data")
     is_given = isinstance(data, Mapping) and data.get("unlabelled") is not None
     is_read = getattr(method, "reads_unlabelled", False)
+    if options_with_target(tree.get("method")) is not None:
+        if is_given:
+            fix = f"method.options.{TARGET}=null"
+            yield Problem(f"method.options.{TARGET}", "is data.unlabelled, given twice", fix=fix)
+        return
     if method is None or is_given == is_read:
         return
     if is_given:
@@ -54,7 +70,8 @@ def needs_reading_anew(method: Found, field: str, nothing: str) -> Iterator[Prob
 
 
 def check_replay(tree: Mapping[str, Any], method: Found) -> Iterator[Problem]:
-    """Find rows of an earlier task that no step would read."""
+    """Find rows of an earlier task, and weights of rows, that no step would read."""
     data = tree.get("data")
-    if isinstance(data, Mapping) and data.get("replay") is not None:
-        yield from needs_reading_anew(method, "data.replay", "null")
+    for field in ("replay", "row_weights"):
+        if isinstance(data, Mapping) and data.get(field) is not None:
+            yield from needs_reading_anew(method, f"data.{field}", "null")

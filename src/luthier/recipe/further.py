@@ -1,4 +1,4 @@
-"""Fields for rows beside the splits: those of an earlier task, and those scored besides."""
+"""Fields about other rows: those of an earlier task, of another domain, and scored besides."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ class Replay(Section):
     share: float = Field(
         0.05, gt=0, lt=1, description="Share of every batch, beside its training rows."
     )
+
+
+class RowWeights(Section):
+    """Training rows that weigh the more, the likelier they are in another domain."""
+
+    towards: str = Field(description="File of texts of the other domain; labels are not read.")
 
 
 def as_named(given: object) -> object:

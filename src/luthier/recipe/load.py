@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from luthier.errors import RecipeError, nearest
 from luthier.recipe.checks import check, expand_names
+from luthier.recipe.checks_of_rows import TARGET, options_with_target
 from luthier.recipe.given_rows import SPLITS, refuse_rows
 from luthier.recipe.problems import Problem, problems_of
 from luthier.recipe.tree import Recipe
@@ -223,6 +224,9 @@ def _value(text: str, path: str) -> object:
 def _make_paths_absolute(tree: dict[str, Any], folder: Path, *, under: str) -> None:
     """Make the data's files and the model's folder absolute if they are fields below `under`."""
     data, model, adaptation = tree.get("data"), tree.get("model"), tree.get("adaptation")
+    options = options_with_target(tree.get("method"))
+    if options is not None and _lies_below(f"method.options.{TARGET}", under):
+        options[TARGET] = _absolute(options[TARGET], folder)
     is_meant = _lies_below("adaptation.texts", under)
     if is_meant and isinstance(adaptation, dict) and "texts" in adaptation:
         adaptation["texts"] = _absolute(adaptation["texts"], folder)
@@ -232,9 +236,10 @@ def _make_paths_absolute(tree: dict[str, Any], folder: Path, *, under: str) -> N
             {"also": _absolute(evaluation["also"], folder)} if "also" in evaluation else {}
         )
     if isinstance(data, dict):
-        replay = data.get("replay")
-        if isinstance(replay, dict) and _lies_below("data.replay.from", under):
-            replay |= {"from": _absolute(replay["from"], folder)} if "from" in replay else {}
+        for section, field in (("replay", "from"), ("row_weights", "towards")):
+            inner, path = data.get(section), f"data.{section}.{field}"
+            if isinstance(inner, dict) and field in inner and _lies_below(path, under):
+                inner[field] = _absolute(inner[field], folder)
         for split in (*SPLITS, "labels_from"):
             if split in data and _lies_below(f"data.{split}", under):
                 data[split] = _absolute(data[split], folder)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from luthier.recipe.adaptation import Adaptation
-from luthier.recipe.further import Replay, as_named
+from luthier.recipe.further import Replay, RowWeights, as_named
 from luthier.recipe.section import NoOptions as NoOptions
 from luthier.recipe.section import Section as Section
 from luthier.recipe.weak import LabellingFunction
@@ -115,6 +115,9 @@ class Data(Section):
     )
     replay: Replay | None = Field(
         None, description="Rows of an earlier task, mixed into every batch; null: none."
+    )
+    row_weights: RowWeights | None = Field(
+        None, description="Weights of training rows by how like another domain; null: all weigh 1."
     )
     columns: dict[str, Annotated[str | list[str], BeforeValidator(name_of_column)]] = Field(
         default_factory=dict,

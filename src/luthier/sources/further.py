@@ -15,6 +15,7 @@ from luthier.data.doctor.split_view import MOST_PLACES
 from luthier.errors import DataError
 from luthier.protocols import Task
 from luthier.reading import refuse_errors
+from luthier.recipe.checks_of_rows import TARGET, options_with_target
 from luthier.recipe.tree import Recipe
 from luthier.records import Rows, Splits
 from luthier.results import Finding
@@ -61,7 +62,8 @@ def read_further(
     notes: list[str] = []
     found: list[Finding] = []
     unlabelled = replay = None
-    source = given.get("unlabelled", recipe.data.unlabelled)
+    options = options_with_target(recipe.method.model_dump()) or {}
+    source = given.get("unlabelled", recipe.data.unlabelled or options.get(TARGET))
     if source is not None:
         unlabelled, told, more = read_unlabelled(source, recipe, task, splits)
         notes, found = [*notes, *told], [*found, *more]

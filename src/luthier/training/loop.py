@@ -35,6 +35,7 @@ from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
 from luthier.training.optimizer import make_schedule, set_rate
 from luthier.training.replay import with_replay
+from luthier.training.row_weights import with_row_weights
 from luthier.training.state import State, seed_all
 from luthier.training.step_plan import StepPlan
 from luthier.training.together import seed_share, stop_if_asked, story_of
@@ -53,7 +54,7 @@ def train(model: M, job: Job) -> Generator[StepInfo, None, M]:
             would change nothing.
     """
     refuse_frozen(model)
-    job = with_replay(job)
+    job = with_replay(with_row_weights(job))
     seed_all(seed_of(job.plan.training.seed, "training"))
     yield from prepare_augmenters(job)
     engine: Engine = find("engines", job.session.engine)(model, job)

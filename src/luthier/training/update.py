@@ -66,7 +66,8 @@ class Update:
                 1 if items.groups is None else (items.groups == items.groups[0]).sum()
             )
             self.spare = to_tensors(job.problem.codec.batch(items, first, epoch=0))
-        is_cut = self.loss.by_rows and not is_far(accelerator.device)
+        self.by_rows = self.loss.by_rows and not any(one.by_batch for one in self.regularisers)
+        is_cut = self.by_rows and not is_far(accelerator.device)
         self.tokens = job.plan.training.tokens_at_once if is_cut else None
 
     def gradient(self, batches: list[TensorBatch]) -> tuple[Tensor, Tensor]:
@@ -108,7 +109,7 @@ class Update:
         total = self.pieces.compute(
             work,
             batches,
-            by_rows=self.loss.by_rows,
+            by_rows=self.by_rows,
             tokens=self.tokens,
             once=self.is_sharded,
         )

@@ -222,3 +222,20 @@ def test_errors_are_of_luthier(tree, tmp_path):
     made = tree(adaptation={"seed": -1})
     with pytest.raises(LuthierError, match=r"adaptation\.seed"):
         run(made, tmp_path / "run")
+
+
+def test_a_head_that_fits_is_kept_through_the_adaptation(tree, tmp_path):
+    plain = tree(head=None, training={"num_train_epochs": 4})
+    del plain["adaptation"]
+    first = run(plain, tmp_path / "first")
+    made = tree(model={"name": str(first.model)}, training={"learning_rate": 1e-9})
+    made["evaluation"]["also"] = {"same": made["data"]["train"]}
+    made["data"]["limit"] = {"train": 40}
+    folder = run(made, tmp_path / "second")
+    weights = load_file(learned(folder).model / "model.safetensors")
+    before = load_file(first.model / "model.safetensors")
+    for name in ("classifier.weight", "classifier.bias"):
+        assert (weights[name] == before[name]).all()
+    after = load_file(folder.model / "model.safetensors")
+    assert after["classifier.weight"] == pytest.approx(before["classifier.weight"], abs=1e-4)
+    assert {*folder.read_json("also")["same"]["scores"]} == {"fine-tuned", "before"}
