@@ -21,6 +21,9 @@ from tests.toys import FAMILY
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 SHIPPED = sorted(FOLDER.glob("*.yaml"))
+OF_FILES = (  # what recipes say of files of their own
+    *("validation", "test", "format", "delimiter", "quoting", "encoding", "header"),
+)
 each_recipe = pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 
 
@@ -109,6 +112,9 @@ def test_it_runs_two_steps_on_toy_rows(path, tiny_model, tiny_teacher, tmp_path)
         own = [f"method.options.teacher={tiny_teacher(recipe.task.name)}"]
     if recipe.task.options.get("encoders"):
         own = ["task.options.encoders={image: thumbnail}"]
+    if recipe.adaptation is not None:
+        own += ["adaptation.num_train_epochs=1", "adaptation.head_steps=2"]
+        own += ["adaptation.max_tokens=32"]
     changed = read_recipe(
         recipe,
         [
@@ -116,6 +122,7 @@ def test_it_runs_two_steps_on_toy_rows(path, tiny_model, tiny_teacher, tmp_path)
             "data.media=null",
             "data.split.group_by=null",
             "data.limit={}",
+            *(f"data.{field}=null" for field in OF_FILES),
             "data.split.validation=0.2",
             "data.split.test=0.3",
             f"model={tiny_model(FAMILY.get(recipe.task.name, 'bert'), head)}",

@@ -42,18 +42,28 @@ def interpolate(
         print_json(vars(found))
         return
     print_table(curve_table(found))
-    from luthier.cli.show import scores_table
-
-    for name, systems in found.scores.items():
-        metric = found.comparisons[name][0].metric
-        for system, scores in systems.items():
-            shown = {metric: scores[metric]}
-            print_table(scores_table(shown, title=f"{system}, on test rows: {name}"))
-        for one in found.comparisons[name]:
+    print_table(judged_table(found))
+    for name, comparisons in found.comparisons.items():
+        for one in comparisons:
             print(visible(f"{name}: {one.system} is {one.verdict}"))
     for what, where in (("the chosen model", found.folder), ("the curve", found.page)):
         if where is not None:
             print(visible(f"Wrote {where}: {what}"))
+
+
+def judged_table(found: Interpolation) -> Table:
+    """Show what the chosen place and both ends reach on the rows that judge."""
+    from luthier.report.interpolation import judged_rows
+
+    rows = judged_rows(found)
+    columns = [
+        Column("rows", lambda row: str(row["of"])),
+        Column("model", lambda row: str(row["system"])),
+        Column(rows[0]["metric"], lambda row: str(row["value"]), is_number=True),
+        Column("interval", lambda row: str(row["interval"])),
+        Column("n", lambda row: f"{row['n']:,}", is_number=True),
+    ]
+    return Table(columns, rows, title=f"Judged on other rows; α = {found.alpha:.2g} was chosen")
 
 
 def curve_table(found: Interpolation) -> Table:
