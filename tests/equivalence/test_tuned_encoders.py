@@ -70,6 +70,18 @@ def test_an_encoder_is_tuned_and_its_statistics_stay(tiny_model, resnet, tmp_pat
     assert any("running_var" in name for name in after)
 
 
+def test_the_report_shows_the_pictures_of_mistaken_rows(tiny_model, resnet, tmp_path):
+    done = run(tree(tiny_model("bert"), resnet, max_steps=1), tmp_path / "run")
+    kept = RunFolder.open(done.folder).read_json("panels")["panels"]
+    (panel,) = (one for one in kept if one["kind"] == "mistakes")
+    seen = {one["role"]: one for row in panel["data"]["rows"] for one in row["inputs"]}
+    assert seen.keys() == {"text", "photo", "price"}
+    assert seen["price"]["data"]
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert '<img src="data:image/jpeg;base64,' in page
+    assert "media-src data:" in page
+
+
 def test_a_resumed_run_ends_with_the_same_bits(tiny_model, resnet, tmp_path):
     made = tree(tiny_model("bert"), resnet)
     run(made, tmp_path / "whole")

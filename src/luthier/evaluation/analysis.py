@@ -13,17 +13,23 @@ import numpy as np
 from scipy.special import softmax
 
 from luthier.codec import Codec
+from luthier.data.labels import is_missing
 from luthier.declarations import JSON, Panel
 from luthier.evaluation.slices import score_slices
+from luthier.media.places import MEDIA
+from luthier.media.previews import preview_of
 from luthier.metrics.calibration import expected_calibration_error, fit_temperature, reliability
 from luthier.metrics.classification import confusion
 from luthier.metrics.intervals import interval, resamples
 from luthier.ragged import Array
 from luthier.records import Gold, Outputs, Predictions, Rows, Target
+from luthier.task_types.encode_inputs import cells_of
 
 MOST_MISTAKES = 200
 MOST_POINTS = 2000
 LONGEST_TEXT = 500
+MOST_PICTURES, MOST_PLAYERS = 100, 20  # rows whose pictures and sounds a page holds
+TEXTS = ("text", "choices")  # kinds of input that are shown as texts
 
 
 def analyse(
@@ -174,7 +180,29 @@ def mistakes(
         }
         for row, size in islice(found.items(), MOST_MISTAKES)
     ]
+    show_inputs(codec, rows, shown)
     return shown, len(found)
+
+
+def show_inputs(codec: Codec, rows: Rows, shown: Sequence[dict[str, JSON]]) -> None:
+    """Add to rows what else they have than texts: small pictures, players, numbers."""
+    columns = [one for one in codec.task.columns if one.role in codec.task.input_roles]
+    if all(one.kind in TEXTS for one in columns) or codec.limits is None:
+        return
+    cells = {one.role: cells_of(rows, one, codec.limits) for one in columns}
+    for number, row in enumerate(shown):
+        row["inputs"] = [
+            {"role": one.role, **shown_input(one.kind, cells[one.role][row["index"]], number)}
+            for one in columns
+        ]
+
+
+def shown_input(kind: str, cell: Any, number: int) -> dict[str, JSON]:
+    """Show one cell; pictures and players of the first rows alone, so that pages stay small."""
+    if kind in MEDIA and cell is not None:
+        most = MOST_PICTURES if kind == "image" else MOST_PLAYERS
+        return {"kind": kind, "data": preview_of(cell, kind) if number < most else None}
+    return {"kind": "text", "data": "" if is_missing(cell) else str(cell)[:LONGEST_TEXT]}
 
 
 def scatter(gold: Array, answers: Array) -> list[list[float]]:

@@ -145,6 +145,7 @@ def mistakes(data: JSON, facts: Facts) -> dict[str, JSON] | None:
     rows = [
         row
         | {
+            "inputs": inputs_of(row),
             "gold_names": _names(row.get("gold")),
             "answer_names": _names(row.get("answer")),
             "gold_text": answer(row.get("gold")),
@@ -162,6 +163,22 @@ def mistakes(data: JSON, facts: Facts) -> dict[str, JSON] | None:
         "golds": sorted({name for row in rows for name in row["gold_names"]}),
         "answers": sorted({name for row in rows for name in row["answer_names"]}),
     }
+
+
+PREVIEWS = {"image": "data:image/jpeg;base64,", "audio": "data:audio/wav;base64,"}
+
+
+def inputs_of(row: JSON) -> list[dict[str, JSON]]:
+    """Return what else than texts a row has; pictures and sounds are those that runs write."""
+    found: list[dict[str, JSON]] = []
+    for one in row.get("inputs") or []:
+        kind, data = str(one.get("kind")), one.get("data")
+        prefix = PREVIEWS.get(kind, "")
+        is_whole = data is None or data == "" or str(data).startswith(prefix)
+        found.append(
+            {"role": str(one.get("role")), "kind": kind, "data": data if is_whole else None}
+        )
+    return found
 
 
 def _names(value: JSON) -> list[str]:
