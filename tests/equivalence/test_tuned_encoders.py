@@ -111,7 +111,9 @@ def test_what_is_saved_answers_alike(tiny_model, resnet, tmp_path):
         assert said["score"] == pytest.approx(max(kept["probabilities"]), abs=1e-5)
 
 
-@pytest.mark.parametrize("inputs", [{"price": "number"}, {"photo": "image", "price": "number"}])
+@pytest.mark.parametrize(
+    "inputs", [{"price": "number"}, {"photo": "image"}, {"photo": "image", "price": "number"}]
+)
 @pytest.mark.parametrize("tuned", [False, True])
 def test_rows_without_texts_need_no_model_of_texts(resnet, tmp_path, inputs, tuned):
     if tuned and "photo" not in inputs:

@@ -61,10 +61,10 @@ def labelled_media(sheet: Sheet) -> Guess | None:
     """Recognise labelled images or sounds, where no column holds texts."""
     for kind, endings in KINDS.items():
         column = sheet.given.get(kind) or _column_of(sheet, endings)
-        if column is None or sheet.best(TEXT, [column]) is not None:
+        if column is None:
             continue
-        label = sheet.best(LABEL_OF, [column])
-        if label is None:
+        label, text = sheet.best(LABEL_OF, [column]), sheet.best(TEXT, [column])
+        if label is None or (text is not None and text.name != label.name):
             continue
         what = {"image": "images", "audio": "sounds"}[kind]
         doubts = [

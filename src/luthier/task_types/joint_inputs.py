@@ -117,7 +117,7 @@ class JointCodec(CodecDefaults[Any]):
             cost, full, kept = cost + made.cost, full + made.full_lengths, kept + made.kept_lengths
         fields[PRESENT] = ItemField(np.array(present, dtype=np.float32).reshape(len(present), -1).T)
         gold = None if targets is None else ItemField(targets, 0)
-        return Items(fields, gold, cost + 1, full, kept)
+        return Items(fields, gold, cost + 1, np.maximum(full, 1), np.maximum(kept, 1))
 
     def _encoded(self, role: str, kind: str, cells: Sequence[Any]) -> Encoding:
         """Encode one input; its model arguments carry its role."""

@@ -46,3 +46,9 @@ def test_texts_beside_files_that_are_there_are_read_with_them(tmp_path):
     assert any("price" in one for one in guess.unsure)
     elsewhere = recognise(Rows.of(columns, name=str(tmp_path / "no" / "items.csv")))
     assert elsewhere.task.startswith("text-")
+
+
+def test_labels_of_several_words_are_no_texts():
+    labels = [("Food & Drink", "People & Body")[n % 2] for n in range(60)]
+    guess = recognise(Rows.of({"image": [f"{n}.png" for n in range(60)], "label": labels}))
+    assert guess.task == "image-classification"
