@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -14,7 +15,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 import luthier
-from luthier.records import Rows
 
 N_DRAWS, N_ROWS = 20, 300
 NOISE = 0.05  # share of labels that are the other one
@@ -22,20 +22,20 @@ NOISE = 0.05  # share of labels that are the other one
 
 def planted(asked: argparse.Namespace) -> dict[str, Any]:
     """Ask whether each input adds, where the truth is known."""
-    found: dict[str, Any] = {}
-    for name in ("exclusive or", "irrelevant", "copy"):
-        right = []
-        for seed in range(N_DRAWS):
-            rows = draw(name, seed)
-            made = recipe({"first": "number", "second": "number"}, {"train": "memory:train"})
-            made["data"]["train"] = rows
+    right: dict[str, list[bool]] = {name: [] for name in ("exclusive or", "irrelevant", "copy")}
+    asked.out.mkdir(parents=True, exist_ok=True)
+    for seed in range(N_DRAWS):
+        for name, so_far in right.items():
+            path = asked.out / f"{name} {seed}.csv"
+            pd.DataFrame(draw(name, seed)).to_csv(path, index=False)
+            made = recipe({"first": "number", "second": "number"}, {"train": str(path)})
             study = luthier.modalities(made, n_seeds=2, out=asked.out / f"{name} {seed}")
             said = study.sentences[1]
             adds = said.startswith("second adds something")
-            right.append(adds == (name == "exclusive or"))
-            print(name, seed, right[-1], said, flush=True)
-        found[name] = sum(right)
-        print(name, sum(right), "of", len(right), flush=True)
+            so_far.append(adds == (name == "exclusive or"))
+            print(name, seed, so_far[-1], said, flush=True)
+    found = {name: [sum(one), len(one)] for name, one in right.items()}
+    print(found, flush=True)
     return found
 
 
@@ -116,8 +116,3 @@ def boosting(frame: Any, gold: str, roles: dict[str, str]) -> dict[str, float]:
         "r2": float(1 - (error**2).sum() / ((frame[gold] - frame[gold].mean()) ** 2).sum()),
         "pearson": float(np.corrcoef(said, frame[gold])[0, 1]),
     }
-
-
-def rows_of(table: list[dict[str, Any]]) -> Rows:
-    """Make rows of records."""
-    return Rows.of({name: [row[name] for row in table] for name in table[0]})

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from luthier.columns import PRESENT
+from luthier.distributed.group import group
 from luthier.hf_types import Model
 from luthier.models.head_files import write_head
 from luthier.models.pooling import mean_of_places, mean_of_tokens
@@ -94,10 +95,19 @@ class FusedModel(Wrapper):
 
     def read(self, batch: Mapping[str, Tensor]) -> list[Tensor]:
         """Return what the head reads of every input."""
-        return [self._read(role, one["kind"], batch) for role, one in self.inputs.items()]
+        present = batch[PRESENT]
+        return [
+            self._read(role, one["kind"], batch, present[:, place])
+            for place, (role, one) in enumerate(self.inputs.items())
+        ]
 
-    def _read(self, role: str, kind: str, batch: Mapping[str, Tensor]) -> Tensor:
+    def _read(self, role: str, kind: str, batch: Mapping[str, Tensor], present: Tensor) -> Tensor:
         """Return what a role's part reads: (batch, width), or ids of categories (batch,)."""
+        is_encoded = kind == "text" or role in self.tuned
+        # several processes pass as often through a model; one spares itself what no row has
+        if is_encoded and group().size == 1 and not bool(present.any()):
+            width = self.inputs[role].get("width", self.config.hidden_size)
+            return torch.zeros(len(present), int(width), device=present.device)
         if role in self.tuned:
             prefix = f"{role}."
             own = {k.removeprefix(prefix): one for k, one in batch.items() if k.startswith(prefix)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from luthier.job import Job, Problem
 from luthier.records import Outputs, StepInfo
 
 Alone = dict[str, dict[str, Outputs]]  # role -> split -> outputs
-_last: list[tuple[Problem, Alone]] = []  # of the run that is judged
+_last: list[tuple[ref[Problem], Alone]] = []  # of the run that is judged, whose rows may go
 
 
 def outputs_alone(job: Job, name: str) -> Generator[StepInfo, None, Alone]:
@@ -33,7 +34,7 @@ def outputs_alone(job: Job, name: str) -> Generator[StepInfo, None, Alone]:
     from luthier.training.loop import train
     from luthier.training.predict import predict
 
-    if _last and _last[0][0] is job.problem:
+    if _last and _last[0][0]() is job.problem:
         return _last[0][1]
     roles = list(job.problem.codec.task.options.inputs)
     found: Alone = {}
@@ -48,7 +49,7 @@ def outputs_alone(job: Job, name: str) -> Generator[StepInfo, None, Alone]:
         for split in job.problem.scored_splits:
             said = yield from predict(model, alone, split, phase=f"{phase}: {split}")
             found[role][split] = said
-    _last[:] = [(job.problem, found)]
+    _last[:] = [(ref(job.problem), found)]
     return found
 
 
