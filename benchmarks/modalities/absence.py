@@ -91,7 +91,7 @@ def trained(
         },
         "data": {"split": {"validation": 0.1}, "max_seconds": 2.0},
         "training": {
-            "num_train_epochs": 20,
+            "num_train_epochs": 10,
             "learning_rate": 1e-4,
             "per_device_train_batch_size": 32,
         },

@@ -124,7 +124,8 @@ def pairs(
     for level, arms in by_level.items():
         chosen: Iterable[tuple[str, str]] = combinations(arms, 2)
         if reference is not None:
-            chosen = product([one for one in arms if one != reference], [reference])
+            known = [one for one in arms if one == reference]  # none where all its runs failed
+            chosen = product([one for one in arms if one != reference], known)
         for first, second in chosen:
             ours = {one.trial.seed: one for one in arms[first]}
             theirs = {one.trial.seed: one for one in arms[second]}

@@ -73,3 +73,8 @@ def test_an_interval_of_a_share_ends_at_zero_and_one():
     share = of_arm(outcomes, "accuracy", confidence=0.95)
     assert (share.low, share.high) == (pytest.approx(0.3147, abs=1e-3), 1.0)
     assert of_arm(outcomes, "mcc", confidence=0.95).high > 1
+
+
+def test_nothing_is_compared_with_an_arm_all_of_whose_runs_failed():
+    ours = [outcome("a", "", seed, 0.8) for seed in range(2)]
+    assert pairs({"": {"a": ours}}, "accuracy", confidence=0.95, reference="as it is") == []
