@@ -97,7 +97,7 @@ def test_splits_are_shown_with_how_they_were_made(capsys):
 def test_an_inspection_as_json_holds_splits_findings_and_notes(capsys):
     show_inspection(inspection(), as_json=True)
     said = json.loads(capsys.readouterr().out)
-    assert list(said) == ["splits", "findings", "notes", "has_errors"]
+    assert list(said) == ["splits", "findings", "notes", "weak", "has_errors"]
     assert said["splits"][2] == {"split": "test", "rows": 2, "made": "20% [drawn]"}
     assert said["findings"][0]["code"] == "blank-text"
     assert said["has_errors"]
