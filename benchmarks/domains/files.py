@@ -32,7 +32,7 @@ def write_files(data: Path, out: Path, n_train: int, n_test: int) -> None:
     write(out / "tweets-test.csv", judged[:n_test])
     write(out / "news-test.csv", news[:n_test])
     write(out / "news-50.csv", news[n_test : n_test + 50])
-    write(out / "news.csv", news[n_test : n_test + 2 * n_train // 3])
+    write(out / "news.csv", news[n_test : n_test + n_train // 4])
     write_texts(out / "news.txt", news[n_test : n_test + 2 * n_train])
     names = renaming([text for text, _ in tweets])
     write(

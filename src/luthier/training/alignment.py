@@ -81,7 +81,10 @@ class Aligned(Regulariser):
             handle.remove()
         source, target = (
             tuple(one_a_text(part, given) for part in passed)
-            for passed, given in zip(seen, (batch, drawn), strict=True)
+            for passed, given in (
+                (seen[0], batch),
+                (seen[-1], drawn),
+            )  # regularisers may pass twice
         )
         return total + self.weight * batch.n_items * self.apart(model, source, target)
 

@@ -144,6 +144,13 @@ def test_target_texts_are_read_told_and_change_what_is_learned(method, tree, tmp
     assert luthier.load(folder.path)("sun over the coast")
 
 
+@pytest.mark.parametrize("regulariser", ["r-drop", "fgm", "ema"])
+def test_regularisers_go_with_it(regulariser, tree, tmp_path):
+    training = {"max_steps": 2, "use_cpu": True}
+    made = tree("coral", regularisers=[regulariser], training=training)
+    luthier.run(made, out=tmp_path / "run")
+
+
 @pytest.mark.parametrize("method", BOTH)
 def test_a_stopped_run_goes_on_to_the_same_weights(method, tree, tmp_path):
     training = {"max_steps": 6, "save_strategy": "steps", "save_steps": 2, "use_cpu": True}
