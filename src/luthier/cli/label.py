@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from luthier.cli.studies import listed
+from luthier.cli.studies import Overrides, listed
 from luthier.cli.visible import visible
 from luthier.errors import DataError, RecipeError
 
@@ -42,12 +42,7 @@ def label(
         Path | None,
         typer.Argument(metavar="RECIPE", help="A recipe, a .yaml file.", show_default=False),
     ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="SECTION.FIELD=VALUE", help="Changes to the recipe.", show_default=False
-        ),
-    ] = None,
+    overrides: Overrides = None,
     pool: Annotated[
         str | None, typer.Option(help="The rows to label: a file as in data.train.")
     ] = None,
