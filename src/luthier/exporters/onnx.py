@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -37,6 +37,7 @@ from luthier.runs.portable import write_portable
 LARGEST = 1 << 30  # bytes of weights in the file of the graph; larger ones lie beside it
 AXES = {0: "batch", 1: "tokens"}
 CHECKPOINT = "--to checkpoint"  # the hint where only that is possible
+UNTRACED = (torch.onnx.OnnxExporterError, RuntimeError, ValueError, TypeError)
 QUANTIZED = ("MatMul", "Gemm", "Gather")  # operations whose weights become int8
 
 
@@ -110,19 +111,9 @@ def write_graph(trial: Trial, folder: Path, *, int8: bool) -> Exported:
     folder.mkdir()
     with quietly():
         try:
-            program = torch.onnx.export(
-                Positional(model, inputs, outputs),
-                given,
-                dynamo=True,
-                dynamic_shapes=((AXES,) * len(inputs),),
-                input_names=inputs,
-                output_names=outputs,
-                verbose=False,
-            )
-        except (torch.onnx.OnnxExporterError, RuntimeError, ValueError, TypeError) as problem:
+            program = trace(model, dict(zip(inputs, given, strict=True)), outputs)
+        except UNTRACED as problem:
             raise not_a_graph(predictor, problem) from problem
-        if program is None:
-            raise not_a_graph(predictor, "the exporter gave nothing")
         n_bytes = sum(one.numel() * one.element_size() for one in model.parameters())
         program.save(folder / MODEL, external_data=n_bytes > LARGEST)
         if int8:
@@ -132,6 +123,28 @@ def write_graph(trial: Trial, folder: Path, *, int8: bool) -> Exported:
     refuse_other_tokens(trial, LightTokenizer(folder, described))
     write_portable(folder, predictor.recipe, predictor.target)
     return Graph(folder, predictor, described)
+
+
+def trace(model: nn.Module, given: Mapping[str, Tensor], outputs: Sequence[str]) -> Any:
+    """Trace a model for batches of any size and length.
+
+    Args:
+        model: The model.
+        given: A batch of at least two items, by the names of the model's arguments.
+        outputs: Names of the model's outputs.
+    """
+    program = torch.onnx.export(
+        Positional(model, tuple(given), outputs),
+        tuple(given.values()),
+        dynamo=True,
+        dynamic_shapes=((AXES,) * len(given),),
+        input_names=tuple(given),
+        output_names=tuple(outputs),
+        verbose=False,
+    )
+    if program is None:
+        raise ValueError("the exporter gave nothing")
+    return program
 
 
 class Graph(OnnxModel):
