@@ -42,6 +42,7 @@ def fake_run(
         "target": {"kind": "single-label", "names": labels, "thresholds": None},
         "data": fake_data(labels, text),
         "adaptation": {"model": "../adapted/0123456789ab/model", "new_words": []},
+        "also": {"old.csv": {"scores": {}, "comparisons": [], "told": "kept: 81.2 % before"}},
         "scores": fake_scores(),
         "comparison": fake_comparison(),
         "panels": fake_panels(labels, text, n_mistakes),
