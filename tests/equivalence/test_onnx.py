@@ -7,6 +7,7 @@ import pytest
 
 import luthier
 from luthier.errors import ModelError, RunError
+from luthier.exporters.trial import spread_lines
 from luthier.runs import RunFolder
 from tests.architecture.source import loaded_by
 from tests.toys import toy_rows, toy_tree
@@ -149,3 +150,14 @@ def test_what_trains_is_named_where_it_is_not_installed(tmp_path, monkeypatch):
     with pytest.raises(luthier.errors.RecipeError, match="is not installed here") as caught:
         luthier.load(tmp_path)
     assert "[train]" in caught.value.hint
+
+
+@pytest.mark.parametrize(("most", "expected"), [(3, [0, 4, 9]), (20, list(range(10))), (1, [0])])
+def test_rows_that_are_tried_out_are_spread_over_all(most, expected):
+    """Files may be sorted by their labels: the first rows would be of one of them."""
+
+    class Run:
+        def read_predictions(self):
+            return ({"n": number} for number in range(10))
+
+    assert [line["n"] for line in spread_lines(Run(), most)] == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from luthier.answerers import BATCH, OUTPUTS, Answerer, batch_of, infer_items
 from luthier.errors import ModelError
 from luthier.evaluation.judge import judge
 from luthier.exporters.exported import Exported, TorchModel, milliseconds
-from luthier.exporters.merged import differs, first_lines, gap, rows_of
+from luthier.exporters.merged import differs, gap, rows_of
 from luthier.items import Batch
 from luthier.prediction.predictor import Predictor
 from luthier.ragged import Array, Ragged
@@ -19,7 +20,7 @@ from luthier.records import Predictions
 from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
 
-MOST_ROWS = 1000  # that are tried out
+MOST_ROWS = 2000  # that are tried out
 TIMED = 40  # items that are timed, one by one
 ALIKE = 1e-3  # of the largest output: float32 sums in another order
 
@@ -81,7 +82,7 @@ class Trial:
                 received=f"a run of {predictor.task.name}",
                 hint="--to checkpoint",
             )
-        self.rows = rows_of(first_lines(run, MOST_ROWS))
+        self.rows = rows_of(spread_lines(run, MOST_ROWS))
         self.items = self.codec.encode(self.rows)
         self.torch = TorchModel(predictor.model, run.model.glob("*.safetensors"))
         self.before = self.infer(self.torch)
@@ -186,3 +187,10 @@ class Trial:
             system=name,
         )
         return scores, comparison
+
+
+def spread_lines(run: RunFolder, most: int) -> list[Mapping[str, Any]]:
+    """Read test rows of a run, spread evenly over all: files may be sorted by their labels."""
+    n_lines = sum(1 for _ in run.read_predictions())
+    chosen = {round(place) for place in np.linspace(0, n_lines - 1, min(most, n_lines))}
+    return [line for number, line in enumerate(run.read_predictions()) if number in chosen]
