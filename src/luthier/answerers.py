@@ -40,7 +40,9 @@ def batch_of(codec: Codec, items: Items, chosen: Sequence[int] | Array, kind: st
 def infer_items(answerer: Answerer, codec: Codec, items: Items, kind: str) -> Array | Ragged:
     """Run a model over all items, in batches of similar length.
 
-    No answer starts or ends in padding, and padding has no tag: its outputs are left out.
+    No answer starts or ends in padding, and padding has no tag: its outputs are left out. A model
+    that rounds what it computes by the largest value of a batch is asked item by item, so that no
+    answer depends on what else was asked.
 
     Args:
         answerer: The model.
@@ -53,8 +55,9 @@ def infer_items(answerer: Answerer, codec: Codec, items: Items, kind: str) -> Ar
     """
     order = np.argsort(-items.cost, kind="stable")
     found: list[Any] = [None] * len(items)
-    for start in range(0, len(order), BATCH):
-        chosen = order[start : start + BATCH]
+    size = 1 if getattr(answerer, "answers_alone", False) else BATCH
+    for start in range(0, len(order), size):
+        chosen = order[start : start + size]
         batch = batch_of(codec, items, chosen, kind)
         computed = answerer(batch)
         parts = [computed[name] for name in OUTPUTS[kind]]

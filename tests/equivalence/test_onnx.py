@@ -67,7 +67,9 @@ def test_int8_is_smaller_and_its_loss_is_told(tiny_model, tmp_path):
     told = found.verification
     assert told.scores.keys() == {"onnx int8", "torch"}
     assert told.comparison.n == told.rows
-    assert luthier.load(found.folder)("the soup and the rain")[0]["label"]
+    answer = luthier.load(found.folder)
+    texts = toy_rows("text-classification")["text"][:20]
+    assert answer(texts, top_k=3) == [answer([text], top_k=3)[0] for text in texts]
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def stood_in(tiny_model, tmp_path, monkeypatch):
     class Torch:
         note = answer_texts = None
 
-        def __init__(self, folder, predictor, described):
+        def __init__(self, folder, predictor, described, *, int8):
             self.model, self.n_bytes, self.described = predictor.model, 1, described
 
         def __call__(self, batch):

@@ -122,7 +122,7 @@ def write_graph(trial: Trial, folder: Path, *, int8: bool) -> Exported:
     described = describe_tokenizer(predictor.tokenizer)
     refuse_other_tokens(trial, LightTokenizer(folder, described))
     write_portable(folder, predictor.recipe, predictor.target)
-    return Graph(folder, predictor, described)
+    return Graph(folder, predictor, described, int8=int8)
 
 
 def trace(model: nn.Module, given: Mapping[str, Tensor], outputs: Sequence[str]) -> Any:
@@ -154,10 +154,13 @@ class Graph(OnnxModel):
         folder: Its folder.
         predictor: The run's predictor.
         tokenizer: Description of the tokenizer.
+        int8: Whether its weights are in int8.
     """
 
-    def __init__(self, folder: Path, predictor: Predictor, tokenizer: dict[str, Any]):
-        super().__init__(folder)
+    def __init__(
+        self, folder: Path, predictor: Predictor, tokenizer: dict[str, Any], *, int8: bool
+    ):
+        super().__init__(folder, int8=int8)
         self._predictor, self._tokenizer = predictor, tokenizer
 
     def describe(self) -> dict[str, Any]:
@@ -165,6 +168,7 @@ class Graph(OnnxModel):
         transitions = getattr(self._predictor.model, "transitions", None)
         return {
             **super().describe(),
+            "int8": self.answers_alone,
             "tokenizer": self._tokenizer,
             "config": describe_config(self._predictor.model.config),
             "transitions": None if transitions is None else transitions.detach().tolist(),

@@ -20,6 +20,8 @@ class OnnxModel:
     Args:
         folder: The folder with the graph.
         n_threads: Threads that compute one batch; None: as many as this process may use.
+        int8: Whether its weights are in int8. Its activations are then rounded by the largest value
+            of a batch, so each item is answered alone, which costs little on a CPU.
 
     Raises:
         RecipeError: ONNX Runtime is not installed.
@@ -28,8 +30,8 @@ class OnnxModel:
 
     note = answer_texts = None  # token ids are what it takes
 
-    def __init__(self, folder: Path, *, n_threads: int | None = None):
-        runtime = require_runtime()
+    def __init__(self, folder: Path, *, n_threads: int | None = None, int8: bool = False):
+        runtime, self.answers_alone = require_runtime(), int8
         self.path = folder / MODEL
         self.n_bytes = sum(one.stat().st_size for one in folder.glob(f"{MODEL}*"))
         options = runtime.SessionOptions()

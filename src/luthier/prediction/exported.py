@@ -46,7 +46,8 @@ class OnnxPredictor(Predictor):
         config = config_from(described)
         self.codec = codec_of(self.recipe, task, folder.target(), tokenizer, config)
         self._transitions = transitions_from(described)
-        self._answerer = OnnxModel(folder.model, n_threads=n_threads)
+        int8 = bool(described.get("int8"))
+        self._answerer = OnnxModel(folder.model, n_threads=n_threads, int8=int8)
 
     def __getattr__(self, name: str) -> Any:
         """Refuse what is asked of weights in PyTorch.
