@@ -24,7 +24,9 @@ def main() -> None:
         text = (await request.json())["inputs"]
         return JSONResponse(await run_in_threadpool(model, text, top_k=most))
 
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(2048)
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", file=sys.stderr, flush=True)
     app = Starlette(routes=[Route("/predict", predict, methods=["POST"])])
     server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="warning"))

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -273,13 +273,8 @@ class Measurement:
         kinds: Counter[Any] = Counter()
         async with serving(self.folder) as server:
             await closed_loop(server.port, self.texts, clients=8, seconds=2)
-            first = Connection(server.port)
-            for method, path, body, headers in HOSTILE:  # the largest body takes memory once
-                with suppress(ConnectionError, asyncio.IncompleteReadError):
-                    await first.ask(method, path, body, headers)
-            before, waiting = server.megabytes(), iter(range(total))
 
-            async def client() -> None:
+            async def client(waiting: Iterator[int]) -> None:
                 connection = Connection(server.port)
                 for number in waiting:
                     method, path, body, headers = HOSTILE[number % len(HOSTILE)]
@@ -290,7 +285,11 @@ class Measurement:
                         kinds["closed"] += 1
                         await connection.close()
 
-            await asyncio.gather(*(client() for _ in range(16)))
+            first = iter(range(16 * len(HOSTILE)))  # the largest bodies take memory once
+            await asyncio.gather(*(client(first) for _ in range(16)))
+            before, waiting = server.megabytes(), iter(range(total))
+            kinds.clear()
+            await asyncio.gather(*(client(waiting) for _ in range(16)))
             connection = Connection(server.port)
             healthy = (await connection.predict(self.texts[0]))[0]
             after = server.megabytes()
