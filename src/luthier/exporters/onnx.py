@@ -8,6 +8,7 @@ are quantized as they are computed (ONNX Runtime's dynamic quantization).
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -224,7 +225,8 @@ def refuse_other_tokens(trial: Trial, light: LightTokenizer) -> None:
 
 def not_a_graph(predictor: Predictor, problem: object) -> ModelError:
     """Make the error for a model that cannot be traced."""
-    said = " ".join(str(problem).split())
+    plain = re.sub(r"\x1b\[[0-9]+m", "", str(problem))  # PyTorch colours its errors
+    said = " ".join(plain.split())
     return ModelError(
         "This model cannot be written as a graph of ONNX.",
         received=f"a {predictor.model.config.model_type} for {predictor.task.name}: {said[:300]}",
