@@ -8,6 +8,8 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, version
@@ -96,6 +98,24 @@ def _recorded() -> dict[str, Any]:
     except PackageNotFoundError:  # run from its sources alone
         return {}
     return found
+
+
+@contextmanager
+def needing(extra: str, problem: str) -> Iterator[None]:
+    """Say which extra brings what is imported within, where it is not installed.
+
+    Args:
+        extra: The extra.
+        problem: A sentence that says what is needed.
+
+    Raises:
+        RecipeError: It is not installed; the hint installs it.
+    """
+    try:
+        yield
+    except ImportError as missing:
+        hint = install_command(extra)
+        raise RecipeError(problem, received=str(missing), hint=hint) from missing
 
 
 def lacking(problem: ImportError) -> RecipeError | None:

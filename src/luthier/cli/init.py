@@ -97,7 +97,9 @@ def recipe_for(given: Path, overrides: Sequence[str]) -> Path:
     whole = given.resolve()
     out = Path(f"{(whole.name if whole.is_dir() else whole.stem) or 'recipe'}.yaml")
     if out.exists():
-        told = f"{out} is there already and is run as it stands; delete it to have it guessed anew."
+        told = (
+            f"{out} is there already and is run as it stands; delete it and a new one is guessed."
+        )
         if ranks.is_first():
             print(visible(told), file=sys.stderr)
         return out

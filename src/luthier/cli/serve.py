@@ -41,8 +41,8 @@ def serve(
     ] = 60.0,
 ) -> None:
     """Answer over HTTP, on this machine alone unless a token is set; Ctrl-C ends it."""
+    from luthier.serving.limits import Limits
     from luthier.serving.serve import serve as serve_model
-    from luthier.serving.service import Limits
 
     limits = Limits(max_items, max_batch_tokens, max_queue_tokens, timeout)
 

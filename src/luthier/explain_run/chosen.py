@@ -103,7 +103,7 @@ class Source:
             predictor: The run's model.
             folder: The run's folder, or that of its model alone.
             run: The folder as it was given.
-            on_note: Is told of answers that cannot be read.
+            on_note: Called with a note of answers that cannot be read.
             on_answering: Is told how many test rows are answered, where mistakes are looked for.
 
         Raises:

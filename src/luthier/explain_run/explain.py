@@ -87,8 +87,8 @@ def explain(
             asked for.
         on_answering: Is told how many test rows are answered, and how many there are, where
             mistakes are looked for and the run does not say how sure its model was.
-        on_note: Is told of rows without words, which have no explanation, and of answers that
-            cannot be read.
+        on_note: Called with a note of rows without words, which have no explanation, and of
+            answers that cannot be read.
 
     Returns:
         For each row or mistake, its explained decisions: one for a label, a number or a mistake;
@@ -192,7 +192,7 @@ def explain_each(
         predictor: The run's model.
         chosen: The rows.
         asked: What is asked of each.
-        on_note: Is told of rows without words; those that were typed are refused.
+        on_note: Called with a note of rows without words; those that were typed are refused.
     """
     task, codec = predictor.task, predictor.codec
     batch_size = predictor.recipe.training.per_device_eval_batch_size

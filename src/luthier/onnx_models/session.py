@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from luthier.environment import install_command, usable_cores
-from luthier.errors import ModelError, RecipeError
+from luthier.environment import needing, usable_cores
+from luthier.errors import ModelError
 from luthier.items import Batch
 from luthier.onnx_models.description import MODEL
 from luthier.ragged import Array
@@ -79,13 +79,7 @@ def require_runtime() -> Any:
     Raises:
         RecipeError: It is not installed.
     """
-    try:
+    with needing("serve", "A model of ONNX is answered by onnxruntime, which is not installed."):
         import onnxruntime
-    except ImportError as problem:
-        raise RecipeError(
-            "A model of ONNX is answered by the package onnxruntime, which is not installed.",
-            received=str(problem),
-            hint=install_command("serve"),
-        ) from problem
     onnxruntime.set_default_logger_severity(3)
     return onnxruntime

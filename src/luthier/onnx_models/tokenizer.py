@@ -11,8 +11,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from luthier.environment import install_command
-from luthier.errors import ModelError, RecipeError
+from luthier.environment import needing
+from luthier.errors import ModelError
 from luthier.hf_types import OF_RUST
 
 FILE = "tokenizer.json"
@@ -57,14 +57,8 @@ class LightTokenizer:
     model_max_length: int
 
     def __init__(self, folder: Path, described: Mapping[str, Any]):
-        try:
+        with needing("serve", "Texts are cut into tokens by tokenizers, which is not installed."):
             from tokenizers import Tokenizer
-        except ImportError as problem:
-            raise RecipeError(
-                "Texts are cut into tokens by the package tokenizers, which is not installed.",
-                received=str(problem),
-                hint=install_command("serve"),
-            ) from problem
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / FILE))
         except OF_RUST as problem:

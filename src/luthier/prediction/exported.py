@@ -35,6 +35,8 @@ class OnnxPredictor(Predictor):
         RunError: A file is damaged.
     """
 
+    backend = "onnx"
+
     def __init__(
         self, folder: ModelFolder, overrides: Sequence[str] = (), *, n_threads: int | None = None
     ):

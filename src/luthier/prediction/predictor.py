@@ -69,6 +69,8 @@ class Predictor:
         overrides: How files are read, where that differs from the run's recipe.
     """
 
+    backend = "torch"  # what computes the answers
+
     def __init__(self, folder: RunFolder | ModelFolder, overrides: Sequence[str] = ()):
         self.folder = folder
         self._evidence: Evidence | None = None

@@ -7,12 +7,12 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from luthier.environment import install_command
-from luthier.errors import RecipeError, RunError
+from luthier.environment import needing
+from luthier.errors import RunError
 from luthier.serving.beside import ModelBeside
 
 if TYPE_CHECKING:
-    from luthier.serving.service import Limits
+    from luthier.serving.limits import Limits
 
 
 def serve(
@@ -42,7 +42,12 @@ def serve(
         RunError: The model cannot be loaded, the port is taken, or a token is needed.
         RecipeError: A package is not installed.
     """
-    from luthier.serving.guard import LOCAL, Guard, is_loopback
+    with needing("serve", "A server needs packages that are not installed."):
+        import uvicorn
+
+        from luthier.serving.app import make_app
+        from luthier.serving.guard import LOCAL, Guard, is_loopback
+        from luthier.serving.service import Service
 
     if token is None and not is_loopback(host):
         raise RunError(
@@ -50,11 +55,6 @@ def serve(
             received=f"--host {host} without --token-file",
             hint=f"--host {host} --token-file FILE, or --host 127.0.0.1",
         )
-    require_server()
-    import uvicorn
-
-    from luthier.serving.app import make_app
-    from luthier.serving.service import Service
 
     async def run() -> None:
         service = Service(ModelBeside(folder, threads=threads), limits)
@@ -101,22 +101,3 @@ def listen(host: str, port: int) -> socket.socket:
             hint="--port 0, which takes one that is free",
         ) from problem
     return made
-
-
-def require_server() -> None:
-    """Raise if what speaks HTTP is not installed.
-
-    Raises:
-        RecipeError: It is not; the hint installs it.
-    """
-    try:
-        import prometheus_client
-        import starlette
-        import uvicorn
-    except ImportError as problem:
-        raise RecipeError(
-            "A server needs packages that are not installed.",
-            received=str(problem),
-            hint=install_command("serve"),
-        ) from problem
-    del prometheus_client, starlette, uvicorn

@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +14,12 @@ from luthier.errors import RunError
 from luthier.serving.batcher import Batcher
 from luthier.serving.beside import DiedError, ModelBeside
 from luthier.serving.items import Item, RefusedError
+from luthier.serving.limits import Limits
 from luthier.serving.metrics import Metrics
 
 MOST_UNCOUNTED = 2000  # characters whose tokens are counted without another thread
 BYTES_PER_TOKEN = 2  # where there is no tokenizer.json to count with
 WATCHED = 0.5  # seconds between looks at the model's process
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a server takes at once.
-
-    Args:
-        max_items: Rows of a request.
-        max_batch_tokens: Tokens of a batch, padding included.
-        max_queue_tokens: Tokens that may wait.
-        timeout: Seconds that a request may wait for its answers.
-    """
-
-    max_items: int = 64
-    max_batch_tokens: int = 4096
-    max_queue_tokens: int = 65_536
-    timeout: float = 60.0
 
 
 class Service:

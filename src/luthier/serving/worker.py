@@ -72,7 +72,7 @@ def described(predictor: Any, folder: str) -> dict[str, Any]:
         "max_tokens": limits.max_tokens,
         "has_windows": limits.stride is not None or task.unit in ("token", "span"),
         "options": known_options(predictor.codec),
-        "backend": "onnx" if type(predictor).__name__ == "OnnxPredictor" else "torch",
+        "backend": predictor.backend,
         "tokenizer": str(predictor.folder.model),
         "process": os.getpid(),
     }

@@ -8,7 +8,8 @@ from starlette.testclient import TestClient
 
 from luthier.serving.app import make_app
 from luthier.serving.guard import LOCAL, Guard
-from luthier.serving.service import Limits, Service
+from luthier.serving.limits import Limits
+from luthier.serving.service import Service
 from tests.unit.serving.stand_in import Model
 
 BOTH = [{"label": "good", "score": 0.75}, {"label": "hello", "score": 0.25}]
