@@ -1,6 +1,7 @@
 """Luthier: fine-tune a pre-trained language model, and measure what fine-tuning gained.
 
     inspect(recipe)   what the data doctor finds    run(recipe)           train, judge and report
+    run_within(recipe, minutes=10)  the best model that so many minutes buy
     load(run)         a predictor                   evaluate(run, data)   scores on other rows
     compare(runs)     runs side by side             export(run, folder)   a model for elsewhere
     ladder(recipe)    which method is best          seeds(recipe)         how far a score is luck
@@ -32,6 +33,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from luthier.annotators_of_file import agree
+    from luthier.budget.run_within import run_within
     from luthier.domains.distance import distance
     from luthier.evaluate_run import evaluate
     from luthier.evaluation.compare_runs import compare
@@ -69,6 +71,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "run": "luthier.pipeline",
+    "run_within": "luthier.budget.run_within",
     "ablate": "luthier.studies.ablate",
     "agree": "luthier.annotators_of_file",
     "modalities": "luthier.studies.modalities",
@@ -127,6 +130,7 @@ __all__ = [
     "push",
     "rehearse",
     "run",
+    "run_within",
     "seeds",
     "soup",
     "suspects",

@@ -23,6 +23,7 @@ from luthier.distributed.group import joined
 from luthier.domains.adapt import adapted
 from luthier.domains.forgetting import answer_others, tell_others
 from luthier.domains.row_weights import weighed
+from luthier.evaluation.baselines import fit_baselines
 from luthier.evaluation.check_names import check_metric, check_slices
 from luthier.evaluation.judge import SYSTEM
 from luthier.evaluation.remarks import remarks
@@ -44,7 +45,7 @@ from luthier.models.structure import count_parameters
 from luthier.modes import give_usual_modes
 from luthier.protocols import Method, Task
 from luthier.recipe.checks import make_plugin
-from luthier.recipe.chosen_baselines import baselines_of, trained_baselines, without_trained
+from luthier.recipe.chosen_baselines import trained_baselines, without_trained
 from luthier.recipe.given_rows import rows_apart
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
@@ -154,9 +155,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     others = follow(answer_others(recipe, job, model, outputs[SYSTEM]), listeners)
     target = save(model, method, job, folder, outputs[SYSTEM])
     del model  # frees its memory for the baselines
-    for baseline in [make_plugin("baselines", one) for one in baselines_of(recipe)]:
-        seed_all(seed_of(recipe.training.seed, "baseline", baseline.name))
-        outputs[baseline.name] = dict(follow(baseline.fit(job), listeners))
+    outputs |= follow(fit_baselines(recipe, job), listeners)
 
     if not folder.is_owned:
         return share_result(None)  # the owner judges

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
@@ -26,6 +27,11 @@ def this_process() -> dict[str, Any]:
     """Identify this process, so that another one can tell whether it still runs."""
     born = psutil.Process().create_time()
     return {"process": os.getpid(), "host": socket.gethostname(), "born": born}
+
+
+def age() -> float:
+    """Return the seconds since this process was started."""
+    return time.time() - float(psutil.Process().create_time())
 
 
 def is_dead(process: Mapping[str, Any]) -> bool:

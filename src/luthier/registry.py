@@ -183,6 +183,7 @@ DECLARED: dict[str, dict[str, str]] = {  # looked up by name, but never chosen i
         "answers": "luthier.report.examples:answers",
         "generations": "luthier.report.examples:generations",
         "explanations": "luthier.report.explanations:why",
+        "search": "luthier.report.search:search",
         "explanation-check": "luthier.report.explanation_panels:check",
         "explanation-words": "luthier.report.explanation_panels:words",
     },

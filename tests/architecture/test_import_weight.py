@@ -111,6 +111,7 @@ def test_public_names_are_these_and_no_others():
             "push",
             "rehearse",
             "run",
+            "run_within",
             "seeds",
             "soup",
             "suspects",

@@ -27,6 +27,7 @@ LAYERS = (
         "records",
         "results",
         "registry",
+        "remembered",
         "seeding",
         "environment",
         "process",
@@ -58,7 +59,7 @@ LAYERS = (
         *("annotators_of_file", "studies", "exporters", "evaluate_run", "explain_run"),
         *("inspect_data", "labelling", "serving"),
     },
-    {"explanations_of_run", "label_noise", "rehearsal", "sklearn"},
+    {"budget", "explanations_of_run", "label_noise", "rehearsal", "sklearn"},
     {"cli"},
     {"__main__"},
 )

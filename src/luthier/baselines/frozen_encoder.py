@@ -24,12 +24,19 @@ class FrozenEncoder(PlainBaseline):
 
     def fit(self, job: Job) -> Generator[StepInfo, None, Mapping[str, Outputs]]:
         """Compute the features of all rows once, then fit."""
-        from luthier.frozen_features.features import Features, describe, features_in, scaled, store
+        from luthier.frozen_features.features import (
+            MEAN,
+            Features,
+            describe,
+            features_in,
+            scaled,
+            store,
+        )
         from luthier.frozen_features.linear import fit_linear
         from luthier.models.structure import pooled_features
 
         model = job.session.make_model(True)
-        encoder = Features(model, lambda batch: pooled_features(model, batch))
+        encoder = Features(model, lambda batch: pooled_features(model, batch), of=MEAN)
         phase, stored = f"baseline {self.name}", {}
         for split in job.problem.items:
             stored[split] = yield from store(encoder, job, split, phase=f"{phase}: {split}")

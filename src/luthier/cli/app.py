@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import luthier
-from luthier import ranks
 from luthier.cli import studies
 from luthier.cli.agree import agree
 from luthier.cli.compare import compare
@@ -33,13 +32,14 @@ from luthier.cli.failures import (
 )
 from luthier.cli.folds import folds
 from luthier.cli.forecast import forecast
-from luthier.cli.init import init, recipe_for
+from luthier.cli.init import init
 from luthier.cli.inspect import inspect
 from luthier.cli.interpolate import interpolate
 from luthier.cli.label import label
 from luthier.cli.predict import RunArgument, precision_of, predict
 from luthier.cli.push import push
 from luthier.cli.rehearse import rehearse
+from luthier.cli.run import Overrides, run
 from luthier.cli.runs import runs
 from luthier.cli.serve import serve
 from luthier.cli.soup import soup
@@ -48,7 +48,7 @@ from luthier.cli.visible import visible
 from luthier.errors import RecipeError
 
 if TYPE_CHECKING:
-    from luthier.recipe.tree import Recipe
+    pass
 
 app = typer.Typer(
     cls=Commands,
@@ -61,14 +61,6 @@ app = typer.Typer(
     help="Fine-tune a pre-trained language model in one command, and measure what that gained.",
     epilog="Start with:  luthier init DATA.csv   then:  luthier run recipe.yaml",
 )
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="SECTION.FIELD=VALUE",
-        help="Overrides of the recipe, such as training.seed=1 or method=lora.",
-        show_default=False,
-    ),
-]
 
 
 def main() -> None:
@@ -97,82 +89,7 @@ def options(
     """Options of `luthier` itself."""
 
 
-@app.command()
-def run(
-    recipe: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RECIPE|DATA",
-            help="A recipe (.yaml); or a data file or folder, for which one is written first.",
-        ),
-    ],
-    overrides: Overrides = None,
-    out: Annotated[
-        Path | None, typer.Option(help="New folder for the run; default: one in runs/.")
-    ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start again; by default, an unfinished run is resumed.")
-    ] = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Fit no baseline that is a training of its own.")
-    ] = False,
-    processes: Annotated[
-        int,
-        typer.Option(min=1, help="Processes of this machine that train together, such as GPUs."),
-    ] = 1,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-) -> None:
-    """Fine-tune a model, compare it with baselines and write a report; resume an unfinished run.
-
-    Of a data file or folder, the recipe is guessed as by `luthier init`, written, and run.
-    """
-    from luthier.recipe.load import read_recipe
-
-    recipe = recipe_for(recipe, overrides or ())
-
-    if not ranks.is_first():
-        from luthier.pipeline import run as follow_run
-
-        follow_run(recipe, overrides or (), out=out, name=recipe.stem, fresh=fresh, quick=quick)
-        return
-    made = read_recipe(recipe, overrides or ())
-    is_launched = processes == 1 or ranks.n_processes() > 1
-    if not quiet and is_launched:  # the libraries take seconds to load
-        print(visible(f"{made.task.name} from {recipe}: loading …"), file=sys.stderr, flush=True)
-    from luthier.data.readers.find_files import refuse_missing
-
-    data = made.data
-    beside: list[str | list[str] | None] = [*made.evaluation.also.values()]
-    beside += [data.replay.files] if data.replay else []
-    beside += [data.row_weights.towards] if data.row_weights else []
-    for source in (data.train, data.validation, data.test, data.unlabelled, *beside):
-        refuse_missing(source, made.data.format)
-    if not is_launched:
-        from luthier.launch import run_together
-
-        raise typer.Exit(run_together(sys.argv[1:], processes))
-    from luthier.cli.progress import watching
-    from luthier.cli.show import show_result
-    from luthier.pipeline import run as run_recipe
-    from luthier.runs import RunFolder
-
-    with watching(quiet=quiet, metric=_metric_to_follow(made)) as listener:
-        result = run_recipe(
-            made, out=out, name=recipe.stem, fresh=fresh, quick=quick, listeners=[listener]
-        )
-    verdict = RunFolder(result.folder).read_json("comparison")
-    show_result(result, verdict["main_metric"], confidence=verdict["confidence"])
-
-
-def _metric_to_follow(recipe: Recipe) -> str:
-    """Return the validation metric that progress shows: the one that selects the best weights."""
-    from luthier.registry import find
-
-    task = find("tasks", recipe.task.name)
-    followed = recipe.training.metric_for_best_model
-    return str(followed or task(task.Options(**recipe.task.options)).validation_metric)
-
-
+app.command()(run)
 app.command()(init)
 app.command()(inspect)
 app.command()(agree)

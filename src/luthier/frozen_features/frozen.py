@@ -38,7 +38,7 @@ def refuse_other_loss(job: Job) -> None:
 
 def features_of(model: PooledClassifier, job: Job, split: str) -> Generator[StepInfo, None, Array]:
     """Compute the input of a model's head, (items, width), without dropout."""
-    trunk = Features(model, model.features)
+    trunk = Features(model, model.features, of=model.pooled_from)
     stored = yield from store(trunk, job, split, phase=f"features of {split}")
     return features_in(stored)
 

@@ -67,7 +67,7 @@ class LinearProbe(PlainCheckpoint):
         probe = probe_of(model)
         model.requires_grad_(False)
         probe.head.requires_grad_(True)
-        trunk = features.Features(model, probe.features)
+        trunk = features.Features(model, probe.features, of=probe.of)
         stored = {}
         for split in ("train", "validation"):
             phase = f"features of {split}"

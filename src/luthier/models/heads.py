@@ -79,6 +79,13 @@ class PooledClassifier(Wrapper):
         """The trunk."""
         return self.inner
 
+    @property
+    def pooled_from(self) -> str | None:
+        """What of the trunk's states the head reads; None if the pooling has weights."""
+        if self.pooling_name == "attention":
+            return None
+        return f"{self.pooling_name} of the last states{', of length 1' * self.normalise}"
+
     def features(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Compute what the head reads, (batch, width)."""
         states = self.inner(**batch)[0]  # (batch, tokens, width)

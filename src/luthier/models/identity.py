@@ -97,6 +97,13 @@ def digest(model: Model, head: Sequence[str]) -> str:
     return total.hexdigest()
 
 
+def trunk_digest(model: Model) -> str:
+    """Return the SHA-256 of the weights of a model's trunk, whatever head it has."""
+    from luthier.models.structure import trunk
+
+    return digest(trunk(model), ("pooler",))
+
+
 def is_in(name: str, modules: Sequence[str]) -> bool:
     """Say whether a parameter belongs to one of the modules of these names."""
     return name.startswith(tuple(f"{module}." for module in modules))

@@ -338,6 +338,7 @@ class Probe:
     def __init__(self, model: Model):
         self.model = model
         self.head = Head(model)
+        self.of: str | None = getattr(model, "pooled_from", None)  # what the features are
 
     @torch.no_grad()
     def features(self, batch: dict[str, Tensor]) -> Tensor:
