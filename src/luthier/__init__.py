@@ -6,7 +6,7 @@
     compare(runs)     runs side by side             export(run, folder)   a model for elsewhere
     ladder(recipe)    which method is best          seeds(recipe)         how far a score is luck
     ablate(recipe)    which change helps            soup(runs, folder)    the mean of their weights
-    push(run, name)   its model to the hub
+    push(run, name)   its model to the hub          tune(recipe)          which settings are best
     folds(recipe)     a model for each fold, and what they are worth together
     modalities(recipe) which inputs of a row add something
     interpolate(run, other)  the best place between two models
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from luthier.studies.ladder import ladder
     from luthier.studies.modalities import modalities
     from luthier.studies.seeds import seeds
+    from luthier.studies.tune import tune
 
 # Other libraries import bitsandbytes if it is installed, and it warns about a missing kernel.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -101,6 +102,7 @@ _HOMES = {
     "seeds": "luthier.studies.seeds",
     "soup": "luthier.exporters.soup",
     "suspects": "luthier.label_noise.find",
+    "tune": "luthier.studies.tune",
 }
 __all__ = [
     "Predictor",
@@ -134,6 +136,7 @@ __all__ = [
     "seeds",
     "soup",
     "suspects",
+    "tune",
 ]
 
 

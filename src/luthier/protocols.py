@@ -106,6 +106,9 @@ class Method(Protocol):
     kinds: ClassVar[frozenset[str]]  # kinds of target that it fits
     Options: ClassVar[type]
     defaults: ClassVar[Mapping[str, Any]]  # of the training section, where the recipe is silent
+    search_space: ClassVar[
+        Mapping[str, Any]
+    ]  # of `luthier tune`: field of the recipe to interval or list
     beside: Mapping[str, Mapping[str, Outputs]]  # systems that `fit` trained on the way, judged too
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:

@@ -55,6 +55,7 @@ FENCES = {
     "keras": ("keras_engine/",),
     "keras_hub": ("keras_engine/",),
     "tensorflow_text": ("keras_engine/",),
+    "optuna": ("studies/",),
     "captum": (),
     "onnx": ("exporters/", "models/encoders/"),
     "onnxruntime": ("onnx_models/", "exporters/"),

@@ -115,6 +115,7 @@ def test_public_names_are_these_and_no_others():
             "seeds",
             "soup",
             "suspects",
+            "tune",
         ),
     ]
     for name in luthier.__all__:

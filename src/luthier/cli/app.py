@@ -2,7 +2,7 @@
 
 init ─► inspect ─► run ─► report, predict, explain, evaluate, compare, export, serve
 runs, list, schema
-ladder, seeds, ablate, modalities: studies of many runs (`studies.py`)
+ladder, seeds, ablate, modalities: studies of many runs (`studies.py`)   tune: a search
 folds, soup, interpolate: many models as one         forecast: what more labels would bring
 rehearse: which rows to label next      agree: several annotators
 """
@@ -44,6 +44,7 @@ from luthier.cli.runs import runs
 from luthier.cli.serve import serve
 from luthier.cli.soup import soup
 from luthier.cli.tables import JsonOption, print_json, print_table
+from luthier.cli.tune import tune
 from luthier.cli.visible import visible
 from luthier.errors import RecipeError
 
@@ -143,6 +144,7 @@ app.command()(label)
 app.command()(studies.ladder)
 app.command()(studies.seeds)
 app.command()(studies.ablate)
+app.command()(tune)
 app.command()(folds)
 app.command()(forecast)
 app.command()(rehearse)

@@ -7,8 +7,8 @@ its neighbours. The features of the training rows are saved with the model, whic
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import ClassVar
+from collections.abc import Generator, Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -35,6 +35,10 @@ class Knn(SingleLabelMethod):
     Options = KnnOptions
     options: KnnOptions
     by_gradient: ClassVar[bool] = False
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "method.options.k": [1, 3, 5, 10, 20, 50],
+        "method.options.temperature": {"low": 0.01, "high": 1.0, "log": True},
+    }
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Compute and store the features of the training rows."""

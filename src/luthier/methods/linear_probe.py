@@ -7,8 +7,8 @@ https://arxiv.org/abs/1610.01644.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -47,6 +47,11 @@ class LinearProbe(PlainCheckpoint):
     units: ClassVar[frozenset[str]] = frozenset({"sequence"})
     kinds: ClassVar[frozenset[str]] = KINDS
     engines: ClassVar[frozenset[str]] = frozenset({"tensorflow"})
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "method.options.learning_rate": {"low": 1e-4, "high": 3e-2, "log": True},
+        "method.options.num_train_epochs": [10, 20, 40, 80],
+        "method.options.per_device_train_batch_size": [16, 32, 64],
+    }
     Options = LinearProbeOptions
     options: LinearProbeOptions
 

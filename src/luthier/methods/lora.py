@@ -42,6 +42,10 @@ class Lora(PeftMethod):
     Options = LoraOptions
     options: LoraOptions
     defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 5e-4}
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "method.options.rank": [4, 8, 16, 32],
+        "method.options.dropout": [0.0, 0.05, 0.1],
+    }
     tuner = "LORA"
 
     def __init__(self, options: LoraOptions):

@@ -9,8 +9,8 @@ distances to means are linear in the features, so the result is an ordinary line
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import ClassVar, Literal
+from collections.abc import Generator, Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -37,6 +37,10 @@ class Prototypes(SingleLabelMethod):
     Options = PrototypesOptions
     options: PrototypesOptions
     by_gradient: ClassVar[bool] = False
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "method.options.distance": ["euclidean", "mahalanobis"],
+        "method.options.normalise": [True, False],
+    }
 
     def fit(self, model: Model, job: Job) -> Generator[StepInfo, None, Model]:
         """Compute the features of the training rows and their class means."""

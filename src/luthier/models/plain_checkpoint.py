@@ -25,6 +25,7 @@ class PlainCheckpoint:
     Options: ClassVar[type[Section]] = NoOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
     beside: Mapping[str, Mapping[str, Outputs]] = {}
+    search_space: ClassVar[Mapping[str, Any]] = {}
     reads_unlabelled: ClassVar[bool] = False
     reads_anew: ClassVar[bool] = False  # whether its steps read the training texts in every epoch
     learns_soft_labels: ClassVar[bool] = False  # whether its steps take the targets that there are

@@ -118,7 +118,7 @@ def _run_trials(
         was_finished = not was_run and is_finished(place, trial.recipe)
         try:
             if not (was_finished or (was_run and running.finish(trial, place))):
-                _run(trial, place, listeners=listeners)
+                run_cell(trial, place, listeners=listeners)
             if not was_finished:
                 note_size(place)
             run_folder = RunFolder.open(place)
@@ -155,7 +155,8 @@ def refuse_other_test(judged: dict[str, Trial], trial: Trial, run_folder: RunFol
         )
 
 
-def _run(trial: Trial, place: Path, *, listeners: Sequence[Listener]) -> None:
+def run_cell(trial: Trial, place: Path, *, listeners: Sequence[Listener]) -> None:
+    """Run a trial in its folder, or resume it there."""
     if (place / "recipe.yaml").is_file() and RunFolder(place).reached == "failed":
         shutil.rmtree(place)  # nothing of it is worth resuming
     process.reset_peak_memory()

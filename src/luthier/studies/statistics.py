@@ -99,6 +99,17 @@ def of_arm(systems: Sequence[SystemScores], metric: str, *, confidence: float) -
     """Estimate the mean score of one arm at one level; a share lies between 0 and 1."""
     values = np.array([one.values[metric] for one in systems])
     found = estimate(values, np.stack([one.resampled for one in systems]), confidence=confidence)
+    return possible(found, metric)
+
+
+def over_seeds(values: Sequence[float], metric: str, *, confidence: float) -> Estimate:
+    """Estimate a mean over seeds on fixed rows, whose luck it does not know."""
+    found = estimate(np.array(values), np.zeros((len(values), 1)), confidence=confidence)
+    return possible(found, metric)
+
+
+def possible(found: Estimate, metric: str) -> Estimate:
+    """Cut the interval of a share to what shares can be."""
     if as_points(metric):
         return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
     return found
