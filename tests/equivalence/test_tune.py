@@ -89,7 +89,7 @@ def test_every_trial_is_a_run_scored_on_validation_alone(search):
 
 def test_no_test_score_is_in_the_journal(search):
     out, _ = search
-    journal = (out / "journal.log").read_text()
+    journal = (out / "journal.jsonl").read_text()
     for cell in out.glob("cells/trial-*"):
         scores = json.loads((cell / "scores.json").read_text())["fine-tuned"]
         assert str(scores["log_loss"]["value"]) not in journal

@@ -84,7 +84,7 @@ class Journal:
         self.claiming = FileLock(self.places / ".next.lock")
         with self.claiming:
             self.study = optuna.create_study(
-                storage=open_journal(folder / "journal.log"),
+                storage=open_journal(folder / "journal.jsonl"),
                 study_name=arm,
                 sampler=OfNumber(arm, seed),
                 pruner=MedianByShare() if prune else optuna.pruners.NopPruner(),

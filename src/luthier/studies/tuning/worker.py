@@ -4,7 +4,7 @@ A study's folder says all that a worker needs (`search.json`), so `python -m
 luthier.studies.tuning.worker FOLDER ARM` is one. Trials are scored on validation rows alone; what
 their runs scored on test rows is read by nobody here.
 
-    FOLDER/search.json    recipe, space and seed     FOLDER/journal.log   trials, by Optuna
+    FOLDER/search.json    recipe, space and seed     FOLDER/journal.jsonl   trials, by Optuna
     FOLDER/cells/TRIAL/   a run folder for each      FOLDER/claims/       who runs which
 """
 

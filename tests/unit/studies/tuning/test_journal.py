@@ -157,7 +157,7 @@ def test_what_was_reported_before_a_stop_is_not_reported_again(tmp_path):
 
 def test_a_line_that_was_cut_short_is_taken_away(tmp_path):
     work(journal(tmp_path), most=3)
-    path = tmp_path / "journal.log"
+    path = tmp_path / "journal.jsonl"
     with path.open("a") as file:
         file.write('{"op_code": 5, "wor')
     assert len(work(journal(tmp_path))) == 9
