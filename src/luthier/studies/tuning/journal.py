@@ -105,7 +105,7 @@ class Journal:
         with self.claiming:
             for one in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                 lock = self._lock_of(one.number)
-                if lock.is_held():
+                if lock.is_held() or self._has_ended(one.number):
                     continue
                 if one.user_attrs.get(ATTEMPTS, 0) < MOST_ATTEMPTS:
                     return self._hold(optuna.Trial(self.study, one._trial_id), lock)
@@ -127,6 +127,11 @@ class Journal:
     def cell_of(self, number: int) -> str:
         """Name the run folder of a trial."""
         return f"{CELLS[self.arm]}-{number:03d}"
+
+    def _has_ended(self, number: int) -> bool:
+        """Look again: a trial may have ended between two looks, and its worker let it go."""
+        found = self.study.get_trials(deepcopy=False)
+        return next(one.state for one in found if one.number == number).is_finished()
 
     def _lock_of(self, number: int) -> Lock:
         name = self.cell_of(number)
