@@ -18,6 +18,7 @@ FAMILY = {
     "translation": "t5",
     "summarization": "bart",
     "causal-lm": "gpt2",
+    "denoising": "bart",
     "image-classification": "vit",
     "audio-classification": "wav2vec2",
 }

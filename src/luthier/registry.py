@@ -31,6 +31,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "summarization": "luthier.tasks.summarization:Summarization",
         "causal-lm": "luthier.tasks.causal_lm:CausalLm",
         "masked-lm": "luthier.tasks.masked_lm:MaskedLm",
+        "denoising": "luthier.tasks.denoising:Denoising",
         "image-classification": "luthier.tasks.image_classification:ImageClassification",
         "multimodal-classification": (
             "luthier.tasks.multimodal_classification:MultimodalClassification"

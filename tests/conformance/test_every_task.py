@@ -222,6 +222,9 @@ def test_a_batch_is_padded_to_its_longest_item(task, rows, codec, training):
     assert all(values.dtype.kind in "if" for values in arrays.values())
     ids = batch.inputs["input_ids"]
     assert all(values.shape == ids.shape for values in batch.inputs.values())
+    if task.name == "denoising" and training:  # what is taken out is drawn anew, and never added
+        assert (batch.inputs["attention_mask"].sum(axis=1) <= made.cost[chosen]).all()
+        return
     if task.unit != "choice":
         assert ids.shape[1] == made.cost[chosen].max()
     if "attention_mask" in batch.inputs and task.unit != "choice":

@@ -27,6 +27,7 @@ UNITS = {  # who can learn what
     "generation": WRITERS,
     "causal-lm": DECODERS,
     "masked-lm": tuple(name for name in ENCODERS if name != "xlnet"),
+    "denoising": WRITERS,
 }
 TASKS = [
     name
@@ -38,6 +39,7 @@ TEXTS = {
     "question-answering": {"question": "Who baked a cake?", "context": "Ada baked a cake."},
     "multiple-choice": {"text": "The cook eats", "choices": ["the soup", "a letter"]},
     "masked-lm": {"text": "the grass is [MASK] here"},
+    "denoising": {"text": "the grass is [MASK] here"},
 }
 
 

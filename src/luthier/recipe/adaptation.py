@@ -37,7 +37,7 @@ class Adaptation(Section):
     include_test: bool = Field(
         False, description="Learn the test rows' texts too; the verdict is then transductive."
     )
-    objective: Literal["masked-lm", "causal-lm"] | None = Field(
+    objective: Literal["masked-lm", "causal-lm", "denoising"] | None = Field(
         None, description="What is learned of them; null: as the model's family reads."
     )
     num_train_epochs: float = Field(10.0, gt=0, description="Passes over the texts.")

@@ -93,6 +93,17 @@ class LanguageModeling(TaskDefaults[OptionsT]):
         """There are no labels: the text itself is learned."""
         return Target(self.kind, ())
 
+    @staticmethod
+    def toy_rows() -> Rows:
+        """Make 80 sentences in which each thing has its own colour."""
+        colours = {"grass": "green", "snow": "white", "coal": "black", "blood": "red"}
+        verbs, places = ("is", "looks", "seems", "stays"), ("here", "there", "outside")
+        texts = [
+            f"the {thing} {verbs[n // 4 % 4]} {colours[thing]} {places[n // 16 % 3]} on day {n}"
+            for n, thing in ((n, list(colours)[n % 4]) for n in range(80))
+        ]
+        return Rows.of({"text": texts}, name="toy")
+
 
 def sum_items(statistics: Array, items: Items, n_rows: int) -> Array:
     """Sum the statistics of every row's items, (rows, 3)."""

@@ -281,17 +281,6 @@ class MaskedLm(LanguageModeling[MaskedLmOptions]):
     auto_model: ClassVar[str] = "AutoModelForMaskedLM"
     baselines: ClassVar[tuple[str, ...]] = ("before-tuning", "unigram")
 
-    @staticmethod
-    def toy_rows() -> Rows:
-        """Make 80 sentences in which each thing has its own colour."""
-        colours = {"grass": "green", "snow": "white", "coal": "black", "blood": "red"}
-        verbs, places = ("is", "looks", "seems", "stays"), ("here", "there", "outside")
-        texts = [
-            f"the {thing} {verbs[n // 4 % 4]} {colours[thing]} {places[n // 16 % 3]} on day {n}"
-            for n, thing in ((n, list(colours)[n % 4]) for n in range(80))
-        ]
-        return Rows.of({"text": texts}, name="toy")
-
 
 def ids_of(items: Items) -> Ragged:
     """Return the token ids of all items."""

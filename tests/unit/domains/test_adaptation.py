@@ -1,12 +1,14 @@
 """The section `adaptation`: what is learned before the method, kept for other runs, and told."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 from safetensors.torch import load_file
 
 import luthier
 from luthier.errors import DataError, LuthierError, ModelError, RecipeError
-from luthier.models.load import load_saved
+from luthier.models.load import load_saved, save_model
 from luthier.recipe.load import read_recipe
 from luthier.runs import RunFolder
 from tests.stopped import stopped_at
@@ -166,9 +168,90 @@ def test_what_cannot_be_learned_is_refused(changes, kind, words, tree, tmp_path,
     assert not (tmp_path / "run").exists()
 
 
-def test_encoders_with_a_decoder_are_refused_by_name(tree, tmp_path):
-    with pytest.raises(ModelError, match=r"(?s)bart.*leave out the section adaptation"):
-        run(tree(family="bart", head="SequenceClassification"), tmp_path / "run")
+def with_sentinels(folder, out, *, n_sentinels=20):
+    """Give a tiny T5 the sentinels that real ones have."""
+    model, tokenizer = load_saved(folder)
+    names = [f"<extra_id_{number}>" for number in range(n_sentinels)]
+    tokenizer.add_special_tokens({"extra_special_tokens": names})
+    tokenizer.mask_token = None
+    model.resize_token_embeddings(len(tokenizer))
+    save_model(model, tokenizer, out)
+    return out
+
+
+@pytest.fixture
+def writer_tree(tiny_model, tmp_path):
+    """Make a recipe of translation with an adaptation, for an encoder with a decoder."""
+    write_csv(toy_rows("translation"), tmp_path / "toys.csv")
+
+    def make(family, **sections):
+        folder = tiny_model(family)
+        if family == "t5":
+            folder = with_sentinels(folder, tmp_path / "sentinels")
+        made = toy_tree("translation", folder, baselines=[], **sections)
+        made["data"]["train"] = str(tmp_path / "toys.csv")
+        made["adaptation"] = {**QUICK, **sections.get("adaptation", {})}
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize("family", ["t5", "bart"])
+def test_an_encoder_with_a_decoder_learns_to_restore_texts_and_then_its_task(
+    family, writer_tree, tmp_path
+):
+    training = {"max_steps": 4, "save_strategy": "steps", "save_steps": 2, "use_cpu": True}
+    made = writer_tree(family, training=training, adaptation={"num_train_epochs": 2})
+    stopped_at(made, tmp_path / "whole" / "run")
+    folder = RunFolder(tmp_path / "whole" / "run")
+    inner = learned(folder)
+    assert inner.recipe().task.name == "denoising"
+    assert "held-out ones its loss went from" in told(folder)
+    assert "loss" in (folder.path / "report.html").read_text("utf-8")
+    for stop in ("adaptation: fine-tuning 5", "fine-tuning 3"):
+        assert stopped_at(made, tmp_path / "parts" / "run", stop) == 9
+    assert stopped_at(made, tmp_path / "parts" / "run") == 0
+    parts = RunFolder(tmp_path / "parts" / "run")
+    for whole, other in ((folder, parts), (inner, learned(parts))):
+        assert file_hash(whole.model / "model.safetensors") == file_hash(
+            other.model / "model.safetensors"
+        )
+    again = {**made, "training": {**made["training"], "seed": 3}}
+    luthier.run(again, out=tmp_path / "whole" / "again")
+    assert learned(folder).path == inner.path
+
+
+@pytest.mark.parametrize(
+    ("family", "objective", "words"),
+    [
+        ("t5", "masked-lm", r"(?s)t5 learns texts by denoising.*adaptation\.objective=denoising"),
+        ("bart", "causal-lm", "bart learns texts by denoising"),
+        ("bert", "denoising", r"(?s)bert learns texts by masked-lm"),
+        ("gpt2", "denoising", r"(?s)gpt2 learns texts by causal-lm"),
+    ],
+)
+def test_an_objective_of_another_family_is_refused(
+    family, objective, words, tree, writer_tree, tmp_path
+):
+    asked = {"objective": objective}
+    if family in ("t5", "bart"):
+        made = writer_tree(family, adaptation=asked)
+    else:
+        made = tree(family=family, head=None, adaptation=asked)
+    with pytest.raises(ModelError, match=words):
+        run(made, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_writer_whose_tokenizer_has_nothing_for_a_gap_is_refused(writer_tree, tmp_path):
+    made = writer_tree("marian")
+    model, tokenizer = load_saved(Path(made["model"]["name"]))
+    tokenizer.mask_token = None
+    save_model(model, tokenizer, tmp_path / "plain")
+    made["model"]["name"] = str(tmp_path / "plain")
+    with pytest.raises(ModelError, match="no mask token to stand for"):
+        run(made, tmp_path / "run")
+    assert not (tmp_path / "adapted").exists()
 
 
 def test_a_decoder_learns_to_go_on(tree, tmp_path):
