@@ -41,7 +41,7 @@ LAYERS = (
     {"codec"},
     {"answerers", "job"},
     {"protocols"},
-    {"runs", "engines"},
+    {"runs", "engines", "submission"},
     {"data", "text", "models", "metrics", "onnx_models"},
     {"training", "formats", "inputs", "next_rows"},
     {

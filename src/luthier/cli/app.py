@@ -5,6 +5,7 @@ runs, list, schema
 ladder, seeds, ablate, modalities: studies of many runs (`studies.py`)   tune: a search
 folds, soup, interpolate: many models as one         forecast: what more labels would bring
 rehearse: which rows to label next      agree: several annotators
+submit: a run as the job of a cluster
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from luthier.cli.run import Overrides, run
 from luthier.cli.runs import runs
 from luthier.cli.serve import serve
 from luthier.cli.soup import soup
+from luthier.cli.submit import submit
 from luthier.cli.tables import JsonOption, print_json, print_table
 from luthier.cli.tune import tune
 from luthier.cli.visible import visible
@@ -141,6 +143,7 @@ app.command()(export)
 app.command()(push)
 app.command()(serve)
 app.command()(label)
+app.command()(submit)
 app.command()(studies.ladder)
 app.command()(studies.seeds)
 app.command()(studies.ablate)
