@@ -11,6 +11,11 @@ from luthier.recipe.yaml_text import write_yaml
 from luthier.submission.asked import GRACE, WRONG, Asked
 
 PLACE = "/work"
+FAILS_AGAIN = {
+    "action": "FailJob",
+    "onExitCodes": {"containerName": "luthier", "operator": "In", "values": [WRONG]},
+}
+DISRUPTED = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}
 UNITS = {"M": "Mi", "G": "Gi", "T": "Ti"}
 
 
@@ -30,53 +35,10 @@ def write(asked: Asked, mark: str) -> str:
     volume = asked.require(
         "volume", scheduler="kubernetes", why="the claim of a volume with recipe, data and runs"
     )
-    limits: dict[str, object] = {}
-    if asked.n_gpus:
-        limits["nvidia.com/gpu"] = asked.n_gpus
-    if asked.cpus is not None:
-        limits["cpu"] = asked.cpus
-    if asked.memory is not None:
-        limits["memory"] = asked.memory[:-1] + UNITS[asked.memory[-1]]
-    mounts = [{"name": "work", "mountPath": PLACE}]
-    volumes: list[dict[str, object]] = [
-        {"name": "work", "persistentVolumeClaim": {"claimName": volume}}
-    ]
-    if asked.processes > 1:  # which exchange gradients in shared memory
-        mounts.append({"name": "shared-memory", "mountPath": "/dev/shm"})
-        volumes.append({"name": "shared-memory", "emptyDir": {"medium": "Memory"}})
-    pod: dict[str, object] = {
-        "restartPolicy": "Never",  # the job makes a new pod, also where the node is gone
-        "terminationGracePeriodSeconds": GRACE,
-        "containers": [
-            {
-                "name": "luthier",
-                "image": image,
-                "command": [literal(word) for word in asked.command()],
-                "workingDir": PLACE,
-                "resources": {"limits": limits},
-                "volumeMounts": mounts,
-            }
-        ],
-        "volumes": volumes,
-    }
-    if asked.kind_of_gpu is not None:
-        pod["nodeSelector"] = {"nvidia.com/gpu.product": asked.kind_of_gpu}
     spec: dict[str, object] = {
         "backoffLimit": asked.restarts,
-        "podFailurePolicy": {
-            "rules": [
-                {
-                    "action": "FailJob",
-                    "onExitCodes": {
-                        "containerName": "luthier",
-                        "operator": "In",
-                        "values": [WRONG],
-                    },
-                },
-                {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
-            ]
-        },
-        "template": {"spec": pod},
+        "podFailurePolicy": {"rules": [FAILS_AGAIN, DISRUPTED]},
+        "template": {"spec": _pod(asked, image, volume)},
     }
     if asked.time is not None:
         spec = {"activeDeadlineSeconds": seconds_of(asked.time), **spec}
@@ -87,6 +49,44 @@ def write(asked: Asked, mark: str) -> str:
         "spec": spec,
     }
     return f"{mark}\n" + write_yaml(job)
+
+
+def _pod(asked: Asked, image: str, volume: str) -> dict[str, object]:
+    mounts = [{"name": "work", "mountPath": PLACE}]
+    volumes: list[dict[str, object]] = [
+        {"name": "work", "persistentVolumeClaim": {"claimName": volume}}
+    ]
+    if asked.processes > 1:  # which exchange gradients in shared memory
+        mounts.append({"name": "shared-memory", "mountPath": "/dev/shm"})
+        volumes.append({"name": "shared-memory", "emptyDir": {"medium": "Memory"}})
+    container = {
+        "name": "luthier",
+        "image": image,
+        "command": [literal(word) for word in asked.command()],
+        "workingDir": PLACE,
+        "resources": {"limits": _limits(asked)},
+        "volumeMounts": mounts,
+    }
+    pod: dict[str, object] = {
+        "restartPolicy": "Never",  # the job makes a new pod, also where the node is gone
+        "terminationGracePeriodSeconds": GRACE,
+        "containers": [container],
+        "volumes": volumes,
+    }
+    if asked.kind_of_gpu is not None:
+        pod["nodeSelector"] = {"nvidia.com/gpu.product": asked.kind_of_gpu}
+    return pod
+
+
+def _limits(asked: Asked) -> dict[str, object]:
+    limits: dict[str, object] = {}
+    if asked.n_gpus:
+        limits["nvidia.com/gpu"] = asked.n_gpus
+    if asked.cpus is not None:
+        limits["cpu"] = asked.cpus
+    if asked.memory is not None:
+        limits["memory"] = asked.memory[:-1] + UNITS[asked.memory[-1]]
+    return limits
 
 
 def literal(word: str) -> str:
