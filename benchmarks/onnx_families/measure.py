@@ -11,11 +11,13 @@ import numpy as np
 import torch
 import transformers
 
-from luthier.exporters.onnx import MODEL, UNTRACED, Positional, quietly, trace
+from benchmarks.onnx_families.writers import measure_writer
+from luthier.exporters.onnx_tracing import UNTRACED, Positional, quietly, trace
 from luthier.items import Batch
 from luthier.models.load import quietly as silently
+from luthier.onnx_models.description import MODEL
 from luthier.onnx_models.session import OnnxModel
-from tests.tiny import JUDGES, write_tiny_model
+from tests.tiny import DECODERS, JUDGES, WRITERS, write_tiny_model
 
 HEADS = {
     "SequenceClassification": ("logits",),
@@ -70,9 +72,15 @@ def measure(family: str, head: str, folder: Path) -> str:
 def main() -> None:
     """Measure the families that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks onnx-families", description=__doc__)
-    parser.add_argument("--family", nargs="+", choices=JUDGES, default=JUDGES)
-    for family in parser.parse_args().family:
-        for head in HEADS:
+    every = tuple(dict.fromkeys((*JUDGES, *DECODERS, *WRITERS)))
+    parser.add_argument("--family", nargs="+", choices=every, default=every)
+    parser.add_argument("--writing", action="store_true", help="only models that write")
+    asked = parser.parse_args()
+    for family in asked.family:
+        if family in DECODERS or family in WRITERS:
+            with tempfile.TemporaryDirectory() as kept:
+                print(f"{family:12} {measure_writer(family, Path(kept))}", flush=True)
+        for head in HEADS if family in JUDGES and not asked.writing else ():
             with tempfile.TemporaryDirectory() as kept:
                 folder = write_tiny_model(family, Path(kept) / family)
                 try:

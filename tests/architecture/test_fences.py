@@ -21,6 +21,7 @@ FENCES = {
     "jinja2": (
         "report/",
         "text/chat_templates.py",
+        "text/plain_templates.py",
     ),  # chat templates of tokenizers are its templates
     "markupsafe": ("report/",),
     "accelerate": ("training/",),
@@ -45,6 +46,7 @@ FENCES = {
         "adapters/",
         "text/",
         "keras_engine/",
+        "exporters/",
     ),
     "safetensors": ("training/", "models/"),
     "sklearn": ("frozen_features/", "baselines/", "metrics/", "sklearn.py"),

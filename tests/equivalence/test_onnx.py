@@ -1,13 +1,16 @@
 """A run exported to ONNX answers as the run does, where neither PyTorch nor Transformers is."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+from transformers import AutoTokenizer
 
 import luthier
 from luthier.errors import ModelError, RunError
 from luthier.exporters.trial import spread_lines
+from luthier.records import Rows
 from luthier.runs import RunFolder
 from tests.architecture.source import loaded_by
 from tests.toys import toy_rows, toy_tree
@@ -19,7 +22,22 @@ CASES = {
     "names by a CRF": ("token-classification", "distilbert", {"crf": True}),
     "answers": ("question-answering", "roberta", {}),
     "numbers": ("text-regression", "modernbert", {}),
+    "choices": ("multiple-choice", "bert", {}),
+    "masked words": ("masked-lm", "distilbert", {}),
+    "translations by beams": ("translation", "marian", {"num_beams": 3}),
+    "summaries, greedily": ("summarization", "t5", {"num_beams": 1, "no_repeat_ngram_size": 2}),
+    "answers to conversations": ("causal-lm", "gpt2", {"max_new_tokens": 8}),
 }
+TALK = Rows.of(
+    {
+        "prompt": [f"What comes after {n}?" for n in range(40)],
+        "response": [f"It is {n + 1}." for n in range(40)],
+    }
+)
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}<{{ m['role'] }}> {{ m['content'] | trim }} "
+    "{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+)
 
 
 def exported(case, tiny_model, folder, **options):
@@ -27,8 +45,19 @@ def exported(case, tiny_model, folder, **options):
     training = {"max_steps": 4, "eval_strategy": "no"}
     tree = toy_tree(task, tiny_model(family), training=training, baselines=[])
     tree["task"] = {"name": task, "options": settings}
-    run = luthier.run(tree, out=folder / "run", data={"train": toy_rows(task)})
+    rows = toy_rows(task)
+    if task == "causal-lm":
+        rows, tree["model"] = TALK, model_that_talks(tiny_model(family), folder / "talks")
+    run = luthier.run(tree, out=folder / "run", data={"train": rows})
     return run.folder, luthier.export(run.folder, folder / "onnx", to="onnx", **options)
+
+
+def model_that_talks(model, folder):
+    shutil.copytree(model, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = TEMPLATE
+    tokenizer.save_pretrained(folder)
+    return str(folder)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -40,6 +69,8 @@ def test_an_export_answers_as_its_run_without_pytorch(case, tiny_model, tmp_path
     here = luthier.load(run)
     roles = here.task.input_roles
     asked = [{role: line["columns"][role] for role in roles} for line in lines]
+    if here.task.name == "masked-lm":
+        asked = ["the snow is [MASK] here", "[MASK] looks green on [MASK] 3"]
     program = (
         "import json, luthier\n"
         f"answers = luthier.load({found.folder!r})(json.loads({json.dumps(asked)!r}))\n"
@@ -80,24 +111,29 @@ def stood_in(tiny_model, tmp_path, monkeypatch):
     class Torch:
         note = answer_texts = None
 
-        def __init__(self, folder, predictor, described, *, int8):
-            self.model, self.n_bytes, self.described = predictor.model, 1, described
+        def __init__(self, folder, described):
+            self.n_bytes, self.described = 1, described
 
         def __call__(self, batch):
             import torch
 
             with torch.inference_mode():
                 given = {name: torch.from_numpy(one) for name, one in batch.inputs.items()}
-                return {"logits": self.model(**given).logits.numpy()}
+                return {"logits": models[0](**given).logits.numpy()}
 
         def describe(self):
-            return {"tokenizer": self.described, "config": {}, "transitions": None}
+            return self.described
 
     class Program:
         def save(self, path, *, external_data):
             path.write_bytes(b"no graph")
 
-    monkeypatch.setattr(onnx.torch.onnx, "export", lambda *given, **named: Program())
+    def traced(trial, model):
+        models[:] = [model]
+        return {"model.onnx": Program()}
+
+    models = []
+    monkeypatch.setattr(onnx, "traced", traced)
     monkeypatch.setattr(onnx, "Graph", Torch)
     return exported("labels", tiny_model, tmp_path)
 

@@ -14,11 +14,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import nn
 
-from luthier.answerers import OUTPUTS, Answerer
+from luthier.answerers import OUTPUTS, Answerer, read
 from luthier.items import Batch
 from luthier.ragged import Array
+from luthier.registry import find
+from luthier.training.inference import InferenceKind
 from luthier.training.model_calls import to_tensors
 
 WARM_UP = 3  # batches that are not timed
@@ -48,26 +49,36 @@ class TorchModel:
         files: Files that hold its weights.
     """
 
-    def __init__(self, model: nn.Module, files: Iterable[Path]):
+    def __init__(self, model: Any, files: Iterable[Path]):
         self.model, self.n_bytes = model, sum(file.stat().st_size for file in files)
 
     def __call__(self, batch: Batch[Array]) -> dict[str, Array]:
         """Compute the outputs of a batch, by Transformers' names."""
+        given: dict[str, Any] = dict(to_tensors(batch).inputs)
+        if batch.targets is not None and self.model.config.is_encoder_decoder:
+            labels = torch.from_numpy(batch.targets)
+            given["decoder_input_ids"] = self.model.prepare_decoder_input_ids_from_labels(labels)
         with torch.inference_mode():
-            outputs = self.model(**to_tensors(batch).inputs)
+            outputs = self.model(**given)
         names = {name for parts in OUTPUTS.values() for name in parts}
         return {name: getattr(outputs, name).numpy() for name in names if hasattr(outputs, name)}
 
+    def write(self, batch: Batch[Array]) -> list[Array]:
+        """Write token ids for each item of a batch, by the run's settings."""
+        kind: InferenceKind = find("inference-kinds", "generate")
+        with torch.inference_mode():
+            return kind.infer(self.model, to_tensors(batch))
+
 
 def milliseconds(
-    systems: Mapping[str, Answerer], batches: Sequence[Batch[Array]]
+    systems: Mapping[str, Answerer], batches: Sequence[Batch[Array]], kind: str
 ) -> dict[str, float]:
-    """Measure the median time of each system for a batch; the systems take turns."""
+    """Measure the median time of each system to infer a kind; the systems take turns."""
     taken: dict[str, list[float]] = {name: [] for name in systems}
     for batch in [*batches[:WARM_UP], *batches]:
         for name, answerer in systems.items():
             began = time.perf_counter()
-            answerer(batch)
+            read(answerer, batch, kind)
             taken[name].append(time.perf_counter() - began)
     n_warm = len(batches[:WARM_UP])
     return {name: float(np.median(times[n_warm:])) * 1e3 for name, times in taken.items()}

@@ -1,44 +1,43 @@
-"""ONNX: a run's model as a graph that ONNX Runtime answers, without PyTorch and Transformers.
+"""ONNX: a run's model as graphs that ONNX Runtime answers, without PyTorch and Transformers.
 
-`torch.export` traces the model once, for batches of any size and length; `verified.py` tries the
-graph out on the run's rows. With `int8`, weights are stored in eight bits by channel, activations
+`onnx_tracing.py` traces the model once, for batches of any size and length; `verified.py` tries the
+graphs out on the run's rows. With `int8`, weights are stored in eight bits by channel, activations
 are quantized as they are computed (ONNX Runtime's dynamic quantization).
 """
 
 from __future__ import annotations
 
-import logging
 import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from luthier.answerers import OUTPUTS
 from luthier.environment import install_command
 from luthier.errors import ModelError, RecipeError
 from luthier.exporters.export import ONNX
 from luthier.exporters.exported import Exported
-from luthier.exporters.hard_texts import hard_columns
-from luthier.exporters.merged import differs
+from luthier.exporters.onnx_texts import refuse_other_tokens
+from luthier.exporters.onnx_tracing import UNTRACED, quietly, trace, trace_writer
 from luthier.exporters.trial import Trial, Verification
 from luthier.exporters.verified import Exporter, export_verified
-from luthier.onnx_models.description import MODEL, describe_config, describe_tokenizer
-from luthier.onnx_models.session import OnnxModel
-from luthier.onnx_models.tokenizer import LightTokenizer
+from luthier.items import Batch
+from luthier.onnx_models.description import (
+    MODEL,
+    describe_config,
+    describe_generation,
+    describe_tokenizer,
+)
+from luthier.onnx_models.opened import opened
 from luthier.prediction.predictor import Predictor
+from luthier.ragged import Array
 from luthier.runs.portable import write_portable
 
-LARGEST = 1 << 30  # bytes of weights in the file of the graph; larger ones lie beside it
-AXES = {0: "batch", 1: "tokens"}
+LARGEST = 1 << 30  # bytes of weights in the file of a graph; larger ones lie beside it
 CHECKPOINT = "--to checkpoint"  # the hint where only that is possible
-UNTRACED = (torch.onnx.OnnxExporterError, RuntimeError, ValueError, TypeError)
 QUANTIZED = ("MatMul", "Gemm", "Gather")  # operations whose weights become int8
 
 
@@ -63,7 +62,7 @@ def export_onnx(
     """
     name = f"{ONNX} int8" if int8 else ONNX
     write = partial(write_graph, int8=int8)
-    exporter = Exporter(name, ONNX, is_exact=not int8, check=check_packages, write=write)
+    exporter = Exporter(name, ONNX, not int8, check=check_packages, write=write, kinds=OUTPUTS)
     return export_verified(run, out, exporter)
 
 
@@ -84,143 +83,89 @@ def check_packages(predictor: Predictor) -> None:
         )
 
 
-class Positional(nn.Module):
-    """A model whose arguments and outputs stand in an order, as those of a graph do.
-
-    Args:
-        model: The model.
-        inputs: Names of its arguments.
-        outputs: Names of its outputs.
-    """
-
-    def __init__(self, model: nn.Module, inputs: Sequence[str], outputs: Sequence[str]):
-        super().__init__()
-        self.model, self.inputs, self.outputs = model, tuple(inputs), tuple(outputs)
-
-    def forward(self, *values: Tensor) -> tuple[Tensor, ...]:
-        """Compute the outputs, float32."""
-        found = self.model(**dict(zip(self.inputs, values, strict=True)))
-        return tuple(getattr(found, name).float() for name in self.outputs)
-
-
 def write_graph(trial: Trial, folder: Path, *, int8: bool) -> Exported:
-    """Write a graph with its tokenizer and what predicting needs, and read them back."""
+    """Write the graphs with the tokenizer and what predicting needs, and read them back."""
     predictor = trial.predictor
-    model, batch = predictor.model.cpu().float().eval(), trial.batch([0, len(trial.rows) - 1])
-    inputs, outputs = tuple(batch.inputs), OUTPUTS[trial.kind]
-    given = tuple(torch.from_numpy(batch.inputs[name]) for name in inputs)
+    model = predictor.model.cpu().float().eval()
+    # settings are refused before the model is traced, which takes longest
+    generation = describe_generation(model) if trial.writes else None
     folder.mkdir()
     with quietly():
         try:
-            program = trace(model, dict(zip(inputs, given, strict=True)), outputs)
+            programs = traced(trial, model)
         except UNTRACED as problem:
             raise not_a_graph(predictor, problem) from problem
         n_bytes = sum(one.numel() * one.element_size() for one in model.parameters())
-        program.save(folder / MODEL, external_data=n_bytes > LARGEST)
-        if int8:
-            quantize(folder)
+        for name, program in programs.items():
+            program.save(folder / name, external_data=n_bytes > LARGEST)
+            if int8:
+                quantize(folder / name)
     predictor.codec.processor.save_pretrained(folder)
-    described = describe_tokenizer(predictor.tokenizer)
-    refuse_other_tokens(trial, LightTokenizer(folder, described))
+    transitions = getattr(model, "transitions", None)
+    described = {
+        "int8": int8,
+        "tokenizer": describe_tokenizer(predictor.tokenizer),
+        "config": describe_config(model.config),
+        "transitions": None if transitions is None else transitions.detach().tolist(),
+        "generation": generation,
+    }
+    refuse_other_tokens(trial, folder, described)
     write_portable(folder, predictor.recipe, predictor.target)
-    return Graph(folder, predictor, described, int8=int8)
+    return Graph(folder, described)
 
 
-def trace(model: nn.Module, given: Mapping[str, Tensor], outputs: Sequence[str]) -> Any:
-    """Trace a model for batches of any size and length.
-
-    Args:
-        model: The model.
-        given: A batch of at least two items, by the names of the model's arguments.
-        outputs: Names of the model's outputs.
-    """
-    program = torch.onnx.export(
-        Positional(model, tuple(given), outputs),
-        tuple(given.values()),
-        dynamo=True,
-        dynamic_shapes=((AXES,) * len(given),),
-        input_names=tuple(given),
-        output_names=tuple(outputs),
-        verbose=False,
-    )
-    if program is None:
-        raise ValueError("the exporter gave nothing")
-    return program
+def traced(trial: Trial, model: Any) -> dict[str, Any]:
+    """Trace a model as what it does for the trial's rows."""
+    batch = trial.batch([0, len(trial.rows) - 1])
+    given = {name: torch.from_numpy(one) for name, one in batch.inputs.items()}
+    if trial.writes:
+        return trace_writer(model, given)
+    return {MODEL: trace(model, given, OUTPUTS[trial.kinds[0]])}
 
 
-class Graph(OnnxModel):
-    """A graph that was read back, and what is written about it.
+class Graph:
+    """Graphs that were read back, and what is written about them.
 
     Args:
-        folder: Its folder.
-        predictor: The run's predictor.
-        tokenizer: Description of the tokenizer.
-        int8: Whether its weights are in int8.
+        folder: Their folder.
+        described: What answering needs to know.
     """
 
-    def __init__(
-        self, folder: Path, predictor: Predictor, tokenizer: dict[str, Any], *, int8: bool
-    ):
-        super().__init__(folder, int8=int8)
-        self._predictor, self._tokenizer = predictor, tokenizer
+    note = answer_texts = None  # token ids are what it takes
+
+    def __init__(self, folder: Path, described: dict[str, Any]):
+        self.described, self._model = described, opened(folder, described)
+        self.write = getattr(self._model, "write", None)
+        self.n_bytes, self.answers_alone = self._model.n_bytes, self._model.answers_alone
+
+    def __call__(self, batch: Batch[Array]) -> dict[str, Array]:
+        """Compute the outputs of a batch."""
+        return self._model(batch)
 
     def describe(self) -> dict[str, Any]:
         """Give the tensors, and what answering needs to know."""
-        transitions = getattr(self._predictor.model, "transitions", None)
-        return {
-            **super().describe(),
-            "int8": self.answers_alone,
-            "tokenizer": self._tokenizer,
-            "config": describe_config(self._predictor.model.config),
-            "transitions": None if transitions is None else transitions.detach().tolist(),
-        }
+        return self._model.describe() | self.described
 
 
-def quantize(folder: Path) -> None:
+def quantize(path: Path) -> None:
     """Store the weights of a graph in int8, by channel."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    graph = onnx.load(str(folder / MODEL))
+    graph = onnx.load(str(path))
     weights = {one.name for one in graph.graph.initializer}
     kept = [one for one in graph.graph.value_info if one.name not in weights]
     del graph.graph.value_info[:]  # the shapes of weights would contradict those in int8
     graph.graph.value_info.extend(kept)
-    for path in folder.glob(f"{MODEL}*"):
-        path.unlink()
+    for old in path.parent.glob(f"{path.name}*"):
+        old.unlink()
     quantize_dynamic(
         graph,
-        str(folder / MODEL),
+        str(path),
         op_types_to_quantize=list(QUANTIZED),
         per_channel=True,
         weight_type=QuantType.QInt8,
     )
-
-
-def refuse_other_tokens(trial: Trial, light: LightTokenizer) -> None:
-    """Raise if an exported tokenizer cuts texts into other tokens than the run's.
-
-    Raises:
-        ModelError: It does; the error shows a text.
-    """
-    own, task = trial.predictor.tokenizer, trial.predictor.task
-    texts = [str(one) for one in trial.rows[task.input_roles[0]]]
-    first, second = hard_columns(texts)
-    most = trial.predictor.limits.max_tokens
-    for columns in ([texts], [first], [first, second]):
-        cutting: list[dict[str, Any]] = [{}, {"truncation": True, "max_length": most}]
-        if own.num_special_tokens_to_add(len(columns) > 1) + len(columns) > most:
-            cutting = [{}]
-        for options in cutting:
-            ours = own(*columns, return_offsets_mapping=True, verbose=False, **options).encodings
-            theirs = light(*columns, return_offsets_mapping=True, **options).encodings
-            for one, other, text in zip(ours, theirs, columns[0], strict=True):
-                if (one.ids, one.type_ids, one.offsets) != (
-                    other.ids,
-                    other.type_ids,
-                    other.offsets,
-                ):
-                    raise differs(f"{text[:80]!r} is cut into other tokens")
 
 
 def not_a_graph(predictor: Predictor, problem: object) -> ModelError:
@@ -232,16 +177,3 @@ def not_a_graph(predictor: Predictor, problem: object) -> ModelError:
         received=f"a {predictor.model.config.model_type} for {predictor.task.name}: {said[:300]}",
         hint=CHECKPOINT,
     )
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Silence the exporters, which report on what is not installed and on each of their passes."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
-from luthier.answerers import BATCH, OUTPUTS, Answerer, batch_of, infer_items
+from luthier.answerers import BATCH, OF_LABELS, Answerer, batch_of, infer_items
+from luthier.codec import Codec
 from luthier.errors import ModelError
 from luthier.evaluation.judge import judge
 from luthier.exporters.exported import Exported, TorchModel, milliseconds
 from luthier.exporters.merged import differs, gap, rows_of
 from luthier.items import Batch
+from luthier.onnx_models.token_rules import ids_in
 from luthier.prediction.predictor import Predictor
 from luthier.ragged import Array, Ragged
 from luthier.records import Predictions
@@ -21,6 +24,8 @@ from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
 
 MOST_ROWS = 2000  # that are tried out
+MOST_WRITTEN = 200  # where the model writes
+TIPPED = 500  # rows of which one may be written differently: two tokens may be as good
 TIMED = 40  # items that are timed, one by one
 ALIKE = 1e-3  # of the largest output: float32 sums in another order
 
@@ -68,38 +73,42 @@ class Trial:
     Args:
         predictor: Predictor of the run.
         run: Folder of the run.
+        known: Kinds of inference that models of the format are read for.
 
     Raises:
-        ModelError: The task takes more than one pass of the model.
+        ModelError: The task needs another kind.
     """
 
-    def __init__(self, predictor: Predictor, run: RunFolder):
+    def __init__(self, predictor: Predictor, run: RunFolder, known: Collection[str] = OF_LABELS):
         self.predictor, self.codec = predictor, predictor.codec
-        (self.kind, *others) = self.codec.inference_kinds()
-        if others or self.kind not in OUTPUTS:
+        self.kinds = kinds_of(self.codec)
+        if not set(self.kinds) <= set(known):
             raise ModelError(
-                "A model that writes texts or weighs choices can be exported as a checkpoint only.",
+                "This format is for models that judge texts or their words.",
                 received=f"a run of {predictor.task.name}",
-                hint="--to checkpoint",
+                hint="--to onnx, or --to checkpoint",
             )
-        self.rows = rows_of(spread_lines(run, MOST_ROWS))
+        self.writes = "generate" in self.kinds
+        self.rows = rows_of(spread_lines(run, MOST_WRITTEN if self.writes else MOST_ROWS))
         self.items = self.codec.encode(self.rows)
         self.torch = TorchModel(predictor.model, run.model.glob("*.safetensors"))
         self.before = self.infer(self.torch)
 
-    def infer(self, answerer: Answerer) -> Array | Ragged:
+    def infer(self, answerer: Answerer) -> dict[str, Array | Ragged]:
         """Run a model over all rows; see `infer_items`."""
-        return infer_items(answerer, self.codec, self.items, self.kind)
+        return {kind: infer_items(answerer, self.codec, self.items, kind) for kind in self.kinds}
 
-    def decoded(self, inferred: Array | Ragged) -> Predictions:
+    def decoded(self, inferred: Mapping[str, Array | Ragged]) -> Predictions:
         """Turn the outputs of a model into predictions."""
-        outputs = self.codec.outputs({self.kind: inferred}, self.items, self.rows)
-        predictions: Predictions = self.codec.decode(outputs)
+        judged = {kind: inferred[kind] for kind in self.codec.inference_kinds()}
+        predictions: Predictions = self.codec.decode(
+            self.codec.outputs(judged, self.items, self.rows)
+        )
         return predictions
 
     def batch(self, items: Sequence[int] | Array) -> Batch[Array]:
         """Make a batch of items."""
-        return batch_of(self.codec, self.items, items, self.kind)
+        return batch_of(self.codec, self.items, items, self.kinds[0])
 
     def inputs(self, known: Iterable[str]) -> list[str]:
         """Select the model arguments that the run's batches have."""
@@ -118,9 +127,9 @@ class Trial:
             ModelError: They have to be, and are not.
         """
         after = self.infer(exported)
-        difference = gap(self.before, after)
+        difference = max(gap(self.before[kind], after[kind]) for kind in self.computed)
         predictions = {name: self.decoded(after), "torch": self.decoded(self.before)}
-        alike = self.alike(*predictions.values())
+        alike = self.alike_written(after) if self.writes else self.alike(*predictions.values())
         if exact:
             self.refuse_unlike(alike, difference)
         self.refuse_unlike_texts(exported)
@@ -133,28 +142,44 @@ class Trial:
             alike=alike,
             difference=difference,
             megabytes={system: one.n_bytes / 1e6 for system, one in systems.items()},
-            milliseconds=milliseconds(systems, batches),
+            milliseconds=milliseconds(systems, batches, self.kinds[0]),
             timed=len(batches),
             text=exported.note,
             scores=scores,
             comparison=comparison,
         )
 
+    @property
+    def computed(self) -> list[str]:
+        """The kinds of numbers: what is written has no differences."""
+        return [kind for kind in self.kinds if kind != "generate"]
+
+    def alike_written(self, after: Mapping[str, Array | Ragged]) -> int:
+        """Count the rows for which the same tokens were written."""
+        settings = self.predictor.model.generation_config
+        ours, theirs = (written_of(one["generate"], settings) for one in (self.before, after))
+        is_alike = [one == other for one, other in zip(ours, theirs, strict=True)]
+        first = np.flatnonzero(np.diff(self.items.rows, prepend=-1))  # of a row's windows
+        return sum(is_alike[item] for item in first)
+
     def alike(self, some: Predictions, others: Predictions) -> int | None:
         """Count the rows with the same answer."""
-        if self.codec.target.kind == "number":
+        if self.codec.target.kind in ("number", "language"):
             return None
         rows = range(len(self.rows))
         return sum(np.array_equal(some.answers[row], others.answers[row]) for row in rows)
 
     def refuse_unlike(self, alike: int | None, difference: float) -> None:
         """Raise if answers are not those of the run's model."""
-        if alike is not None and alike < len(self.rows):
+        tipped = len(self.rows) // TIPPED if self.writes else 0
+        if alike is not None and alike < len(self.rows) - tipped:
             raise differs(
                 f"{len(self.rows) - alike} of {len(self.rows)} rows are answered differently"
             )
-        values = self.before.values if isinstance(self.before, Ragged) else self.before
-        if not difference <= ALIKE * max(1.0, float(np.abs(values).max(initial=0.0))):
+        before = (self.before[kind] for kind in self.computed)
+        values = [one.values if isinstance(one, Ragged) else one for one in before]
+        largest = max(float(np.abs(one).max(initial=1.0)) for one in values)
+        if not difference <= ALIKE * largest:
             raise differs(f"outputs differ by {difference:.1e}")
 
     def refuse_unlike_texts(self, exported: Exported) -> None:
@@ -187,6 +212,32 @@ class Trial:
             system=name,
         )
         return scores, comparison
+
+
+def kinds_of(codec: Codec) -> list[str]:
+    """Name what is inferred for the verdict, for new rows and on validation rows, in this order.
+
+    What fills masks is left out: it is read from the logits that likelihoods are read from.
+    """
+    kinds = [*codec.inference_kinds(answering=True), *codec.inference_kinds()]
+    asked = dict.fromkeys([*kinds, codec.task.validation_kind])
+    return [kind for kind in asked if kind != "fill-mask"]
+
+
+def written_of(written: Any, settings: Any) -> list[list[int]]:
+    """List the tokens that were written for each item, without what fills the rest of a batch.
+
+    Args:
+        written: Token ids, (items, tokens).
+        settings: The model's `generation_config`.
+    """
+    ends, found = ids_in(settings.eos_token_id), []
+    for item in range(len(written)):
+        ids = list(takewhile(lambda one: one not in ends, written[item].tolist()))
+        while ids and ids[-1] == settings.pad_token_id:
+            ids.pop()
+        found.append(ids)
+    return found
 
 
 def spread_lines(run: RunFolder, most: int) -> list[Mapping[str, Any]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from luthier.answerers import OF_LABELS
 from luthier.exporters.exported import Exported
 from luthier.exporters.merged import refuse_unmerged
 from luthier.exporters.place import aside, refuse_taken
@@ -29,6 +30,7 @@ class Exporter:
         is_exact: Whether the answers have to be the run's own; otherwise both models are scored.
         check: Refuses a run that the format cannot hold, and says which package is missing.
         write: Writes the model into a folder that does not exist yet, and reads it back.
+        kinds: Kinds of inference that models of this format are read for.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Exporter:
     is_exact: bool
     check: Callable[[Predictor], None]
     write: Callable[[Trial, Path], Exported]
+    kinds: Collection[str] = OF_LABELS
 
 
 def export_verified(
@@ -51,7 +54,7 @@ def export_verified(
     opened, predictor = RunFolder.open(run), load(run)
     refuse_unmerged(predictor, run)
     exporter.check(predictor)
-    trial = Trial(predictor, opened)
+    trial = Trial(predictor, opened, exporter.kinds)
     with aside(folder) as written:
         exported = exporter.write(trial, written)
         found = trial.judge(exported, exporter.name, exact=exporter.is_exact)

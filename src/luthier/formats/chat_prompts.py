@@ -55,8 +55,16 @@ def _end(tokenizer: Tokenizer) -> list[int]:
 
 def _format(messages: Messages, tokenizer: Tokenizer, *, for_answer: bool = False) -> str:
     from luthier.text.chat_templates import MISTAKES, TemplateLimitError, bounded
+    from luthier.text.plain_templates import rendered
 
     try:
+        if not hasattr(tokenizer, "apply_chat_template"):  # of an export, without Transformers
+            return rendered(
+                str(tokenizer.chat_template),
+                messages,
+                for_answer=for_answer,
+                special_tokens=tokenizer.special_tokens,
+            )
         with bounded():
             return str(
                 tokenizer.apply_chat_template(

@@ -14,13 +14,29 @@ from typing import Any, cast
 import numpy as np
 
 from luthier.declarations import JSON
-from luthier.hf_types import Config, Tokenizer
+from luthier.errors import ModelError
+from luthier.hf_types import Config, Model, Tokenizer
+from luthier.onnx_models.token_rules import ids_in
 from luthier.ragged import Array
 from luthier.runs.files import damaged, read_json
 
-MODEL, DOCUMENT = "model.onnx", "model.json"
+MODEL, ENCODER, DOCUMENT = "model.onnx", "encoder.onnx", "model.json"
 TOKENS = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 LIMITS = ("model_type", "max_position_embeddings", "pad_token_id")
+WRITING = (  # settings of `generate` that `search.py` and `token_rules.py` follow
+    *("max_new_tokens", "num_beams", "length_penalty", "early_stopping", "no_repeat_ngram_size"),
+    *("pad_token_id", "eos_token_id", "decoder_start_token_id", "forced_bos_token_id"),
+    *("forced_eos_token_id", "suppress_tokens", "begin_suppress_tokens", "bad_words_ids"),
+    *("repetition_penalty", "min_length", "min_new_tokens", "renormalize_logits"),
+    "remove_invalid_values",
+)
+UNKNOWN = {  # settings that they do not follow, and the values that change nothing
+    **dict.fromkeys(("sequence_bias", "exponential_decay_length_penalty", "max_time"), (None,)),
+    **dict.fromkeys(("stop_strings", "guidance_scale", "watermarking_config"), (None,)),
+    "encoder_repetition_penalty": (None, 1.0),
+    "encoder_no_repeat_ngram_size": (None, 0),
+    "token_healing": (None, False),
+}
 
 
 def describe_tokenizer(tokenizer: Tokenizer) -> dict[str, JSON]:
@@ -31,8 +47,44 @@ def describe_tokenizer(tokenizer: Tokenizer) -> dict[str, JSON]:
         "model_max_length": min(int(tokenizer.model_max_length), 2**31),
         "padding_side": tokenizer.padding_side,
         "all_special_ids": list(tokenizer.all_special_ids),
+        "special_tokens": {name: str(one) for name, one in tokenizer.special_tokens_map.items()},
+        "chat_template": tokenizer.get_chat_template() if tokenizer.chat_template else None,
+        "clean_up_tokenization_spaces": cleans_up(tokenizer),
         **special,
     }
+
+
+def cleans_up(tokenizer: Tokenizer) -> bool:
+    """Return whether a tokenizer takes blanks before punctuation away when it joins tokens."""
+    is_bpe = type(tokenizer.backend_tokenizer.model).__name__ == "BPE"
+    forced = "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output"
+    asked = bool(tokenizer.clean_up_tokenization_spaces)
+    return asked and (not is_bpe or bool(getattr(tokenizer, forced, False)))
+
+
+def describe_generation(model: Model) -> dict[str, JSON] | None:
+    """Describe by which settings a model writes; None for one that writes nothing.
+
+    Raises:
+        ModelError: A setting is known to Transformers alone.
+    """
+    settings = getattr(model, "generation_config", None)
+    if settings is None:
+        return None
+    for name, plain in UNKNOWN.items():
+        if getattr(settings, name, None) not in plain:
+            raise ModelError(
+                "This model writes by a setting that is known to Transformers alone.",
+                received=f"generation_config.json: {name}={getattr(settings, name)}",
+                hint=f"take {name} out of generation_config.json, or --to checkpoint",
+            )
+    given = {name: getattr(settings, name, None) for name in WRITING}
+    found = {name: one for name, one in given.items() if one is not None}
+    if "pad_token_id" not in found:
+        found["pad_token_id"] = ids_in(settings.eos_token_id)[0] if settings.eos_token_id else 0
+    if settings.decoder_start_token_id is None and settings.bos_token_id is not None:
+        found["decoder_start_token_id"] = settings.bos_token_id
+    return found
 
 
 def describe_config(config: Config) -> dict[str, JSON]:

@@ -1,7 +1,8 @@
-"""A model of ONNX in ONNX Runtime."""
+"""Models of ONNX in ONNX Runtime: a graph, and a model that is one."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,54 @@ from luthier.onnx_models.description import MODEL
 from luthier.ragged import Array
 
 
-class OnnxModel:
+class Session:
     """A graph that was read back, on the CPU.
+
+    Args:
+        path: Its file.
+        n_threads: Threads that compute one batch; None: as many as this process may use.
+
+    Raises:
+        RecipeError: ONNX Runtime is not installed.
+        ModelError: It cannot read the graph.
+    """
+
+    def __init__(self, path: Path, *, n_threads: int | None = None):
+        runtime, self.path = require_runtime(), path
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = n_threads or usable_cores()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors
+        try:
+            self._session = runtime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except errors_of(runtime) as problem:
+            raise ModelError(
+                "ONNX Runtime cannot read this model.",
+                received=f"{path}: {str(problem)[:300]}",
+                hint="luthier export RUN --to onnx --out FOLDER, once more",
+            ) from problem
+        self.outputs = [one.name for one in self._session.get_outputs()]
+        self.shapes = {one.name: list(one.shape) for one in self._session.get_inputs()}
+
+    def __call__(self, given: Mapping[str, Array]) -> dict[str, Array]:
+        """Compute all outputs of the graph; what it does not read is left out."""
+        read = {name: np.ascontiguousarray(given[name]) for name in self.shapes}
+        return dict(zip(self.outputs, self._session.run(self.outputs, read), strict=True))
+
+    def describe(self) -> dict[str, Any]:
+        """Give the file's name, and the name, type and shape of its tensors."""
+        sides = {"inputs": self._session.get_inputs(), "outputs": self._session.get_outputs()}
+        tensors = {
+            side: {one.name: {"dtype": one.type, "shape": list(one.shape)} for one in nodes}
+            for side, nodes in sides.items()
+        }
+        return {"file": self.path.name, **tensors}
+
+
+class OnnxModel:
+    """A model that is one graph.
 
     Args:
         folder: The folder with the graph.
@@ -31,39 +78,17 @@ class OnnxModel:
     note = answer_texts = None  # token ids are what it takes
 
     def __init__(self, folder: Path, *, n_threads: int | None = None, int8: bool = False):
-        runtime, self.answers_alone = require_runtime(), int8
-        self.path = folder / MODEL
-        self.n_bytes = sum(one.stat().st_size for one in folder.glob(f"{MODEL}*"))
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = n_threads or usable_cores()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors
-        try:
-            self._session = runtime.InferenceSession(
-                str(self.path), options, providers=["CPUExecutionProvider"]
-            )
-        except errors_of(runtime) as problem:
-            raise ModelError(
-                "ONNX Runtime cannot read this model.",
-                received=f"{self.path}: {str(problem)[:300]}",
-                hint="luthier export RUN --to onnx --out FOLDER, once more",
-            ) from problem
-        self._outputs = [one.name for one in self._session.get_outputs()]
-        self.inputs = [one.name for one in self._session.get_inputs()]
+        self.answers_alone = int8
+        self.n_bytes = sum(one.stat().st_size for one in folder.glob("*.onnx*"))
+        self.session = Session(folder / MODEL, n_threads=n_threads)
 
     def __call__(self, batch: Batch[Array]) -> dict[str, Array]:
         """Answer a batch of token ids."""
-        given = {name: np.ascontiguousarray(batch.inputs[name]) for name in self.inputs}
-        return dict(zip(self._outputs, self._session.run(self._outputs, given), strict=True))
+        return self.session(batch.inputs)
 
     def describe(self) -> dict[str, Any]:
         """Give the file's name, and the name, type and shape of its tensors."""
-        sides = {"inputs": self._session.get_inputs(), "outputs": self._session.get_outputs()}
-        tensors = {
-            side: {one.name: {"dtype": one.type, "shape": list(one.shape)} for one in nodes}
-            for side, nodes in sides.items()
-        }
-        return {"file": self.path.name, **tensors}
+        return self.session.describe()
 
 
 def errors_of(runtime: Any) -> tuple[type[Exception], ...]:

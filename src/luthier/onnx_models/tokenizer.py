@@ -16,6 +16,7 @@ from luthier.errors import ModelError
 from luthier.hf_types import OF_RUST
 
 FILE = "tokenizer.json"
+SPACED = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 STRATEGIES = {True: "longest_first", "only_second": "only_second", "only_first": "only_first"}
 
 
@@ -55,6 +56,7 @@ class LightTokenizer:
     is_fast = True
     model_input_names: Sequence[str]
     model_max_length: int
+    clean_up_tokenization_spaces: bool
 
     def __init__(self, folder: Path, described: Mapping[str, Any]):
         with needing("serve", "Texts are cut into tokens by tokenizers, which is not installed."):
@@ -75,9 +77,10 @@ class LightTokenizer:
 
     def __call__(
         self,
-        texts: str | Sequence[str],
+        texts: str | Sequence[str] | None = None,
         pairs: str | Sequence[str] | None = None,
         *,
+        text_target: str | Sequence[str] | None = None,
         add_special_tokens: bool = True,
         truncation: bool | str = False,
         max_length: int | None = None,
@@ -86,8 +89,9 @@ class LightTokenizer:
         **_: object,
     ) -> Encoded:
         """Cut texts, or pairs of texts, into tokens; arguments are those of Transformers."""
+        texts = text_target if texts is None else texts
         single = isinstance(texts, str)
-        given: Any = [texts] if single else list(texts)
+        given: Any = [texts] if isinstance(texts, str) else list(texts or ())
         if pairs is not None:
             given = list(zip(given, [pairs] if isinstance(pairs, str) else pairs, strict=True))
         with self._lock:
@@ -122,4 +126,18 @@ class LightTokenizer:
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
         """Join tokens to a text."""
         kept = [int(one) for one in ids]
-        return str(self._tokenizer.decode(kept, skip_special_tokens=skip_special_tokens))
+        text = str(self._tokenizer.decode(kept, skip_special_tokens=skip_special_tokens))
+        if not self.clean_up_tokenization_spaces:
+            return text
+        for spaced in SPACED:  # as Transformers does
+            text = text.replace(spaced, spaced.strip())
+        return text
+
+    def batch_decode(
+        self, many: Sequence[Sequence[int]], *, skip_special_tokens: bool = False
+    ) -> list[str]:
+        """Join the tokens of each of several texts."""
+        return [self.decode(one, skip_special_tokens=skip_special_tokens) for one in many]
+
+    def __len__(self) -> int:
+        return int(self._tokenizer.get_vocab_size())

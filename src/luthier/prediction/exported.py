@@ -12,7 +12,7 @@ from luthier.onnx_models.description import (
     read_description,
     transitions_from,
 )
-from luthier.onnx_models.session import OnnxModel
+from luthier.onnx_models.opened import opened
 from luthier.onnx_models.tokenizer import LightTokenizer
 from luthier.prediction.options import with_reading
 from luthier.prediction.predictor import Predictor
@@ -48,8 +48,7 @@ class OnnxPredictor(Predictor):
         config = config_from(described)
         self.codec = codec_of(self.recipe, task, folder.target(), tokenizer, config)
         self._transitions = transitions_from(described)
-        int8 = bool(described.get("int8"))
-        self._answerer = OnnxModel(folder.model, n_threads=n_threads, int8=int8)
+        self._answerer = opened(folder.model, described, n_threads=n_threads)
 
     def __getattr__(self, name: str) -> Any:
         """Refuse what is asked of weights in PyTorch.

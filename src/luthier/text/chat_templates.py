@@ -3,7 +3,8 @@
 Jinja's sandbox keeps a template from reaching out, not from nested loops or from strings of
 gigabytes. Here every loop, macro and output of a template first asks a budget, and so does every
 operation that can make much of little. That needs no signal, process or thread, so it works on
-every system and in any thread. Templates are still compiled and rendered by Transformers.
+every system and in any thread. Templates are compiled and rendered by Transformers or, where that
+is not installed, by `plain_templates.py`.
 
 Not bounded: a single call within Jinja whose arguments are small but whose work is not.
 """
@@ -206,11 +207,20 @@ def _asking(function: Callable[..., Any]) -> Callable[..., Any]:
     return ask
 
 
-@lru_cache(maxsize=16)
-def _compile(source: str) -> Template:
+def compiled(environment: BoundedEnvironment, source: str) -> Template:
+    """Compile a template.
+
+    Raises:
+        jinja2.TemplateError: It is too long, or no template.
+    """
     if len(source) > LONGEST_TEMPLATE:
         raise TemplateLimitError(f"it has more than {LONGEST_TEMPLATE:,} characters")
-    return _environment().from_string(source)
+    return environment.from_string(source)
+
+
+@lru_cache(maxsize=16)
+def _compile(source: str) -> Template:
+    return compiled(_environment(), source)
 
 
 @cache
@@ -232,6 +242,13 @@ def bounded() -> Iterator[None]:
     """
     with _LOCK:
         _environment()
+    with budgeted():
+        yield
+
+
+@contextmanager
+def budgeted() -> Iterator[None]:
+    """Bound what environments of this module render within, in this thread alone."""
     token = _BUDGET.set(Budget())
     try:
         yield

@@ -22,12 +22,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from luthier.answerers import MOST_GUESSES
 from luthier.hf_types import Model, ModelOutput
 from luthier.padding import IGNORED
 from luthier.ragged import Array
 from luthier.training.model_calls import TensorBatch, run_model, targets_of
-
-MOST_GUESSES = 100  # for each hole
 
 
 @dataclass(frozen=True)

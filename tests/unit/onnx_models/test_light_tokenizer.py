@@ -60,6 +60,18 @@ def test_what_is_asked_of_single_tokens_is_the_same(both):
         assert own.num_special_tokens_to_add(pair) == light.num_special_tokens_to_add(pair)
 
 
+def test_tokens_are_joined_to_the_same_texts(both):
+    own, light = both
+    own.clean_up_tokenization_spaces = True
+    cleaning = LightTokenizer.__new__(LightTokenizer)
+    vars(cleaning).update(vars(light), **describe_tokenizer(own))
+    ids = own(list(HARD))["input_ids"]
+    for skipped in (False, True):
+        expected = own.batch_decode(ids, skip_special_tokens=skipped)
+        assert cleaning.batch_decode(ids, skip_special_tokens=skipped) == expected
+    assert len(light) == len(own)
+
+
 def test_a_broken_file_is_named(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ModelError, match="tokenizer of an exported model") as caught:
