@@ -92,6 +92,7 @@ def prepare(
     for beside in filter(None, (further.replay, *further.others.values())):
         codec.gold(beside)  # raises at answers that the training rows lack
     job = make_job(recipe, codec, checked.splits, items).with_problem(**vars(further))
+    job = job.with_problem(outside=checked.outside)
     if adapted is not None:
         job = job.with_session(unadapted=partial(train_unadapted, unadapted))
     return Prepared(job, findings, notes, checked.weak)
@@ -218,7 +219,8 @@ def describe_data(prepared: Prepared) -> dict[str, Any]:
         tokens[split] = describe_tokens(problem.items[split])
     beside = Further(problem.unlabelled, problem.replay, problem.others).named()
     described: dict[str, Any] = {
-        name: {"rows": len(rows), "sha256": fingerprint(rows)} for name, rows in beside.items()
+        name: {"rows": len(rows), "sha256": fingerprint(rows)}
+        for name, rows in (*beside.items(), *_outside(problem.outside))
     }
     if prepared.weak is not None:
         described["weak"] = prepared.weak
@@ -228,6 +230,10 @@ def describe_data(prepared: Prepared) -> dict[str, Any]:
         "findings": prepared.findings,
         "tokens": tokens,
     }
+
+
+def _outside(outside: Mapping[str, Rows]) -> list[tuple[str, Rows]]:
+    return [(f"no label {split}", rows) for split, rows in outside.items()]
 
 
 def count_labels(target: Target, gold: Gold) -> dict[str, int] | None:

@@ -37,6 +37,7 @@ class Problem:
         replay: Rows of an earlier task, learned beside the training rows; None likewise.
         others: Name to labelled rows that the trained model is scored on besides.
         row_weights: Weights of the training rows in the loss, (rows,); None: all weigh 1.
+        outside: Split to its rows that fit no label, which are in no split.
     """
 
     codec: Codec
@@ -47,6 +48,7 @@ class Problem:
     replay: Rows | None = None
     others: Mapping[str, Rows] = field(default_factory=dict)
     row_weights: Array | None = None
+    outside: Mapping[str, Rows] = field(default_factory=dict)
 
     @property
     def scored_splits(self) -> tuple[str, ...]:

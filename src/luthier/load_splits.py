@@ -26,6 +26,7 @@ from luthier.records import Rows, Splits, StepInfo, Target
 from luthier.results import Finding
 from luthier.sources.further import Further, read_further
 from luthier.sources.labelled import column_name, read_labelled
+from luthier.sources.outside import set_aside
 from luthier.sources.unlabelled import input_columns, keys_of, read_unanswered
 from luthier.training.listeners import follow
 
@@ -47,6 +48,7 @@ class Checked:
         all_train: The training rows before subsampling.
         further: Rows beside the splits.
         weak: What labelling functions did; None where the recipe has none.
+        outside: Split to its rows that fit no label, which are in no split.
     """
 
     splits: Splits
@@ -55,6 +57,7 @@ class Checked:
     all_train: Rows
     further: Further = field(default_factory=Further)
     weak: WeakLabels | None = None
+    outside: Mapping[str, Rows] = field(default_factory=dict)
 
     def learn_target(self, task: Task) -> Target:
         """Learn the target: label names from all training rows, numbers from the subsample.
@@ -89,6 +92,8 @@ def check_data(
     if data.split.n_folds is not None and data.split.fold is None:
         notes.append(f"each of {data.split.n_folds} folds is the test set once; here it is fold 0")
     splits = limited(splits, recipe, task, ("validation", "test"))
+    splits, outside, told = set_aside(splits, recipe, task)
+    notes += told
     weak = None
     if data.weak is not None:
         source = (given or {}).get("train", data.train)
@@ -123,7 +128,7 @@ def check_data(
         splits = with_shots(splits, recipe, task)
     further, told, of_further = read_further(recipe, task, given or {}, splits, only=not inspecting)
     notes = list(dict.fromkeys([*notes, *told]))
-    return Checked(splits, [*findings, *of_further], notes, all_train, further, weak)
+    return Checked(splits, [*findings, *of_further], notes, all_train, further, weak, outside)
 
 
 def read_sources(

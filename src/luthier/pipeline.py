@@ -51,6 +51,8 @@ from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
 from luthier.records import Outputs, Target
 from luthier.registry import find
+from luthier.rejecting.fit import score_rows
+from luthier.rejecting.judge import tell_rejection
 from luthier.report.model_card import write_model_card
 from luthier.report.render import write_report
 from luthier.results import RunResult
@@ -153,7 +155,9 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     about["parameters"] = dict(zip(("total", "trained"), count_parameters(model), strict=True))
     outputs = {SYSTEM: predict_splits(model, job, listeners), **getattr(method, "beside", {})}
     others = follow(answer_others(recipe, job, model, outputs[SYSTEM]), listeners)
+    rejected = follow(score_rows(recipe, job, model, outputs[SYSTEM]), listeners)
     target = save(model, method, job, folder, outputs[SYSTEM])
+    target = replace(target, rejection=rejected[0] if rejected else None)
     del model  # frees its memory for the baselines
     outputs |= follow(fit_baselines(recipe, job), listeners)
 
@@ -166,6 +170,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     panels = analyse_fine_tuned(recipe, job, outputs[SYSTEM], judged, slice_columns=sliced_by)
     panels += follow(explain_test_rows(recipe, job, folder, judged, target), listeners)
     panels += tell_others(recipe, others, folder, listeners)
+    panels += tell_rejection(recipe, rejected, folder)
     about |= listeners.spent() | {"peak_memory_mib": process.peak_memory_mib()}
     folder.write_predictions(prediction_lines(job, judged.predictions))
     folder.write_json("scores", judged.scores)

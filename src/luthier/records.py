@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from luthier.ragged import Array
+from luthier.rejection import Rejection
 
 Outputs = Any  # of a system for rows, before decoding: an array or a record of arrays
 Gold = Any  # gold answers of rows: an array, or a `Ragged` of tag ids
@@ -103,6 +104,7 @@ class Target:
         scale: For `number`, the difference that one unit of output stands for.
         references: For `language`, whether rows have reference texts.
         inputs: Mean or values of inputs that are numbers or categories, by role.
+        rejection: When no label is answered; None: one always is.
     """
 
     kind: str
@@ -112,6 +114,7 @@ class Target:
     scale: float = 1.0
     references: bool = False
     inputs: Mapping[str, Any] | None = None
+    rejection: Rejection | None = None
 
     @property
     def n_outputs(self) -> int:

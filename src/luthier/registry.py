@@ -172,11 +172,15 @@ DECLARED: dict[str, dict[str, str]] = {  # looked up by name, but never chosen i
             *("generation", "language"),
         )
     },
-    "documents": {"ensemble": "luthier.prediction.averaging:DOCUMENTS"},
+    "documents": {
+        "ensemble": "luthier.prediction.averaging:DOCUMENTS",
+        "rejection": "luthier.rejecting.judge:DOCUMENTS",
+    },
     "panels": {
         "confusion": "luthier.report.error_analysis:confusion",
         "numbers": "luthier.report.error_analysis:numbers",
         "calibration": "luthier.report.error_analysis:calibration",
+        "rejection": "luthier.report.rejection:rejection",
         "labels": "luthier.report.error_analysis:labels",
         "slices": "luthier.report.error_analysis:slices",
         "mistakes": "luthier.report.error_analysis:mistakes",

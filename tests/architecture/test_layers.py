@@ -19,6 +19,7 @@ LAYERS = (
         "spreadsheets",
         "surrogates",
         "ranks",
+        "rejection",
     },
     {
         "clusters",
@@ -53,7 +54,10 @@ LAYERS = (
         *("keras_engine", "sources", "weak_labels"),
     },
     {"evaluation", "report", "load_splits"},
-    {"build_problem", "cross_validation", "domains", "explaining", "first_recipe", "rows_of_run"},
+    {
+        *("build_problem", "cross_validation", "domains", "explaining", "first_recipe"),
+        *("rejecting", "rows_of_run"),
+    },
     {"models_of_rows", "pipeline", "prediction"},
     {
         *("annotators_of_file", "studies", "exporters", "evaluate_run", "explain_run"),

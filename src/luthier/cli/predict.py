@@ -49,6 +49,13 @@ def predict(
     aggregation_strategy: Annotated[
         str | None, typer.Option(help="How tokens form entities: words, none, simple, first …")
     ] = None,
+    min_precision: Annotated[
+        float | None,
+        typer.Option(
+            help='Answer "unsure" below the score from which validation rows show that so many '
+            "answers are right; for runs with evaluation.reject."
+        ),
+    ] = None,
     bf16: Annotated[
         bool, typer.Option("--bf16", help="Faster on some CPUs, less exact: see evaluate.")
     ] = False,
@@ -88,7 +95,8 @@ def predict(
     from luthier.prediction.predictor import load
 
     overrides = (texts or ()) if file is not None else ()
-    predictor, precision = load(folder, overrides), precision_of(bf16=bf16, int8=int8)
+    predictor = load(folder, overrides, min_precision=min_precision)
+    precision = precision_of(bf16=bf16, int8=int8)
     if precision is not None:
         predictor = predictor.rounded(precision)
     options = predictor.asked(top_k=top_k, aggregation_strategy=aggregation_strategy)
@@ -217,4 +225,5 @@ def _answer_words(answer: Answer | list[Answer]) -> str:
     given = next((answer[name] for name in texts if name in answer), "")
     if isinstance(given, list):  # a conversation; its last message is new
         given = given[-1]["content"]
-    return f"{given or '(none)'} {score}".rstrip()
+    instead = f" (instead of {answer['instead_of']})" if "instead_of" in answer else ""
+    return f"{given or '(none)'} {score}{instead}".rstrip()

@@ -23,6 +23,10 @@ def serve(
         Path | None,
         typer.Option(help="File with the token that clients give; needed beyond this machine."),
     ] = None,
+    min_precision: Annotated[
+        float | None,
+        typer.Option(help='Answer "unsure" below the score that this needs; see luthier predict.'),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads that compute; default: all cores.")
     ] = None,
@@ -61,6 +65,7 @@ def serve(
         max_request_bytes=max_request_bytes,
         token=None if token_file is None else read_token(token_file),
         threads=threads,
+        min_precision=min_precision,
         on_ready=told,
     )
 

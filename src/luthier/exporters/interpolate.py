@@ -11,7 +11,7 @@ rows; test rows judge it. The curve is drawn by `report/interpolation.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import log
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ def interpolate(
     if out is not None:
         with aside(Path(out)) as written:
             save_model(predictor.model, predictor.codec.processor, written)
-            write_portable(written, predictor.recipe, predictor.target)
+            write_portable(written, predictor.recipe, replace(predictor.target, rejection=None))
             write_model_card(opened.path, into=written)
     found = Interpolation(
         str(run),

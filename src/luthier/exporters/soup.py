@@ -10,7 +10,7 @@ What is in the soup follows from the validation rows; the test rows judge it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,7 @@ def soup(runs: Paths, out: str | Path, *, data: Mapping[str, Any] | None = None)
     scores, comparison = judged(predictor, alone | mixed, splits)
     with aside(folder) as written:
         save_model(predictor.model, predictor.codec.processor, written)
-        write_portable(written, predictor.recipe, predictor.target)
+        write_portable(written, predictor.recipe, replace(predictor.target, rejection=None))
         write_model_card(opened[0].path if len(opened) == 1 else Path(best), into=written)
     left_out = tuple(name for name in others if name not in chosen)
     tasted[SOUP] = score

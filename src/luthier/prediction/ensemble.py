@@ -66,7 +66,7 @@ class Ensemble(Predictor):
         self.recipe = members[0].recipe
         codec: Any = members[0].codec
         changed = {name: getattr(target, name) for name in ("names", "thresholds", "mean", "scale")}
-        self.codec = codec.with_target(**changed)
+        self.codec = codec.with_target(**changed, rejection=None)  # rules are of one model alone
 
     def __getattr__(self, name: str) -> Any:
         """Refuse what is asked of one model's weights.

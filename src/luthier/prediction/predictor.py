@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from luthier.arguments import Overrides, checked
+from luthier.arguments import Overrides, Share, checked
 from luthier.codec import Codec
 from luthier.columns import Limits
 from luthier.data.readers.frames import is_table
@@ -24,6 +24,8 @@ from luthier.protocols import Task
 from luthier.reading import normalized, read_inputs, refuse_errors, require_roles, without_answers
 from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Predictions, Rows
+from luthier.rejecting.held import Held, held_to, in_place_of
+from luthier.rejection import DISTANCE
 from luthier.results import Comparison, Score
 from luthier.runs import RunFolder
 from luthier.runs.portable import ModelFolder, open_alone, open_trained
@@ -37,7 +39,9 @@ CHUNK = 1024  # rows answered together: what is held in memory does not grow wit
 
 
 @checked
-def load(folder: str | Path, overrides: Overrides = ()) -> Predictor:
+def load(
+    folder: str | Path, overrides: Overrides = (), *, min_precision: Share | None = None
+) -> Predictor:
     """Load a trained model, ready to predict.
 
     Args:
@@ -45,11 +49,22 @@ def load(folder: str | Path, overrides: Overrides = ()) -> Predictor:
             run's `model/` alone; or what `luthier folds --ensemble` made.
         overrides: How files are read, where that differs from the run's recipe:
             `data.columns.text=review`, `data.delimiter=;`.
+        min_precision: The share of answers that are to be right, at least, by the lower end of its
+            interval on the validation rows; what is not sure enough is answered "unsure". For runs
+            with `evaluation.reject`.
 
     Raises:
-        RunError: There is none of these, or the run did not finish.
+        RunError: There is none of these, or the run did not finish; its validation rows cannot show
+            such a precision.
         RecipeError: An override is none, or is about something else than how files are read.
     """
+    made = _open(folder, overrides)
+    rejection, has_vectors = made.target.rejection, made.backend == "torch"
+    made.held = held_to(rejection, min_precision, has_vectors=has_vectors)
+    return made
+
+
+def _open(folder: str | Path, overrides: Overrides) -> Predictor:
     from luthier.prediction.ensemble import Ensemble, is_ensemble  # made of predictors
 
     if is_ensemble(folder):
@@ -70,6 +85,7 @@ class Predictor:
     """
 
     backend = "torch"  # what computes the answers
+    held: Held | None = None  # when no label is answered
 
     def __init__(self, folder: RunFolder | ModelFolder, overrides: Sequence[str] = ()):
         self.folder = folder
@@ -229,8 +245,10 @@ class Predictor:
         for start in range(0, len(rows), CHUNK):
             chunk = rows.take(range(start, min(start + CHUNK, len(rows))))
             predictions, adapted = self._predicted(chunk)
+            said = self._instead(predictions, adapted)
             for index in range(len(chunk)):
-                yield self.codec.answer(predictions, index, adapted, **options)
+                answer = self.codec.answer(predictions, index, adapted, **options)
+                yield in_place_of(answer, said[index])
             if on_progress is not None:
                 on_progress(start + len(chunk), len(rows))
 
@@ -242,14 +260,34 @@ class Predictor:
         for each in options:
             refuse_unknown_options(each, self.codec)
         predictions, adapted = self._predicted(rows)
+        said = self._instead(predictions, adapted)
         for index, each in enumerate(options):
-            yield self.codec.answer(predictions, index, adapted, **each)
+            yield in_place_of(self.codec.answer(predictions, index, adapted, **each), said[index])
 
     def _predicted(self, rows: Rows) -> tuple[Predictions, Rows]:
         """Predict new rows; return them as they were read too."""
         adapted, _ = normalized(without_answers(rows, self.task), self.recipe, self.task)
         require_roles(adapted, self.task.input_roles)
         return self.codec.decode(self.outputs(adapted, answering=True)), adapted
+
+    def _instead(self, predictions: Predictions, rows: Rows) -> Sequence[str | None]:
+        """Say what is answered in place of each row's label; None: the label itself."""
+        if self.held is None:
+            return [None] * len(rows)
+        vectors = None
+        if self.held.score == DISTANCE:
+            from luthier.rejecting.vectors import vectors_of  # PyTorch
+            from luthier.training.listeners import follow
+
+            steps = vectors_of(
+                self.model,
+                self.codec,
+                self.codec.encode(rows),
+                batch_size=self.recipe.training.per_device_eval_batch_size,
+                phase="vectors",
+            )
+            vectors = follow(steps, lambda info: None)
+        return self.held.instead(predictions.outputs, vectors)
 
     def read(self, source: object) -> Rows:
         """Read a file with the recipe's columns, or the task's own; answers may be absent."""

@@ -220,6 +220,7 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
             fix=f"engine={DEFAULT_ENGINE}, or one of: {', '.join(able)}",
         )
     yield from check_unlabelled(tree, method)
+    yield from _check_reject(tree, task)
     for index, baseline in enumerate(baselines):
         if baseline is not None and not fits(baseline, task):
             yield Problem(
@@ -254,6 +255,16 @@ def _check_fit(tree: Mapping[str, Any], chosen: Chosen) -> Iterator[Problem]:
                 f"{task.name} has no column role '{role}' (its roles: {', '.join(roles)})",
                 fix=f"did you mean data.columns.{close}?" if close else None,
             )
+
+
+def _check_reject(tree: Mapping[str, Any], task: type[Any]) -> Iterator[Problem]:
+    """Check that texts which fit no label are asked for where there are labels."""
+    if _has(tree, "evaluation.reject") and (task.unit, task.kind) != ("sequence", "single-label"):
+        yield Problem(
+            "evaluation.reject",
+            f"is for tasks with one label for each text, and {task.name} is none",
+            fix="evaluation.reject=null",
+        )
 
 
 def _has(tree: Any, path: str) -> bool:

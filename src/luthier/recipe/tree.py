@@ -353,6 +353,12 @@ class Evaluation(Section):
         description="Further labelled files, by a name for each, that the trained model is scored "
         "on beside what it could do before: {old: FILE}.",
     )
+    reject: str | None = Field(
+        None,
+        description="Tell texts that fit no label, by a score and a threshold fitted on validation "
+        "rows: the label of such rows, which is not learned; or auto, where no rows are labelled "
+        "so; null: a label is always answered.",
+    )
     explained_rows: int = Field(
         10,
         ge=0,

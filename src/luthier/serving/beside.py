@@ -27,10 +27,13 @@ class ModelBeside:
     Args:
         folder: A run, a checkpoint or an export.
         threads: Threads that compute; None: its own choice.
+        min_precision: The share of answers that are to be right, as `luthier.load` takes it.
     """
 
-    def __init__(self, folder: Path, *, threads: int | None = None):
-        self._opening = {"folder": str(folder), "threads": threads}
+    def __init__(
+        self, folder: Path, *, threads: int | None = None, min_precision: float | None = None
+    ):
+        self._opening = {"folder": str(folder), "threads": threads, "min_precision": min_precision}
         self._process: asyncio.subprocess.Process | None = None
         self.about: dict[str, Any] = {}
         self.n_starts = 0

@@ -24,6 +24,7 @@ def serve(
     max_request_bytes: int,
     token: str | None,
     threads: int | None,
+    min_precision: float | None = None,
     on_ready: Any,
 ) -> None:
     """Serve a model until SIGTERM or Ctrl-C.
@@ -36,6 +37,7 @@ def serve(
         max_request_bytes: Bytes of a request's body.
         token: What clients must give; None: nothing, on this machine alone.
         threads: Threads that compute.
+        min_precision: The share of answers that are to be right, as `luthier.load` takes it.
         on_ready: Called with the address once the model answers.
 
     Raises:
@@ -57,7 +59,7 @@ def serve(
         )
 
     async def run() -> None:
-        service = Service(ModelBeside(folder, threads=threads), limits)
+        service = Service(ModelBeside(folder, threads=threads, min_precision=min_precision), limits)
         listening = listen(host, port)
         await service.start()
         try:

@@ -56,7 +56,7 @@ def opened(opening: Mapping[str, Any]) -> Any:
         import_lean()
     from luthier.prediction.predictor import load
 
-    return load(opening["folder"])
+    return load(opening["folder"], min_precision=opening.get("min_precision"))
 
 
 def described(predictor: Any, folder: str) -> dict[str, Any]:
