@@ -43,7 +43,7 @@ LAYERS = (
     {"answerers", "job"},
     {"protocols"},
     {"runs", "engines", "submission"},
-    {"data", "text", "models", "metrics", "onnx_models"},
+    {"data", "text", "models", "metrics", "onnx_models", "tracking"},
     {"training", "formats", "inputs", "next_rows"},
     {
         *("adapters", "annotators", "episodes", "task_types", "frozen_features"),

@@ -5,7 +5,7 @@ runs, list, schema
 ladder, seeds, ablate, modalities: studies of many runs (`studies.py`)   tune: a search
 folds, soup, interpolate: many models as one         forecast: what more labels would bring
 rehearse: which rows to label next      agree: several annotators
-submit: a run as the job of a cluster
+submit: a run as the job of a cluster   track: its numbers for TensorBoard, MLflow …
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ from luthier.cli.soup import soup
 from luthier.cli.submit import submit
 from luthier.cli.tables import JsonOption, print_json, print_table
 from luthier.cli.tune import tune
+from luthier.cli.track import track
 from luthier.cli.visible import visible
 from luthier.errors import RecipeError
 
@@ -144,6 +145,7 @@ app.command()(push)
 app.command()(serve)
 app.command()(label)
 app.command()(submit)
+app.command()(track)
 app.command()(studies.ladder)
 app.command()(studies.seeds)
 app.command()(studies.ablate)

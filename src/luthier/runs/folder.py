@@ -69,14 +69,8 @@ DOCUMENTS = {  # name of a JSON document -> what it holds
 }
 DOCUMENT_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 STATES = ("running", "finished", "failed", "interrupted", "unknown")
-OWN = {"recipe.yaml", "model", "adapter", "checkpoints", "tensorboard", "report.html"} | {
-    *(
-        EVENTS,
-        MANIFEST,
-        "predictions.jsonl",
-        LOCK,
-        OWNER,
-    ),  # beside documents
+OWN = {"recipe.yaml", "model", "adapter", "checkpoints", "tensorboard", "tracking"} | {
+    *("report.html", "predictions.jsonl", EVENTS, MANIFEST, LOCK, OWNER)  # beside documents
 }
 
 

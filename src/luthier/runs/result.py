@@ -30,7 +30,7 @@ from luthier.runs.seals import (
 )
 
 MODELS = ("model", "adapter")
-NOT_SEALED = ("checkpoints", "tensorboard", "status.json", MANIFEST)
+NOT_SEALED = ("checkpoints", "tensorboard", "tracking", "status.json", MANIFEST)
 SEALED_KINDS = (".json", ".jsonl", ".yaml")  # of files beside the models
 AGAIN = "copy the run's folder whole, or run its recipe again"
 TITLES = (".md",)  # cards, which people complete

@@ -1,32 +1,24 @@
-"""Listeners to a training: events on disk, TensorBoard, progress bars and timings.
+"""Listeners to a training: events on disk, progress bars and timings.
 
 Long work is a generator of `StepInfo`; `follow` runs it to its end and passes on every step.
+Trackers follow the events from outside (`tracking/`).
 """
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from luthier.errors import RunError
 from luthier.records import StepInfo
 from luthier.runs import RunFolder
 
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
-
 KEEP_EVERY = 10.0  # seconds after which the time spent is noted again
 T = TypeVar("T")
 Listener = Callable[[StepInfo], None]
-WITHOUT = (
-    "tensorboard.compat.notf"  # while this module exists, TensorBoard does not import TensorFlow
-)
 
 
 def follow(steps: Generator[StepInfo, None, T], listener: Listener) -> T:
@@ -41,7 +33,7 @@ def follow(steps: Generator[StepInfo, None, T], listener: Listener) -> T:
 
 
 class Listeners:
-    """Passes each step to events.jsonl, to TensorBoard if it is installed, and to other listeners.
+    """Passes each step to events.jsonl and to other listeners.
 
     Args:
         folder: The run folder.
@@ -58,8 +50,6 @@ class Listeners:
         self._announced: str | None = (
             None  # a phase without steps, of which only the start is announced
         )
-        if folder.is_owned and importlib.util.find_spec("tensorboard") is not None:
-            self.others.append(TensorBoard(folder))
 
     def __call__(self, info: StepInfo) -> None:
         """Record one step."""
@@ -131,38 +121,3 @@ def spent_before(folder: RunFolder) -> dict[str, float]:
             for phase, seconds in (attempt.get("phases") or {}).items():
                 spent[phase] = spent.get(phase, 0.0) + float(seconds)
     return spent
-
-
-class TensorBoard:
-    """Writes losses, learning rates and scores to `tensorboard/` in the run folder.
-
-    Args:
-        folder: The run folder.
-    """
-
-    def __init__(self, folder: RunFolder):
-        self.path = folder.path / "tensorboard"
-        self._writer: SummaryWriter | None = None
-
-    def __call__(self, info: StepInfo) -> None:
-        """Write the numbers of one step, if it has any."""
-        numbers = {"loss": info.loss, "learning_rate": info.learning_rate, **(info.scores or {})}
-        learned = info.training_scores or {}
-        numbers |= {f"{name} on training rows": value for name, value in learned.items()}
-        if info.loss is None and info.scores is None:
-            return
-        if self._writer is None:
-            self._writer = _writer(str(self.path))
-        for name, number in numbers.items():
-            if number is not None:
-                self._writer.add_scalar(f"{info.phase}/{name}", number, info.step)
-        if info.step == info.n_steps or info.scores is not None:
-            self._writer.flush()
-
-
-def _writer(path: str) -> SummaryWriter:
-    """Open a folder for TensorBoard without importing TensorFlow, which saves 300 MB."""
-    sys.modules.setdefault(WITHOUT, ModuleType(WITHOUT))
-    from torch.utils.tensorboard import SummaryWriter
-
-    return SummaryWriter(path)

@@ -46,13 +46,6 @@ def test_only_steps_that_say_something_are_kept(tmp_path):
     assert event["loss"] == 0.5
 
 
-def test_tensorboard_gets_the_numbers(tmp_path):
-    pytest.importorskip("tensorboard")
-    folder = RunFolder.create(tmp_path / "run", RECIPE)
-    follow(steps(), Listeners(folder))
-    assert list((folder.path / "tensorboard").glob("events.out.tfevents.*"))
-
-
 def test_times_add_the_attempts_up(tmp_path):
     folder = RunFolder.create(tmp_path / "run", RECIPE)
     listeners = Listeners(folder)
