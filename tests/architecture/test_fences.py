@@ -61,6 +61,7 @@ FENCES = {
     "tensorboard": ("tracking/",),
     "mlflow": ("tracking/",),
     "wandb": ("tracking/",),
+    "ray": ("studies/",),
     "captum": (),
     "onnx": ("exporters/", "models/encoders/"),
     "onnxruntime": ("onnx_models/", "exporters/"),

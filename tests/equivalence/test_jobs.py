@@ -10,6 +10,7 @@ import yaml
 from safetensors.torch import load_file
 
 import luthier
+from luthier.studies.workers import Workers
 from tests.toys import toy_rows, toy_tree, write_csv
 
 
@@ -43,6 +44,27 @@ def test_a_study_finds_the_same_however_many_runs_are_made_at_once(recipe, monke
         models = [
             load_file(recipe.parent / f"jobs-{n}/cells/recipe-seed{seed}/model/model.safetensors")
             for n in (1, 3)
+        ]
+        assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
+
+
+def test_a_study_finds_the_same_on_ray(recipe, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    broken = recipe.parent / "broken.yaml"
+    found = {}
+    for name, jobs in (("here", 1), ("there", Workers("ray", 2))):
+        out = recipe.parent / name
+        luthier.seeds(recipe, n_seeds=2, against=broken, out=out, keep_models=True, jobs=jobs)
+        found[name] = json.loads((out / "study.json").read_text(encoding="utf-8"))
+    costs = ("seconds", "peak_memory_mib")
+    here, there = (json.dumps(_without(one, costs), sort_keys=True) for one in found.values())
+    assert here.replace("/here", "/there") == there
+    for seed in (0, 1):
+        models = [
+            load_file(recipe.parent / f"{name}/cells/recipe-seed{seed}/model/model.safetensors")
+            for name in found
         ]
         assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
 

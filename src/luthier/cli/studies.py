@@ -12,6 +12,7 @@ import typer
 from luthier.cli.tables import JsonOption, Layout, LayoutOption, chosen
 from luthier.cli.visible import visible
 from luthier.errors import RecipeError
+from luthier.studies.workers import PROCESSES, Workers
 
 if TYPE_CHECKING:
     from luthier.studies.results import Results
@@ -31,6 +32,11 @@ Out = Annotated[
     Path | None, typer.Option(help="Folder of the study; an unfinished one is resumed.")
 ]
 Runs = Annotated[int, typer.Option("--jobs", min=1, help="Runs that are made at once.")]
+RunsThere = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="Runs that are made at once; on Ray, as many as fit."),
+]
+On = Annotated[str, typer.Option("--on", help="processes of this machine, or ray: a Ray cluster.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress of single steps.")]
 
 
@@ -49,7 +55,8 @@ def ladder(
     ] = 100,
     out: Out = None,
     keep_models: Keep = False,
-    jobs: Runs = 1,
+    jobs: RunsThere = None,
+    on: On = PROCESSES,
     quiet: Quiet = False,
     layout: LayoutOption = None,
     as_json: JsonOption = False,
@@ -75,7 +82,7 @@ def ladder(
             out=out,
             name=recipe.stem,
             keep_models=keep_models,
-            jobs=jobs,
+            jobs=Workers(on, jobs),
             on_trial=Teller(beside(asked)),
             listeners=[listener],
         )
@@ -91,7 +98,8 @@ def seeds(
     ] = None,
     out: Out = None,
     keep_models: Keep = False,
-    jobs: Runs = 1,
+    jobs: RunsThere = None,
+    on: On = PROCESSES,
     quiet: Quiet = False,
     layout: LayoutOption = None,
     as_json: JsonOption = False,
@@ -109,7 +117,7 @@ def seeds(
             against=against,
             out=out,
             keep_models=keep_models,
-            jobs=jobs,
+            jobs=Workers(on, jobs),
             on_trial=Teller(beside(asked)),
             listeners=[listener],
         )

@@ -1,4 +1,4 @@
-"""Runs several trials of a study at once, each in a process of its own.
+"""Runs several trials of a study at once, in processes of this machine or on a Ray cluster.
 
 Each runs the command `luthier run`, so a trial leaves an ordinary run folder. The driver
 (`runner.py`) reads the folders in order: what a study finds does not depend on how many run at
@@ -14,9 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from luthier.environment import usable_cores
 from luthier.errors import RunError
@@ -24,8 +26,32 @@ from luthier.recipe.tree import Recipe
 from luthier.runs import RunFolder, to_yaml
 from luthier.signals import listening
 from luthier.studies.trial import Trial
+from luthier.studies.workers import RAY, Workers
 
-Child = subprocess.Popen[bytes]
+
+class Child(Protocol):
+    """A run that was begun, as a process is asked."""
+
+    returncode: int | None
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while it goes on."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask it to save itself and end."""
+        ...
+
+    def wait(self) -> int | None:
+        """Wait until it has ended."""
+        ...
+
+    def said(self) -> str:
+        """Return what it said of its failure."""
+        ...
+
+
+Begin = Callable[[str, Path], Child]  # from a recipe in YAML and the run's folder
 LONGEST_WORDS = 500
 TOLD = re.compile(  # an error as the command line prints it
     r"Error: (?P<problem>.+?)(?:\n  received: (?P<received>.+?))?(?:\n  fix: +(?P<fix>.+?))?\s*\Z",
@@ -39,11 +65,11 @@ class Jobs:
     Args:
         trials: Trials that are not finished, in their order, with their run folders.
         n: How many run at once.
-        scratch: A folder for recipes and what processes say.
+        begin: Begins one.
     """
 
-    def __init__(self, trials: Sequence[tuple[Trial, Path]], n: int, scratch: Path):
-        self.n, self.scratch = n, scratch
+    def __init__(self, trials: Sequence[tuple[Trial, Path]], n: int, begin: Begin):
+        self.n, self.begin = n, begin
         self.waiting = list(trials)
         self.begun: dict[Path, tuple[Recipe, Child]] = {}
 
@@ -72,7 +98,7 @@ class Jobs:
             shutil.rmtree(place, ignore_errors=True)
             return False
         if child.returncode:
-            problem, received, hint = self._reason(place)
+            problem, received, hint = _reason(place, child)
             raise RunError(problem, received=received, hint=hint)
         return True
 
@@ -81,16 +107,32 @@ class Jobs:
         running = sum(child.poll() is None for _, child in self.begun.values())
         while self.waiting and running < self.n:
             trial, place = self.waiting.pop(0)
-            self.begun[place] = trial.recipe, self._begin(trial, place)
+            self.begun[place] = trial.recipe, self.begin(to_yaml(trial.recipe), place)
             running += 1
 
-    def _begin(self, trial: Trial, place: Path) -> Child:
-        recipe = self.scratch / f"{trial.name}.yaml"
-        recipe.write_text(to_yaml(trial.recipe), encoding="utf-8")
-        command = [sys.executable, "-m", "luthier", "run", str(recipe), "--quiet"]
-        threads = max(1, usable_cores() // self.n)
-        with self._words(place).open("wb") as words:
-            return subprocess.Popen(
+    @property
+    def children(self) -> list[Child]:
+        """The processes that were begun."""
+        return [child for _, child in self.begun.values()]
+
+
+class Process(subprocess.Popen[bytes]):
+    """A run in a process of this machine.
+
+    Args:
+        recipe: Its recipe, in YAML.
+        place: The run's folder.
+        threads: Threads that it computes with.
+        scratch: A folder for the recipe and what it says.
+    """
+
+    def __init__(self, recipe: str, place: Path, *, threads: int, scratch: Path):
+        file = scratch / f"{place.name}.yaml"
+        file.write_text(recipe, encoding="utf-8")
+        self._words = scratch / f"{place.name}.txt"
+        command = [sys.executable, "-m", "luthier", "run", str(file), "--quiet"]
+        with self._words.open("wb") as words:
+            super().__init__(
                 [*command, "--out", str(place.absolute())],
                 env={"OMP_NUM_THREADS": str(threads), **os.environ},
                 stdin=subprocess.DEVNULL,
@@ -99,32 +141,44 @@ class Jobs:
                 process_group=0 if os.name == "posix" else None,
             )
 
-    def _words(self, place: Path) -> Path:
-        return self.scratch / f"{place.name}.txt"
+    def said(self) -> str:
+        """Return what it said of its failure."""
+        return self._words.read_text(encoding="utf-8", errors="replace")
 
-    def _reason(self, place: Path) -> tuple[str, str | None, str | None]:
-        """Give the problem, what was received, and the fix of a trial that failed."""
-        with suppress(RunError, OSError):
-            state = RunFolder(place).state()
-            if state.get("reason"):
-                return str(state["reason"]), None, state.get("hint")
-        said = self._words(place).read_text(encoding="utf-8", errors="replace")
-        found = TOLD.search(said)
-        if found is None:
-            return "The run failed.", said.strip()[-LONGEST_WORDS:] or None, None
-        return found["problem"].strip(), found["received"], found["fix"]
 
-    @property
-    def children(self) -> list[Child]:
-        """The processes that were begun."""
-        return [child for _, child in self.begun.values()]
+def _reason(place: Path, child: Child) -> tuple[str, str | None, str | None]:
+    """Give the problem, what was received, and the fix of a trial that failed."""
+    with suppress(RunError, OSError):
+        state = RunFolder(place).state()
+        if state.get("reason"):
+            return str(state["reason"]), None, state.get("hint")
+    said = child.said()
+    found = TOLD.search(said)
+    if found is None:
+        return "The run failed.", said.strip()[-LONGEST_WORDS:] or None, None
+    return found["problem"].strip(), found["received"], found["fix"]
 
 
 @contextmanager
-def jobs_of(trials: Sequence[tuple[Trial, Path]], n: int) -> Iterator[Jobs]:
+def processes(workers: Workers) -> Iterator[tuple[Begin, int]]:
+    """Give what begins a run in a process of this machine, and how many at once."""
+    n = workers.n or 1
+    threads = max(1, usable_cores() // n)
+    with tempfile.TemporaryDirectory(prefix="luthier-jobs-") as scratch:
+        yield partial(Process, threads=threads, scratch=Path(scratch)), n
+
+
+@contextmanager
+def jobs_of(trials: Sequence[tuple[Trial, Path]], workers: Workers) -> Iterator[Jobs]:
     """Run trials at once while the block runs; when it is left early, each saves and ends."""
-    with tempfile.TemporaryDirectory(prefix="luthier-jobs-") as scratch, listening():
-        made = Jobs(trials, n, Path(scratch))
+    if workers.on == RAY:
+        from luthier.studies.ray_jobs import ray_cluster
+
+        place = ray_cluster(workers)
+    else:
+        place = processes(workers)
+    with place as (begin, n), listening():
+        made = Jobs(trials, n, begin)
         try:
             yield made
         finally:

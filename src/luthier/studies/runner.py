@@ -29,6 +29,7 @@ from luthier.studies.jobs import Jobs, jobs_of
 from luthier.studies.outcomes import SystemScores, read_outcome, read_systems
 from luthier.studies.results import Results, Say, as_document, sum_up
 from luthier.studies.trial import Failure, Outcome, Study, Trial
+from luthier.studies.workers import Workers
 from luthier.training.listeners import Listener
 
 OnTrial = Callable[[Study, int, Trial, Outcome | None], None]  # the number counts from 1
@@ -39,7 +40,7 @@ def run_study(
     folder: str | Path,
     *,
     keep_models: bool = False,
-    jobs: int = 1,
+    jobs: int | Workers = 1,
     on_trial: OnTrial | None = None,
     listeners: Sequence[Listener] = (),
     said: Say = what_helped,
@@ -50,7 +51,7 @@ def run_study(
         study: Decides which trials are run.
         folder: The folder of the study; an unfinished study in it is resumed.
         keep_models: Whether trials keep the weights that they trained.
-        jobs: How many trials run at once, each in a process of its own.
+        jobs: How many trials run at once, each in a process of its own; or where they do.
         on_trial: Called before each trial with (study, number, trial, None), and after it with its
             outcome, test scores included; the model is still there.
         listeners: Called with every `StepInfo` of every run in this process.
@@ -82,15 +83,16 @@ def run_trials(
     folder: Path,
     *,
     keep_models: bool = False,
-    jobs: int = 1,
+    jobs: int | Workers = 1,
     on_trial: OnTrial | None = None,
     listeners: Sequence[Listener] = (),
 ) -> tuple[list[SystemScores], list[Failure]]:
     """Run the trials that are not finished, and read all of them; see `run_study`."""
-    known: Sequence[Trial] = getattr(study, "ahead", ()) if jobs > 1 else ()
+    workers = jobs if isinstance(jobs, Workers) else Workers(n=jobs)
+    known: Sequence[Trial] = () if workers.is_one else getattr(study, "ahead", ())
     places = [(trial, folder / "cells" / trial.name) for trial in known]
     ahead = [(trial, place) for trial, place in places if not is_finished(place, trial.recipe)]
-    with jobs_of(ahead, jobs) as running:
+    with jobs_of(ahead, workers) as running:
         return _run_trials(
             study, folder, running, keep_models=keep_models, on_trial=on_trial, listeners=listeners
         )

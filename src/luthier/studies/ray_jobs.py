@@ -1,0 +1,134 @@
+"""Runs of a study on a Ray cluster: a task each, which gives the command `luthier run` there.
+
+The cluster's machines see the study's folder under the same path, as they do on one machine or on a
+shared file system. Results are read from run folders alone, so they are those of a study without
+Ray. https://docs.ray.io/en/latest/ray-core/tasks.html
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from luthier.environment import needing
+from luthier.errors import RunError
+from luthier.studies.jobs import Begin
+from luthier.studies.workers import Workers
+
+LONGEST = 4000  # characters kept of what a run said
+UNSEEN = 2
+
+
+@contextmanager
+def ray_cluster(workers: Workers) -> Iterator[tuple[Begin, int]]:
+    """Join a cluster; give what begins a run on it, and how many it makes at once.
+
+    Raises:
+        RecipeError: Ray is not installed.
+        RunError: There is no cluster.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    with needing("ray", "Runs are made on a Ray cluster by a library that is not installed."):
+        import ray
+    address = os.environ.get("RAY_ADDRESS", "auto")
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="error")
+    except ConnectionError as problem:
+        raise RunError(
+            "There is no Ray cluster to make runs on.",
+            received=f"RAY_ADDRESS={address}: {str(problem).splitlines()[0]}",
+            hint="ray start --head, or RAY_ADDRESS with the address of one",
+        ) from None
+    try:
+        owned = ray.cluster_resources()
+        has_gpus = owned.get("GPU", 0) >= 1
+        room = int(owned.get("GPU" if has_gpus else "CPU", 1))
+        task = ray.remote(num_cpus=1, num_gpus=int(has_gpus), max_retries=0)(run_there)
+
+        def begin(recipe: str, place: Path) -> RayTask:
+            place.parent.mkdir(parents=True, exist_ok=True)  # which the others must see
+            return RayTask(task.remote(recipe, str(place.absolute()), os.getcwd()))
+
+        yield begin, min(workers.n or room, room)
+    finally:
+        ray.shutdown()
+
+
+class RayTask:
+    """A run on the cluster, with the face of a process.
+
+    Args:
+        reference: Ray's reference to what the task returns.
+    """
+
+    def __init__(self, reference: Any):
+        self._reference = reference
+        self.returncode: int | None = None
+        self._said = ""
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while the run goes on."""
+        import ray
+
+        if self.returncode is None and ray.wait([self._reference], timeout=0)[0]:
+            self._take()
+        return self.returncode
+
+    def _take(self) -> None:
+        import ray
+
+        try:
+            self.returncode, self._said = ray.get(self._reference)
+        except ray.exceptions.RayError as problem:  # its machine or its worker is gone
+            self.returncode, self._said = 1, f"Error: {str(problem).splitlines()[0]}"
+
+    def terminate(self) -> None:
+        """Ask the run to save itself and end."""
+        import ray
+
+        ray.cancel(self._reference, force=False)
+
+    def wait(self) -> int | None:
+        """Wait until the run has ended."""
+        if self.returncode is None:
+            self._take()
+        return self.returncode
+
+    def said(self) -> str:
+        """Return what the run said of its failure."""
+        return self._said
+
+
+def run_there(recipe: str, place: str, folder: str) -> tuple[int, str]:
+    """Make a run in a worker of the cluster; return its exit code and the end of what it said."""
+    if not Path(place).parent.is_dir() or not Path(folder).is_dir():
+        return UNSEEN, (
+            "Error: A machine of the Ray cluster does not see the study's folder.\n"
+            f"  received: no {Path(place).parent} on {os.uname().nodename}\n"
+            "  fix:      --out on a file system that all machines share"
+        )
+    with tempfile.TemporaryDirectory(prefix="luthier-ray-") as scratch:
+        file = Path(scratch) / "recipe.yaml"
+        file.write_text(recipe, encoding="utf-8")
+        words = [sys.executable, "-m", "luthier", "run", str(file), "--quiet", "--out", place]
+        child = subprocess.Popen(
+            words,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        try:
+            _, said = child.communicate()
+        except KeyboardInterrupt:  # the driver cancelled the task
+            child.terminate()
+            _, said = child.communicate()
+        return child.returncode, said[-LONGEST:]
