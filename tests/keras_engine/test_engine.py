@@ -297,10 +297,10 @@ def test_nothing_of_tensorflow_is_imported_before_it_is_asked_for(tmp_path):
     program = (
         "import sys, luthier.pipeline, luthier.keras_engine.engine;"
         "print([name for name in ('tensorflow', 'keras') if name in sys.modules]);"
-        "from luthier.records import StepInfo; from luthier.runs import RunFolder;"
-        "from luthier.training.listeners import TensorBoard;"
+        "from luthier.tracking.numbers import Number; from luthier.tracking.tracker import Told;"
+        "from luthier.tracking.to_tensorboard import ToTensorBoard;"
         "from pathlib import Path; path = Path(sys.argv[1]);"
-        "TensorBoard(RunFolder(path))(StepInfo('fine-tuning', 1, 1, loss=0.5));"
+        "ToTensorBoard(Told('run', 'a', path, {})).write([Number('x/loss', 1, 0.5, 1.0)]);"
         "print('tensorflow' in sys.modules, [one.name[:6] for one in path.rglob('events*')])"
     )
     done = subprocess.run(

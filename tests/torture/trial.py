@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,6 @@ import yaml
 from luthier.cli import app
 from luthier.records import Rows
 from luthier.runs import RunFolder, plain
-from luthier.training.listeners import WITHOUT
 from tests.tiny import write_tiny_model
 from tests.toys import given_for, toy_rows, toy_tree, write_csv
 
@@ -71,9 +69,8 @@ IMPORTED = (  # what commands load, and before them what forks
 @cache
 def load_what_commands_load() -> None:
     """Import it once here rather than in every fork."""
-    sys.modules.setdefault(WITHOUT, ModuleType(WITHOUT))  # as a run does
-    for name in (*(f"luthier.{one}" for one in IMPORTED), "torch.utils.tensorboard"):
-        import_module(name)
+    for name in IMPORTED:
+        import_module(f"luthier.{name}")
 
 
 class Child:

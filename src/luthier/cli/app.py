@@ -46,8 +46,8 @@ from luthier.cli.serve import serve
 from luthier.cli.soup import soup
 from luthier.cli.submit import submit
 from luthier.cli.tables import JsonOption, print_json, print_table
-from luthier.cli.tune import tune
 from luthier.cli.track import track
+from luthier.cli.tune import tune
 from luthier.cli.visible import visible
 from luthier.errors import RecipeError
 
