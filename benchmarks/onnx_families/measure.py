@@ -16,7 +16,7 @@ from luthier.exporters.onnx_tracing import UNTRACED, Positional, quietly, trace
 from luthier.items import Batch
 from luthier.models.load import quietly as silently
 from luthier.onnx_models.description import MODEL
-from luthier.onnx_models.session import OnnxModel
+from luthier.onnx_models.model import OnnxModel
 from tests.tiny import DECODERS, JUDGES, WRITERS, write_tiny_model
 
 HEADS = {

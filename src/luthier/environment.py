@@ -63,8 +63,8 @@ def _without_folders(argument: str) -> str:
 
 def describe_packages() -> dict[str, str | None]:
     """Return the versions of the libraries that compute."""
-    extras = [name for name in EXTRAS if _version(name) is not None]
-    return {name: _version(name) for name in (*PACKAGES, *extras)}
+    extras = [name for name in EXTRAS if version_of(name) is not None]
+    return {name: version_of(name) for name in (*PACKAGES, *extras)}
 
 
 def install_command(extra: str) -> str:
@@ -175,7 +175,8 @@ def _gpu() -> str | None:
 
 
 @cache
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """Return the version of a package that is installed."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -65,6 +65,7 @@ FENCES = {
     "captum": (),
     "onnx": ("exporters/", "models/encoders/"),
     "onnxruntime": ("onnx_models/", "exporters/"),
+    "openvino": ("onnx_models/",),
     "starlette": ("serving/",),
     "uvicorn": ("serving/",),
     "prometheus_client": ("serving/",),

@@ -63,7 +63,7 @@ LAYERS = (
         *("annotators_of_file", "studies", "exporters", "evaluate_run", "explain_run"),
         *("inspect_data", "labelling", "serving"),
     },
-    {"budget", "explanations_of_run", "label_noise", "rehearsal", "sklearn"},
+    {"backends", "budget", "explanations_of_run", "label_noise", "rehearsal", "sklearn"},
     {"cli"},
     {"__main__"},
 )

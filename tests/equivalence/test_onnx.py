@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -80,6 +81,8 @@ def test_an_export_answers_as_its_run_without_pytorch(case, tiny_model, tmp_path
     assert loaded & HEAVY == set()
     there = json.loads((tmp_path / "answers.json").read_text())
     assert without_numbers(there) == without_numbers(here(asked))
+    if case == "translations by beams" and find_spec("openvino"):
+        assert luthier.load(found.folder, backend="openvino")(asked) == there
     assert np.allclose(numbers_in(there), numbers_in(here(asked)), atol=1e-4)
 
 
@@ -101,6 +104,17 @@ def test_int8_is_smaller_and_its_loss_is_told(tiny_model, tmp_path):
     answer = luthier.load(found.folder)
     texts = toy_rows("text-classification")["text"][:20]
     assert answer(texts, top_k=3) == [answer([text], top_k=3)[0] for text in texts]
+
+
+def test_int8_is_of_onnx_runtime(tmp_path):
+    with pytest.raises(RunError, match="int8") as caught:
+        luthier.export(tmp_path, tmp_path / "out", to="openvino", int8=True)
+    assert caught.value.hint == "--int8 --to onnx"
+
+
+def test_a_graph_is_not_for_pytorch(stood_in):
+    with pytest.raises(RunError, match="PyTorch does not read"):
+        luthier.load(stood_in[1].folder, backend="torch")
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ def export(
     folder: Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")],
     out: Annotated[Path, typer.Option(help="A new folder for the model.")],
     to: Annotated[
-        str, typer.Option(metavar="FORMAT", help="checkpoint, onnx, saved-model or litert.")
+        str,
+        typer.Option(metavar="FORMAT", help="checkpoint, onnx, openvino, saved-model or litert."),
     ] = "checkpoint",
     int8: Annotated[
         bool,

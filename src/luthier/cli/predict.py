@@ -14,6 +14,7 @@ from luthier.cli.visible import escaped, visible
 from luthier.errors import DataError, RecipeError, nearest
 
 if TYPE_CHECKING:
+    from luthier.prediction.predictor import Predictor
     from luthier.protocols import Task
 
 Answer = dict[str, Any]
@@ -24,6 +25,13 @@ InputsOption = Annotated[
         metavar="NAME=VALUE",
         help="One input of one row, such as photo=new.png; once for each. What is not given is "
         "absent, in tasks with several inputs.",
+    ),
+]
+BackendOption = Annotated[
+    str,
+    typer.Option(
+        help="auto, torch, onnx or openvino; of a run, the last two answer from an export that is "
+        "made once and kept in its folder."
     ),
 ]
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
@@ -62,6 +70,14 @@ def predict(
     int8: Annotated[
         bool, typer.Option("--int8", help="Faster on CPUs, less exact: see evaluate.")
     ] = False,
+    backend: BackendOption = "auto",
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast",
+            help="With --file: by the way that is fastest here, and what is lost by it.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON per text.")] = False,
 ) -> None:
     """Predict texts or a file with the model of a run."""
@@ -86,17 +102,13 @@ def predict(
         texts = [line.rstrip("\r\n") for line in sys.stdin]
     if file is None and not texts and not inputs:
         raise DataError("Expected texts to predict.", hint=f'luthier predict {folder} "some text"')
-    from luthier.onnx_models.description import is_onnx
-
-    if not is_onnx(folder):
-        from luthier.models.lean import import_lean
-
-        import_lean()
-    from luthier.prediction.predictor import load
-
     overrides = (texts or ()) if file is not None else ()
-    predictor = load(folder, overrides, min_precision=min_precision)
     precision = precision_of(bf16=bf16, int8=int8)
+    if fast:
+        refuse_beside_fast(file, precision, backend, min_precision)
+        predictor = fastest_predictor(folder, file, overrides)
+    else:
+        predictor = opened(folder, overrides, backend, min_precision)
     if precision is not None:
         predictor = predictor.rounded(precision)
     options = predictor.asked(top_k=top_k, aggregation_strategy=aggregation_strategy)
@@ -125,6 +137,67 @@ def predict(
     columns = [texts or []] if pair is None else [texts or [], [pair] * len(texts or ())]
     answers = predictor(*columns, **options)
     _print_answers(texts or [], answers, as_json=as_json)
+
+
+def opened(
+    folder: Path, overrides: Sequence[str], backend: str, min_precision: float | None
+) -> Predictor:
+    """Load the model of a folder by what shall compute it."""
+    from luthier.onnx_models.description import is_onnx
+
+    if backend in ("auto", "torch") and not is_onnx(folder):
+        from luthier.models.lean import import_lean
+
+        import_lean()
+    if backend != "auto":
+        from luthier.backends.kept import folder_for
+
+        folder = folder_for(folder, backend, on_note=_note)
+    from luthier.prediction.predictor import load
+
+    return load(folder, overrides, backend=backend, min_precision=min_precision)
+
+
+def fastest_predictor(folder: Path, file: Path | None, overrides: Sequence[str]) -> Predictor:
+    """Take the fastest way to answer a file, and say which it is and what is lost."""
+    from luthier.backends.fastest import fastest
+    from luthier.cli.show_fastest import fastest_table
+    from luthier.cli.tables import print_table
+
+    predictor, found = fastest(folder, str(file), overrides, on_note=_note)
+    print_table(fastest_table(found), notes=[found.loss])
+    return predictor
+
+
+def refuse_beside_fast(
+    file: Path | None, precision: str | None, backend: str, min_precision: float | None
+) -> None:
+    """Refuse --fast without a file, or with another way of answering.
+
+    Raises:
+        DataError: It is.
+    """
+    if file is None:
+        raise DataError(
+            "--fast measures on the rows of a file.",
+            received="--fast without --file",
+            hint="--file in.csv --out predictions.csv --fast",
+        )
+    others = {
+        f"--{precision}": precision,
+        f"--backend {backend}": backend != "auto",
+        f"--min-precision {min_precision}": min_precision,
+    }
+    if other := next((name for name, is_given in others.items() if is_given), None):
+        raise DataError(
+            "--fast chooses among all ways of answering.",
+            received=f"--fast {other}",
+            hint=f"--fast alone, or {other} alone",
+        )
+
+
+def _note(words: str) -> None:
+    print(visible(words), file=sys.stderr, flush=True)
 
 
 def refuse_reading(texts: list[str], command: str) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from luthier.cli.predict import BackendOption
 from luthier.cli.visible import visible
 from luthier.errors import RunError
 
@@ -30,6 +31,7 @@ def serve(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads that compute; default: all cores.")
     ] = None,
+    backend: BackendOption = "auto",
     max_items: Annotated[int, typer.Option(min=1, help="Texts of a request.")] = 64,
     max_batch_tokens: Annotated[
         int, typer.Option(min=1, help="Tokens of a batch, padding included.")
@@ -45,10 +47,14 @@ def serve(
     ] = 60.0,
 ) -> None:
     """Answer over HTTP, on this machine alone unless a token is set; Ctrl-C ends it."""
+    from luthier.backends.kept import folder_for
     from luthier.serving.limits import Limits
     from luthier.serving.serve import serve as serve_model
 
     limits = Limits(max_items, max_batch_tokens, max_queue_tokens, timeout)
+
+    def on_note(words: str) -> None:
+        print(visible(words), file=sys.stderr, flush=True)
 
     def told(address: str, about: Mapping[str, Any]) -> None:
         what = f"{about['task']} of {folder} by {about['backend']}"
@@ -58,7 +64,7 @@ def serve(
         print(visible(asked + f"'{{\"inputs\": {{{roles}}}}}'"), file=sys.stderr, flush=True)
 
     serve_model(
-        folder,
+        folder_for(folder, backend, on_note=on_note),
         host=host,
         port=port,
         limits=limits,
@@ -66,6 +72,8 @@ def serve(
         token=None if token_file is None else read_token(token_file),
         threads=threads,
         min_precision=min_precision,
+        backend=backend,
+        name=folder.resolve().name,
         on_ready=told,
     )
 

@@ -11,7 +11,7 @@ from luthier.arguments import checked
 if TYPE_CHECKING:
     from luthier.exporters.trial import Verification
 
-CHECKPOINT, ONNX = "checkpoint", "onnx"
+CHECKPOINT, ONNX, OPENVINO = "checkpoint", "onnx", "openvino"
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ def export(
         run: The folder of the run.
         out: A folder that does not exist, or is empty.
         to: "checkpoint" is a plain checkpoint of Transformers, "onnx" a graph for ONNX Runtime,
-            which answers without PyTorch; "saved-model" is for TensorFlow Serving, "litert" for
-            LiteRT, and both need TensorFlow.
+            which answers without PyTorch, "openvino" the same for OpenVINO; "saved-model" is for
+            TensorFlow Serving, "litert" for LiteRT, and both need TensorFlow.
         int8: Keep the weights in int8, and tell what is lost by it; for "onnx" and "litert".
 
     Returns:
@@ -64,10 +64,10 @@ def export(
 
         folder, difference = export_merged(run, out)
         return Exported(str(folder), difference)
-    if to == ONNX:
+    if to in (ONNX, OPENVINO):
         from luthier.exporters.onnx import export_onnx
 
-        folder, found = export_onnx(run, out, int8=int8)
+        folder, found = export_onnx(run, out, int8=int8, backend=to)
     else:
         from luthier.exporters.tensorflow import export_tensorflow
 

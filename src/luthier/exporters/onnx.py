@@ -17,7 +17,7 @@ import torch
 
 from luthier.answerers import OUTPUTS
 from luthier.environment import install_command
-from luthier.errors import ModelError, RecipeError
+from luthier.errors import ModelError, RecipeError, RunError
 from luthier.exporters.export import ONNX
 from luthier.exporters.exported import Exported
 from luthier.exporters.onnx_texts import refuse_other_tokens
@@ -32,6 +32,7 @@ from luthier.onnx_models.description import (
     describe_tokenizer,
 )
 from luthier.onnx_models.opened import opened
+from luthier.onnx_models.openvino_session import require_openvino
 from luthier.prediction.predictor import Predictor
 from luthier.ragged import Array
 from luthier.runs.portable import write_portable
@@ -42,7 +43,7 @@ QUANTIZED = ("MatMul", "Gemm", "Gather")  # operations whose weights become int8
 
 
 def export_onnx(
-    run: str | Path, out: str | Path, *, int8: bool = False
+    run: str | Path, out: str | Path, *, int8: bool = False, backend: str = ONNX
 ) -> tuple[Path, Verification]:
     """Write the model of a run as a graph of ONNX.
 
@@ -50,23 +51,31 @@ def export_onnx(
         run: A finished run, of either engine.
         out: A folder that does not exist, or is empty.
         int8: Whether to store the weights in int8.
+        backend: What the graph is for, and tried out with: `onnx` or `openvino`.
 
     Returns:
         The folder, and the comparison with the run's own model.
 
     Raises:
-        RunError: The folder is not empty.
+        RunError: The folder is not empty, or int8 is asked for with OpenVINO.
         RecipeError: A package is not installed.
         ModelError: The model cannot be a graph, or the graph answers differently; nothing is left
             in the folder then.
     """
-    name = f"{ONNX} int8" if int8 else ONNX
-    write = partial(write_graph, int8=int8)
-    exporter = Exporter(name, ONNX, not int8, check=check_packages, write=write, kinds=OUTPUTS)
+    if int8 and backend != ONNX:
+        raise RunError(
+            "Weights in int8 are those of ONNX Runtime.",
+            received=f"--int8 --to {backend}",
+            hint=f"--int8 --to {ONNX}",
+        )
+    name = f"{backend} int8" if int8 else backend
+    write = partial(write_graph, int8=int8, backend=backend)
+    check = partial(check_packages, backend=backend)
+    exporter = Exporter(name, backend, not int8, check=check, write=write, kinds=OUTPUTS)
     return export_verified(run, out, exporter)
 
 
-def check_packages(predictor: Predictor) -> None:
+def check_packages(predictor: Predictor, *, backend: str) -> None:
     """Raise if a package is missing, or texts cannot be cut without Transformers."""
     lacking = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if lacking:
@@ -75,6 +84,8 @@ def check_packages(predictor: Predictor) -> None:
             received=f"without {', '.join(lacking)}",
             hint=install_command("onnx"),
         )
+    if backend != ONNX:
+        require_openvino()
     if not getattr(predictor.tokenizer, "is_fast", False):
         raise ModelError(
             "An exported model has its tokenizer in tokenizer.json, which this one cannot be.",
@@ -83,7 +94,7 @@ def check_packages(predictor: Predictor) -> None:
         )
 
 
-def write_graph(trial: Trial, folder: Path, *, int8: bool) -> Exported:
+def write_graph(trial: Trial, folder: Path, *, int8: bool, backend: str) -> Exported:
     """Write the graphs with the tokenizer and what predicting needs, and read them back."""
     predictor = trial.predictor
     model = predictor.model.cpu().float().eval()
@@ -104,6 +115,7 @@ def write_graph(trial: Trial, folder: Path, *, int8: bool) -> Exported:
     transitions = getattr(model, "transitions", None)
     described = {
         "int8": int8,
+        "backend": backend,
         "tokenizer": describe_tokenizer(predictor.tokenizer),
         "config": describe_config(model.config),
         "transitions": None if transitions is None else transitions.detach().tolist(),

@@ -72,7 +72,7 @@ def refuse_format(to: str, *, int8: bool) -> None:
             hint=f"--int8 --to onnx, or --to {LITERT}",
         )
     if to not in FORMATS:
-        hint = suggestion(to, ("checkpoint", "onnx", *FORMATS))
+        hint = suggestion(to, ("checkpoint", "onnx", "openvino", *FORMATS))
         raise RunError("There is no format of this name.", received=f"--to {to}", hint=hint)
 
 

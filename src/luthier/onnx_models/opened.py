@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from luthier.onnx_models.session import OnnxModel
+from luthier.onnx_models.model import OnnxModel
 from luthier.onnx_models.writer import OnnxWriter
 
 
 def opened(
-    folder: Path, described: Mapping[str, Any], *, n_threads: int | None = None
+    folder: Path,
+    described: Mapping[str, Any],
+    *,
+    n_threads: int | None = None,
+    backend: str | None = None,
 ) -> OnnxModel:
     """Open an exported model.
 
@@ -19,8 +23,17 @@ def opened(
         folder: Its folder.
         described: What `model.json` says.
         n_threads: Threads that compute one batch; None: as many as this process may use.
+        backend: What computes it; None: what it was tried out with.
+
+    Raises:
+        RecipeError: The backend is not installed.
+        ModelError: It cannot read the graph.
     """
-    int8, settings = bool(described.get("int8")), described.get("generation")
-    if settings:
-        return OnnxWriter(folder, settings, n_threads=n_threads, int8=int8)
-    return OnnxModel(folder, n_threads=n_threads, int8=int8)
+    options: dict[str, Any] = {
+        "n_threads": n_threads,
+        "int8": bool(described.get("int8")),
+        "backend": backend or described.get("backend", "onnx"),
+    }
+    if settings := described.get("generation"):
+        return OnnxWriter(folder, settings, **options)
+    return OnnxModel(folder, **options)

@@ -1,4 +1,4 @@
-"""Models of ONNX in ONNX Runtime: a graph, and a model that is one."""
+"""A graph of ONNX in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy as np
 
 from luthier.environment import needing, usable_cores
 from luthier.errors import ModelError
-from luthier.items import Batch
-from luthier.onnx_models.description import MODEL
 from luthier.ragged import Array
 
 
@@ -59,36 +57,6 @@ class Session:
             for side, nodes in sides.items()
         }
         return {"file": self.path.name, **tensors}
-
-
-class OnnxModel:
-    """A model that is one graph.
-
-    Args:
-        folder: The folder with the graph.
-        n_threads: Threads that compute one batch; None: as many as this process may use.
-        int8: Whether its weights are in int8. Its activations are then rounded by the largest value
-            of a batch, so each item is answered alone, which costs little on a CPU.
-
-    Raises:
-        RecipeError: ONNX Runtime is not installed.
-        ModelError: It cannot read the graph.
-    """
-
-    note = answer_texts = None  # token ids are what it takes
-
-    def __init__(self, folder: Path, *, n_threads: int | None = None, int8: bool = False):
-        self.answers_alone = int8
-        self.n_bytes = sum(one.stat().st_size for one in folder.glob("*.onnx*"))
-        self.session = Session(folder / MODEL, n_threads=n_threads)
-
-    def __call__(self, batch: Batch[Array]) -> dict[str, Array]:
-        """Answer a batch of token ids."""
-        return self.session(batch.inputs)
-
-    def describe(self) -> dict[str, Any]:
-        """Give the file's name, and the name, type and shape of its tensors."""
-        return self.session.describe()
 
 
 def errors_of(runtime: Any) -> tuple[type[Exception], ...]:

@@ -20,8 +20,10 @@ import numpy as np
 from luthier.answerers import targets_of
 from luthier.items import Batch
 from luthier.onnx_models.description import ENCODER
+from luthier.onnx_models.model import OnnxModel
+from luthier.onnx_models.openvino_session import OpenvinoSession
 from luthier.onnx_models.search import write
-from luthier.onnx_models.session import OnnxModel, Session
+from luthier.onnx_models.session import Session
 from luthier.padding import IGNORED
 from luthier.ragged import Array
 
@@ -35,21 +37,13 @@ class OnnxWriter(OnnxModel):
     Args:
         folder: The folder with the graphs.
         settings: What `describe_generation` wrote.
-        n_threads: Threads that compute one batch; None: as many as this process may use.
-        int8: Whether its weights are in int8; see `OnnxModel`.
+        options: Those of `OnnxModel`.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        settings: Mapping[str, Any],
-        *,
-        n_threads: int | None = None,
-        int8: bool = False,
-    ):
-        super().__init__(folder, n_threads=n_threads, int8=int8)
+    def __init__(self, folder: Path, settings: Mapping[str, Any], **options: Any):
+        super().__init__(folder, **options)
         path, self._settings = folder / ENCODER, settings
-        self._encoder = Session(path, n_threads=n_threads) if path.is_file() else None
+        self._encoder = self.open(path) if path.is_file() else None
 
     def __call__(self, batch: Batch[Array]) -> dict[str, Array]:
         """Compute the logits of every token of a text, or of the batch's targets."""
@@ -94,11 +88,11 @@ class Cached:
         given: The mask and, with an encoder, what is attended to; one row for each text.
     """
 
-    def __init__(self, session: Session, given: Mapping[str, Array]):
+    def __init__(self, session: Session | OpenvinoSession, given: Mapping[str, Array]):
         self._session, self._given = session, dict(given)
         n_rows = len(self._given[MASK])
         self._past = {
-            name: np.zeros((n_rows, shape[1], 0, shape[3]), dtype=np.float32)
+            name: np.zeros((n_rows, int(shape[1]), 0, int(shape[3])), dtype=np.float32)
             for name, shape in session.shapes.items()
             if name.startswith("past.")
         }

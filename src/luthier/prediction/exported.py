@@ -29,16 +29,20 @@ class OnnxPredictor(Predictor):
         folder: The folder that `luthier export --to onnx` wrote.
         overrides: How files are read, where that differs from the run's recipe.
         n_threads: Threads that compute one batch; None: as many as this process may use.
+        backend: `onnx` or `openvino`; None: what the export was tried out with.
 
     Raises:
-        RecipeError: ONNX Runtime is not installed.
+        RecipeError: The backend is not installed.
         RunError: A file is damaged.
     """
 
-    backend = "onnx"
-
     def __init__(
-        self, folder: ModelFolder, overrides: Sequence[str] = (), *, n_threads: int | None = None
+        self,
+        folder: ModelFolder,
+        overrides: Sequence[str] = (),
+        *,
+        n_threads: int | None = None,
+        backend: str | None = None,
     ):
         self.folder, self._evidence = folder, None
         self.recipe = with_reading(folder.recipe(), overrides)
@@ -48,7 +52,8 @@ class OnnxPredictor(Predictor):
         config = config_from(described)
         self.codec = codec_of(self.recipe, task, folder.target(), tokenizer, config)
         self._transitions = transitions_from(described)
-        self._answerer = opened(folder.model, described, n_threads=n_threads)
+        self.backend = backend or described.get("backend", "onnx")
+        self._answerer = opened(folder.model, described, n_threads=n_threads, backend=self.backend)
 
     def __getattr__(self, name: str) -> Any:
         """Refuse what is asked of weights in PyTorch.

@@ -16,6 +16,7 @@ from luthier.codec import Codec
 from luthier.columns import Limits
 from luthier.data.readers.frames import is_table
 from luthier.declarations import JSON
+from luthier.errors import RunError
 from luthier.onnx_models.description import is_onnx
 from luthier.prediction.given_rows import rows_of
 from luthier.prediction.options import known_options, refuse_unknown_options, with_reading
@@ -40,7 +41,11 @@ CHUNK = 1024  # rows answered together: what is held in memory does not grow wit
 
 @checked
 def load(
-    folder: str | Path, overrides: Overrides = (), *, min_precision: Share | None = None
+    folder: str | Path,
+    overrides: Overrides = (),
+    *,
+    min_precision: Share | None = None,
+    backend: str = "auto",
 ) -> Predictor:
     """Load a trained model, ready to predict.
 
@@ -52,19 +57,21 @@ def load(
         min_precision: The share of answers that are to be right, at least, by the lower end of its
             interval on the validation rows; what is not sure enough is answered "unsure". For runs
             with `evaluation.reject`.
+        backend: What computes the answers: `torch` of a run, `onnx` or `openvino` of an export;
+            `auto` takes what the folder is for.
 
     Raises:
-        RunError: There is none of these, or the run did not finish; its validation rows cannot show
-            such a precision.
+        RunError: There is none of these, or the run did not finish; the backend has nothing to read
+            there; its validation rows cannot show such a precision.
         RecipeError: An override is none, or is about something else than how files are read.
     """
-    made = _open(folder, overrides)
+    made = _open(folder, overrides, backend)
     rejection, has_vectors = made.target.rejection, made.backend == "torch"
     made.held = held_to(rejection, min_precision, has_vectors=has_vectors)
     return made
 
 
-def _open(folder: str | Path, overrides: Overrides) -> Predictor:
+def _open(folder: str | Path, overrides: Overrides, backend: str) -> Predictor:
     from luthier.prediction.ensemble import Ensemble, is_ensemble  # made of predictors
 
     if is_ensemble(folder):
@@ -72,7 +79,20 @@ def _open(folder: str | Path, overrides: Overrides) -> Predictor:
     if is_onnx(folder):
         from luthier.prediction.exported import OnnxPredictor
 
-        return OnnxPredictor(open_alone(folder), overrides)
+        if backend == "torch":
+            raise RunError(
+                "An export is a graph, which PyTorch does not read.",
+                received=f"{folder} by torch",
+                hint="the run that it is from",
+            )
+        asked = None if backend == "auto" else backend
+        return OnnxPredictor(open_alone(folder), overrides, backend=asked)
+    if backend not in ("auto", "torch"):
+        raise RunError(
+            "This folder holds no graph.",
+            received=f"{folder} by {backend}",
+            hint=f"luthier export {folder} --to onnx --out FOLDER, and FOLDER in its place",
+        )
     return Predictor(open_trained(folder), overrides)
 
 

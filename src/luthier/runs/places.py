@@ -40,3 +40,17 @@ def making(path: Path) -> Iterator[None]:
             received=f"{path}: {problem.strerror}",
             hint="--out a folder that you may write to",
         ) from problem
+
+
+def kept_beside(run: Path, name: str) -> Path:
+    """Give the place in a run's folder of what was computed from its model and can be again.
+
+    It begins with a dot: it is neither sealed nor pushed.
+    """
+    return run / ".kept" / name
+
+
+def not_older(path: Path, model: Path) -> bool:
+    """Return whether a file was written after the files of a model."""
+    newest = max((one.stat().st_mtime for one in model.iterdir()), default=0.0)
+    return path.is_file() and path.stat().st_mtime >= newest

@@ -86,7 +86,7 @@ class Routes:
         single, rows = rows_of(body.get("inputs"), self.service.about["roles"])
         if not single:
             raise RefusedError(422, "validation", "One text is explained at a time.")
-        if self.service.about["backend"] == "onnx":
+        if self.service.about["backend"] != "torch":
             raise RefusedError(404, "not_found", "An export has no gradients: serve the run.")
         options = {name: str(one) for name, one in body.items() if name != "inputs"}
         return JSONResponse(await self.service.explained(rows[0], options))

@@ -28,12 +28,23 @@ class ModelBeside:
         folder: A run, a checkpoint or an export.
         threads: Threads that compute; None: its own choice.
         min_precision: The share of answers that are to be right, as `luthier.load` takes it.
+        backend: What computes; see `luthier.load`.
     """
 
     def __init__(
-        self, folder: Path, *, threads: int | None = None, min_precision: float | None = None
+        self,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        min_precision: float | None = None,
+        backend: str = "auto",
     ):
-        self._opening = {"folder": str(folder), "threads": threads, "min_precision": min_precision}
+        self._opening = {
+            "folder": str(folder),
+            "threads": threads,
+            "min_precision": min_precision,
+            "backend": backend,
+        }
         self._process: asyncio.subprocess.Process | None = None
         self.about: dict[str, Any] = {}
         self.n_starts = 0

@@ -25,6 +25,8 @@ def serve(
     token: str | None,
     threads: int | None,
     min_precision: float | None = None,
+    backend: str = "auto",
+    name: str | None = None,
     on_ready: Any,
 ) -> None:
     """Serve a model until SIGTERM or Ctrl-C.
@@ -38,6 +40,8 @@ def serve(
         token: What clients must give; None: nothing, on this machine alone.
         threads: Threads that compute.
         min_precision: The share of answers that are to be right, as `luthier.load` takes it.
+        backend: What computes; see `luthier.load`.
+        name: The model's name in protocols that have one; None: that of the folder.
         on_ready: Called with the address once the model answers.
 
     Raises:
@@ -59,12 +63,13 @@ def serve(
         )
 
     async def run() -> None:
-        service = Service(ModelBeside(folder, threads=threads, min_precision=min_precision), limits)
+        model = ModelBeside(folder, threads=threads, min_precision=min_precision, backend=backend)
+        service = Service(model, limits)
         listening = listen(host, port)
         await service.start()
         try:
             guard = Guard((*LOCAL, host), token, max_request_bytes)
-            app = make_app(service, guard, name=folder.resolve().name)
+            app = make_app(service, guard, name=name or folder.resolve().name)
             config = uvicorn.Config(
                 app,
                 access_log=False,

@@ -56,7 +56,8 @@ def opened(opening: Mapping[str, Any]) -> Any:
         import_lean()
     from luthier.prediction.predictor import load
 
-    return load(opening["folder"], min_precision=opening.get("min_precision"))
+    backend = opening.get("backend", "auto")
+    return load(opening["folder"], min_precision=opening.get("min_precision"), backend=backend)
 
 
 def described(predictor: Any, folder: str) -> dict[str, Any]:
