@@ -34,6 +34,7 @@ from luthier.evaluation.systems import (
     prediction_lines,
     tuned,
 )
+from luthier.expected_cost import expected_cost
 from luthier.explaining.report_rows import explain_test_rows
 from luthier.hf_types import Model
 from luthier.job import Job
@@ -150,6 +151,7 @@ def _run(recipe: Recipe, prepared: Prepared, folder: RunFolder, listeners: Liste
     model = job.session.make_model(True)
     job = job.with_session(held_to=facts(model, job, described))
     job = follow(weighed(recipe, job), listeners)
+    listeners.others.append(expected_cost(recipe, job, model, listeners))
     seed_all(seed_of(recipe.training.seed, "method"))  # of weights that a method adds to the model
     model = follow(method.fit(model, job), listeners)
     about["parameters"] = dict(zip(("total", "trained"), count_parameters(model), strict=True))

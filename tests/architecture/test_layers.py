@@ -55,8 +55,8 @@ LAYERS = (
     },
     {"evaluation", "report", "load_splits"},
     {
-        *("build_problem", "cross_validation", "domains", "explaining", "first_recipe"),
-        *("rejecting", "rows_of_run"),
+        *("build_problem", "cross_validation", "domains", "expected_cost", "explaining"),
+        *("first_recipe", "rejecting", "rows_of_run"),
     },
     {"models_of_rows", "pipeline", "prediction"},
     {

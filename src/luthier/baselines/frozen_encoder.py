@@ -19,6 +19,7 @@ class FrozenEncoder(PlainBaseline):
     """A linear model on features of the pre-trained model."""
 
     name: ClassVar[str] = "frozen-encoder"
+    passes: ClassVar[float] = 1.0
     units: ClassVar[frozenset[str]] = frozenset({"sequence"})
     kinds: ClassVar[frozenset[str]] = frozenset({"single-label", "multi-label", "number"})
 

@@ -156,7 +156,7 @@ class Search:
         left = max(0.0, self.clock.left)
         self.say(f"trying {candidate.name}{words}; {left / 60:.1f} minutes left")
         tried = self.trials.train(candidate, until=self.until, passes=passes)
-        score = "" if tried.score is None else f"{self.trials.metric} {tried.score:.4f}"
+        score = "" if tried.score is None else f"{self.trials.metric} {tried.score:.3f}"
         self.say(f"{candidate.name}{words}: {score or tried.why}")
         return tried
 

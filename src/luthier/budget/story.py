@@ -5,9 +5,10 @@ from __future__ import annotations
 from luthier.budget.candidates import AS_WRITTEN
 from luthier.budget.trials import Trials, Tried
 from luthier.declarations import Panel
-from luthier.report.formatting import plural
+from luthier.metrics.names import metric_of
+from luthier.report.formatting import plural, written
 
-LADDER = "`luthier ladder RECIPE --methods linear-probe,full`"
+LADDER = "luthier ladder RECIPE --methods linear-probe,full"
 
 
 def sentences_of(trials: Trials, best: Tried) -> list[str]:
@@ -16,14 +17,14 @@ def sentences_of(trials: Trials, best: Tried) -> list[str]:
     n_tried = len(trials.scored)
     said = [
         f"In {spent:.1f} of {trials.clock.minutes:g} minutes {plural(n_tried, 'candidate')} came "
-        f"to a score; by {trials.metric} on the validation rows the best is {_named(best)} "
-        f"({best.score:.4f})."
+        f"to a score; by {metric_of(trials.metric).title} on the validation rows the best is "
+        f"{_named(best)} ({_score(trials, best)})."
     ]
-    written = [one for one in trials.of(AS_WRITTEN) if one.score is not None]
-    if not written:
+    as_is = [one for one in trials.of(AS_WRITTEN) if one.score is not None]
+    if not as_is:
         said.append("There was no time for the recipe as it is.")
     elif best.name != AS_WRITTEN:
-        said.append(f"The recipe as it is: {max(written, key=lambda one: one.at).score:.4f}.")
+        said.append(f"The recipe as it is: {_score(trials, max(as_is, key=lambda one: one.at))}.")
     tuned = [one for one in trials.scored if not one.is_frozen]
     if best.is_frozen and tuned:
         said.append(
@@ -59,6 +60,10 @@ def panel_of(trials: Trials, best: Tried) -> Panel:
         f"What {trials.clock.minutes:g} minutes bought",
         {"metric": trials.metric, "tried": rows, "sentences": sentences_of(trials, best)},
     )
+
+
+def _score(trials: Trials, tried: Tried) -> str:
+    return written(tried.score, metric_of(trials.metric).unit)
 
 
 def _named(tried: Tried) -> str:

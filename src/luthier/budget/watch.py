@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from luthier.budget.clock import Clock
 from luthier.records import StepInfo
+from luthier.runs.recording import WAITS
 
 AFTER_TRAINING = ("predicting validation", "predicting test")
 FEW_STEPS, STEPS, SECONDS = 3, 10, 2.0  # from which on the end of a phase is foretold
@@ -18,7 +19,7 @@ WARM = 2  # first steps of a phase, which take longer and foretell nothing
 class TrainedError(BaseException):
     """The trial is trained, and waits to be chosen."""
 
-    problem = "trained; it waits to be chosen"
+    problem = WAITS
 
 
 class TooLongError(BaseException):

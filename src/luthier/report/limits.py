@@ -8,6 +8,7 @@ from luthier.errors import RecipeError
 from luthier.registry import find
 from luthier.report.facts import Facts
 from luthier.report.formatting import base_name, difference, listed, plural, title
+from luthier.runs.recording import WAITS
 
 LEAKS = "duplicate-across-splits"
 FEW = 20  # test rows of a label below which its score says little
@@ -102,7 +103,8 @@ def _training(facts: Facts) -> Iterator[Limit]:
 
 def _story(facts: Facts) -> Iterator[Limit]:
     """Report interruptions, what had changed when the run resumed, and spikes of the loss."""
-    before, is_whole = facts.attempts[:-1], is_cross_validation(facts)
+    before = [one for one in facts.attempts[:-1] if one.get("reason") != WAITS]
+    is_whole = is_cross_validation(facts)
     if before:
         ends = [str(attempt.get("reason") or "it was killed") for attempt in before]
         times = f"{len(before)} times" if len(before) > 1 else "once"

@@ -18,7 +18,13 @@ def search(data: dict[str, Any], facts: Facts) -> dict[str, Any]:
     """Prepare the panel of a search: its figure, and its rows with scores written out."""
     metric = metric_of(data["metric"])
     rows = [
-        {**one, "written": "–" if one["score"] is None else written(one["score"], metric.unit)}
+        {
+            **one,
+            "written": "–" if one["score"] is None else written(one["score"], metric.unit),
+            "passes": f"{one['passes']:.3g}" if one["passes"] else "–",
+            "seconds": f"{one['seconds']:.0f}",
+            "when": f"{one['minute']:.1f}",
+        }
         for one in data["tried"]
     ]
     figure = draw([one for one in rows if one["score"] is not None], data["metric"])

@@ -14,6 +14,8 @@ from luthier.errors import LuthierError, TrainingError
 from luthier.runs.files import is_temporary, telling_of_disk
 from luthier.runs.folder import OWN, RunFolder
 
+WAITS = "trained; it waits to be chosen"  # why an attempt ended that was not interrupted
+
 
 @contextmanager
 def recording(folder: RunFolder, *, on_failure: Callable[[Path], object]) -> Iterator[None]:

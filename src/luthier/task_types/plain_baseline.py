@@ -24,6 +24,7 @@ class PlainBaseline:
     reads_nothing: ClassVar[bool] = False
     Options: ClassVar[type[Section]] = NoOptions
     trains: ClassVar[bool] = False  # whether it trains a model for as long as fine-tuning does
+    passes: ClassVar[float] = 0.0  # how often it has the model read all rows
     options: Any
 
     def __init__(self, options: Section):

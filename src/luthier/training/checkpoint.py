@@ -210,6 +210,12 @@ class Checkpointer:
         return partial(store.write, step, fill, about=about, spare=self.best_step)
 
 
+def room_for(weights: int, settings: Training, *, keep: int) -> int:
+    """Return the bytes that checkpoints of so many bytes of trained weights take at most."""
+    copies = 2 + MOMENTS.get(settings.optim, 2)  # weights, best weights, moments
+    return weights * copies * (keep + 1)
+
+
 def require_room(folder: Path, weights: int, settings: Training, *, keep: int) -> None:
     """Raise at the start if the disk has no room for the checkpoints.
 
@@ -222,8 +228,7 @@ def require_room(folder: Path, weights: int, settings: Training, *, keep: int) -
     Raises:
         RunError: The free space is too small.
     """
-    copies = 2 + MOMENTS.get(settings.optim, 2)  # weights, best weights, moments
-    needed = weights * copies * (keep + 1)
+    needed = room_for(weights, settings, keep=keep)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise RunError(
