@@ -72,6 +72,7 @@ def test_a_prediction_loads_no_compiler_and_nothing_for_many_devices(tiny_teache
     unwanted = {
         *("torch._dynamo.convert_frame", "torch.distributed.tensor", "scipy.optimize._optimize"),
         *("transformers.trainer", "sklearn", "datasets", "peft", "pandas", "tensorflow"),
+        *("sympy", "charset_normalizer"),
     }
     assert {*modules.split()} & unwanted == set()
 
@@ -87,6 +88,12 @@ assert linear_sum_assignment([[2, 1], [1, 2]])[1].tolist() == [1, 0]
 assert minimize_scalar(lambda x: (x - 3) ** 2).success
 assert torch._dynamo.config.cache_size_limit > 0
 assert torch._dynamo.disable(len) is not len
+from torch.fx.experimental.symbolic_shapes import ShapeEnv, guard_or_false, sym_and, sym_eq
+assert guard_or_false(1 < 2) and sym_and(True, sym_eq((1, 2), (1, 2))) is True
+size = ShapeEnv().create_unbacked_symint()
+assert guard_or_false(size == 7) is False and not isinstance(sym_and(size == 7), bool)
+assert torch.nn.Linear(3, 2, device="meta").weight.shape == (2, 3)
+assert torch.nn.Embedding(50, 9).weight.std() > 0.5
 assert transformers.models.bert.BertModel is BertModel
 weights = [torch.ones(1, requires_grad=True)]
 torch.optim.SGD(weights, lr=1.0).zero_grad()

@@ -17,8 +17,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from string import ascii_letters
 
-import charset_normalizer
-
 from luthier.errors import DataError, nearest
 
 MARK = "\ufeff"
@@ -190,6 +188,8 @@ def _decode_legacy(content: bytes) -> Decoded:
     n_high = len(content) - len(content.translate(None, bytes(range(128, 256))))
     n_ascii_letters = len(content) - len(content.translate(None, ascii_letters.encode()))
     if n_high > 0.4 * n_ascii_letters:
+        import charset_normalizer  # takes a tenth of a second, for few files
+
         guess = charset_normalizer.from_bytes(content[: 1 << 18], cp_isolation=list(WIDE)).best()
         if guess is not None:
             try:
