@@ -23,7 +23,7 @@ from luthier.distributed.group import joined
 from luthier.domains.adapt import adapted
 from luthier.domains.forgetting import answer_others, tell_others
 from luthier.domains.row_weights import weighed
-from luthier.evaluation.baselines import fit_baselines
+from luthier.evaluation.baselines import fit_baselines, tell_trained
 from luthier.evaluation.check_names import check_metric, check_slices
 from luthier.evaluation.judge import SYSTEM
 from luthier.evaluation.remarks import remarks
@@ -46,7 +46,7 @@ from luthier.models.structure import count_parameters
 from luthier.modes import give_usual_modes
 from luthier.protocols import Method, Task
 from luthier.recipe.checks import make_plugin
-from luthier.recipe.chosen_baselines import trained_baselines, without_trained
+from luthier.recipe.chosen_baselines import without_trained
 from luthier.recipe.given_rows import rows_apart
 from luthier.recipe.load import read_recipe
 from luthier.recipe.tree import Recipe
@@ -125,9 +125,7 @@ def run(
                     checked, task, folder, listeners=everyone, run_fold=again, given=rows
                 )
             everyone.announce("checking the data")
-            for baseline in trained_baselines(checked):
-                message = f"{baseline} will be a second training, about as long as the first"
-                everyone.tell(f"{message}; --quick leaves it out")
+            tell_trained(checked, everyone)
             model = adapted(checked, task, rows, folder, everyone, run)
             return _run(checked, prepare(checked, task, rows, model, everyone), folder, everyone)
 

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING
 
 from luthier.data.fingerprint import fingerprint
 from luthier.job import Job
 from luthier.protocols import Baseline
 from luthier.recipe.checks import make_plugin
-from luthier.recipe.chosen_baselines import baselines_of
+from luthier.recipe.chosen_baselines import baselines_of, trained_baselines
 from luthier.recipe.tree import Plugin, Recipe
 from luthier.records import Outputs, StepInfo
 from luthier.remembered import is_remembering, once
 from luthier.seeding import seed_of
 
+if TYPE_CHECKING:
+    from luthier.training.listeners import Listeners
+
 Of = Mapping[str, Outputs]  # by split
+
+
+def tell_trained(recipe: Recipe, listeners: Listeners) -> None:
+    """Say beforehand which baselines will take as long as the training itself."""
+    for baseline in trained_baselines(recipe):
+        message = f"{baseline} will be a second training, about as long as the first"
+        listeners.tell(f"{message}; --quick leaves it out")
 
 
 def fit_baselines(recipe: Recipe, job: Job) -> Generator[StepInfo, None, dict[str, Of]]:

@@ -20,6 +20,25 @@ MOST_PIXELS = 50_000_000  # of an image
 MOST_SECONDS = 30 * 60.0  # of a recording, of which `data.max_seconds` are read
 MOST_RATE = 384_000  # samples a second: what a filter is computed for
 LONG_NAME = 200
+BEGINNINGS = {  # of the bytes of files, by what they hold
+    "image": (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"BM"),
+    "audio": (b"fLaC", b"OggS", b"ID3", b"\xff\xfb"),
+}
+OF_RIFF = {b"WEBP": "image", b"WAVE": "audio"}  # by what stands behind the size of a RIFF file
+
+
+def kind_held(content: object) -> str | None:
+    """Say what the bytes of a file look like by their beginning: an `image`, `audio`, or neither.
+
+    >>> kind_held(b"GIF89a..."), kind_held(b"RIFF....WAVEfmt "), kind_held("a.png")
+    ('image', 'audio', None)
+    """
+    if not isinstance(content, bytes):
+        return None
+    if content.startswith(b"RIFF"):
+        return OF_RIFF.get(content[8:12])
+    found = (kind for kind, starts in BEGINNINGS.items() if content.startswith(starts))
+    return next(found, None)
 
 
 def opened(source: Any) -> IO[bytes]:

@@ -1,5 +1,8 @@
 """Columns of file names are recognised; texts beside them are read first."""
 
+import pytest
+
+from luthier.errors import DataError
 from luthier.records import Rows
 from luthier.shapes.recognise import recognise
 
@@ -21,6 +24,33 @@ def test_names_of_images_and_of_sounds_are_recognised():
         assert guess.task == task
         assert guess.columns == {role: "file", "label": "digit"}
         assert any("data.columns.label=speaker" in one for one in guess.unsure)
+
+
+@pytest.mark.parametrize(
+    ("content", "task", "role"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "image-classification", "image"),
+        (b"\xff\xd8\xff\xe0", "image-classification", "image"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image-classification", "image"),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "audio-classification", "audio"),
+        (b"fLaC\x00\x00", "audio-classification", "audio"),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_bytes_of_files_are_recognised_by_their_beginning(content, task, role, nested):
+    column = "photo.bytes" if nested else "photo"
+    columns = {column: [content + bytes([n]) for n in range(60)]}
+    columns |= {"photo.path": [f"{n}.bin" for n in range(60)]} if nested else {}
+    guess = recognise(Rows.of({**columns, "label": [f"l{n % 2}" for n in range(60)]}))
+    assert guess.task == task
+    assert guess.columns == {role: column, "label": "label"}
+    assert not any("data.media" in one for one in guess.unsure)
+
+
+def test_other_bytes_are_no_media():
+    columns = {"blob": [bytes([n, 7, 7]) for n in range(60)], "label": ["a", "b"] * 30}
+    with pytest.raises(DataError, match="No column looks like texts"):
+        recognise(Rows.of(columns))
 
 
 def test_texts_are_read_where_there_are_some():
