@@ -131,6 +131,7 @@ def arguments(description: str, **defaults: Any) -> argparse.ArgumentParser:
         metavar="training.FIELD=VALUE",
         help="over Luthier's recipe; may be repeated",
     )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, help="of PyTorch; as users have it when left out")
     parser.set_defaults(**defaults)
     return parser

@@ -44,7 +44,7 @@ def make_recipe(problem: Problem, options: argparse.Namespace) -> Recipe:
             "warmup_steps": WARMUP,
             "eval_strategy": "no",
             "seed": options.seed,
-            "use_cpu": True,
+            "use_cpu": options.device == "cpu",
         },
         "baselines": [],
     }

@@ -104,7 +104,7 @@ def train_by_trainer(start: Start, options: argparse.Namespace, settings: dict[s
     encoded = start.encode(options)
     arguments = TrainingArguments(
         output_dir=tempfile.gettempdir(),  # nothing is saved there
-        use_cpu=True,
+        use_cpu=options.device == "cpu",
         learning_rate=options.learning_rate,
         num_train_epochs=options.epochs,
         max_steps=options.steps,

@@ -21,6 +21,7 @@ import torch
 
 from benchmarks.arms import arguments
 from benchmarks.peers import Start
+from benchmarks.watch import finish
 from benchmarks.work import (
     Shape,
     attention_flops,
@@ -53,7 +54,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     start = Start.read(options)
     model = start.model
     work = work_of(start.problem, start.rows, start.tokenizer, start.names, options)
-    bandwidth = measure_bandwidth()
+    bandwidth = measure_bandwidth(options.device)
     found: dict[str, Any] = {
         "arm": "roofline",
         "steps": work.steps,
@@ -63,7 +64,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "rates": {},
     }
     shapes = {left: linear_shapes(model, work, cls_only=left) for left in (True, False)}
-    seconds = measure_products(shapes[True] | shapes[False])
+    seconds = measure_products(shapes[True] | shapes[False], options.device)
     for is_left, key in ((True, "bound"), (False, "bound_of_all")):
         linear = linear_flops(shapes[is_left], work.steps)
         attention = attention_flops(model, work, cls_only=is_left)
@@ -81,14 +82,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def measure_products(shapes: Counter[Shape]) -> dict[str, dict[Shape, float]]:
+def measure_products(shapes: Counter[Shape], device: str = "cpu") -> dict[str, dict[Shape, float]]:
     """Time the three products of every linear layer, in both precisions: seconds of all three."""
     found: dict[str, dict[Shape, float]] = {precision: {} for precision in TYPES}
     for n_tokens, before, after in shapes:
         for precision, dtype in TYPES.items():
-            states = torch.randn(n_tokens, before, dtype=dtype)
-            weights = torch.randn(after, before, dtype=dtype)
-            gradient = torch.randn(n_tokens, after, dtype=dtype)
+            states = torch.randn(n_tokens, before, dtype=dtype, device=device)
+            weights = torch.randn(after, before, dtype=dtype, device=device)
+            gradient = torch.randn(n_tokens, after, dtype=dtype, device=device)
             found[precision][n_tokens, before, after] = (
                 best_of(lambda x=states, w=weights: x @ w.T)
                 + best_of(lambda g=gradient, w=weights: g @ w)
@@ -97,9 +98,9 @@ def measure_products(shapes: Counter[Shape]) -> dict[str, dict[Shape, float]]:
     return found
 
 
-def measure_bandwidth() -> float:
+def measure_bandwidth(device: str = "cpu") -> float:
     """Copy a large array: bytes read and written in a second."""
-    source, target = torch.ones(COPIED), torch.empty(COPIED)
+    source, target = (make(COPIED, device=device) for make in (torch.ones, torch.empty))
     return 2 * 4 * COPIED / best_of(lambda: target.copy_(source), patience=PATIENCE_FOR_COPIES)
 
 
@@ -107,12 +108,14 @@ def best_of(compute: Callable[[], Any], *, patience: float = PATIENCE) -> float:
     """Give the seconds of the fastest of several tries; of one, where that takes long."""
     begun = time.perf_counter()
     compute()
+    finish()
     best = time.perf_counter() - begun
     for _ in range(TRIES):
         before = time.perf_counter()
         if before - begun > patience:
             break
         compute()
+        finish()
         best = min(best, time.perf_counter() - before)
     return best
 

@@ -16,6 +16,8 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+STEADY = 20  # steps after which the GPU is waited for
+
 
 class Watch:
     """A clock around a training.
@@ -50,6 +52,7 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        finish()
         self.stopped = time.perf_counter()
         self.after, self.stolen = (
             resource.getrusage(resource.RUSAGE_SELF),
@@ -67,6 +70,8 @@ class Watch:
         self.precision = "bf16" if output.dtype == torch.bfloat16 else "fp32"
 
     def _see_end(self, *_: Any) -> None:
+        if (len(self.ended) + 1) % STEADY == 0:
+            finish()  # a GPU is behind what it was given
         self.ended.append(time.perf_counter())
 
     def found(self) -> dict[str, Any]:
@@ -80,6 +85,8 @@ class Watch:
             "peak_mib": self.peak,
             "threads": torch.get_num_threads(),
         }
+        if torch.cuda.is_available():
+            found["peak_gpu_mib"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
         if self.ended:
             n_later = len(self.ended) - 1
             found |= {
@@ -91,7 +98,17 @@ class Watch:
                 if n_later
                 else None,
             }
+        if len(self.ended) >= 2 * STEADY:  # after what is compiled or measured at first
+            seen = self.ended[STEADY - 1 :: STEADY]
+            seconds = (seen[-1] - seen[0]) / STEADY / (len(seen) - 1)
+            found["seconds_a_steady_step"] = round(seconds, 6)
         return found
+
+
+def finish() -> None:
+    """Wait for what the GPU was given, if there is one."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def spent(usage: resource.struct_rusage) -> float:

@@ -1,5 +1,6 @@
 """Every measurement is found by its name, has a question and a protocol, and can be imported."""
 
+import json
 import sys
 from importlib import import_module
 
@@ -48,3 +49,23 @@ def test_the_words_after_a_name_are_the_measurements_own(monkeypatch, capsys, na
         typed(monkeypatch, name, "--help")
     assert ended.value.code == 0
     assert f"usage: python -m benchmarks {name}" in capsys.readouterr().out
+
+
+def test_without_a_gpu_its_measurement_says_so_and_leaves_with_2(monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(SystemExit) as ended:
+        typed(monkeypatch, "gpu")
+    assert ended.value.code == 2
+    assert "--device cpu --tiny" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the compiler
+def test_the_whole_measurement_for_a_gpu_runs_on_a_cpu(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    typed(monkeypatch, "gpu", "--device", "cpu", "--tiny")
+    told = json.loads((tmp_path / "build/benchmarks/gpu.json").read_text("utf-8"))["rows"]
+    assert [row for row in told if "failed" in row or "not measured" in row] == []
+    assert {row["what"] for row in told} == {"correct", "bound", "speed", "prediction"}
+    assert all(row["is the same"] for row in told if row["what"] == "correct")
+    assert "| arm |" in capsys.readouterr().out
