@@ -54,13 +54,13 @@ def test_a_study_finds_the_same_on_ray(recipe, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "local")
     broken = recipe.parent / "broken.yaml"
     found = {}
-    for name, jobs in (("here", 1), ("there", Workers("ray", 2))):
+    for name, jobs in (("here", 1), ("rays", Workers("ray", 2))):
         out = recipe.parent / name
         luthier.seeds(recipe, n_seeds=2, against=broken, out=out, keep_models=True, jobs=jobs)
         found[name] = json.loads((out / "study.json").read_text(encoding="utf-8"))
     costs = ("seconds", "peak_memory_mib")
-    here, there = (json.dumps(_without(one, costs), sort_keys=True) for one in found.values())
-    assert here.replace("/here", "/there") == there
+    here, rays = (json.dumps(_without(one, costs), sort_keys=True) for one in found.values())
+    assert here.replace("/here", "/rays") == rays
     for seed in (0, 1):
         models = [
             load_file(recipe.parent / f"{name}/cells/recipe-seed{seed}/model/model.safetensors")

@@ -8,9 +8,11 @@ Ray. https://docs.ray.io/en/latest/ray-core/tasks.html
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +24,7 @@ from luthier.studies.jobs import Begin
 from luthier.studies.workers import Workers
 
 LONGEST = 4000  # characters kept of what a run said
-UNSEEN = 2
+UNSEEN, STOPPED = 2, 143  # exit codes
 
 
 @contextmanager
@@ -51,11 +53,21 @@ def ray_cluster(workers: Workers) -> Iterator[tuple[Begin, int]]:
         room = int(owned.get("GPU" if has_gpus else "CPU", 1))
         task = ray.remote(num_cpus=1, num_gpus=int(has_gpus), max_retries=0)(run_there)
 
+        stops: dict[Path, None] = {}
+        name = f".stop-{secrets.token_hex(8)}"
+
         def begin(recipe: str, place: Path) -> RayTask:
             place.parent.mkdir(parents=True, exist_ok=True)  # which the others must see
-            return RayTask(task.remote(recipe, str(place.absolute()), os.getcwd()))
+            stop = place.absolute().parent / name
+            stops[stop] = None
+            given = (recipe, str(place.absolute()), os.getcwd(), str(stop))
+            return RayTask(task.remote(*given), stop)
 
-        yield begin, min(workers.n or room, room)
+        try:
+            yield begin, min(workers.n or room, room)
+        finally:
+            for stop in stops:
+                stop.unlink(missing_ok=True)
     finally:
         ray.shutdown()
 
@@ -65,10 +77,12 @@ class RayTask:
 
     Args:
         reference: Ray's reference to what the task returns.
+        stop: A file that asks the task to end, once it is there; Ray's own way of cancelling does
+            not wait until a run has saved itself.
     """
 
-    def __init__(self, reference: Any):
-        self._reference = reference
+    def __init__(self, reference: Any, stop: Path):
+        self._reference, self._stop = reference, stop
         self.returncode: int | None = None
         self._said = ""
 
@@ -90,9 +104,7 @@ class RayTask:
 
     def terminate(self) -> None:
         """Ask the run to save itself and end."""
-        import ray
-
-        ray.cancel(self._reference, force=False)
+        self._stop.touch()
 
     def wait(self) -> int | None:
         """Wait until the run has ended."""
@@ -105,8 +117,10 @@ class RayTask:
         return self._said
 
 
-def run_there(recipe: str, place: str, folder: str) -> tuple[int, str]:
+def run_there(recipe: str, place: str, folder: str, stop: str) -> tuple[int, str]:
     """Make a run in a worker of the cluster; return its exit code and the end of what it said."""
+    if Path(stop).exists():
+        return STOPPED, ""
     if not Path(place).parent.is_dir() or not Path(folder).is_dir():
         return UNSEEN, (
             "Error: A machine of the Ray cluster does not see the study's folder.\n"
@@ -116,19 +130,19 @@ def run_there(recipe: str, place: str, folder: str) -> tuple[int, str]:
     with tempfile.TemporaryDirectory(prefix="luthier-ray-") as scratch:
         file = Path(scratch) / "recipe.yaml"
         file.write_text(recipe, encoding="utf-8")
+        said = Path(scratch) / "said.txt"
         words = [sys.executable, "-m", "luthier", "run", str(file), "--quiet", "--out", place]
-        child = subprocess.Popen(
-            words,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        )
-        try:
-            _, said = child.communicate()
-        except KeyboardInterrupt:  # the driver cancelled the task
+        with said.open("wb") as heard:
+            child = subprocess.Popen(
+                words,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=heard,
+            )
+        while child.poll() is None and not Path(stop).exists():
+            time.sleep(0.2)
+        if child.poll() is None:
             child.terminate()
-            _, said = child.communicate()
-        return child.returncode, said[-LONGEST:]
+        code = child.wait()
+        return code, said.read_text(encoding="utf-8", errors="replace")[-LONGEST:]
