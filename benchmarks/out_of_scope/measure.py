@@ -33,6 +33,8 @@ def main() -> None:
     words.add_argument("--draws", type=int, default=3)
     words.add_argument("--shots", type=int, default=30, help="Training rows of each label.")
     words.add_argument("--validation", type=int, default=15, help="Validation rows of each label.")
+    words.add_argument("--test", type=int, default=40, help="Test rows of each label.")
+    words.add_argument("--pooling", default="mean", help="How tokens become one vector.")
     words.add_argument("--out", type=Path, default=None)
     asked = words.parse_args()
     out = asked.out or Path(tempfile.mkdtemp())
@@ -57,10 +59,13 @@ def measure(asked, folder: Path, train, test, draw: int):
     for index in random.permutation(len(train)):
         of_label[train[index]["category"]].append(train[index])
     n_valid = asked.validation
+    tested: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for row in test:
+        tested[row["category"]].append(row)
     parts = {
         "train": [r for one in labels for r in of_label[one][n_valid : n_valid + asked.shots]],
         "validation": [r for one in labels for r in of_label[one][:n_valid]],
-        "test": test,
+        "test": [r for one in labels for r in tested[one][: asked.test]],
     }
     folder.mkdir(parents=True, exist_ok=True)
     for split, rows in parts.items():
@@ -72,7 +77,7 @@ def measure(asked, folder: Path, train, test, draw: int):
                 if split != "train" or label != OTHER:
                     writer.writerow((row["text"], label))
     recipe = {
-        "model": MINILM,
+        "model": {"name": MINILM, "pooling": asked.pooling},
         "task": "text-classification",
         "data": {split: str(folder / f"{split}.csv") for split in parts},
         "method": asked.method,

@@ -60,7 +60,8 @@ def judge(recipe: Recipe, rejection: Rejection, test: Scored) -> dict[str, Any]:
         )
     worth = {}
     for name, values in measured.items():
-        counts = {metric: _n_of(metric, test) for metric in values}
+        n_answered = int((test.scores[name] >= rejection.rules[name].threshold).sum())
+        counts = {metric: _n_of(metric, test, n_answered) for metric in values}
         metrics = {
             metric: {
                 "value": value,
@@ -96,7 +97,10 @@ def judge(recipe: Recipe, rejection: Rejection, test: Scored) -> dict[str, Any]:
     }
 
 
-def _n_of(metric: str, test: Scored) -> int:
+def _n_of(metric: str, test: Scored, n_answered: int) -> int:
+    """Count the rows that a metric is of."""
+    if metric == "answered_accuracy":
+        return n_answered
     is_inside = metric in ("in_scope_accuracy", "coverage")
     return int(test.inside.sum()) if is_inside else len(test.inside)
 

@@ -77,9 +77,11 @@ def test_the_rule_is_kept_and_judged_with_intervals(run):
     assert set(kept.rules) == {"max-probability", "energy", "margin", "class-distance"}
     assert (found["n_test"], found["n_outside"]) == (27 + 12, 12)
     for one in found["test"].values():
+        n_of = {name: metric["n"] for name, metric in one["metrics"].items()}
+        assert (n_of["auroc"], n_of["coverage"]) == (39, 27)
+        assert n_of["answered_accuracy"] <= 39
         for metric in one["metrics"].values():
             assert metric["low"] <= metric["value"] <= metric["high"]
-            assert metric["n"] in (27, 39)
     assert "less_baseline" in found["test"][found["chosen"]]
     page = folder.report.read_text()
     assert "Texts that fit no label" in page

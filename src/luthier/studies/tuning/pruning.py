@@ -21,7 +21,7 @@ from luthier.errors import TrainingError
 from luthier.records import StepInfo
 
 LEAST_OTHERS = 5  # trials that finished and were scored by then
-LEAST_SHARE = 0.1  # of the training, before which nothing is ended
+LEAST_SHARE = 0.3  # of the training, before which nothing is ended: rates may still be warmed up
 PHASE = "fine-tuning"  # the only training whose share is that of the whole method
 
 
