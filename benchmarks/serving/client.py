@@ -37,7 +37,7 @@ class Server:
 
 @asynccontextmanager
 async def serving(
-    folder: str, *options: str, module: tuple[str, ...] = ()
+    folder: str, *options: str, module: tuple[str, ...] = (), python: str = sys.executable
 ) -> AsyncIterator[Server]:
     """Start a server, and end it."""
     began = time.perf_counter()
@@ -52,9 +52,7 @@ async def serving(
         "1",
         *options,
     )
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, stderr=asyncio.subprocess.PIPE
-    )
+    process = await asyncio.create_subprocess_exec(python, *command, stderr=asyncio.subprocess.PIPE)
     assert process.stderr is not None
     first = (await process.stderr.readline()).decode()
     found = re.search(r"http://127\.0\.0\.1:(\d+)", first)
@@ -64,9 +62,17 @@ async def serving(
     try:
         yield Server(process, int(found[1]), time.perf_counter() - began)
     finally:
+        others = psutil.Process(process.pid).children(recursive=True)
         with suppress(ProcessLookupError):
             process.terminate()
+        with suppress(TimeoutError):  # LitServe does not end by itself
+            await asyncio.wait_for(process.wait(), 10)
+        with suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
+        for one in others:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         drain.cancel()
 
 

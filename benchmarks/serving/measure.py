@@ -71,8 +71,8 @@ def tell(part: str, words: str) -> None:
 class Measurement:
     """All parts on one model."""
 
-    def __init__(self, folder: str, texts: list[str], share: float):
-        self.folder, self.texts, self.share = folder, texts, share
+    def __init__(self, folder: str, texts: list[str], share: float, python: str | None = None):
+        self.folder, self.texts, self.share, self.python = folder, texts, share, python
 
     def n(self, whole: int) -> int:
         """Scale a count to the share that was asked for."""
@@ -332,23 +332,33 @@ class Measurement:
 
     async def bare(self) -> None:
         """Compare with a bare application, in turns."""
-        module = ("-m", "benchmarks.serving.bare", self.folder)
+        await self.beside("bare", ("-m", "benchmarks.serving.bare", self.folder), sys.executable)
+
+    async def litserve(self) -> None:
+        """Compare with LitServe, in turns."""
+        if self.python is None:
+            sys.exit("litserve needs --python, a Python that has litserve")
+        script = str(Path(__file__).with_name("lit.py"))
+        await self.beside("litserve", (script, self.folder), self.python)
+
+    async def beside(self, name: str, module: tuple[str, ...], python: str) -> None:
+        """Compare requests a second with those of another server, in turns."""
         for clients in (1, 16):
             ratios = []
             for _ in range(5):
                 rates = []
-                for how in ((), module):
-                    async with serving(self.folder, module=how) as server:
+                for how, by in (((), sys.executable), (module, python)):
+                    async with serving(self.folder, module=how, python=by) as server:
                         await closed_loop(server.port, self.texts, clients=clients, seconds=1)
                         rates.append(
                             await closed_loop(server.port, self.texts, clients=clients, seconds=4)
                         )
                 ratios.append(rates[0] / rates[1])
-                tell("bare", f"{clients} clients: {rates[0]:,.0f} and {rates[1]:,.0f} a second")
-            tell("bare", f"{clients} clients: median ratio {statistics.median(ratios):.2f}")
+                tell(name, f"{clients} clients: {rates[0]:,.0f} and {rates[1]:,.0f} a second")
+            tell(name, f"{clients} clients: median ratio {statistics.median(ratios):.2f}")
 
 
-PARTS = ("start", "V2", "V3", "V4", "V5", "V1", "S3", "S4", "S5", "latency", "bare")
+PARTS = ("start", "V2", "V3", "V4", "V5", "V1", "S3", "S4", "S5", "latency", "bare", "litserve")
 
 
 def main() -> None:
@@ -356,10 +366,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks serving", description=__doc__)
     parser.add_argument("--run", required=True, help="a finished run: its test rows are asked")
     parser.add_argument("--export", help="what is served, if it is an export of the run")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS[:-1])
     parser.add_argument("--share", type=float, default=1.0, help="share of the counts")
+    parser.add_argument("--python", help="a Python that has litserve, for the part litserve")
     asked = parser.parse_args()
-    measurement = Measurement(asked.export or asked.run, texts_of(asked.run), asked.share)
+    texts = texts_of(asked.run)
+    measurement = Measurement(asked.export or asked.run, texts, asked.share, asked.python)
     for part in PARTS:
         if part in asked.only:
             asyncio.run(getattr(measurement, part.lower())())

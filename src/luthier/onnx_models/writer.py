@@ -91,6 +91,7 @@ class Cached:
     def __init__(self, session: Session | OpenvinoSession, given: Mapping[str, Array]):
         self._session, self._given = session, dict(given)
         n_rows = len(self._given[MASK])
+        self._texts = np.arange(n_rows)  # the text that each row writes about
         self._past = {
             name: np.zeros((n_rows, int(shape[1]), 0, int(shape[3])), dtype=np.float32)
             for name, shape in session.shapes.items()
@@ -121,8 +122,10 @@ class Cached:
         return {READ: tokens, MASK: self._given[MASK], POSITIONS: places[:, -tokens.shape[1] :]}
 
     def reorder(self, rows: Array) -> None:
-        """Go on with these rows, in this order."""
-        if np.array_equal(rows, np.arange(len(self._given[MASK]))):
-            return
-        self._past = {name: one[rows] for name, one in self._past.items()}
-        self._given = {name: one[rows] for name, one in self._given.items()}
+        """Go on with these rows, in this order; beams of one text attend to the same."""
+        if not np.array_equal(rows, np.arange(len(self._texts))):
+            self._past = {name: one[rows] for name, one in self._past.items()}
+        texts = self._texts[rows]
+        if not np.array_equal(texts, self._texts):
+            self._given = {name: one[rows] for name, one in self._given.items()}
+        self._texts = texts

@@ -29,13 +29,16 @@ from luthier.serving.shapes import (
 Answering = Callable[[Request], Awaitable[Response]]
 OPEN = ("/health", "/v2/health/live", "/v2/health/ready")  # probes carry no token
 CUT = "x-luthier-cut-tokens"
-LISTED = ("text-classification", "translation", "summarization", "text-generation")
+LISTED = ("text-classification", "translation", "summarization")  # text-generation is already
 
 
-def refused(problem: RefusedError) -> JSONResponse:
-    """Answer with a problem, as TEI writes it."""
+def refused(problem: RefusedError, path: str = "") -> JSONResponse:
+    """Answer with a problem, as TEI writes it or, on its routes, OpenAI."""
     after = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
-    told = {"error": problem.message, "error_type": problem.kind}
+    told: dict[str, Any] = {"error": problem.message, "error_type": problem.kind}
+    if path.startswith("/v1/"):
+        named = {"message": problem.message, "type": problem.kind, "param": None, "code": None}
+        told = {"error": named}
     return JSONResponse(told, problem.status, headers=after)
 
 
@@ -228,7 +231,7 @@ def make_app(service: Service, guard: Guard, *, name: str) -> Starlette:
                     guard.check(request)
                 found = await answering(request)
             except RefusedError as problem:
-                found = refused(problem)
+                found = refused(problem, path)
             service.metrics.requests.labels(path, str(found.status_code)).inc()
             return found
 

@@ -76,11 +76,9 @@ def parameters_of(given: Any, known: Sequence[str]) -> dict[str, Any]:
     """
     if given is None:
         return {}
-    asked = {
-        name: value
-        for name, value in fields_of(given, tuple(known) or ("no field",)).items()
-        if value is not None
-    }
+    if isinstance(given, dict) and given and not known:
+        raise invalid(f"Answers of this task know no option, such as {next(iter(given))[:40]!r}.")
+    asked = {name: value for name, value in fields_of(given, known).items() if value is not None}
     for name, value in asked.items():
         is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
         if name == "top_k" and not is_number:

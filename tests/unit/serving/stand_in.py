@@ -34,11 +34,11 @@ class Model:
         self.is_ready = False
 
     async def ask(self, rows, options, *, explain=False):
-        self.batches.append([row["text"] for row in rows])
+        self.batches.append([row.get("text", "") for row in rows])
         await asyncio.sleep(self.slow)
-        if any("kills" in row["text"] for row in rows):
+        if any("kills" in row.get("text", "") for row in rows):
             raise DiedError
-        if any("poison" in row["text"] for row in rows):
+        if any("poison" in row.get("text", "") for row in rows):
             raise RefusedError(422, "validation", "This is poison.")
         if explain:
             return [
@@ -49,8 +49,10 @@ class Model:
 
     def answer(self, row, top_k=None):
         if self.about["task"] == "causal-lm":
-            said = row.get("messages", row.get("text"))
-            return {"generated_text": said + " and so on"}
+            if "messages" in row:
+                answered = {"role": "assistant", "content": "and so on"}
+                return [{"generated_text": [*row["messages"], answered]}]
+            return [{"generated_text": row["text"] + " and so on"}]
         scores = [{"label": "good", "score": 0.75}, {"label": row["text"][:9], "score": 0.25}]
         return scores[:top_k]
 

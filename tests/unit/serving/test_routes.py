@@ -87,7 +87,19 @@ def test_a_conversation_is_continued_as_openai_does(serving):
     assert json.loads(events[0])["choices"][0]["text"] == " and so on"
     assert client.get("/v1/models").json()["data"][0]["id"] == "model"
     for wrong in ({"n": 2}, {"temperature": 1.5}, {"logit_bias": {}}):
-        assert client.post("/v1/completions", json={"prompt": "a", **wrong}).status_code == 422
+        refused = client.post("/v1/completions", json={"prompt": "a", **wrong})
+        assert refused.status_code == 422
+        assert next(iter(wrong)) in refused.json()["error"]["message"]
+
+
+def test_a_text_is_continued_as_the_inference_api_does(serving):
+    client = serving(task="causal-lm", hub_task="text-generation", options=[])
+    expected = [{"generated_text": "once and so on"}]
+    assert client.post("/", json={"inputs": "once"}).json() == expected
+    assert client.post("/", json={"inputs": ["once"]}).json() == [expected]
+    found = client.post("/", json={"inputs": "once", "parameters": {"max_new_tokens": 5}})
+    assert found.status_code == 422
+    assert "no option, such as 'max_new_tokens'" in found.json()["error"]
 
 
 def test_a_classifier_writes_no_texts(serving):
