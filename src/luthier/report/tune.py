@@ -75,9 +75,10 @@ def best_so_far(arm: dict[str, JSON], found: dict[str, JSON]) -> Markup:
     for one in arm["trials"]:
         x = across(one["number"])
         if one["score"] is None:
-            said = f"{one['cell']}: {one['state']}"
-            marks.append(text(f"{x}%", HEIGHT - 6, "×" if one["state"] == "failed" else "○"))
-            marks.append(dot(x, HEIGHT - 10, 6, "unseen", said))
+            if one["state"] == "failed":
+                marks.append(text(f"{x}%", HEIGHT - 6, "×"))
+            else:
+                marks.append(dot(x, HEIGHT - 10, 4, "ring", f"{one['cell']}: {one['state']}"))
             continue
         y = HEIGHT - down(min(max(one["score"], down.low), down.high), HEIGHT)
         is_better = best is None or (one["score"] < best if lower else one["score"] > best)
