@@ -20,6 +20,7 @@ from luthier.studies.few_shot_recipes import of_other_method
 
 FEW = 32  # labels a class up to which pairs are tried before all weights
 SCARCE = 16  # labels a class up to which class means are tried
+NEIGHBOURS = 64  # labels a class up to which the nearest texts are tried
 STRENGTHS = (0.03, 0.003, 0.3)  # inverse regularisation of a head on standardised features
 USUAL_RATE, USUAL_WIDTH = 5e-5, 768
 RATES = (1e-5, 3e-4)  # bounds of what is tried
@@ -92,7 +93,7 @@ def frozen_candidates(base: Recipe, task: Task, per_class: float) -> list[Candid
         found = [_frozen("linear-probe", {}, mean)]
     if per_class <= SCARCE and _can("prototypes", task):
         found.append(_frozen("prototypes", {}, mean))
-    if _can("knn", task):
+    if per_class <= NEIGHBOURS and _can("knn", task):
         found.append(_frozen("knn", {}, mean))
     return found
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from luthier.budget.candidates import (
     AS_WRITTEN,
+    FEW,
     Candidate,
     frozen_candidates,
     tuned_candidates,
@@ -53,11 +54,15 @@ class Search:
 
     def begin(self) -> None:
         """Run the cheapest candidate to its end: a result that stands, and what judging takes."""
-        base = self.trials.base
         if not self.trials.tried:
             self._begin()
         self.per_class = labels_per_class(self.trials)
-        for candidate in frozen_candidates(base, self.task, self.per_class):
+        if self.per_class <= FEW:
+            self.fit_heads()
+
+    def fit_heads(self) -> None:
+        """Fit the heads on frozen features that were not yet fitted."""
+        for candidate in frozen_candidates(self.trials.base, self.task, self.per_class):
             if not self.trials.of(candidate.name) and self.clock.spent < self.until:
                 self._train(candidate)
 
@@ -77,7 +82,7 @@ class Search:
             return
 
     def tune(self) -> None:
-        """Train what trains the model: each once, then the best for longer."""
+        """Train the model by each candidate once, the best for longer; then fit other heads."""
         base = self.trials.base
         candidates = tuned_candidates(
             base, self.task, per_class=self.per_class, width=width_of(base)
@@ -92,6 +97,7 @@ class Search:
             elif (passes := first_length(affordable)) and passes >= self.comparable:
                 self._train(candidate, passes)
         self._lengthen({one.name: one for one in candidates})
+        self.fit_heads()
 
     @property
     def comparable(self) -> float:
