@@ -61,7 +61,7 @@ def check_explanations(
         n_rows: Number of test rows, drawn at random.
         seed: Seed of the rows, of random words and of randomised weights.
         store: Whether to keep what is found in the run, and to rewrite its report.
-        listener: Is told of every step.
+        listener: Called with every step.
 
     Returns:
         What words are worth, whether values add up, and whether they see the model's weights.
@@ -107,7 +107,7 @@ def global_words(
         n_rows: Number of test rows to explain, drawn at random; up to 2,000 are scored.
         seed: Seed of the rows.
         store: Whether to keep what is found in the run, and to rewrite its report.
-        listener: Is told of every step.
+        listener: Called with every step.
 
     Returns:
         The words of every label with intervals, and words that matter far more than words do.
@@ -160,7 +160,7 @@ def compare_explanations(
         is_normalised: Whether each row is normalised by its best and worst order of words; without
             it, models cannot be compared, which is refused.
         seed: Seed of the rows and of the resamples.
-        listener: Is told of every step.
+        listener: Called with every step.
 
     Raises:
         RunError: A run is missing, unfinished, or was judged on other rows.

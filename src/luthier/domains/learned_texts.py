@@ -47,7 +47,7 @@ def gather(recipe: Recipe, task: Task, checked: Checked, listener: Listener) -> 
         recipe: The recipe, whose section `adaptation` says which.
         task: Its task, which knows the texts of rows.
         checked: Its rows.
-        listener: Is told of progress.
+        listener: Called with every step of the work.
 
     Raises:
         DataError: A file cannot be read, or holds the texts of the test rows.

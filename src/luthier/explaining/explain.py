@@ -269,8 +269,8 @@ def explain_rows(
         context_only: Whether the decision's own words (those of an entity, or of an answer) are
             hidden throughout: what stands around them then speaks alone.
         mistakes: What was wrong in each row, where that alone is explained.
-        on_unread: Is told of rows without a word to explain, which have no explanations; None
-            refuses them.
+        on_unread: Called with the rows without a word to explain, which have no explanations;
+            None refuses them.
 
     Raises:
         RecipeError: There is no such explainer.

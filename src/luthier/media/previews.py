@@ -1,4 +1,4 @@
-"""Small copies of images and sounds for a page that is one file: decoded, and written anew by us.
+"""Small copies of images and sounds for a page that is one file: decoded, and encoded again.
 
 Nothing of the original file reaches the page: no metadata, no other format, no more than a few
 kilobytes.
