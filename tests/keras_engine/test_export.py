@@ -334,7 +334,7 @@ def test_a_family_without_a_twin_is_told(finished, tmp_path, monkeypatch):
 
 def test_a_task_that_writes_is_told(finished, tmp_path, monkeypatch):
     monkeypatch.setattr(backend, "names", lambda kind: ("gpt2",))
-    with pytest.raises(ModelError, match="writes texts or weighs choices"):
+    with pytest.raises(ModelError, match="judge texts or their words"):
         export_tensorflow(finished("causal-lm"), tmp_path / "out", to="saved-model")
 
 
