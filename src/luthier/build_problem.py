@@ -30,6 +30,7 @@ from luthier.recipe.checks import DEFAULT_ENGINE, make_plugin
 from luthier.recipe.tree import Recipe
 from luthier.records import Gold, Rows, Splits, StepInfo, Target
 from luthier.registry import find
+from luthier.reported import reporting_to
 from luthier.results import Finding
 from luthier.seeding import seed_of
 from luthier.sources.further import Further
@@ -76,7 +77,8 @@ def prepare(
         notes.append(f"{recipe.method.name} learns labels, not their probabilities")
     findings = list(checked.findings)
     for split, rows in checked.splits.items():
-        made = codec.encode(learned_rows(rows, recipe), training=split == "train")
+        with reporting_to(getattr(listener, "show", listener)):
+            made = codec.encode(learned_rows(rows, recipe), training=split == "train")
         items[split] = made
         own = Truncation("text-cut-off", "text", "data.max_tokens", made.full_lengths, made.kept)
         for truncation in (own, *made.truncations):

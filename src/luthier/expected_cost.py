@@ -39,8 +39,7 @@ def expected_cost(recipe: Recipe, job: Job, model: Model, listeners: Listeners) 
 
     def tell(seconds: float, message: StepInfo) -> None:
         listeners.folder.note(expected_seconds=round(seconds, 1))
-        for listener in listeners.others:
-            listener(message)
+        listeners.show(message)
 
     return ExpectedCost(recipe, job, model, spent=lambda: time.monotonic() - begun, tell=tell)
 

@@ -37,7 +37,7 @@ LAYERS = (
     },
     {
         *("arguments", "columns", "media", "explanation", "query", "recipe", "padding"),
-        *("distributed", "launch"),
+        *("distributed", "launch", "reported"),
     },
     {"codec"},
     {"answerers", "job"},

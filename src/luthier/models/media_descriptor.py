@@ -14,6 +14,7 @@ from luthier.errors import ModelError
 from luthier.media.descriptors import DESCRIPTORS
 from luthier.models.safety import read_json
 from luthier.ragged import Array
+from luthier.reported import counted
 
 DESCRIPTION = "descriptor.json"  # in a saved model's folder
 
@@ -65,7 +66,7 @@ class MediaDescriptor:
                 f"{next(one for one, about in DESCRIPTORS.items() if about[0] == kind.name)}}}",
             )
         found = np.zeros((len(sources), self.width), dtype=np.float32)
-        for row, source in enumerate(sources):
+        for row, source in enumerate(counted(f"describing {kind.name}", sources)):
             if source is not None:
                 found[row] = self.describe(source, limits.max_seconds)
         return found

@@ -29,6 +29,7 @@ from luthier.models.safety import telling_what_failed
 from luthier.models.weights import SAFELY
 from luthier.padding import pad
 from luthier.ragged import Array
+from luthier.reported import counted
 
 
 class MediaEncoder:
@@ -91,7 +92,7 @@ class MediaEncoder:
         found = np.zeros((len(sources), self.width), dtype=np.float32)
         about = f"{self.digest} {kind.name} {limits.max_seconds}"
         kept = kept_vectors(hashlib.sha256(about.encode()).hexdigest(), self.width)
-        for row, source in enumerate(sources):
+        for row, source in enumerate(counted(f"encoding {kind.name}", sources)):
             if source is None:
                 continue
             held = digest_of(source)

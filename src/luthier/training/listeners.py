@@ -64,6 +64,10 @@ class Listeners:
         if info.is_lasting and info.message is not None:
             is_own = not info.phase.startswith("baseline")
             self.told[info.message if is_own else f"{info.phase}: {info.message}"] = None
+        self.show(info)
+
+    def show(self, info: StepInfo) -> None:
+        """Show a step of work that leaves nothing behind: nothing of it is recorded."""
         for listener in self.others:
             listener(info)
 
