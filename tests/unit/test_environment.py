@@ -1,5 +1,6 @@
 """The machine a run was computed on is described."""
 
+import ast
 import shlex
 import sys
 import tomllib
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from luthier import environment
+from luthier.tracking.follow import TRACKERS
 from tests.architecture.source import FILES, ROOT, tree_of
 from tests.architecture.test_fences import calls_in
 
@@ -53,12 +55,15 @@ def test_an_extra_has_a_command_even_if_luthier_was_never_installed(monkeypatch)
 
 def test_every_hint_names_an_extra_that_exists():
     about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [
-        call.args[0].value
+    named = [
+        call.args[0]
         for path in FILES
         for _, name, call in calls_in(tree_of(path))
         if name.endswith(("install_command", ".needing")) and path.name != "environment.py"
     ]
+    extras = [one.value for one in named if isinstance(one, ast.Constant)]
+    assert [ast.unparse(one) for one in named if not isinstance(one, ast.Constant)] == ["to"]
+    extras += TRACKERS  # what `to` is
     extras.append("train")  # which environment.py itself names
     assert (
         {"demo", "quantised", "serve", "tensorflow"}

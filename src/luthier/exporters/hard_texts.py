@@ -20,18 +20,22 @@ HARD = (  # to cut into tokens
     "x" * 100 + " " + "y" * 101 + " " + "é" * 101 + " " + "語" * 300,
     "नमस्ते สวัสดี مرحبا שלום " * 5,
 )
-LONG = 4000  # words, more than any model here reads
 
 
-def hard_columns(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+def hard_columns(texts: Sequence[str], most: int) -> tuple[list[str], list[str]]:
     """Make texts that are hard to cut, or too long in one text of a pair or in both.
+
+    Of a pair that is too long, every cut of one text is kept with every cut of the other, so that
+    memory grows with the square of what is too long.
 
     Args:
         texts: Texts of a run, whose words the long ones repeat.
+        most: Tokens that the model reads.
 
     Returns:
         First texts, and as many second ones.
     """
     words = " ".join(texts).split() or ["x"]
-    long = " ".join((words * LONG)[:LONG])
+    n_words = 2 * most + 1
+    long = " ".join((words * n_words)[:n_words])
     return [*HARD, long, "short", long, "ab " * 70], [*HARD[::-1], "short", long, long, "cd " * 69]

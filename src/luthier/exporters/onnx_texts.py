@@ -60,8 +60,8 @@ def refuse_other_cuts(trial: Trial, light: LightTokenizer) -> None:
     """
     own, task = trial.predictor.tokenizer, trial.predictor.task
     texts = [str(one) for one in trial.rows[task.input_roles[0]]]
-    first, second = hard_columns(texts)
     most = trial.predictor.limits.max_tokens
+    first, second = hard_columns(texts, most)
     for columns in ([texts], [first], [first, second]):
         cutting: list[dict[str, Any]] = [{}, {"truncation": True, "max_length": most}]
         if own.num_special_tokens_to_add(len(columns) > 1) + len(columns) > most:

@@ -39,7 +39,7 @@ def pieces_of(trial: Trial) -> tuple[WordPieces | None, str | None]:
         why = "long texts are read in windows"
     if why is None:
         pieces = WordPieces(predictor.codec.processor, n_texts=n_texts, max_tokens=most)
-        columns = hard_columns(predictor.task.texts(trial.rows)[0])
+        columns = hard_columns(predictor.task.texts(trial.rows)[0], most)
         hard = Rows.of(dict(zip(predictor.task.input_roles, columns, strict=False)))
         with silenced():  # TensorFlow prints how it sums integers
             unlike = [

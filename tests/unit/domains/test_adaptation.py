@@ -200,25 +200,29 @@ def writer_tree(tiny_model, tmp_path):
 def test_an_encoder_with_a_decoder_learns_to_restore_texts_and_then_its_task(
     family, writer_tree, tmp_path
 ):
-    training = {"max_steps": 4, "save_strategy": "steps", "save_steps": 2, "use_cpu": True}
-    made = writer_tree(family, training=training, adaptation={"num_train_epochs": 2})
-    stopped_at(made, tmp_path / "whole" / "run")
-    folder = RunFolder(tmp_path / "whole" / "run")
+    made = writer_tree(family, training={"max_steps": 2}, adaptation={"num_train_epochs": 1})
+    folder = run(made, tmp_path / "run")
     inner = learned(folder)
     assert inner.recipe().task.name == "denoising"
     assert "held-out ones its loss went from" in told(folder)
     assert "loss" in (folder.path / "report.html").read_text("utf-8")
+    again = {**made, "training": {**made["training"], "seed": 3}}
+    luthier.run(again, out=tmp_path / "again")
+    assert learned(folder).path == inner.path
+
+
+def test_restoring_texts_goes_on_to_the_same_weights_in_new_processes(writer_tree, tmp_path):
+    training = {"max_steps": 4, "save_strategy": "steps", "save_steps": 2, "use_cpu": True}
+    made = writer_tree("t5", training=training, adaptation={"num_train_epochs": 2})
+    stopped_at(made, tmp_path / "whole" / "run")
     for stop in ("adaptation: fine-tuning 5", "fine-tuning 3"):
         assert stopped_at(made, tmp_path / "parts" / "run", stop) == 9
     assert stopped_at(made, tmp_path / "parts" / "run") == 0
-    parts = RunFolder(tmp_path / "parts" / "run")
-    for whole, other in ((folder, parts), (inner, learned(parts))):
-        assert file_hash(whole.model / "model.safetensors") == file_hash(
+    whole, parts = (RunFolder(tmp_path / name / "run") for name in ("whole", "parts"))
+    for one, other in ((whole, parts), (learned(whole), learned(parts))):
+        assert file_hash(one.model / "model.safetensors") == file_hash(
             other.model / "model.safetensors"
         )
-    again = {**made, "training": {**made["training"], "seed": 3}}
-    luthier.run(again, out=tmp_path / "whole" / "again")
-    assert learned(folder).path == inner.path
 
 
 @pytest.mark.parametrize(
