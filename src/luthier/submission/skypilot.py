@@ -7,6 +7,8 @@ https://docs.skypilot.co/en/latest/examples/managed-jobs.html
 
 from __future__ import annotations
 
+import shlex
+
 from luthier.errors import ArgumentError
 from luthier.recipe.yaml_text import write_yaml
 from luthier.submission.asked import Asked
@@ -50,7 +52,7 @@ def write(asked: Asked, mark: str) -> str:
         "file_mounts": {PLACE: {"name": bucket, "mode": "MOUNT_CACHED"}},
     }
     if asked.image is None:
-        task["setup"] = "pip install 'luthier[train]'"
+        task["setup"] = shlex.join(["pip", "install", "luthier[train]"])
     task["run"] = asked.spelled(below=PLACE)
     return f"{mark}\n" + write_yaml(task)
 
