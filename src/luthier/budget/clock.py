@@ -11,7 +11,7 @@ class Clock:
 
     Args:
         minutes: The budget, for everything until the report.
-        spent: Seconds that were spent before this clock was made, by earlier attempts too.
+        spent: Seconds that were spent before this clock was made.
         now: The time in seconds.
     """
 
@@ -20,6 +20,10 @@ class Clock:
     ):
         self.minutes, self.now = minutes, now
         self._since = now() - spent
+
+    def add(self, seconds: float) -> None:
+        """Count seconds that were spent elsewhere, such as by an earlier attempt."""
+        self._since -= seconds
 
     @property
     def spent(self) -> float:

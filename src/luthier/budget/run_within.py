@@ -58,7 +58,7 @@ def run_within(
         minutes: Wall-clock time for everything until the report.
         out: The folder of the search; None makes one below `runs/`, named after the recipe.
         name: What to call it; None takes the name of the recipe's file.
-        fresh: Whether to start anew even if there is an unfinished search.
+        fresh: Whether to start another search even if there is an unfinished search.
         data: Split to rows in memory, as for `run`.
         spent: Seconds of the budget that are spent already, such as for starting Python.
         listeners: Called with every `StepInfo`.
@@ -83,9 +83,10 @@ def run_within(
     refuse(base)
     folder = choose_folder(out, name, fresh=fresh)
     metric = base.training.metric_for_best_model or task.validation_metric
-    trials = Trials(base, metric, folder, Clock(minutes), rows=rows, listeners=listeners)
+    clock = Clock(minutes, spent=spent)
+    trials = Trials(base, metric, folder, clock, rows=rows, listeners=listeners)
     with owning(folder), listening(), remembering():
-        trials.clock = Clock(minutes, spent=spent + trials.read())
+        clock.add(trials.read())
         search = Search(trials, task)
         search.begin()
         search.tune()

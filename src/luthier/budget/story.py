@@ -1,4 +1,4 @@
-"""What is said of a search: a panel for the report, and sentences for the terminal."""
+"""Describes a search: a panel for the report, and sentences for the terminal."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from luthier.job import Job
 from luthier.protocols import Baseline
 from luthier.recipe.checks import make_plugin
 from luthier.recipe.chosen_baselines import baselines_of, trained_baselines
-from luthier.recipe.tree import Plugin, Recipe
+from luthier.recipe.tree import Recipe
 from luthier.records import Outputs, StepInfo
 from luthier.remembered import is_remembering, once
 from luthier.seeding import seed_of
@@ -40,20 +40,21 @@ def fit_baselines(recipe: Recipe, job: Job) -> Generator[StepInfo, None, dict[st
     from luthier.training.state import seed_all
 
     outputs: dict[str, Of] = {}
+    known = _shared(recipe, job) if is_remembering() else ()
     for plugin in baselines_of(recipe):
         baseline: Baseline = make_plugin("baselines", plugin)
         seed_all(seed_of(recipe.training.seed, "baseline", baseline.name))
         work = baseline.fit(job)
-        if is_remembering() and not getattr(baseline, "trains", False):
-            work = once(_key(plugin, recipe, job), work)
+        if known and not getattr(baseline, "trains", False):
+            work = once((*known, plugin.model_dump_json()), work)
         outputs[baseline.name] = dict((yield from work))
     return outputs
 
 
-def _key(plugin: Plugin, recipe: Recipe, job: Job) -> tuple[str, ...]:
-    """Say what the outputs of a baseline depend on."""
+def _shared(recipe: Recipe, job: Job) -> tuple[str, ...]:
+    """Say what the outputs of all baselines depend on, beside their own options."""
     tree = recipe.model_dump(mode="json", include={"model", "task", "data"})
     tree["model"].pop("pooling")  # of the fine-tuned model's head
     rows = [fingerprint(rows) for rows in dict(job.problem.splits.items()).values()]
-    about = [plugin.model_dump(mode="json"), tree, recipe.training.seed]
+    about = [tree, recipe.training.seed]
     return ("baseline", json.dumps(about, sort_keys=True), *rows)

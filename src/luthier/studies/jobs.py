@@ -47,7 +47,7 @@ class Child(Protocol):
         ...
 
     def said(self) -> str:
-        """Return what it said of its failure."""
+        """Return the error message of a job that failed."""
         ...
 
 
@@ -142,7 +142,7 @@ class Process(subprocess.Popen[bytes]):
             )
 
     def said(self) -> str:
-        """Return what it said of its failure."""
+        """Return the error message of a job that failed."""
         return self._words.read_text(encoding="utf-8", errors="replace")
 
 

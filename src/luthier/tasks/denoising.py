@@ -186,12 +186,6 @@ class DenoisingCodec(LanguageModelingCodec[DenoisingOptions]):
             written[row].append(text.strip())
         return as_array([" ".join(filter(None, texts)) for texts in written])
 
-    def decode(self, outputs: Outputs) -> Predictions:
-        """Return texts unchanged, or the perplexity of each row, (rows,)."""
-        if outputs.dtype == object:
-            return Predictions(outputs, None, outputs)
-        return super().decode(outputs)
-
     def decisions(
         self,
         inferred: Mapping[str, Any],

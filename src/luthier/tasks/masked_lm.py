@@ -187,12 +187,6 @@ class MaskedLmCodec(LanguageModelingCodec[MaskedLmOptions]):
                 made[row] += fillings(guesses, int(holes.sum()), self.processor)
         return made
 
-    def decode(self, outputs: Outputs) -> Predictions:
-        """Return fillings unchanged, or the perplexity of each row, (rows,)."""
-        if outputs.dtype == object:
-            return Predictions(outputs, None, outputs)
-        return super().decode(outputs)
-
     def decisions(
         self,
         inferred: Mapping[str, Any],
