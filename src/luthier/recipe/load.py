@@ -26,6 +26,7 @@ from luthier.recipe.yaml_text import parse_word, parse_yaml
 NEW = "luthier init FILE writes a recipe for your data"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # at least two letters: `C:` is a drive
 MOST_BYTES = 1_000_000  # of a recipe; the longest of ours has 3,000
+_SUFFIXES = (".yaml", ".yml")
 _DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".txt", ".parquet", ".arrow")
 
 
@@ -122,7 +123,7 @@ def _copied_value(value: object) -> object:
 
 def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     is_data = path.suffix.lower() in _DATA_SUFFIXES
-    if is_data or path.is_dir():
+    if (is_data and path.exists()) or path.is_dir():
         inside = sorted(map(str, path.glob("*.y*ml"))) or [NEW]
         raise RecipeError(
             f"Expected a recipe (a .yaml file); this is a {'data file' if is_data else 'folder'}.",
@@ -178,14 +179,20 @@ def _refuse_no_text_file(path: Path) -> None:
 
 
 def _missing(path: Path) -> RecipeError:
-    known = [str(found) for found in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-    close = nearest(str(path), known)
-    hint = NEW
+    """Say what lies beside a path where nothing is: data files for a data file, else recipes."""
+    what, kinds, hint = "recipe", _SUFFIXES, NEW
+    if path.suffix.lower() in _DATA_SUFFIXES:
+        what, kinds, hint = "data file", _DATA_SUFFIXES, f"there is no folder {path.parent} either"
+    known = []
+    if path.parent.is_dir():
+        known = sorted(one.name for one in path.parent.glob("*") if one.suffix.lower() in kinds)
+        hint = hint if what == "recipe" else f"{path.parent.absolute()} has no data files"
+    close = nearest(path.name, known)
     if close:
-        hint = f"did you mean {close}?"
+        hint = f"did you mean {path.parent / close}?"
     elif known:
-        hint = f"recipes there: {', '.join(sorted(known)[:5])}"
-    return RecipeError("There is no recipe at this path.", received=str(path), hint=hint)
+        hint = f"{what}s there: {', '.join(str(path.parent / name) for name in known[:5])}"
+    return RecipeError(f"There is no {what} at this path.", received=str(path), hint=hint)
 
 
 def _override(tree: dict[str, Any], line: str, places: dict[str, str]) -> Iterator[Problem]:

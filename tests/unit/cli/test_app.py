@@ -214,7 +214,7 @@ def test_predicting_nothing_says_so():
     [
         (["run", "nowhere.yaml"], "There is no recipe at this path."),
         (["run", "--fast"], "No such option"),
-        (["run", "rows.csv"], "luthier init rows.csv"),
+        (["run", "rows.csv"], "There is no data file at this path."),
         (["predict", "r", "--top-k", "0"], "--top-k"),
         (["compare"], "Missing argument"),
     ],

@@ -167,6 +167,23 @@ def test_a_missing_file_names_the_nearest_recipe(tmp_path):
     assert "luthier init" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("row.csv", "did you mean {folder}/rows.csv?"),
+        ("other-things.parquet", "data files there: {folder}/rows.csv"),
+        ("deeper/rows.csv", "there is no folder {folder}/deeper either"),
+        ("deep/rows.csv", "{folder}/deep has no data files"),
+    ],
+)
+def test_a_data_file_that_is_missing_is_not_sent_to_init(tmp_path, given, hint):
+    (tmp_path / "rows.csv").touch()
+    (tmp_path / "deep").mkdir()
+    with pytest.raises(RecipeError, match="There is no data file at this path") as error:
+        read_recipe(tmp_path / given)
+    assert error.value.hint == hint.replace("{folder}", str(tmp_path))
+
+
 @pytest.mark.parametrize("text", ["", "just words", "- a\n- b\n", "# nothing\n"])
 def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
     with pytest.raises(RecipeError, match="mapping of sections"):
@@ -174,9 +191,11 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
 
 
 def test_a_data_file_a_folder_and_other_bytes_are_refused(tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text,label\n")
     with pytest.raises(RecipeError, match="this is a data file") as error:
-        read_recipe("rows.csv")
-    assert error.value.hint == "luthier init rows.csv"
+        read_recipe(rows)
+    assert error.value.hint == f"luthier init {rows}"
     with pytest.raises(RecipeError, match="this is a folder"):
         read_recipe(tmp_path)
     (tmp_path / "latin.yaml").write_bytes("model: caf\xe9".encode("latin-1"))
