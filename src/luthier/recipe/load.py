@@ -26,8 +26,8 @@ from luthier.recipe.yaml_text import parse_word, parse_yaml
 NEW = "luthier init FILE writes a recipe for your data"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # at least two letters: `C:` is a drive
 MOST_BYTES = 1_000_000  # of a recipe; the longest of ours has 3,000
-_SUFFIXES = (".yaml", ".yml")
-_DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".txt", ".parquet", ".arrow")
+_SUFFIXES: tuple[str, ...] = (".yaml", ".yml")
+_DATA_SUFFIXES: tuple[str, ...] = (".csv", ".tsv", ".jsonl", ".json", ".txt", ".parquet", ".arrow")
 
 
 def read_recipe(

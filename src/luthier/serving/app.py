@@ -181,10 +181,12 @@ class Routes:
         text = chat.written(answers[0])
         if not is_chat:
             text = text.removeprefix(body["prompt"])
+        text, is_cut = self.service.first_tokens(text, chat.most_tokens(body))
+        how = {"is_chat": is_chat, "is_cut": is_cut}
         if body.get("stream"):
-            events = chat.chunks(text, self.name, is_chat=is_chat)
+            events = chat.chunks(text, self.name, **how)
             return StreamingResponse(events, media_type="text/event-stream")
-        return JSONResponse(chat.completion(text, self.name, is_chat=is_chat))
+        return JSONResponse(chat.completion(text, self.name, **how))
 
 
 HIDDEN = ("tokenizer", "process")  # paths and numbers of this machine

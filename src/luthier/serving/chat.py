@@ -1,7 +1,8 @@
 """Routes of OpenAI's API for models that go on writing: conversations and plain texts.
 
 A run writes by its own settings: the most probable tokens, up to its `max_new_tokens`. What a
-request asks of that in another way is refused, not ignored.
+request asks of that in another way is refused, not ignored; with `max_tokens`, as many tokens of
+the answer are given.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def row_of(body: Any) -> dict[str, Any]:
     asked = fields_of(body, FIELDS)
     if asked.get("n") not in (None, 1):
         raise invalid("n is 1: a run writes one answer.")
+    most_tokens(asked)
     if asked.get("temperature") not in (None, 0, 0.0) or asked.get("top_p") not in (None, 1, 1.0):
         raise invalid("temperature is 0 and top_p 1: a run writes the most probable tokens.")
     if "messages" in asked:
@@ -41,20 +43,40 @@ def row_of(body: Any) -> dict[str, Any]:
     return {"text": asked["prompt"]}
 
 
+def most_tokens(asked: Mapping[str, Any]) -> int | None:
+    """Return how many tokens may be written, or None: as many as the run writes.
+
+    Raises:
+        RefusedError: It is no number of tokens.
+    """
+    for name in ("max_completion_tokens", "max_tokens"):  # the second is the older name
+        most = asked.get(name)
+        if most is not None:
+            if not isinstance(most, int) or isinstance(most, bool) or most < 1:
+                raise invalid(f"{name} is a whole number from 1.")
+            return most
+    return None
+
+
 def written(answer: Any) -> str:
     """Return what was written after the prompt."""
     text = (answer[0] if isinstance(answer, list) else answer)["generated_text"]
     return str(text[-1]["content"]) if isinstance(text, list) else str(text)
 
 
-def completion(text: str, model: str, *, is_chat: bool) -> dict[str, Any]:
+def completion(text: str, model: str, *, is_chat: bool, is_cut: bool) -> dict[str, Any]:
     """Write a whole answer."""
     said = {"message": {"role": "assistant", "content": text}} if is_chat else {"text": text}
-    choice = {"index": 0, "finish_reason": "stop", "logprobs": None, **said}
+    choice = {"index": 0, "finish_reason": reason(is_cut), "logprobs": None, **said}
     return {**head(model, is_chat=is_chat), "choices": [choice]}
 
 
-def chunks(text: str, model: str, *, is_chat: bool) -> Iterator[bytes]:
+def reason(is_cut: bool) -> str:
+    """Say why the answer ends where it does."""
+    return "length" if is_cut else "stop"
+
+
+def chunks(text: str, model: str, *, is_chat: bool, is_cut: bool) -> Iterator[bytes]:
     """Write an answer as server-sent events."""
     about = head(model, is_chat=is_chat)
     about["object"] += ".chunk" if is_chat else ""
@@ -62,8 +84,8 @@ def chunks(text: str, model: str, *, is_chat: bool) -> Iterator[bytes]:
         {"delta": {"role": "assistant", "content": text}} if is_chat else {"text": text},
         {"delta": {}} if is_chat else {"text": ""},
     ]
-    for part, reason in zip(parts, (None, "stop"), strict=True):
-        choice = {"index": 0, "finish_reason": reason, **part}
+    for part, why in zip(parts, (None, reason(is_cut)), strict=True):
+        choice = {"index": 0, "finish_reason": why, **part}
         yield b"data: " + json.dumps({**about, "choices": [choice]}).encode() + b"\n\n"
     yield b"data: [DONE]\n\n"
 

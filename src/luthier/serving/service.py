@@ -159,6 +159,27 @@ class Service:
             raise RefusedError(424, "backend", "The model's process died.") from problem
         return found[0]
 
+    def first_tokens(self, text: str, most: int | None) -> tuple[str, bool]:
+        """Cut what was written after so many tokens; None: after as many as the run writes.
+
+        Returns:
+            The text, and whether it ends there because of its length.
+
+        Raises:
+            RefusedError: There is no tokenizer to count with.
+        """
+        own = self.about["max_new_tokens"] or 0
+        if self._tokenizer is None:
+            if most is None or most >= own:
+                return text, False
+            raise RefusedError(
+                422, "validation", f"max_tokens is {own}: this model's tokenizer cuts no text."
+            )
+        ends = [end for _, end in self._tokenizer.encode(text, add_special_tokens=False).offsets]
+        if most is None or len(ends) <= most:
+            return text, len(ends) >= own
+        return text[: ends[most - 1]], True
+
     async def _counted(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
         """Count the tokens of each row."""
         texts = [text_of(row) for row in rows]

@@ -65,6 +65,7 @@ def described(predictor: Any, folder: str) -> dict[str, Any]:
     from luthier.prediction.options import known_options
 
     task, limits = predictor.task, predictor.limits
+    writing = getattr(predictor.codec, "generation", None)
     return {
         "task": task.name,
         "hub_task": task.hub_task,
@@ -72,6 +73,7 @@ def described(predictor: Any, folder: str) -> dict[str, Any]:
         "labels": list(getattr(predictor.target, "names", ()) or ()),
         "max_tokens": limits.max_tokens,
         "has_windows": limits.stride is not None or task.unit in ("token", "span"),
+        "max_new_tokens": writing()["max_new_tokens"] if writing else None,
         "options": known_options(predictor.codec),
         "backend": predictor.backend,
         "tokenizer": str(predictor.folder.model),

@@ -12,6 +12,7 @@ ABOUT = {
     "roles": ["text"],
     "labels": ["good", "bad"],
     "max_tokens": 20,
+    "max_new_tokens": 8,
     "has_windows": False,
     "options": ["top_k"],
     "backend": "onnx",

@@ -92,6 +92,54 @@ def test_a_conversation_is_continued_as_openai_does(serving):
         assert next(iter(wrong)) in refused.json()["error"]["message"]
 
 
+@pytest.fixture
+def words(tmp_path):
+    """Write a tokenizer that knows four words."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    vocabulary = {word: number for number, word in enumerate(["once", "and", "so", "on"])}
+    made = Tokenizer(models.WordLevel(vocabulary, unk_token="once"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    made.save(str(tmp_path / "tokenizer.json"))
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "text", "reason"),
+    [
+        ({"max_tokens": 2}, 8, " and so", "length"),
+        ({"max_tokens": 3}, 8, " and so on", "stop"),
+        ({"max_tokens": 1, "max_completion_tokens": 2}, 8, " and so", "length"),
+        ({}, 8, " and so on", "stop"),
+        ({}, 3, " and so on", "length"),
+    ],
+)
+def test_as_many_tokens_are_given_as_are_asked_for(serving, words, asked, own, text, reason):
+    about = {"task": "causal-lm", "options": [], "tokenizer": words, "max_new_tokens": own}
+    client = serving(**about)
+    (found,) = client.post("/v1/completions", json={"prompt": "once", **asked}).json()["choices"]
+    assert (found["text"], found["finish_reason"]) == (text, reason)
+    streamed = client.post("/v1/completions", json={"prompt": "once", "stream": True, **asked}).text
+    events = [json.loads(line.removeprefix("data: ")) for line in streamed.split("\n\n")[:2]]
+    assert events[0]["choices"][0]["text"] == text
+    assert events[1]["choices"][0]["finish_reason"] == reason
+
+
+@pytest.mark.parametrize("wrong", [{"max_tokens": 0}, {"max_tokens": "9"}, {"max_tokens": True}])
+def test_what_is_no_number_of_tokens_is_refused(serving, wrong):
+    client = serving(task="causal-lm", options=[])
+    found = client.post("/v1/completions", json={"prompt": "once", **wrong})
+    assert found.status_code == 422
+    assert "max_tokens is a whole number" in found.json()["error"]["message"]
+
+
+def test_without_a_tokenizer_fewer_tokens_are_refused(serving):
+    client = serving(task="causal-lm", options=[])
+    found = client.post("/v1/completions", json={"prompt": "once", "max_tokens": 2})
+    assert found.status_code == 422
+    assert "max_tokens is 8" in found.json()["error"]["message"]
+
+
 def test_a_text_is_continued_as_the_inference_api_does(serving):
     client = serving(task="causal-lm", hub_task="text-generation", options=[])
     expected = [{"generated_text": "once and so on"}]
