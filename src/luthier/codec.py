@@ -142,7 +142,10 @@ class Codec(Protocol):
         ...
 
     def measure(self, gold: Gold, predictions: Predictions) -> Measure:
-        """Return a function from row weights, for the bootstrap, to all metrics."""
+        """Return a function from row weights, for the bootstrap, to all metrics.
+
+        Without probabilities, those that need them are left out.
+        """
         ...
 
     def validation_scores(self, outputs: Outputs, gold: Gold) -> dict[str, float]:

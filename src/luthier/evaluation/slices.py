@@ -89,10 +89,5 @@ def parts(
 
 
 def take_answers(predictions: Predictions, chosen: Array) -> Predictions:
-    """Keep the predictions of the rows at `chosen`."""
-    probabilities = predictions.probabilities
-    return Predictions(
-        take(predictions.answers, chosen),
-        None if probabilities is None else take(probabilities, chosen),
-        take(predictions.outputs, chosen),
-    )
+    """Keep the answers of the rows at `chosen`; their probabilities are in no main metric."""
+    return Predictions(take(predictions.answers, chosen), None, take(predictions.outputs, chosen))

@@ -7,6 +7,8 @@ bootstrap resample, so that intervals and paired tests of all metrics share thei
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from luthier.declarations import SHARE, Metric
@@ -49,7 +51,7 @@ METRICS = (
 
 
 def measure_classification(
-    gold: Array, predicted: Array, probabilities: Array, *, n_labels: int
+    gold: Array, predicted: Array, probabilities: Array | None, *, n_labels: int
 ) -> Measure:
     """Prepare all metrics of single-label predictions.
 
@@ -61,28 +63,41 @@ def measure_classification(
     Args:
         gold: True label ids, (rows,).
         predicted: Predicted label ids, (rows,).
-        probabilities: Predicted, (rows, labels).
+        probabilities: Predicted, (rows, labels); None leaves out the metrics of probabilities.
         n_labels: Number of labels.
 
     Returns:
         A function from row weights (rows,), or None for ones, to metric values.
     """
-    cells = gold * n_labels + predicted
-    rows = np.arange(len(gold))
-    surprise = -np.log(np.clip(probabilities[rows, gold], TINY, 1.0))
-    one_hot = np.eye(n_labels)[gold]
-    squared = ((probabilities - one_hot) ** 2).sum(axis=1)
+    occurring, ids = np.unique(np.concatenate([gold, predicted]), return_inverse=True)
+    n_found = len(occurring)  # a few rows have few of many labels, and a small confusion table
+    cells = ids[: len(gold)] * n_found + ids[len(gold) :]
+    of_probabilities = None
+    if probabilities is not None:
+        of_probabilities = _measure_probabilities(gold, probabilities, n_labels)
+
+    def measure(weights: Array | None = None) -> dict[str, float]:
+        w = np.ones(len(gold)) if weights is None else weights
+        table = np.bincount(cells, weights=w, minlength=n_found**2).reshape(n_found, n_found)
+        return from_confusion(table) | (of_probabilities(w) if of_probabilities else {})
+
+    return measure
+
+
+def _measure_probabilities(
+    gold: Array, probabilities: Array, n_labels: int
+) -> Callable[[Array], dict[str, float]]:
+    surprise = -np.log(np.clip(probabilities[np.arange(len(gold)), gold], TINY, 1.0))
+    squared = ((probabilities - np.eye(n_labels)[gold]) ** 2).sum(axis=1)
     if n_labels == 2:
         squared = squared / 2  # both labels have the same error: that of one of them
     judged = [1] if n_labels == 2 else [k for k in range(n_labels) if (gold == k).any()]
     curves = [make_auc(gold == label, probabilities[:, label]) for label in judged]
 
-    def measure(weights: Array | None = None) -> dict[str, float]:
-        w = np.ones(len(gold)) if weights is None else weights
-        table = np.bincount(cells, weights=w, minlength=n_labels**2).reshape(n_labels, n_labels)
+    def measure(w: Array) -> dict[str, float]:
         total = w.sum()
-        return from_confusion(table) | {
-            "auc": nan_mean([curve(weights) for curve in curves]),
+        return {
+            "auc": nan_mean([curve(w) for curve in curves]),
             "log_loss": float(w @ surprise / total) if total else float("nan"),
             "brier": float(w @ squared / total) if total else float("nan"),
         }

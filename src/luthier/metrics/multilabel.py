@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from luthier.declarations import SHARE, Metric
@@ -25,13 +27,13 @@ METRICS = (  # besides those of `classification.py`
 )
 
 
-def measure_multi_label(gold: Array, predicted: Array, probabilities: Array) -> Measure:
+def measure_multi_label(gold: Array, predicted: Array, probabilities: Array | None) -> Measure:
     """Prepare all metrics of multi-label predictions.
 
     Args:
         gold: True indicators, (rows, labels).
         predicted: Predicted indicators, (rows, labels).
-        probabilities: Predicted, (rows, labels).
+        probabilities: Predicted, (rows, labels); None leaves out the metrics of probabilities.
 
     Returns:
         A function from row weights (rows,), or None for ones, to metric values. F1 of a row
@@ -44,10 +46,9 @@ def measure_multi_label(gold: Array, predicted: Array, probabilities: Array) -> 
     exact = (is_gold == is_predicted).all(axis=1)
     wrong = (is_gold != is_predicted).mean(axis=1)
     of_row = 2 * right.sum(axis=1) / np.maximum(either.sum(axis=1), 1)
-    clipped = np.clip(probabilities.astype(float), TINY, 1 - TINY)
-    surprise = -np.where(is_gold, np.log(clipped), np.log1p(-clipped)).mean(axis=1)
-    squared = ((probabilities - is_gold) ** 2).mean(axis=1)
-    curves = [make_auc(is_gold[:, k], probabilities[:, k]) for k in range(gold.shape[1])]
+    of_probabilities = None
+    if probabilities is not None:
+        of_probabilities = _measure_probabilities(is_gold, probabilities)
 
     def measure(weights: Array | None = None) -> dict[str, float]:
         w = np.ones(len(gold)) if weights is None else weights
@@ -63,7 +64,23 @@ def measure_multi_label(gold: Array, predicted: Array, probabilities: Array) -> 
             "samples_f1": float(share @ of_row),
             "subset_accuracy": float(share @ exact),
             "hamming_loss": float(share @ wrong),
-            "auc": nan_mean([curve(weights) for curve in curves]),
+            **(of_probabilities(w, share) if of_probabilities else {}),
+        }
+
+    return measure
+
+
+def _measure_probabilities(
+    is_gold: Array, probabilities: Array
+) -> Callable[[Array, Array], dict[str, float]]:
+    clipped = np.clip(probabilities.astype(float), TINY, 1 - TINY)
+    surprise = -np.where(is_gold, np.log(clipped), np.log1p(-clipped)).mean(axis=1)
+    squared = ((probabilities - is_gold) ** 2).mean(axis=1)
+    curves = [make_auc(is_gold[:, k], probabilities[:, k]) for k in range(is_gold.shape[1])]
+
+    def measure(w: Array, share: Array) -> dict[str, float]:
+        return {
+            "auc": nan_mean([curve(w) for curve in curves]),
             "log_loss": float(share @ surprise),
             "brier": float(share @ squared),
         }

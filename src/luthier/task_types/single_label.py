@@ -77,8 +77,6 @@ class SingleLabelCodec(TextLevelCodec[SingleLabelOptions]):
 
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare the metrics of classification."""
-        if predictions.probabilities is None:
-            raise ValueError("single-label predictions carry probabilities")
         return measure_classification(
             gold, predictions.answers, predictions.probabilities, n_labels=self.target.n_outputs
         )

@@ -99,8 +99,6 @@ class MultiLabelClassificationCodec(TextLevelCodec[MultiLabelOptions]):
 
     def measure(self, gold: Array, predictions: Predictions) -> Measure:
         """Prepare the metrics of multi-label classification."""
-        if predictions.probabilities is None:
-            raise ValueError("multi-label predictions carry probabilities")
         return measure_multi_label(gold, predictions.answers, predictions.probabilities)
 
     def mistakes(self, gold: Array, predictions: Predictions, rows: Rows) -> Sequence[Mistake]:
