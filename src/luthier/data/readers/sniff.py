@@ -68,12 +68,17 @@ def is_table_of_words(lines: Sequence[str]) -> bool:
 
     >>> is_table_of_words(["word,tag", "Ada,NOUN", "sleeps,VERB", "", "Bob,NOUN", "eats,VERB"] * 3)
     True
+    >>> is_table_of_words(["Ada NNP B-PER", "sleeps VBZ O", "", "It PRP O", "rains VBZ O", ""] * 3)
+    True
+    >>> is_table_of_words(["The soup was cold", "Not good", "", "Cold soup", "So cold", ""] * 3)
+    False
     """
     filled = [line.strip() for line in lines if line.strip()]
     runs = sum(not line.strip() and bool(after.strip()) for line, after in pairwise(lines))
     if len(filled) < FEWEST or runs < 2 or len(filled) < 2 * runs:
         return False
-    for mark in ("\t", ",", ";"):
+    has_one_width = len({len(line.split()) for line in filled}) == 1
+    for mark in ("\t", ",", ";", " ") if has_one_width else ("\t", ",", ";"):
         cells = [line.rsplit(mark, 1) for line in filled if mark in line]
         tags = {cell[-1].strip(' "') for cell in cells}
         if len(cells) == len(filled) and len(tags) <= max(2, len(filled) // 3):

@@ -24,7 +24,14 @@ def write(path, rows, mark, header=(), quotes=False):
 @pytest.mark.parametrize("header", [(), ("word", "tag"), ("Token", "Label")])
 @pytest.mark.parametrize(
     ("name", "mark", "quotes"),
-    [("a.csv", ",", True), ("a.csv", ",", False), ("a.csv", ";", True), ("a.tsv", "\t", False)],
+    [
+        ("a.csv", ",", True),
+        ("a.csv", ",", False),
+        ("a.csv", ";", True),
+        ("a.tsv", "\t", False),
+        ("a.tsv", " ", False),
+        ("a.csv", " ", False),
+    ],
 )
 def test_they_become_sentences(tmp_path, rows, header, name, mark, quotes):
     source = write(tmp_path / name, rows, mark, header, quotes)
