@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
 import luthier
+from luthier.budget import run_within
+from luthier.budget.clock import Clock
 from luthier.budget.trials import JOURNAL
 from luthier.errors import RecipeError, RunError
 from luthier.runs import RunFolder
 from tests.toys import FAMILY, toy_rows, toy_tree
+
+
+class Ticks:
+    """A clock that goes on by a little whenever it is read, however busy the machine is."""
+
+    seconds = 0.0
+
+    def __call__(self):
+        self.seconds += 0.07
+        return self.seconds
+
+
+@pytest.fixture(scope="module", autouse=True)
+def time_by_steps():
+    """Count what a search does rather than seconds: its budget ends after as many looks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_within, "Clock", partial(Clock, now=Ticks()))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,18 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import create_trial
 
+from luthier.studies.tuning import importance
 from luthier.studies.tuning.importance import what_mattered
 from luthier.studies.tuning.trials import LEAST_TRIALS, MATTERED, UNTOLD
 
 PATHS = ["training.learning_rate", "training.weight_decay", "method.options.rank"]
+
+
+@pytest.fixture(autouse=True)
+def few_forests(monkeypatch):
+    """Fit fewer forests: enough for three settings, whose p has to be below 0.05 / 3."""
+    monkeypatch.setattr(importance, "N_RESAMPLES", 20)
+    monkeypatch.setattr(importance, "N_SHUFFLES", 79)
 
 
 def study(n_trials, score):
