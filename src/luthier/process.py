@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import re
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
@@ -32,6 +33,17 @@ def this_process() -> dict[str, Any]:
 def age() -> float:
     """Return the seconds since this process was started."""
     return time.time() - float(psutil.Process().create_time())
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Import libraries without searching them for garbage, then or later: a tenth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def is_dead(process: Mapping[str, Any]) -> bool:

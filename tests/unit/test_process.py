@@ -1,6 +1,7 @@
 """This process knows its memory, and returns freed memory where that can be done."""
 
 import ctypes
+import gc
 
 import pytest
 
@@ -17,6 +18,16 @@ def fresh_lookup():
 
 def test_peak_memory_is_measured():
     assert process.peak_memory_mib() > 1
+
+
+def test_garbage_is_looked_for_again_after_importing_and_after_an_error():
+    with process.importing():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ModuleNotFoundError), process.importing():
+        import nothing_of_this_name  # noqa: F401
+    assert gc.isenabled()
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("problem", [OSError, AttributeError, TypeError])

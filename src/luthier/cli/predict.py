@@ -12,6 +12,7 @@ import typer
 
 from luthier.cli.visible import escaped, visible
 from luthier.errors import DataError, RecipeError, nearest
+from luthier.process import importing
 
 if TYPE_CHECKING:
     from luthier.prediction.predictor import Predictor
@@ -146,16 +147,18 @@ def opened(
     from luthier.onnx_models.description import is_onnx
 
     if backend in ("auto", "torch") and not is_onnx(folder):
-        from luthier.models.lean import import_lean
+        with importing():
+            from luthier.models.lean import import_lean
 
-        import_lean()
+            import_lean()
     if backend != "auto":
         from luthier.backends.kept import folder_for
 
         folder = folder_for(folder, backend, on_note=_note)
-    from luthier.prediction.predictor import load
+    with importing():
+        from luthier.prediction.predictor import load
 
-    return load(folder, overrides, backend=backend, min_precision=min_precision)
+        return load(folder, overrides, backend=backend, min_precision=min_precision)
 
 
 def fastest_predictor(folder: Path, file: Path | None, overrides: Sequence[str]) -> Predictor:

@@ -86,7 +86,8 @@ def run(
 
     with watching(quiet=quiet, metric=metric_to_follow(made)) as listener:
         if minutes is None:
-            from luthier.pipeline import run as run_recipe
+            with process.importing():
+                from luthier.pipeline import run as run_recipe
 
             result = run_recipe(
                 made, out=out, name=recipe.stem, fresh=fresh, quick=quick, listeners=[listener]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from luthier.errors import LuthierError
-from luthier.process import take_output
+from luthier.process import importing, take_output
 from luthier.signals import leave_alone
 
 
@@ -48,16 +48,17 @@ def opened(opening: Mapping[str, Any]) -> Any:
     """Load the model."""
     if opening.get("threads"):
         os.environ["OMP_NUM_THREADS"] = str(opening["threads"])
-    from luthier.onnx_models.description import is_onnx
+    with importing():
+        from luthier.onnx_models.description import is_onnx
 
-    if not is_onnx(opening["folder"]):
-        from luthier.models.lean import import_lean
+        if not is_onnx(opening["folder"]):
+            from luthier.models.lean import import_lean
 
-        import_lean()
-    from luthier.prediction.predictor import load
+            import_lean()
+        from luthier.prediction.predictor import load
 
-    backend = opening.get("backend", "auto")
-    return load(opening["folder"], min_precision=opening.get("min_precision"), backend=backend)
+        backend = opening.get("backend", "auto")
+        return load(opening["folder"], min_precision=opening.get("min_precision"), backend=backend)
 
 
 def described(predictor: Any, folder: str) -> dict[str, Any]:
