@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -33,6 +34,7 @@ def score_slices(
 ) -> list[dict[str, JSON]]:
     """Score each part by the task's main metric; parts of under 10 rows are left out."""
     found, metric = [], codec.task.main_metric
+    predictions = replace(predictions, probabilities=None)  # no main metric is of them
     patterns = codec.patterns(rows) if hasattr(codec, "patterns") else ()
     for by, value, inside in parts(codec.target, gold, rows, lengths, columns, patterns):
         chosen = np.flatnonzero(inside)
@@ -89,5 +91,10 @@ def parts(
 
 
 def take_answers(predictions: Predictions, chosen: Array) -> Predictions:
-    """Keep the answers of the rows at `chosen`; their probabilities are in no main metric."""
-    return Predictions(take(predictions.answers, chosen), None, take(predictions.outputs, chosen))
+    """Keep the predictions of the rows at `chosen`."""
+    probabilities = predictions.probabilities
+    return Predictions(
+        take(predictions.answers, chosen),
+        None if probabilities is None else take(probabilities, chosen),
+        take(predictions.outputs, chosen),
+    )
