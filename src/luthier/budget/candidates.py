@@ -21,7 +21,6 @@ from luthier.studies.few_shot_recipes import of_other_method
 FEW = 32  # labels a class up to which pairs are tried before all weights
 SCARCE = 16  # labels a class up to which class means are tried
 NEIGHBOURS = 64  # labels a class up to which the nearest texts are tried
-STRENGTHS = (0.03, 0.003, 0.3)  # inverse regularisation of a head on standardised features
 USUAL_RATE, USUAL_WIDTH = 5e-5, 768
 RATES = (1e-5, 3e-4)  # bounds of what is tried
 NEAR = 1.5  # ratio of two rates that need not both be tried
@@ -87,8 +86,7 @@ def frozen_candidates(base: Recipe, task: Task, per_class: float) -> list[Candid
     mean = {"pooling": "mean"} if base.model.pooling == "default" else {}
     found: list[Candidate] = []
     if _can("linear-probe", task) and task.kind == "single-label":
-        solved = {"solver": "logistic-regression"}
-        found = [_frozen("linear-probe", {**solved, "strength": one}, mean) for one in STRENGTHS]
+        found = [_frozen("linear-probe", {"solver": "logistic-regression"}, mean)]
     elif _can("linear-probe", task):
         found = [_frozen("linear-probe", {}, mean)]
     if per_class <= SCARCE and _can("prototypes", task):
@@ -99,10 +97,7 @@ def frozen_candidates(base: Recipe, task: Task, per_class: float) -> list[Candid
 
 
 def _frozen(name: str, options: Mapping[str, Any], model: Mapping[str, Any]) -> Candidate:
-    words = [f"{field} {value:g}" for field, value in options.items() if field == "strength"]
-    return Candidate(
-        ", ".join([name, *words]), {"name": name, "options": dict(options)}, {}, model, True
-    )
+    return Candidate(name, {"name": name, "options": dict(options)}, {}, model, True)
 
 
 def tuned_candidates(base: Recipe, task: Task, *, per_class: float, width: int) -> list[Candidate]:

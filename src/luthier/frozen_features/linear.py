@@ -6,7 +6,7 @@ Their regularisation is chosen on the validation rows, so that the baselines are
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -105,22 +105,32 @@ def fit_head(
     Returns:
         Weight (outputs, width) and bias (outputs,) of a linear layer.
     """
+    return next(fit_heads(features, answers, n_outputs, [strength]))
+
+
+def fit_heads(
+    features: Array, answers: Array, n_outputs: int, strengths: Sequence[float]
+) -> Iterator[tuple[Array, Array]]:
+    """Fit one head for each strength, as `fit_head` does, each begun at the one before."""
     from sklearn.linear_model import LogisticRegression
 
-    weight = np.zeros((n_outputs, features.shape[1]), dtype=np.float32)
-    bias = np.full(n_outputs, FAR, dtype=np.float32)
     known = np.unique(answers)
-    if len(known) == 1:
-        bias[known] = 0.0
-        return weight, bias
-    model = LogisticRegression(C=strength, max_iter=1000)
-    _without_convergence_warning(model, features, answers)
-    if len(known) == 2:  # scikit-learn keeps one row of weights for two classes
-        weight[known] = np.concatenate([-model.coef_, model.coef_]) / 2
-        bias[known] = np.concatenate([-model.intercept_, model.intercept_]) / 2
-    else:
-        weight[model.classes_], bias[model.classes_] = model.coef_, model.intercept_
-    return weight, bias
+    model = LogisticRegression(max_iter=1000, warm_start=True)
+    for strength in strengths:
+        weight = np.zeros((n_outputs, features.shape[1]), dtype=np.float32)
+        bias = np.full(n_outputs, FAR, dtype=np.float32)
+        if len(known) == 1:
+            bias[known] = 0.0
+            yield weight, bias
+            continue
+        model.set_params(C=strength)
+        _without_convergence_warning(model, features, answers)
+        if len(known) == 2:  # scikit-learn keeps one row of weights for two classes
+            weight[known] = np.concatenate([-model.coef_, model.coef_]) / 2
+            bias[known] = np.concatenate([-model.intercept_, model.intercept_]) / 2
+        else:
+            weight[model.classes_], bias[model.classes_] = model.coef_, model.intercept_
+        yield weight, bias
 
 
 def _fit_one_label(features: Any, column: Array, strength: float) -> Callable[[Any], Outputs]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
 from luthier.errors import ModelError
 from luthier.hf_types import Model
 from luthier.items import Items
 from luthier.job import Job
+from luthier.metrics.names import lower_is_better
 from luthier.models.plain_checkpoint import PlainCheckpoint
 from luthier.protocols import KINDS
 from luthier.recipe.tree import Section
@@ -26,14 +26,22 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+STRENGTHS = (0.003, 0.03, 0.3)  # tried on standardised features, which bear little freedom
+USUAL = 0.03  # where there are no validation rows to choose by
+STRENGTH = "fitting the head: strengths"
+
+
 class LinearProbeOptions(Section):
     """Training of the head; everything else follows the training section."""
 
     solver: Literal["steps", "logistic-regression"] = Field(
         "steps", description="logistic-regression fits a head of one linear layer directly."
     )
-    strength: float = Field(
-        1.0, gt=0, description="Inverse regularisation of the logistic regression."
+    strength: float | None = Field(
+        None,
+        gt=0,
+        description="Inverse regularisation of the logistic regression; null: chosen on validation "
+        "rows.",
     )
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate of the head.")
     num_train_epochs: float = Field(20.0, gt=0, description="Epochs over the stored features.")
@@ -81,7 +89,7 @@ class LinearProbe(PlainCheckpoint):
         mean, spread = features.describe(stored["train"], centre=first.bias is not None)
         stored = {split: features.scaled(rows, mean, spread) for split, rows in stored.items()}
         if self.options.solver == "logistic-regression":
-            self.solve(probe.head, first, stored["train"], job)
+            yield from self.solve(probe.head, first, stored, job)
             features.absorb(first, mean, spread)
             yield finished(model, job)
             return model
@@ -96,16 +104,20 @@ class LinearProbe(PlainCheckpoint):
         features.absorb(first, mean, spread)
         return model.eval()
 
-    def solve(self, head: nn.Module, only: nn.Linear, stored: Items, job: Job) -> None:
+    def solve(
+        self, head: nn.Module, only: nn.Linear, stored: Mapping[str, Items], job: Job
+    ) -> Generator[StepInfo, None, None]:
         """Fit the head's only layer by logistic regression.
 
         Raises:
             ModelError: The head has more layers, or rows do not have one label each.
         """
+        from luthier.frozen_features.features import features_in
         from luthier.frozen_features.frozen import set_head
-        from luthier.frozen_features.linear import fit_head
+        from luthier.frozen_features.linear import fit_heads
 
-        target = job.problem.codec.target
+        problem = job.problem
+        target, metric = problem.codec.target, problem.codec.task.validation_metric
         n_layers = sum(hasattr(part, "out_features") for part in head.modules())
         if n_layers != 1 or target.kind != "single-label":
             raise ModelError(
@@ -113,9 +125,24 @@ class LinearProbe(PlainCheckpoint):
                 received=f"a head of {n_layers} layers, answers of kind {target.kind}",
                 hint="method.options.solver=steps, or model.pooling=mean for a head of one layer",
             )
-        rows = np.asarray(stored.inputs["features"].values)
-        answers = stored.target_array
-        set_head(
-            only,
-            *fit_head(rows, answers, target.n_outputs, self.options.strength),
-        )
+        train, validation = features_in(stored["train"]), features_in(stored["validation"])
+        answers, strengths = stored["train"].target_array, [self.options.strength or USUAL]
+        if self.options.strength is None and len(validation):
+            strengths = [*STRENGTHS]
+        best, chosen = None, strengths[0]
+        fitted = fit_heads(train, answers, target.n_outputs, strengths)
+        for number, (strength, made) in enumerate(zip(strengths, fitted, strict=True), start=1):
+            score = 0.0
+            if len(strengths) > 1:
+                logits = {"logits": validation @ made[0].T + made[1]}
+                rows = problem.splits.validation
+                outputs = problem.codec.outputs(logits, stored["validation"], rows)
+                score = problem.validation_scores(outputs)[metric]
+                score = -score if lower_is_better(metric) else score
+                yield StepInfo(STRENGTH, number, len(strengths), rows=len(answers))
+            if best is None or score > best:
+                best, chosen = score, strength
+                set_head(only, *made)
+        if len(strengths) > 1:
+            told = f"strength {chosen:g}, chosen by {metric} on the validation rows"
+            yield StepInfo(STRENGTH, len(strengths), len(strengths), message=told)
