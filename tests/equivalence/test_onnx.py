@@ -6,10 +6,12 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from PIL import Image
 from transformers import AutoTokenizer
 
 import luthier
 from luthier.errors import ModelError, RunError
+from luthier.exporters.onnx import refuse_prepared_elsewhere
 from luthier.exporters.trial import spread_lines
 from luthier.records import Rows
 from luthier.runs import RunFolder
@@ -24,11 +26,13 @@ CASES = {
     "answers": ("question-answering", "roberta", {}),
     "numbers": ("text-regression", "modernbert", {}),
     "choices": ("multiple-choice", "bert", {}),
+    "several inputs": ("multimodal-classification", "bert", {"fusion": "cross-attention"}),
     "masked words": ("masked-lm", "distilbert", {}),
     "translations by beams": ("translation", "marian", {"num_beams": 3}),
     "summaries, greedily": ("summarization", "t5", {"num_beams": 1, "no_repeat_ngram_size": 2}),
     "answers to conversations": ("causal-lm", "gpt2", {"max_new_tokens": 8}),
 }
+INPUTS = {"text": "text", "price": "number", "brand": "category"}
 TALK = Rows.of(
     {
         "prompt": [f"What comes after {n}?" for n in range(40)],
@@ -43,6 +47,8 @@ TEMPLATE = (
 
 def exported(case, tiny_model, folder, **options):
     task, family, settings = CASES[case]
+    if task == "multimodal-classification":
+        settings = {**settings, "inputs": INPUTS, "joint_width": 16}
     training = {"max_steps": 4, "eval_strategy": "no"}
     tree = toy_tree(task, tiny_model(family), training=training, baselines=[])
     tree["task"] = {"name": task, "options": settings}
@@ -88,6 +94,53 @@ def test_an_export_answers_as_its_run_without_pytorch(case, tiny_model, tmp_path
         there = json.loads((tmp_path / f"{backend}.json").read_text())
         assert without_numbers(there) == without_numbers(here(asked))
         assert np.allclose(numbers_in(there), numbers_in(here(asked)), atol=1e-4)
+
+
+@pytest.mark.parametrize("fusion", ["late", "gated"])
+def test_images_and_two_texts_are_read_without_pytorch_too(fusion, tiny_model, tmp_path):
+    lines = ["title,body,photo,label"]
+    for n in range(40):
+        name = f"{n}.png" if n % 5 else ""
+        if name:
+            shade = np.full((9, 9, 3), 40 + 150 * (n % 2), dtype=np.uint8)
+            Image.fromarray(shade).save(tmp_path / name)
+        body = "" if n % 7 == 0 else "a longer text of the rain"
+        lines.append(f"soup {n},{body},{name},{'light' if n % 2 else 'dark'}")
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    options = {
+        "inputs": {"title": "text", "body": "text", "photo": "image"},
+        "encoders": {"photo": "thumbnail"},
+        "fusion": fusion,
+        "joint_width": 8,
+    }
+    training = {"max_steps": 4, "eval_strategy": "no"}
+    task, model = "multimodal-classification", tiny_model("bert")
+    tree = toy_tree(task, model, options=options, training=training, baselines=[])
+    tree["data"]["train"] = str(tmp_path / "rows.csv")
+    run = luthier.run(tree, out=tmp_path / "run").folder
+    found = luthier.export(run, tmp_path / "onnx", to="onnx")
+    assert found.difference <= 1e-4
+    asked = [
+        {"title": "soup", "body": "the rain", "photo": str(tmp_path / "1.png")},
+        {"title": "soup", "body": None, "photo": None},
+    ]
+    here, there = (luthier.load(one)(asked) for one in (run, found.folder))
+    assert without_numbers(there) == without_numbers(here)
+    assert np.allclose(numbers_in(there), numbers_in(here), atol=1e-4)
+
+
+def test_what_transformers_prepares_is_refused_by_name():
+    class Encoder:
+        model = object()
+
+    class Inputs:
+        tokenizer, encoders = None, {"photo": Encoder()}
+
+    with pytest.raises(ModelError, match="no encoder of images") as caught:
+        refuse_prepared_elsewhere(Inputs())
+    assert "photo: a object" in caught.value.received
+    with pytest.raises(ModelError, match="prepared by Transformers"):
+        refuse_prepared_elsewhere(object())
 
 
 def without_numbers(answers):

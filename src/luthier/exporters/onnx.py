@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from luthier.answerers import OUTPUTS
@@ -25,6 +26,7 @@ from luthier.exporters.onnx_tracing import UNTRACED, quietly, trace, trace_write
 from luthier.exporters.trial import Trial, Verification
 from luthier.exporters.verified import Exporter, export_verified
 from luthier.items import Batch
+from luthier.models.media_descriptor import MediaDescriptor
 from luthier.onnx_models.description import (
     MODEL,
     describe_config,
@@ -34,8 +36,9 @@ from luthier.onnx_models.description import (
 from luthier.onnx_models.opened import opened
 from luthier.onnx_models.openvino_session import require_openvino
 from luthier.prediction.predictor import Predictor
-from luthier.ragged import Array
+from luthier.ragged import Array, Ragged
 from luthier.runs.portable import write_portable
+from luthier.task_types.bind import tokenizer_of
 
 LARGEST = 1 << 30  # bytes of weights in the file of a graph; larger ones lie beside it
 CHECKPOINT = "--to checkpoint"  # the hint where only that is possible
@@ -86,12 +89,36 @@ def check_packages(predictor: Predictor, *, backend: str) -> None:
         )
     if backend != ONNX:
         require_openvino()
-    if not getattr(predictor.tokenizer, "is_fast", False):
+    refuse_prepared_elsewhere(predictor.codec.processor)
+
+
+def refuse_prepared_elsewhere(processor: Any) -> None:
+    """Raise if rows cannot be prepared without Transformers.
+
+    Raises:
+        ModelError: The tokenizer is not one of the library `tokenizers`, or images or sounds are
+            read by an encoder.
+    """
+    tokenizer, encoders = tokenizer_of(processor), getattr(processor, "encoders", None)
+    if tokenizer is None and encoders is None:
         raise ModelError(
-            "An exported model has its tokenizer in tokenizer.json, which this one cannot be.",
-            received=f"a {type(predictor.tokenizer).__name__}",
+            "Images and sounds are prepared by Transformers, which an exported model does without.",
+            received=f"a {type(processor).__name__}",
             hint=CHECKPOINT,
         )
+    if tokenizer is not None and not getattr(tokenizer, "is_fast", False):
+        raise ModelError(
+            "An exported model has its tokenizer in tokenizer.json, which this one cannot be.",
+            received=f"a {type(tokenizer).__name__}",
+            hint=CHECKPOINT,
+        )
+    for role, one in (encoders or {}).items():
+        if not isinstance(one, MediaDescriptor):
+            raise ModelError(
+                "An exported model has no encoder of images or sounds.",
+                received=f"{role}: a {type(one.model).__name__}",
+                hint="luthier predict RUN, or a run with thumbnail for images, spectrum for sounds",
+            )
 
 
 def write_graph(trial: Trial, folder: Path, *, int8: bool, backend: str) -> Exported:
@@ -111,12 +138,15 @@ def write_graph(trial: Trial, folder: Path, *, int8: bool, backend: str) -> Expo
             program.save(folder / name, external_data=n_bytes > LARGEST)
             if int8:
                 quantize(folder / name)
-    predictor.codec.processor.save_pretrained(folder)
+    processor = predictor.codec.processor
+    processor.save_pretrained(folder)
     transitions = getattr(model, "transitions", None)
+    tokenizer, encoders = tokenizer_of(processor), getattr(processor, "encoders", None)
     described = {
         "int8": int8,
         "backend": backend,
-        "tokenizer": describe_tokenizer(predictor.tokenizer),
+        "tokenizer": None if tokenizer is None else describe_tokenizer(tokenizer),
+        "encoders": encoders and {role: one.name for role, one in encoders.items()},
         "config": describe_config(model.config),
         "transitions": None if transitions is None else transitions.detach().tolist(),
         "generation": generation,
@@ -128,11 +158,14 @@ def write_graph(trial: Trial, folder: Path, *, int8: bool, backend: str) -> Expo
 
 def traced(trial: Trial, model: Any) -> dict[str, Any]:
     """Trace a model as what it does for the trial's rows."""
-    batch = trial.batch([0, len(trial.rows) - 1])
+    order = np.argsort(trial.items.cost, kind="stable")
+    batch = trial.batch(order[[-1, 0]])  # the shorter one has padding, and absent inputs
     given = {name: torch.from_numpy(one) for name, one in batch.inputs.items()}
     if trial.writes:
         return trace_writer(model, given)
-    return {MODEL: trace(model, given, OUTPUTS[trial.kinds[0]])}
+    fields = trial.items.inputs  # masks are made with a batch
+    long = [one for one in given if one not in fields or isinstance(fields[one].values, Ragged)]
+    return {MODEL: trace(model, given, OUTPUTS[trial.kinds[0]], long=long)}
 
 
 class Graph:

@@ -13,9 +13,9 @@ from luthier.exporters.merged import differs, gap
 from luthier.exporters.trial import Trial
 from luthier.items import Items
 from luthier.onnx_models.description import config_from
-from luthier.onnx_models.tokenizer import LightTokenizer
+from luthier.prediction.exported import light_processor
 from luthier.ragged import Ragged
-from luthier.task_types.bind import codec_of
+from luthier.task_types.bind import codec_of, tokenizer_of
 
 
 def refuse_other_tokens(trial: Trial, folder: Path, described: Mapping[str, Any]) -> None:
@@ -24,11 +24,13 @@ def refuse_other_tokens(trial: Trial, folder: Path, described: Mapping[str, Any]
     Raises:
         ModelError: It does; the error shows a text.
     """
-    light = LightTokenizer(folder, described["tokenizer"])
-    refuse_other_cuts(trial, light)
+    light: Any = light_processor(folder, described)
     predictor = trial.predictor
+    own, theirs = tokenizer_of(predictor.codec.processor), tokenizer_of(light)
+    if own is not None:
+        refuse_other_cuts(trial, own, theirs)
     config, task = config_from(described), predictor.task
-    codec = codec_of(predictor.recipe, task, predictor.target, light, config)  # type: ignore[arg-type]
+    codec = codec_of(predictor.recipe, task, predictor.target, light, config)
     items = codec.encode(trial.rows)
     if not is_same(items, trial.items):
         raise differs("rows are encoded otherwise without Transformers")
@@ -45,21 +47,32 @@ def is_same(some: Items, others: Items) -> bool:
     pairs = [(some.inputs[name].values, one.values) for name, one in others.inputs.items()]
     if isinstance(others.layout, Ragged):
         pairs.append((some.layout, others.layout))  # of prompts
-    return all(
-        np.array_equal(one.values, other.values) and np.array_equal(one.offsets, other.offsets)
-        for one, other in pairs
-        if isinstance(one, Ragged) and isinstance(other, Ragged)
-    )
+    return all(_are_same(one, other) for one, other in pairs)
 
 
-def refuse_other_cuts(trial: Trial, light: LightTokenizer) -> None:
+def _are_same(one: object, other: object) -> bool:
+    if isinstance(one, Ragged) and isinstance(other, Ragged):
+        same_ends = np.array_equal(one.offsets, other.offsets)
+        return same_ends and np.array_equal(one.values, other.values)
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    return False
+
+
+def refuse_other_cuts(trial: Trial, own: Any, light: Any) -> None:
     """Raise if hard texts are cut into other tokens.
+
+    Args:
+        trial: Its rows have the words of long texts.
+        own: The tokenizer of the run.
+        light: That of the export.
 
     Raises:
         ModelError: They are; the error shows a text.
     """
-    own, task = trial.predictor.tokenizer, trial.predictor.task
-    texts = [str(one) for one in trial.rows[task.input_roles[0]]]
+    columns_of = trial.predictor.task.columns
+    role = next((one.role for one in columns_of if one.kind == "text"), None)
+    texts = [str(one) for one in trial.rows[role or trial.predictor.task.input_roles[0]]]
     most = trial.predictor.limits.max_tokens
     first, second = hard_columns(texts, most)
     for columns in ([texts], [first], [first, second]):

@@ -123,17 +123,27 @@ def names_of(kind: str, states: States) -> list[str]:
     return [f"{kind}.{at // 2}.{('key', 'value')[at % 2]}" for at in range(len(states))]
 
 
-def trace(model: nn.Module, given: Mapping[str, Tensor], outputs: Sequence[str]) -> Any:
+def trace(
+    model: nn.Module, given: Mapping[str, Tensor], outputs: Sequence[str], *, long: Sequence[str]
+) -> Any:
     """Trace a model that judges, for batches of any size and length.
 
     Args:
         model: The model.
         given: A batch of at least two items, by the names of the model's arguments.
         outputs: Names of the model's outputs.
+        long: Arguments with tokens; the others have one width. `text.input_ids` is of the input
+            `text`, which has a length of its own.
     """
     module = Positional(model, tuple(given), outputs)
-    axes = tuple(CHOICES if one.ndim == 3 else AXES for one in given.values())
-    return program_of(module, tuple(given.values()), (axes,), list(given), list(outputs))
+    roles = list(dict.fromkeys(name.rpartition(".")[0] for name in long))
+    axes = []
+    for name, one in given.items():
+        place = roles.index(name.rpartition(".")[0]) if name in long else -1
+        tokens = f"tokens_{place}" if place > 0 else "tokens"
+        of_tokens = {**CHOICES, 2: tokens} if one.ndim == 3 else {**AXES, 1: tokens}
+        axes.append(of_tokens if name in long else {0: BATCH_AXIS})
+    return program_of(module, tuple(given.values()), (tuple(axes),), list(given), list(outputs))
 
 
 def trace_writer(model: Any, given: Mapping[str, Tensor]) -> dict[str, Any]:

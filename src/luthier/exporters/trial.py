@@ -16,11 +16,13 @@ from luthier.evaluation.judge import judge
 from luthier.exporters.exported import Exported, TorchModel, milliseconds
 from luthier.exporters.merged import differs, gap, rows_of
 from luthier.items import Batch
+from luthier.media.places import MEDIA
 from luthier.onnx_models.token_rules import ids_in
 from luthier.prediction.predictor import Predictor
 from luthier.ragged import Array, Ragged
-from luthier.records import Predictions
+from luthier.records import Predictions, Rows
 from luthier.results import Comparison, Score
+from luthier.rows_of_run import rows_of_run
 from luthier.runs import RunFolder
 
 MOST_ROWS = 2000  # that are tried out
@@ -89,7 +91,7 @@ class Trial:
                 hint="--to onnx, or --to checkpoint",
             )
         self.writes = "generate" in self.kinds
-        self.rows = rows_of(spread_lines(run, MOST_WRITTEN if self.writes else MOST_ROWS))
+        self.rows = tried_rows(run, predictor, MOST_WRITTEN if self.writes else MOST_ROWS)
         self.items = self.codec.encode(self.rows)
         self.torch = TorchModel(predictor.model, run.model.glob("*.safetensors"))
         self.before = self.infer(self.torch)
@@ -238,6 +240,15 @@ def written_of(written: Any, settings: Any) -> list[list[int]]:
             ids.pop()
         found.append(ids)
     return found
+
+
+def tried_rows(run: RunFolder, predictor: Predictor, most: int) -> Rows:
+    """Take test rows of a run; it keeps no images and sounds, which are read from their files."""
+    lines = spread_lines(run, most)
+    if not any(one.kind in MEDIA for one in predictor.task.columns):
+        return rows_of(lines)
+    test = rows_of_run(run, predictor.recipe, predictor.task).test
+    return test.take([int(line["index"]) for line in lines])
 
 
 def spread_lines(run: RunFolder, most: int) -> list[Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from luthier.exporters.trial import Trial, Verification
 from luthier.prediction.predictor import Predictor, load
 from luthier.report.model_card import write_model_card
 from luthier.runs import RunFolder, plain
+from luthier.task_types.bind import tokenizer_of
 
 LABELLED = ("single-label", "multi-label", "tags")
 
@@ -71,7 +72,7 @@ def write_about(written: Path, predictor: Predictor, exported: Exported) -> None
     about: dict[str, Any] = {
         "task": predictor.task.name,
         "max_tokens": predictor.limits.max_tokens,
-        "pad_token_id": predictor.codec.processor.pad_token_id,
+        "pad_token_id": getattr(tokenizer_of(predictor.codec.processor), "pad_token_id", None),
     }
     if target.kind in LABELLED:
         about["labels"] = list(target.names)

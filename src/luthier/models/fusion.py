@@ -105,7 +105,8 @@ class FusedModel(Wrapper):
         """Return what a role's part reads: (batch, width), or ids of categories (batch,)."""
         is_encoded = kind == "text" or role in self.tuned
         # several processes pass as often through a model; one spares itself what no row has
-        if is_encoded and group().size == 1 and not bool(present.any()):
+        may_spare = group().size == 1 and not torch.compiler.is_compiling()
+        if is_encoded and may_spare and not bool(present.any()):
             width = self.inputs[role].get("width", self.config.hidden_size)
             return torch.zeros(len(present), int(width), device=present.device)
         if role in self.tuned:

@@ -12,7 +12,6 @@ import numpy as np
 from luthier.columns import Input, Limits
 from luthier.errors import ModelError
 from luthier.media.descriptors import DESCRIPTORS
-from luthier.models.safety import read_json
 from luthier.ragged import Array
 from luthier.reported import counted
 
@@ -37,6 +36,8 @@ class MediaDescriptor:
         Raises:
             ModelError: There is no such description.
         """
+        from luthier.models.safety import read_json  # an exported model reads none
+
         name = str(read_json(folder / DESCRIPTION).get("name"))
         if name not in DESCRIPTORS:
             raise ModelError(

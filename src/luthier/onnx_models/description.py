@@ -100,7 +100,10 @@ def read_description(folder: Path) -> dict[str, Any]:
     """
     path = folder / DOCUMENT
     found: dict[str, Any] = read_json(path)
-    lacking = [name for name in ("tokenizer", "config") if not isinstance(found.get(name), dict)]
+    needed = ("config", "encoders") if found.get("encoders") is not None else ("config",)
+    if found.get("tokenizer") is not None or len(needed) == 1:
+        needed = (*needed, "tokenizer")  # without texts there is none
+    lacking = [name for name in needed if not isinstance(found.get(name), dict)]
     if lacking:
         raise damaged(path, KeyError(*lacking))
     return found

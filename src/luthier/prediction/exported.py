@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from luthier.answerers import infer_items
 from luthier.errors import ModelError
+from luthier.models.media_descriptor import MediaDescriptor
 from luthier.onnx_models.description import (
     config_from,
     read_description,
     transitions_from,
 )
+from luthier.onnx_models.inputs import LightInputs
 from luthier.onnx_models.opened import opened
 from luthier.onnx_models.tokenizer import LightTokenizer
 from luthier.prediction.options import with_reading
@@ -20,6 +23,21 @@ from luthier.recipe.checks import make_plugin
 from luthier.records import Outputs, Rows
 from luthier.runs.portable import ModelFolder
 from luthier.task_types.bind import codec_of
+
+
+def light_processor(folder: Path, described: Mapping[str, Any]) -> LightTokenizer | LightInputs:
+    """Make what prepares rows, as the description of an exported model says.
+
+    Args:
+        folder: The folder of the model.
+        described: What `read_description` returns.
+    """
+    cut = described["tokenizer"]
+    tokenizer = None if cut is None else LightTokenizer(folder, cut)
+    if tokenizer is not None and described.get("encoders") is None:
+        return tokenizer
+    named = described.get("encoders") or {}
+    return LightInputs(tokenizer, {role: MediaDescriptor(name) for role, name in named.items()})
 
 
 class OnnxPredictor(Predictor):
@@ -48,9 +66,9 @@ class OnnxPredictor(Predictor):
         self.recipe = with_reading(folder.recipe(), overrides)
         described = read_description(folder.model)
         task = make_plugin("tasks", self.recipe.task)
-        tokenizer: Any = LightTokenizer(folder.model, described["tokenizer"])
+        processor: Any = light_processor(folder.model, described)
         config = config_from(described)
-        self.codec = codec_of(self.recipe, task, folder.target(), tokenizer, config)
+        self.codec = codec_of(self.recipe, task, folder.target(), processor, config)
         self._transitions = transitions_from(described)
         self.backend = backend or described.get("backend", "onnx")
         self._answerer = opened(folder.model, described, n_threads=n_threads, backend=self.backend)
