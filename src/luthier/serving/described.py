@@ -30,13 +30,22 @@ textarea { width: 100%; box-sizing: border-box; font: inherit; padding: .5rem }
 button { margin: 1rem 0; font: inherit; padding: .5rem 1.25rem }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; border: 1px solid #8888 }
 """
+TEXT = '<textarea id="{0}" name="{0}" rows="4"></textarea>'
+FILE = '<input type="file" id="{0}" name="{0}">'
 SCRIPT = """
 const form = document.querySelector("form"), out = document.querySelector("pre");
+const read = (one) => one.type !== "file" ? one.value : one.files.length === 0 ? null :
+  new Promise((done) => {
+    const reader = new FileReader();
+    reader.onload = () => done(reader.result);
+    reader.readAsDataURL(one.files[0]);
+  });
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const fields = [...form.querySelectorAll("textarea")];
-  const inputs = Object.fromEntries(fields.map((one) => [one.name, one.value]));
+  const fields = [...form.querySelectorAll("textarea, input")];
   out.textContent = "…";
+  const cells = await Promise.all(fields.map(async (one) => [one.name, await read(one)]));
+  const inputs = Object.fromEntries(cells);
   try {
     const answer = await fetch("predict", {
       method: "POST",
@@ -92,7 +101,7 @@ def try_page(about: Mapping[str, Any], name: str) -> tuple[str, str]:
     """
     fields = "".join(
         f'<label for="{html.escape(role)}">{html.escape(role)}</label>'
-        f'<textarea id="{html.escape(role)}" name="{html.escape(role)}" rows="4"></textarea>'
+        + (FILE if role in about["media"] else TEXT).format(html.escape(role))
         for role in about["roles"]
     )
     title = f"{html.escape(name)}: {html.escape(about['task'])}"

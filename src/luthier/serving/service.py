@@ -13,6 +13,7 @@ from typing import Any
 from luthier.errors import RunError
 from luthier.serving.batcher import Batcher
 from luthier.serving.beside import DiedError, ModelBeside
+from luthier.serving.content import COST
 from luthier.serving.items import Item, RefusedError
 from luthier.serving.limits import Limits
 from luthier.serving.metrics import Metrics
@@ -119,8 +120,10 @@ class Service:
                 n_cut += tokens - most
                 counted[index] = most
         deadline = time.monotonic() + self.limits.timeout
+        beside = COST * len(self.about["media"])
         items = [
-            Item(row, options, tokens, deadline) for row, tokens in zip(rows, counted, strict=True)
+            Item(row, options, tokens + beside, deadline)
+            for row, tokens in zip(rows, counted, strict=True)
         ]
         self.batcher.put(items)
         try:
@@ -181,11 +184,16 @@ class Service:
         return text[: ends[most - 1]], True
 
     async def _counted(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-        """Count the tokens of each row."""
-        texts = [text_of(row) for row in rows]
+        """Count the tokens of each row; of several inputs, those of the longest text."""
+        read = [[c for role, c in row.items() if role not in self.about["media"]] for row in rows]
+        if not self.about["is_joint"]:
+            read = [[text_of(cells)] for cells in read]
+        texts = [text_of([cell]) for cells in read for cell in cells]
         if sum(map(len, texts)) <= MOST_UNCOUNTED:
-            return self._count(texts)
-        return await asyncio.to_thread(self._count, texts)
+            counted = iter(self._count(texts))
+        else:
+            counted = iter(await asyncio.to_thread(self._count, texts))
+        return [max((next(counted) for _ in cells), default=0) for cells in read]
 
     def _count(self, texts: Sequence[str]) -> list[int]:
         if self._tokenizer is None:
@@ -193,7 +201,6 @@ class Service:
         return [len(one.ids) for one in self._tokenizer.encode_batch(list(texts))]
 
 
-def text_of(row: Mapping[str, Any]) -> str:
+def text_of(cells: Sequence[Any]) -> str:
     """Join what a row has to read; lists and conversations as JSON."""
-    cells = (cell if isinstance(cell, str) else json.dumps(cell) for cell in row.values())
-    return " ".join(cells)
+    return " ".join(cell if isinstance(cell, str) else json.dumps(cell) for cell in cells)

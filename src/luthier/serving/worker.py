@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from luthier.errors import LuthierError
 from luthier.process import importing, take_output
+from luthier.serving.content import with_content
 from luthier.signals import leave_alone
 
 
@@ -33,11 +34,12 @@ def main() -> None:
     except LuthierError as problem:
         tell({"failed": [problem.problem, problem.received, problem.hint]})
         return
-    tell(described(predictor, opening["folder"]))
+    about = described(predictor, opening["folder"])
+    tell(about)
     for line in sys.stdin:
         asked = json.loads(line)
         try:
-            tell({"answers": answered(predictor, asked)})
+            tell({"answers": answered(predictor, asked, about["media"])})
         except LuthierError as problem:
             tell({"failed": [problem.problem, problem.received, problem.hint]})
         except (RuntimeError, ValueError, TypeError, LookupError, MemoryError) as problem:
@@ -63,18 +65,21 @@ def opened(opening: Mapping[str, Any]) -> Any:
 
 def described(predictor: Any, folder: str) -> dict[str, Any]:
     """Describe a model to the process that serves it."""
+    from luthier.prediction.given_rows import names_files
     from luthier.prediction.options import known_options
 
     task, limits = predictor.task, predictor.limits
-    writing = getattr(predictor.codec, "generation", None)
+    writing = predictor.codec.generation() or {}
     return {
         "task": task.name,
         "hub_task": task.hub_task,
         "roles": list(task.input_roles),
+        "media": [one.role for one in task.columns if names_files(one.kind)],
+        "is_joint": task.unit == "joint",
         "labels": list(getattr(predictor.target, "names", ()) or ()),
         "max_tokens": limits.max_tokens,
         "has_windows": limits.stride is not None or task.unit in ("token", "span"),
-        "max_new_tokens": writing()["max_new_tokens"] if writing else None,
+        "max_new_tokens": writing.get("max_new_tokens"),
         "options": known_options(predictor.codec),
         "backend": predictor.backend,
         "tokenizer": str(predictor.folder.model),
@@ -82,9 +87,9 @@ def described(predictor: Any, folder: str) -> dict[str, Any]:
     }
 
 
-def answered(predictor: Any, asked: Mapping[str, Any]) -> list[Any]:
+def answered(predictor: Any, asked: Mapping[str, Any], media: Sequence[str]) -> list[Any]:
     """Answer the rows of a batch, or explain them."""
-    rows, options = asked["rows"], asked["options"]
+    rows, options = [with_content(row, media) for row in asked["rows"]], asked["options"]
     if asked.get("explain"):
         return [predictor.explain([row], **how)[0] for row, how in zip(rows, options, strict=True)]
     return list(predictor.answer_each(rows, options))

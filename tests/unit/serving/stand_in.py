@@ -10,6 +10,8 @@ ABOUT = {
     "task": "text-classification",
     "hub_task": "text-classification",
     "roles": ["text"],
+    "media": [],
+    "is_joint": False,
     "labels": ["good", "bad"],
     "max_tokens": 20,
     "max_new_tokens": 8,
