@@ -8,6 +8,7 @@ import typer
 
 from luthier.cli.studies import (
     Keep,
+    On,
     Out,
     Overrides,
     Quiet,
@@ -19,6 +20,7 @@ from luthier.cli.studies import (
 )
 from luthier.cli.tables import Column, JsonOption, LayoutOption, Table, chosen, print_table
 from luthier.cli.visible import visible
+from luthier.studies.workers import PROCESSES, Workers
 
 if TYPE_CHECKING:
     from luthier.studies.forecast import Forecast
@@ -47,7 +49,8 @@ def forecast(
     ] = 100,
     out: Out = None,
     keep_models: Keep = False,
-    jobs: Runs = 1,
+    jobs: Runs = None,
+    on: On = PROCESSES,
     quiet: Quiet = False,
     layout: LayoutOption = None,
     as_json: JsonOption = False,
@@ -70,7 +73,7 @@ def forecast(
             min_steps=min_steps,
             out=out,
             keep_models=keep_models,
-            jobs=jobs,
+            jobs=Workers(on, jobs),
             on_trial=Teller(beside(asked)),
             listeners=[listener],
         )

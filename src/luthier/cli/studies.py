@@ -31,8 +31,7 @@ Keep = Annotated[
 Out = Annotated[
     Path | None, typer.Option(help="Folder of the study; an unfinished one is resumed.")
 ]
-Runs = Annotated[int, typer.Option("--jobs", min=1, help="Runs that are made at once.")]
-RunsThere = Annotated[
+Runs = Annotated[
     int | None,
     typer.Option("--jobs", min=1, help="Runs that are made at once; on Ray, as many as fit."),
 ]
@@ -55,7 +54,7 @@ def ladder(
     ] = 100,
     out: Out = None,
     keep_models: Keep = False,
-    jobs: RunsThere = None,
+    jobs: Runs = None,
     on: On = PROCESSES,
     quiet: Quiet = False,
     layout: LayoutOption = None,
@@ -98,7 +97,7 @@ def seeds(
     ] = None,
     out: Out = None,
     keep_models: Keep = False,
-    jobs: RunsThere = None,
+    jobs: Runs = None,
     on: On = PROCESSES,
     quiet: Quiet = False,
     layout: LayoutOption = None,
@@ -141,7 +140,8 @@ def ablate(
     ] = None,
     out: Out = None,
     keep_models: Keep = False,
-    jobs: Runs = 1,
+    jobs: Runs = None,
+    on: On = PROCESSES,
     quiet: Quiet = False,
     layout: LayoutOption = None,
     as_json: JsonOption = False,
@@ -161,7 +161,7 @@ def ablate(
             n_seeds=n_seeds,
             out=out,
             keep_models=keep_models,
-            jobs=jobs,
+            jobs=Workers(on, jobs),
             on_trial=Teller(beside(asked)),
             listeners=[listener],
         )
@@ -174,7 +174,8 @@ def modalities(
     n_seeds: Annotated[int, typer.Option("--seeds", min=1, help="Trainings of every arm.")] = 5,
     out: Out = None,
     keep_models: Keep = False,
-    jobs: Runs = 1,
+    jobs: Runs = None,
+    on: On = PROCESSES,
     quiet: Quiet = False,
     layout: LayoutOption = None,
     as_json: JsonOption = False,
@@ -191,7 +192,7 @@ def modalities(
             n_seeds=n_seeds,
             out=out,
             keep_models=keep_models,
-            jobs=jobs,
+            jobs=Workers(on, jobs),
             on_trial=Teller(beside(asked)),
             listeners=[listener],
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from luthier.cli.studies import Out, Overrides, Quiet, Recipe, Runs, Teller, beside
+from luthier.cli.studies import Out, Overrides, Quiet, Recipe, Teller, beside
 from luthier.cli.tables import (
     Column,
     JsonOption,
@@ -49,7 +49,7 @@ def tune(
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep the weights of every trial.")
     ] = False,
-    jobs: Runs = 1,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Trials that are made at once.")] = 1,
     quiet: Quiet = False,
     layout: LayoutOption = None,
     as_json: JsonOption = False,

@@ -31,6 +31,7 @@ from luthier.studies.runner import OnTrial, run_study
 from luthier.studies.seeds import with_seed
 from luthier.studies.trial import Trial
 from luthier.studies.verdict import FULL
+from luthier.studies.workers import Workers
 from luthier.training.listeners import Listener
 
 AS_IS, NOTHING = "as it is", "nothing"
@@ -70,7 +71,7 @@ def ablate(
     out: str | Path | None = None,
     name: str | None = None,
     keep_models: bool = False,
-    jobs: int = 1,
+    jobs: int | Workers = 1,
     on_trial: OnTrial | None = None,
     listeners: Sequence[Listener] = (),
 ) -> Results:
@@ -92,8 +93,8 @@ def ablate(
         out: The folder of the study; None makes it `runs/NAME-ablation`.
         name: What to call the study; None takes the name of the recipe's file.
         keep_models: Whether runs keep the weights that they trained.
-        jobs: How many runs are made at once, each in a process of its own; what comes out does not
-            depend on it, but for the rounding of another number of threads.
+        jobs: How many runs are made at once, each in a process of its own, or `Workers("ray")`;
+            what comes out does not depend on it, but for the rounding of another number of threads.
         on_trial: Called with (study, number, trial, None) before each run, and with its outcome in
             place of None after it.
         listeners: Called with every `StepInfo` of every run, for progress bars and the like.

@@ -39,6 +39,7 @@ from luthier.studies.runner import OnTrial, run_trials
 from luthier.studies.said_of_forecast import sentences_of
 from luthier.studies.statistics import Line, of_arm
 from luthier.studies.trial import Failure
+from luthier.studies.workers import Workers
 from luthier.training.listeners import Listener
 
 N_PLACES = 60  # at which the curve is drawn
@@ -107,7 +108,7 @@ def forecast(
     out: str | Path | None = None,
     name: str | None = None,
     keep_models: bool = False,
-    jobs: int = 1,
+    jobs: int | Workers = 1,
     on_trial: OnTrial | None = None,
     listeners: Sequence[Listener] = (),
 ) -> Forecast:
@@ -127,7 +128,7 @@ def forecast(
         out: The folder of the study; None makes it `runs/NAME-ladder`, which `ladder` shares.
         name: What to call the study; None takes the name of the recipe's file.
         keep_models: Whether runs keep the weights that they trained.
-        jobs: How many runs are made at once, each in a process of its own.
+        jobs: How many runs are made at once, each in a process of its own, or `Workers("ray")`.
         on_trial: Called with (study, number, trial, None) before each run, and with its outcome in
             place of None after it.
         listeners: Called with every `StepInfo` of every run, for progress bars and the like.

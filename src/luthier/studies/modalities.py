@@ -31,6 +31,7 @@ from luthier.studies.results import Results
 from luthier.studies.runner import OnTrial, run_study
 from luthier.studies.statistics import Pair
 from luthier.studies.trial import Outcome, Study, Trial
+from luthier.studies.workers import Workers
 from luthier.training.listeners import Listener
 
 WITHOUT = "without "
@@ -46,7 +47,7 @@ def modalities(
     out: str | Path | None = None,
     name: str | None = None,
     keep_models: bool = False,
-    jobs: int = 1,
+    jobs: int | Workers = 1,
     on_trial: OnTrial | None = None,
     listeners: Sequence[Listener] = (),
 ) -> Results:
@@ -61,7 +62,7 @@ def modalities(
         out: The folder of the study; None makes it `runs/NAME-modalities`.
         name: What to call the study; None takes the name of the recipe's file.
         keep_models: Whether runs keep the weights that they trained.
-        jobs: How many runs are made at once, each in a process of its own.
+        jobs: How many runs are made at once, each in a process of its own, or `Workers("ray")`.
         on_trial: Called with (study, number, trial, None) before each run, and with its outcome in
             place of None after it.
         listeners: Called with every `StepInfo` of every run, for progress bars and the like.
