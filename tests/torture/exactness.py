@@ -56,7 +56,7 @@ METHODS: dict[str, dict[str, Any]] = {  # every method, and the sections of a re
         name: {"method": {"name": name, "options": options}}
         for name, options in (
             ("top-layers", {"n_layers": 1}),
-            ("head-first", {"head_steps": 3}),
+            ("head-first", {"head_steps": 9}),  # killed while the head is alone
             ("prefix-tuning", PROMPTS),
             ("prompt-tuning", PROMPTS),
             ("p-tuning", PROMPTS),

@@ -22,6 +22,7 @@ FEW_CELLS = (
     "accumulation, 2 workers",
     "early stopping, 0 workers",
     "lora, 0 workers",
+    "optimizer sgd",
     "masks drawn anew, 2 workers",
     "saved beside the training",
     "baseline from scratch",
@@ -79,7 +80,8 @@ def test_every_method_is_killed():
     assert set(exactness.METHODS) == set(names("methods"))
 
 
-@pytest.mark.parametrize("cell", ["contrastive"])  # it adds a head to the model it is given
+# the first adds a head to the model that it is given, the second is killed while that is alone
+@pytest.mark.parametrize("cell", ["contrastive", "head-first"])
 def test_going_on_is_exact_in_another_process(cell, starter, tmp_path):
     assert exactness.trial(tmp_path, CELLS[cell], starter=starter) == []
 

@@ -8,7 +8,6 @@ https://arxiv.org/abs/2202.10054. Where the checkpoint lacks nothing, all is tra
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
@@ -76,23 +75,15 @@ class HeadFirst(PlainCheckpoint):
         alone = job.with_session(phase=phase).with_plan(
             training=job.plan.training.model_copy(update=changes), regularisers=(until,)
         )
-        last: StepInfo | None = None
+        n_steps = 0
         for info in train(model, alone):
-            if last is not None:
-                yield last
-            last = info
-        if last is None:
-            return
+            yield info  # at once: a checkpoint keeps what was told before it
+            n_steps = info.step
         message = (
-            f"The checkpoint lacks the weights of this head: they were trained first, {last.step} "
+            f"The checkpoint lacks the weights of this head: they were trained first, {n_steps} "
             f"steps with the rest frozen, to a training loss of {until.mean:.2f}."
         )
         scores = None
         if len(job.problem.items["validation"]) > 0:
             scores = job.problem.validation_scores(validation_outputs(model, job))
-        yield replace(
-            last,
-            message=" ".join(filter(None, (last.message, message))),
-            is_lasting=True,
-            scores=scores,
-        )
+        yield StepInfo(phase, n_steps, n_steps, message=message, is_lasting=True, scores=scores)

@@ -137,7 +137,7 @@ class State:
         ]
         moments = {
             key: _as(values, parameters[int(key.partition(".")[0])])
-            for key, values in files["optimizer"].items()
+            for key, values in files.get("optimizer", {}).items()  # SGD has none
         }
         self.engine.optimizer.load_state_dict(_fold(moments, numbers["optimizer"]))
         self.engine.load_from_model()
