@@ -96,8 +96,7 @@ def test_an_export_answers_as_its_run_without_pytorch(case, tiny_model, tmp_path
         assert np.allclose(numbers_in(there), numbers_in(here(asked)), atol=1e-4)
 
 
-@pytest.mark.parametrize("fusion", ["late", "gated"])
-def test_images_and_two_texts_are_read_without_pytorch_too(fusion, tiny_model, tmp_path):
+def test_images_and_two_texts_are_read_too(tiny_model, tmp_path):
     lines = ["title,body,photo,label"]
     for n in range(40):
         name = f"{n}.png" if n % 5 else ""
@@ -110,7 +109,7 @@ def test_images_and_two_texts_are_read_without_pytorch_too(fusion, tiny_model, t
     options = {
         "inputs": {"title": "text", "body": "text", "photo": "image"},
         "encoders": {"photo": "thumbnail"},
-        "fusion": fusion,
+        "fusion": "gated",
         "joint_width": 8,
     }
     training = {"max_steps": 4, "eval_strategy": "no"}
