@@ -2,7 +2,8 @@
 
 Inside a training step, the first signal is deferred: the step is completed, its state is saved, and
 then the process exits with code 130 (Ctrl-C) or 143 (SIGTERM). A second signal, or the first one
-elsewhere, stops at once; whatever was saved is kept.
+elsewhere, stops at once; whatever was saved is kept. While that is written down, a moment, no other
+signal is taken.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from luthier import ranks
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 TOGETHER = 3.0  # seconds in which a terminal and a launcher send one signal twice
+ENDING = 1.0  # seconds after the work was stopped in which it is written down that it was
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
@@ -45,6 +47,7 @@ class _Asked:
     patient = False
     by: int | None = None
     at = 0.0  # when it came
+    ended = float("-inf")  # when the work was last stopped
 
 
 def asked() -> int:
@@ -63,7 +66,7 @@ def end(problem: str, number: int) -> None:
         Interrupted: the signal was Ctrl-C
         Terminated: the signal was SIGTERM
     """
-    _Asked.by = None
+    _Asked.by, _Asked.ended = None, time.monotonic()
     raise (Terminated if number == signal.SIGTERM else Interrupted)(problem)
 
 
@@ -76,7 +79,7 @@ def listening() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _Asked.by = None
+    _Asked.by, _Asked.ended = None, float("-inf")
     before = {number: signal.signal(number, _take) for number in SIGNALS}
     try:
         yield
@@ -103,6 +106,8 @@ def leave_alone() -> None:
 
 
 def _take(number: int, frame: FrameType | None) -> None:
+    if time.monotonic() - _Asked.ended < ENDING:
+        return
     is_first, before = _Asked.by is None, _Asked.at
     _Asked.by, _Asked.at = number, time.monotonic()
     if ranks.n_processes() > 1 and _Asked.at - before < TOGETHER:
