@@ -8,6 +8,7 @@ from pathlib import Path
 
 from luthier import __version__
 from luthier.environment import source_of_luthier
+from luthier.onnx_models.description import read_description
 
 FILE, IGNORE = "Dockerfile", ".dockerignore"
 WHEEL = f"luthier-{__version__}-py3-none-any.whl"
@@ -27,11 +28,12 @@ def write_dockerfile(folder: Path) -> Path:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     (folder / IGNORE).write_text("token\nDockerfile\n", encoding="utf-8")
     path = folder / FILE
-    path.write_text(_dockerfile(python), encoding="utf-8")
+    extras = "serve,media" if read_description(folder).get("encoders") else "serve"
+    path.write_text(_dockerfile(python, extras), encoding="utf-8")
     return path
 
 
-def _dockerfile(python: str) -> str:
+def _dockerfile(python: str, extras: str) -> str:
     return f"""\
 # In this folder, once:
 #   pip wheel --no-deps --wheel-dir . {shlex.quote(source_of_luthier())}
@@ -44,7 +46,7 @@ def _dockerfile(python: str) -> str:
 FROM python:{python}-slim
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1
 COPY {WHEEL} /tmp/
-RUN pip install --no-compile "/tmp/{WHEEL}[serve]" \\
+RUN pip install --no-compile "/tmp/{WHEEL}[{extras}]" \\
   && rm /tmp/{WHEEL} \\
   && useradd --system --uid 10001 --no-create-home model
 COPY --chown=root:root . /model

@@ -1,13 +1,22 @@
 """The Dockerfile of an export: slim, without PyTorch, not root, with a health check and a token."""
 
+import json
 import re
 import tomllib
+
+import pytest
 
 from luthier.exporters.docker import IGNORE, write_dockerfile
 from tests.architecture.source import ROOT
 
 
-def test_the_image_serves_the_folder_and_holds_no_token(tmp_path):
+@pytest.mark.parametrize(
+    ("encoders", "extras"),
+    [(None, "serve"), ({}, "serve"), ({"photo": "thumbnail"}, "serve,media")],
+)
+def test_the_image_serves_the_folder_and_holds_no_token(encoders, extras, tmp_path):
+    about = {"tokenizer": {}, "config": {}, "encoders": encoders}
+    (tmp_path / "model.json").write_text(json.dumps(about))
     path = write_dockerfile(tmp_path)
     lines = path.read_text(encoding="utf-8").replace("\\\n", "").splitlines()
     steps = [line.split(" ", 1) for line in lines if line and not line.startswith("#")]
@@ -18,7 +27,7 @@ def test_the_image_serves_the_folder_and_holds_no_token(tmp_path):
     assert named["USER"] == ["10001"]
     assert "/v2/health/ready" in named["HEALTHCHECK"][0]
     assert '"--token-file", "/run/secrets/token"' in named["CMD"][0]
-    assert "[serve]" in named["RUN"][0]
+    assert f"[{extras}]" in named["RUN"][0]
     assert "token" in (tmp_path / IGNORE).read_text().split()
     assert steps[-1][0] == "CMD"
 
