@@ -8,6 +8,7 @@ https://arxiv.org/abs/2202.10054. Where the checkpoint lacks nothing, all is tra
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
@@ -75,15 +76,17 @@ class HeadFirst(PlainCheckpoint):
         alone = job.with_session(phase=phase).with_plan(
             training=job.plan.training.model_copy(update=changes), regularisers=(until,)
         )
-        n_steps = 0
-        for info in train(model, alone):
-            yield info  # at once: a checkpoint keeps what was told before it
-            n_steps = info.step
-        message = (
-            f"The checkpoint lacks the weights of this head: they were trained first, {n_steps} "
-            f"steps with the rest frozen, to a training loss of {until.mean:.2f}."
-        )
-        scores = None
-        if len(job.problem.items["validation"]) > 0:
-            scores = job.problem.validation_scores(validation_outputs(model, job))
-        yield StepInfo(phase, n_steps, n_steps, message=message, is_lasting=True, scores=scores)
+        for info in train(model, alone):  # each is told at once: a checkpoint keeps what was told
+            is_last = info.rows > 0 and (info.step == info.n_steps or until.ended)
+            if not is_last:
+                yield info
+                continue
+            message = (
+                f"The checkpoint lacks the weights of this head: they were trained first, "
+                f"{info.step} steps with the rest frozen, to a training loss of {until.mean:.2f}."
+            )
+            scores = None
+            if len(job.problem.items["validation"]) > 0:
+                scores = job.problem.validation_scores(validation_outputs(model, job))
+            message = " ".join(filter(None, (info.message, message)))
+            yield replace(info, message=message, is_lasting=True, scores=scores)
