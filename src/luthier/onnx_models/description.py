@@ -100,9 +100,10 @@ def read_description(folder: Path) -> dict[str, Any]:
     """
     path = folder / DOCUMENT
     found: dict[str, Any] = read_json(path)
-    needed = ("config", "encoders") if found.get("encoders") is not None else ("config",)
-    if found.get("tokenizer") is not None or len(needed) == 1:
-        needed = (*needed, "tokenizer")  # without texts there is none
+    has_inputs = found.get("encoders") is not None  # of several kinds, of which none may be a text
+    needed = ["config", "encoders"] if has_inputs else ["config"]
+    if not has_inputs or found.get("tokenizer") is not None:
+        needed.append("tokenizer")
     lacking = [name for name in needed if not isinstance(found.get(name), dict)]
     if lacking:
         raise damaged(path, KeyError(*lacking))

@@ -78,7 +78,7 @@ def is_table_of_words(lines: Sequence[str]) -> bool:
     if len(filled) < FEWEST or runs < 2 or len(filled) < 2 * runs:
         return False
     has_one_width = len({len(line.split()) for line in filled}) == 1
-    for mark in ("\t", ",", ";", " ") if has_one_width else ("\t", ",", ";"):
+    for mark in ("\t", ",", ";", *([" "] if has_one_width else [])):
         cells = [line.rsplit(mark, 1) for line in filled if mark in line]
         tags = {cell[-1].strip(' "') for cell in cells}
         if len(cells) == len(filled) and len(tags) <= max(2, len(filled) // 3):
