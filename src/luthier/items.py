@@ -146,6 +146,8 @@ class Batch(Generic[A]):
         weights: Weight of every item in the loss, (batch,); None: all weigh 1.
         n_items: Number of items.
         group_size: Items that stand next to each other and must not be separated.
+        seed: Seed of what is drawn while the batch is computed, such as dropout; None: the random
+            stream continues.
     """
 
     inputs: Mapping[str, A]
@@ -153,6 +155,7 @@ class Batch(Generic[A]):
     n_items: int
     weights: A | None = None
     group_size: int = 1
+    seed: int | None = None
 
     def map(self, convert: Callable[[A], B]) -> Batch[B]:
         """Convert every array, and keep the rest."""
@@ -162,10 +165,12 @@ class Batch(Generic[A]):
             self.n_items,
             None if self.weights is None else convert(self.weights),
             self.group_size,
+            self.seed,
         )
 
     def slice(self, start: int, stop: int) -> Batch[A]:
-        """Keep the items from `start` to `stop`."""
+        """Keep the items from `start` to `stop`; only the first slice begins at the seed."""
         part: Any = slice(start, stop)
         cut = self.map(lambda values: values[part])  # type: ignore[index]
-        return replace(cut, n_items=min(stop, self.n_items) - start)
+        seed = self.seed if start == 0 else None
+        return replace(cut, n_items=min(stop, self.n_items) - start, seed=seed)

@@ -204,8 +204,12 @@ class Regulariser:
         """Compute a term to add once to the mean loss of a step; None for no term."""
         return None
 
-    def backward(self, add_gradient: Callable[[], None], model: nn.Module) -> None:
-        """Act after the gradient is computed; `add_gradient` adds it again at changed weights."""
+    def backward(self, add_gradient: Callable[..., None], model: nn.Module) -> None:
+        """Act after the gradient is computed.
+
+        `add_gradient` adds it again at changed weights; with `same_dropout`, shares of a batch that
+        have dropout of their own repeat it.
+        """
 
     def decays(self, name: str) -> bool:
         """Return whether it decays a weight itself, so that the optimizer must not."""

@@ -75,7 +75,7 @@ class KerasEngine:
             )
         others = set(settings.optim_args) - set(() if known is None else known.options)
         problems += [f"training.optim_args.{one}: PyTorch only" for one in sorted(others)]
-        fields = ("fp16", "gradient_checkpointing", "torch_compile")
+        fields = ("fp16", "gradient_checkpointing", "torch_compile", "virtual_processes")
         problems += [f"training.{one}: PyTorch only" for one in fields if getattr(settings, one)]
         if settings.sharding != "none":
             problems.append("training.sharding: PyTorch only")

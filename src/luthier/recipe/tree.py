@@ -288,6 +288,9 @@ class Training(Section):
         description="With several processes: fsdp shards weights, gradients and moments over them, "
         "for models too large for one; none: each holds all of them, which is faster.",
     )
+    virtual_processes: int | None = Field(
+        None, ge=1, description="Shares of a batch, each with its dropout; null: one a process."
+    )
     logging_steps: int = Field(10, ge=1, description="Steps between entries in events.jsonl.")
     bf16: bool | Literal["auto"] = Field(
         "auto",

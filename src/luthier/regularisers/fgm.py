@@ -36,7 +36,7 @@ class Fgm(Regulariser):
 
     name: ClassVar[str] = "fgm"
     cost: ClassVar[float] = 2.0
-    excludes: ClassVar[frozenset[str]] = frozenset({"sam", "mixout"})
+    excludes: ClassVar[frozenset[str]] = frozenset({"sam", "mixout", "r-drop"})
     Options = FgmOptions
 
     def __init__(self, options: FgmOptions):
@@ -66,7 +66,7 @@ class Fgm(Regulariser):
         with replacing(model, watch):
             return compute(batch)
 
-    def backward(self, add_gradient: Callable[[], None], model: nn.Module) -> None:
+    def backward(self, add_gradient: Callable[..., None], model: nn.Module) -> None:
         """Add the gradient of the same batches with moved vectors.
 
         Raises:

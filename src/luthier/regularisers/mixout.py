@@ -76,7 +76,7 @@ class Mixout(Regulariser):
                 for name, one in trained.items():
                     one.copy_(before[name])
 
-    def backward(self, add_gradient: Callable[[], None], model: nn.Module) -> None:
+    def backward(self, add_gradient: Callable[..., None], model: nn.Module) -> None:
         """Carry the gradient from the mixed weights to the trained ones."""
         for name, one in model.named_parameters():
             if name in self.kept and one.grad is not None:

@@ -16,6 +16,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from luthier.distributed.group import group
 from luthier.job import Regulariser
 from luthier.models.structure import trained
 from luthier.recipe.tree import Section
@@ -34,7 +35,6 @@ class Sam(Regulariser):
     name: ClassVar[str] = "sam"
     cost: ClassVar[float] = 2.0
     excludes: ClassVar[frozenset[str]] = frozenset({"fgm", "mixout", "r-drop"})
-    by_rows: ClassVar[bool] = False
     Options = SamOptions
 
     def __init__(self, options: SamOptions):
@@ -44,8 +44,9 @@ class Sam(Regulariser):
         """Keep the random state, for the same dropout masks."""
         self.state = random_state()
 
-    def backward(self, add_gradient: Callable[[], None], model: nn.Module) -> None:
-        """Compute the gradient anew at the worst weights, and return to the old ones."""
+    def backward(self, add_gradient: Callable[..., None], model: nn.Module) -> None:
+        """Compute the gradient again at the worst weights, and return to the old ones."""
+        group().sum_gradients([one for _, one in trained(model)], torch.zeros(()))
         moved = {name: one for name, one in trained(model) if one.grad is not None}
         slopes = {name: gradient_of(one) for name, one in moved.items()}
         before = {name: one.detach().clone() for name, one in moved.items()}
@@ -59,7 +60,7 @@ class Sam(Regulariser):
                 one.add_((step * slopes[name]).to(one.dtype))
                 one.grad = None
         set_random_state(self.state)
-        add_gradient()
+        add_gradient(same_dropout=True)
         set_random_state(after)
         with torch.no_grad():
             for name, one in moved.items():

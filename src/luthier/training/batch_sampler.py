@@ -129,8 +129,8 @@ def order_of(lengths: Array, settings: Training, *, groups: Array | None) -> Bat
     )
 
 
-class Share:
-    """The share of every batch that this process computes, so that a batch is the same for all.
+class Shares:
+    """The shares of every batch that this process computes, so that a batch is the same for all.
 
     Rows are dealt one by one, since neighbours may be of similar length; rows of one group stay
     together.
@@ -138,27 +138,35 @@ class Share:
     Args:
         order: The batches of all processes.
         groups: Group of every row, (rows,); None: every row is its own group.
+        n_shares: Shares of a batch, a multiple of the number of processes.
     """
 
-    def __init__(self, order: BatchSampler, groups: Array | None):
-        self.order, self.groups = order, groups
+    def __init__(self, order: BatchSampler, groups: Array | None, n_shares: int):
+        self.order, self.groups, self.n_shares = order, groups, n_shares
 
     def __len__(self) -> int:
+        """Return the number of whole batches."""
         return len(self.order)
 
     def __iter__(self) -> Iterator[list[int]]:
         for batch in self.order:
-            yield share_of(np.asarray(batch), self.groups, group().rank, group().size).tolist()
+            for number in range(group().rank, self.n_shares, group().size):
+                yield share_of(np.asarray(batch), self.groups, number, self.n_shares).tolist()
+
+
+def n_shares_of(settings: Training) -> int:
+    """Return into how many shares a batch is divided."""
+    return settings.virtual_processes or group().size
 
 
 def share_of(batch: Array, groups: Array | None, rank: int, size: int) -> Array:
-    """Return the rows of a batch that fall to a process.
+    """Return the rows of a batch that belong to one of its shares.
 
     Args:
         batch: Row indices, (rows of the batch,).
         groups: Group of every row of the split, (rows,); None: every row is its own group.
-        rank: The process.
-        size: Number of processes.
+        rank: Number of the share.
+        size: Number of shares.
 
     >>> share_of(np.array([4, 5, 6, 7, 8]), None, 1, 2)
     array([5, 7])
@@ -216,11 +224,12 @@ class Batches(Protocol):
 
 
 def make_loader(
-    items: Items, codec: Batches, order: BatchSampler, *, n_workers: int = 0
+    items: Items, codec: Batches, order: BatchSampler, *, n_workers: int = 0, n_shares: int = 1
 ) -> DataLoader[TensorBatch | None]:
     """Make the PyTorch `DataLoader` over the items; it yields batches of tensors.
 
-    Of several processes, each gets its share of every batch; None, where that is empty.
+    Of several shares, it yields those of this process one after the other; None, where one is
+    empty.
     """
 
     def make_batch(chosen: list[int]) -> TensorBatch | None:
@@ -231,7 +240,7 @@ def make_loader(
     rows = range(len(items))  # a row is its index; whole batches are collated
     return DataLoader(
         rows,  # type: ignore[arg-type]
-        batch_sampler=order if group().size == 1 else Share(order, items.groups),
+        batch_sampler=order if n_shares == 1 else Shares(order, items.groups, n_shares),
         collate_fn=make_batch,
         num_workers=n_workers,
         worker_init_fn=_begin_worker if n_workers else None,

@@ -22,7 +22,7 @@ from luthier.models.structure import compute_again
 from luthier.recipe.tree import Training
 from luthier.training.augmented import AugmentedRows
 from luthier.training.autotune import calibrate, precision_of
-from luthier.training.batch_sampler import make_loader
+from luthier.training.batch_sampler import make_loader, n_shares_of
 from luthier.training.devices import keep_few_kernels, make_accelerator
 from luthier.training.labelled_positions import can_skip_unlabelled
 from luthier.training.microbatches import MicroBatches
@@ -117,6 +117,7 @@ class TorchEngine:
                 AugmentedRows(job) if job.plan.augmenters else job.problem.codec,
                 order,
                 n_workers=settings.dataloader_num_workers,
+                n_shares=n_shares_of(settings),
             ),
             num_processes=1,
             process_index=0,

@@ -38,7 +38,7 @@ from luthier.training.replay import with_replay
 from luthier.training.row_weights import with_row_weights
 from luthier.training.state import State, seed_all
 from luthier.training.step_plan import StepPlan
-from luthier.training.together import seed_share, stop_if_asked, story_of
+from luthier.training.together import stop_if_asked, story_of
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -91,7 +91,6 @@ def steps(model: nn.Module, job: Job, engine: Engine) -> Iterator[StepInfo]:
             if best.is_over or hooks.ended:
                 break
             rate = engine.optimizer.param_groups[0]["lr"]
-            seed_share(settings.seed, step)
             with hooks.around_step(step, step_plan.n_steps):
                 loss_log.add(step, *engine.gradient(batches))
             is_last = step == step_plan.n_steps

@@ -26,10 +26,12 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from luthier.distributed.group import group
 from luthier.engines import Engine
+from luthier.seeding import seed_of
 from luthier.training.early_stopping import Best
 from luthier.training.hooks import AllHooks
 from luthier.training.loss_log import LossLog
 from luthier.training.microbatches import MicroBatches
+from luthier.training.model_calls import TensorBatch
 from luthier.training.shards import all_finite, first_row, is_shard, is_sharded, like, local, whole
 from luthier.training.slices import (
     Named,
@@ -201,6 +203,12 @@ def seed_all(seed: int) -> None:
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)
     random.seed(seed)
+
+
+def begin_share(batch: TensorBatch, *, again: bool = False) -> None:
+    """Seed what is drawn for a share of a batch, or, to pass it `again`, something else."""
+    if batch.seed is not None:
+        seed_all(seed_of(batch.seed, "again") if again else batch.seed)
 
 
 def random_states() -> Named:

@@ -9,14 +9,18 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 
+from luthier.distributed.group import group
 from luthier.engines import Loader
 from luthier.job import BatchSampler
 from luthier.ragged import Array
 from luthier.recipe.tree import Training
+from luthier.seeding import seed_of
+from luthier.training.batch_sampler import n_shares_of
 from luthier.training.model_calls import TensorBatch
 
 
@@ -72,11 +76,27 @@ class StepPlan:
             self.loader.set_epoch(epoch)  # Accelerate keeps its own count, which starts at 0
             self.order.set_epoch(epoch)
             self.order.skipped = within * self.n_accumulated
-            for batches in windows(self.loader, self.n_accumulated):
+            n_own = n_shares_of(self.settings) // group().size
+            for batches in windows(self.loader, self.n_accumulated * n_own):
                 done += 1
-                yield done, batches
+                yield done, self._seeded(done, batches)
                 if done == self.n_steps:
                     return
+
+    def _seeded(self, step: int, batches: list[TensorBatch | None]) -> list[TensorBatch]:
+        """Seed each share of a step by its number, so that any process can compute it.
+
+        A process alone, with one share, draws from one stream in all steps. None is a share without
+        rows.
+        """
+        seed, (rank, size) = self.settings.seed, (group().rank, group().size)
+        given = [(place, one) for place, one in enumerate(batches) if one is not None]
+        if size == 1 and self.settings.virtual_processes is None:
+            return [one for _, one in given]
+        return [
+            replace(one, seed=seed_of(seed, "step", step, place * size + rank))
+            for place, one in given
+        ]
 
     def items(self, step: int) -> Array:
         """Return the items of a step, over all processes."""
@@ -105,11 +125,8 @@ class StepPlan:
         return self.place(step)[1] == 0
 
 
-def windows(loader: Iterable[TensorBatch | None], size: int) -> Iterator[list[TensorBatch]]:
-    """Group a stream of batches into lists of `size`; the last may be shorter.
-
-    None is a batch of which other processes have all rows.
-    """
+def windows(loader: Iterable[TensorBatch | None], size: int) -> Iterator[list[TensorBatch | None]]:
+    """Group a stream of batches into lists of `size`; the last may be shorter."""
     stream = iter(loader)
     while batches := list(islice(stream, size)):
-        yield [one for one in batches if one is not None]
+        yield batches

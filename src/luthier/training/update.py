@@ -22,6 +22,7 @@ from luthier.training.losses import make_loss
 from luthier.training.microbatches import MicroBatches
 from luthier.training.model_calls import TensorBatch, run_model, targets_of, to_tensors
 from luthier.training.shards import is_sharded, whole
+from luthier.training.state import begin_share
 
 
 class Update:
@@ -91,6 +92,7 @@ class Update:
             n_spare = group().largest(len(pieces)) - len(pieces) if self.is_sharded else 0
             total = torch.zeros((), device=self.accelerator.device)
             for piece in pieces:
+                begin_share(piece)
                 share = self.regularised(piece) / weight
                 self.accelerator.backward(share)
                 total += share.detach()
@@ -128,9 +130,12 @@ class Update:
                 outputs = run_model(self.model, moved, decoder=self.loss.decoder)
             return self.loss.total(outputs, targets_of(moved), moved.weights)
 
-    def _add_gradient(self, pieces: list[TensorBatch], weight: Tensor) -> None:
+    def _add_gradient(
+        self, pieces: list[TensorBatch], weight: Tensor, *, same_dropout: bool = False
+    ) -> None:
         """Add the gradient again, at the current weights."""
         for piece in pieces:
+            begin_share(piece, again=not same_dropout)
             self.accelerator.backward(self.summed(piece) / weight)
 
     def regularised(self, batch: TensorBatch) -> Tensor:
