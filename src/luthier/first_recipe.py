@@ -21,6 +21,7 @@ from luthier.data.readers.find_splits import find_splits
 from luthier.data.readers.nested import with_fields
 from luthier.data.readers.propose_form import read_as_proposed
 from luthier.data.readers.read import FIELDS, read
+from luthier.data.readers.split_names import name_splits
 from luthier.errors import LuthierError
 from luthier.formats.reviews import without_rejected
 from luthier.protocols import Task
@@ -105,7 +106,8 @@ def first_recipe(
     recipe = read_recipe(tree)  # raises if a field is wrong
     rows, rejected = without_rejected(rows, guess.columns.values())
     notes += [found.message for found in rejected]
-    unsure = [*guess.unsure, *_placeholders(recipe, rows), *_refusal(recipe, rows)]
+    doubts = [*_said_splits(rows, guess, sources), *_placeholders(recipe, rows)]
+    unsure = [*guess.unsure, *doubts, *_refusal(recipe, rows)]
     return FirstRecipe(_tidy(tree, folder), guess.task, notes, guess.reasons, unsure)
 
 
@@ -123,6 +125,19 @@ def _grouped(guess: Guess, rows: Rows, sources: Mapping[str, Any]) -> Guess:
     column, reason = group
     fields = {**guess.fields, "data.split.group_by": column}
     return replace(guess, reasons=[*guess.reasons, reason], fields=fields)
+
+
+def _said_splits(rows: Rows, guess: Guess, sources: Mapping[str, Any]) -> list[str]:
+    """Name the columns that say which split a row is of, where the rows are split anew."""
+    if not sources["validation"] is sources["test"] is None:
+        return []
+    free = [name for name in rows.columns if name not in guess.columns.values()]
+    return [
+        f"{name}: names the split of each row, but rows are split anew; to keep those splits, "
+        "write a file for each: data.train=FILE data.validation=FILE data.test=FILE"
+        for name in free
+        if name_splits(rows[name])
+    ]
 
 
 def _placeholders(recipe: Recipe, rows: Rows) -> list[str]:
@@ -158,17 +173,18 @@ def _unusable(rows: Rows, train: Rows, guess: Guess) -> str:
     """Say why rows cannot be scored: test sets are often published without their answers."""
     inputs = names("inputs")
     for column in find("tasks", guess.task).columns:
-        asked = guess.columns.get(column.role)
-        if not isinstance(asked, str):
-            continue
-        there, before = (with_fields(one.columns, [asked]) for one in (rows, train))
-        if asked not in there:
-            return f"no column '{asked}'"
-        if column.kind in inputs:
-            continue
-        values, learned = _distinct(there[asked]), _distinct(before[asked])
-        if not values or (values <= {"-1"} and "-1" not in learned):
-            return f"its column '{asked}' has no answers"
+        asked = guess.columns.get(column.role) or []
+        for name in [asked] if isinstance(asked, str) else asked:
+            there, before = (with_fields(one.columns, [name]) for one in (rows, train))
+            if name not in there:
+                return f"no column '{name}'"
+            if column.kind in inputs:
+                continue
+            values = _distinct(there[name])
+            if not values:
+                return f"its column '{name}' has no answers"
+            if len(values) == 1 < len(rows) and not values & _distinct(before[name]):
+                return f"its column '{name}' has no answers, only '{next(iter(values))}'"
     return ""
 
 

@@ -113,6 +113,7 @@ NAMED = [f"{NAMES[n % 3]} went to {('Paris', 'Rome')[n % 2]} on day {n} ." for n
 WORDS = [text.split() for text in NAMED]
 TAGS = [["B-PER", "O", "O", "B-LOC", "O", "O", "O", "O"] for _ in ROWS]
 PARTS = [["NOUN", "VERB", "ADP", "NOUN", "ADP", "NOUN", "NUM", "PUNCT"] for _ in ROWS]
+NOTHING = [["_"] * len(words) for words in WORDS]
 ENTITIES = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
 CONTEXTS = [f"The cat number {n} sleeps in the {('red', 'blue')[n % 2]} house." for n in ROWS]
 QUESTIONS = [f"Where does the cat number {n} sleep?" for n in ROWS]
@@ -168,6 +169,20 @@ def conll(tags: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "".join(f"{word} {tag}\n" for word, tag in zip(words, row, strict=True))
         for words, row in zip(WORDS, tags, strict=True)
+    )
+
+
+def numbered(columns: Sequence[Sequence[Sequence[str]]], comment: str, also: str = "") -> str:
+    """Write numbered words and further columns, a comment above each sentence."""
+    width = len(columns)
+    first = "\t".join([also, "of", *["_"] * width]) + "\n" if also else ""
+    return "\n".join(
+        f"{comment}\n{first}"
+        + "".join(
+            "\t".join([str(place + 1), word, *(column[n][place] for column in columns)]) + "\n"
+            for place, word in enumerate(WORDS[n])
+        )
+        for n in ROWS
     )
 
 
@@ -246,6 +261,21 @@ CASES: dict[str, Case] = {
         labels=("no", "yes"),
     ),
     "numbers": Case("text-regression", {"rows.csv": table({"review": TEXTS, "score": NUMBERS})}),
+    "numbers-with-splits": Case(
+        "text-regression",
+        {
+            "rows.csv": table(
+                {
+                    "split": [("train", "train", "dev", "test")[n % 4] for n in ROWS],
+                    "V": NUMBERS,
+                    "A": NUMBERS[::-1],
+                    "text": TEXTS,
+                }
+            )
+        },
+        columns={"text": "text", "label": "V"},
+        says="Check: split: names the split of each row",
+    ),
     "similarity": Case(
         "pair-regression",
         {
@@ -277,6 +307,20 @@ CASES: dict[str, Case] = {
         columns={"text": "text", "labels": "label"},
         fields={"task.options.separator": ","},
         labels=("anger", "fear", "joy"),
+    ),
+    "label-numbers-with-commas": Case(
+        "multi-label-classification",
+        {
+            "rows.tsv": lines(
+                [
+                    f"{TEXTS[n]}\t{'3,12' if n % 5 == 0 else '3' if n % 2 else '20'}\tid{n}"
+                    for n in ROWS
+                ]
+            )
+        },
+        columns={"text": "1", "labels": "2"},
+        fields={"data.header": "none", "task.options.separator": ","},
+        labels=("3", "12", "20"),
     ),
     "labels-as-text": Case(
         "multi-label-classification",
@@ -352,6 +396,41 @@ CASES: dict[str, Case] = {
     ),
     "conll-of-another-name": Case(
         "token-classification", {"eng.testa": conll(TAGS)}, fields={"data.format": "conll"}
+    ),
+    "germeval": Case(
+        "token-classification",
+        {"NER-de-dev.tsv": numbered([TAGS, TAGS], "#\thttp://de.wikipedia.org/wiki/A\t[2010]\t")},
+        columns={"tokens": "column_2", "tags": "column_3"},
+        fields={"data.format": "conll"},
+        labels=("O", "B-LOC", "I-LOC", "B-PER", "I-PER"),
+    ),
+    "conll-u": Case(
+        "token-classification",
+        {"xx-ud-train.conllu": numbered([WORDS, PARTS, *[NOTHING] * 6], "# sent_id = 1", "1-2")},
+        columns={"tokens": "column_2", "tags": "column_4"},
+        fields={"task.options.scheme": "plain"},
+        labels=("ADP", "NOUN", "NUM", "PUNCT", "VERB"),
+    ),
+    "slots": Case(
+        "token-classification",
+        {
+            f"atis/{folder}/{name}": lines(texts)
+            for folder in ("train", "valid", "test")
+            for name, texts in {
+                "seq.in": NAMED,
+                "seq.out": [" ".join(tags) for tags in TAGS],
+                "label": AGREE,
+            }.items()
+        },
+        source="atis",
+        columns={"tokens": "in", "tags": "out"},
+        fields={
+            "data.train": "atis/train/seq.{in,out}",
+            "data.validation": "atis/valid/seq.{in,out}",
+            "data.test": "atis/test/seq.{in,out}",
+        },
+        labels=("O", "B-LOC", "I-LOC", "B-PER", "I-PER"),
+        asked="atis/test/seq.{in,out}",
     ),
     "squad": Case("question-answering", {"rows.json": json.dumps(SQUAD)}),
     "squad-articles": Case("question-answering", {"rows.json": json.dumps(SQUAD["data"])}),

@@ -67,6 +67,7 @@ def test_splits_beside_are_used_and_told(write):
         (ROWS[40:], ["label"], "no column 'label'"),
         ([row | {"label": None} for row in ROWS[40:]], [], "has no answers"),
         ([row | {"label": -1} for row in ROWS[40:]], [], "has no answers"),
+        ([row | {"label": "NONE"} for row in ROWS[40:]], [], "has no answers, only 'NONE'"),
     ],
 )
 def test_a_test_set_without_answers_is_not_used_and_told(write, rows, drop, why):
@@ -75,6 +76,25 @@ def test_a_test_set_without_answers_is_not_used_and_told(write, rows, drop, why)
     made = first_recipe("train.jsonl")
     assert made.tree["data"]["test"] is None
     assert any("test.jsonl is not used" in note and why in note for note in made.notes)
+
+
+def test_columns_of_zeros_and_ones_without_answers_are_told_too(write):
+    rows = [{"text": f"text number {n} of all", "joy": n % 2, "fear": n % 3 % 2} for n in range(40)]
+    write("train.jsonl", rows)
+    write("test.jsonl", [row | {"joy": "NONE", "fear": "NONE"} for row in rows])
+    made = first_recipe("train.jsonl")
+    assert made.tree["data"]["test"] is None
+    assert any("its column 'joy' has no answers, only 'NONE'" in note for note in made.notes)
+
+
+def test_names_of_splits_are_told_and_not_learned(write):
+    rows = [row | {"split": ("train", "Dev", "test")[n % 3]} for n, row in enumerate(ROWS)]
+    write("rows.jsonl", rows)
+    made = first_recipe("rows.jsonl")
+    assert made.tree["data"]["columns"] == {"text": "text", "label": "label"}
+    assert any("split: names the split of each row" in one for one in made.unsure)
+    assert first_recipe("rows.jsonl", ["data.test=rows.jsonl"]).unsure == []
+    assert first_recipe("rows.jsonl", ["data.columns.label=split"]).unsure == []
 
 
 @pytest.mark.parametrize(

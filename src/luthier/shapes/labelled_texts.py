@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from luthier.columns import Column
-from luthier.data.labels import have_decimal_commas, is_missing, label_name, separator_of
+from luthier.data.labels import as_number, have_decimal_commas, is_missing, label_name, separator_of
 from luthier.errors import DataError
 from luthier.formats.label_cells import BITS, UNJUDGED, count_places
 from luthier.shapes.profile import SAMPLE, Profile, name_fit
@@ -106,14 +106,9 @@ def labelled_texts(sheet: Sheet) -> Guess | None:
     label, labels, number = (sheet.best(w, taken) for w in (LABEL, LABELS, NUMBER))
     if not texts:
         return None
-    reasons = [_why_text(texts[0])]
     if labels and (label is None or _are_several(labels, label)):
-        mark = separator_of(sheet.cells(labels.name))
-        parted = f", parted by '{mark}'" if mark else ""
-        reasons.append(f"{labels.name}: cells with several of {labels.n_parts} labels{parted}")
-        columns = {"text": texts[0].name, "labels": labels.name}
-        fields = {"task.options.separator": mark} if mark else {}
-        return Guess("multi-label-classification", columns, reasons, fields=fields)
+        return _several_labels(texts[0], labels, sheet)
+    reasons = [_why_text(texts[0])]
     reasons += [f"{second.name}: a second text" for second in texts[1:]]
     columns = dict(zip(("text", "text_pair"), taken, strict=False))
     kind = "pair" if len(texts) == 2 else "text"
@@ -122,6 +117,8 @@ def labelled_texts(sheet: Sheet) -> Guess | None:
         columns["label"] = number.name
         reasons.append(f"{number.name}: numbers, {number.n_distinct} different ones")
         doubts = [] if label is None else [_other(f"{kind}-classification", "labels", label)]
+        if label is None and name_fit(number.name, NUMBER.guesses) == 0:
+            doubts += _as_good(number, sheet, taken)
         if have_decimal_commas(sheet.cells(number.name)):
             doubts.append(
                 f"{number.name}: commas are read as those of decimals, 1,5 as 1.5; if they part "
@@ -134,6 +131,24 @@ def labelled_texts(sheet: Sheet) -> Guess | None:
     reasons.append(f"{label.name}: {label.n_distinct} different values")
     doubts = [*_doubts(label, number, kind), *alone]
     return Guess(f"{kind}-classification", columns, reasons, doubts)
+
+
+def _several_labels(text: Profile, labels: Profile, sheet: Sheet) -> Guess:
+    """Guess texts with several labels in a cell; say so where they could be numbers."""
+    name, cells = labels.name, sheet.cells(labels.name)
+    mark = separator_of(cells)
+    parted = f", parted by '{mark}'" if mark else ""
+    reasons = [_why_text(text), f"{name}: cells with several of {labels.n_parts} labels{parted}"]
+    could_be_numbers = mark == "," and all(as_number(cell) is not None for cell in cells)
+    other = f"--task text-regression data.columns.label={name}"
+    doubts = [f"{name}: if commas are those of decimals, 1,5 as 1.5: {other}"]
+    return Guess(
+        "multi-label-classification",
+        {"text": text.name, "labels": name},
+        reasons,
+        doubts if could_be_numbers else (),
+        {"task.options.separator": mark} if mark else {},
+    )
 
 
 def _alone(texts: Sequence[Profile], sheet: Sheet) -> list[str]:
@@ -168,6 +183,15 @@ def _doubts(label: Profile, number: Profile | None, kind: str) -> list[str]:
 def _other(task: str, what: str, column: Profile) -> str:
     name = column.name
     return f"{name} has {what}; to learn these, --task {task} data.columns.label={name}"
+
+
+def _as_good(number: Profile, sheet: Sheet, taken: Sequence[str]) -> list[str]:
+    """Name other columns of numbers, where no name tells which is meant."""
+    others = [one for one in sheet.profiles if one.name not in (number.name, *taken)]
+    names = [one.name for one in others if one.fit("value") >= number.fit("value")]
+    if not names:
+        return []
+    return [f"{', '.join(names)}: numbers, too; to learn these, data.columns.label={names[0]}"]
 
 
 def _are_several(labels: Profile, label: Profile) -> bool:

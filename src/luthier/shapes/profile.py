@@ -22,9 +22,11 @@ from luthier.data.labels import (
     label_name,
     split_labels,
 )
+from luthier.data.readers.split_names import name_splits
 from luthier.records import Rows
 
 SAMPLE = 3000  # rows looked at
+THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 DATE = re.compile(r"^\D{0,12}\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b|\b\d{1,2}:\d{2}(:\d{2})?\b.{0,12}$")
 MOST_LABELS = 1000  # distinct values that a label column may have
 
@@ -45,6 +47,7 @@ class Profile:
         listed: True if some values are lists, or mappings of labels to 0 and 1.
         dated: Share of values that are dates or times.
         nested: True if some values are other mappings.
+        of_splits: True if the values are names of splits: train, dev and test, say.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Profile:
     listed: bool
     dated: float
     nested: bool
+    of_splits: bool
 
     def fit(self, kind: str) -> float:
         """Rate how well the values fit a kind of column, from 0 (not at all) to 1."""
@@ -74,6 +78,8 @@ class Profile:
         most = min(MOST_LABELS, max(2, self.n // 2))
         if self.listed or self.nested or not 2 <= self.n_distinct <= most or self.words > 6:
             return 0.0
+        if self.of_splits:
+            return 0.0
         if self.numeric > 0.95 and (not self.whole or self.n_distinct > 20):
             return 0.0
         return 1.0 - 0.5 * self.n_distinct / most
@@ -84,7 +90,7 @@ class Profile:
         if (
             self.nested
             or self.several < 0.1
-            or self.numeric > 0.5
+            or self.numeric > 0.95
             or self.n_parts > max(3, self.n // 3)
         ):
             return 0.0
@@ -118,6 +124,8 @@ def profile(rows: Rows, column: str) -> Profile:
     is_comma = not any(mark in text for text in written for mark in SEPARATORS[:2])
     if is_comma and not listed and any(re.search(r",\s*\S+(\s+\S+){3}", text) for text in written):
         n_several = 0  # commas belong to sentences
+    if _are_thousands([text for text in written if "," in text]):
+        n_several = 0
     return Profile(
         column,
         len(values),
@@ -130,11 +138,17 @@ def profile(rows: Rows, column: str) -> Profile:
         listed,
         sum(DATE.search(text) is not None for text in written) / max(1, len(written)),
         bool(mappings) and not flags,
+        name_splits(values),
     )
 
 
 def _parts(value: object) -> bool:
     return isinstance(value, str) and "," in value
+
+
+def _are_thousands(cells: Sequence[str]) -> bool:
+    """Tell numbers such as 1,500 and 20,000 from labels such as 100,101."""
+    return all(map(THOUSANDS.fullmatch, cells)) and any(text.index(",") < 3 for text in cells)
 
 
 def name_fit(name: str, guesses: Sequence[str]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -24,6 +25,8 @@ TAG = (*TAGS, "tag", "ner", "ner_tag", "label", "pos")
 SENTENCES = ("sentence_id", "sent_id", "sentence", "sentence_no", "sentence_number", "sent")
 MARKED = ("spans", "entities", "label", "labels", "annotations", "ner", "annotation")
 SCHEME = "task.options.scheme"
+COLUMNS_OF_CONLL_U = 10
+TAG_OF_ENTITY = re.compile(r"O|[BIESLUM]-\S+")
 TEXT = Column("text", "text", ("text", "sentence", "content", "document"))
 
 
@@ -40,6 +43,26 @@ def rows_of_words(sheet: Sheet) -> Guess | None:
     return _with_scheme(guess, [[str(tag) for tag in sheet.cells(guess.columns["tags"])]])
 
 
+def numbered_words(sheet: Sheet) -> Guess | None:
+    """Recognise words that are numbered, by lists of 1, 2, 3 … where the words would be.
+
+    Then come the words, and what CoNLL-U and GermEval 2014 have first of the tags that are few:
+    universal parts of speech in the fourth of ten columns, outer entities in the third of four.
+    """
+    if not {"tokens", "column_2", "column_3", "tags"} <= {*sheet.columns}:
+        return None
+    cells = sheet.cells("tokens")
+    if any(cell != [str(number + 1) for number in range(len(cell))] for cell in cells):
+        return None
+    usual = "column_4" if len(sheet.columns) == COLUMNS_OF_CONLL_U else "column_3"
+    columns = {"tokens": "column_2", "tags": usual, **sheet.given}
+    left = ", ".join(name for name in sheet.columns[2:] if name != usual)
+    why = [f"columns {columns['tokens']}, {columns['tags']}: numbered words with tags"]
+    doubt = f"whether {usual} has the tags to learn, or data.columns.tags= one of {left}"
+    guess = Guess(TASK, columns, why, [] if "tags" in sheet.given else [doubt])
+    return _with_scheme(guess, [_listed(cell) for cell in sheet.cells(columns["tags"])])
+
+
 def tagged_words(sheet: Sheet) -> Guess | None:
     """Recognise a column of words beside a column of tags."""
     roles = {"tokens": TOKENS, "tags": TAGS}
@@ -54,6 +77,24 @@ def tagged_words(sheet: Sheet) -> Guess | None:
         f"sentence in the file, or name the column that tells them apart: data.columns.{SENTENCE}="
     )
     return replace(guess, unsure=[*guess.unsure, f"{unsure}COLUMN"])
+
+
+def words_beside_tags(sheet: Sheet) -> Guess | None:
+    """Recognise words and as many tags of entities in every row, whatever their columns are called.
+
+    `show flights to boston` beside `O O O B-city`: so are the slots of ATIS and SNIPS published.
+    """
+    listed = {name: [_listed(cell) for cell in sheet.cells(name)] for name in sheet.columns}
+    for name, rows in listed.items():
+        seen = {tag for row in rows for tag in row}
+        if len(seen) < 2 or not all(map(TAG_OF_ENTITY.fullmatch, seen)):
+            continue
+        lengths = [len(row) for row in rows]
+        for words, others in listed.items():
+            if words != name and [len(row) for row in others] == lengths:
+                why = [f"columns {words}, {name}: words with as many tags"]
+                return _with_scheme(Guess(TASK, {"tokens": words, "tags": name}, why), rows)
+    return None
 
 
 def _words_of_a_table(sheet: Sheet) -> Guess | None:
@@ -150,4 +191,4 @@ def _with_scheme(guess: Guess, sentences: list[list[str]]) -> Guess:
     )
 
 
-SHAPES = (rows_of_words, tagged_words, marked_spans)
+SHAPES = (rows_of_words, numbered_words, tagged_words, words_beside_tags, marked_spans)

@@ -243,6 +243,34 @@ def test_decimal_commas_and_commas_between_labels_are_told_apart(cells, task):
     assert is_told == (task == "text-regression")
 
 
+@pytest.mark.parametrize(
+    ("cells", "task"),
+    [
+        (["8,20", "27", "3", "3,8,27", "8", "20"], "multi-label-classification"),  # of GoEmotions
+        (["100,205", "100", "205", "101,205", "101", "205"], "multi-label-classification"),
+        (["1,500", "2,500", "1,500", "20,000", "950", "950"], "text-classification"),
+    ],
+)
+def test_numbers_of_labels_and_thousands_are_told_apart(cells, task):
+    rows = Rows.of({"text": TEXTS, "y": [cells[n % 6] for n in range(N)]})
+    assert recognise(rows).task == task
+
+
+@pytest.mark.parametrize("name", ["V", "score"])
+def test_other_numbers_are_told_where_no_name_says_which_is_meant(name):
+    rows = Rows.of({"text": TEXTS, name: NUMBERS, "A": NUMBERS[::-1]})
+    guess = recognise(rows)
+    assert (guess.task, guess.columns["label"]) == ("text-regression", name)
+    assert any("A: numbers, too" in doubt for doubt in guess.unsure) == (name == "V")
+
+
+def test_words_beside_as_many_tags_of_entities_are_tagged_words():
+    tags = ["O B-x I-x O", "O O", "B-y"] * (N // 3)
+    words = ["show me trains please", "all flights", "now"] * (N // 3)
+    guess = recognise(Rows.of({"in": words, "intent": LABELS, "out": tags}))
+    assert (guess.task, guess.columns) == ("token-classification", {"tokens": "in", "tags": "out"})
+
+
 @pytest.mark.parametrize(("second", "is_told"), [("3", True), ("hypothesis", False)])
 def test_two_texts_that_nothing_calls_a_pair_are_a_doubt(second, is_told):
     first = "premise" if second == "hypothesis" else "2"

@@ -4,7 +4,9 @@ The columns of a line are separated by tabs, spaces, or commas or semicolons as 
 is first, its tag last. A blank line ends a sentence, a line `-DOCSTART-` begins a document (Tjong
 Kim Sang and De Meulder 2003,
 "Introduction to the CoNLL-2003 Shared Task"). Comments and hashtags both begin with `#`, so a line
-is a comment only if it does not look like a token with its tag.
+is a comment only if it does not look like a token with its tag. Where lines begin with the numbers
+of words, as in [CoNLL-U](https://universaldependencies.org/format.html) and GermEval 2014, every
+line of `#` is a comment, and lines of `1-2` and `1.1`, which repeat or imply words, are skipped.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ from typing import NamedTuple
 
 from luthier.data.readers.delimited import Table
 from luthier.data.readers.plain_text import lines_of
+from luthier.data.readers.sniff import SAMPLE, n_numbered
 from luthier.errors import DataError
 
 DOCUMENT = "-DOCSTART-"
 SHAPE = "a token, a tab and its tag on each line, and a blank line after each sentence"
 NAMES = frozenset(("word", "words", "token", "tokens", "form"))  # of a first line of names
 _TAG = re.compile(r"O|[BIESLUM]-\S+")
+_NO_WORD = re.compile(r"\d+[-.]\d+")  # of CoNLL-U: a range of words, or one that is not written
 _UNSEEN = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf", "Mn"))  # categories of invisible characters
 
 
@@ -62,7 +66,8 @@ def parse_conll(text: str, *, name: str, header: str | Sequence[str] | None = No
     if first is not None and header == "first":
         header = first.cells
         lines = [line for line in lines if line is not first]
-    tokens, n_comments = _without_comments(lines)
+    is_numbered = n_numbered([line.text for line in lines[:SAMPLE]]) > 0
+    tokens, skipped = (_words if is_numbered else _without_comments)(lines)
     if not any(line.cells for line in tokens):
         raise DataError(f"{name} has no tokens.", received=f"{len(lines)} lines", hint=SHAPE)
     width = _check(tokens, name)
@@ -77,7 +82,7 @@ def parse_conll(text: str, *, name: str, header: str | Sequence[str] | None = No
     }
     if any(line.starts_document for line in lines):
         columns["document"] = documents
-    notes = [f"{n_comments} comment lines skipped"] if n_comments else []
+    notes = [f"{count} {what} skipped" for what, count in skipped.items() if count]
     numbers = [sentence[0].number for sentence in sentences]
     return Table(columns, numbers, (*notes, *_unseen(tokens)), proposed=proposed)
 
@@ -133,12 +138,20 @@ def _at_blanks(line: str) -> tuple[str, ...]:
     return tuple(re.split(r"[ \t]+", line.lstrip(" \t")))
 
 
-def _without_comments(lines: Sequence[_Line]) -> tuple[list[_Line], int]:
+def _words(lines: Sequence[_Line]) -> tuple[list[_Line], dict[str, int]]:
+    """Keep the lines of numbered words, and those that end sentences."""
+    written = [line for line in lines if not line.text.startswith("#")]
+    kept = [line for line in written if not (line.cells and _NO_WORD.fullmatch(line.cells[0]))]
+    n_comments, n_others = len(lines) - len(written), len(written) - len(kept)
+    return kept, {"comment lines": n_comments, "lines without a word of their own": n_others}
+
+
+def _without_comments(lines: Sequence[_Line]) -> tuple[list[_Line], dict[str, int]]:
     sure = [line.cells for line in lines if line.cells and not line.text.startswith("#")]
     width = _width(sure)
     tags = {cells[-1] for cells in sure if len(cells) == width}
     kept = [line for line in lines if not _is_comment(line, width, tags)]
-    return kept, len(lines) - len(kept)
+    return kept, {"comment lines": len(lines) - len(kept)}
 
 
 def _is_comment(line: _Line, width: int, tags: set[str]) -> bool:

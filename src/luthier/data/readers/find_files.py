@@ -37,6 +37,7 @@ KINDS = {
     ".arrow": "arrow",
     ".feather": "arrow",
     ".conll": "conll",
+    ".conllu": "conll",
     ".iob": "conll",
     ".iob2": "conll",
     ".bio": "conll",

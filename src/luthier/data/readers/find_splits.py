@@ -5,7 +5,7 @@
     data/train-00000-of-00002.parquet …               several files a split
     data/train.en  data/train.de  data/test.en …      parallel files
     data/corpus.en.txt  data/corpus.de.txt            likewise, if their lines are as many
-    data/train/  data/test/                           a folder a split
+    data/train/  data/test/                           a folder a split, also of parallel files
 
 What is found are sources of rows as `find_files.py` reads them.
 """
@@ -100,9 +100,8 @@ def _in_folder(folder: Path) -> FoundSplits | None:
     Two parallel files that are alone in it are the training rows, whatever their name.
     """
     pairs, named = _parallel(folder), _named_in(folder)
-    left = [name for name in _names(folder) if name not in pairs and not name.endswith(".md")]
-    if len({*pairs.values()}) == 1 and not named and not left:
-        return FoundSplits(str(folder / next(iter(pairs.values()))))
+    if not named and (pair := _pair_in(folder)):
+        return FoundSplits(pair)
     trains = [one for one in named if one.name.split == "train"]
     rests = dict.fromkeys(one.name.rest for one in trains)
     if not rests:
@@ -155,13 +154,22 @@ def _named_in(folder: Path, language: str = "") -> list[_Named]:
     pairs = _parallel(folder, language)
     sources = [str(folder / name) for name in _names(folder) if name not in pairs]
     sources += [str(folder / braced) for braced in dict.fromkeys(pairs.values())]
-    sources += [
-        str(path)
-        for path in sorted(folder.iterdir())
-        if path.is_dir() and not path.is_symlink() and (files_in(path) or class_folders(path))
-    ]
-    named = ((source, split_name(_stem(Path(source).name))) for source in sources)
+    folders = [one for one in sorted(folder.iterdir()) if one.is_dir() and not one.is_symlink()]
+    named = [(source, split_name(_stem(Path(source).name))) for source in sources]
+    for path in folders:
+        pair = _pair_in(path)
+        if pair or files_in(path) or class_folders(path):
+            named.append((pair or str(path), split_name(_stem(path.name))))
     return [_Named(source, name) for source, name in named if name is not None]
+
+
+def _pair_in(folder: Path) -> str | None:
+    """Name two parallel files that have a folder to themselves, but for files of other kinds."""
+    pairs = _parallel(folder)
+    left = [name for name in _names(folder) if name not in pairs and not name.endswith(".md")]
+    if left or len({*pairs.values()}) != 1:
+        return None
+    return str(folder / next(iter(pairs.values())))
 
 
 def _names(folder: Path) -> list[str]:

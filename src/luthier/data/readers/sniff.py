@@ -22,6 +22,7 @@ MARKS = ("\t", "@", "|", ";", ",")
 SHORT = 30  # characters of a label
 MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow"}
 _TAGGED = re.compile(r"\S+([\t ]+\S+)*[\t ]+(O|[BIESLUM]-\S+)")
+_NUMBERED = re.compile(r"(\d+)([-.]\d+)?\t\S")
 
 
 def sniff_format(path: Path) -> str | None:
@@ -56,9 +57,34 @@ def is_tagged(lines: Sequence[str]) -> bool:
     >>> is_tagged(["U.N.\tB-ORG", "official\tO", "", "Peter\tB-PER"] * 4)
     True
     """
+    if n_numbered(lines) > 1:
+        return True
     filled = [line for line in lines if line.strip()]
     n_tagged = sum(_TAGGED.fullmatch(line.strip()) is not None for line in filled)
     return len(filled) < len(lines) and n_tagged > 0.9 * max(1, len(filled))
+
+
+def n_numbered(lines: Sequence[str]) -> int:
+    r"""Count the sentences whose lines begin with the numbers of their words, as in CoNLL-U.
+
+    Lines of `#` are comments, and `1-2` and `1.1` number no words of their own. If one line has no
+    number, or another one, the answer is 0.
+
+    >>> n_numbered(["# en", "1\tAda\tPER", "2\tsleeps\tO", "", "1\tSo\tO", "2\tdo\tO"])
+    2
+    """
+    n_sentences, last = 0, 0
+    for line in lines:
+        number = _NUMBERED.match(line)
+        if not line.strip():
+            last = 0
+        elif number and not number[2]:
+            if int(number[1]) != last + 1:
+                return 0
+            n_sentences, last = n_sentences + (last == 0), last + 1
+        elif not number and not line.startswith("#"):
+            return 0
+    return n_sentences
 
 
 def is_table_of_words(lines: Sequence[str]) -> bool:
@@ -73,6 +99,8 @@ def is_table_of_words(lines: Sequence[str]) -> bool:
     >>> is_table_of_words(["The soup was cold", "Not good", "", "Cold soup", "So cold", ""] * 3)
     False
     """
+    if n_numbered(lines) > 1:
+        return True
     filled = [line.strip() for line in lines if line.strip()]
     runs = sum(not line.strip() and bool(after.strip()) for line, after in pairwise(lines))
     if len(filled) < FEWEST or runs < 2 or len(filled) < 2 * runs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 WORDS = {
@@ -45,3 +46,18 @@ def split_name(stem: str) -> SplitName | None:
     rest = f"{stem[: word.start()]}*{stem[word.end() :]}"
     without = _SHARD.sub("#", rest)
     return SplitName(SPLIT_OF[word[1]], without.rstrip("-_.#"), "#" in without)
+
+
+def name_splits(cells: Iterable[object]) -> bool:
+    """Tell whether cells say which split their row is of.
+
+    >>> name_splits(["train", "Dev", "train"]), name_splits(["train", "bus"])
+    (True, False)
+    """
+    splits = set()
+    for cell in cells:
+        word = SPLIT_OF.get(cell.strip().casefold()) if isinstance(cell, str) else None
+        if word is None:
+            return False
+        splits.add(word)
+    return "train" in splits and len(splits) > 1

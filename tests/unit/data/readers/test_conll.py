@@ -58,6 +58,24 @@ def test_a_hashtag_is_told_from_a_comment_between_blanks_too():
     assert table.notes == ("3 comment lines skipped",)
 
 
+def test_where_words_are_numbered_every_hash_begins_a_comment():
+    table = parse("#\thttp://a.b\t[2010]\t\n1\tGleich\tO\tO\n2\t#\tO\tO\n\n1\tJa\tO\tO\n")
+    assert table.columns["column_2"] == [["Gleich", "#"], ["Ja"]]
+    assert table.notes == ("1 comment lines skipped",)
+
+
+def test_ranges_of_words_and_words_that_are_not_written_are_skipped():
+    table = parse("# id = 1\n1-2\tdon\t_\n1\tdo\tADP\n2\tan\tDET\n2.1\tx\tX\n3\tcat\tNOUN\n")
+    assert table.columns["column_2"] == [["do", "an", "cat"]]
+    assert table.columns["tags"] == [["ADP", "DET", "NOUN"]]
+    assert "2 lines without a word of their own skipped" in table.notes
+
+
+def test_numbers_that_are_words_are_words():
+    table = parse("1-2\tO\n\n3\tO\n#1\tO\n")
+    assert table.columns["tokens"] == [["1-2"], ["3", "#1"]]
+
+
 def test_a_comment_ends_no_sentence():
     assert parse("a\tO\n# here\nb\tO\n").columns["tokens"] == [["a", "b"]]
 

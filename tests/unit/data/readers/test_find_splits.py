@@ -82,6 +82,14 @@ def test_a_folder_may_have_a_folder_for_each_split(write):
     assert splits("data/train") == ("data/train", None, "data/test")
 
 
+def test_a_folder_for_each_split_may_have_parallel_files(write):
+    write(
+        "train/seq.in", "train/seq.out", "train/label", "test/corpus.en.txt", "test/corpus.de.txt"
+    )
+    found = find_splits(".")
+    assert (found.train, found.test) == ("train/seq.{in,out}", "test/corpus.{en,de}.txt")
+
+
 def test_files_beside_the_one_that_is_named_are_found(write):
     write("train.jsonl", "dev.jsonl", "test.jsonl", "other_test.jsonl")
     assert splits("train.jsonl") == ("train.jsonl", "dev.jsonl", "test.jsonl")
