@@ -97,6 +97,8 @@ class Connection:
             **(headers or {}),
         }
         head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in named.items())
+        if self._ends is not None and self._ends[0].at_eof():
+            await self.close()  # the server has closed it, as it stood idle
         if self._ends is None:
             self._ends = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._ends
