@@ -17,6 +17,7 @@ import luthier.environment
 from benchmarks.comparison import values
 from benchmarks.figure import Panel, draw_rounds
 from benchmarks.models import MINILM
+from benchmarks.prediction.arm import EXPORTS
 from benchmarks.problems import chosen, read_reviews, review_recipe
 from benchmarks.processes import FOLDER, Round, interleave, median, ratios, run_fresh, write
 from luthier.models.load import load_tokenizer, quietly
@@ -32,7 +33,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sweep-rows", type=int, default=320)
     parser.add_argument("--max-tokens", type=int, default=128)
-    parser.add_argument("--precision", nargs="*", default=[], help="of more arms: bf16, int8")
+    parser.add_argument(
+        "--precision", nargs="*", default=[], help="of more arms: bf16, int8, onnx, onnx-int8"
+    )
     parser.add_argument("--threads", type=int)
     parser.add_argument("--set", action="append", default=[], metavar="training.FIELD=VALUE")
     options = parser.parse_args()
@@ -40,6 +43,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         trained = train(options, folder / "run")
+        for one in set(options.precision) & set(EXPORTS):
+            with quietly():
+                luthier.export(trained, folder / one, to="onnx", int8=one.endswith("int8"))
         sweeps = {}
         for peer in ("trainer", "bare"):
             part = keep([texts[i] for i in chosen(len(texts), options.sweep_rows)], folder / "part")
