@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -177,16 +178,17 @@ class Routes:
         if self.service.about["task"] != "causal-lm":
             raise RefusedError(404, "not_found", "This model writes no texts.")
         body = await self.guard.read(request)
-        answers, _ = await self.service.answers([chat.row_of(body)], {}, truncate=False)
-        text = chat.written(answers[0])
+        row, is_counted = chat.row_of(body), chat.is_counted(body)
+        answers, _ = await self.service.answers([row], {"count_tokens": True}, truncate=False)
+        text, n_read = chat.text_and_count(answers[0])
         if not is_chat:
             text = text.removeprefix(body["prompt"])
-        text, is_cut = self.service.first_tokens(text, chat.most_tokens(body))
-        how = {"is_chat": is_chat, "is_cut": is_cut}
+        written = self.service.first_tokens(text, chat.most_tokens(body))
+        written = replace(written, n_read=n_read)
         if body.get("stream"):
-            events = chat.chunks(text, self.name, **how)
+            events = chat.chunks(written, self.name, is_chat=is_chat, is_counted=is_counted)
             return StreamingResponse(events, media_type="text/event-stream")
-        return JSONResponse(chat.completion(text, self.name, **how))
+        return JSONResponse(chat.completion(written, self.name, is_chat=is_chat))
 
 
 HIDDEN = ("tokenizer", "process")  # paths and numbers of this machine

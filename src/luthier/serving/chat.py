@@ -11,6 +11,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from luthier.serving.shapes import fields_of, invalid
@@ -19,6 +20,36 @@ FIELDS = (
     *("model", "messages", "prompt", "stream", "n", "temperature", "top_p", "user", "max_tokens"),
     *("max_completion_tokens", "seed", "stream_options"),
 )
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a model wrote.
+
+    Args:
+        text: The answer alone.
+        n_tokens: Tokens of it; None if nothing here can count them.
+        is_cut: Whether it ends where it does because of its length.
+        n_read: Tokens of the prompt.
+    """
+
+    text: str
+    n_tokens: int | None
+    is_cut: bool
+    n_read: int | None = None
+
+    @property
+    def why(self) -> str:
+        """Why the answer ends."""
+        return "length" if self.is_cut else "stop"
+
+    @property
+    def usage(self) -> dict[str, int] | None:
+        """The counts of OpenAI's API."""
+        if self.n_tokens is None or self.n_read is None:
+            return None
+        both = {"prompt_tokens": self.n_read, "completion_tokens": self.n_tokens}
+        return {**both, "total_tokens": self.n_read + self.n_tokens}
 
 
 def row_of(body: Any) -> dict[str, Any]:
@@ -58,35 +89,55 @@ def most_tokens(asked: Mapping[str, Any]) -> int | None:
     return None
 
 
-def written(answer: Any) -> str:
-    """Return what was written after the prompt."""
-    text = (answer[0] if isinstance(answer, list) else answer)["generated_text"]
-    return str(text[-1]["content"]) if isinstance(text, list) else str(text)
+def is_counted(body: Mapping[str, Any]) -> bool:
+    """Return whether a streamed answer ends with the counts of its tokens.
+
+    Raises:
+        RefusedError: The options of the stream are others.
+    """
+    asked = body.get("stream_options")
+    if asked is None:
+        return False
+    if not isinstance(asked, dict) or not isinstance(asked.get("include_usage", False), bool):
+        raise invalid("stream_options is an object; its include_usage is true or false.")
+    return bool(asked.get("include_usage"))
 
 
-def completion(text: str, model: str, *, is_chat: bool, is_cut: bool) -> dict[str, Any]:
+def text_and_count(answer: Any) -> tuple[str, int]:
+    """Return what was written, after the prompt in conversations, and the tokens of the prompt."""
+    said = answer[0]
+    text = said["generated_text"]
+    return str(text[-1]["content"] if isinstance(text, list) else text), said["prompt_tokens"]
+
+
+def completion(written: Written, model: str, *, is_chat: bool) -> dict[str, Any]:
     """Write a whole answer."""
+    text = written.text
     said = {"message": {"role": "assistant", "content": text}} if is_chat else {"text": text}
-    choice = {"index": 0, "finish_reason": reason(is_cut), "logprobs": None, **said}
-    return {**head(model, is_chat=is_chat), "choices": [choice]}
+    choice = {"index": 0, "finish_reason": written.why, "logprobs": None, **said}
+    return {**head(model, is_chat=is_chat), "choices": [choice], "usage": written.usage}
 
 
-def reason(is_cut: bool) -> str:
-    """Say why the answer ends where it does."""
-    return "length" if is_cut else "stop"
-
-
-def chunks(text: str, model: str, *, is_chat: bool, is_cut: bool) -> Iterator[bytes]:
-    """Write an answer as server-sent events."""
+def chunks(
+    written: Written, model: str, *, is_chat: bool, is_counted: bool = False
+) -> Iterator[bytes]:
+    """Write an answer as server-sent events; with `is_counted`, its tokens as the last of them."""
     about = head(model, is_chat=is_chat)
     about["object"] += ".chunk" if is_chat else ""
     parts: list[Mapping[str, Any]] = [
-        {"delta": {"role": "assistant", "content": text}} if is_chat else {"text": text},
+        {"delta": {"role": "assistant", "content": written.text}}
+        if is_chat
+        else {"text": written.text},
         {"delta": {}} if is_chat else {"text": ""},
     ]
-    for part, why in zip(parts, (None, reason(is_cut)), strict=True):
-        choice = {"index": 0, "finish_reason": why, **part}
-        yield b"data: " + json.dumps({**about, "choices": [choice]}).encode() + b"\n\n"
+    events: list[dict[str, Any]] = [
+        {**about, "choices": [{"index": 0, "finish_reason": why, **part}]}
+        for part, why in zip(parts, (None, written.why), strict=True)
+    ]
+    if is_counted:
+        events.append({**about, "choices": [], "usage": written.usage})
+    for event in events:
+        yield b"data: " + json.dumps(event).encode() + b"\n\n"
     yield b"data: [DONE]\n\n"
 
 

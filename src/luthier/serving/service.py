@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from luthier.errors import RunError
+from luthier.serving import chat
 from luthier.serving.batcher import Batcher
 from luthier.serving.beside import DiedError, ModelBeside
 from luthier.serving.content import COST
@@ -162,11 +163,8 @@ class Service:
             raise RefusedError(424, "backend", "The model's process died.") from problem
         return found[0]
 
-    def first_tokens(self, text: str, most: int | None) -> tuple[str, bool]:
+    def first_tokens(self, text: str, most: int | None) -> chat.Written:
         """Cut what was written after so many tokens; None: after as many as the run writes.
-
-        Returns:
-            The text, and whether it ends there because of its length.
 
         Raises:
             RefusedError: There is no tokenizer to count with.
@@ -174,14 +172,14 @@ class Service:
         own = self.about["max_new_tokens"] or 0
         if self._tokenizer is None:
             if most is None or most >= own:
-                return text, False
+                return chat.Written(text, None, is_cut=False)
             raise RefusedError(
                 422, "validation", f"max_tokens is {own}: this model's tokenizer cuts no text."
             )
         ends = [end for _, end in self._tokenizer.encode(text, add_special_tokens=False).offsets]
         if most is None or len(ends) <= most:
-            return text, len(ends) >= own
-        return text[: ends[most - 1]], True
+            return chat.Written(text, len(ends), is_cut=len(ends) >= own)
+        return chat.Written(text[: ends[most - 1]], most, is_cut=True)
 
     async def _counted(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
         """Count the tokens of each row; of several inputs, those of the longest text."""

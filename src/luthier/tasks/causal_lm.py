@@ -256,17 +256,24 @@ class CausalLmCodec(LanguageModelingCodec[CausalLmOptions]):
         """Give every text the same perplexity, and write nothing."""
         return self.of_statistics(np.tile([-1.0, 1.0, 0.0], (len(rows), 1)))
 
-    def answer(self, predictions: Predictions, index: int, rows: Rows) -> list[dict[str, Any]]:
+    def answer(
+        self, predictions: Predictions, index: int, rows: Rows, *, count_tokens: bool = False
+    ) -> list[dict[str, Any]]:
         """Return `[{"generated_text": …}]`: the text with its continuation.
 
-        For a conversation, it is the conversation with one more message.
+        For a conversation, it is the conversation with one more message. With `count_tokens`, the
+        tokens that were read are counted too, as `prompt_tokens`.
         """
         written = str(predictions.outputs["text"][index])
         conversations = self._conversations(rows)
         if conversations is not None:
             answered = [*conversations[index], {"role": "assistant", "content": written}]
-            return [{"generated_text": answered}]
-        return [{"generated_text": str(rows["text"][index]) + written}]
+            said: dict[str, Any] = {"generated_text": answered}
+        else:
+            said = {"generated_text": str(rows["text"][index]) + written}
+        if count_tokens:
+            said["prompt_tokens"] = int(self.encode(rows.take([index])).layout.lengths[0])
+        return [said]
 
     def to_columns(self, answer: JSON) -> dict[str, JSON]:
         """Lay out the written text."""

@@ -106,7 +106,9 @@ def test_the_answer_has_the_shape_of_a_conversation(tokenizer):
     made = codec.uninformed_outputs(asked)
     made["text"] = "snow"
     (answer,) = codec.answer(codec.decode(made), 0, asked)
-    assert answer["generated_text"] == [USER, {"role": "assistant", "content": "snow"}]
+    assert answer == {"generated_text": [USER, {"role": "assistant", "content": "snow"}]}
+    (counted,) = codec.answer(codec.decode(made), 0, asked, count_tokens=True)
+    assert counted == answer | {"prompt_tokens": len(spell_prompt([USER], None, tokenizer)[0])}
 
 
 def test_conversations_without_an_answer_are_dropped_and_counted():

@@ -73,6 +73,7 @@ def test_the_client_of_openai_reads_what_is_written(serving):
     asked = [{"role": "user", "content": "once"}]
     found = client.chat.completions.create(model=model, messages=asked, max_tokens=16)
     assert found.choices[0].message.content == "and so on"
+    assert found.usage is None  # nothing here counts tokens
     written = client.completions.create(model=model, prompt="once", stream=True)
     assert "".join(one.choices[0].text for one in written) == " and so on"
     with pytest.raises(openai.UnprocessableEntityError, match="temperature"):

@@ -125,6 +125,32 @@ def test_as_many_tokens_are_given_as_are_asked_for(serving, words, asked, own, t
     assert events[1]["choices"][0]["finish_reason"] == reason
 
 
+@pytest.mark.parametrize(("asked", "written"), [({}, 3), ({"max_tokens": 2}, 2)])
+def test_tokens_that_were_read_and_written_are_counted(serving, words, asked, written):
+    client = serving(task="causal-lm", options=[], tokenizer=words)
+    expected = {"prompt_tokens": 5, "completion_tokens": written, "total_tokens": 5 + written}
+    asked = {"prompt": "once", **asked}
+    assert client.post("/v1/completions", json=asked).json()["usage"] == expected
+    asked |= {"stream": True, "stream_options": {"include_usage": True}}
+    *_, last, done = client.post("/v1/completions", json=asked).text.split("\n\n")[:-1]
+    assert done == "data: [DONE]"
+    counted = json.loads(last.removeprefix("data: "))
+    assert (counted["usage"], counted["choices"]) == (expected, [])
+
+
+@pytest.mark.parametrize("wrong", ["yes", {"include_usage": 1}])
+def test_options_of_a_stream_that_are_none_are_refused(serving, wrong):
+    asked = {"prompt": "once", "stream": True, "stream_options": wrong}
+    found = serving(task="causal-lm", options=[]).post("/v1/completions", json=asked)
+    assert found.status_code == 422
+    assert "include_usage is true or false" in found.json()["error"]["message"]
+
+
+def test_without_a_tokenizer_nothing_is_counted(serving):
+    client = serving(task="causal-lm", options=[])
+    assert client.post("/v1/completions", json={"prompt": "once"}).json()["usage"] is None
+
+
 @pytest.mark.parametrize("wrong", [{"max_tokens": 0}, {"max_tokens": "9"}, {"max_tokens": True}])
 def test_what_is_no_number_of_tokens_is_refused(serving, wrong):
     client = serving(task="causal-lm", options=[])
