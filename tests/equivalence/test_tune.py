@@ -168,6 +168,19 @@ def test_several_workers_share_a_search(recipe, tmp_path):
     assert found_in(out)["fresh"] is None
 
 
+def test_workers_on_ray_share_a_search(recipe, tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    out = tmp_path / "out"
+    asked = ("--trials", "4", "--seeds", "1", "--jobs", "2", "--on", "ray")
+    said = ask(*words_of(recipe, out, *asked))
+    assert said.exit_code == 0, said.output
+    assert [one["state"] for one in told_of(out)] == ["finished"] * 4
+    assert found_in(out)["fresh"] is not None
+    assert not [*out.rglob(".stop-*")]
+
+
 def test_one_that_is_interrupted_goes_on_with_its_trial(recipe, tmp_path):
     def stop(info):
         if info.phase == "fine-tuning" and info.step == 2:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from luthier.cli.studies import Out, Overrides, Quiet, Recipe, Teller, beside
+from luthier.cli.studies import On, Out, Overrides, Quiet, Recipe, Runs, Teller, beside
 from luthier.cli.tables import (
     Column,
     JsonOption,
@@ -20,6 +20,7 @@ from luthier.cli.tables import (
     print_table,
 )
 from luthier.cli.visible import visible
+from luthier.studies.workers import PROCESSES, Workers
 
 if TYPE_CHECKING:
     from luthier.studies.tuning.found import Found
@@ -49,7 +50,8 @@ def tune(
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep the weights of every trial.")
     ] = False,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Trials that are made at once.")] = 1,
+    jobs: Runs = None,
+    on: On = PROCESSES,
     quiet: Quiet = False,
     layout: LayoutOption = None,
     as_json: JsonOption = False,
@@ -74,7 +76,7 @@ def tune(
             prune=not no_prune,
             out=out,
             keep_models=keep_models,
-            jobs=jobs,
+            jobs=Workers(on, jobs),
             on_tried=Tells(beside(asked)),
             on_trial=Teller(beside(asked)),
             listeners=[listener],

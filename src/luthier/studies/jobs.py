@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -51,7 +52,31 @@ class Child(Protocol):
         ...
 
 
-Begin = Callable[[str, Path], Child]  # from a recipe in YAML and the run's folder
+@dataclass(frozen=True)
+class Command:
+    """A command of Python that is given in another process.
+
+    Args:
+        words: What follows `python -m`; `RECIPE_FILE` among them stands for a file.
+        place: What it writes: a folder or the beginning of names, of which the parent is there.
+        recipe: What the file holds, in YAML.
+    """
+
+    words: tuple[str, ...]
+    place: Path
+    recipe: str | None = None
+
+    def written(self, scratch: Path) -> list[str]:
+        """Write the file into a folder, and name it among the words."""
+        if self.recipe is None:
+            return [*self.words]
+        file = scratch / f"{self.place.name}.yaml"
+        file.write_text(self.recipe, encoding="utf-8")
+        return [str(file) if word == RECIPE_FILE else word for word in self.words]
+
+
+Begin = Callable[[Command], Child]
+RECIPE_FILE = "{recipe}"
 LONGEST_WORDS = 500
 TOLD = re.compile(  # an error as the command line prints it
     r"Error: (?P<problem>.+?)(?:\n  received: (?P<received>.+?))?(?:\n  fix: +(?P<fix>.+?))?\s*\Z",
@@ -107,33 +132,26 @@ class Jobs:
         running = sum(child.poll() is None for _, child in self.begun.values())
         while self.waiting and running < self.n:
             trial, place = self.waiting.pop(0)
-            self.begun[place] = trial.recipe, self.begin(to_yaml(trial.recipe), place)
+            words = ("luthier", "run", RECIPE_FILE, "--quiet", "--out", str(place.absolute()))
+            command = Command(words, place, to_yaml(trial.recipe))
+            self.begun[place] = trial.recipe, self.begin(command)
             running += 1
-
-    @property
-    def children(self) -> list[Child]:
-        """The processes that were begun."""
-        return [child for _, child in self.begun.values()]
 
 
 class Process(subprocess.Popen[bytes]):
-    """A run in a process of this machine.
+    """A process of this machine.
 
     Args:
-        recipe: Its recipe, in YAML.
-        place: The run's folder.
+        command: What it is told.
         threads: Threads that it computes with.
         scratch: A folder for the recipe and what it says.
     """
 
-    def __init__(self, recipe: str, place: Path, *, threads: int, scratch: Path):
-        file = scratch / f"{place.name}.yaml"
-        file.write_text(recipe, encoding="utf-8")
-        self._words = scratch / f"{place.name}.txt"
-        command = [sys.executable, "-m", "luthier", "run", str(file), "--quiet"]
+    def __init__(self, command: Command, *, threads: int, scratch: Path):
+        self._words = scratch / f"{command.place.name}.txt"
         with self._words.open("wb") as words:
             super().__init__(
-                [*command, "--out", str(place.absolute())],
+                [sys.executable, "-m", *command.written(scratch)],
                 env={"OMP_NUM_THREADS": str(threads), **os.environ},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -169,21 +187,36 @@ def processes(workers: Workers) -> Iterator[tuple[Begin, int]]:
 
 
 @contextmanager
-def jobs_of(trials: Sequence[tuple[Trial, Path]], workers: Workers) -> Iterator[Jobs]:
-    """Run trials at once while the block runs; when it is left early, each saves and ends."""
+def elsewhere(workers: Workers) -> Iterator[tuple[Begin, int]]:
+    """Give what begins a command in another process, and how many may run at once.
+
+    When the block is left early, each command saves what it does and ends.
+    """
     if workers.on == RAY:
         from luthier.studies.ray_jobs import ray_cluster
 
         place = ray_cluster(workers)
     else:
         place = processes(workers)
+    children: list[Child] = []
     with place as (begin, n), listening():
-        made = Jobs(trials, n, begin)
+
+        def begin_noted(command: Command) -> Child:
+            children.append(begin(command))
+            return children[-1]
+
         try:
-            yield made
+            yield begin_noted, n
         finally:
-            for one in made.children:
+            for one in children:
                 if one.poll() is None:
                     one.terminate()
-            for one in made.children:
+            for one in children:
                 one.wait()
+
+
+@contextmanager
+def jobs_of(trials: Sequence[tuple[Trial, Path]], workers: Workers) -> Iterator[Jobs]:
+    """Run trials at once while the block runs; when it is left early, each saves and ends."""
+    with elsewhere(workers) as (begin, n):
+        yield Jobs(trials, n, begin)

@@ -1,4 +1,4 @@
-"""Runs of a study on a Ray cluster: a task each, which gives the command `luthier run` there.
+"""Runs of a study on a Ray cluster: a task each, which gives a command such as `luthier run` there.
 
 The cluster's machines see the study's folder under the same path, as they do on one machine or on a
 shared file system. Results are read from run folders alone, so they are those of a study without
@@ -15,12 +15,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from luthier.environment import needing
 from luthier.errors import RunError
-from luthier.studies.jobs import Begin
+from luthier.studies.jobs import Begin, Command
 from luthier.studies.workers import Workers
 
 LONGEST = 4000  # characters kept of what a run said
@@ -56,12 +57,12 @@ def ray_cluster(workers: Workers) -> Iterator[tuple[Begin, int]]:
         stops: dict[Path, None] = {}
         name = f".stop-{secrets.token_hex(8)}"
 
-        def begin(recipe: str, place: Path) -> RayTask:
-            place.parent.mkdir(parents=True, exist_ok=True)  # which the others must see
-            stop = place.absolute().parent / name
+        def begin(command: Command) -> RayTask:
+            command = replace(command, place=command.place.absolute())
+            command.place.parent.mkdir(parents=True, exist_ok=True)  # which the others must see
+            stop = command.place.parent / name
             stops[stop] = None
-            given = (recipe, str(place.absolute()), os.getcwd(), str(stop))
-            return RayTask(task.remote(*given), stop)
+            return RayTask(task.remote(command, os.getcwd(), str(stop)), stop)
 
         try:
             yield begin, min(workers.n or room, room)
@@ -117,24 +118,22 @@ class RayTask:
         return self._said
 
 
-def run_there(recipe: str, place: str, folder: str, stop: str) -> tuple[int, str]:
-    """Make a run in a worker of the cluster; return its exit code and the end of what it said."""
+def run_there(command: Command, folder: str, stop: str) -> tuple[int, str]:
+    """Give a command in a worker of the cluster; return its exit code and the end of its words."""
     if Path(stop).exists():
         return STOPPED, ""
-    if not Path(place).parent.is_dir() or not Path(folder).is_dir():
+    seen = command.place.parent
+    if not seen.is_dir() or not Path(folder).is_dir():
         return UNSEEN, (
             "Error: A machine of the Ray cluster does not see the study's folder.\n"
-            f"  received: no {Path(place).parent} on {os.uname().nodename}\n"
+            f"  received: no {seen} on {os.uname().nodename}\n"
             "  fix:      --out on a file system that all machines share"
         )
     with tempfile.TemporaryDirectory(prefix="luthier-ray-") as scratch:
-        file = Path(scratch) / "recipe.yaml"
-        file.write_text(recipe, encoding="utf-8")
         said = Path(scratch) / "said.txt"
-        words = [sys.executable, "-m", "luthier", "run", str(file), "--quiet", "--out", place]
         with said.open("wb") as heard:
             child = subprocess.Popen(
-                words,
+                [sys.executable, "-m", *command.written(Path(scratch))],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

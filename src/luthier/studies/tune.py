@@ -19,6 +19,7 @@ from luthier.studies.plan import name_of
 from luthier.studies.runner import OnTrial
 from luthier.studies.tuning.found import Found
 from luthier.studies.tuning.trials import Arm, OnTried
+from luthier.studies.workers import Workers
 from luthier.training.listeners import Listener
 
 
@@ -35,7 +36,7 @@ def tune(
     out: str | Path | None = None,
     name: str | None = None,
     keep_models: bool = False,
-    jobs: int = 1,
+    jobs: int | Workers = 1,
     on_tried: OnTried | None = None,
     on_trial: OnTrial | None = None,
     listeners: Sequence[Listener] = (),
@@ -58,7 +59,8 @@ def tune(
         out: The folder of the search; None makes it `runs/NAME-tune`.
         name: What to call the search; None takes the name of the recipe's file.
         keep_models: Whether all trials keep their weights; otherwise the best trial alone does.
-        jobs: How many trials are made at once, each worker a process of its own.
+        jobs: How many trials are made at once, each worker a process of its own, or
+            `Workers("ray")`: on a Ray cluster.
         on_tried: Called with (arm, search, None) before a trial of this process, and with what came
             of a trial in place of None after each.
         on_trial: Called with (study, number, trial, None) before each training with a fresh seed,
@@ -93,14 +95,15 @@ def tune(
     search, n_validation = plan_search(
         read_recipe(recipe, overrides), space, n_trials, prune=prune, keep_models=keep_models
     )
+    workers = jobs if isinstance(jobs, Workers) else Workers(n=jobs)
     folder = Path(out or Path("runs") / f"{name}-tune")
     begin(folder, search)
     arms: list[Arm] = ["tpe", "random"] if against_random else ["tpe"]
     for arm in arms:
-        run_arm(folder, search, arm, jobs=jobs, on_tried=on_tried, listeners=listeners)
+        run_arm(folder, search, arm, workers=workers, on_tried=on_tried, listeners=listeners)
     with Finishing(folder):
         parts = {arm: of_arm(folder, search, arm) for arm in arms}
         fresh, validation = with_fresh_seeds(
-            folder, search, parts, n_seeds, jobs=jobs, on_trial=on_trial, listeners=listeners
+            folder, search, parts, n_seeds, workers=workers, on_trial=on_trial, listeners=listeners
         )
         return sum_up_search(name, folder, search, parts, fresh, validation, n_validation)

@@ -8,9 +8,15 @@ import pytest
 from luthier.errors import ArgumentError, RecipeError, RunError
 from luthier.recipe.yaml_text import write_yaml
 from luthier.runs import RunFolder
+from luthier.studies.jobs import RECIPE_FILE, Command
 from luthier.studies.ray_jobs import STOPPED, UNSEEN, ray_cluster, run_there
 from luthier.studies.workers import Workers
 from tests.toys import toy_rows, toy_tree, write_csv
+
+
+def command(place, recipe):
+    words = ("luthier", "run", RECIPE_FILE, "--quiet", "--out", str(place))
+    return Command(words, place, recipe)
 
 
 def test_one_run_after_the_other_needs_no_workers():
@@ -52,23 +58,22 @@ def test_a_cluster_is_joined_and_never_started(monkeypatch):
 
 
 def test_a_machine_that_does_not_see_the_folder_says_so(tmp_path):
-    code, said = run_there("model: m", str(tmp_path / "absent" / "run"), str(tmp_path), "stop")
+    code, said = run_there(command(tmp_path / "absent" / "run", "model: m"), str(tmp_path), "stop")
     assert code == UNSEEN
     assert "does not see the study's folder" in said
     assert "--out on a file system that all machines share" in said
 
 
 def test_a_run_that_fails_there_says_why(tmp_path):
-    code, said = run_there(
-        "model: m\ntask: nothing\n", str(tmp_path / "run"), str(tmp_path), "no/stop"
-    )
+    asked = command(tmp_path / "run", "model: m\ntask: nothing\n")
+    code, said = run_there(asked, str(tmp_path), "no/stop")
     assert code == 2
     assert "Error:" in said
 
 
 def test_a_run_that_is_asked_to_end_before_it_begins_is_not_begun(tmp_path):
     (tmp_path / "stop").touch()
-    given = ("model: m", str(tmp_path / "run"), str(tmp_path), str(tmp_path / "stop"))
+    given = (command(tmp_path / "run", "model: m"), str(tmp_path), str(tmp_path / "stop"))
     assert run_there(*given) == (STOPPED, "")
 
 
@@ -79,7 +84,7 @@ def test_a_run_that_is_asked_to_end_saves_itself(tiny_model, tmp_path):
     tree["data"]["train"] = str(tmp_path / "rows.csv")
     found = []
     stop = tmp_path / "stop"
-    given = (write_yaml(tree), str(tmp_path / "run"), str(tmp_path), str(stop))
+    given = (command(tmp_path / "run", write_yaml(tree)), str(tmp_path), str(stop))
     there = Thread(target=lambda: found.append(run_there(*given)))
     there.start()
     while there.is_alive() and not [*tmp_path.glob("run/checkpoints/*")]:

@@ -30,6 +30,7 @@ from luthier.studies.tuning.found import AS_IS, Searched
 from luthier.studies.tuning.space import read_space
 from luthier.studies.tuning.trials import Arm, OnTried
 from luthier.studies.tuning.worker import POLL, SEARCH, Search, tidy, work, work_together
+from luthier.studies.workers import Workers
 from luthier.training.listeners import Listener
 
 
@@ -123,17 +124,17 @@ def run_arm(
     search: Search,
     arm: Arm,
     *,
-    jobs: int,
+    workers: Workers,
     on_tried: OnTried | None,
     listeners: Sequence[Listener],
 ) -> None:
     """Run all trials of an arm, and wait for those that other processes have begun."""
     journal = search.journal(folder, arm)
     while not journal.is_over:
-        if jobs > 1:
-            work_together(folder, search, arm, jobs, on_tried or (lambda *news: None))
-        else:
+        if workers.is_one:
             work(folder, search, arm, on_tried=on_tried, listeners=listeners)
+        else:
+            work_together(folder, search, arm, workers, on_tried or (lambda *news: None))
         if not journal.is_over:
             time.sleep(POLL)
     tidy(folder, search, journal)
@@ -160,7 +161,7 @@ def with_fresh_seeds(
     parts: Mapping[Arm, Searched],
     n_seeds: int,
     *,
-    jobs: int,
+    workers: Workers,
     on_trial: OnTrial | None,
     listeners: Sequence[Listener],
 ) -> tuple[Results | None, dict[str, Estimate]]:
@@ -188,7 +189,12 @@ def with_fresh_seeds(
             on_trial(study, number, trial, outcome)
 
     systems, failures = run_trials(
-        plan, folder, keep_models=search.keep_models, jobs=jobs, on_trial=take, listeners=listeners
+        plan,
+        folder,
+        keep_models=search.keep_models,
+        jobs=workers,
+        on_trial=take,
+        listeners=listeners,
     )
     results = sum_up(plan, systems, failures, folder=folder)
     confidence = search.recipe.evaluation.confidence

@@ -10,23 +10,19 @@ their runs scored on test rows is read by nobody here.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from luthier.environment import usable_cores
 from luthier.errors import LuthierError, RunError
 from luthier.recipe.tree import Recipe
 from luthier.runs import RunFolder
 from luthier.runs.files import read_document
-from luthier.signals import listening
+from luthier.studies.jobs import Command, elsewhere
 from luthier.studies.outcomes import validation_scores
 from luthier.studies.runner import is_finished, note_size, run_cell
 from luthier.studies.seeds import with_seed
@@ -35,6 +31,7 @@ from luthier.studies.tuning.journal import Held, Journal
 from luthier.studies.tuning.pruning import PrunedError, watcher
 from luthier.studies.tuning.space import Setting, read_space, value_at, with_values
 from luthier.studies.tuning.trials import Arm, OnTried
+from luthier.studies.workers import Workers
 from luthier.training.listeners import Listener
 
 SEARCH = "search"
@@ -144,7 +141,9 @@ def tidy(folder: Path, search: Search, journal: Journal) -> None:
             shutil.rmtree(folder / "cells" / one.cell / "model", ignore_errors=True)
 
 
-def work_together(folder: Path, search: Search, arm: Arm, n: int, on_tried: OnTried) -> None:
+def work_together(
+    folder: Path, search: Search, arm: Arm, workers: Workers, on_tried: OnTried
+) -> None:
     """Let several processes run trials, and tell of each once it has ended.
 
     Raises:
@@ -159,46 +158,22 @@ def work_together(folder: Path, search: Search, arm: Arm, n: int, on_tried: OnTr
                 told.add(one.number)
                 on_tried(arm, search.n_trials, one)
 
-    with workers(folder, arm, n) as children:
+    words = (__name__, str(folder.absolute()), arm)
+    with elsewhere(workers) as (begin, n):
+        children = [
+            begin(Command(words, folder / "claims" / f"worker-{number}")) for number in range(n)
+        ]
         while any(one.poll() is None for one in children):
             tell()
             time.sleep(POLL)
         tell()
-        for number, one in enumerate(children):
-            if one.returncode > 0:
-                said = (folder / "claims" / f"worker-{number}.txt").read_text(errors="replace")
+        for one in children:
+            if (one.returncode or 0) > 0:  # one that was killed leaves its trial to another
                 raise RunError(
                     "A worker of the search ended with an error.",
-                    received=said.strip()[-500:] or f"exit code {one.returncode}",
+                    received=one.said().strip()[-500:] or f"exit code {one.returncode}",
                     hint="the same command goes on",
                 )
-
-
-@contextmanager
-def workers(folder: Path, arm: Arm, n: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Start processes; when the block is left early, each saves its trial and ends."""
-    children = []
-    threads = max(1, usable_cores() // n)
-    with listening():
-        try:
-            for number in range(n):
-                with (folder / "claims" / f"worker-{number}.txt").open("wb") as words:
-                    one = subprocess.Popen(
-                        [sys.executable, "-m", __name__, str(folder.absolute()), arm],
-                        env={"OMP_NUM_THREADS": str(threads), **os.environ},
-                        stdin=subprocess.DEVNULL,
-                        stdout=subprocess.DEVNULL,
-                        stderr=words,
-                        process_group=0 if os.name == "posix" else None,
-                    )
-                children.append(one)
-            yield children
-        finally:
-            for one in children:
-                if one.poll() is None:
-                    one.terminate()
-            for one in children:
-                one.wait()
 
 
 def read_search(folder: Path) -> Search:
