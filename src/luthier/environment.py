@@ -137,6 +137,12 @@ def cache_folder() -> Path:
     return Path(asked) if asked else usual
 
 
+def threads_to_use() -> int:
+    """Count the threads to compute with: those of OMP_NUM_THREADS, else a thread a usable core."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(asked) if asked.isdecimal() and int(asked) else usable_cores()
+
+
 def usable_cores() -> int:
     """Count the processors this process may use; a container may grant fewer than exist."""
     quota = _quota(Path("/sys/fs/cgroup/cpu.max"))

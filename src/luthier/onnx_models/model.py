@@ -24,7 +24,8 @@ class OnnxModel:
 
     Args:
         folder: The folder with the graph.
-        n_threads: Threads that compute one batch; None: as many as this process may use.
+        n_threads: Threads that compute one batch; None: what OMP_NUM_THREADS says, else
+            as many as this process may use.
         int8: Whether its weights are in int8. Its activations are then rounded by the largest value
             of a batch, so each item is answered alone, which costs little on a CPU.
         backend: What computes it, among `BACKENDS`.
@@ -35,6 +36,7 @@ class OnnxModel:
     """
 
     note = answer_texts = None  # token ids are what it takes
+    spins = True
 
     def __init__(
         self,
@@ -44,7 +46,8 @@ class OnnxModel:
         int8: bool = False,
         backend: str = "onnx",
     ):
-        self.answers_alone, self.open = int8, partial(BACKENDS[backend], n_threads=n_threads)
+        asked = {"n_threads": n_threads} | ({"spins": self.spins} if backend == "onnx" else {})
+        self.answers_alone, self.open = int8, partial(BACKENDS[backend], **asked)
         self.n_bytes = sum(one.stat().st_size for one in folder.glob("*.onnx*"))
         self.session = self.open(folder / MODEL)
 

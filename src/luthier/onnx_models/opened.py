@@ -22,7 +22,8 @@ def opened(
     Args:
         folder: Its folder.
         described: What `model.json` says.
-        n_threads: Threads that compute one batch; None: as many as this process may use.
+        n_threads: Threads that compute one batch; None: what OMP_NUM_THREADS says, else
+            as many as this process may use.
         backend: What computes it; None: what it was tried out with.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from luthier.environment import needing, usable_cores
+from luthier.environment import needing, threads_to_use
 from luthier.errors import ModelError
 from luthier.ragged import Array
 
@@ -21,7 +21,8 @@ class OpenvinoSession:
 
     Args:
         path: Its file.
-        n_threads: Threads that compute one batch; None: as many as this process may use.
+        n_threads: Threads that compute one batch; None: what OMP_NUM_THREADS says, else
+            as many as this process may use.
 
     Raises:
         RecipeError: OpenVINO is not installed.
@@ -32,7 +33,7 @@ class OpenvinoSession:
         openvino, self.path = require_openvino(), path
         settings = {  # by itself it computes in bfloat16 where a processor has that
             "INFERENCE_PRECISION_HINT": "f32",
-            "INFERENCE_NUM_THREADS": n_threads or usable_cores(),
+            "INFERENCE_NUM_THREADS": n_threads or threads_to_use(),
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:

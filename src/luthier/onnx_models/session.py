@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from luthier.environment import needing, usable_cores
+from luthier.environment import needing, threads_to_use
 from luthier.errors import ModelError
 from luthier.ragged import Array
 
@@ -18,18 +18,22 @@ class Session:
 
     Args:
         path: Its file.
-        n_threads: Threads that compute one batch; None: as many as this process may use.
+        n_threads: Threads that compute one batch; None: what OMP_NUM_THREADS says, else
+            as many as this process may use.
+        spins: Whether threads that wait for work ask for it without a pause: a single text is
+            answered sooner, and a processor is busy meanwhile.
 
     Raises:
         RecipeError: ONNX Runtime is not installed.
         ModelError: It cannot read the graph.
     """
 
-    def __init__(self, path: Path, *, n_threads: int | None = None):
+    def __init__(self, path: Path, *, n_threads: int | None = None, spins: bool = True):
         runtime, self.path = require_runtime(), path
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = n_threads or usable_cores()
+        options.intra_op_num_threads = n_threads or threads_to_use()
         options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spins)))
         options.log_severity_level = 3  # errors
         try:
             self._session = runtime.InferenceSession(

@@ -40,6 +40,8 @@ class OnnxWriter(OnnxModel):
         options: Those of `OnnxModel`.
     """
 
+    spins = False  # between two tokens there is other work, which waiting threads would hold up
+
     def __init__(self, folder: Path, settings: Mapping[str, Any], **options: Any):
         super().__init__(folder, **options)
         path, self._settings = folder / ENCODER, settings

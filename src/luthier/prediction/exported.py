@@ -46,7 +46,8 @@ class OnnxPredictor(Predictor):
     Args:
         folder: The folder that `luthier export --to onnx` wrote.
         overrides: How files are read, where that differs from the run's recipe.
-        n_threads: Threads that compute one batch; None: as many as this process may use.
+        n_threads: Threads that compute one batch; None: what OMP_NUM_THREADS says, else
+            as many as this process may use.
         backend: `onnx` or `openvino`; None: what the export was tried out with.
 
     Raises:
