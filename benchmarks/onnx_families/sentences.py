@@ -2,7 +2,8 @@
 
     python -m benchmarks.onnx_families.sentences --run RUN --export FOLDER --texts FILE --rows 500
 
-Both get the same texts by `luthier.load`, with the run's own settings of writing, on one thread.
+Both get the same texts by `luthier.load`, with the run's own settings of writing, on one thread
+or as many as OMP_NUM_THREADS says.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import statistics
 import time
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before anything computes
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything computes
 
 import luthier
 
