@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -183,8 +182,7 @@ class Routes:
         text, n_read = chat.text_and_count(answers[0])
         if not is_chat:
             text = text.removeprefix(body["prompt"])
-        written = self.service.first_tokens(text, chat.most_tokens(body))
-        written = replace(written, n_read=n_read)
+        written = self.service.first_tokens(text, n_read, chat.most_tokens(body))
         if body.get("stream"):
             events = chat.chunks(written, self.name, is_chat=is_chat, is_counted=is_counted)
             return StreamingResponse(events, media_type="text/event-stream")

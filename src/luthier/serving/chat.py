@@ -28,15 +28,15 @@ class Written:
 
     Args:
         text: The answer alone.
-        n_tokens: Tokens of it; None if nothing here can count them.
-        is_cut: Whether it ends where it does because of its length.
         n_read: Tokens of the prompt.
+        n_tokens: Tokens of the answer; None if nothing here can count them.
+        is_cut: Whether it ends where it does because of its length.
     """
 
     text: str
+    n_read: int
     n_tokens: int | None
     is_cut: bool
-    n_read: int | None = None
 
     @property
     def why(self) -> str:
@@ -46,7 +46,7 @@ class Written:
     @property
     def usage(self) -> dict[str, int] | None:
         """The counts of OpenAI's API."""
-        if self.n_tokens is None or self.n_read is None:
+        if self.n_tokens is None:
             return None
         both = {"prompt_tokens": self.n_read, "completion_tokens": self.n_tokens}
         return {**both, "total_tokens": self.n_read + self.n_tokens}

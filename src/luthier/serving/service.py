@@ -163,8 +163,13 @@ class Service:
             raise RefusedError(424, "backend", "The model's process died.") from problem
         return found[0]
 
-    def first_tokens(self, text: str, most: int | None) -> chat.Written:
+    def first_tokens(self, text: str, n_read: int, most: int | None) -> chat.Written:
         """Cut what was written after so many tokens; None: after as many as the run writes.
+
+        Args:
+            text: What was written.
+            n_read: Tokens of the prompt.
+            most: Tokens that are wanted.
 
         Raises:
             RefusedError: There is no tokenizer to count with.
@@ -172,14 +177,14 @@ class Service:
         own = self.about["max_new_tokens"] or 0
         if self._tokenizer is None:
             if most is None or most >= own:
-                return chat.Written(text, None, is_cut=False)
+                return chat.Written(text, n_read, None, is_cut=False)
             raise RefusedError(
                 422, "validation", f"max_tokens is {own}: this model's tokenizer cuts no text."
             )
         ends = [end for _, end in self._tokenizer.encode(text, add_special_tokens=False).offsets]
         if most is None or len(ends) <= most:
-            return chat.Written(text, len(ends), is_cut=len(ends) >= own)
-        return chat.Written(text[: ends[most - 1]], most, is_cut=True)
+            return chat.Written(text, n_read, len(ends), is_cut=len(ends) >= own)
+        return chat.Written(text[: ends[most - 1]], n_read, most, is_cut=True)
 
     async def _counted(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
         """Count the tokens of each row; of several inputs, those of the longest text."""

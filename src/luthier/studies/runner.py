@@ -88,7 +88,7 @@ def run_trials(
     listeners: Sequence[Listener] = (),
 ) -> tuple[list[SystemScores], list[Failure]]:
     """Run the trials that are not finished, and read all of them; see `run_study`."""
-    workers = jobs if isinstance(jobs, Workers) else Workers(n=jobs)
+    workers = Workers.of(jobs)
     known: Sequence[Trial] = () if workers.is_one else getattr(study, "ahead", ())
     places = [(trial, folder / "cells" / trial.name) for trial in known]
     ahead = [(trial, place) for trial, place in places if not is_finished(place, trial.recipe)]

@@ -91,11 +91,10 @@ def tune(
         )
         from luthier.studies.tuning.summary import Finishing, sum_up_search
 
-    name = name or name_of(recipe)
+    workers, name = Workers.of(jobs), name or name_of(recipe)
     search, n_validation = plan_search(
         read_recipe(recipe, overrides), space, n_trials, prune=prune, keep_models=keep_models
     )
-    workers = jobs if isinstance(jobs, Workers) else Workers(n=jobs)
     folder = Path(out or Path("runs") / f"{name}-tune")
     begin(folder, search)
     arms: list[Arm] = ["tpe", "random"] if against_random else ["tpe"]

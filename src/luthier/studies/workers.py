@@ -18,7 +18,7 @@ class Workers:
         n: How many at once; None: one, or as many as a Ray cluster has room for.
 
     Raises:
-        ArgumentError: There is no such place.
+        ArgumentError: There is no such place, or fewer than one run at once.
     """
 
     on: str = PROCESSES
@@ -32,6 +32,18 @@ class Workers:
                 received=f"--on {self.on}",
                 hint=suggestion(self.on, (PROCESSES, RAY)),
             )
+
+        if self.n is not None and self.n < 1:
+            raise ArgumentError(
+                "At least one run of a study is made at once.",
+                received=f"jobs={self.n}",
+                hint="jobs=1, or a larger number",
+            )
+
+    @classmethod
+    def of(cls, jobs: int | Workers) -> Workers:
+        """Take a number for that of processes on this machine."""
+        return jobs if isinstance(jobs, Workers) else cls(n=jobs)
 
     @property
     def is_one(self) -> bool:

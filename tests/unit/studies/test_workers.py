@@ -32,6 +32,17 @@ def test_another_place_is_refused():
         Workers("rai")
 
 
+@pytest.mark.parametrize("n", [0, -1])
+def test_fewer_than_one_at_once_is_refused(n):
+    with pytest.raises(ArgumentError, match=rf"(?s)At least one.*jobs={n}"):
+        Workers.of(n)
+
+
+def test_a_number_is_one_of_processes():
+    assert Workers.of(2) == Workers("processes", 2)
+    assert Workers.of(Workers("ray", 2)) == Workers("ray", 2)
+
+
 def test_ray_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with (
